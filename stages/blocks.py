@@ -1,0 +1,68 @@
+"""Blocks of settings: strict pydantic models whose errors read as one line."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeGuard, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from stages.errors import UserError
+
+
+class Block(BaseModel):
+    """A block of settings: unknown keys and values of another type are refused, nothing can be changed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+BlockType = TypeVar("BlockType", bound=BaseModel)
+
+
+def parse_block(model: type[BlockType], values: object, where: str) -> BlockType:
+    """Return `values` as a `model`.
+
+    Args:
+        where: file and key of the block, as in `params.yaml: train`; begins the error's message.
+
+    Raises:
+        UserError: a key is unknown or missing, or a value has a wrong type or lies outside its range.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first, *others = error.errors()
+        more = f" (and {len(others)} more such errors)" if others else ""
+        key = ".".join(str(part) for part in first["loc"])
+        separator = "" if not key else "." if ": " in where else ": "
+        raise UserError(f"{where}{separator}{key}: {reason(model, first)}{more}") from None
+
+
+def reason(model: type[BaseModel], error: Mapping[str, Any]) -> str:
+    """Say what is wrong with one value, and for an unknown key which name was probably meant."""
+    if error["type"] == "extra_forbidden":
+        return f"unknown key{suggestion(str(error['loc'][-1]), keys_beside(model, error['loc']))}"
+    if error["type"] == "missing":
+        return "missing; it must be set"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{error['input']!r} is not allowed: {message[0].lower()}{message[1:]}"
+
+
+def suggestion(name: str, allowed: Iterable[str]) -> str:
+    """Return a clause that offers the allowed name nearest to `name`, or lists them all."""
+    names = sorted(allowed)
+    nearest = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean '{nearest[0]}'?" if nearest else f"; allowed: {', '.join(names) or 'none'}"
+
+
+def keys_beside(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that `model` knows in the block that holds `location`."""
+    kind: object = model
+    for part in location[:-1]:
+        # In a dictionary of blocks any name stands for the same block.
+        kind = kind.model_fields[str(part)].annotation if is_block(kind) else get_args(kind)[-1]
+    return list(kind.model_fields) if is_block(kind) else []
+
+
+def is_block(kind: object) -> TypeGuard[type[BaseModel]]:
+    """Say whether a type is a block of settings."""
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

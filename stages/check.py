@@ -1,0 +1,53 @@
+"""Check the whole of params.yaml before any work: every key, value, class of generator and source.
+
+The graph's first stage. Its output never changes, so a correction here makes nothing else run again.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from stages.blocks import parse_block
+from stages.errors import UserError
+from stages.generators.base import find
+from stages.process import run, stage_parser, writing
+from stages.settings import Drop, Params, dataset_plan, load_params, modules_in, one_of, scenario_settings
+
+
+def main(argv: Sequence[str]) -> None:
+    """Validate the settings file and write the stamp on which the graph's other stages wait."""
+    parser = stage_parser(__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="stamp to write")
+    arguments = parser.parse_args(argv)
+    check(load_params(arguments.params))
+    with writing(arguments.out) as partial:
+        partial.write_text("the settings are valid\n", encoding="utf-8")
+
+
+def check(params: Params) -> None:
+    """Validate every block of the file, in the table or not, and the sources of the table's datasets.
+
+    Raises:
+        UserError: something in the file cannot be.
+    """
+    for dataset in params.datasets:
+        dataset_plan(params, dataset)
+    for scenario in params.scenarios:
+        scenario_settings(params, scenario)
+    for generator, blocks in params.generators.items():
+        one_of(generator, modules_in("generators"), "params.yaml: generators")
+        for dataset, block in blocks.items():
+            where = f"params.yaml: generators.{generator}.{dataset}"
+            one_of(dataset, params.datasets, f"params.yaml: generators.{generator}")
+            parse_block(find(generator).settings, block, where)
+    for dataset in params.classifiers:
+        one_of(dataset, params.datasets, "params.yaml: classifiers")
+    for dataset in params.table.datasets:
+        plan = dataset_plan(params, dataset)
+        plan.source.precheck(plan.settings, dataset)
+        for scenario in params.table.scenarios:
+            if isinstance(scenario_settings(params, scenario), Drop) and not plan.common.minority:
+                raise UserError(f"params.yaml: datasets.{dataset}.minority: empty, but '{scenario}' drops its classes")
+
+
+if __name__ == "__main__":
+    run(main)

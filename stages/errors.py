@@ -1,0 +1,8 @@
+"""The one exception whose message is meant for the person at the keyboard."""
+
+
+class UserError(Exception):
+    """A mistake that its maker can mend: reported as one line, without a traceback, exit code 2.
+
+    The message says which file and key is meant, what was found there and what is allowed.
+    """

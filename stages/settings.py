@@ -1,0 +1,273 @@
+"""params.yaml as typed, validated objects; nothing here imports torch."""
+
+import hashlib
+import importlib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, Literal, NamedTuple
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import Field, field_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stages.blocks import Block, parse_block, suggestion
+from stages.errors import UserError
+
+NAME = re.compile(r"[a-z0-9_]+")
+RESERVED = {"features", "train", "test", "reference", "real", "balanced", "imbalanced", "reweighted"}
+FOLDER = Path(__file__).parent
+
+Share = Annotated[float, Gt(0), Lt(1)]
+Positive = Annotated[int, Ge(1)]
+Name = Literal[
+    "alexnet", "mobilenet_v2", "vgg13_bn", "vgg16_bn", "mnasnet1_0", "mnasnet0_5", "resnet152", "resnext101_32x8d"
+]
+
+
+class Table(Block):
+    """Which rows are made: every generator on every dataset in every scenario."""
+
+    datasets: Annotated[list[str], MinLen(1)]
+    scenarios: Annotated[list[str], MinLen(1)]
+    generators: Annotated[list[str], MinLen(1)]
+
+
+class Dataset(Block):
+    """What every dataset has, whatever its source; the source's own settings stand beside these."""
+
+    source: str
+    minority: list[str] = Field(default_factory=list)
+    """Classes that a `drop` scenario thins out and whose precision, recall and F1 are reported."""
+    keep_split: bool = True
+    """Keep the train/test split the source brings; a source without one is always split here."""
+    test_share: Share = 0.3
+    """Share of the images that become the test part where a split is made (balancing thesis, 5.2)."""
+
+    @field_validator("minority", mode="before")
+    @classmethod
+    def class_names_as_text(cls, value: object) -> object:
+        """Take `- 4` for `- "4"`: YAML reads an unquoted digit as a number."""
+        numbers = isinstance(value, list) and all(isinstance(name, str | int) for name in value)
+        return [str(name) for name in value] if numbers and isinstance(value, list) else value
+
+
+class Drop(Block):
+    """Drop a share of every minority class from the training part (balancing thesis, 5.2)."""
+
+    kind: Literal["drop"]
+    share: Share
+
+
+class Longtail(Block):
+    """Let the class sizes fall geometrically until the largest is `ratio` times the smallest."""
+
+    kind: Literal["longtail"]
+    ratio: Annotated[float, Gt(1)]
+
+
+class Natural(Block):
+    """Leave the training part as it is."""
+
+    kind: Literal["natural"]
+
+
+SCENARIOS: dict[str, type[Drop] | type[Longtail] | type[Natural]] = {
+    "drop": Drop,
+    "longtail": Longtail,
+    "natural": Natural,
+}
+Scenario = Drop | Longtail | Natural
+
+
+class Train(Block):
+    """The training loop."""
+
+    previews: Annotated[int, Ge(0)] = 8
+    """How many grids of samples are drawn during a training."""
+    preview_columns: Positive = 8
+    """Images per class in such a grid."""
+    checkpoint_seconds: Annotated[float, Ge(0)] = 60.0
+    """At the end of an epoch a checkpoint is written if the last one is this old."""
+
+
+class Synthesize(Block):
+    """How many images a generator makes."""
+
+    per_class: Positive | None = None
+    """Images of every class that needs some; null: exactly as many as restore the balance."""
+
+
+class Extract(Block):
+    """Feature extraction with the backbones."""
+
+    backbones: Annotated[list[Name], MinLen(1)]
+    weights: str = "random"
+    """`random`, `imagenet`, or a folder that holds a file of weights for each backbone."""
+    input_size: Annotated[int, Ge(63)] = 224
+    """Side in pixels to which images are resized; AlexNet's pooling needs 63, ImageNet weights saw 224."""
+    batch_size: Positive = 64
+    images: Positive | None = None
+    """At most this many images of a set, drawn at random; null: all."""
+
+
+class Compare(Block):
+    """Statistics between real and synthetic features."""
+
+    test: Literal["welch", "student"] = "welch"
+    alpha: Share = 0.05
+    effect_size: Annotated[float, Gt(0)] = 0.2
+    """A feature with |Cohen's d| above this counts as different whatever its p-value; 0.2: a small effect."""
+    repeats: Positive = 20
+    """Random halves over which each statistic is averaged."""
+    components: Positive = 64
+    """Principal components of both sets together in which the Gaussian KL is taken, at most."""
+    ssim_pairs: Positive = 500
+    """Random pairs of images of one class whose structural similarity is averaged."""
+
+
+class Classify(Block):
+    """Retraining of classifiers."""
+
+    seeds: Annotated[int, Ge(2)] = 6
+    """Trainings per variant, paired over the variants; below six no two-sided sign-flip test reaches 0.05."""
+    validation_share: Share = 0.25
+    """Share of the training images that selects the epoch (balancing thesis, 5.3)."""
+
+
+class Classifier(Block):
+    """The classifier of one dataset and its training."""
+
+    network: Literal["mnist_cnn", "vehicles_cnn", "cifar10_cnn"]
+    epochs: Positive
+    batch_size: Positive = 64
+    learning_rate: Annotated[float, Gt(0), Le(1)] = 1e-3
+
+
+class Params(Block):
+    """The whole file. Blocks of datasets, scenarios and generators are validated when they are used.
+
+    Every section must be there, since the graph in dvc.yaml names it; its keys may take their defaults.
+    """
+
+    seed: Annotated[int, Ge(0)]
+    device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    table: Table
+    datasets: dict[str, dict[str, Any]]
+    scenarios: dict[str, dict[str, Any]]
+    generators: dict[str, dict[str, dict[str, Any]]]
+    train: Train
+    synthesize: Synthesize
+    extract: Extract
+    compare: Compare
+    classify: Classify
+    classifiers: dict[str, Classifier]
+
+
+def load_params(path: Path) -> Params:
+    """Read and validate params.yaml.
+
+    Raises:
+        UserError: the file is missing, is not YAML, or asks for something that cannot be.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; stages run in the project's root or take --params FILE")
+    try:
+        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from error
+    params = parse_block(Params, values, str(path))
+    check_names(params, path)
+    check_table(params, path)
+    return params
+
+
+def check_names(params: Params, path: Path) -> None:
+    """Refuse names that would make two stages of the graph one, or hide a folder of the layout."""
+    for section in ("datasets", "scenarios", "generators"):
+        for name in getattr(params, section):
+            if not NAME.fullmatch(name) or name in RESERVED:
+                taken = f", and not {', '.join(sorted(RESERVED))}"
+                raise UserError(f"{path}: {section}.{name}: names consist of a-z, 0-9 and _{taken}")
+
+
+def check_table(params: Params, path: Path) -> None:
+    """Refuse a table that names what no block describes."""
+    for section in ("datasets", "scenarios", "generators"):
+        names, blocks = getattr(params.table, section), getattr(params, section)
+        for name in names:
+            if name not in blocks:
+                raise UserError(
+                    f"{path}: table.{section}: there is no block {section}.{name}{suggestion(name, blocks)}"
+                )
+        if len(set(names)) < len(names):
+            raise UserError(f"{path}: table.{section}: a name stands there twice")
+    for dataset in params.table.datasets:
+        if dataset not in params.classifiers:
+            raise UserError(f"{path}: classifiers.{dataset}: missing; it says how classifiers of {dataset} are trained")
+        for generator in params.table.generators:
+            if dataset not in params.generators[generator]:
+                raise UserError(
+                    f"{path}: generators.{generator}.{dataset}: missing; write '{dataset}: {{}}' there for the defaults"
+                )
+
+
+class DatasetPlan(NamedTuple):
+    """A dataset's common settings, the module of its source, and the settings of that source."""
+
+    common: Dataset
+    source: ModuleType
+    settings: Block
+
+
+def dataset_plan(params: Params, name: str) -> DatasetPlan:
+    """Return everything that params.yaml says about a dataset, validated."""
+    where = f"params.yaml: datasets.{name}"
+    block = params.datasets[one_of(name, params.datasets, "--dataset")]
+    if "source" not in block:
+        raise UserError(f"{where}.source: missing; allowed: {', '.join(modules_in('sources'))}")
+    source = importlib.import_module(
+        f"stages.sources.{one_of(str(block['source']), modules_in('sources'), f'{where}.source')}"
+    )
+    own = source.Settings.model_fields
+    for key in block:
+        if key not in Dataset.model_fields and key not in own:
+            raise UserError(f"{where}.{key}: unknown key{suggestion(key, {*Dataset.model_fields, *own})}")
+    common = parse_block(Dataset, {key: block[key] for key in block if key in Dataset.model_fields}, where)
+    settings = parse_block(source.Settings, {key: block[key] for key in block if key in own}, where)
+    return DatasetPlan(common, source, settings)
+
+
+def scenario_settings(params: Params, name: str) -> Scenario:
+    """Return the settings of a scenario."""
+    where = f"params.yaml: scenarios.{name}"
+    block = params.scenarios[one_of(name, params.scenarios, "--scenario")]
+    if "kind" not in block:
+        raise UserError(f"{where}.kind: missing; allowed: {', '.join(SCENARIOS)}")
+    return parse_block(SCENARIOS[one_of(str(block["kind"]), SCENARIOS, f"{where}.kind")], block, where)
+
+
+def generator_block(params: Params, generator: str, dataset: str) -> dict[str, Any]:
+    """Return the block of a generator for a dataset, as it stands in the file."""
+    blocks = params.generators[one_of(generator, params.generators, "--generator")]
+    return blocks[one_of(dataset, blocks, f"params.yaml: generators.{generator}")]
+
+
+def one_of(name: str, allowed: Iterable[str], where: str) -> str:
+    """Return `name`, or raise a UserError that offers the nearest allowed one."""
+    if name not in allowed:
+        raise UserError(f"{where}: there is no '{name}'{suggestion(name, allowed)}")
+    return name
+
+
+def modules_in(folder: str) -> list[str]:
+    """Return the names of the modules of a folder of `stages`, without importing them."""
+    return sorted(path.stem for path in (FOLDER / folder).glob("*.py") if path.stem not in ("__init__", "base"))
+
+
+def derived_seed(seed: int, *names: str) -> int:
+    """Return a 63-bit seed that depends on `seed` and the item's names alone, so that items are independent."""
+    digest = hashlib.sha256("/".join([str(seed), *names]).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1

@@ -1,0 +1,258 @@
+"""params.yaml: the committed file is valid, and every mistake is told in one line that helps."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from stages.blocks import Block, parse_block, suggestion
+from stages.check import check, main
+from stages.errors import UserError
+from stages.process import fail
+from stages.settings import derived_seed, generator_block, load_params, modules_in
+
+COMMITTED = Path(__file__).parents[1] / "params.yaml"
+GONE = object()
+
+
+@pytest.fixture(scope="module")
+def committed() -> dict[str, Any]:
+    values: dict[str, Any] = YAML(typ="safe", pure=True).load(COMMITTED.read_text(encoding="utf-8"))
+    return values
+
+
+def edited(values: dict[str, Any], key: str, value: object) -> dict[str, Any]:
+    values = copy.deepcopy(values)
+    *blocks, last = key.split(".")
+    block = values
+    for name in blocks:
+        block = block[name]
+    if value is GONE:
+        del block[last]
+    else:
+        block[last] = value
+    return values
+
+
+def problem(path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what a person reads who runs a stage on a file with this text."""
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        check(load_params(path))
+    assert fail(str(caught.value)) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    return message
+
+
+def test_the_committed_file_is_valid_as_a_whole() -> None:
+    check(load_params(COMMITTED))
+
+
+def test_every_generator_has_settings_for_the_datasets_of_the_table() -> None:
+    params = load_params(COMMITTED)
+    assert set(params.generators) == set(modules_in("generators"))
+    for generator in params.generators:
+        for dataset in params.table.datasets:
+            assert isinstance(generator_block(params, generator, dataset), dict)
+
+
+def test_a_valid_file_leaves_a_stamp(tmp_path: Path) -> None:
+    main(["--params", str(COMMITTED), "--out", str(tmp_path / "stamp")])
+    assert (tmp_path / "stamp").read_text(encoding="utf-8") == "the settings are valid\n"
+
+
+MISTAKES: list[tuple[str, object, str]] = [
+    # misspelt keys, the nearest one offered
+    ("sed", 1, "sed: unknown key; did you mean 'seed'?"),
+    ("tables", {}, "tables: unknown key; did you mean 'table'?"),
+    ("table.dataset", [], "table.dataset: unknown key; did you mean 'datasets'?"),
+    ("datasets.digits.minorty", ["4"], "datasets.digits.minorty: unknown key; did you mean 'minority'?"),
+    ("datasets.digits.sizes", 28, "datasets.digits.sizes: unknown key; did you mean 'size'?"),
+    ("datasets.mnist.miror", None, "datasets.mnist.miror: unknown key; did you mean 'mirror'?"),
+    ("scenarios.drop75.shar", 0.5, "scenarios.drop75.shar: unknown key; did you mean 'share'?"),
+    ("generators.bagan.digits.epoch", 3, "generators.bagan.digits.epoch: unknown key; did you mean 'epochs'?"),
+    ("generators.oversample.digits.epochs", 3, "generators.oversample.digits.epochs: unknown key"),
+    ("train.preview", 1, "train.preview: unknown key; did you mean 'previews'?"),
+    ("synthesize.perclass", 1, "synthesize.perclass: unknown key; did you mean 'per_class'?"),
+    ("extract.backbone", [], "extract.backbone: unknown key; did you mean 'backbones'?"),
+    ("compare.alfa", 0.05, "compare.alfa: unknown key; did you mean 'alpha'?"),
+    ("classify.seed", 6, "classify.seed: unknown key; did you mean 'seeds'?"),
+    ("classifiers.digits.epoch", 3, "classifiers.digits.epoch: unknown key; did you mean 'epochs'?"),
+    # names that no block or file has
+    ("table.datasets", ["digit"], "table.datasets: there is no block datasets.digit; did you mean 'digits'?"),
+    ("table.scenarios", ["drop57"], "table.scenarios: there is no block scenarios.drop57; did you mean 'drop"),
+    ("table.generators", ["bagn"], "table.generators: there is no block generators.bagn; did you mean 'bagan'?"),
+    ("datasets.digits.source", "digit", "datasets.digits.source: there is no 'digit'; did you mean 'digits'?"),
+    ("datasets.digits.source", GONE, "datasets.digits.source: missing; allowed: digits, "),
+    ("scenarios.drop75.kind", "dropp", "scenarios.drop75.kind: there is no 'dropp'; did you mean 'drop'?"),
+    ("scenarios.drop75.kind", GONE, "scenarios.drop75.kind: missing; allowed: drop, longtail, natural"),
+    ("generators.bagann", {}, "generators: there is no 'bagann'; did you mean 'bagan'?"),
+    ("generators.bagan.digitz", {}, "generators.bagan: there is no 'digitz'; did you mean 'digits'?"),
+    ("classifiers.digitz", {"network": "mnist_cnn", "epochs": 1}, "classifiers: there is no 'digitz'"),
+    ("classifiers.digits.network", "resnet", "classifiers.digits.network: 'resnet' is not allowed"),
+    ("extract.backbones", ["resnet18"], "extract.backbones.0: 'resnet18' is not allowed"),
+    # missing blocks and keys
+    ("table", GONE, "table: missing; it must be set"),
+    ("table.generators", GONE, "table.generators: missing; it must be set"),
+    ("table.datasets", [], "table.datasets: [] is not allowed"),
+    ("generators.bagan.digits", GONE, "generators.bagan.digits: missing; write 'digits: {}' there for the defaults"),
+    ("classifiers.digits", GONE, "classifiers.digits: missing"),
+    ("classifiers.digits.epochs", GONE, "classifiers.digits.epochs: missing; it must be set"),
+    ("scenarios.drop75.share", GONE, "scenarios.drop75.share: missing; it must be set"),
+    ("datasets.digits.minority", [], "datasets.digits.minority: empty, but 'drop75' drops its classes"),
+    # wrong types
+    ("seed", "0", "seed: '0' is not allowed: input should be a valid integer"),
+    ("seed", True, "seed: True is not allowed"),
+    ("table.datasets", "digits", "table.datasets: 'digits' is not allowed: input should be a valid list"),
+    ("datasets.digits", None, "datasets.digits: None is not allowed"),
+    ("datasets.digits.minority", "4", "datasets.digits.minority: '4' is not allowed: input should be a valid list"),
+    ("datasets.digits.keep_split", "yes", "datasets.digits.keep_split: 'yes' is not allowed"),
+    ("datasets.digits.size", "28", "datasets.digits.size: '28' is not allowed"),
+    ("generators.bagan.digits", None, "generators.bagan.digits: None is not allowed"),
+    ("generators.bagan.digits.epochs", 1.5, "generators.bagan.digits.epochs: 1.5 is not allowed"),
+    ("generators.geometric.digits.fill", "black", "generators.geometric.digits.fill: 'black' is not allowed"),
+    ("classify.seeds", "many", "classify.seeds: 'many' is not allowed"),
+    ("classifiers.digits", [], "classifiers.digits: [] is not allowed"),
+    # out of range
+    ("seed", -1, "seed: -1 is not allowed: input should be greater than or equal to 0"),
+    ("device", "tpu", "device: 'tpu' is not allowed"),
+    ("device", "cuda:", "device: 'cuda:' is not allowed"),
+    ("datasets.digits.test_share", 1.0, "datasets.digits.test_share: 1.0 is not allowed"),
+    ("datasets.digits.size", 0, "datasets.digits.size: 0 is not allowed"),
+    ("scenarios.drop75.share", 1.0, "scenarios.drop75.share: 1.0 is not allowed"),
+    ("scenarios.longtail.ratio", 1.0, "scenarios.longtail.ratio: 1.0 is not allowed"),
+    ("generators.bagan.digits.dropout", 1.0, "generators.bagan.digits.dropout: 1.0 is not allowed"),
+    ("generators.smote.digits.neighbours", 0, "generators.smote.digits.neighbours: 0 is not allowed"),
+    ("extract.input_size", 62, "extract.input_size: 62 is not allowed"),
+    ("extract.backbones", [], "extract.backbones: [] is not allowed"),
+    ("classify.seeds", 1, "classify.seeds: 1 is not allowed"),
+    ("classifiers.digits.learning_rate", 0, "classifiers.digits.learning_rate: 0 is not allowed"),
+    # what is not in the table is validated, too
+    ("generators.bagan.mnist.epochs", 0, "generators.bagan.mnist.epochs: 0 is not allowed"),
+    ("scenarios.drop50.share", 2.0, "scenarios.drop50.share: 2.0 is not allowed"),
+    # names
+    ("table.datasets", ["digits", "digits"], "table.datasets: a name stands there twice"),
+    ("table.generators", ["smote", "bagan", "smote"], "table.generators: a name stands there twice"),
+    ("scenarios.drop-75", {"kind": "natural"}, "scenarios.drop-75: names consist of a-z, 0-9 and _"),
+    ("datasets.Digits", {"source": "digits"}, "datasets.Digits: names consist of"),
+    ("datasets.a/b", {"source": "digits"}, "datasets.a/b: names consist of"),
+    ("scenarios.train", {"kind": "natural"}, "scenarios.train: names consist of"),
+    ("generators.reweighted", {}, "generators.reweighted: names consist of"),
+    ("datasets.", {"source": "digits"}, "datasets.: names consist of"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "message"), MISTAKES)
+def test_a_mistake_is_told_in_one_line(
+    key: str,
+    value: object,
+    message: str,
+    committed: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    values = edited(committed, key, value)
+    assert f"params.yaml: {message}" in problem(tmp_path / "params.yaml", json.dumps(values), capsys)
+
+
+def test_several_mistakes_are_counted(
+    committed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = edited(edited(committed, "seed", -1), "extract.input_size", 1)
+    assert "(and 1 more such errors)" in problem(tmp_path / "params.yaml", json.dumps(values), capsys)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "params.yaml: None is not allowed"),
+        ("# nothing\n", "params.yaml: None is not allowed"),
+        ("- seed\n", "params.yaml: ['seed'] is not allowed"),
+        ("seed: 0\nseed: 1\n", 'params.yaml: not valid YAML: while constructing a mapping in "<unicode string>", line'),
+        ("seed: 0\nseed: 1\n", 'found duplicate key "seed"'),
+        ("seed: [0\n", "params.yaml: not valid YAML: "),
+        ("seed:\t- 0\n\tx", "params.yaml: not valid YAML: "),
+        ("\x00", "params.yaml: not valid YAML: "),
+        ("seed: *nothing\n", "params.yaml: not valid YAML: "),
+        ("seed: !!python/object:os.system 1\n", "params.yaml: not valid YAML: "),
+    ],
+)
+def test_a_text_that_is_no_settings_file_is_refused(
+    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in problem(tmp_path / "params.yaml", text, capsys)
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes("seed: 0 # fünf\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"params\.yaml: not valid YAML: .*utf-8"):
+        load_params(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"params\.yaml: no such file; stages run in the project's root"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_class_names_may_be_written_as_numbers(committed: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(json.dumps(edited(committed, "datasets.digits.minority", [4, "5"])), encoding="utf-8")
+    check(load_params(path))
+
+
+class Inner(Block):
+    """A block in a block."""
+
+    number: int = 1
+
+
+class Outer(Block):
+    """A block."""
+
+    inner: Inner = Inner()
+    named: dict[str, Inner] = {}  # noqa: RUF012 - pydantic copies it
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"iner": {}}, "here: iner: unknown key; did you mean 'inner'?"),
+        ({"inner": {"numbre": 1}}, "here: inner.numbre: unknown key; did you mean 'number'?"),
+        ({"named": {"any": {"numbre": 1}}}, "here: named.any.numbre: unknown key; did you mean 'number'?"),
+        ({"inner": {"zzz": 1}}, "here: inner.zzz: unknown key; allowed: number"),
+    ],
+)
+def test_the_nearest_key_is_offered_at_every_depth(values: object, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_block(Outer, values, "here")
+    assert str(caught.value) == message
+
+
+def test_where_no_name_is_near_all_are_listed() -> None:
+    assert suggestion("zzz", ["b", "a"]) == "; allowed: a, b"
+    assert suggestion("zzz", []) == "; allowed: none"
+
+
+def test_seeds_depend_on_every_name_its_place_and_the_seed() -> None:
+    seeds = [
+        derived_seed(0),
+        derived_seed(1),
+        derived_seed(0, "a"),
+        derived_seed(0, "b"),
+        derived_seed(0, "a", "b"),
+        derived_seed(0, "b", "a"),
+        derived_seed(1, "a", "b"),
+        derived_seed(0, "a", "b", "c"),
+    ]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert derived_seed(0, "a", "b") == derived_seed(0, "a", "b")
+
+
+def test_seeds_stay_the_same_from_version_to_version() -> None:
+    assert derived_seed(0, "digits", "split") == 8_105_681_861_195_006_390
