@@ -1,0 +1,40 @@
+"""scikit-learn's handwritten digits: 1797 real images that ship with the library, no network needed."""
+
+from typing import Literal
+
+import numpy as np
+
+from stages.blocks import Block
+from stages.imageset import ImageSet
+from stages.sources.base import Loaded, Size, from_greys
+
+BRIGHTEST = 16  # ink is counted in blocks of 4 x 4 binary pixels
+
+
+class Settings(Block):
+    """Settings of the digits, whose original size is 8 x 8."""
+
+    size: Size = 28
+    """Side in pixels to which images are resized, or height and width."""
+    channels: Literal[1, 3] = 1
+    """1 for grey, 3 to repeat the grey in each colour."""
+
+
+def precheck(settings: Settings, name: str) -> None:
+    """Check nothing: the digits are always there."""
+
+
+def load(settings: Settings, name: str, progress: bool = True) -> Loaded:
+    """Return the digits, classes `0` to `9`; they bring no split."""
+    from sklearn.datasets import load_digits  # takes seconds to import, and settings are validated everywhere
+
+    digits = load_digits()
+    greys = np.rint(digits.images * (255 / BRIGHTEST)).astype(np.uint8)
+    images = ImageSet(
+        images=from_greys(greys, settings.size, settings.channels),
+        labels=digits.target.astype(np.int64),
+        class_names=tuple(str(digit) for digit in digits.target_names),
+        origins=np.array([f"digits/{number}" for number in range(len(greys))]),
+        provenance={"source": "digits", "settings": settings.model_dump()},
+    )
+    return Loaded(images, None)
