@@ -1,0 +1,86 @@
+"""Building blocks that several generators share."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Crop(nn.Module):
+    """Cut images (B, C, H', W') down to H x W from the upper left corner.
+
+    Upsampling by two makes even sizes only; this lets a network end at any size.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return images (B, C, H, W)."""
+        return images[..., : self.height, : self.width]
+
+
+class Dropout(nn.Module):
+    """Dropout that draws from a generator of its own, where torch's draws from one that all threads share.
+
+    `use_rng` hands the generator over; without one, training is refused.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+        self.rng: torch.Generator | None = None
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Zero a random share of the values in training and scale the others so that the mean stays."""
+        if not self.training or self.share == 0:
+            return values
+        if self.rng is None:
+            raise RuntimeError("no random generator: call use_rng on the network before training it")
+        kept = torch.rand(values.shape, generator=self.rng, device=values.device) >= self.share
+        return values * kept / (1 - self.share)
+
+
+def use_rng(network: nn.Module, rng: torch.Generator) -> None:
+    """Let every dropout layer of `network` draw from `rng`, which is on the network's device."""
+    for module in network.modules():
+        if isinstance(module, Dropout):
+            module.rng = rng
+
+
+def one_hot(labels: Tensor, classes: int) -> Tensor:
+    """Return labels int64 (B,) as float32 (B, K)."""
+    return functional.one_hot(labels, classes).float()
+
+
+def parameter_count(module: nn.Module) -> int:
+    """Return the number of parameters and running statistics.
+
+    Keras counts a BatchNormalization layer as four values per channel (scale, shift, running mean and
+    variance), so published tables made with it agree with this sum.
+    """
+    statistics = (buffer for name, buffer in module.named_buffers() if name.endswith(("running_mean", "running_var")))
+    return sum(tensor.numel() for tensor in (*module.parameters(), *statistics))
+
+
+def halved(size: int, times: int) -> int:
+    """Return a side after `times` convolutions of stride 2 that pad as Keras's 'same': rounded up each time."""
+    for _ in range(times):
+        size = -(-size // 2)
+    return size
+
+
+def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return KL(N(mean, variance) || N(0, I)) in nats, summed over latents (B, D) and averaged over the batch.
+
+    1/2 sum(variance + mean^2 - 1 - log variance). The GAN-vs-VAE report (equation 3) leaves out the
+    parentheses, the balancing thesis (equation 1.2) the factor 1/2; this is the closed form of
+    Kingma and Welling, Auto-Encoding Variational Bayes, appendix B, https://arxiv.org/abs/1312.6114.
+    """
+    return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=1).mean()
+
+
+def reparametrised(mean: Tensor, log_variance: Tensor, rng: torch.Generator) -> Tensor:
+    """Draw from N(mean, variance) so that gradients reach both (B, D)."""
+    noise = torch.randn(mean.shape, generator=rng, device=mean.device)
+    return mean + (log_variance / 2).exp() * noise

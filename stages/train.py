@@ -1,0 +1,79 @@
+"""Train a generator on the imbalanced training part; one that learns nothing is only written down."""
+
+import csv
+import hashlib
+import inspect
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from stages.errors import UserError
+from stages.generators.base import Generator, LearnedGenerator, labelled
+from stages.imageset import ImageSet, read_images
+from stages.models import build, save_generator
+from stages.networks.blocks import use_rng
+from stages.process import run, stage_parser, writing
+from stages.settings import derived_seed, generator_block, load_params
+from stages.training.devices import choose_device
+from stages.training.loop import Options, Row, fit
+
+
+def main(argv: Sequence[str]) -> None:
+    """Build the generator, train it or go on training it, and write weights and curves."""
+    parser = stage_parser(__doc__)
+    parser.add_argument("--dataset", required=True, help="name of a block under generators.NAME")
+    parser.add_argument("--generator", required=True, help="name of a block under generators")
+    parser.add_argument("--images", type=Path, required=True, help="image table to learn from")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write the generator into")
+    parser.add_argument("--curves", type=Path, required=True, help="folder to write history and sample grids into")
+    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), help="folder for unfinished trainings")
+    arguments = parser.parse_args(argv)
+    params = load_params(arguments.params)
+    block = generator_block(params, arguments.generator, arguments.dataset)
+    device = choose_device(params.device)
+    images = read_images(arguments.images)
+    seed = derived_seed(params.seed, images.item, arguments.generator, "train")
+    with writing(arguments.out) as out, writing(arguments.curves) as curves:
+        where = f"params.yaml: generators.{arguments.generator}.{arguments.dataset}"
+        generator = build(arguments.generator, block, images, seed, where)
+        curves.mkdir()
+        if isinstance(generator, LearnedGenerator):
+            options = Options(**params.train.model_dump())
+            unfinished = arguments.checkpoints / fingerprint(generator, images, seed, options)
+            real = labelled(images.images, images.labels)
+            try:
+                history = fit(generator.to(device), real, seed, options, unfinished)
+            except UserError as error:
+                raise UserError(f"{where}: {error}") from error
+            write_history(history, curves / "history.csv")
+            for picture in sorted(unfinished.glob("*.png")):
+                shutil.copyfile(picture, curves / picture.name)
+        save_generator(arguments.generator, generator, out)
+    if isinstance(generator, LearnedGenerator):  # not before the outputs are in their places
+        shutil.rmtree(unfinished)
+
+
+def fingerprint(generator: Generator, images: ImageSet, seed: int, options: Options) -> str:
+    """Return a name for this training that changes with its code, settings, data, seed and torch."""
+    digest = hashlib.sha256(images.images.tobytes() + images.labels.tobytes())
+    facts = (generator.settings.model_dump(), generator.shape, seed, str(options), torch.__version__)
+    digest.update(json.dumps(facts).encode())
+    for code in (type(generator), fit, use_rng):
+        digest.update(Path(inspect.getfile(code)).read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def write_history(history: list[Row], path: Path) -> None:
+    """Write the losses as CSV: a row per epoch and phase, a column per named loss."""
+    columns = list(dict.fromkeys(key for row in history for key in row))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(history)
+
+
+if __name__ == "__main__":
+    run(main)

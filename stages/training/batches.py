@@ -1,0 +1,31 @@
+"""Which images of a set form which batch."""
+
+import torch
+from torch import Tensor
+
+
+def batches(labels: Tensor, size: int, balanced: bool, rng: torch.Generator) -> list[Tensor]:
+    """Return the batches of one epoch as indices, each int64 (B,), on the CPU.
+
+    A shuffled epoch walks through the set once and leaves out an incomplete last batch; a balanced one
+    has as many batches, each with every class as often as any other, give or take one image, drawn with
+    replacement inside the class. A set smaller than a batch is one batch.
+    """
+    size = min(size, len(labels))
+    count = len(labels) // size
+    if not balanced:
+        return list(torch.randperm(len(labels), generator=rng)[: count * size].split(size))
+    classes = labels.unique()
+    pools = [(labels == label).nonzero().squeeze(1) for label in classes]
+    return [balanced_batch(pools, size, rng) for _ in range(count)]
+
+
+def balanced_batch(pools: list[Tensor], size: int, rng: torch.Generator) -> Tensor:
+    """Return `size` indices spread evenly over the pools, the remainder over randomly chosen ones."""
+    order = torch.randperm(len(pools), generator=rng).tolist()
+    shares = [size // len(pools) + (place < size % len(pools)) for place in range(len(pools))]
+    picks = [
+        pools[pool][torch.randint(len(pools[pool]), (share,), generator=rng)]
+        for pool, share in zip(order, shares, strict=True)
+    ]
+    return torch.cat(picks)

@@ -1,0 +1,210 @@
+"""The one loop that trains every learned generator: acts one after another, phases in turn on every batch."""
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from stages.errors import UserError
+from stages.generators.base import Act, Labelled, LearnedGenerator, Phase, to_unit
+from stages.networks.blocks import use_rng
+from stages.pictures import save_grid
+from stages.training.batches import batches
+from stages.training.checkpoint import load_checkpoint, part, restore_optimizer, save_checkpoint
+
+FLUSH_STEPS = 50  # losses stay on the device for so many steps, so that a GPU need not wait for the CPU
+
+Row = dict[str, float | int | str]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the loop does besides training."""
+
+    previews: int = 8
+    """How many grids of samples are drawn over the whole training."""
+    preview_columns: int = 8
+    """Images per class in such a grid."""
+    checkpoint_seconds: float = 60.0
+    """At the end of an epoch a checkpoint is written if the last one is this old; 0: after every epoch."""
+
+
+def fit(model: LearnedGenerator, real: Labelled, seed: int, options: Options, folder: Path) -> list[Row]:
+    """Train `model` on the device its networks are on, going on from a checkpoint in `folder` if there is one.
+
+    Args:
+        real: the training set, on the CPU; batches are cut from a copy on the model's device.
+        seed: of batches, latent noise and dropout. On one CPU the same seed gives the same bits, resumed or not.
+        folder: gets the checkpoint while training runs, and the grids of samples (`epoch_00030.png`).
+
+    Returns:
+        The history: for every epoch and phase the mean of each named loss.
+
+    Raises:
+        UserError: a loss is not finite, or the checkpoint cannot be read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return Loop(model, real, seed, options, folder).run()
+
+
+class Loop:
+    """A running training: the model, its data and how far it has come."""
+
+    def __init__(self, model: LearnedGenerator, real: Labelled, seed: int, options: Options, folder: Path) -> None:
+        self.model = model.to(memory_format=torch.channels_last)  # a fifth faster on CPUs, more on GPUs
+        self.real, self.seed, self.options, self.folder = real, seed, options, folder
+        self.data = real.to(model.device)
+        self.acts = model.acts()
+        self.batch_rng = torch.Generator().manual_seed(seed)
+        self.loss_rng = torch.Generator(model.device).manual_seed(seed)
+        use_rng(model, self.loss_rng)
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.history: list[Row] = []
+        self.act = self.epoch = self.step = 0  # acts and epochs that are done, batches of the running act
+        self.saved_at = time.monotonic()
+
+    def run(self) -> list[Row]:
+        """Play the acts that are left."""
+        self.restore()
+        per_epoch = [max(1, len(self.real.labels) // act.batch_size) for act in self.acts]
+        steps = [act.epochs * count for act, count in zip(self.acts, per_epoch, strict=True)]
+        with tqdm(total=sum(steps), unit="step", disable=None, dynamic_ncols=True) as bar:
+            bar.update(sum(steps[: self.act]) + (self.epoch * per_epoch[self.act] if self.epoch else 0))
+            while self.act < len(self.acts):
+                self.play(self.acts[self.act], bar)
+                self.act, self.epoch, self.step = self.act + 1, 0, 0
+        return self.history
+
+    def play(self, act: Act, bar: "tqdm[None]") -> None:
+        """Run the epochs of an act that are left."""
+        bar.set_description(act.name)
+        if self.epoch == 0:
+            self.model.begin(act.name, self.real)
+            self.optimizers = build_optimizers(act)
+        for epoch in range(self.epoch, act.epochs):
+            self.run_epoch(act, bar)
+            self.epoch = epoch + 1
+            self.preview(act)
+            if time.monotonic() - self.saved_at >= self.options.checkpoint_seconds:
+                self.save()
+
+    def run_epoch(self, act: Act, bar: "tqdm[None]") -> None:
+        """Take every phase's step on every batch and add the epoch's mean losses to the history."""
+        self.model.train()
+        record = Record(act, self.epoch + 1)
+        for index in batches(self.real.labels, act.batch_size, act.balanced, self.batch_rng):
+            place = index.to(self.model.device)
+            images = to_unit(self.data.images[place]).contiguous(memory_format=torch.channels_last)
+            labels = self.data.labels[place]
+            self.step += 1
+            for phase in act.phases:
+                if self.step % phase.every == 0:
+                    record.add(phase.name, self.take_step(phase, images, labels))
+            if self.step % FLUSH_STEPS == 0:
+                bar.set_postfix(record.flush())
+            bar.update()
+        bar.set_postfix(record.flush())
+        self.history += record.rows(self.total_epochs())
+
+    def take_step(self, phase: Phase, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Improve a phase's modules by one step; the others' parameters get no gradient."""
+        self.model.requires_grad_(False)
+        for module in phase.modules:
+            module.requires_grad_(True)
+        losses = self.model.losses(phase.name, images, labels, self.loss_rng)
+        optimizer = self.optimizers[phase.name]
+        optimizer.zero_grad()
+        losses["loss"].backward()
+        optimizer.step()
+        return {name: value.detach() for name, value in losses.items()}
+
+    def total_epochs(self) -> int:
+        """Return how many epochs were done before the running one, over all acts."""
+        return sum(act.epochs for act in self.acts[: self.act]) + self.epoch
+
+    def preview(self, act: Act) -> None:
+        """Draw a grid of samples, one row per class and always from the same noise, when it is time for one."""
+        total, done = sum(act.epochs for act in self.acts), self.total_epochs()
+        count = min(self.options.previews, total)
+        if done not in {round(total * (place + 1) / count) for place in range(count)}:
+            return
+        labels = torch.arange(len(self.model.class_names)).repeat_interleave(self.options.preview_columns)
+        images = self.model.sample(labels, self.real, torch.Generator().manual_seed(self.seed))
+        save_grid(images.numpy(), self.options.preview_columns, self.folder / f"epoch_{done:05d}.png")
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        rng = {"batch": self.batch_rng.get_state(), "loss": self.loss_rng.get_state()}
+        progress = {"act": self.act, "epoch": self.epoch, "step": self.step, "history": self.history}
+        save_checkpoint(self.folder, self.model, self.optimizers, rng, progress)
+        self.saved_at = time.monotonic()
+
+    def restore(self) -> None:
+        """Go back to the last checkpoint, if there is one."""
+        saved = load_checkpoint(self.folder)
+        if saved is None:
+            return
+        tensors, progress, groups = saved
+        self.act, self.epoch, self.step = progress["act"], progress["epoch"], progress["step"]
+        self.history = progress["history"]
+        self.model.load_state_dict(part(tensors, "model"))
+        self.optimizers = build_optimizers(self.acts[self.act])
+        for phase, optimizer in self.optimizers.items():
+            restore_optimizer(optimizer, phase, tensors, groups[phase])
+        rng = part(tensors, "rng")
+        self.batch_rng.set_state(rng["batch"])
+        self.loss_rng.set_state(rng["loss"])
+
+
+class Record:
+    """The losses of one epoch."""
+
+    def __init__(self, act: Act, epoch: int) -> None:
+        self.act, self.epoch = act, epoch
+        self.waiting: list[tuple[str, dict[str, Tensor]]] = []
+        self.values: dict[str, dict[str, list[float]]] = {phase.name: {} for phase in act.phases}
+
+    def add(self, phase: str, losses: dict[str, Tensor]) -> None:
+        """Keep a step's losses where they are."""
+        self.waiting.append((phase, losses))
+
+    def flush(self) -> dict[str, str]:
+        """Fetch the waiting losses from the device, refuse those that are not finite, return each phase's last one."""
+        if self.waiting:
+            named = [(phase, name, value) for phase, losses in self.waiting for name, value in losses.items()]
+            fetched = torch.stack([value.float() for *_, value in named]).tolist()
+            for (phase, name, _), value in zip(named, fetched, strict=True):
+                self.keep(phase, name, value)
+            self.waiting.clear()
+        return {phase: f"{parts['loss'][-1]:.4g}" for phase, parts in self.values.items() if parts}
+
+    def keep(self, phase: str, name: str, value: float) -> None:
+        """Add one value to the record."""
+        values = self.values[phase].setdefault(name, [])
+        values.append(value)
+        if not math.isfinite(value):
+            raise UserError(
+                f"training stopped: '{name}' of phase '{phase}' is {value} in epoch {self.epoch} of "
+                f"'{self.act.name}', step {len(values)}; a lower learning rate is the usual remedy"
+            )
+
+    def rows(self, epochs_before: int) -> list[Row]:
+        """Return one row per phase that ran, with the means of its losses."""
+        rows: list[Row] = []
+        for phase, parts in self.values.items():
+            if parts:
+                means = {name: sum(values) / len(values) for name, values in parts.items()}
+                rows.append({"epoch": epochs_before + 1, "phase": phase, **means})
+        return rows
+
+
+def build_optimizers(act: Act) -> dict[str, torch.optim.Optimizer]:
+    """Return the optimiser of each phase over the parameters of its modules."""
+    return {
+        phase.name: phase.optimizer(parameter for module in phase.modules for parameter in module.parameters())
+        for phase in act.phases
+    }

@@ -1,0 +1,170 @@
+"""The eight backbones: where they are cut, what size their features have, and how they are initialised."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from stages.extract import extract, resized
+from stages.networks.backbones import (
+    BACKBONES,
+    IMAGENET_DEVIATION,
+    IMAGENET_MEAN,
+    normalised,
+    pretrained_backbone,
+    random_backbone,
+    without_classifier,
+)
+
+DIMENSIONS = {
+    "alexnet": 4096,
+    "mobilenet_v2": 1280,
+    "vgg13_bn": 4096,
+    "vgg16_bn": 4096,
+    "mnasnet1_0": 1280,
+    "mnasnet0_5": 1280,
+    "resnet152": 2048,
+    "resnext101_32x8d": 2048,
+}
+FAST = ["mnasnet0_5", "mobilenet_v2"]
+
+
+def hollow(name: str) -> nn.Module:
+    """A backbone without memory for its weights, to look at its layers."""
+    with torch.device("meta"):
+        return BACKBONES[name].build(weights=None).eval()
+
+
+def pixels(count: int, side: int = 64) -> Tensor:
+    rng = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, 3, side, side), generator=rng, dtype=torch.uint8)
+
+
+def weights(network: nn.Module) -> dict[str, Tensor]:
+    return dict(network.state_dict())
+
+
+def test_the_backbones_are_the_eight_of_the_thesis() -> None:
+    assert set(BACKBONES) == set(DIMENSIONS)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("side", [63, 224])
+def test_features_have_the_dimension_that_is_promised(name: str, side: int) -> None:
+    features = without_classifier(name, hollow(name))(torch.empty(2, 3, side, side, device="meta"))
+    assert features.shape == (2, DIMENSIONS[name])
+    assert BACKBONES[name].dimension == DIMENSIONS[name]
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vgg13_bn", "vgg16_bn"])
+def test_dense_networks_end_in_their_second_dense_layer_before_its_relu(name: str) -> None:
+    network = hollow(name)
+    classifier = network.get_submodule("classifier")
+    dense = [layer for layer in classifier.children() if isinstance(layer, nn.Linear)]
+    left = list(without_classifier(name, network).get_submodule("classifier").children())
+    assert len(dense) == 3
+    assert left[-1] is dense[1]
+
+
+@pytest.mark.parametrize("name", sorted(set(BACKBONES) - {"alexnet", "vgg13_bn", "vgg16_bn"}))
+def test_other_networks_lose_their_only_dense_layer(name: str) -> None:
+    network = hollow(name)
+    assert sum(isinstance(layer, nn.Linear) for layer in network.modules()) == 1
+    cut = without_classifier(name, network)
+    assert not any(isinstance(layer, nn.Linear | nn.Dropout) for layer in cut.modules())
+
+
+def test_dense_features_are_the_input_of_the_relu() -> None:
+    network, seen = random_backbone("alexnet", 0), []
+    network.get_submodule("classifier.5").register_forward_pre_hook(
+        lambda module, inputs: seen.append(inputs[0].clone())  # the ReLU works in place
+    )
+    images = normalised(pixels(2))
+    with torch.inference_mode():
+        network(images)
+        features = without_classifier("alexnet", network)(images)
+    assert torch.equal(features, seen[0])
+    assert features.min() < 0 < features.max()
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_convolutional_features_are_averages_of_the_last_map(name: str) -> None:
+    network, seen = random_backbone(name, 0), []
+    last = {"mnasnet0_5": "layers", "mobilenet_v2": "features"}[name]
+    network.get_submodule(last).register_forward_hook(lambda module, inputs, output: seen.append(output))
+    with torch.inference_mode():
+        features = without_classifier(name, network)(normalised(pixels(2)))
+    assert torch.allclose(features, seen[0].mean(dim=(2, 3)), rtol=1e-5, atol=1e-6)
+    assert features.min() >= 0
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_random_weights_depend_on_the_seed_alone_and_leave_torchs_generator(name: str) -> None:
+    state = torch.get_rng_state()
+    first, again, other = (weights(random_backbone(name, seed)) for seed in (0, 0, 1))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    convolutions = [key for key in first if first[key].dim() == 4]
+    assert not any(torch.equal(first[key], other[key]) for key in convolutions)
+
+
+def test_random_weights_have_variance_two_over_fan_in_and_zero_biases() -> None:
+    network = random_backbone("alexnet", 0)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            expected = (2 / layer.weight[0].numel()) ** 0.5
+            assert float(layer.weight.detach().std()) == pytest.approx(expected, rel=0.02)
+            assert layer.bias is not None
+            assert not layer.bias.any()
+
+
+def test_layers_of_one_size_get_different_weights() -> None:
+    state = weights(random_backbone("mnasnet0_5", 0))
+    convolutions = [value.flatten() for value in state.values() if value.dim() == 4]
+    pairs = [(a, b) for a in convolutions for b in convolutions if a is not b and len(a) == len(b)]
+    assert pairs
+    assert not any(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_random_backbones_are_whole_and_in_evaluation_mode(name: str) -> None:
+    network = random_backbone(name, 0)
+    assert not any(module.training for module in network.modules())
+    assert all(value.isfinite().all() for value in network.state_dict().values())
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert all((norm.running_mean == 0).all() and (norm.running_var == 1).all() for norm in norms)
+
+
+@pytest.mark.parametrize("name", ["alexnet", *FAST])
+def test_features_do_not_depend_on_the_size_of_the_batch(name: str) -> None:
+    network = without_classifier(name, random_backbone(name, 0))
+    together, alone = (extract(network, pixels(7), size, torch.device("cpu")) for size in (7, 2))
+    assert together.shape == (7, DIMENSIONS[name])
+    assert abs(together - alone).max() <= 1e-4 * abs(together).max()
+
+
+def test_given_weights_are_used_and_must_fit() -> None:
+    given = weights(random_backbone("mnasnet0_5", 3))
+    loaded = pretrained_backbone("mnasnet0_5", given)
+    assert all(torch.equal(value, given[key]) for key, value in loaded.state_dict().items())
+    assert not loaded.training
+    key = next(iter(given))
+    for wrong in ({**given, "more": given[key]}, {**given, key: given[key][:1]}, dict(list(given.items())[1:])):
+        with pytest.raises(RuntimeError, match="MNASNet"):
+            pretrained_backbone("mnasnet0_5", wrong)
+
+
+def test_pixels_are_normalised_as_imagenet_was() -> None:
+    made = normalised(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 1, 1)).view(2, 3)
+    for level in (0, 1):
+        expected = [(level - mean) / dev for mean, dev in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)]
+        assert made[level].tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_images_are_resized_in_chunks_and_grey_is_repeated() -> None:
+    grey = pixels(5, 20)[:, :1]
+    made = resized(grey, 64, chunk=2)
+    assert made.shape == (5, 3, 64, 64)
+    assert torch.equal(made, resized(grey, 64))
+    assert torch.equal(made[:, 0], made[:, 2])
+    assert torch.equal(resized(pixels(2), 64), pixels(2))
+    assert resized(grey[:0], 64).shape == (0, 3, 64, 64)

@@ -1,0 +1,321 @@
+"""The training loop: order of its steps, resuming to the same bits, refusing what is not a number."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from stages.errors import UserError
+from stages.generators import base
+from stages.generators.base import Act, Labelled, LearnedGenerator, Phase
+from stages.imageset import ImageSet
+from stages.models import build
+from stages.networks.blocks import Dropout
+from stages.training.batches import batches
+from stages.training.checkpoint import FILE
+from stages.training.loop import Loop, Options, Row, fit
+
+CLASSES = ("a", "b", "c")
+SHAPE = (1, 10, 7)
+QUIET = Options(previews=0)
+EVERY_EPOCH = Options(previews=0, checkpoint_seconds=0)
+
+Model = Callable[[int], LearnedGenerator]
+
+
+class NoSettings(base.Settings):
+    """The toy has none."""
+
+
+def two_acts() -> tuple[Act, ...]:
+    return Act("first", 2, 4, ()), Act("second", 1, 4, (), balanced=True)
+
+
+class Toy(LearnedGenerator):
+    """Two networks of one layer that learn in two acts, and a log of what the loop asked for."""
+
+    def __init__(self, plan: tuple[Act, ...] | None = None, every: int = 3) -> None:
+        super().__init__(SHAPE, CLASSES, NoSettings())
+        self.left, self.right = nn.Linear(70, 1), nn.Sequential(nn.Linear(70, 2), Dropout(0.5))
+        self.plan, self.every = plan or two_acts(), every
+        self.log: list[tuple[object, ...]] = []
+
+    def acts(self) -> list[Act]:
+        momentum = partial(torch.optim.SGD, lr=0.1, momentum=0.9)
+        left = Phase("left", (self.left,), momentum)
+        right = Phase("right", (self.right,), partial(torch.optim.RMSprop, lr=0.1), every=self.every)
+        both = Phase("both", (self.left, self.right), partial(torch.optim.Adam, lr=0.1, fused=True))
+        return [
+            Act(act.name, act.epochs, act.batch_size, (left, right) if number == 0 else (both,), act.balanced)
+            for number, act in enumerate(self.plan)
+        ]
+
+    def begin(self, act: str, real: Labelled) -> None:
+        self.log.append(("begin", act, len(real.labels)))
+
+    def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        grads = [next(part.parameters()).requires_grad for part in (self.left, self.right)]
+        self.log.append((phase, len(labels), self.training, *grads))
+        noise = torch.rand((), generator=rng)
+        parts = {"left": self.left(images.flatten(1)), "right": self.right(images.flatten(1))}
+        chosen = parts.values() if phase == "both" else [parts[phase]]
+        return {"loss": sum((noise - part).square().mean() for part in chosen), "noise": noise}
+
+    def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
+        return torch.rand((len(labels), *SHAPE), generator=rng)
+
+
+def toy(seed: int = 0) -> Toy:
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return Toy()
+
+
+def real(count: int = 10) -> Labelled:
+    rng = torch.Generator().manual_seed(0)
+    return Labelled(
+        torch.randint(0, 256, (count, *SHAPE), generator=rng, dtype=torch.uint8), torch.arange(count) ** 2 % 3
+    )
+
+
+def generator(name: str, **settings: object) -> Model:
+    set_ = ImageSet(real().images.numpy(), real().labels.numpy(), CLASSES, np.array([""] * 10), {})
+
+    def make(seed: int) -> LearnedGenerator:
+        model = build(name, {"batch_size": 4, "latent_dim": 3, **settings}, set_, seed, name)
+        assert isinstance(model, LearnedGenerator)
+        return model
+
+    return make
+
+
+MODELS: dict[str, Model] = {
+    "bagan": generator("bagan", autoencoder_epochs=2, epochs=2, learning_rate=0.01, autoencoder_learning_rate=0.01),
+    "bagan with rmsprop": generator("bagan", autoencoder_epochs=2, epochs=2, optimizer="rmsprop"),
+    "cvae": generator("cvae", epochs=4, filters=4, hidden=8),
+    "toy": toy,
+}
+EPOCHS = {"bagan": 4, "bagan with rmsprop": 4, "cvae": 4, "toy": 3}
+
+
+def state(model: LearnedGenerator) -> dict[str, list[float]]:
+    """Weights and buffers as numbers, so that a failure shows the difference."""
+    return {key: value.flatten().tolist() for key, value in model.state_dict().items()}
+
+
+def stop_after(epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    save = Loop.save
+
+    def save_and_stop(self: Loop) -> None:
+        save(self)
+        if self.total_epochs() == epoch:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Loop, "save", save_and_stop)
+
+
+@pytest.mark.parametrize(
+    ("name", "epoch"), [(name, epoch) for name, epochs in EPOCHS.items() for epoch in range(1, epochs + 1)]
+)
+def test_a_resumed_training_ends_in_the_same_bits(
+    name: str, epoch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = MODELS[name](0)
+    history = fit(whole, real(), 5, EVERY_EPOCH, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        stop_after(epoch, patch)
+        with pytest.raises(KeyboardInterrupt):
+            fit(MODELS[name](0), real(), 5, EVERY_EPOCH, tmp_path / "stopped")
+    resumed = MODELS[name](1)  # other first weights: everything must come from the checkpoint
+    assert fit(resumed, real(), 5, EVERY_EPOCH, tmp_path / "stopped") == history
+    assert state(resumed) == state(whole)
+
+
+@pytest.mark.parametrize("name", ["bagan", "cvae", "toy"])
+def test_the_seed_decides_everything(name: str, tmp_path: Path) -> None:
+    models = [MODELS[name](0) for _ in range(3)]
+    histories = [
+        fit(model, real(), seed, QUIET, tmp_path / str(number))
+        for number, (model, seed) in enumerate(zip(models, (5, 5, 6), strict=True))
+    ]
+    assert histories[0] == histories[1] != histories[2]
+    assert state(models[0]) == state(models[1]) != state(models[2])
+
+
+@pytest.mark.parametrize("name", ["bagan", "cvae", "toy"])
+def test_previews_and_checkpoints_change_nothing_and_torchs_global_generator_stays(name: str, tmp_path: Path) -> None:
+    plain, watched = MODELS[name](0), MODELS[name](0)
+    before = torch.get_rng_state()
+    history = fit(plain, real(), 5, QUIET, tmp_path / "plain")
+    assert fit(watched, real(), 5, Options(previews=9, checkpoint_seconds=0), tmp_path / "watched") == history
+    assert state(plain) == state(watched)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_acts_phases_and_modes_come_in_the_order_that_was_planned(tmp_path: Path) -> None:
+    model = toy()
+    fit(model, real(), 0, Options(previews=3), tmp_path)
+    left, right, both = (
+        ("left", 4, True, True, False),
+        ("right", 4, True, False, True),
+        ("both", 4, True, True, True),
+    )
+    # Ten images make two batches of four; the right network learns on every third of the act's four.
+    assert model.log == [("begin", "first", 10), left, left, left, right, left, ("begin", "second", 10), both, both]
+
+
+@pytest.mark.parametrize(("every", "steps"), [(1, 12), (2, 6), (5, 2), (13, 0)])
+def test_a_phase_with_every_k_learns_on_every_kth_batch_over_all_epochs(every: int, steps: int, tmp_path: Path) -> None:
+    model = Toy((Act("only", 6, 4, ()),), every)
+    fit(model, real(), 0, QUIET, tmp_path)
+    phases = [entry[0] for entry in model.log]
+    assert (phases.count("left"), phases.count("right")) == (12, steps)
+
+
+def test_the_history_holds_the_means_of_an_epochs_losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = iter(range(100))
+    monkeypatch.setattr(Toy, "losses", lambda self, *_: {"loss": self.left.weight.sum() * 0 + next(values)})
+    model = Toy((Act("only", 2, 4, ()),), every=100)
+    assert fit(model, real(), 0, QUIET, tmp_path) == [
+        {"epoch": 1, "phase": "left", "loss": 0.5},
+        {"epoch": 2, "phase": "left", "loss": 2.5},
+    ]
+
+
+def test_epochs_are_counted_over_all_acts(tmp_path: Path) -> None:
+    history = fit(toy(), real(), 0, QUIET, tmp_path)
+    assert [(row["epoch"], row["phase"]) for row in history] == [(1, "left"), (2, "left"), (2, "right"), (3, "both")]
+
+
+def rows_of(history: list[Row], phase: str) -> list[float]:
+    return [float(row["loss"]) for row in history if row["phase"] == phase]
+
+
+def test_training_makes_the_loss_smaller(tmp_path: Path) -> None:
+    dark = Labelled(real().images // 4, real().labels)
+    history = fit(generator("cvae", epochs=30, filters=8, hidden=16)(0), dark, 0, QUIET, tmp_path)
+    losses = rows_of(history, "autoencoder")
+    assert len(losses) == 30
+    assert np.mean(losses[-3:]) < 0.9 * np.mean(losses[:3])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    ("phase", "call", "place"),
+    [
+        ("left", 1, "epoch 1 of 'first', step 1;"),
+        ("left", 4, "epoch 2 of 'first', step 2;"),
+        ("right", 1, "epoch 2 of 'first', step 1;"),
+        ("both", 2, "epoch 1 of 'second', step 2;"),
+    ],
+)
+def test_a_loss_that_is_no_number_stops_the_training_and_says_where(
+    value: float, phase: str, call: int, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses, calls = Toy.losses, []
+
+    def broken(self: Toy, name: str, *rest: Tensor) -> dict[str, Tensor]:
+        found = losses(self, name, *rest)  # type: ignore[arg-type]
+        calls.append(name)
+        return {**found, "noise": torch.tensor(value)} if (name, calls.count(phase)) == (phase, call) else found
+
+    monkeypatch.setattr(Toy, "losses", broken)
+    with pytest.raises(UserError) as caught:
+        fit(toy(), real(), 0, EVERY_EPOCH, tmp_path)
+    assert f"'noise' of phase '{phase}' is {value} in {place}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_loss_that_is_no_number_is_found_within_a_long_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.training.loop.FLUSH_STEPS", 3)
+    monkeypatch.setattr(Toy, "losses", lambda self, *_: {"loss": self.left.weight.sum() * float("nan")})
+    steps: list[int] = []
+    monkeypatch.setattr(Loop, "take_step", counted(Loop.take_step, steps))
+    with pytest.raises(UserError, match="step 1;"):
+        fit(Toy((Act("only", 1, 1, ()),), every=100), real(), 0, QUIET, tmp_path)
+    assert len(steps) == 3
+
+
+def counted(step: Callable[..., dict[str, Tensor]], steps: list[int]) -> Callable[..., dict[str, Tensor]]:
+    def wrapped(*arguments: object) -> dict[str, Tensor]:
+        steps.append(1)
+        return step(*arguments)
+
+    return wrapped
+
+
+@pytest.mark.parametrize(
+    ("previews", "epochs", "expected"),
+    [(0, (2, 1), []), (1, (2, 1), [3]), (3, (2, 1), [1, 2, 3]), (99, (2, 1), [1, 2, 3]), (4, (8, 4), [3, 6, 9, 12])],
+)
+def test_previews_are_drawn_evenly_and_the_last_epoch_has_one(
+    previews: int, epochs: tuple[int, int], expected: list[int], tmp_path: Path
+) -> None:
+    plan = tuple(Act(name, count, 4, ()) for name, count in zip("ab", epochs, strict=True))
+    fit(Toy(plan), real(), 0, Options(previews=previews), tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == [f"epoch_{epoch:05d}.png" for epoch in expected]
+
+
+def test_a_preview_has_a_row_for_each_class(tmp_path: Path) -> None:
+    fit(toy(), real(), 0, Options(previews=1, preview_columns=5), tmp_path)
+    with Image.open(tmp_path / "epoch_00003.png") as picture:
+        assert picture.size == (5 * (5 * (7 + 1) + 1), 5 * (3 * (10 + 1) + 1))  # enlarged five times
+
+
+def test_a_checkpoint_waits_for_its_time(tmp_path: Path) -> None:
+    fit(toy(), real(), 0, Options(previews=0, checkpoint_seconds=3600), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: b"x" * 100, lambda data: data[: len(data) // 2]])
+def test_a_damaged_checkpoint_is_named(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    fit(toy(), real(), 0, EVERY_EPOCH, tmp_path)
+    path = tmp_path / FILE
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(UserError, match="unreadable checkpoint") as caught:
+        fit(toy(), real(), 0, EVERY_EPOCH, tmp_path)
+    assert str(path) in str(caught.value)
+    assert "delete it" in str(caught.value)
+
+
+def test_a_half_written_checkpoint_does_not_replace_the_last_one(tmp_path: Path) -> None:
+    whole, resumed = toy(), toy(1)
+    fit(whole, real(), 0, EVERY_EPOCH, tmp_path)
+    (tmp_path / f"{FILE}.partial").write_bytes(b"half")
+    fit(resumed, real(), 0, EVERY_EPOCH, tmp_path)
+    assert resumed.log == []
+    assert state(resumed) == state(whole)
+
+
+def test_shuffled_batches_walk_through_the_set_once() -> None:
+    parts = batches(torch.zeros(11), 3, False, torch.Generator().manual_seed(0))
+    assert [len(part) for part in parts] == [3, 3, 3]
+    assert len(set(torch.cat(parts).tolist())) == 9
+    assert torch.cat(parts).tolist() != sorted(torch.cat(parts).tolist())
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_a_set_smaller_than_a_batch_is_one_batch(balanced: bool) -> None:
+    (only,) = batches(torch.arange(5), 64, balanced, torch.Generator().manual_seed(0))
+    assert sorted(only.tolist()) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("size", "counts"), [(9, [3, 3, 3]), (10, [3, 3, 4]), (11, [3, 4, 4]), (2, [0, 1, 1])])
+def test_balanced_batches_have_every_class_equally_often(size: int, counts: list[int]) -> None:
+    labels = torch.tensor([0] * 30 + [1] * 3 + [2])
+    parts = batches(labels, size, True, torch.Generator().manual_seed(0))
+    assert len(parts) == 34 // size
+    assert all(sorted(torch.bincount(labels[part], minlength=3).tolist()) == counts for part in parts)
+
+
+def test_the_remainder_of_balanced_batches_goes_to_all_classes_in_turn() -> None:
+    labels = torch.arange(400) % 3
+    parts = batches(labels, 4, True, torch.Generator().manual_seed(0))
+    total = torch.bincount(labels[torch.cat(parts)]).tolist()
+    assert max(total) - min(total) < 40
+    assert len(set(torch.cat(parts).tolist())) > 200
