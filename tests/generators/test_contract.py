@@ -1,0 +1,297 @@
+"""What every generator keeps to; a new file in stages/generators is tested without a change here."""
+
+import ast
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from stages.errors import UserError
+from stages.generators.base import Act, Generator, Labelled, LearnedGenerator, NotApplicable, find, labelled, to_unit
+from stages.imageset import ImageSet
+from stages.models import build, load_generator, save_generator
+from stages.networks.blocks import use_rng
+from stages.settings import modules_in
+from stages.training.loop import Options, build_optimizers, fit
+
+NAMES = modules_in("generators")
+SHAPES = [(1, 28, 28), (3, 32, 32), (1, 13, 18)]
+CLASSES = ("dark", "grey", "bright")
+SIZES = (14, 6, 4)
+
+# Settings that make a generator quick. One without a row takes its defaults with all epochs shrunk to 1.
+SMALL: dict[str, dict[str, object]] = {
+    "bagan": {"latent_dim": 3, "autoencoder_epochs": 1, "epochs": 1, "batch_size": 8},
+    "cvae": {"latent_dim": 2, "filters": 4, "hidden": 8, "epochs": 1, "batch_size": 8},
+}
+# Settings under which a learned generator learns the brightness of three classes in a second or two.
+TAUGHT: dict[str, dict[str, object]] = {
+    "bagan": {**SMALL["bagan"], "autoencoder_epochs": 40, "autoencoder_learning_rate": 0.003},
+    "cvae": {**SMALL["cvae"], "filters": 8, "hidden": 32, "epochs": 60, "learning_rate": 0.01},
+}
+# Generators that make the same images whatever the seed, and why.
+SEEDLESS: dict[str, str] = {}
+# Generators that refuse a class of so few images, and why.
+TOO_FEW: dict[tuple[str, int], str] = {("smote", 1): "it interpolates between two images"}
+# Names of settings that need no description.
+PLAIN = {
+    "epochs",
+    "autoencoder_epochs",
+    "batch_size",
+    "latent_dim",
+    "learning_rate",
+    "autoencoder_learning_rate",
+    "dropout",
+    "horizontal_flip",
+    "vertical_flip",
+}
+
+LEARNED = [name for name in NAMES if issubclass(find(name).generator, LearnedGenerator)]
+every_generator = pytest.mark.parametrize("name", NAMES)
+every_learned_generator = pytest.mark.parametrize("name", LEARNED)
+
+
+def image_set(shape: tuple[int, int, int], sizes: tuple[int, ...] = SIZES, spread: int = 40) -> ImageSet:
+    """Noise around a brightness that tells the class: about 50, 128 and 206."""
+    rng = np.random.default_rng(0)
+    labels = rng.permutation(np.repeat(np.arange(len(sizes)), sizes)).astype(np.int64)
+    noise = rng.integers(-spread, spread + 1, (len(labels), *shape))
+    images = (50 + 78 * labels[:, None, None, None] + noise).astype(np.uint8)
+    return ImageSet(images, labels, CLASSES, np.array([""] * len(labels)), {})
+
+
+def tensors(images: ImageSet) -> Labelled:
+    return labelled(images.images, images.labels)
+
+
+def small(name: str) -> dict[str, object]:
+    epochs: dict[str, object] = {field: 1 for field in find(name).settings.model_fields if "epochs" in field}
+    return SMALL.get(name, epochs)
+
+
+def ready(name: str, images: ImageSet, folder: Path, settings: dict[str, object] | None = None) -> Generator:
+    generator = build(name, small(name) if settings is None else settings, images, 0, name)
+    if isinstance(generator, LearnedGenerator):
+        fit(generator, tensors(images), 0, Options(previews=0), folder)
+    return generator
+
+
+@cache
+def learned(name: str, shape: tuple[int, int, int], folder: Path) -> tuple[Generator, Labelled]:
+    images = image_set(shape)
+    return ready(name, images, folder / f"{name}{shape}"), tensors(images)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("unfinished")
+
+
+def sample(generator: Generator, labels: Tensor, real: Labelled, seed: int = 0) -> Tensor:
+    return generator.sample(labels, real, torch.Generator().manual_seed(seed))
+
+
+@every_generator
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize(
+    "labels",
+    [torch.tensor([2, 0, 1, 1, 0, 2, 0]), torch.tensor([1, 1, 1]), torch.empty(0, dtype=torch.int64)],
+    ids=["all classes", "one class", "no image"],
+)
+def test_samples_are_bytes_of_the_shape_one_for_each_label(
+    name: str, shape: tuple[int, int, int], labels: Tensor, folder: Path
+) -> None:
+    generator, real = learned(name, shape, folder)
+    made = sample(generator, labels, real)
+    assert made.shape == (len(labels), *shape)
+    assert made.dtype == torch.uint8
+    assert made.device.type == "cpu"
+
+
+@every_generator
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_same_seed_makes_the_same_images(name: str, shape: tuple[int, int, int], folder: Path) -> None:
+    generator, real = learned(name, shape, folder)
+    labels = torch.tensor([2, 0, 1, 1, 0, 2, 0])
+    assert torch.equal(sample(generator, labels, real), sample(generator, labels, real))
+
+
+@every_generator
+def test_another_seed_makes_other_images(name: str, folder: Path) -> None:
+    if name in SEEDLESS:
+        pytest.skip(SEEDLESS[name])
+    generator, real = learned(name, SHAPES[0], folder)
+    labels = torch.tensor([2, 0, 1, 1, 0, 2, 0])
+    assert not torch.equal(sample(generator, labels, real, 0), sample(generator, labels, real, 1))
+
+
+@every_generator
+def test_images_come_in_the_order_of_the_labels(name: str, tmp_path: Path) -> None:
+    if name in LEARNED and name not in TAUGHT:
+        pytest.skip("TAUGHT has no settings under which it learns quickly")
+    images = image_set((1, 12, 14), (8, 8, 8))
+    labels = torch.tensor([2, 0, 1, 1, 0, 2, 0, 2])
+    made = sample(ready(name, images, tmp_path, TAUGHT.get(name)), labels, tensors(images))
+    assert (made.float().mean(dim=(1, 2, 3)) / 255 * 2.999).long().tolist() == labels.tolist()
+
+
+@every_generator
+def test_more_images_than_fit_into_memory_at_once_keep_their_order(name: str, folder: Path) -> None:
+    generator, real = learned(name, (1, 13, 18), folder)
+    assert sample(generator, torch.arange(700) % 3, real).shape == (700, 1, 13, 18)
+
+
+@every_generator
+def test_sampling_changes_neither_its_arguments_nor_the_global_generators(name: str, folder: Path) -> None:
+    generator, real = learned(name, SHAPES[0], folder)
+    labels = torch.tensor([2, 0, 1])
+    before = [labels.clone(), *(part.clone() for part in real)]
+    torch_state, numpy_state = torch.get_rng_state(), str(np.random.get_state())
+    sample(generator, labels, real)
+    assert all(torch.equal(*pair) for pair in zip(before, [labels, *real], strict=True))
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert str(np.random.get_state()) == numpy_state
+
+
+@every_generator
+def test_changing_the_samples_leaves_the_real_images_alone(name: str, folder: Path) -> None:
+    generator, real = learned(name, SHAPES[0], folder)
+    before = real.images.clone()
+    sample(generator, torch.tensor([0, 1, 2]), real).zero_()
+    assert torch.equal(real.images, before)
+
+
+@every_generator
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_generator_read_from_disk_makes_the_same_images(
+    name: str, shape: tuple[int, int, int], folder: Path, tmp_path: Path
+) -> None:
+    generator, real = learned(name, shape, folder)
+    save_generator(name, generator, tmp_path / "saved")
+    read = load_generator(tmp_path / "saved")
+    labels = torch.tensor([2, 0, 1, 1])
+    assert type(read) is type(generator)
+    assert (read.settings, read.shape, read.class_names) == (generator.settings, generator.shape, CLASSES)
+    assert torch.equal(sample(read, labels, real), sample(generator, labels, real))
+
+
+@every_generator
+def test_building_depends_on_the_seed_alone_and_leaves_the_global_generator(name: str) -> None:
+    images, state = image_set((1, 12, 14)), torch.get_rng_state()
+    first, again, other = (build(name, small(name), images, seed, name) for seed in (0, 0, 1))
+    assert torch.equal(torch.get_rng_state(), state)
+    if isinstance(first, LearnedGenerator):
+        assert isinstance(again, LearnedGenerator)
+        assert isinstance(other, LearnedGenerator)
+        weights = [torch.cat([value.flatten() for value in model.parameters()]) for model in (first, again, other)]
+        assert torch.equal(weights[0], weights[1])
+        assert not torch.equal(weights[0], weights[2])
+
+
+@every_generator
+def test_an_unknown_setting_is_refused_by_name(name: str) -> None:
+    with pytest.raises(UserError, match=r"here: no_such_setting: unknown key"):
+        build(name, {"no_such_setting": 1}, image_set((1, 12, 14)), 0, "here")
+
+
+@every_generator
+def test_defaults_are_valid(name: str) -> None:
+    settings = find(name).settings
+    assert settings.model_validate(settings().model_dump()) == settings()
+
+
+@every_generator
+def test_every_setting_is_described(name: str) -> None:
+    settings = find(name).settings
+    assert settings.__doc__
+    (definition,) = ast.parse(inspect.getsource(settings)).body
+    assert isinstance(definition, ast.ClassDef)
+    described = {
+        field.target.id
+        for field, text in zip(definition.body, definition.body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and text.value.value
+    }
+    assert set(settings.model_fields) <= described | PLAIN
+
+
+@every_generator
+@pytest.mark.parametrize("images", [2, 1])
+def test_a_class_of_very_few_images_still_gets_its_images(name: str, images: int, tmp_path: Path) -> None:
+    scarce = image_set((1, 12, 14), (10, 8, images))
+    labels = torch.tensor([2, 0, 2, 2])
+    if (name, images) in TOO_FEW:
+        with pytest.raises(NotApplicable, match="bright"):
+            sample(ready(name, scarce, tmp_path), labels, tensors(scarce))
+    else:
+        assert sample(ready(name, scarce, tmp_path), labels, tensors(scarce)).shape == (4, 1, 12, 14)
+
+
+@every_learned_generator
+def test_sampling_keeps_the_mode_and_the_weights(name: str, folder: Path) -> None:
+    generator, real = learned(name, SHAPES[0], folder)
+    assert isinstance(generator, LearnedGenerator)
+    weights = {key: value.clone() for key, value in generator.state_dict().items()}
+    generator.train()
+    assert not sample(generator, torch.tensor([0, 1, 2]), real).requires_grad
+    assert all(module.training for module in generator.modules())
+    assert all(torch.equal(value, weights[key]) for key, value in generator.state_dict().items())
+
+
+@every_learned_generator
+def test_every_phase_moves_its_own_modules_and_no_others(name: str) -> None:
+    images = image_set((1, 12, 14))
+    model, rng = build(name, small(name), images, 0, name), torch.Generator().manual_seed(0)
+    assert isinstance(model, LearnedGenerator)
+    use_rng(model, rng)
+    trained: set[str] = set()
+    for act in model.acts():
+        model.begin(act.name, tensors(images))
+        model.train()
+        for phase in act.phases:
+            own = {id(parameter) for module in phase.modules for parameter in module.parameters()}
+            for parameter in model.parameters():
+                parameter.grad = None
+                parameter.requires_grad_(id(parameter) in own)
+            losses = model.losses(phase.name, to_unit(tensors(images).images), tensors(images).labels, rng)
+            assert losses["loss"].shape == ()
+            assert all(value.isfinite() for value in losses.values())
+            losses["loss"].backward()
+            moved = {key for key, parameter in model.named_parameters() if parameter.grad is not None}
+            assert moved == {key for key, parameter in model.named_parameters() if id(parameter) in own}
+            for module in phase.modules:
+                assert any(parameter.grad.any() for parameter in module.parameters() if parameter.grad is not None)
+            trained |= moved
+    assert trained == {key for key, _ in model.named_parameters()}
+
+
+@every_learned_generator
+def test_phases_have_names_of_their_own_and_optimisers_that_take_their_parameters(name: str) -> None:
+    model = build(name, small(name), image_set((1, 12, 14)), 0, name)
+    assert isinstance(model, LearnedGenerator)
+    for act in model.acts():
+        assert set(build_optimizers(act)) == {phase.name for phase in act.phases}
+        assert len({phase.name for phase in act.phases}) == len(act.phases)
+
+
+@every_learned_generator
+def test_a_batch_may_be_larger_than_the_set(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = image_set((1, 12, 14))
+    model = build(name, small(name), images, 0, name)
+    assert isinstance(model, LearnedGenerator)
+    before = {key: value.clone() for key, value in model.named_parameters()}
+    monkeypatch.setattr(model, "acts", with_batches_of(model.acts, 1000))
+    history = fit(model, tensors(images), 0, Options(previews=0), tmp_path)
+    assert len(history) >= len(model.acts())
+    assert all(not torch.equal(value, before[key]) for key, value in model.named_parameters() if value.dim() > 1)
+
+
+def with_batches_of(acts: Callable[[], list[Act]], size: int) -> Callable[[], list[Act]]:
+    shortened = [replace(act, batch_size=size, epochs=1) for act in acts()]
+    return lambda: shortened
