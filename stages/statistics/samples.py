@@ -1,0 +1,123 @@
+"""Drawing comparable samples from two labelled sets, and summarising what repeated draws gave."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+Indices = npt.NDArray[np.int64]
+Labels = npt.NDArray[np.integer]
+Features = npt.NDArray[np.floating]
+
+
+class Spread(TypedDict):
+    """Mean and standard deviation of one number over repeated draws, in the number's own unit."""
+
+    mean: float
+    std: float
+
+
+def spread(values: Sequence[float] | npt.NDArray[np.floating]) -> Spread:
+    """Return the mean and the standard deviation of (N,) values, N >= 1.
+
+    The deviation divides by N - 1; that of a single value is 0.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    return {"mean": float(array.mean()), "std": float(array.std(ddof=1)) if len(array) > 1 else 0.0}
+
+
+def matched(labels_a: Labels, labels_b: Labels, rng: np.random.Generator) -> tuple[Indices, Indices]:
+    """Draw equally many of every class from two sets, so that they differ in how classes look, not in their mix.
+
+    Of each class come as many as the set with fewer of it has, without replacement.
+
+    Args:
+        labels_a: integer (N,).
+        labels_b: integer (M,).
+
+    Returns:
+        Two int64 (K,) arrays of indices into the first and the second set, ordered by class and then by
+        index, so that the two have the same class at every position. Empty if no class is in both.
+    """
+    drawn_a, drawn_b = [], []
+    for label in np.intersect1d(labels_a, labels_b):
+        of_a, of_b = np.flatnonzero(labels_a == label), np.flatnonzero(labels_b == label)
+        count = min(len(of_a), len(of_b))
+        drawn_a.append(np.sort(rng.choice(of_a, count, replace=False)))
+        drawn_b.append(np.sort(rng.choice(of_b, count, replace=False)))
+    return joined(drawn_a), joined(drawn_b)
+
+
+def halves(labels: Labels, rng: np.random.Generator) -> tuple[Indices, Indices]:
+    """Draw two disjoint random halves with the same number of every class.
+
+    Args:
+        labels: integer (N,). Of a class with an odd number of members one is left out.
+
+    Returns:
+        Two int64 (K,) arrays of indices, K <= N / 2, ordered by class and then by index.
+    """
+    first, second = [], []
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        half = len(members) // 2
+        first.append(np.sort(members[:half]))
+        second.append(np.sort(members[half : 2 * half]))
+    return joined(first), joined(second)
+
+
+def matched_halves(
+    labels_a: Labels, labels_b: Labels, rng: np.random.Generator
+) -> tuple[Indices, Indices, Indices, Indices]:
+    """Draw two disjoint halves of either set, all four of the same size and the same number of every class.
+
+    Args:
+        labels_a: integer (N,).
+        labels_b: integer (M,).
+
+    Returns:
+        Four int64 (K,) arrays: two of indices into the first set, two into the second. Empty if no class has
+        two members in both.
+    """
+    of_a, of_b = matched(labels_a, labels_b, rng)
+    first_a, second_a = halves(labels_a[of_a], rng)
+    first_b, second_b = halves(labels_b[of_b], rng)
+    return of_a[first_a], of_a[second_a], of_b[first_b], of_b[second_b]
+
+
+def check_comparable(a: Features, b: Features) -> None:
+    """Refuse tables of features that cannot be compared.
+
+    Args:
+        a: (N, D), D >= 1, finite.
+        b: (M, D), finite.
+
+    Raises:
+        ValueError: they are not so.
+    """
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or a.shape[1] == 0:
+        raise ValueError(f"features (N, D) and (M, D) with D >= 1 wanted, got {a.shape} and {b.shape}")
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError("a feature is not finite")
+
+
+def check_labelled(real: Features, real_labels: Labels, synthetic: Features, synthetic_labels: Labels) -> None:
+    """Refuse labelled features that cannot be compared.
+
+    Args:
+        real: (N, D), D >= 1, finite, with labels (N,).
+        synthetic: (M, D), finite, with labels (M,).
+
+    Raises:
+        ValueError: they are not so.
+    """
+    check_comparable(real, synthetic)
+    for features, labels in ((real, real_labels), (synthetic, synthetic_labels)):
+        if labels.shape != features.shape[:1]:
+            raise ValueError(f"one label per row wanted, got {labels.shape} for {features.shape}")
+
+
+def joined(parts: list[Indices]) -> Indices:
+    """Concatenate arrays of indices, of which there may be none."""
+    return np.concatenate([np.empty(0, dtype=np.int64), *parts])
