@@ -1,0 +1,76 @@
+"""Gather every result of the table: headline numbers as JSON, and a Markdown report per dataset and scenario."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stages.errors import UserError
+from stages.process import run, stage_parser, writing
+from stages.settings import Params, derived_seed, load_params
+from stages.statistics.verdict import paired_verdict
+from stages.tables import BASELINES, Json, Results, headline, report
+
+
+def main(argv: Sequence[str]) -> None:
+    """Read the results of the table's own items, write summary and reports, print the reports."""
+    parser = stage_parser(__doc__)
+    parser.add_argument("--metrics", type=Path, required=True, help="folder with imbalance/, classify/ and compare/")
+    parser.add_argument("--summary", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--reports", type=Path, required=True, help="folder to write the Markdown reports into")
+    arguments = parser.parse_args(argv)
+    params = load_params(arguments.params)
+    with writing(arguments.summary) as summary, writing(arguments.reports) as reports:
+        reports.mkdir()
+        headlines: dict[str, dict[str, object]] = {}
+        for dataset in params.table.datasets:
+            for scenario in params.table.scenarios:
+                results = read_results(arguments.metrics, dataset, scenario, params)
+                text = report(results)
+                (reports / f"{dataset}_{scenario}.md").write_text(text, encoding="utf-8")
+                headlines.setdefault(dataset, {})[scenario] = headline(results)
+                print("\n" + text)
+        summary.write_text(json.dumps(headlines, indent=1) + "\n", encoding="utf-8")
+
+
+def read_results(metrics: Path, dataset: str, scenario: str, params: Params) -> Results:
+    """Read the results of one dataset and scenario, the table's own and no others that may lie beside them."""
+    variants = [*BASELINES, *params.table.generators]
+    scores = {name: read_json(metrics / "classify" / dataset / scenario / f"{name}.json")["seeds"] for name in variants}
+    return Results(
+        dataset=dataset,
+        scenario=scenario,
+        counts=read_json(metrics / "imbalance" / dataset / f"{scenario}.json"),
+        scores=scores,
+        verdicts={
+            name: paired_verdict(
+                [seed["minority_f1"] for seed in scores[name]],
+                [seed["minority_f1"] for seed in scores["imbalanced"]],
+                np.random.default_rng(derived_seed(params.seed, dataset, scenario, name, "verdict")),
+            )
+            for name in variants
+            if name != "imbalanced"
+        },
+        comparisons={
+            name: read_json(metrics / "compare" / dataset / scenario / f"{name}.json")
+            for name in params.table.generators
+        },
+    )
+
+
+def read_json(path: Path) -> Json:
+    """Read a result.
+
+    Raises:
+        UserError: it is not there or is not JSON.
+    """
+    try:
+        result: Json = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError) as error:
+        raise UserError(f"{path}: not a result of an earlier stage: {error}") from error
+    return result
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,71 @@
+"""How well a classifier did on a test set, above all on the minority classes."""
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+
+Labels = npt.NDArray[np.integer]
+
+
+class ClassificationScores(TypedDict):
+    """Scores between 0 and 1; None where the test set has no image of the classes concerned."""
+
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    minority_precision: float | None
+    minority_recall: float | None
+    minority_f1: float | None
+    f1: list[float | None]
+    confusion: list[list[int]]
+
+
+def classification_scores(
+    true: Labels, predicted: Labels, minority: Sequence[int], classes: int
+) -> ClassificationScores:
+    """Score predicted labels against the true ones.
+
+    Accuracy and F1 are equations 5.4 and 5.5 of the balancing thesis; with several minority classes theirs are
+    means over these classes. Balanced accuracy is the mean recall (Brodersen et al. 2010,
+    https://doi.org/10.1109/ICPR.2010.764). A precision without predictions counts as 0. Means are taken over
+    the classes that the test set has: of the others nothing is known.
+
+    Args:
+        true: integer (N,), N >= 1, values in 0 .. classes - 1.
+        predicted: integer (N,), values in 0 .. classes - 1.
+        minority: labels of the minority classes; may be empty.
+        classes: number of classes.
+
+    Returns:
+        `f1` per class, and `confusion` with a row per true and a column per predicted class, in images.
+
+    Raises:
+        ValueError: the shapes differ, there is no image, or a label is out of range.
+    """
+    if true.ndim != 1 or true.shape != predicted.shape or len(true) == 0:
+        raise ValueError(f"labels (N,) with N >= 1 wanted, got {true.shape} and {predicted.shape}")
+    used = np.concatenate([true, predicted, np.asarray(minority, dtype=np.int64)])
+    if used.min() < 0 or used.max() >= classes:
+        raise ValueError(f"labels from 0 to {classes - 1} wanted, got {used.min()} to {used.max()}")
+    labels = np.arange(classes)
+    precision, recall, f1, support = precision_recall_fscore_support(true, predicted, labels=labels, zero_division=0.0)
+    tested = support > 0
+    rare = tested & np.isin(labels, minority)
+    return {
+        "accuracy": float(accuracy_score(true, predicted)),
+        "balanced_accuracy": float(recall[tested].mean()),
+        "macro_f1": float(f1[tested].mean()),
+        "minority_precision": mean_or_none(precision[rare]),
+        "minority_recall": mean_or_none(recall[rare]),
+        "minority_f1": mean_or_none(f1[rare]),
+        "f1": [float(value) if known else None for value, known in zip(f1, tested, strict=True)],
+        "confusion": confusion_matrix(true, predicted, labels=labels).tolist(),
+    }
+
+
+def mean_or_none(values: npt.NDArray[np.float64]) -> float | None:
+    """Return the mean, None for no values."""
+    return float(values.mean()) if len(values) else None
