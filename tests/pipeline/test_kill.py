@@ -1,0 +1,211 @@
+"""Stages that are killed on the way: nothing half-written is ever seen, and the next run gives the same bytes."""
+
+import errno
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import psutil
+import pytest
+
+from stages import train
+from tests.pipeline.conftest import Built, Project, digest
+
+pytestmark = pytest.mark.slow
+
+# Imports a stage once, which is what takes long, and runs it in a new process for every line it reads.
+FORKS = """
+import importlib, os, sys
+stage = importlib.import_module(f"stages.{sys.argv[1]}")
+sys.argv = sys.argv[1:]
+for _ in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        os.dup2(2, 1)
+        stage.run(stage.main)
+        sys.exit(0)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+KILLED = -9
+SHAPES, ITEM, MODEL = "data/shapes", "data/shapes/drop75", "models/shapes/drop75/bagan"
+CURVES, MADE = "plots/train/shapes/drop75/bagan", "data/shapes/drop75/bagan/synthetic.parquet"
+PARTS = f"--train {SHAPES}/train.parquet --test {SHAPES}/test.parquet"
+
+
+class Stage(NamedTuple):
+    """A stage's arguments, its outputs in the order in which it locks them, and about how many seconds it writes."""
+
+    arguments: str
+    outputs: list[str]
+    seconds: float
+
+
+def stage(arguments: str, *options: str, seconds: float) -> Stage:
+    """Return a stage; `options` are those that name outputs."""
+    words = arguments.split()
+    return Stage(arguments, [words[words.index(f"--{option}") + 1] for option in options], seconds)
+
+
+STAGES = {
+    "ingest": stage(f"--dataset shapes {PARTS}", "train", "test", seconds=0.002),
+    "imbalance": stage(
+        f"--dataset shapes --scenario drop75 {PARTS} --out {ITEM}/train.parquet "
+        f"--reference {ITEM}/reference.parquet --counts metrics/imbalance/shapes/drop75.json",
+        *("out", "reference", "counts"),
+        seconds=0.004,
+    ),
+    "train": stage(
+        f"--dataset shapes --generator bagan --images {ITEM}/train.parquet --out {MODEL} --curves {CURVES}",
+        *("out", "curves"),
+        seconds=1,
+    ),
+    "synthesize": stage(
+        f"--generator {MODEL} --images {ITEM}/train.parquet --out {MADE} "
+        "--picture plots/samples/shapes/drop75/bagan.png",
+        *("out", "picture"),
+        seconds=0.002,
+    ),
+    "extract": stage(f"--images {MADE} --out {ITEM}/bagan/features", "out", seconds=0.5),
+    "compare": stage(
+        f"--real {ITEM}/reference.parquet --real-features {ITEM}/features --synthetic {MADE} "
+        f"--synthetic-features {ITEM}/bagan/features --out metrics/compare/shapes/drop75/bagan.json",
+        "out",
+        seconds=0.001,
+    ),
+    "classify": stage(
+        f"--dataset shapes --imbalanced {ITEM}/train.parquet --train {ITEM}/train.parquet --added {MADE} "
+        f"--test {SHAPES}/test.parquet --out metrics/classify/shapes/drop75/bagan.json "
+        "--confusion plots/confusion/shapes/drop75/bagan.csv",
+        *("out", "confusion"),
+        seconds=0.001,
+    ),
+    "report": stage(
+        "--metrics metrics --summary metrics/summary.json --reports metrics/report",
+        *("summary", "reports"),
+        seconds=0.05,
+    ),
+}
+
+
+class Runs:
+    """Runs of one stage, each in a process of its own."""
+
+    def __init__(self, forks: "subprocess.Popen[str]") -> None:
+        self.forks = forks
+
+    def answer(self) -> int:
+        assert self.forks.stdout is not None
+        return int(self.forks.stdout.readline())
+
+    def start(self) -> psutil.Process:
+        assert self.forks.stdin is not None
+        self.forks.stdin.write("\n")
+        self.forks.stdin.flush()
+        return psutil.Process(self.answer())
+
+    def whole(self) -> int:
+        """Run the stage to its end and return its exit code."""
+        self.start()
+        return self.answer()
+
+    def killed(self, mark: Callable[[], bool], delay: float = 0) -> int:
+        """Run the stage, kill it a while after `mark` begins to hold, and return its exit code."""
+        process = self.start()
+        end = time.monotonic() + 60
+        while not mark() and process.is_running() and time.monotonic() < end:
+            time.sleep(0.0005)
+        time.sleep(delay)
+        if process.is_running():
+            process.kill()
+        return self.answer()
+
+
+@contextmanager
+def runs_of(project: Project, name: str) -> Iterator[Runs]:
+    """Import a stage in a copy of the project, from which its outputs are taken away."""
+    for path in STAGES[name].outputs:
+        shutil.rmtree(project / path) if (project / path).is_dir() else (project / path).unlink()
+    words = (sys.executable, "-c", FORKS, name, *STAGES[name].arguments.split())
+    with project.start(*words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as forks:
+        yield Runs(forks)
+
+
+def present(project: Project, outputs: Sequence[str]) -> list[str]:
+    return [path for path in outputs if (project / path).exists()]
+
+
+def unlike(project: Project, built: Built, outputs: Sequence[str]) -> list[str]:
+    """Return which outputs are neither absent nor what a run makes that is never killed."""
+    return [path for path in present(project, outputs) if digest(project / path) != digest(built.project / path)]
+
+
+def hidden(project: Project, outputs: Sequence[str]) -> list[str]:
+    return [file.name for path in outputs for file in (project / path).parent.glob(".*") if file.name != ".gitignore"]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_killed_stage_leaves_nothing_half_done_and_can_be_repeated(built: Built, copy: Project, name: str) -> None:
+    outputs = STAGES[name].outputs
+    lock = (copy / outputs[0]).with_name(f".{Path(outputs[0]).name}.lock")
+    partial = [(copy / path).with_name(f".{Path(path).name}.partial") for path in outputs]
+
+    def begun() -> bool:
+        return any(path.exists() for path in (*partial, *(copy / path for path in outputs)))
+
+    with runs_of(copy, name) as runs:
+        assert runs.killed(lock.exists) == KILLED, "ended before it could be killed"
+        assert present(copy, outputs) == []
+        for path in partial:
+            shutil.rmtree(path, ignore_errors=True)
+        assert runs.killed(begun, Random(name).uniform(0, STAGES[name].seconds)) in (KILLED, 0)
+        assert unlike(copy, built, outputs) == []
+        assert runs.whole() == 0
+    assert present(copy, outputs) == outputs
+    assert unlike(copy, built, outputs) == []
+    assert hidden(copy, outputs) == []
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint(built: Built, copy: Project) -> None:
+    checkpoints = copy / "checkpoints"
+    with runs_of(copy, "train") as runs:
+        assert runs.killed(lambda: any(checkpoints.glob("*/epoch_00004.png"))) == KILLED, "ended before it was killed"
+        assert present(copy, [MODEL, CURVES]) == []
+        (checkpoint,) = checkpoints.glob("*/checkpoint.safetensors")
+        # A mark in what the checkpoint remembers of the first epoch: only a run that goes on from it can know it.
+        content, first, mark = checkpoint.read_bytes(), *(rb"{\"epoch\": %d, \"phase\"" % number for number in (1, 9))
+        assert content.count(first) == 1
+        checkpoint.write_bytes(content.replace(first, mark))
+        assert runs.whole() == 0
+    assert unlike(copy, built, [MODEL]) == []
+    assert list(checkpoints.iterdir()) == []
+    names = [path.name for path in sorted((copy / CURVES).iterdir())]
+    assert names == ["epoch_00004.png", "epoch_00008.png", "history.csv"]
+    assert unlike(copy, built, [f"{CURVES}/{name}" for name in names]) == [f"{CURVES}/history.csv"]
+    undisturbed, resumed = ((project / CURVES / "history.csv").read_text() for project in (built.project, copy))
+    assert resumed == undisturbed.replace("\n1,autoencoder", "\n9,autoencoder")
+
+
+def test_a_training_whose_outputs_cannot_be_written_keeps_checkpoint_and_pictures(
+    copy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hours of training are not lost to a disk that is full at the very end."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for path in STAGES["train"].outputs:
+        shutil.rmtree(copy / path)
+    monkeypatch.chdir(copy.root)
+    monkeypatch.setattr(train, "save_generator", full)
+    with pytest.raises(OSError, match="No space left"):
+        train.main(STAGES["train"].arguments.split())
+    assert present(copy, STAGES["train"].outputs) == []
+    kept = sorted(path.name for path in (copy / "checkpoints").glob("*/*"))
+    assert kept == ["checkpoint.safetensors", "epoch_00004.png", "epoch_00008.png"]

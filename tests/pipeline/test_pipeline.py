@@ -1,0 +1,263 @@
+"""The whole graph under DVC: what is built, what a change builds again, and what it leaves alone."""
+
+import csv
+import json
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from stages.imageset import read_images
+from tests.pipeline.conftest import PER_CLASS, Built, Project, digest, stages_run
+
+pytestmark = pytest.mark.slow
+
+BAGAN = [f"{stage}@shapes-drop75-bagan" for stage in ("train", "synthesize", "extract", "compare", "classify")]
+VARIANTS = ["balanced", "imbalanced", "reweighted", "smote", "bagan"]
+TEST_IMAGES = 3 * 12  # 30 % of 40 in each of three classes
+NAMES_OF_STAGES = 18
+
+
+@pytest.fixture(scope="module")
+def experiment(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The project after an experiment with another number of epochs."""
+    project = built.project.copied(tmp_path_factory.mktemp("experiment") / "project")
+    return Built(project, project.dvc("exp", "run", "--set-param", "generators.bagan.shapes.epochs=2"))
+
+
+# What is built.
+
+
+def test_every_stage_runs_once_and_writes_all_its_outputs(built: Built) -> None:
+    lock = YAML(typ="safe").load((built.project / "dvc.lock").read_text(encoding="utf-8"))
+    assert len(stages_run(built.output)) == NAMES_OF_STAGES
+    assert set(stages_run(built.output)) == set(lock["stages"])
+    outputs = [out["path"] for stage in lock["stages"].values() for out in stage["outs"]]
+    assert len(outputs) > NAMES_OF_STAGES
+    assert [path for path in outputs if not (built.project / path).exists()] == []
+
+
+def test_nothing_unfinished_is_left(built: Built) -> None:
+    results = [built.project / folder for folder in ("data", "models", "plots", "metrics")]
+    hidden = [path.name for folder in results for path in folder.rglob(".*") if path.name != ".gitignore"]
+    assert hidden == []
+    assert list((built.project / "checkpoints").iterdir()) == []
+
+
+def test_the_minority_is_thinned_out_whatever_yaml_could_take_its_name_for(built: Built) -> None:
+    counts = json.loads((built.project / "metrics/imbalance/shapes/drop75.json").read_text())
+    assert counts["no"] == {"before": 28, "train": 7, "wanted": 21, "reference": 33, "test": 12}
+    assert {name: row["train"] for name, row in counts.items()} == {"disc": 28, "no": 7, "square": 28}
+
+
+def test_synthetic_images_restore_the_balance(built: Built) -> None:
+    for generator in ("smote", "bagan"):
+        made = read_images(built.project / f"data/shapes/drop75/{generator}/synthetic.parquet")
+        assert made.counts().tolist() == [0, 21, 0]
+        assert made.shape == (1, 16, 16)
+
+
+def test_the_summary_has_a_few_numbers_for_every_variant(built: Built) -> None:
+    variants = json.loads((built.project / "metrics/summary.json").read_text())["shapes"]["drop75"]
+    assert list(variants) == VARIANTS
+    for name, line in variants.items():
+        assert {"f1", "accuracy"} <= set(line)
+        assert ("verdict" in line) == (name != "imbalanced")
+        assert ({"differs", "kl", "ssim"} <= set(line)) == (name in ("smote", "bagan"))
+        assert 0 <= line["f1"] <= 1
+        assert 0 < line["accuracy"] <= 1
+
+
+def test_the_report_has_a_row_for_every_variant_and_is_printed(built: Built) -> None:
+    text = (built.project / "metrics/report/shapes_drop75.md").read_text()
+    assert [name for name in VARIANTS if f"| {name} " not in text] == []
+    assert text in built.output
+
+
+def test_curves_confusions_and_pictures_are_there(built: Built) -> None:
+    plots = built.project / "plots"
+    for name in VARIANTS:
+        with (plots / f"confusion/shapes/drop75/{name}.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["actual"] for row in rows].count("no") == TEST_IMAGES // 3
+        assert len(rows) == TEST_IMAGES
+    with (plots / "train/shapes/drop75/bagan/history.csv").open(newline="") as file:
+        epochs = [(row["epoch"], row["phase"]) for row in csv.DictReader(file)]
+    assert epochs[0] == ("1", "autoencoder")
+    assert epochs[-1] == ("8", "generator")
+    assert len(epochs) == 3 + 2 * 5
+    pictures = [*plots.glob("samples/shapes/drop75/*.png"), *plots.glob("train/shapes/drop75/bagan/*.png")]
+    assert len(pictures) == 4
+    for path in pictures:
+        with Image.open(path) as picture:
+            assert min(picture.size) >= 16
+
+
+# What runs again.
+
+
+def test_a_second_run_does_nothing_and_is_quick(copy: Project) -> None:
+    copy.dvc("status")  # hashes what was copied
+    began = time.monotonic()
+    output = copy.dvc("repro")
+    assert stages_run(output) == []
+    assert "up to date" in output
+    assert time.monotonic() - began < 20
+    assert copy.command("git", "status", "--porcelain").stdout == ""
+
+
+def test_an_experiment_runs_one_generators_row_and_the_report(experiment: Built) -> None:
+    assert stages_run(experiment.output) == ["check", *BAGAN, "report"]
+    history = (experiment.project / "plots/train/shapes/drop75/bagan/history.csv").read_text()
+    assert len(history.splitlines()) == 1 + 3 + 2 * 2
+
+
+def test_the_difference_between_runs_names_the_generator_alone(experiment: Built) -> None:
+    table = experiment.project.dvc("metrics", "diff")
+    assert "shapes.drop75.bagan." in table
+    assert "smote" not in table
+
+
+def test_plots_are_shown_on_one_page(experiment: Built) -> None:
+    output = experiment.project.dvc("plots", "show")
+    page = (experiment.project / "dvc_plots/index.html").read_text(encoding="utf-8")
+    assert "WARNING" not in output
+    assert "rror" not in output
+    for wanted in (
+        "train/shapes/drop75/bagan/history.csv",
+        "confusion/shapes/drop75/bagan.csv",
+        "confusion/shapes/drop75/reweighted.csv",
+        "samples_shapes_drop75_bagan.png",
+        "samples_shapes_drop75_smote.png",
+        "train_shapes_drop75_bagan_epoch_00005.png",
+    ):
+        assert wanted in page
+    for picture in ("samples_shapes_drop75_bagan", "train_shapes_drop75_bagan_epoch_00005"):
+        assert list((experiment.project / "dvc_plots/static").glob(f"*{picture}.png"))
+
+
+def test_a_misspelt_key_stops_everything_with_one_line(copy: Project) -> None:
+    copy.edit("autoencoder_epochs: 3", "autoencoder_epoch: 3")
+    output = copy.dvc("repro", succeeds=False)
+    assert stages_run(output) == ["check"]
+    message = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert message == [
+        "error: params.yaml: generators.bagan.shapes.autoencoder_epoch: unknown key; did you mean 'autoencoder_epochs'?"
+    ]
+    assert "Traceback" not in output
+
+
+def test_a_new_image_is_read(copy: Project) -> None:
+    shutil.copy(copy / "images/shapes/disc/00.png", copy / "images/shapes/disc/new.png")
+    assert stages_run(copy.dvc("repro", "ingest@shapes")) == ["ingest@shapes"]
+    parts = [read_images(copy / f"data/shapes/{part}.parquet") for part in ("train", "test")]
+    assert sum(len(part) for part in parts) == 3 * PER_CLASS + 1
+    changed = json.loads(copy.dvc("status", "--json"))
+    assert "imbalance@shapes-drop75" in changed
+
+
+def test_a_row_taken_out_of_the_table_leaves_the_report_and_costs_no_training(copy: Project) -> None:
+    copy.edit_list("smote")
+    assert stages_run(copy.dvc("repro")) == ["check", "report"]
+    summary = json.loads((copy / "metrics/summary.json").read_text())
+    assert list(summary["shapes"]["drop75"]) == [name for name in VARIANTS if name != "smote"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("seeds: 2", "seeds: 3", {"classify_balanced", "classify_imbalanced", "classify_reweighted", "classify"}),
+        ("repeats: 2", "repeats: 3", {"compare"}),
+        ("input_size: 64", "input_size: 65", {"extract", "extract_real"}),
+        ("preview_columns: 4", "preview_columns: 5", {"train"}),
+        ("smote:\n    shapes: {}", "smote:\n    shapes: {neighbours: 3}", {"train"}),
+    ],
+)
+def test_a_setting_concerns_the_stages_that_read_it(copy: Project, old: str, new: str, expected: set[str]) -> None:
+    copy.edit(old, new)
+    changed = json.loads(copy.dvc("status", "--json"))
+    assert {name.split("@")[0] for name in changed} - {"check"} == expected
+
+
+# Elsewhere.
+
+
+def test_a_folder_without_git_will_do(fresh: Project) -> None:
+    fresh.dvc("config", "--local", "core.no_scm", "true")
+    output = fresh.dvc("repro", "check", "ingest", "imbalance")
+    assert stages_run(output) == ["check", "ingest@shapes", "imbalance@shapes-drop75"]
+    assert (fresh / "data/shapes/drop75/train.parquet").is_file()
+
+
+def test_the_same_seed_gives_the_same_bytes_elsewhere_and_without_dvc(built: Built, fresh: Project) -> None:
+    data, item = "data/shapes", "data/shapes/drop75"
+    parts = ("--train", f"{data}/train.parquet", "--test", f"{data}/test.parquet")
+    thinned = ("--out", f"{item}/train.parquet", "--reference", f"{item}/reference.parquet", "--counts", "counts.json")
+    model, curves = "models/shapes/drop75/bagan", "plots/train/shapes/drop75/bagan"
+    learned = ("--images", f"{item}/train.parquet", "--out", model, "--curves", curves)
+    for arguments in (
+        ("ingest", "--dataset", "shapes", *parts),
+        ("imbalance", "--dataset", "shapes", "--scenario", "drop75", *parts, *thinned),
+        ("train", "--dataset", "shapes", "--generator", "bagan", *learned),
+    ):
+        done = fresh.stage(*arguments)
+        assert done.returncode == 0, done.stderr
+    for path in (*parts[1::2], *thinned[1:4:2], model, curves):
+        assert digest(fresh / path) == digest(built.project / path), path
+
+
+def test_another_seed_gives_another_split(built: Built, fresh: Project) -> None:
+    fresh.edit("seed: 3", "seed: 4")
+    parts = ("--train", "data/shapes/train.parquet", "--test", "data/shapes/test.parquet")
+    assert fresh.stage("ingest", "--dataset", "shapes", *parts).returncode == 0
+    assert digest(fresh / parts[1]) != digest(built.project / parts[1])
+
+
+# A killed DVC.
+
+
+def stage_process(dvc: int) -> psutil.Process | None:
+    """Return the process of the stage that a DVC runs, if there is one."""
+    children = psutil.Process(dvc).children(recursive=True)
+    return next((child for child in children if "stages.train" in child.cmdline()), None)
+
+
+def running(process: psutil.Process) -> bool:
+    """Say whether a process is there and not merely waiting to be reaped."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_for(path: Path, pattern: str, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not any(path.glob(pattern)):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_a_killed_dvc_takes_its_stage_along(copy: Project) -> None:
+    copy.edit("      epochs: 5", "      epochs: 1000000")
+    with copy.start("dvc", "repro", "--single-item", BAGAN[0]) as dvc:
+        trains = wait_for(copy / "checkpoints", "*/checkpoint.safetensors", 60)
+        stage = stage_process(dvc.pid)
+        dvc.send_signal(signal.SIGKILL)
+        dvc.wait()
+    assert trains
+    assert stage is not None
+    end = time.monotonic() + 1
+    while running(stage) and time.monotonic() < end:
+        time.sleep(0.01)
+    orphan = running(stage)
+    if orphan:
+        stage.kill()
+    assert not orphan
+    assert not (copy / "models/shapes/drop75/bagan").exists()

@@ -1,0 +1,392 @@
+"""The shape of the code: which way imports go, what the graph lists of them, and how long things may be."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+STAGES = ROOT / "stages"
+FILES = sorted(STAGES.rglob("*.py"))
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
+
+# Which part of `stages` may import which. `stage` is every module that dvc.yaml calls; a part that ends in `.base`
+# is that one file of a folder, the folder's name stands for all the others.
+LEAVES = {"errors", "blocks", "imageset", "process"}
+SHARED = LEAVES | {"features", "models", "pictures", "settings", "tables", "weights"}
+ARROWS = {
+    "errors": set(),
+    "pictures": set(),
+    "blocks": {"errors"},
+    "process": {"errors"},
+    "imageset": {"errors"},
+    "features": {"errors"},
+    "settings": {"errors", "blocks"},
+    "statistics": {"statistics"},
+    "networks": {"networks"},
+    "generators.base": set(),
+    "generators": {"generators.base", "networks"},
+    "sources.base": LEAVES,
+    "sources": LEAVES | {"sources.base"},
+    "training": {"errors", "pictures", "generators.base", "networks", "training"},
+    "models": LEAVES | {"generators.base"},
+    "weights": {"errors", "networks"},
+    "tables": {"statistics"},
+    "stage": SHARED | {"generators.base", "networks", "statistics", "training"},
+    "tools": SHARED | {"generators.base", "networks", "sources.base", "statistics", "training", "tools", "stage"},
+}
+# What the innermost parts may import from outside.
+STANDARD = sys.stdlib_module_names
+OUTSIDE = {
+    "statistics": {"numpy", "scipy", "skimage", "sklearn"},
+    "networks": {"torch", "torchvision"},
+    "generators.base": {"numpy", "pydantic", "torch"},
+    "generators": {"annotated_types", "imblearn", "numpy", "pydantic", "scipy", "sklearn", "torch", "torchvision"},
+}
+# Parts that settings, or stages which need no network, import: torch would cost them seconds.
+WITHOUT_TORCH = LEAVES | {"features", "pictures", "settings", "sources", "sources.base", "statistics", "tables"}
+
+
+@cache
+def graph() -> dict[str, Any]:
+    stages: dict[str, Any] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    return stages
+
+
+def module_of(stage: str) -> str:
+    """Return the module that a stage of the graph calls."""
+    words = graph()[stage]["cmd"].split()
+    assert words[:2] == ["python", "-m"]
+    return str(words[2])
+
+
+CALLED = {module_of(stage) for stage in graph()}
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def part_of(module: str) -> str:
+    """Return the name under which a module stands in the table of arrows."""
+    _, first, *rest = module.split(".")
+    if module in CALLED:
+        return "stage"
+    return f"{first}.base" if rest == ["base"] else first
+
+
+def imported(path: Path, top_level: bool = False) -> Iterator[str]:
+    """Yield the full names that a file imports, anywhere or, if so wanted, only when it is itself imported."""
+    tree = tree_of(path)
+    for node in tree.body if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in MODULES else node.module
+
+
+def own_imports(path: Path) -> set[str]:
+    """Return the modules of the project that a file imports."""
+    return {name for name in imported(path) if name in MODULES}
+
+
+def outside_imports(path: Path, top_level: bool = False) -> set[str]:
+    """Return the packages outside the project and Python that a file imports."""
+    return {name.split(".")[0] for name in imported(path, top_level)} - STANDARD - {"stages"}
+
+
+def closure(modules: set[str]) -> set[str]:
+    """Return the modules together with everything of the project that they import, directly or not."""
+    found: set[str] = set()
+    waiting = set(modules)
+    while waiting:
+        module = waiting.pop()
+        found.add(module)
+        waiting |= own_imports(MODULES[module]) - found
+    return {module for module in found if MODULES[module].name != "__init__.py"}
+
+
+def members(folder: str) -> list[str]:
+    """Return the modules of a folder, without its base."""
+    return [name for name in MODULES if name.startswith(f"stages.{folder}.") and not name.endswith(".base")]
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+code = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(STAGES).as_posix())
+
+
+# Imports.
+
+
+def test_the_files_are_found() -> None:
+    assert {"stages", "stages.train", "stages.generators.base", "stages.training.loop"} <= set(MODULES)
+    assert own_imports(STAGES / "training/checkpoint.py") == {"stages.errors"}
+    assert {"stages.generators.base", "stages.networks.blocks"} <= own_imports(STAGES / "generators/bagan.py")
+    assert "stages.networks.blocks" in closure({"stages.classify"})
+
+
+@code
+def test_imports_go_one_way(path: Path) -> None:
+    module = next(name for name, file in MODULES.items() if file == path)
+    if path.name == "__init__.py":
+        return
+    assert part_of(module) in ARROWS, f"{module} is new: give it a row in the table of arrows"
+    wrong = [name for name in own_imports(path) if part_of(name) not in ARROWS[part_of(module)]]
+    assert wrong == []
+
+
+@code
+def test_no_module_imports_dvc(path: Path) -> None:
+    assert not outside_imports(path) & {"dvc", "dvclive"}
+
+
+@pytest.mark.parametrize("part", OUTSIDE)
+def test_inner_parts_know_few_libraries(part: str) -> None:
+    own = {name: path for name, path in MODULES.items() if name.count(".") and part_of(name) == part}
+    assert own
+    found = {name: outside_imports(path) - OUTSIDE[part] for name, path in own.items()}
+    assert {name: extra for name, extra in found.items() if extra} == {}
+
+
+def test_settings_are_read_without_torch() -> None:
+    own = {name: path for name, path in MODULES.items() if name.count(".") and part_of(name) in WITHOUT_TORCH}
+    assert len(own) > len(WITHOUT_TORCH)
+    heavy = {"torch", "torchvision", "safetensors"}
+    assert [name for name, path in own.items() if outside_imports(path, top_level=True) & heavy] == []
+
+
+def test_only_training_knows_optimisers() -> None:
+    """Generators name the optimisers of their phases; networks know none."""
+    networks = [path for path in FILES if path.parent.name == "networks"]
+    assert networks
+    assert [path.name for path in networks if "optim" in path.read_text(encoding="utf-8")] == []
+
+
+# The graph's lists.
+
+
+def deps_of(stage: str, generator: str) -> set[str]:
+    """Return the modules in a stage's list of dependencies; a folder stands for all of its files."""
+    paths = [dep.replace("${item.generator}", generator) for dep in graph()[stage]["deps"]]
+    files = [file for path in paths if path.startswith("stages/") for file in under(ROOT / path)]
+    names = {path: name for name, path in MODULES.items()}
+    return {names[file] for file in files if file.name != "__init__.py"}
+
+
+def under(path: Path) -> list[Path]:
+    assert path.exists(), f"{path}: no such file"
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
+
+
+def needed(stage: str, generator: str) -> set[str]:
+    """Return the modules whose change can change what a stage writes."""
+    by_name = {
+        "check": {*members("generators"), *members("sources")},
+        "ingest": {*members("sources")},
+        "train": {f"stages.generators.{generator}"},
+        "synthesize": {f"stages.generators.{generator}"},
+    }
+    return closure({module_of(stage)} | by_name.get(stage, set()))
+
+
+GENERATORS = [name.rsplit(".", 1)[1] for name in members("generators")]
+LISTS = [
+    (stage, generator)
+    for stage in graph()
+    for generator in (GENERATORS if stage in ("train", "synthesize") else GENERATORS[:1])
+]
+
+
+@pytest.mark.parametrize(("stage", "generator"), LISTS)
+def test_a_stage_lists_exactly_the_modules_it_imports(stage: str, generator: str) -> None:
+    listed, imports = deps_of(stage, generator), needed(stage, generator)
+    # One list serves all generators: what any of them imports may stand there.
+    allowed = {name for other in GENERATORS for name in needed(stage, other)} - {*members("generators")} | imports
+    assert {"missing": sorted(imports - listed), "superfluous": sorted(listed - allowed)} == {
+        "missing": [],
+        "superfluous": [],
+    }
+
+
+@pytest.mark.parametrize("stage", graph())
+def test_a_stage_lists_every_path_on_its_command_line(stage: str) -> None:
+    entry = graph()[stage]
+    outs = [out if isinstance(out, str) else next(iter(out)) for out in entry["outs"]]
+    words = [word for word in entry["cmd"].split()[3:] if "/" in word]
+    missing = [word for word in words if word not in (*outs, *entry["deps"])]
+    assert missing == []
+    assert [out for out in outs if out not in words] == []
+
+
+def dvc(root: Path, *arguments: str) -> str:
+    """Run DVC in a folder and return what it printed."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    if shutil.which("dvc", path=environment["PATH"]) is None:
+        pytest.skip("DVC is not installed")
+    done = subprocess.run(
+        ["dvc", *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_graph_has_a_stage_for_every_row_of_the_table(tmp_path: Path) -> None:
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    yaml = YAML()
+    params = yaml.load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    axes = {
+        "dataset": ["digits", "mnist"],
+        "scenario": ["drop50", "longtail"],
+        "generator": list(params["generators"]),
+    }
+    params["table"] = {f"{axis}s": names for axis, names in axes.items()}
+    with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+    expected = []
+    for stage, entry in graph().items():
+        rows = ["-".join(row) for row in product(*(axes[axis] for axis in entry.get("matrix", {})))]
+        expected += [f"{stage}@{row}" if row else stage for row in rows]
+    assert len(expected) > 4 * len(axes["generator"])
+    assert sorted(dvc(tmp_path, "stage", "list", "--name-only").split()) == sorted(expected)
+
+
+# Style.
+
+
+@pytest.mark.parametrize("path", sorted(STAGES.rglob("__init__.py")), ids=lambda path: path.parent.name)
+def test_packages_are_empty(path: Path) -> None:
+    assert path.read_bytes() == b""
+
+
+@code
+def test_names_are_imported_one_by_one(path: Path) -> None:
+    nodes = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ImportFrom)]
+    assert not any(alias.name == "*" for node in nodes for alias in node.names)
+
+
+@code
+def test_arguments_are_named_and_annotated(path: Path) -> None:
+    for function in functions(path):
+        assert function.args.kwarg is None, f"{function.name} passes keywords on"
+        arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+        bare = [item.arg for item in arguments if item.annotation is None and item.arg not in ("self", "cls")]
+        assert bare == [], function.name
+        assert function.returns is not None, function.name
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return how many lines a function has, its docstring not counted."""
+    docstring = ast.get_docstring(function, clean=False)
+    return (function.end_lineno or 0) - function.lineno + 1 - (len(docstring.splitlines()) if docstring else 0)
+
+
+@code
+def test_functions_are_short(path: Path) -> None:
+    lengths = {function.name: length(function) for function in functions(path)}
+    assert {name: lines for name, lines in lengths.items() if lines > 45} == {}
+
+
+@code
+def test_files_are_short(path: Path) -> None:
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    if f"stages.{path.stem}" in CALLED and path.parent == STAGES:
+        assert lines <= 95
+    if path.parent.name == "generators":
+        assert lines <= 250
+
+
+@code
+def test_everything_public_is_described(path: Path) -> None:
+    if path.name == "__init__.py":
+        return
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    tree = tree_of(path)
+    public = [node for node in tree.body if isinstance(node, kinds) and not node.name.startswith("_")]
+    for owner in [node for node in public if isinstance(node, ast.ClassDef)]:
+        public += [node for node in owner.body if isinstance(node, kinds) and not node.name.startswith("_")]
+    assert ast.get_docstring(tree)
+    assert [node.name for node in public if not ast.get_docstring(node)] == []
+
+
+# Dependencies and results.
+
+
+def locked_versions() -> dict[str, str]:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line.rstrip("\\ ")) for line in lines if line and not line.startswith((" ", "#"))]
+    return {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in pins}
+
+
+def test_the_lock_pins_whatever_is_asked_for() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    optional = [line for lines in project["optional-dependencies"].values() for line in lines]
+    wanted = [Requirement(line) for line in [*project["dependencies"], *optional]]
+    versions = locked_versions()
+    assert len(wanted) > 10
+    assert [str(item) for item in wanted if versions.get(canonicalize_name(item.name), "") not in item.specifier] == []
+
+
+def test_the_lock_has_a_hash_for_everything_and_no_addresses() -> None:
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in text
+    assert "index-url" not in text
+    blocks = text.replace("\\\n", " ").splitlines()
+    pins = [line for line in blocks if line and not line.startswith("#")]
+    assert len(pins) >= len(locked_versions()) > 50
+    assert [line.split()[0] for line in pins if "--hash=sha256:" not in line] == []
+
+
+def test_what_stages_import_is_asked_for() -> None:
+    """A library that is installed only because another one needs it may vanish."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    called_otherwise = {"PIL": "pillow", "imblearn": "imbalanced-learn", "skimage": "scikit-image"}
+    called_otherwise |= {"sklearn": "scikit-learn", "ruamel": "ruamel-yaml"}
+    used = {called_otherwise.get(name, canonicalize_name(name)) for path in FILES for name in outside_imports(path)}
+    assert used - asked == set()
+
+
+def git(*arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"git {arguments[0]}: {done.stderr.strip() or 'failed'}")
+    return done.stdout
+
+
+def test_a_fresh_clone_has_nothing_to_do(tmp_path: Path) -> None:
+    """The committed results are those of the committed code and settings."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git repository")
+    if not git("ls-files", "dvc.lock"):
+        pytest.skip("dvc.lock is not committed")
+    if git("status", "--porcelain", "stages", "params.yaml", "dvc.yaml", "dvc.lock", "metrics"):
+        pytest.skip("stages, settings or graph have changes that are not committed")
+    git("clone", "--quiet", "--no-hardlinks", str(ROOT), str(tmp_path / "clone"))
+    output = dvc(tmp_path / "clone", "repro", "--allow-missing", "--dry")
+    assert "didn't change, skipping" in output
+    assert [line for line in output.splitlines() if line.startswith("Running stage")] == []
