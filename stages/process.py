@@ -29,7 +29,6 @@ def stage_parser(description: str) -> argparse.ArgumentParser:
 
 def run(main: Callable[[Sequence[str]], None]) -> None:
     """Run a stage's `main` on the command line's arguments and exit with 2 on a user's mistake."""
-    die_with_parent()
     try:
         main(sys.argv[1:])
     except UserError as error:
@@ -51,7 +50,10 @@ def fail(message: str) -> int:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, so that a killed `dvc` orphans no stage."""
+    """Ask Linux to kill this process when its parent dies, so that a killed `dvc` orphans no stage.
+
+    The parent must be `dvc` itself: a shell in between lives on, so the graph's commands begin with `exec`.
+    """
     if not sys.platform.startswith("linux"):
         return  # the lock in `writing` still keeps a second copy from starting
     parent = os.getppid()

@@ -10,7 +10,7 @@ from stages.errors import UserError
 from stages.process import run, stage_parser, writing
 from stages.settings import Params, derived_seed, load_params
 from stages.statistics.verdict import paired_verdict
-from stages.tables import BASELINES, Json, Results, headline, report
+from stages.tables import Json, Results, headline, report
 
 
 def main(argv: Sequence[str]) -> None:
@@ -36,8 +36,9 @@ def main(argv: Sequence[str]) -> None:
 
 def read_results(metrics: Path, dataset: str, scenario: str, params: Params) -> Results:
     """Read the results of one dataset and scenario, the table's own and no others that may lie beside them."""
-    variants = [*BASELINES, *params.table.generators]
-    scores = {name: read_json(metrics / "classify" / dataset / scenario / f"{name}.json")["seeds"] for name in variants}
+    folder = metrics / "classify" / dataset / scenario
+    files = [folder / f"{name}.json" for name in ("baselines", *params.table.generators)]
+    scores = {variant: result["seeds"] for file in files for variant, result in read_json(file).items()}
     return Results(
         dataset=dataset,
         scenario=scenario,
@@ -49,7 +50,7 @@ def read_results(metrics: Path, dataset: str, scenario: str, params: Params) -> 
                 [seed["minority_f1"] for seed in scores["imbalanced"]],
                 np.random.default_rng(derived_seed(params.seed, dataset, scenario, name, "verdict")),
             )
-            for name in variants
+            for name in scores
             if name != "imbalanced"
         },
         comparisons={

@@ -11,13 +11,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import Field, field_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stages.blocks import Block, parse_block, suggestion
 from stages.errors import UserError
 
 NAME = re.compile(r"[a-z0-9_]+")
-RESERVED = {"features", "train", "test", "reference", "real", "balanced", "imbalanced", "reweighted"}
+RESERVED = {"baselines", "features", "train", "test", "reference", "real", "balanced", "imbalanced", "reweighted"}
 FOLDER = Path(__file__).parent
 
 Share = Annotated[float, Gt(0), Lt(1)]
@@ -142,7 +142,8 @@ class Classifier(Block):
 
     network: Literal["mnist_cnn", "vehicles_cnn", "cifar10_cnn"]
     epochs: Positive
-    batch_size: Positive = 64
+    batch_size: Annotated[int, Ge(2)] = 64
+    """At least two: batch normalisation has nothing to normalise a single image with."""
     learning_rate: Annotated[float, Gt(0), Le(1)] = 1e-3
 
 
@@ -176,6 +177,9 @@ def load_params(path: Path) -> Params:
         raise UserError(f"{path}: no such file; stages run in the project's root or take --params FILE")
     try:
         values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except MarkedYAMLError as error:  # its text goes on about switching checks off
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UserError(f"{path}: not valid YAML: {line}{error.problem or error.context}") from error
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {error}") from error
     params = parse_block(Params, values, str(path))

@@ -7,8 +7,6 @@ from typing import Any
 
 from stages.statistics.verdict import Verdict
 
-BASELINES = ("balanced", "imbalanced", "reweighted")
-
 FDR = "share_rejected_fdr"
 
 Json = dict[str, Any]

@@ -40,6 +40,7 @@ def main(argv: Sequence[str]) -> None:
         where = f"params.yaml: generators.{arguments.generator}.{arguments.dataset}"
         generator = build(arguments.generator, block, images, seed, where)
         curves.mkdir()
+        history: list[Row] = []
         if isinstance(generator, LearnedGenerator):
             options = Options(**params.train.model_dump())
             unfinished = arguments.checkpoints / fingerprint(generator, images, seed, options)
@@ -48,9 +49,9 @@ def main(argv: Sequence[str]) -> None:
                 history = fit(generator.to(device), real, seed, options, unfinished)
             except UserError as error:
                 raise UserError(f"{where}: {error}") from error
-            write_history(history, curves / "history.csv")
             for picture in sorted(unfinished.glob("*.png")):
                 shutil.copyfile(picture, curves / picture.name)
+        write_history(history, curves / "history.csv")
         save_generator(arguments.generator, generator, out)
     if isinstance(generator, LearnedGenerator):  # not before the outputs are in their places
         shutil.rmtree(unfinished)
@@ -67,8 +68,8 @@ def fingerprint(generator: Generator, images: ImageSet, seed: int, options: Opti
 
 
 def write_history(history: list[Row], path: Path) -> None:
-    """Write the losses as CSV: a row per epoch and phase, a column per named loss."""
-    columns = list(dict.fromkeys(key for row in history for key in row))
+    """Write the losses as CSV: a row per epoch and phase, a column per named loss; no row where nothing is learned."""
+    columns = list(dict.fromkeys(["epoch", "phase", "loss", *(key for row in history for key in row)]))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()

@@ -409,6 +409,20 @@ def test_a_stage_dies_with_its_parent() -> None:
     assert gone
 
 
+def test_a_stage_by_name_is_the_stage() -> None:
+    by_name = subprocess.run([sys.executable, "-m", "stages", "report", "--help"], cwd=ROOT, capture_output=True)
+    itself = subprocess.run([sys.executable, "-m", "stages.report", "--help"], cwd=ROOT, capture_output=True)
+    assert by_name.returncode == 0
+    assert b"--summary" in by_name.stdout
+    assert by_name.stdout == itself.stdout
+
+
+@pytest.mark.parametrize("words", [(), ("reprot",), ("re port",), (".",)])
+def test_a_stage_that_does_not_exist_is_named(words: tuple[str, ...]) -> None:
+    done = subprocess.run([sys.executable, "-m", "stages", *words], cwd=ROOT, capture_output=True, text=True)
+    assert_one_line(done, *words)
+
+
 def test_a_stage_whose_parent_died_before_it_could_ask_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     parents = iter([4711, 1])
     monkeypatch.setattr(process.os, "getppid", lambda: next(parents))

@@ -111,6 +111,19 @@ class CVAE(LearnedGenerator):
         phase = Phase("autoencoder", (self.encoder, self.decoder), adam)
         return [Act("autoencoder", self.settings.epochs, self.settings.batch_size, (phase,))]
 
+    def begin(self, act: str, real: Labelled) -> None:
+        """Let the decoder start from the mean intensity of each channel.
+
+        From zero, the first steps on mostly dark images push so hard that whole channels of ReLUs may die,
+        after which no image can become bright.
+        """
+        some = real.images[:: -(-len(real.images) // 4096)]  # as floats, all of a large set might not fit
+        last = self.decoder.layers[-2]
+        assert isinstance(last, nn.Conv2d)
+        assert last.bias is not None
+        with torch.no_grad():
+            last.bias.copy_(torch.logit(some.float().mean(dim=(0, 2, 3)) / 255, eps=1e-3))
+
     def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the negative evidence lower bound in nats per image (report, equation 2).
 

@@ -53,11 +53,11 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any], di
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no dict
-    except (SafetensorError, OSError) as error:
+        return tensors, json.loads(metadata["progress"]), json.loads(metadata["groups"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise UserError(f"{path}: unreadable checkpoint ({error}); delete it to train from the beginning") from error
-    return tensors, json.loads(metadata["progress"]), json.loads(metadata["groups"])
 
 
 def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
 from stages.generators import cvae
+from stages.generators.base import Labelled
 from stages.generators.cvae import CVAE, Settings
 from stages.networks.blocks import kl_to_standard_normal, reparametrised
 
@@ -49,6 +50,19 @@ def test_draws_have_the_mean_and_the_variance_that_were_asked_for() -> None:
     drawn = reparametrised(mean.expand(100_000, 2), log_variance.expand(100_000, 2), seeded())
     assert drawn.mean(dim=0).tolist() == pytest.approx([1, -2], abs=0.05)
     assert drawn.var(dim=0).tolist() == pytest.approx([1, 9], rel=0.03)
+
+
+@pytest.mark.parametrize("grey", [0, 30, 255])
+def test_before_training_images_are_as_bright_as_the_real_ones(grey: int) -> None:
+    images = torch.full((5000, *SHAPE), grey, dtype=torch.uint8)
+    images[:, 1] = 100
+    network = model()
+    network.decoder.layers[-2].weight.zero_()
+    real = Labelled(images, torch.zeros(5000, dtype=torch.int64))
+    network.begin("autoencoder", real)
+    made = network.sample(torch.tensor([0, 1, 2]), real, seeded())
+    assert made[:, 1].unique().tolist() == [100]
+    assert made[:, 0].unique().tolist() == [grey]
 
 
 def test_a_decoder_that_knows_nothing_costs_log_two_per_pixel_and_channel() -> None:

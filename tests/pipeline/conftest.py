@@ -132,6 +132,7 @@ def environment(home: Path) -> dict[str, str]:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_SYSTEM": os.devnull,
         "COLUMNS": "200",
+        "SHELL": "/bin/sh",  # DVC runs stages in it; some do not make way for their only command
         "OMP_NUM_THREADS": "1",  # threads that wait for each other take most of the time where others compute, too
     }
 

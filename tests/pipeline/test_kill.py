@@ -80,9 +80,9 @@ STAGES = {
         seconds=0.001,
     ),
     "classify": stage(
-        f"--dataset shapes --imbalanced {ITEM}/train.parquet --train {ITEM}/train.parquet --added {MADE} "
+        f"--dataset shapes --imbalanced {ITEM}/train.parquet --added {MADE} "
         f"--test {SHAPES}/test.parquet --out metrics/classify/shapes/drop75/bagan.json "
-        "--confusion plots/confusion/shapes/drop75/bagan.csv",
+        "--confusion plots/confusion/shapes/drop75/bagan",
         *("out", "confusion"),
         seconds=0.001,
     ),
