@@ -28,22 +28,22 @@ def main(argv: Sequence[str]) -> None:
     params = load_params(arguments.params)
     real, synthetic = read_images(arguments.real), read_images(arguments.synthetic)
     seed = derived_seed(params.seed, synthetic.item, "compare")
-    backbones = {}
-    for name in tqdm(params.extract.backbones, desc="compare", unit="backbone", disable=None, dynamic_ncols=True):
-        pair = [
-            read_features(folder / f"{name}.parquet")
-            for folder in (arguments.real_features, arguments.synthetic_features)
-        ]
-        if pair[0].provenance != pair[1].provenance:
-            raise UserError(f"{name}: real and synthetic features come from different settings; extract both again")
-        backbones[name] = compare_features(pair[0], pair[1], params.compare, np.random.default_rng(seed))
-    result = {
-        "images": {"real": len(real), "synthetic": len(synthetic)},
-        "settings": params.compare.model_dump(),
-        "backbones": backbones,
-        "ssim": compare_similarity(real, synthetic, params.compare.ssim_pairs, np.random.default_rng(seed)),
-    }
     with writing(arguments.out) as partial:
+        backbones = {}
+        for name in tqdm(params.extract.backbones, desc="compare", unit="backbone", disable=None, dynamic_ncols=True):
+            pair = [
+                read_features(folder / f"{name}.parquet")
+                for folder in (arguments.real_features, arguments.synthetic_features)
+            ]
+            if pair[0].provenance != pair[1].provenance:
+                raise UserError(f"{name}: real and synthetic features come from different settings; extract both again")
+            backbones[name] = compare_features(pair[0], pair[1], params.compare, np.random.default_rng(seed))
+        result = {
+            "images": {"real": len(real), "synthetic": len(synthetic)},
+            "settings": params.compare.model_dump(),
+            "backbones": backbones,
+            "ssim": compare_similarity(real, synthetic, params.compare.ssim_pairs, np.random.default_rng(seed)),
+        }
         partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 

@@ -19,15 +19,19 @@ from tests.pipeline.conftest import Built, Project, digest
 
 pytestmark = pytest.mark.slow
 
-# Imports a stage once, which is what takes long, and runs it in a new process for every line it reads.
+# Imports a stage once, which is what takes long, and runs it in a new process for every line it reads. A stage that
+# is held never puts an output in its place: however slow this test is, it can kill it before it ends.
 FORKS = """
-import importlib, os, sys
+import importlib, os, sys, time
+from stages import process
 stage = importlib.import_module(f"stages.{sys.argv[1]}")
 sys.argv = sys.argv[1:]
-for _ in sys.stdin:
+for line in sys.stdin:
     child = os.fork()
     if child == 0:
         os.dup2(2, 1)
+        if line == "held\\n":
+            process.put_in_place = lambda *_: time.sleep(600)
         stage.run(stage.main)
         sys.exit(0)
     print(child, flush=True)
@@ -104,9 +108,9 @@ class Runs:
         assert self.forks.stdout is not None
         return int(self.forks.stdout.readline())
 
-    def start(self) -> psutil.Process:
+    def start(self, held: bool = False) -> psutil.Process:
         assert self.forks.stdin is not None
-        self.forks.stdin.write("\n")
+        self.forks.stdin.write("held\n" if held else "\n")
         self.forks.stdin.flush()
         return psutil.Process(self.answer())
 
@@ -115,9 +119,9 @@ class Runs:
         self.start()
         return self.answer()
 
-    def killed(self, mark: Callable[[], bool], delay: float = 0) -> int:
+    def killed(self, mark: Callable[[], bool], delay: float = 0, held: bool = False) -> int:
         """Run the stage, kill it a while after `mark` begins to hold, and return its exit code."""
-        process = self.start()
+        process = self.start(held)
         end = time.monotonic() + 60
         while not mark() and process.is_running() and time.monotonic() < end:
             time.sleep(0.0005)
@@ -160,7 +164,7 @@ def test_a_killed_stage_leaves_nothing_half_done_and_can_be_repeated(built: Buil
         return any(path.exists() for path in (*partial, *(copy / path for path in outputs)))
 
     with runs_of(copy, name) as runs:
-        assert runs.killed(lock.exists) == KILLED, "ended before it could be killed"
+        assert runs.killed(lock.exists, held=True) == KILLED
         assert present(copy, outputs) == []
         for path in partial:
             shutil.rmtree(path, ignore_errors=True)
