@@ -125,6 +125,9 @@ class LearnedGenerator(Generator, nn.Module):
     def begin(self, act: str, real: Labelled) -> None:
         """Prepare an act that is about to start: transfer weights, fit what is not learned by gradients."""
 
+    def stepped(self, phase: str) -> None:
+        """Do what must follow each optimiser step of a phase: clip weights, move an average."""
+
     @classmethod
     def knows_labels(cls, settings: Settings) -> bool:
         """Say whether one model makes images of any wanted class; if not, one is trained for each (`PerClass`)."""

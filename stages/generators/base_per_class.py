@@ -51,6 +51,11 @@ class PerClass(LearnedGenerator):
         label, own = self.parsed(act)
         self.model_of(label).begin(own, self.only(real, label))
 
+    def stepped(self, phase: str) -> None:
+        """Tell the class's model."""
+        label, own = self.parsed(phase)
+        self.model_of(label).stepped(own)
+
     def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Let each label's model make its images."""
         made = torch.empty((len(labels), *self.shape), device=self.device)

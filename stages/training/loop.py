@@ -126,6 +126,7 @@ class Loop:
         optimizer.zero_grad()
         losses["loss"].backward()
         optimizer.step()
+        self.model.stepped(phase.name)
         return {name: value.detach() for name, value in losses.items()}
 
     def total_epochs(self) -> int:

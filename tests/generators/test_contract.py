@@ -23,10 +23,12 @@ SHAPES = [(1, 28, 28), (3, 32, 32), (1, 13, 18)]
 CLASSES = ("dark", "grey", "bright")
 SIZES = (14, 6, 4)
 
+GANS = ("acgan", "acwgan", "cgan", "gan", "wgan", "wgan_gp")
 # Settings that make a generator quick. One without a row takes its defaults with all epochs shrunk to 1.
 SMALL: dict[str, dict[str, object]] = {
     "bagan": {"latent_dim": 3, "autoencoder_epochs": 1, "epochs": 1, "batch_size": 8},
     "cvae": {"latent_dim": 2, "filters": 4, "hidden": 8, "epochs": 1, "batch_size": 8},
+    **{name: {"latent_dim": 4, "width": 4, "epochs": 1, "batch_size": 4, "critic_steps": 1} for name in GANS},
     "vae": {"latent_dim": 2, "filters": 4, "hidden": 8, "epochs": 1, "batch_size": 8},
 }
 # Settings under which a learned generator learns the brightness of three classes in a second or two.
