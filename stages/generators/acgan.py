@@ -1,8 +1,8 @@
 """Auxiliary classifier GAN.
 
 GAN-vs-VAE report (Generating Realistic Images using Deep Learning), section III.C, equation 7; Odena et al.,
-Conditional Image Synthesis with Auxiliary Classifier GANs, https://arxiv.org/abs/1610.09585. A label becomes a vector of
-the latent's size, by which the latent is multiplied; the discriminator has a second task, to name the class.
+Conditional Image Synthesis with Auxiliary Classifier GANs, https://arxiv.org/abs/1610.09585. A label becomes a vector
+of the latent's size, by which the latent is multiplied; the discriminator has a second task, to name the class.
 """
 
 from collections.abc import Sequence
