@@ -23,7 +23,7 @@ help:  ## Say what can be made
 
 setup: $(READY)  ## Make .venv and install the pinned dependencies
 
-$(READY): requirements.lock Makefile
+$(READY): requirements.lock pyproject.toml Makefile
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"error: Python 3.11 or newer needed, this is {v.major}.{v.minor}; call make PYTHON=...")'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
@@ -34,6 +34,7 @@ else
 	@$(UV) sync --quiet --require-hashes $(CPU_LOCK)
 	@$(UV) install --quiet --torch-backend=$(TORCH) $(VERSIONS)
 endif
+	@$(UV) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 repro: $(READY)  ## Rebuild everything that changed and print the table
@@ -51,4 +52,4 @@ lint: $(READY)  ## Check style and types
 	mypy
 
 clean:  ## Delete .venv and everything that can be rebuilt, but no metrics
-	rm -rf $(VENV) data models plots checkpoints dvc_plots .dvc/cache .dvc/tmp .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) counterweight.egg-info data models plots checkpoints dvc_plots .dvc/cache .dvc/tmp .mypy_cache .pytest_cache .ruff_cache

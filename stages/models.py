@@ -1,6 +1,7 @@
 """A generator on disk: `generator.json` says what it is, `weights.safetensors` what it learned; nothing is pickled."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,7 +10,8 @@ from safetensors.torch import load_file, save
 
 from stages.blocks import parse_block
 from stages.errors import UserError
-from stages.generators.base import Generator, LearnedGenerator, find
+from stages.generators.base import Generator, LearnedGenerator, Settings, find
+from stages.generators.base_per_class import PerClass
 from stages.imageset import ImageSet
 
 
@@ -19,11 +21,22 @@ def build(name: str, settings: dict[str, object], images: ImageSet, seed: int, w
     Raises:
         UserError: the settings are not those of this generator; `where` says whose they are.
     """
-    entry = find(name)
-    parsed = parse_block(entry.settings, settings, where)
+    parsed = parse_block(find(name).settings, settings, where)
+    wanted = images.provenance.get("wanted")
+    labels = range(len(images.class_names)) if wanted is None else [at for at, count in enumerate(wanted) if count]
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        return entry.generator(images.shape, images.class_names, parsed)
+        return assembled(name, images.shape, images.class_names, parsed, labels)
+
+
+def assembled(
+    name: str, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings, labels: Sequence[int]
+) -> Generator:
+    """Return a generator, or one for each of the labels if a single one cannot tell them apart."""
+    kind = find(name).generator
+    if issubclass(kind, LearnedGenerator) and not kind.knows_labels(settings):
+        return PerClass(kind, shape, class_names, settings, labels)
+    return kind(shape, class_names, settings)
 
 
 def save_generator(name: str, generator: Generator, folder: Path) -> None:
@@ -33,6 +46,7 @@ def save_generator(name: str, generator: Generator, folder: Path) -> None:
         "settings": generator.settings.model_dump(),
         "shape": generator.shape,
         "class_names": generator.class_names,
+        "labels": generator.trained_labels if isinstance(generator, LearnedGenerator) else None,
     }
     folder.mkdir()
     (folder / "generator.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
@@ -50,9 +64,9 @@ def load_generator(folder: Path) -> Generator:
     """
     try:
         facts = json.loads((folder / "generator.json").read_text(encoding="utf-8"))
-        entry = find(facts["generator"])
-        settings = parse_block(entry.settings, facts["settings"], str(folder / "generator.json"))
-        generator = entry.generator(tuple(facts["shape"]), facts["class_names"], settings)
+        settings = parse_block(find(facts["generator"]).settings, facts["settings"], str(folder / "generator.json"))
+        kind = facts["generator"], tuple(facts["shape"]), facts["class_names"]
+        generator = assembled(*kind, settings, facts["labels"])
         if isinstance(generator, LearnedGenerator):
             generator.load_state_dict(load_file(folder / "weights.safetensors"))
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:

@@ -268,7 +268,9 @@ def one_of(name: str, allowed: Iterable[str], where: str) -> str:
 
 def modules_in(folder: str) -> list[str]:
     """Return the names of the modules of a folder of `stages`, without importing them."""
-    return sorted(path.stem for path in (FOLDER / folder).glob("*.py") if path.stem not in ("__init__", "base"))
+    return sorted(
+        path.stem for path in (FOLDER / folder).glob("*.py") if not path.stem.startswith(("__init__", "base"))
+    )
 
 
 def derived_seed(seed: int, *names: str) -> int:

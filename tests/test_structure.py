@@ -35,7 +35,7 @@ ARROWS = {
     "settings": {"errors", "blocks"},
     "statistics": {"statistics"},
     "networks": {"networks"},
-    "generators.base": set(),
+    "generators.base": {"generators.base", "networks"},
     "generators": {"generators.base", "networks"},
     "sources.base": LEAVES,
     "sources": LEAVES | {"sources.base"},
@@ -53,7 +53,7 @@ STANDARD = sys.stdlib_module_names
 OUTSIDE = {
     "statistics": {"numpy", "scipy", "skimage", "sklearn"},
     "networks": {"torch", "torchvision"},
-    "generators.base": {"numpy", "pydantic", "torch"},
+    "generators.base": {"annotated_types", "numpy", "pydantic", "torch"},
     "generators": {"annotated_types", "imblearn", "numpy", "pydantic", "scipy", "sklearn", "torch", "torchvision"},
 }
 # Parts that settings, or stages which need no network, import: torch would cost them seconds.
@@ -86,7 +86,12 @@ def part_of(module: str) -> str:
     _, first, *rest = module.split(".")
     if module in CALLED:
         return "stage"
-    return f"{first}.base" if rest == ["base"] else first
+    return f"{first}.base" if is_base(rest) else first
+
+
+def is_base(rest: list[str]) -> bool:
+    """Say whether a file of a folder is one that its others build upon: base.py, base_vae.py."""
+    return len(rest) == 1 and rest[0].startswith("base")
 
 
 def imported(path: Path, top_level: bool = False) -> Iterator[str]:
@@ -125,8 +130,9 @@ def closure(modules: set[str]) -> set[str]:
 
 
 def members(folder: str) -> list[str]:
-    """Return the modules of a folder, without its base."""
-    return [name for name in MODULES if name.startswith(f"stages.{folder}.") and not name.endswith(".base")]
+    """Return the modules of a folder, without its bases."""
+    inside = {name: name.split(".")[2:] for name in MODULES if name.startswith(f"stages.{folder}.")}
+    return [name for name, rest in inside.items() if not is_base(rest)]
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -202,7 +208,7 @@ def under(path: Path) -> list[Path]:
 def needed(stage: str, generator: str) -> set[str]:
     """Return the modules whose change can change what a stage writes."""
     by_name = {
-        "check": {*members("generators"), *members("sources")},
+        "check": {name for name in MODULES if name.startswith(("stages.generators.", "stages.sources."))},
         "ingest": {*members("sources")},
         "train": {f"stages.generators.{generator}"},
         "synthesize": {f"stages.generators.{generator}"},

@@ -20,8 +20,7 @@ from torch.nn import functional
 from stages.generators import base
 from stages.generators.base import Act, Labelled, LearnedGenerator, Phase, to_unit
 from stages.networks.blocks import Crop, Dropout, halved
-
-RIDGE = 1e-6  # relative to the mean variance: keeps a covariance positive definite in float32
+from stages.networks.latents import cholesky, draw
 
 
 class Settings(base.Settings):
@@ -180,16 +179,7 @@ class BAGAN(LearnedGenerator):
         own = scatter / (counts - 1).clamp(min=1)[:, None, None]
         weight = (dim / ((counts - 1).clamp(min=0) + dim))[:, None, None]
         covariance = (1 - weight) * own + weight * pooled
-        ridge = RIDGE * covariance.diagonal(dim1=1, dim2=2).mean().clamp(min=1e-12)
-        factors = torch.linalg.cholesky(covariance + ridge * torch.eye(dim, device=self.device, dtype=torch.double))
-        return means.float(), factors.float()
-
-
-def draw(means: Tensor, factors: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
-    """Draw one latent vector (B, D) from the Gaussian of each label's class."""
-    noise = torch.randn((len(labels), means.shape[1]), generator=rng, device=rng.device).to(means.device)
-    labels = labels.to(means.device)
-    return means[labels] + torch.einsum("bij,bj->bi", factors[labels], noise)
+        return means.float(), cholesky(covariance)
 
 
 def hits(logits: Tensor, labels: Tensor) -> Tensor:

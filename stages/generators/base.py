@@ -16,7 +16,7 @@ from torch import Tensor, nn
 class Settings(BaseModel):
     """Settings of a generator; the defaults are those of its paper."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
 class Labelled(NamedTuple):
@@ -93,6 +93,8 @@ class Act:
     phases: Sequence[Phase]
     balanced: bool = False
     """Draw every batch with all classes equally likely instead of walking through the set."""
+    label: int | None = None
+    """Train on the images of this class alone; None: on all."""
 
 
 class LearnedGenerator(Generator, nn.Module):
@@ -122,6 +124,19 @@ class LearnedGenerator(Generator, nn.Module):
 
     def begin(self, act: str, real: Labelled) -> None:
         """Prepare an act that is about to start: transfer weights, fit what is not learned by gradients."""
+
+    def stepped(self, phase: str) -> None:
+        """Do what must follow each optimiser step of a phase: clip weights, move an average."""
+
+    @classmethod
+    def knows_labels(cls, settings: Settings) -> bool:
+        """Say whether one model makes images of any wanted class; if not, one is trained for each (`PerClass`)."""
+        return True
+
+    @property
+    def trained_labels(self) -> tuple[int, ...]:
+        """The classes whose images can be made."""
+        return tuple(range(len(self.class_names)))
 
     @property
     def device(self) -> torch.device:

@@ -80,6 +80,19 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=1).mean()
 
 
+def bernoulli(logits: Tensor, images: Tensor) -> Tensor:
+    """Return the cross-entropy between pixel intensities and decoded probabilities, in nats per image.
+
+    Args:
+        logits: of the intensities, (B, C, H, W).
+        images: in [-1, 1], (B, C, H, W).
+
+    Returns:
+        The sum over channels and pixels, averaged over the batch, which is the scale of a KL term in nats.
+    """
+    return functional.binary_cross_entropy_with_logits(logits, (images + 1) / 2, reduction="sum") / len(images)
+
+
 def reparametrised(mean: Tensor, log_variance: Tensor, rng: torch.Generator) -> Tensor:
     """Draw from N(mean, variance) so that gradients reach both (B, D)."""
     noise = torch.randn(mean.shape, generator=rng, device=mean.device)

@@ -70,7 +70,7 @@ class Loop:
     def run(self) -> list[Row]:
         """Play the acts that are left."""
         self.restore()
-        per_epoch = [max(1, len(self.real.labels) // act.batch_size) for act in self.acts]
+        per_epoch = [max(1, len(self.pool(act)) // act.batch_size) for act in self.acts]
         steps = [act.epochs * count for act, count in zip(self.acts, per_epoch, strict=True)]
         with tqdm(total=sum(steps), unit="step", disable=None, dynamic_ncols=True) as bar:
             bar.update(sum(steps[: self.act]) + (self.epoch * per_epoch[self.act] if self.epoch else 0))
@@ -96,8 +96,9 @@ class Loop:
         """Take every phase's step on every batch and add the epoch's mean losses to the history."""
         self.model.train()
         record = Record(act, self.epoch + 1)
-        for index in batches(self.real.labels, act.batch_size, act.balanced, self.batch_rng):
-            place = index.to(self.model.device)
+        pool = self.pool(act)
+        for index in batches(self.real.labels[pool], act.batch_size, act.balanced, self.batch_rng):
+            place = pool[index].to(self.model.device)
             images = to_unit(self.data.images[place]).contiguous(memory_format=torch.channels_last)
             labels = self.data.labels[place]
             self.step += 1
@@ -110,6 +111,11 @@ class Loop:
         bar.set_postfix(record.flush())
         self.history += record.rows(self.total_epochs())
 
+    def pool(self, act: Act) -> Tensor:
+        """Return which images an act is trained on, int64 (N,)."""
+        labels = self.real.labels
+        return torch.arange(len(labels)) if act.label is None else (labels == act.label).nonzero().squeeze(1)
+
     def take_step(self, phase: Phase, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Improve a phase's modules by one step; the others' parameters get no gradient."""
         self.model.requires_grad_(False)
@@ -120,6 +126,7 @@ class Loop:
         optimizer.zero_grad()
         losses["loss"].backward()
         optimizer.step()
+        self.model.stepped(phase.name)
         return {name: value.detach() for name, value in losses.items()}
 
     def total_epochs(self) -> int:
@@ -132,7 +139,7 @@ class Loop:
         count = min(self.options.previews, total)
         if done not in {round(total * (place + 1) / count) for place in range(count)}:
             return
-        labels = torch.arange(len(self.model.class_names)).repeat_interleave(self.options.preview_columns)
+        labels = torch.tensor(self.model.trained_labels).repeat_interleave(self.options.preview_columns)
         images = self.model.sample(labels, self.real, torch.Generator().manual_seed(self.seed))
         save_grid(images.numpy(), self.options.preview_columns, self.folder / f"epoch_{done:05d}.png")
 

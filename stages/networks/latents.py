@@ -1,0 +1,63 @@
+"""Gaussians of latent vectors, and ways between two of them."""
+
+import torch
+from torch import Tensor
+
+RIDGE = 1e-6  # relative to the mean variance: keeps a covariance positive definite in float32
+
+
+def draw(means: Tensor, factors: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
+    """Draw one latent vector (B, D) from the Gaussian of each label's class.
+
+    Args:
+        means: (K, D).
+        factors: Cholesky factors of the covariances, (K, D, D), on the means' device.
+        labels: int64 (B,), on any device.
+        rng: source of the noise, on any device.
+    """
+    noise = torch.randn((len(labels), means.shape[1]), generator=rng, device=rng.device).to(means.device)
+    labels = labels.to(means.device)
+    return means[labels] + torch.einsum("bij,bj->bi", factors[labels], noise)
+
+
+def cholesky(covariance: Tensor) -> Tensor:
+    """Return the Cholesky factors float32 (..., D, D) of covariances, with the least ridge that rounding needs."""
+    ridge = RIDGE * covariance.diagonal(dim1=-2, dim2=-1).mean().clamp(min=1e-12)
+    eye = torch.eye(covariance.shape[-1], device=covariance.device, dtype=torch.double)
+    factors: Tensor = torch.linalg.cholesky(covariance.double() + ridge * eye)
+    return factors.float()
+
+
+def moments(means: Tensor, log_variances: Tensor) -> tuple[Tensor, Tensor]:
+    """Fit a Gaussian to a mixture of diagonal ones, as the posteriors of a class's images are.
+
+    Its covariance is that of the means plus the mean of the variances, which has full rank even for one image.
+
+    Args:
+        means: (N, D), N >= 1.
+        log_variances: (N, D).
+
+    Returns:
+        The mean (D,) and the Cholesky factor (D, D) of the covariance.
+    """
+    centre = means.double().mean(dim=0)
+    centred = means.double() - centre
+    covariance = centred.T @ centred / len(means) + torch.diag(log_variances.double().exp().mean(dim=0))
+    return centre.float(), cholesky(covariance)
+
+
+def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
+    """Interpolate between vectors (B, D) along a great circle, their lengths linearly; share (B, 1) in [0, 1].
+
+    Shoemake, Animating Rotation with Quaternion Curves, https://doi.org/10.1145/325334.325242; for latents White,
+    Sampling Generative Networks, https://arxiv.org/abs/1609.04468. Directions that are equal or opposite have no
+    single circle: there, and for a zero vector, the straight way is taken.
+    """
+    lengths = [vector.norm(dim=1, keepdim=True) for vector in (start, end)]
+    first, second = (vector / length.clamp(min=1e-12) for vector, length in zip((start, end), lengths, strict=True))
+    cosine = (first * second).sum(dim=1, keepdim=True).clamp(-1, 1)
+    angle = torch.acos(cosine)
+    weights = torch.sin((1 - share) * angle), torch.sin(share * angle)
+    curved = (weights[0] * first + weights[1] * second) / torch.sin(angle)
+    curved = curved * (lengths[0] + share * (lengths[1] - lengths[0]))
+    return torch.where(cosine.abs() > 1 - 1e-5, start + share * (end - start), curved)

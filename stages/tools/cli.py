@@ -1,0 +1,66 @@
+"""The command line of Counterweight. Commands import what they need when they run, so that --help is quick."""
+
+import sys
+
+import click
+
+from stages.errors import UserError
+from stages.process import fail
+
+
+class Shape(click.ParamType[tuple[int, int, int]]):
+    """Channels, height and width, as in 3,64,64."""
+
+    name = "C,H,W"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
+        """Return three positive numbers, the first of them 1 or 3."""
+        parts = str(value).split(",")
+        if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) for part in parts):
+            self.fail(f"'{value}': three positive numbers wanted, as in 3,64,64", param, ctx)
+        channels, height, width = (int(part) for part in parts)
+        return channels, height, width
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Do synthetic images help a classifier, and how do they differ from real ones?
+
+    The pipeline itself runs under DVC: dvc repro, dvc exp run, dvc metrics diff.
+    """
+
+
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight describe
+  counterweight describe bagan --shape 1,28,28 --classes 10
+  counterweight describe cvae --shape 3,64,64 --classes 2 --set latent_dim=300 --json
+"""
+)
+@click.argument("name", required=False)
+@click.option("--shape", type=Shape(), default="1,28,28", show_default=True, help="Shape of the images.")
+@click.option("--classes", type=click.IntRange(1), default=10, show_default=True, help="Number of classes.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A setting other than its default.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def describe(
+    name: str | None, shape: tuple[int, int, int], classes: int, changes: tuple[str, ...], as_json: bool
+) -> None:
+    """Describe the generator NAME: its paper, settings and networks; without a NAME, list all."""
+    from stages.tools import describe as tool
+
+    click.echo(tool.overview(as_json) if name is None else tool.describe(name, shape, classes, changes, as_json))
+
+
+def main() -> None:
+    """Run a command; a user's mistake is one line on standard error and exit code 2."""
+    try:
+        cli.main(standalone_mode=False)
+    except UserError as error:
+        sys.exit(fail(str(error)))
+    except click.UsageError as error:
+        sys.exit(fail(error.format_message()))
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)

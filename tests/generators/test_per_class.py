@@ -1,0 +1,92 @@
+"""Generators that know no labels, trained once for each class that needs images."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stages.generators.base import LearnedGenerator, NotApplicable, labelled
+from stages.generators.base_per_class import PerClass
+from stages.imageset import ImageSet
+from stages.models import build, load_generator, save_generator
+from stages.training.loop import Options, fit
+
+SETTINGS = {"latent_dim": 2, "filters": 8, "hidden": 16, "batch_size": 8, "sampling": "prior", "kl_weight": 0.1}
+NAMES = ("a: b", "b", "c")
+
+
+def images(wanted: list[int] | None = None) -> ImageSet:
+    """Ten images of each of three classes: dark, grey, bright."""
+    labels = np.arange(30) % 3
+    pixels = (50 + 78 * labels[:, None, None, None] + np.zeros((30, 1, 12, 10))).astype(np.uint8)
+    provenance = {} if wanted is None else {"wanted": wanted}
+    return ImageSet(pixels, labels, NAMES, np.array([""] * 30), provenance)
+
+
+def model(wanted: list[int] | None = None, epochs: int = 1) -> PerClass:
+    built = build("vae", {**SETTINGS, "epochs": epochs, "learning_rate": 0.01}, images(wanted), 0, "vae")
+    assert isinstance(built, PerClass)
+    return built
+
+
+def test_only_classes_that_need_images_get_a_model() -> None:
+    assert model().trained_labels == (0, 1, 2)
+    assert model([0, 5, 0]).trained_labels == (1,)
+    assert [act.label for act in model([3, 0, 1]).acts()] == [0, 2]
+
+
+def test_names_of_acts_and_phases_tell_the_class() -> None:
+    assert [act.name for act in model([1, 0, 1]).acts()] == ["a: b: autoencoder", "c: autoencoder"]
+    assert [phase.name for act in model([1, 0, 1]).acts() for phase in act.phases] == [
+        "a: b: autoencoder",
+        "c: autoencoder",
+    ]
+
+
+def test_a_class_without_a_model_is_refused_by_name() -> None:
+    real = labelled(images().images, images().labels)
+    with pytest.raises(NotApplicable, match="no model was trained for class 'a: b'"):
+        model([0, 1, 0]).sample(torch.tensor([1, 0]), real, torch.Generator())
+
+
+def test_every_model_learns_its_own_class(tmp_path: Path) -> None:
+    real = labelled(images().images, images().labels)
+    built = model([7, 0, 7], epochs=60)
+    history = fit(built, real, 0, Options(previews=1, preview_columns=2), tmp_path)
+    assert {row["phase"] for row in history} == {"a: b: autoencoder", "c: autoencoder"}
+    assert [row["epoch"] for row in history] == list(range(1, 121))
+    labels = torch.tensor([2, 0, 0, 2, 2])
+    made = built.sample(labels, real, torch.Generator().manual_seed(0)).float().mean(dim=(1, 2, 3))
+    assert ((made > 128).long() * 2).tolist() == labels.tolist()
+
+
+def test_models_are_read_back_for_the_same_classes(tmp_path: Path) -> None:
+    built = model([7, 0, 7])
+    save_generator("vae", built, tmp_path / "saved")
+    read = load_generator(tmp_path / "saved")
+    assert isinstance(read, PerClass)
+    assert read.trained_labels == (0, 2)
+    real, labels = labelled(images().images, images().labels), torch.tensor([0, 2])
+    made = [one.sample(labels, real, torch.Generator().manual_seed(0)) for one in (built, read)]
+    assert torch.equal(*made)
+
+
+def test_an_act_sees_the_images_of_its_label_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built, seen = model(), []
+
+    def losses(self: LearnedGenerator, phase: str, batch: torch.Tensor, *_: object) -> dict[str, torch.Tensor]:
+        seen.append((phase, batch.unique().tolist()))
+        return {"loss": sum((parameter.sum() * 0 for parameter in self.parameters()), torch.zeros(()))}
+
+    monkeypatch.setattr(type(built.model_of(0)), "losses", losses)
+    fit(built, labelled(images().images, images().labels), 0, Options(previews=0), tmp_path)
+    assert len(seen) == 3
+    assert [value for _, values in seen for value in values] == pytest.approx(
+        [50 / 127.5 - 1, 128 / 127.5 - 1, 206 / 127.5 - 1], abs=1e-6
+    )
+
+
+def test_acts_can_be_shortened_without_losing_their_label() -> None:
+    assert replace(model().acts()[1], epochs=3).label == 1
