@@ -20,12 +20,13 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## Say what can be made
 	@sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 	@echo "  Variables: PYTHON=python3.12 (3.11 or newer), TORCH=cpu (a smaller torch without CUDA)"
+	@echo "  Both count when .venv is made: make clean first to change them."
 
 setup: $(READY)  ## Make .venv and install the pinned dependencies
 
 $(READY): requirements.lock pyproject.toml Makefile
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"error: Python 3.11 or newer needed, this is {v.major}.{v.minor}; call make PYTHON=...")'
-	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 ifeq ($(TORCH),)
 	@$(UV) sync --quiet --require-hashes requirements.lock
@@ -38,7 +39,8 @@ endif
 	@touch $@
 
 repro: $(READY)  ## Rebuild everything that changed and print the table
-	@test -e .git || dvc config --local core.no_scm true
+	@if test ! -e .git; then dvc config --local core.no_scm true; \
+	elif grep -qs no_scm .dvc/config.local; then dvc config --local --unset core.no_scm; fi
 	@touch $(VENV)/.started
 	dvc repro
 	@test metrics/summary.json -nt $(VENV)/.started || cat metrics/report/*.md

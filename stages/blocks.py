@@ -12,7 +12,7 @@ from stages.errors import UserError
 class Block(BaseModel):
     """A block of settings: unknown keys and values of another type are refused, nothing can be changed."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 BlockType = TypeVar("BlockType", bound=BaseModel)
@@ -43,6 +43,8 @@ def reason(model: type[BaseModel], error: Mapping[str, Any]) -> str:
         return f"unknown key{suggestion(str(error['loc'][-1]), keys_beside(model, error['loc']))}"
     if error["type"] == "missing":
         return "missing; it must be set"
+    if error["type"] == "model_type":
+        return f"{error['input']!r} is not allowed: a block of settings (key: value) is needed"
     message = error["msg"].removeprefix("Value error, ")
     return f"{error['input']!r} is not allowed: {message[0].lower()}{message[1:]}"
 

@@ -11,6 +11,7 @@ from stages.errors import UserError
 from stages.generators.base import find
 from stages.process import run, stage_parser, writing
 from stages.settings import Drop, Params, dataset_plan, load_params, modules_in, one_of, scenario_settings
+from stages.training.devices import choose_device
 
 
 def main(argv: Sequence[str]) -> None:
@@ -24,7 +25,9 @@ def main(argv: Sequence[str]) -> None:
 
 
 def check(params: Params) -> None:
-    """Validate every block of the file, in the table or not, and the sources of the table's datasets.
+    """Validate every block of the file, in the table or not; device, weights and the sources of the table's datasets.
+
+    ImageNet weights that are not there yet are downloaded now: hours later their absence would be bad news.
 
     Raises:
         UserError: something in the file cannot be.
@@ -41,9 +44,20 @@ def check(params: Params) -> None:
             parse_block(find(generator).settings, block, where)
     for dataset in params.classifiers:
         one_of(dataset, params.datasets, "params.yaml: classifiers")
+    choose_device(params.device)
+    if params.extract.weights != "random":
+        from stages.weights import weight_file  # torchvision takes seconds to import
+
+        for backbone in params.extract.backbones:
+            weight_file(backbone, params.extract.weights)
     for dataset in params.table.datasets:
         plan = dataset_plan(params, dataset)
-        plan.source.precheck(plan.settings, dataset)
+        where = f"params.yaml: datasets.{dataset}"
+        if "path" in params.datasets[dataset]:
+            raise UserError(f"{where}.path: only images/{dataset} is watched; make that a symbolic link to the folder")
+        names = plan.source.precheck(plan.settings, dataset)
+        for name in plan.common.minority:
+            one_of(name, names, f"{where}.minority")
         for scenario in params.table.scenarios:
             if isinstance(scenario_settings(params, scenario), Drop) and not plan.common.minority:
                 raise UserError(f"params.yaml: datasets.{dataset}.minority: empty, but '{scenario}' drops its classes")

@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> None:
         predictions = retrain(list(variants.values()), test, seeds, settings, share, device)
         results = {}
         for (name, variant), predicted in zip(variants.items(), predictions, strict=True):
-            minority, classes = imbalanced.provenance["minority"], len(test.class_names)
+            minority, classes = imbalanced.noted("minority"), len(test.class_names)
             scores = [classification_scores(test.labels, found, minority, classes) for found in predicted]
             results[name] = {"images": len(variant), "seeds": scores}
             write_confusion(test, predicted[0], confusion / f"{name}.csv")

@@ -15,7 +15,7 @@ from stages.networks.backbones import BACKBONES, normalised, without_classifier
 from stages.process import run, stage_parser, writing
 from stages.settings import derived_seed, load_params
 from stages.training.devices import choose_device, side_by_side
-from stages.weights import backbone
+from stages.weights import backbone, provenance, weight_file
 
 
 def main(argv: Sequence[str]) -> None:
@@ -41,7 +41,8 @@ def main(argv: Sequence[str]) -> None:
             features = extract(network, pixels, settings.batch_size, device)
             if not np.isfinite(features).all():
                 raise UserError(f"{name}: some features are not finite; params.yaml: extract.weights: other weights")
-            facts = {"backbone": name, "weights": settings.weights, "input_size": settings.input_size}
+            origin = provenance(weight_file(name, settings.weights), settings.weights)
+            facts = {"backbone": name, **origin, "input_size": settings.input_size}
             write_features(FeatureSet(features, images.labels, facts), partial / f"{name}.parquet")
 
         # The costly ones first, so that no thread is left alone with one at the end.

@@ -43,6 +43,16 @@ class ImageSet:
         """Dataset, scenario and generator, as far as they are known, as in `digits/drop75/bagan`; seeds use it."""
         return str(self.provenance.get("item", ""))
 
+    def noted(self, name: str) -> list[int]:
+        """Return `wanted` (images of each class) or `minority` (labels), which the imbalance stage notes of a set.
+
+        Raises:
+            UserError: it did not see this set.
+        """
+        if name not in self.provenance:
+            raise UserError(f"an image table without '{name}'; the one that the imbalance stage writes is needed here")
+        return [int(number) for number in self.provenance[name]]
+
     def counts(self) -> npt.NDArray[np.int64]:
         """Return the number of images of each class, int64 (K,)."""
         return np.bincount(self.labels, minlength=len(self.class_names))

@@ -46,6 +46,10 @@ def main(argv: Sequence[str]) -> None:
     if empty := [name for name, count in zip(train.class_names, kept, strict=True) if not count]:
         raise UserError(f"params.yaml: scenarios.{arguments.scenario}: nothing would be left of class '{empty[0]}'")
     wanted = before.max() - before if isinstance(scenario, Natural) else before - kept
+    if not wanted.any():
+        why = "the classes are equally large" if isinstance(scenario, Natural) else "not one image would be dropped"
+        where = f"params.yaml: scenarios.{arguments.scenario}"
+        raise UserError(f"{where}: nothing to balance in {arguments.dataset}: {why}")
     rng = np.random.default_rng(derived_seed(params.seed, arguments.dataset, arguments.scenario, "imbalance"))
     stays = np.zeros(len(train), dtype=bool)
     for label, count in enumerate(kept):

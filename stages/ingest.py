@@ -26,9 +26,10 @@ def main(argv: Sequence[str]) -> None:
             one_of(name, train.class_names, f"params.yaml: datasets.{arguments.dataset}.minority")
         rng = np.random.default_rng(derived_seed(params.seed, arguments.dataset, "split"))
         train, test = split(train, test, plan.common, rng)
-        for path, part in ((arguments.train, train), (arguments.test, test)):
+        for part in (train, test):
             if empty := [name for name, count in zip(part.class_names, part.counts(), strict=True) if not count]:
-                raise UserError(f"{path}: no image of class '{empty[0]}' in this part; it needs more images")
+                where = f"params.yaml: datasets.{arguments.dataset}"
+                raise UserError(f"{where}: class '{empty[0]}' has too few images for a training and a test part")
         write_images(train, train_partial)
         write_images(test, test_partial)
 

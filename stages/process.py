@@ -39,6 +39,8 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
         if error.errno in NOT_WRITABLE:
             sys.exit(fail(f"{error.filename}: {error.strerror}"))
         raise
+    except MemoryError as error:
+        sys.exit(fail(f"not enough memory{f': {error}' if str(error) else ''}; smaller images or fewer of them?"))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
 
@@ -72,6 +74,8 @@ def writing(target: Path) -> Iterator[Path]:
     Raises:
         UserError: the folder cannot be written, the disk is full, or another process is writing `target`.
     """
+    if not target.name:
+        raise UserError(f"{target}: a folder that is there already; name a file or folder to be written")
     make_room(target)
     partial = target.with_name(f".{target.name}.partial")
     with locked(target.with_name(f".{target.name}.lock"), busy=f"{target}: another process is writing it"):

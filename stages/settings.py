@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Annotated, Any, Literal, NamedTuple
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -27,6 +27,17 @@ Name = Literal[
 ]
 
 
+def without_repetition(names: list[str]) -> list[str]:
+    """Let pass a list in which no name stands twice.
+
+    Raises:
+        ValueError: one does.
+    """
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"'{twice[0]}' stands there twice")
+    return names
+
+
 class Table(Block):
     """Which rows are made: every generator on every dataset in every scenario."""
 
@@ -39,7 +50,7 @@ class Dataset(Block):
     """What every dataset has, whatever its source; the source's own settings stand beside these."""
 
     source: str
-    minority: list[str] = Field(default_factory=list)
+    minority: Annotated[list[str], AfterValidator(without_repetition)] = Field(default_factory=list)
     """Classes that a `drop` scenario thins out and whose precision, recall and F1 are reported."""
     keep_split: bool = True
     """Keep the train/test split the source brings; a source without one is always split here."""
@@ -103,10 +114,10 @@ class Synthesize(Block):
 class Extract(Block):
     """Feature extraction with the backbones."""
 
-    backbones: Annotated[list[Name], MinLen(1)]
+    backbones: Annotated[list[Name], MinLen(1), AfterValidator(without_repetition)]
     weights: str = "random"
     """`random`, `imagenet`, or a folder that holds a file of weights for each backbone."""
-    input_size: Annotated[int, Ge(63)] = 224
+    input_size: Annotated[int, Ge(63), Le(1024)] = 224
     """Side in pixels to which images are resized; AlexNet's pooling needs 63, ImageNet weights saw 224."""
     batch_size: Positive = 64
     images: Positive | None = None

@@ -57,11 +57,11 @@ def wanted_labels(images: ImageSet, per_class: int | None) -> np.ndarray[tuple[i
     Raises:
         UserError: no class needs an image.
     """
-    wanted = np.asarray(images.provenance["wanted"], dtype=np.int64)
+    wanted = np.asarray(images.noted("wanted"), dtype=np.int64)
     if per_class is not None:
         wanted = np.where(wanted > 0, per_class, 0)
     if not wanted.any():
-        raise UserError("the classes are equally large already: there is nothing to balance in this scenario")
+        raise UserError(f"{images.item}: no class needs an image: there is nothing to balance")
     return np.repeat(np.arange(len(wanted)), wanted)
 
 

@@ -17,6 +17,8 @@ from stages.models import build, save_generator
 from stages.networks.blocks import use_rng
 from stages.process import run, stage_parser, writing
 from stages.settings import derived_seed, generator_block, load_params
+from stages.training.batches import batches
+from stages.training.checkpoint import save_checkpoint
 from stages.training.devices import choose_device
 from stages.training.loop import Options, Row, fit
 
@@ -43,7 +45,7 @@ def main(argv: Sequence[str]) -> None:
         history: list[Row] = []
         if isinstance(generator, LearnedGenerator):
             options = Options(**params.train.model_dump())
-            unfinished = arguments.checkpoints / fingerprint(generator, images, seed, options)
+            unfinished = arguments.checkpoints / fingerprint(generator, images, seed, options, device)
             real = labelled(images.images, images.labels)
             try:
                 history = fit(generator.to(device), real, seed, options, unfinished)
@@ -57,12 +59,12 @@ def main(argv: Sequence[str]) -> None:
         shutil.rmtree(unfinished)
 
 
-def fingerprint(generator: Generator, images: ImageSet, seed: int, options: Options) -> str:
-    """Return a name for this training that changes with its code, settings, data, seed and torch."""
+def fingerprint(generator: Generator, images: ImageSet, seed: int, options: Options, device: torch.device) -> str:
+    """Return a name for this training that changes with its code, settings, data, seed, torch and device."""
     digest = hashlib.sha256(images.images.tobytes() + images.labels.tobytes())
-    facts = (generator.settings.model_dump(), generator.shape, seed, str(options), torch.__version__)
+    facts = (generator.settings.model_dump(), generator.shape, seed, str(options), torch.__version__, str(device))
     digest.update(json.dumps(facts).encode())
-    for code in (type(generator), fit, use_rng):
+    for code in (type(generator), LearnedGenerator, fit, batches, save_checkpoint, use_rng):
         digest.update(Path(inspect.getfile(code)).read_bytes())
     return digest.hexdigest()[:32]
 

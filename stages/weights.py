@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from stages.blocks import suggestion
 from stages.errors import UserError
 from stages.networks.backbones import BACKBONES, pretrained_backbone, random_backbone
 
@@ -41,14 +42,38 @@ def backbone(name: str, weights: str, seed: int) -> nn.Module:
     Raises:
         UserError: a file of weights is missing, cannot be downloaded, is damaged or fits another network.
     """
-    if weights == "random":
+    path = weight_file(name, weights)
+    if path is None:
         return random_backbone(name, seed)
-    path = imagenet_file(name) if weights == "imagenet" else file_in(Path(weights), name)
     try:
         return pretrained_backbone(name, read_weights(path))
     except UNREADABLE as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: not the weights of torchvision's {name}: {reason}") from error
+
+
+def weight_file(name: str, weights: str) -> Path | None:
+    """Return the file with a backbone's weights, downloaded if need be; None where they are drawn at random.
+
+    Raises:
+        UserError: there is no such file or folder, or it cannot be downloaded.
+    """
+    if weights == "random":
+        return None
+    if weights == "imagenet":
+        return imagenet_file(name)
+    folder = Path(weights).expanduser()
+    if not weights or not folder.is_dir():
+        words = suggestion(weights, ("random", "imagenet")) if os.sep not in weights else ""
+        raise UserError(f"params.yaml: extract.weights: '{weights}' is neither random, imagenet nor a folder{words}")
+    return file_in(folder, name)
+
+
+def provenance(path: Path | None, weights: str) -> dict[str, str]:
+    """Return which weights they are, whatever the machine calls the folder they lie in."""
+    if path is None:
+        return {"weights": "random"}
+    return {"weights": "imagenet" if weights == "imagenet" else path.name, "sha256": sha256(path)}
 
 
 def imagenet_file(name: str) -> Path:

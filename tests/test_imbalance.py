@@ -152,3 +152,13 @@ def test_a_class_that_would_lose_everything_is_named(tmp_path: Path) -> None:
 def test_an_unknown_minority_class_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no 'd'; allowed: a, b, c"):
         imbalanced(tmp_path, {"kind": "drop", "share": 0.5}, ["d"])
+
+
+@pytest.mark.parametrize(
+    ("scenario", "why"),
+    [({"kind": "natural"}, "the classes are equally large"), ({"kind": "drop", "share": 0.01}, "not one image")],
+)
+def test_a_scenario_without_anything_to_balance_is_refused(scenario: dict[str, Any], why: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"scenarios\.mine: nothing to balance in digits: {why}"):
+        imbalanced(tmp_path, scenario, ["b"], train=numbered("train", (12, 12, 12)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["params.yaml", "test.parquet", "train.parquet"]

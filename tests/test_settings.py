@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,11 @@ def edited(values: dict[str, Any], key: str, value: object) -> dict[str, Any]:
     else:
         block[last] = value
     return values
+
+
+def written(values: dict[str, Any]) -> str:
+    """Return YAML: JSON, but for what it calls infinity."""
+    return json.dumps(values).replace("Infinity", ".inf")
 
 
 def problem(path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -104,7 +110,27 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("classifiers.digits.epochs", GONE, "classifiers.digits.epochs: missing; it must be set"),
     ("scenarios.drop75.share", GONE, "scenarios.drop75.share: missing; it must be set"),
     ("datasets.digits.minority", [], "datasets.digits.minority: empty, but 'drop75' drops its classes"),
+    (
+        "datasets.digits.minority",
+        ["4", "5", "4"],
+        "datasets.digits.minority: ['4', '5', '4'] is not allowed: '4' stands",
+    ),
+    ("datasets.digits.minority", ["four"], "datasets.digits.minority: there is no 'four'; allowed: 0, 1"),
+    (
+        "extract.backbones",
+        ["alexnet", "alexnet"],
+        "extract.backbones: ['alexnet', 'alexnet'] is not allowed: 'alexnet'",
+    ),
+    (
+        "extract.weights",
+        "randm",
+        "extract.weights: 'randm' is neither random, imagenet nor a folder; did you mean 'random",
+    ),
+    ("extract.weights", "", "extract.weights: '' is neither"),
+    ("extract.weights", "/nowhere", "extract.weights: '/nowhere' is neither random, imagenet nor a folder"),
+    ("device", "cuda:97", "device: 'cuda:97' is not there"),
     # wrong types
+    ("train", None, "train: None is not allowed: a block of settings (key: value) is needed"),
     ("seed", "0", "seed: '0' is not allowed: input should be a valid integer"),
     ("seed", True, "seed: True is not allowed"),
     ("table.datasets", "digits", "table.datasets: 'digits' is not allowed: input should be a valid list"),
@@ -123,6 +149,10 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("device", "cuda:", "device: 'cuda:' is not allowed"),
     ("datasets.digits.test_share", 1.0, "datasets.digits.test_share: 1.0 is not allowed"),
     ("datasets.digits.size", 0, "datasets.digits.size: 0 is not allowed"),
+    ("datasets.digits.size", 100_000, "datasets.digits.size: 100000 is not allowed"),
+    ("extract.input_size", 50_000, "extract.input_size: 50000 is not allowed"),
+    ("scenarios.longtail.ratio", math.inf, "scenarios.longtail.ratio: inf is not allowed"),
+    ("generators.bagan.digits.learning_rate", math.inf, "generators.bagan.digits.learning_rate: inf is not allowed"),
     ("scenarios.drop75.share", 1.0, "scenarios.drop75.share: 1.0 is not allowed"),
     ("scenarios.longtail.ratio", 1.0, "scenarios.longtail.ratio: 1.0 is not allowed"),
     ("generators.bagan.digits.dropout", 1.0, "generators.bagan.digits.dropout: 1.0 is not allowed"),
@@ -156,7 +186,7 @@ def test_a_mistake_is_told_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     values = edited(committed, key, value)
-    assert f"params.yaml: {message}" in problem(tmp_path / "params.yaml", json.dumps(values), capsys)
+    assert f"params.yaml: {message}" in problem(tmp_path / "params.yaml", written(values), capsys)
 
 
 def test_several_mistakes_are_counted(
@@ -255,3 +285,12 @@ def test_seeds_depend_on_every_name_its_place_and_the_seed() -> None:
 
 def test_seeds_stay_the_same_from_version_to_version() -> None:
     assert derived_seed(0, "digits", "split") == 8_105_681_861_195_006_390
+
+
+def test_a_folder_elsewhere_is_refused_in_the_graph_which_cannot_watch_it(
+    committed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pets = {"source": "folder", "size": 8, "path": str(tmp_path), "minority": ["cat"]}
+    values = edited(committed, "datasets.digits", pets)
+    message = problem(tmp_path / "params.yaml", json.dumps(values), capsys)
+    assert "datasets.digits.path: only images/digits is watched; make that a symbolic link to the folder" in message

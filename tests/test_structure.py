@@ -41,7 +41,7 @@ ARROWS = {
     "sources": LEAVES | {"sources.base"},
     "training": {"errors", "pictures", "generators.base", "networks", "training"},
     "models": LEAVES | {"generators.base"},
-    "weights": {"errors", "networks"},
+    "weights": {"errors", "blocks", "networks"},
     "variants": LEAVES | {"generators.base", "settings", "training"},
     "tables": {"statistics"},
     "__main__": {"process"},

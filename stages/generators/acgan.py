@@ -25,6 +25,9 @@ class Settings(base_gan.Settings):
     loss: Loss = "non_saturating"
     """What both players minimise besides the class's cross-entropy: minimax, non_saturating, least_squares,
     wasserstein."""
+    classify_fakes: bool = True
+    """Let the discriminator learn the classes from fake images, too (equation 7). Where a class has few real images it
+    then takes for that class whatever the generator offers; false: it learns them from real images alone."""
     class_weight: Annotated[float, Ge(0)] = 1.0
     """Factor of the class's cross-entropy, for both players."""
 
@@ -56,7 +59,9 @@ class ACGAN(AdversarialGenerator):
             fakes = self.make(wanted, rng)
         (real, real_class), (fake, fake_class) = self.judge(images), self.judge(fakes)
         source = discriminator_loss(self.settings.loss, real, fake)
-        named = functional.cross_entropy(real_class, labels) + functional.cross_entropy(fake_class, wanted)
+        named = functional.cross_entropy(real_class, labels)
+        if self.settings.classify_fakes:
+            named = named + functional.cross_entropy(fake_class, wanted)
         return {"loss": source + self.settings.class_weight * named, "source": source, "class": named}
 
     def generator_losses(self, count: int, rng: torch.Generator) -> dict[str, Tensor]:

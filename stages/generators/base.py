@@ -16,7 +16,9 @@ from torch import Tensor, nn
 class Settings(BaseModel):
     """Settings of a generator; the defaults are those of its paper."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Labelled(NamedTuple):

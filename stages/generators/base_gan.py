@@ -21,6 +21,8 @@ class Settings(base.Settings):
     """Channels of the finest inner map of generator and discriminator; coarser maps have more."""
     upsampling: Upsampling = "transposed"
     """How the generator enlarges maps: transposed convolutions, or repeated pixels and convolutions (nearest)."""
+    balanced: bool = False
+    """Draw batches with all classes equally likely, so that a small class is not drowned by the large ones."""
     epochs: Annotated[int, Ge(1)] = 100
     batch_size: Annotated[int, Ge(2)] = 64
     learning_rate: Annotated[float, Gt(0)] = 2e-4
@@ -52,7 +54,7 @@ class AdversarialGenerator(LearnedGenerator):
             Phase("discriminator", players["discriminator"], adam),
             Phase("generator", players["generator"], adam, every=s.critic_steps),
         ]
-        return [Act("adversarial", s.epochs, s.batch_size, phases)]
+        return [Act("adversarial", s.epochs, s.batch_size, phases, balanced=s.balanced)]
 
     def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the loss of the player whose turn it is."""

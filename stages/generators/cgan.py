@@ -2,20 +2,20 @@
 
 Conditional GAN article (Synthetic image data generation), steps 3 to 6: 100 latent variables, the label goes into both
 networks, batches of 64 of which the discriminator gets one half real and one half fake, steps in turn; Mirza and
-Osindero, Conditional Generative Adversarial Nets, https://arxiv.org/abs/1411.1784. A label becomes a map beside the
-image for the discriminator and a vector beside the latent for the generator.
+Osindero, Conditional Generative Adversarial Nets, https://arxiv.org/abs/1411.1784. A label is one-hot: beside the
+latent for the generator, and as constant maps beside the image for the discriminator, since a map of its own learned
+values (the tutorial behind the article) leaves its pattern in the images.
 """
 
 from collections.abc import Sequence
-from typing import Annotated
 
 import torch
-from annotated_types import Ge
 from torch import Tensor, nn
 
 from stages.generators import base_gan
 from stages.generators.base_gan import AdversarialGenerator
 from stages.networks.adversarial import Loss, discriminator_loss, generator_loss
+from stages.networks.blocks import one_hot
 from stages.networks.dcgan import dcgan_features, dcgan_generator, head
 
 
@@ -24,8 +24,6 @@ class Settings(base_gan.Settings):
 
     loss: Loss = "non_saturating"
     """What both players minimise: minimax, non_saturating, least_squares, wasserstein."""
-    label_dim: Annotated[int, Ge(1)] = 50
-    """Size of the vector that a label becomes."""
 
 
 class CGAN(AdversarialGenerator):
@@ -36,18 +34,10 @@ class CGAN(AdversarialGenerator):
     def __init__(self, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings) -> None:
         super().__init__(shape, class_names, settings)
         channels, height, width = shape
-        classes, size = len(class_names), settings.label_dim
-        self.embedding = nn.Embedding(classes, size)
-        self.generator = dcgan_generator(settings.latent_dim + size, shape, settings.width, settings.upsampling)
-        self.label_map = nn.Sequential(
-            nn.Embedding(classes, size), nn.Linear(size, height * width), nn.Unflatten(1, (1, height, width))
-        )
-        features, outputs = dcgan_features((channels + 1, height, width), settings.width, "batch")
+        latents = settings.latent_dim + len(class_names)
+        self.generator = dcgan_generator(latents, shape, settings.width, settings.upsampling)
+        features, outputs = dcgan_features((channels + len(class_names), height, width), settings.width, "batch")
         self.discriminator = nn.Sequential(features, head(outputs, 1), nn.Flatten(0))
-
-    def players(self) -> dict[str, tuple[nn.Module, ...]]:
-        """Return the modules of each phase."""
-        return {"discriminator": (self.label_map, self.discriminator), "generator": (self.embedding, self.generator)}
 
     def discriminator_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the discriminator's loss on the first half of the batch and as many fake images."""
@@ -66,10 +56,12 @@ class CGAN(AdversarialGenerator):
 
     def judge(self, images: Tensor, labels: Tensor) -> Tensor:
         """Return a logit (B,) for 'real and of this class'."""
-        logits: Tensor = self.discriminator(torch.cat([images, self.label_map(labels)], dim=1))
+        maps = one_hot(labels, len(self.class_names))[:, :, None, None].expand(-1, -1, *images.shape[2:])
+        logits: Tensor = self.discriminator(torch.cat([images, maps], dim=1))
         return logits
 
     def make(self, labels: Tensor, rng: torch.Generator) -> Tensor:
         """Turn noise into images of the classes."""
-        images: Tensor = self.generator(torch.cat([self.noise(len(labels), rng), self.embedding(labels)], dim=1))
+        told = one_hot(labels, len(self.class_names))
+        images: Tensor = self.generator(torch.cat([self.noise(len(labels), rng), told], dim=1))
         return images

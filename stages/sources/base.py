@@ -13,6 +13,7 @@ from stages.imageset import ImageSet
 Fit = Literal["stretch", "crop", "pad"]
 BACKGROUND = "white"  # behind what is transparent, and beside what is padded
 DEEP_GREY = 65535  # white in 16 bits
+LARGEST = 2048  # pixels; more is surely a slip, and would fill the memory
 
 
 class Loaded(NamedTuple):
@@ -26,11 +27,11 @@ def check_size(value: object) -> object:
     """Let pass a side in pixels or a list of height and width.
 
     Raises:
-        ValueError: it is something else, or a side is not positive.
+        ValueError: it is something else, or a side is not between 1 and LARGEST.
     """
     both = value if isinstance(value, list) else [value, value]
-    if len(both) != 2 or not all(type(side) is int and side > 0 for side in both):
-        raise ValueError("One side in pixels, or [height, width]")
+    if len(both) != 2 or not all(type(side) is int and 0 < side <= LARGEST for side in both):
+        raise ValueError(f"One side in pixels, or [height, width], from 1 to {LARGEST}")
     return value
 
 

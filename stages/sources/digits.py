@@ -8,6 +8,7 @@ from stages.blocks import Block
 from stages.imageset import ImageSet
 from stages.sources.base import Loaded, Size, from_greys
 
+CLASSES = tuple("0123456789")
 BRIGHTEST = 16  # ink is counted in blocks of 4 x 4 binary pixels
 
 
@@ -20,8 +21,9 @@ class Settings(Block):
     """1 for grey, 3 to repeat the grey in each colour."""
 
 
-def precheck(settings: Settings, name: str) -> None:
-    """Check nothing: the digits are always there."""
+def precheck(settings: Settings, name: str) -> tuple[str, ...]:
+    """Return the names of the classes; the digits are always there."""
+    return CLASSES
 
 
 def load(settings: Settings, name: str, progress: bool = True) -> Loaded:
@@ -33,7 +35,7 @@ def load(settings: Settings, name: str, progress: bool = True) -> Loaded:
     images = ImageSet(
         images=from_greys(greys, settings.size, settings.channels),
         labels=digits.target.astype(np.int64),
-        class_names=tuple(str(digit) for digit in digits.target_names),
+        class_names=CLASSES,
         origins=np.array([f"digits/{number}" for number in range(len(greys))]),
         provenance={"source": "digits", "settings": settings.model_dump()},
     )

@@ -25,7 +25,8 @@ class Settings(Block):
     """Settings of a folder of images."""
 
     path: Annotated[str, MinLen(1)] | None = None
-    """The folder; null: `images/` and the dataset's name. Beside `train` and `test` other sub-folders are left out."""
+    """The folder; null: `images/` and the dataset's name, which is all that the graph can watch: there, make that a
+    symbolic link to the folder. Beside `train` and `test` other sub-folders are left out."""
     size: Size
     """Side in pixels to which images are resized, or height and width."""
     channels: Literal[1, 3] = 3
@@ -54,13 +55,13 @@ class BadFile(NamedTuple):
     details: str
 
 
-def precheck(settings: Settings, name: str) -> None:
-    """Check that the folder is there and holds image files of at least two classes.
+def precheck(settings: Settings, name: str) -> tuple[str, ...]:
+    """Check that the folder is there and holds image files of at least two classes; return their names.
 
     Raises:
         UserError: it is not so, a class is empty, or the classes of `train` and `test` differ.
     """
-    find(settings, name)
+    return find(settings, name)[0].class_names
 
 
 def load(settings: Settings, name: str, progress: bool = True) -> Loaded:
@@ -112,7 +113,8 @@ def scan(folder: Path, where: str) -> Part:
     labels: list[int] = []
     ignored = sum(path.is_file() for path in folder.iterdir())
     for label, class_folder in enumerate(classes):
-        everything = sorted(path for path in class_folder.rglob("*") if path.is_file())
+        # A link that leads nowhere is an image that cannot be read.
+        everything = sorted(path for path in class_folder.rglob("*") if path.is_file() or dangling(path))
         images = [path for path in everything if path.suffix.lower() in known and not hidden(path, class_folder)]
         files += images
         labels += [label] * len(images)
@@ -126,6 +128,11 @@ def suffixes() -> set[str]:
     """Return the file name suffixes of the formats Pillow can open, in small letters."""
     formats = Image.registered_extensions()
     return {suffix for suffix, name in formats.items() if name in Image.OPEN or name == "MPO"}  # opened as JPEG
+
+
+def dangling(path: Path) -> bool:
+    """Say whether a path is a symbolic link that leads nowhere."""
+    return path.is_symlink() and not path.exists()
 
 
 def hidden(path: Path, folder: Path) -> bool:

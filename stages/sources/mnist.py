@@ -24,6 +24,7 @@ from stages.imageset import ImageSet
 from stages.process import writing
 from stages.sources.base import Loaded, Size, from_greys, setting
 
+CLASSES = tuple("0123456789")
 DOWNLOADS = Path("downloads/mnist")
 TIMEOUT_SECONDS = 30
 IDX_OF_BYTES = 0x0800  # two zero bytes, the code of unsigned bytes, the number of dimensions
@@ -59,8 +60,8 @@ class Settings(Block):
     """Folder that holds the four IDX files, packed or not; null: they are downloaded to `downloads/mnist`."""
 
 
-def precheck(settings: Settings, name: str) -> None:
-    """Check that the mirror folder, if one is set, holds the four files.
+def precheck(settings: Settings, name: str) -> tuple[str, ...]:
+    """Check that the mirror folder, if one is set, holds the four files; return the names of the classes.
 
     Raises:
         UserError: there is no such folder, or it lacks a file.
@@ -68,6 +69,7 @@ def precheck(settings: Settings, name: str) -> None:
     if settings.mirror is not None:
         for stem in FILES:
             mirrored(Path(settings.mirror).expanduser(), stem, name)
+    return CLASSES
 
 
 def load(settings: Settings, name: str, progress: bool = True) -> Loaded:
@@ -89,7 +91,7 @@ def part(prefix: str, origin: str, settings: Settings, name: str, progress: bool
     return ImageSet(
         images=from_greys(greys, settings.size, settings.channels),
         labels=labels.astype(np.int64),
-        class_names=tuple("0123456789"),
+        class_names=CLASSES,
         origins=np.array([f"{origin}/{number}" for number in range(len(labels))]),
         provenance={
             "source": "mnist",

@@ -75,7 +75,7 @@ def test_many_greys_are_resized_in_chunks_without_a_seam() -> None:
 @pytest.mark.parametrize("size", [0, -3, True, 28.0, "28", [28], [28, 28, 28], [28, 0], [28, 2.5], None, []])
 def test_other_sizes_are_refused_in_one_sentence(size: object) -> None:
     with pytest.raises(
-        UserError, match=r"^params.yaml: datasets.d.size: .*: one side in pixels, or \[height, width\]$"
+        UserError, match=r"^params.yaml: datasets.d.size: .*: one side in pixels, or \[height, width\], from 1 to 2048$"
     ):
         parse_block(digits.Settings, {"size": size}, "params.yaml: datasets.d")
 
