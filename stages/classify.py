@@ -29,8 +29,11 @@ def main(argv: Sequence[str]) -> None:
     settings = params.classifiers[one_of(arguments.dataset, params.classifiers, "params.yaml: classifiers")]
     device = choose_device(params.device)
     imbalanced, test = read_images(arguments.imbalanced), read_images(arguments.test)
+    results: dict[str, dict[str, object]] = {}
     if arguments.added:
-        variants = {arguments.out.stem: Variant(imbalanced, read_images(arguments.added))}
+        variant = Variant(imbalanced, read_images(arguments.added))
+        variants = {arguments.out.stem: variant} if variant.not_applicable is None else {}
+        results = {} if variants else {arguments.out.stem: {"not_applicable": variant.not_applicable}}
     else:
         variants = {"balanced": Variant(read_images(arguments.balanced)), "imbalanced": Variant(imbalanced)}
         variants["reweighted"] = Variant(imbalanced, reweighted=True)
@@ -41,7 +44,6 @@ def main(argv: Sequence[str]) -> None:
         confusion.mkdir()
         share = params.classify.validation_share
         predictions = retrain(list(variants.values()), test, seeds, settings, share, device)
-        results = {}
         for (name, variant), predicted in zip(variants.items(), predictions, strict=True):
             minority, classes = imbalanced.noted("minority"), len(test.class_names)
             scores = [classification_scores(test.labels, found, minority, classes) for found in predicted]

@@ -29,6 +29,10 @@ def main(argv: Sequence[str]) -> None:
     real, synthetic = read_images(arguments.real), read_images(arguments.synthetic)
     seed = derived_seed(params.seed, synthetic.item, "compare")
     with writing(arguments.out) as partial:
+        if synthetic.not_applicable is not None:
+            answer = {"not_applicable": synthetic.not_applicable}
+            partial.write_text(json.dumps(answer, indent=1) + "\n", encoding="utf-8")
+            return
         backbones = {}
         for name in tqdm(params.extract.backbones, desc="compare", unit="backbone", disable=None, dynamic_ncols=True):
             pair = [

@@ -31,6 +31,11 @@ def main(argv: Sequence[str]) -> None:
     if settings.images is not None and len(images) > settings.images:
         rng = np.random.default_rng(derived_seed(params.seed, images.item, "extract"))
         images = images.take(np.sort(rng.permutation(len(images))[: settings.images]))
+    if images.not_applicable is not None:
+        with writing(arguments.out) as partial:
+            partial.mkdir()
+            (partial / "not_applicable.txt").write_text(images.not_applicable + "\n", encoding="utf-8")
+        return
     pixels = resized(torch.from_numpy(images.images.copy()), settings.input_size)
     with writing(arguments.out) as partial:
         partial.mkdir()

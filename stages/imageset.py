@@ -43,6 +43,12 @@ class ImageSet:
         """Dataset, scenario and generator, as far as they are known, as in `digits/drop75/bagan`; seeds use it."""
         return str(self.provenance.get("item", ""))
 
+    @property
+    def not_applicable(self) -> str | None:
+        """Why a generator could make no images, as it said; None where there are images."""
+        reason = self.provenance.get("not_applicable")
+        return None if reason is None else str(reason)
+
     def noted(self, name: str) -> list[int]:
         """Return `wanted` (images of each class) or `minority` (labels), which the imbalance stage notes of a set.
 

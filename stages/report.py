@@ -38,7 +38,8 @@ def read_results(metrics: Path, dataset: str, scenario: str, params: Params) -> 
     """Read the results of one dataset and scenario, the table's own and no others that may lie beside them."""
     folder = metrics / "classify" / dataset / scenario
     files = [folder / f"{name}.json" for name in ("baselines", *params.table.generators)]
-    scores = {variant: result["seeds"] for file in files for variant, result in read_json(file).items()}
+    found = {variant: result for file in files for variant, result in read_json(file).items()}
+    scores = {name: result["seeds"] for name, result in found.items() if "seeds" in result}
     return Results(
         dataset=dataset,
         scenario=scenario,
@@ -56,7 +57,9 @@ def read_results(metrics: Path, dataset: str, scenario: str, params: Params) -> 
         comparisons={
             name: read_json(metrics / "compare" / dataset / scenario / f"{name}.json")
             for name in params.table.generators
+            if name in scores
         },
+        not_applicable={name: result["not_applicable"] for name, result in found.items() if name not in scores},
     )
 
 

@@ -1,5 +1,6 @@
 """Make as many synthetic images of each class as restore the balance of a training set."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,14 +39,15 @@ def main(argv: Sequence[str]) -> None:
     if isinstance(generator, LearnedGenerator):
         generator.to(device)
     with writing(arguments.out) as out, writing(arguments.picture) as picture:
+        facts = {"item": item}
         try:
             made = generator.sample(torch.from_numpy(wanted), real, rng).numpy()
-        except NotApplicable as error:
-            raise UserError(
-                f"{arguments.generator.name}: {error}; take it out of params.yaml: table.generators"
-            ) from error
-        origins = np.asarray([f"{item}/{index}" for index in range(len(wanted))])
-        write_images(ImageSet(made, wanted, images.class_names, origins, {"item": item}), out)
+        except NotApplicable as error:  # an answer, too: the table shows it, and the other rows are made
+            print(f"{item}: not applicable: {error}", file=sys.stderr)
+            facts["not_applicable"] = str(error)
+            made, wanted = np.empty((0, *images.shape), dtype=np.uint8), wanted[:0]
+        origins = np.asarray([f"{item}/{index}" for index in range(len(wanted))], dtype=np.str_)
+        write_images(ImageSet(made, wanted, images.class_names, origins, facts), out)
         # The images come class by class: an even walk through them shows every class.
         shown = np.linspace(0, len(made) - 1, min(len(made), PICTURE_COLUMNS * PICTURE_ROWS)).astype(np.int64)
         save_grid(made[shown], PICTURE_COLUMNS, picture)

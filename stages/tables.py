@@ -26,15 +26,14 @@ class Results:
     """Minority F1 of each variant against `imbalanced`."""
     comparisons: dict[str, Json]
     """Comparison with real images per generator."""
+    not_applicable: dict[str, str]
+    """Generators that could make no images, and why."""
 
 
 def report(results: Results) -> str:
     """Return the Markdown report, its tables aligned so that they read well in a terminal, too."""
     seeds = len(results.scores["imbalanced"])
     tested = sum(count["test"] for count in results.counts.values())
-    first = next(iter(results.comparisons.values()))
-    facts = next(iter(first["backbones"].values()))
-    draws = f"{facts['t_test']['n']} images against {facts['t_test']['n']}, {facts['t_test']['repeats']} draws"
     return "\n".join(
         [
             f"# {results.dataset}, {results.scenario}",
@@ -47,25 +46,36 @@ def report(results: Results) -> str:
             "",
             "Change: of the minority classes' F1 against `imbalanced`, mean over the seeds with its 95 % bootstrap",
             "interval. Verdict: two-sided sign-flip test over the seeds at 0.05.",
+            *(f"`{name}` is not applicable here: {why}." for name, why in results.not_applicable.items()),
             "",
-            f"## How do they differ from real ones? ({draws})",
-            "",
-            difference_table(results),
-            "",
-            f"Means over {len(first['backbones'])} backbones with {facts['weights']} weights at "
-            f"{facts['input_size']} px. t-test: share of features whose means differ",
-            f"at a false discovery rate of {first['settings']['alpha']}, from real ones and within the synthetic set. "
-            f"Effect: share with |Cohen's d|",
-            f"above {first['settings']['effect_size']}. KL: in nats, from real to synthetic and back. "
-            "Row `real`: what real images get among themselves.",
-            "SSIM of random pairs of a class: lower is more diverse.",
-            "",
-            "## t-test per backbone",
-            "",
-            backbone_table(results),
-            "",
+            *(differences(results) if results.comparisons else []),
         ]
     )
+
+
+def differences(results: Results) -> list[str]:
+    """Return the lines that say how synthetic images differ from real ones."""
+    first = next(iter(results.comparisons.values()))
+    facts = next(iter(first["backbones"].values()))
+    draws = f"{facts['t_test']['n']} images against {facts['t_test']['n']}, {facts['t_test']['repeats']} draws"
+    return [
+        f"## How do they differ from real ones? ({draws})",
+        "",
+        difference_table(results),
+        "",
+        f"Means over {len(first['backbones'])} backbones with {facts['weights']} weights at "
+        f"{facts['input_size']} px. t-test: share of features whose means differ",
+        f"at a false discovery rate of {first['settings']['alpha']}, from real ones and within the synthetic set. "
+        f"Effect: share with |Cohen's d|",
+        f"above {first['settings']['effect_size']}. KL: in nats, from real to synthetic and back. "
+        "Row `real`: what real images get among themselves.",
+        "SSIM of random pairs of a class: lower is more diverse.",
+        "",
+        "## t-test per backbone",
+        "",
+        backbone_table(results),
+        "",
+    ]
 
 
 def sizes_sentence(counts: dict[str, dict[str, int]]) -> str:
@@ -88,6 +98,7 @@ def help_table(results: Results) -> str:
             change, interval, word = f"{verdict['mean_difference']:+.4f}", f"{low:+.4f} {high:+.4f}", verdict["verdict"]
         means = [spread([seed[key] for seed in seeds]) for key in ("minority_f1", "accuracy")]
         rows.append([variant, word, change, interval, *means, f"{fmean(seed['macro_f1'] for seed in seeds):.4f}"])
+    rows += [[name, "not applicable", *[""] * 5] for name in results.not_applicable]
     header = ["trained on", "verdict", "change", "95 % interval", "minority F1", "accuracy", "macro F1"]
     return markdown_table(header, rows)
 
@@ -142,7 +153,7 @@ def headline(results: Results) -> dict[str, Json]:
             line["kl"] = rounded(mean_of(comparison, "kl", "real_to_synthetic"))
             line["ssim"] = rounded(comparison["ssim"]["synthetic"]["mean"])
         lines[variant] = line
-    return lines
+    return lines | {name: {"verdict": "not applicable"} for name in results.not_applicable}
 
 
 def mean_of(comparison: Json, *keys: str) -> float | None:

@@ -28,6 +28,11 @@ class Variant:
     def __len__(self) -> int:
         return len(self.train) + (len(self.added) if self.added else 0)
 
+    @property
+    def not_applicable(self) -> str | None:
+        """Why there are no synthetic images, as their generator said; None where there are, or none are wanted."""
+        return self.added.not_applicable if self.added is not None else None
+
     def split(self, share: float, rng: np.random.Generator) -> tuple[ImageSet, ImageSet]:
         """Return what a classifier is fitted to and the real images that choose its epoch.
 

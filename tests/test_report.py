@@ -62,6 +62,7 @@ def results(missing: bool = False) -> Results:
         scores={"balanced": scores(0.9), "imbalanced": scores(0.7), "smote": scores(0.8)},
         verdicts={"balanced": gain, "smote": gain},
         comparisons={"smote": ssim},
+        not_applicable={},
     )
 
 

@@ -36,6 +36,6 @@ def side_by_side(
     Small networks gain little from several threads per operation. Each item has one thread to itself,
     which also makes the result independent of the number of cores; torch lets the threads run in parallel.
     """
-    workers = 1 if device.type == "cuda" else min(len(items), len(os.sched_getaffinity(0)))
+    workers = 1 if device.type == "cuda" else max(1, min(len(items), len(os.sched_getaffinity(0))))
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         return list(tqdm(pool.map(function, items), title, len(items), disable=None, dynamic_ncols=True))
