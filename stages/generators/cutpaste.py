@@ -19,6 +19,7 @@ from stages.generators.base import Generator, Labelled, pick_sources
 
 CHUNK = 2048  # images at once, which bounds the memory for float copies
 LEVELS = 256
+FRINGE = 0.08  # of an image's side: how far the soft edge of a foreground reaches beyond the threshold
 
 
 class Settings(base.Settings):
@@ -60,7 +61,7 @@ class CutPaste(Generator):
         # Colours go with their share of the foreground, or the old background would shine through at the edges.
         moved = functional.grid_sample(torch.cat([front * matte, matte], dim=1), grid, align_corners=False)
         colour, matte = moved[:, :-1], moved[:, -1:]
-        plain = foreground(back)
+        plain = widened(foreground(back), FRINGE)
         background = back * (1 - plain) + border_colour(back) * plain
         return (colour + (1 - matte) * background).round().clamp(0, 255).to(torch.uint8)
 
@@ -83,6 +84,12 @@ def foreground(images: Tensor) -> Tensor:
     """Return which pixels of grey levels (B, C, H, W) are foreground, (B, 1, H, W), 0 or 1."""
     distance = (images - border_colour(images)).abs().amax(dim=1)
     return (distance > otsu(distance)[:, None, None]).float()[:, None]
+
+
+def widened(mask: Tensor, share: float) -> Tensor:
+    """Return a mask (B, 1, H, W) that reaches further by a share of the image's longer side, by one pixel at least."""
+    reach = max(1, round(share * max(mask.shape[2:])))
+    return functional.max_pool2d(mask, 2 * reach + 1, stride=1, padding=reach)
 
 
 def border_colour(images: Tensor) -> Tensor:
