@@ -16,10 +16,11 @@ from stages.imageset import ImageSet
 from stages.models import build, load_generator, save_generator
 from stages.networks.blocks import use_rng
 from stages.settings import modules_in
+from stages.training import loop
 from stages.training.loop import Options, build_optimizers, fit
 
 NAMES = modules_in("generators")
-SHAPES = [(1, 28, 28), (3, 32, 32), (1, 13, 18)]
+SHAPES = [(1, 28, 28), (3, 32, 32), (3, 64, 64), (1, 13, 18)]
 CLASSES = ("dark", "grey", "bright")
 SIZES = (14, 6, 4)
 
@@ -297,6 +298,18 @@ def test_a_batch_may_be_larger_than_the_set(name: str, tmp_path: Path, monkeypat
     history = fit(model, tensors(images), 0, Options(previews=0), tmp_path)
     assert len(history) >= len(model.acts())
     assert all(not torch.equal(value, before[key]) for key, value in model.named_parameters() if value.dim() > 1)
+
+
+@every_learned_generator
+def test_a_batch_that_is_not_finite_stops_the_training(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = image_set((1, 12, 14))
+    model = build(name, small(name), images, 0, name)
+    assert isinstance(model, LearnedGenerator)
+    monkeypatch.setattr(loop, "to_unit", lambda batch: to_unit(batch) * float("nan"))
+    with pytest.raises(UserError, match=r"^training stopped: '.+' of phase '.+' is nan in epoch 1 of '.+', step 1"):
+        fit(model, tensors(images), 0, Options(previews=0), tmp_path)
 
 
 def with_batches_of(acts: Callable[[], list[Act]], size: int) -> Callable[[], list[Act]]:
