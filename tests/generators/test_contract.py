@@ -34,6 +34,10 @@ SMALL: dict[str, dict[str, object]] = {
 }
 # Settings under which a learned generator learns the brightness of three classes in a second or two.
 TAUGHT: dict[str, dict[str, object]] = {
+    "cgan": {**SMALL["cgan"], "width": 8, "batch_size": 8, "epochs": 100, "learning_rate": 0.002},
+    "gan": {**SMALL["gan"], "width": 8, "batch_size": 8, "epochs": 150, "learning_rate": 0.002},
+    "wgan_gp": {**SMALL["wgan_gp"], "width": 8, "batch_size": 8, "epochs": 250, "learning_rate": 0.005},
+    "wgan": {**SMALL["wgan"], "width": 8, "batch_size": 8, "epochs": 200, "learning_rate": 0.002, "clip": 0.1},
     "bagan": {**SMALL["bagan"], "autoencoder_epochs": 40, "autoencoder_learning_rate": 0.003},
     "cvae": {**SMALL["cvae"], "filters": 8, "hidden": 32, "epochs": 60, "learning_rate": 0.01},
     "vae": {**SMALL["vae"], "filters": 8, "hidden": 32, "epochs": 80, "learning_rate": 0.01, "kl_weight": 0.01},
