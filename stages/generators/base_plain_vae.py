@@ -40,7 +40,7 @@ class PlainVariationalAutoencoder(VariationalAutoencoder):
     @classmethod
     def knows_labels(cls, settings: base.Settings) -> bool:
         """Latents from the prior tell nothing of the class."""
-        return not (isinstance(settings, base_vae.Settings) and settings.sampling == "prior")
+        return not (isinstance(settings, base_vae.CommonSettings) and settings.sampling == "prior")
 
     def begin(self, act: str, real: Labelled) -> None:
         """Let the decoder start from the mean image."""
