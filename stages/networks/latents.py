@@ -1,5 +1,7 @@
 """Gaussians of latent vectors, and ways between two of them."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -48,7 +50,8 @@ def draw_alike(means: Tensor, log_variances: Tensor, count: int, rng: torch.Gene
     shares = torch.randn((count, len(means)), generator=rng, device=rng.device).to(means.device)
     noise = torch.randn((count, means.shape[1]), generator=rng, device=rng.device).to(means.device)
     deviations = log_variances.exp().mean(dim=0).sqrt()
-    return centre + shares @ (means - centre) * len(means) ** -0.5 + deviations * noise
+    scaled: Tensor = (means - centre) / math.sqrt(len(means))
+    return centre + shares @ scaled + deviations * noise
 
 
 def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
