@@ -29,6 +29,7 @@ SMALL: dict[str, dict[str, object]] = {
     "bagan": {"latent_dim": 3, "autoencoder_epochs": 1, "epochs": 1, "batch_size": 8},
     "cvae": {"latent_dim": 2, "filters": 4, "hidden": 8, "epochs": 1, "batch_size": 8},
     **{name: {"latent_dim": 4, "width": 4, "epochs": 1, "batch_size": 4, "critic_steps": 1} for name in GANS},
+    "pretrained_vae": {"latent_dim": 2, "input_size": 32, "hidden": 64, "epochs": 1, "batch_size": 8},
     "residual_vae": {"block_channels": 4, "filters": 4, "epochs": 1, "batch_size": 8},
     "vae": {"latent_dim": 2, "filters": 4, "hidden": 8, "epochs": 1, "batch_size": 8},
     **{name: {"latent_dim": 2, "filters": 2, "epochs": 1, "batch_size": 8} for name in ("vanilla_vae", "variant_vae")},
