@@ -38,7 +38,7 @@ SMALL: dict[str, dict[str, object]] = {
 TAUGHT: dict[str, dict[str, object]] = {
     "bagan": {**SMALL["bagan"], "autoencoder_epochs": 40, "autoencoder_learning_rate": 0.003},
     "cvae": {**SMALL["cvae"], "filters": 8, "hidden": 32, "epochs": 60, "learning_rate": 0.01},
-    "residual_vae": {**SMALL["residual_vae"], "epochs": 80, "learning_rate": 0.02, "cycle": 240, "kl_weight": 0.01},
+    "residual_vae": {**SMALL["residual_vae"], "epochs": 60, "learning_rate": 0.006, "cycle": 180, "kl_weight": 0.01},
     "vae": {**SMALL["vae"], "filters": 8, "hidden": 32, "epochs": 80, "learning_rate": 0.01, "kl_weight": 0.01},
     "vanilla_vae": {**SMALL["vanilla_vae"], "filters": 8, "epochs": 80, "learning_rate": 0.005, "kl_weight": 0.01},
     "variant_vae": {**SMALL["variant_vae"], "filters": 8, "epochs": 80, "learning_rate": 0.005, "kl_weight": 0.01},
