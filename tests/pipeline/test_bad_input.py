@@ -81,7 +81,7 @@ def with_a_single_image_in_a_class(project: Project) -> None:
         (with_a_truncated_jpeg, ("disc/00.jpg", "unreadable", "bad_files: skip")),
         (with_text_named_png, ("disc/00.png", "not an image", "bad_files: skip")),
         (with_an_empty_file, ("disc/00.png", "empty", "bad_files: skip")),
-        (with_a_single_image_in_a_class, ("no image of class 'no'", "more images")),
+        (with_a_single_image_in_a_class, ("datasets.shapes: class 'no' has too few images",)),
     ],
 )
 def test_a_folder_of_images_that_cannot_be_used(
