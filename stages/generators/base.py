@@ -83,6 +83,8 @@ class Phase:
     optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
     every: int = 1
     """Run on every k-th batch; a critic that is trained five times as often leaves 5 to its generator."""
+    schedule: Callable[[int], float] | None = None
+    """Factor of the optimiser's learning rate, given how many steps this phase has taken in its act; None: 1."""
 
 
 @dataclass(frozen=True)

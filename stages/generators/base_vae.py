@@ -11,13 +11,12 @@ from torch import Tensor, nn
 from stages.generators import base
 from stages.generators.base import Act, Labelled, LearnedGenerator, NotApplicable, Phase, to_unit
 from stages.networks.blocks import kl_to_standard_normal, reparametrised
-from stages.networks.latents import draw, moments, slerp
+from stages.networks.latents import draw_alike, slerp
 
 
-class Settings(base.Settings):
-    """Settings that every variational autoencoder has."""
+class CommonSettings(base.Settings):
+    """Settings that every variational autoencoder has, even one whose number of latents follows from the images."""
 
-    latent_dim: Annotated[int, Ge(1)] = 300
     kl_weight: Annotated[float, Ge(0)] = 1.0
     """Factor of the KL term, which is summed over latents and averaged over the batch."""
     sampling: Literal["prior", "class_gaussian", "linear", "spherical", "jitter"] = "class_gaussian"
@@ -30,13 +29,25 @@ class Settings(base.Settings):
     learning_rate: Annotated[float, Gt(0)] = 1e-3
 
 
+class Settings(CommonSettings):
+    """Settings of an autoencoder with so many latents."""
+
+    latent_dim: Annotated[int, Ge(1)] = 300
+
+
 class VariationalAutoencoder(LearnedGenerator):
     """An encoder to a diagonal Gaussian of latents, a decoder, and the evidence lower bound.
 
     Kingma and Welling, Auto-Encoding Variational Bayes, https://arxiv.org/abs/1312.6114.
     """
 
-    settings: Settings
+    settings: CommonSettings
+
+    @property
+    def latent_dim(self) -> int:
+        """The number of latents, D."""
+        assert isinstance(self.settings, Settings), "an autoencoder with other settings has its own way"
+        return self.settings.latent_dim
 
     @abstractmethod
     def encode(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,9 +85,9 @@ class VariationalAutoencoder(LearnedGenerator):
     def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Decode latents that are drawn as `sampling` says."""
         if self.settings.sampling == "prior":
-            latents = torch.randn((len(labels), self.settings.latent_dim), generator=rng).to(self.device)
+            latents = torch.randn((len(labels), self.latent_dim), generator=rng).to(self.device)
         else:
-            latents = torch.empty((len(labels), self.settings.latent_dim), device=self.device)
+            latents = torch.empty((len(labels), self.latent_dim), device=self.device)
             for label in labels.unique().tolist():
                 place = labels == label
                 latents[place.to(self.device)] = self.latents_of(label, int(place.sum()), real, rng)
@@ -88,8 +99,8 @@ class VariationalAutoencoder(LearnedGenerator):
         if len(own) == 0:
             raise NotApplicable(f"class '{self.class_names[label]}' has no image to encode")
         if self.settings.sampling == "class_gaussian":
-            mean, factor = moments(*self.posteriors(own, label))
-            return draw(mean[None], factor[None], torch.zeros(count, dtype=torch.int64), rng)
+            means, log_variances = self.posteriors(own, label)
+            return draw_alike(means, log_variances, count, rng)
         first, second = (torch.randint(len(own), (count,), generator=rng) for _ in range(2))
         if self.settings.sampling == "jitter":
             mean, log_variance = self.posteriors(own[first], label)

@@ -97,3 +97,28 @@ def reparametrised(mean: Tensor, log_variance: Tensor, rng: torch.Generator) -> 
     """Draw from N(mean, variance) so that gradients reach both (B, D)."""
     noise = torch.randn(mean.shape, generator=rng, device=mean.device)
     return mean + (log_variance / 2).exp() * noise
+
+
+def squared_error(logits: Tensor, images: Tensor) -> Tensor:
+    """Return the squared error of decoded intensities, which are the sigmoids of logits (B, C, H, W).
+
+    Args:
+        logits: of the intensities, (B, C, H, W).
+        images: in [-1, 1], (B, C, H, W).
+
+    Returns:
+        The sum over channels and pixels of intensities in [0, 1], averaged over the batch.
+    """
+    return (logits.sigmoid() - (images + 1) / 2).square().sum() / len(images)
+
+
+@torch.no_grad()
+def start_at_mean(last: nn.Conv2d | nn.ConvTranspose2d, images: Tensor) -> None:
+    """Let a layer that ends in logits start from the mean intensity of each channel of uint8 images (N, C, H, W).
+
+    From zero, the first steps on mostly dark images push so hard that whole channels of ReLUs may die,
+    after which no image can become bright.
+    """
+    some = images[:: -(-len(images) // 4096)]  # as floats, all of a large set might not fit
+    assert last.bias is not None
+    last.bias.copy_(torch.logit(some.float().mean(dim=(0, 2, 3)) / 255, eps=1e-3))

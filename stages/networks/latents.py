@@ -1,5 +1,7 @@
 """Gaussians of latent vectors, and ways between two of them."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -28,22 +30,28 @@ def cholesky(covariance: Tensor) -> Tensor:
     return factors.float()
 
 
-def moments(means: Tensor, log_variances: Tensor) -> tuple[Tensor, Tensor]:
-    """Fit a Gaussian to a mixture of diagonal ones, as the posteriors of a class's images are.
+def draw_alike(means: Tensor, log_variances: Tensor, count: int, rng: torch.Generator) -> Tensor:
+    """Draw from the Gaussian that has the moments of a mixture of diagonal ones, as the posteriors of a class are.
 
-    Its covariance is that of the means plus the mean of the variances, which has full rank even for one image.
+    Its covariance is that of the means plus the mean of the variances, which has full rank even for one image. A
+    random combination of the centred means has the first part, noise of each latent's own the second, so that no
+    matrix D x D is needed, which for a thousand latents or more would neither fit nor be factorised in time.
 
     Args:
         means: (N, D), N >= 1.
         log_variances: (N, D).
+        count: number of draws B.
+        rng: source of the noise, on any device.
 
     Returns:
-        The mean (D,) and the Cholesky factor (D, D) of the covariance.
+        Latents (B, D) on the device of the means.
     """
-    centre = means.double().mean(dim=0)
-    centred = means.double() - centre
-    covariance = centred.T @ centred / len(means) + torch.diag(log_variances.double().exp().mean(dim=0))
-    return centre.float(), cholesky(covariance)
+    centre = means.mean(dim=0)
+    shares = torch.randn((count, len(means)), generator=rng, device=rng.device).to(means.device)
+    noise = torch.randn((count, means.shape[1]), generator=rng, device=rng.device).to(means.device)
+    deviations = log_variances.exp().mean(dim=0).sqrt()
+    scaled: Tensor = (means - centre) / math.sqrt(len(means))
+    return centre + shares @ scaled + deviations * noise
 
 
 def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ file.
 import torch
 from torch import Tensor, nn
 
-from stages.networks.blocks import Crop, halved, one_hot
+from stages.networks.blocks import Crop, halved, one_hot, start_at_mean
 
 
 class Encoder(nn.Module):
@@ -70,16 +70,9 @@ class Decoder(nn.Module):
         logits: Tensor = self.crop(self.last(self.layers(conditioned(latents, labels, self.classes))))
         return logits
 
-    @torch.no_grad()
     def start_from(self, images: Tensor) -> None:
-        """Let the decoder start from the mean intensity of each channel of uint8 images (N, C, H, W).
-
-        From zero, the first steps on mostly dark images push so hard that whole channels of ReLUs may die,
-        after which no image can become bright.
-        """
-        some = images[:: -(-len(images) // 4096)]  # as floats, all of a large set might not fit
-        assert self.last.bias is not None
-        self.last.bias.copy_(torch.logit(some.float().mean(dim=(0, 2, 3)) / 255, eps=1e-3))
+        """Let the decoder start from the mean intensity of each channel of uint8 images (N, C, H, W)."""
+        start_at_mean(self.last, images)
 
 
 def conditioned(values: Tensor, labels: Tensor, classes: int) -> Tensor:

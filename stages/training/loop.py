@@ -123,6 +123,10 @@ class Loop:
             module.requires_grad_(True)
         losses = self.model.losses(phase.name, images, labels, self.loss_rng)
         optimizer = self.optimizers[phase.name]
+        if phase.schedule is not None:
+            factor = phase.schedule(self.step // phase.every - 1)
+            for group in optimizer.param_groups:
+                group["lr"] = optimizer.defaults["lr"] * factor
         optimizer.zero_grad()
         losses["loss"].backward()
         optimizer.step()

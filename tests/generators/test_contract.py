@@ -30,7 +30,10 @@ SMALL: dict[str, dict[str, object]] = {
     "bagan": {"latent_dim": 3, "autoencoder_epochs": 1, "epochs": 1, "batch_size": 8},
     "cvae": {"latent_dim": 2, "filters": 4, "hidden": 8, "epochs": 1, "batch_size": 8},
     **{name: {"latent_dim": 4, "width": 4, "epochs": 1, "batch_size": 4, "critic_steps": 1} for name in GANS},
+    "pretrained_vae": {"latent_dim": 2, "input_size": 32, "hidden": 64, "epochs": 1, "batch_size": 8},
+    "residual_vae": {"block_channels": 4, "filters": 4, "epochs": 1, "batch_size": 8},
     "vae": {"latent_dim": 2, "filters": 4, "hidden": 8, "epochs": 1, "batch_size": 8},
+    **{name: {"latent_dim": 2, "filters": 2, "epochs": 1, "batch_size": 8} for name in ("vanilla_vae", "variant_vae")},
 }
 # Settings under which a learned generator learns the brightness of three classes in a second or two.
 TAUGHT: dict[str, dict[str, object]] = {
@@ -40,7 +43,10 @@ TAUGHT: dict[str, dict[str, object]] = {
     "wgan": {**SMALL["wgan"], "width": 8, "batch_size": 8, "epochs": 200, "learning_rate": 0.002, "clip": 0.1},
     "bagan": {**SMALL["bagan"], "autoencoder_epochs": 40, "autoencoder_learning_rate": 0.003},
     "cvae": {**SMALL["cvae"], "filters": 8, "hidden": 32, "epochs": 60, "learning_rate": 0.01},
+    "residual_vae": {**SMALL["residual_vae"], "epochs": 60, "learning_rate": 0.006, "cycle": 180, "kl_weight": 0.01},
     "vae": {**SMALL["vae"], "filters": 8, "hidden": 32, "epochs": 80, "learning_rate": 0.01, "kl_weight": 0.01},
+    "vanilla_vae": {**SMALL["vanilla_vae"], "filters": 8, "epochs": 80, "learning_rate": 0.005, "kl_weight": 0.01},
+    "variant_vae": {**SMALL["variant_vae"], "filters": 8, "epochs": 80, "learning_rate": 0.005, "kl_weight": 0.01},
 }
 # Generators that make the same images whatever the seed, and why.
 SEEDLESS: dict[str, str] = {}

@@ -1,6 +1,7 @@
 """The training loop: order of its steps, resuming to the same bits, refusing what is not a number."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -100,8 +101,9 @@ MODELS: dict[str, Model] = {
     "bagan with rmsprop": generator("bagan", autoencoder_epochs=2, epochs=2, optimizer="rmsprop"),
     "cvae": generator("cvae", epochs=4, filters=4, hidden=8),
     "toy": toy,
+    "toy with schedules": lambda seed: scheduled(seed),
 }
-EPOCHS = {"bagan": 4, "bagan with rmsprop": 4, "cvae": 4, "toy": 3}
+EPOCHS = {"bagan": 4, "bagan with rmsprop": 4, "cvae": 4, "toy": 3, "toy with schedules": 3}
 
 
 def state(model: LearnedGenerator) -> dict[str, list[float]]:
@@ -176,6 +178,43 @@ def test_a_phase_with_every_k_learns_on_every_kth_batch_over_all_epochs(every: i
     fit(model, real(), 0, QUIET, tmp_path)
     phases = [entry[0] for entry in model.log]
     assert (phases.count("left"), phases.count("right")) == (12, steps)
+
+
+class Scheduled(Toy):
+    """The toy with a learning rate that falls and rises every three steps of a phase."""
+
+    def acts(self) -> list[Act]:
+        return [
+            replace(act, phases=[replace(phase, schedule=lambda step: (step % 3 + 1) / 4) for phase in act.phases])
+            for act in super().acts()
+        ]
+
+
+def scheduled(seed: int, every: int = 3) -> Scheduled:
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return Scheduled(every=every)
+
+
+def rates(log: list[tuple[str, float]], monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Loop.take_step
+
+    def logged(self: Loop, phase: Phase, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        losses = step(self, phase, images, labels)
+        log.append((phase.name, self.optimizers[phase.name].param_groups[0]["lr"]))
+        return losses
+
+    monkeypatch.setattr(Loop, "take_step", logged)
+
+
+def test_a_schedule_counts_the_steps_of_its_phase_in_its_act(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log: list[tuple[str, float]] = []
+    rates(log, monkeypatch)
+    fit(scheduled(0, every=2), real(), 5, QUIET, tmp_path)
+    steps = {name: [rate for phase, rate in log if phase == name] for name in ("left", "right", "both")}
+    assert steps["left"] == pytest.approx([0.025, 0.05, 0.075, 0.025])
+    assert steps["right"] == pytest.approx([0.025, 0.05])
+    assert steps["both"] == pytest.approx([0.025, 0.05])
 
 
 def test_the_history_holds_the_means_of_an_epochs_losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

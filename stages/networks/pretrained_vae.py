@@ -1,0 +1,97 @@
+"""Networks of the distributions thesis (Efficient generation of complex data distributions), section 4.2.1.
+
+    encoder: VGG11 with batch normalisation, or ResNet152 - [fc 4096] - [fc 2048] - [2 x fc 512]
+    decoder: [fc 2048] - [fc 4096] - three convolutions with batch normalisation - bilinear resizing to the image
+
+Not said there, and chosen here: ReLUs; the 4096 values become 64 maps of 8 x 8 positions, whose sides are doubled
+bilinearly before the second and the third convolution; the third makes the image, and a normalisation would fix its
+mean and its contrast, so it goes without.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision import models
+
+from stages.networks.blocks import start_at_mean
+
+Backbone = Literal["vgg11_bn", "resnet152"]
+FEATURES: dict[Backbone, int] = {"vgg11_bn": 512 * 7 * 7, "resnet152": 2048}
+SIDE = 8  # rows and columns of the map that the decoder's convolutions start from
+
+
+def convolutions(backbone: Backbone) -> nn.Module:
+    """Return torchvision's network without its dense layers and with first weights as torch gives them to any layer."""
+    with torch.device("meta"):  # VGG's dense layers have a hundred million weights
+        if backbone == "vgg11_bn":
+            vgg = models.vgg11_bn(weights=None)
+            network = nn.Sequential(vgg.features, vgg.avgpool)
+        else:
+            network = nn.Sequential(*list(models.resnet152(weights=None).children())[:-1])
+    network = network.to_empty(device="cpu")
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
+            layer.reset_parameters()
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
+    return network
+
+
+class Encoder(nn.Module):
+    """Map images (B, C, H, W) in [-1, 1], resized to `input_size`, to mean and log variance, each (B, D)."""
+
+    def __init__(self, backbone: Backbone, input_size: int, hidden: tuple[int, int], latent_dim: int) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.backbone = convolutions(backbone)
+        self.dense = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(FEATURES[backbone], hidden[0]),
+            nn.ReLU(),
+            nn.Linear(hidden[0], hidden[1]),
+            nn.ReLU(),
+        )
+        self.mean = nn.Linear(hidden[1], latent_dim)
+        self.log_variance = nn.Linear(hidden[1], latent_dim)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log variance; grey images are shown to all three channels."""
+        sides = self.input_size, self.input_size
+        stretched = functional.interpolate(images.expand(-1, 3, -1, -1), sides, mode="bilinear", antialias=True)
+        values = self.dense(self.backbone(stretched))
+        return self.mean(values), self.log_variance(values)
+
+
+class Decoder(nn.Module):
+    """Map latents (B, D) to logits of pixel intensities (B, C, H, W)."""
+
+    def __init__(self, shape: tuple[int, int, int], hidden: tuple[int, int], latent_dim: int) -> None:
+        super().__init__()
+        self.sides = shape[1:]
+        filters = hidden[0] // SIDE**2
+        self.layers = nn.Sequential(
+            nn.Linear(latent_dim, hidden[1]),
+            nn.ReLU(),
+            nn.Linear(hidden[1], filters * SIDE**2),
+            nn.ReLU(),
+            nn.Unflatten(1, (filters, SIDE, SIDE)),
+            nn.Conv2d(filters, filters, 3, padding=1),
+            nn.BatchNorm2d(filters),
+            nn.ReLU(),
+            nn.Upsample(scale_factor=2, mode="bilinear"),
+            nn.Conv2d(filters, filters, 3, padding=1),
+            nn.BatchNorm2d(filters),
+            nn.ReLU(),
+            nn.Upsample(scale_factor=2, mode="bilinear"),
+        )
+        self.last = nn.Conv2d(filters, shape[0], 3, padding=1)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Return logits; their sigmoid is the intensity in [0, 1]."""
+        return functional.interpolate(self.last(self.layers(latents)), self.sides, mode="bilinear", antialias=True)
+
+    def start_from(self, images: Tensor) -> None:
+        """Let the decoder start from the mean intensity of each channel of uint8 images (N, C, H, W)."""
+        start_at_mean(self.last, images)

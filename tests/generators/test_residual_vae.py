@@ -1,0 +1,96 @@
+"""The residual VAE against the sizes and the loss of its thesis, and its learning rate against a triangle."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from stages.generators.residual_vae import ResidualVAE, Settings
+from stages.networks.blocks import parameter_count
+from stages.networks.residual_vae import ResidualBlock
+
+SHAPE = (3, 9, 19)
+
+
+def model(shape: tuple[int, int, int] = SHAPE, **settings: object) -> ResidualVAE:
+    small = {"filters": 2, "block_channels": 4, **settings}
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        return ResidualVAE(shape, ("a", "b"), Settings.model_validate(small)).requires_grad_(False)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def batch(count: int = 6) -> tuple[Tensor, Tensor]:
+    return 2 * torch.rand((count, *SHAPE), generator=seeded()) - 1, torch.arange(count) % 2
+
+
+@pytest.mark.parametrize(("block", "latents"), [(16, 4096), (32, 8192), (64, 16384)])
+def test_images_of_128_pixels_have_the_latents_of_the_thesis(block: int, latents: int) -> None:
+    with torch.device("meta"):
+        network = model((3, 128, 128), filters=32, block_channels=block)
+        mean, log_variance = network.encoder(torch.empty(2, 3, 128, 128))
+        assert network.decoder(mean).shape == (2, 3, 128, 128)
+    assert mean.shape == log_variance.shape == (2, latents)
+    assert network.latent_dim == latents
+
+
+def test_parameters_are_those_of_the_formula() -> None:
+    with torch.device("meta"):
+        network = model((3, 128, 128), filters=32, block_channels=64)
+    assert isinstance(network.encoder, nn.Module)
+    assert isinstance(network.decoder, nn.Module)
+
+    def convolution(inputs: int, outputs: int, kernel: int) -> int:
+        return kernel**2 * inputs * outputs + outputs
+
+    down = convolution(3, 32, 7) + convolution(32, 64, 4) + convolution(64, 128, 4)
+    first = convolution(128, 64, 1) + convolution(128, 64, 3) + convolution(64, 64, 3)
+    up = convolution(64, 128, 5) + convolution(128, 64, 5) + convolution(64, 3, 7)
+    assert parameter_count(network.encoder) == down + first + 3 * 2 * convolution(64, 64, 3)
+    assert parameter_count(network.decoder) == up + 4 * 2 * convolution(64, 64, 3)
+
+
+def test_a_block_adds_to_its_input() -> None:
+    block, values = ResidualBlock(3, 3), torch.randn((2, 3, 4, 5), generator=seeded())
+    for parameter in block.layers[-1].parameters():
+        parameter.data.zero_()
+    assert torch.equal(block(values), values)
+
+
+def test_with_unit_variance_the_kl_is_half_the_square_of_the_mean() -> None:
+    network, (images, labels) = model(), batch()
+    mean, log_variance = network.encode(images, labels)
+    assert not log_variance.any()
+    assert (mean < 0).any()
+    losses = network.losses("autoencoder", images, labels, seeded())
+    assert float(losses["kl"]) == pytest.approx(float(mean.square().sum() / 2 / len(images)), rel=1e-5)
+
+
+def test_the_classic_way_learns_a_variance_with_a_few_more_weights() -> None:
+    classic, (images, labels) = model(reparametrisation="classic"), batch()
+    assert classic.encode(images, labels)[1].any()
+    assert parameter_count(classic) - parameter_count(model()) == 4 * 4 + 4
+
+
+def test_a_decoder_that_knows_nothing_costs_the_squares_of_what_is_missing() -> None:
+    network = model()
+    for parameter in network.parameters():
+        parameter.zero_()
+    black, labels = torch.full((3, *SHAPE), -1.0), torch.zeros(3, dtype=torch.int64)
+    losses = network.losses("autoencoder", black, labels, seeded())
+    assert float(losses["reconstruction"]) == pytest.approx(math.prod(SHAPE) / 4)
+    assert losses["kl"] == 0
+
+
+def test_the_learning_rate_is_a_triangle_between_the_two_values_of_the_thesis() -> None:
+    network = ResidualVAE((1, 8, 8), ("a",), Settings(filters=1, block_channels=1))
+    ((phase,),) = [act.phases for act in network.acts()]
+    assert phase.schedule is not None
+    rates = [1e-4 * phase.schedule(step) for step in (0, 500, 1000, 1500, 2000, 3000)]
+    middle = (1e-7 + 1e-4) / 2
+    assert rates == pytest.approx([1e-7, middle, 1e-4, middle, 1e-7, 1e-4])
+    assert phase.optimizer(network.parameters()).defaults["lr"] == 1e-4
