@@ -27,7 +27,12 @@ GANS = ("acgan", "acwgan", "cgan", "gan", "wgan", "wgan_gp")
 # Settings that make a generator quick. One without a row takes its defaults with all epochs shrunk to 1.
 SMALL: dict[str, dict[str, object]] = {
     "bagan": {"latent_dim": 3, "autoencoder_epochs": 1, "epochs": 1, "batch_size": 8},
+    "bagan_gp": {
+        **{"latent_dim": 4, "width": 4, "label_dim": 4, "autoencoder_epochs": 1, "epochs": 1},
+        **{"batch_size": 4, "critic_steps": 1},
+    },
     "cvae": {"latent_dim": 2, "filters": 4, "hidden": 8, "epochs": 1, "batch_size": 8},
+    "cvae_gan": {"latent_dim": 2, "width": 4, "epochs": 1, "batch_size": 8},
     **{name: {"latent_dim": 4, "width": 4, "epochs": 1, "batch_size": 4, "critic_steps": 1} for name in GANS},
     "vae": {"latent_dim": 2, "filters": 4, "hidden": 8, "epochs": 1, "batch_size": 8},
 }
