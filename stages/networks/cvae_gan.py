@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from stages.networks.blocks import Crop, Dropout, halved, one_hot
 
 
-class Trunk(nn.Sequential):
+class Trunk(nn.Module):
     """Convolutions, each followed by its activation and batch normalisation, and poolings: images to features (B, F).
 
     Args:
@@ -24,6 +24,7 @@ class Trunk(nn.Sequential):
     """
 
     def __init__(self, shape: tuple[int, int, int], plan: list[int], stride: int, valid: int, slope: float) -> None:
+        super().__init__()
         inputs, *sides = shape
         layers: list[nn.Module] = []
         for place, outputs in enumerate(plan):
@@ -37,8 +38,13 @@ class Trunk(nn.Sequential):
             layers.append(nn.Conv2d(inputs, outputs, 3, stride=stride, padding=(padding[0], padding[1])))
             layers += [nn.LeakyReLU(slope), nn.BatchNorm2d(outputs)]
             inputs = outputs
-        super().__init__(*layers, nn.Flatten())
+        self.layers = nn.Sequential(*layers, nn.Flatten())
         self.size = inputs * sides[0] * sides[1]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return features (B, F)."""
+        features: Tensor = self.layers(images)
+        return features
 
 
 def convolved(side: int, stride: int, padding: int) -> int:
