@@ -17,7 +17,7 @@ def model(shape: tuple[int, int, int] = SHAPE, classes: int = 4, **changes: obje
     settings = Settings.model_validate({"latent_dim": 3, "width": 4, "label_dim": 5, **changes})
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
-        return BAGANGP(shape, [str(name) for name in range(classes)], settings)
+        return BAGANGP(shape, [str(name) for name in range(classes)], settings).requires_grad_(False)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
