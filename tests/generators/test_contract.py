@@ -40,6 +40,7 @@ SMALL: dict[str, dict[str, object]] = {
 TAUGHT: dict[str, dict[str, object]] = {
     "bagan": {**SMALL["bagan"], "autoencoder_epochs": 40, "autoencoder_learning_rate": 0.003},
     "cvae": {**SMALL["cvae"], "filters": 8, "hidden": 32, "epochs": 60, "learning_rate": 0.01},
+    "cvae_gan": {**SMALL["cvae_gan"], "epochs": 25, "learning_rate": 0.005},
     "vae": {**SMALL["vae"], "filters": 8, "hidden": 32, "epochs": 80, "learning_rate": 0.01, "kl_weight": 0.01},
 }
 # Generators that make the same images whatever the seed, and why.
