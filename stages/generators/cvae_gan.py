@@ -112,7 +112,7 @@ class CVAEGAN(LearnedGenerator):
         mean, log_variance = self.encoder(images, labels)
         kl = kl_to_standard_normal(mean, log_variance)
         rebuilt = self.generator(reparametrised(mean, log_variance, rng), labels)
-        parts = self.distances(images, rebuilt)
+        parts = self.distances(images, rebuilt, self.opinions(images))
         distance = torch.stack(list(parts.values())).sum()
         return {"loss": s.kl_weight * kl + s.reconstruction_weight * distance, "kl": kl, **parts}
 
@@ -121,9 +121,10 @@ class CVAEGAN(LearnedGenerator):
         s = self.settings
         with torch.no_grad():
             mean, log_variance = self.encoder(images, labels)
-        parts = self.distances(images, self.generator(reparametrised(mean, log_variance, rng), labels))
+            real = self.opinions(images)
+        parts = self.distances(images, self.generator(reparametrised(mean, log_variance, rng), labels), real)
         made, wanted = self.invent(len(images), rng)
-        centre, class_centres = self.centre_distances(images, labels, made, wanted)
+        centre, class_centres = self.centre_distances(real, labels, self.opinions(made), wanted)
         loss = (
             s.reconstruction_weight * torch.stack(list(parts.values())).sum()
             + s.discriminator_centre_weight * centre
@@ -131,27 +132,42 @@ class CVAEGAN(LearnedGenerator):
         )
         return {"loss": loss, **parts, "centre": centre, "class_centres": class_centres}
 
-    def distances(self, images: Tensor, rebuilt: Tensor) -> dict[str, Tensor]:
-        """Return the three terms of equation 3.4: half the squared distances in pixels and in both judges' features."""
-        with torch.no_grad():
-            seen, known = self.discriminator.features(images), self.classifier.features(images)
+    def opinions(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features (B, F) of images that the discriminator and the classifier see."""
+        return self.discriminator.features(images), self.classifier.features(images)
+
+    def distances(self, images: Tensor, rebuilt: Tensor, real: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        """Return the three terms of equation 3.4: half the squared distances in pixels and in both judges' features.
+
+        Args:
+            images: the real ones.
+            rebuilt: their reconstructions.
+            real: both judges' features of the real ones.
+        """
+        seen, known = self.opinions(rebuilt)
         return {
             "pixels": half_square(images, rebuilt),
-            "discriminator_features": half_square(seen, self.discriminator.features(rebuilt)),
-            "classifier_features": half_square(known, self.classifier.features(rebuilt)),
+            "discriminator_features": half_square(real[0], seen),
+            "classifier_features": half_square(real[1], known),
         }
 
-    def centre_distances(self, images: Tensor, labels: Tensor, made: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
-        """Return equations 3.2 and 3.3 between moving averages, to which this batch is added (`Centres`)."""
+    def centre_distances(
+        self, real: tuple[Tensor, Tensor], labels: Tensor, made: tuple[Tensor, Tensor], wanted: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return equations 3.2 and 3.3 between moving averages, to which this batch is added (`Centres`).
+
+        Args:
+            real: both judges' features of real images.
+            labels: of the real images.
+            made: both judges' features of images made of noise.
+            wanted: labels of those.
+        """
         everyone = torch.zeros_like(labels)
-        with torch.no_grad():
-            real = self.real_centre(self.discriminator.features(images), everyone)
-            real_classes = self.real_class_centres(self.classifier.features(images), labels)
-        fake = self.fake_centre(self.discriminator.features(made), everyone)
-        fake_classes = self.fake_class_centres(self.classifier.features(made), wanted)
+        centres = self.real_centre(real[0], everyone), self.fake_centre(made[0], everyone)
+        class_centres = self.real_class_centres(real[1], labels), self.fake_class_centres(made[1], wanted)
         return (
-            centre_distance(self.real_centre, real, self.fake_centre, fake),
-            centre_distance(self.real_class_centres, real_classes, self.fake_class_centres, fake_classes),
+            centre_distance(self.real_centre, centres[0], self.fake_centre, centres[1]),
+            centre_distance(self.real_class_centres, class_centres[0], self.fake_class_centres, class_centres[1]),
         )
 
     def invent(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
