@@ -28,7 +28,12 @@ GANS = ("acgan", "acwgan", "cgan", "gan", "wgan", "wgan_gp")
 # Settings that make a generator quick. One without a row takes its defaults with all epochs shrunk to 1.
 SMALL: dict[str, dict[str, object]] = {
     "bagan": {"latent_dim": 3, "autoencoder_epochs": 1, "epochs": 1, "batch_size": 8},
+    "bagan_gp": {
+        **{"latent_dim": 4, "width": 4, "label_dim": 4, "autoencoder_epochs": 1, "epochs": 1},
+        **{"batch_size": 4, "critic_steps": 1},
+    },
     "cvae": {"latent_dim": 2, "filters": 4, "hidden": 8, "epochs": 1, "batch_size": 8},
+    "cvae_gan": {"latent_dim": 2, "width": 4, "epochs": 1, "batch_size": 8},
     **{name: {"latent_dim": 4, "width": 4, "epochs": 1, "batch_size": 4, "critic_steps": 1} for name in GANS},
     "pretrained_vae": {"latent_dim": 2, "input_size": 32, "hidden": 64, "epochs": 1, "batch_size": 8},
     "residual_vae": {"block_channels": 4, "filters": 4, "epochs": 1, "batch_size": 8},
@@ -44,6 +49,7 @@ TAUGHT: dict[str, dict[str, object]] = {
     "bagan": {**SMALL["bagan"], "autoencoder_epochs": 40, "autoencoder_learning_rate": 0.003},
     "cvae": {**SMALL["cvae"], "filters": 8, "hidden": 32, "epochs": 60, "learning_rate": 0.01},
     "residual_vae": {**SMALL["residual_vae"], "epochs": 60, "learning_rate": 0.006, "cycle": 180, "kl_weight": 0.01},
+    "cvae_gan": {**SMALL["cvae_gan"], "epochs": 25, "learning_rate": 0.005},
     "vae": {**SMALL["vae"], "filters": 8, "hidden": 32, "epochs": 80, "learning_rate": 0.01, "kl_weight": 0.01},
     "vanilla_vae": {**SMALL["vanilla_vae"], "filters": 8, "epochs": 80, "learning_rate": 0.005, "kl_weight": 0.01},
     "variant_vae": {**SMALL["variant_vae"], "filters": 8, "epochs": 80, "learning_rate": 0.005, "kl_weight": 0.01},
