@@ -108,6 +108,7 @@ def networks(generator: Generator) -> Json:
     return {
         name: {"parameters": parameter_count(network), "layers": layers(network)}
         for name, network in generator.named_children()
+        if parameter_count(network)
     }
 
 
