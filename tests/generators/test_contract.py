@@ -317,6 +317,35 @@ def test_a_batch_may_be_larger_than_the_set(name: str, tmp_path: Path, monkeypat
 
 
 @every_learned_generator
+def test_a_training_that_is_resumed_ends_as_if_it_had_never_stopped(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, every_epoch = image_set((1, 12, 14)), Options(previews=0, checkpoint_seconds=0)
+    longer = {key: 3 if "epochs" in key else value for key, value in small(name).items()}
+
+    def trained(folder: Path) -> dict[str, Tensor]:
+        model = build(name, longer, images, 0, name)
+        assert isinstance(model, LearnedGenerator)
+        fit(model, tensors(images), 0, every_epoch, folder)
+        return model.state_dict()
+
+    undisturbed, save, saved = trained(tmp_path / "undisturbed"), loop.Loop.save, []
+
+    def save_and_stop(self: loop.Loop) -> None:
+        save(self)
+        saved.append(self.epoch)
+        if len(saved) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop.Loop, "save", save_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "stopped")
+    resumed = trained(tmp_path / "stopped")
+    assert resumed.keys() == undisturbed.keys()
+    assert [key for key, value in resumed.items() if not torch.equal(value, undisturbed[key])] == []
+
+
+@every_learned_generator
 def test_a_batch_that_is_not_finite_stops_the_training(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
