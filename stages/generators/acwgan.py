@@ -17,8 +17,8 @@ from torch.nn import functional
 
 from stages.generators import base_gan
 from stages.generators.base_gan import AdversarialGenerator
-from stages.networks.adversarial import discriminator_loss, generator_loss, gradient_penalty
-from stages.networks.dcgan import dcgan_features, dcgan_generator, head
+from stages.networks.generative.adversarial import discriminator_loss, generator_loss, gradient_penalty
+from stages.networks.generative.dcgan import dcgan_features, dcgan_generator, head
 
 
 class Settings(base_gan.Settings):

@@ -20,7 +20,7 @@ from torch.nn import functional
 from stages.generators import base
 from stages.generators.base import Act, Labelled, LearnedGenerator, Phase, to_unit
 from stages.networks.blocks import Crop, Dropout, halved
-from stages.networks.latents import cholesky, draw
+from stages.networks.generative.latents import cholesky, draw
 
 
 class Settings(base.Settings):

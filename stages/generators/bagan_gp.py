@@ -23,9 +23,9 @@ from torch.nn import functional
 
 from stages.generators import base
 from stages.generators.base import Act, Labelled, LearnedGenerator, Phase
-from stages.networks.adversarial import discriminator_loss, generator_loss, gradient_penalty
 from stages.networks.blocks import Crop, halved
-from stages.networks.dcgan import initialise
+from stages.networks.generative.adversarial import discriminator_loss, generator_loss, gradient_penalty
+from stages.networks.generative.dcgan import initialise
 
 COARSEST = 4  # side of the smallest map at most, as in the code's networks for 64 pixels
 SLOPE = 0.2

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from stages.generators import base
 from stages.generators.base import Act, Labelled, LearnedGenerator, Phase
-from stages.networks.dcgan import Upsampling
+from stages.networks.generative.dcgan import Upsampling
 
 
 class Settings(base.Settings):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from stages.generators import base
 from stages.generators.base import Act, Labelled, LearnedGenerator, NotApplicable, Phase, to_unit
 from stages.networks.blocks import kl_to_standard_normal, reparametrised
-from stages.networks.latents import draw_alike, slerp
+from stages.networks.generative.latents import draw_alike, slerp
 
 
 class CommonSettings(base.Settings):

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from stages.generators import base_gan
 from stages.generators.base_gan import AdversarialGenerator
-from stages.networks.adversarial import Loss, discriminator_loss, generator_loss
 from stages.networks.blocks import one_hot
-from stages.networks.dcgan import dcgan_features, dcgan_generator, head
+from stages.networks.generative.adversarial import Loss, discriminator_loss, generator_loss
+from stages.networks.generative.dcgan import dcgan_features, dcgan_generator, head
 
 
 class Settings(base_gan.Settings):

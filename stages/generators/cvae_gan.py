@@ -23,7 +23,7 @@ from torch.nn import functional
 from stages.generators import base
 from stages.generators.base import Act, Labelled, LearnedGenerator, Phase
 from stages.networks.blocks import kl_to_standard_normal, reparametrised
-from stages.networks.cvae_gan import Centres, Decoder, Encoder, centre_distance, classifier, discriminator
+from stages.networks.generative.cvae_gan import Centres, Decoder, Encoder, centre_distance, classifier, discriminator
 
 
 class Settings(base.Settings):

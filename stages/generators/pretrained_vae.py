@@ -1,7 +1,7 @@
 """Variational autoencoder on a network made for ImageNet.
 
-Distributions thesis (Efficient generation of complex data distributions), section 4.2.1 and figure 4.9: the networks of
-`stages.networks.pretrained_vae`, a learning rate that cycles between 1e-5 and 1e-2 every 1000 steps of Adam, and 200
+Distributions thesis (Efficient generation of complex data distributions), section 4.2.1 and figure 4.9: a
+pretrained encoder and its mirror, a learning rate that cycles between 1e-5 and 1e-2 every 1000 steps of Adam, and 200
 epochs. The thesis names no reconstruction error: here, the squared. It starts from ImageNet's weights and goes on
 training them; here, the first weights are random, since a generator is built from its settings alone.
 """
@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, MultipleOf
 
 from stages.generators import base_cyclic_vae, base_vae
 from stages.generators.base_cyclic_vae import CyclicVariationalAutoencoder
-from stages.networks.pretrained_vae import Backbone, Decoder, Encoder
+from stages.networks.generative.pretrained_vae import Backbone, Decoder, Encoder
 
 
 class Settings(base_cyclic_vae.Settings, base_vae.Settings):

@@ -1,7 +1,7 @@
 """Variational autoencoder with residual connections.
 
-Distributions thesis (Efficient generation of complex data distributions), section 4.2.2: the networks of
-`stages.networks.residual_vae`, a learning rate that cycles between 1e-7 and 1e-4 every 2000 steps of Adam, 100 epochs,
+Distributions thesis (Efficient generation of complex data distributions), section 4.2.2: residual
+blocks in encoder and decoder, a learning rate that cycles between 1e-7 and 1e-4 every 2000 steps of Adam, 100 epochs,
 and latents whose variance is one instead of learned, as in Liu, Breuel and Kautz, Unsupervised Image-to-Image
 Translation Networks, https://arxiv.org/abs/1703.00848. The thesis names no reconstruction error: here, the squared.
 """
@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt
 
 from stages.generators import base_cyclic_vae
 from stages.generators.base_cyclic_vae import CyclicVariationalAutoencoder
-from stages.networks.residual_vae import Decoder, Encoder, latent_shape
+from stages.networks.generative.residual_vae import Decoder, Encoder, latent_shape
 
 
 class Settings(base_cyclic_vae.Settings):

@@ -15,7 +15,7 @@ from stages.generators import base, base_vae
 from stages.generators.base import Labelled
 from stages.generators.base_vae import VariationalAutoencoder
 from stages.networks.blocks import bernoulli
-from stages.networks.report_vae import Decoder, Encoder
+from stages.networks.generative.report_vae import Decoder, Encoder
 
 
 class Settings(base_vae.Settings):

@@ -12,7 +12,7 @@ from annotated_types import Ge
 
 from stages.generators import base_vae
 from stages.generators.base_plain_vae import PlainVariationalAutoencoder
-from stages.networks.log_ends_vae import Decoder, Dense, Encoder
+from stages.networks.generative.log_ends_vae import Decoder, Dense, Encoder
 
 
 class Settings(base_vae.Settings):

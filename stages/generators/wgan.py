@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from stages.generators import base, base_gan
 from stages.generators.base import Act
 from stages.generators.base_gan import AdversarialGenerator
-from stages.networks.adversarial import discriminator_loss, generator_loss
-from stages.networks.dcgan import dcgan_features, dcgan_generator, head
+from stages.networks.generative.adversarial import discriminator_loss, generator_loss
+from stages.networks.generative.dcgan import dcgan_features, dcgan_generator, head
 
 
 class Settings(base_gan.Settings):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from stages.generators.bagan_gp import BAGANGP, Settings, channels_of
 from stages.generators.base import Labelled
-from stages.networks.adversarial import gradient_penalty
+from stages.networks.generative.adversarial import gradient_penalty
 
 SHAPE = (1, 8, 8)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from stages.generators.cvae_gan import CVAEGAN, Settings, half_square
 from stages.networks.blocks import parameter_count, use_rng
-from stages.networks.cvae_gan import Centres, Judge, centre_distance, classifier, discriminator
+from stages.networks.generative.cvae_gan import Centres, Judge, centre_distance, classifier, discriminator
 
 SHAPE = (1, 8, 8)
 PHASES = ["classifier", "discriminator", "encoder", "generator"]

@@ -12,7 +12,7 @@ from stages.generators.base import Labelled, to_unit
 from stages.generators.vanilla_vae import VanillaVAE
 from stages.generators.variant_vae import VariantVAE
 from stages.networks.blocks import parameter_count
-from stages.networks.log_ends_vae import SubNetworks
+from stages.networks.generative.log_ends_vae import SubNetworks
 
 CLASSES = ("a", "b")
 SHAPE = (3, 9, 7)

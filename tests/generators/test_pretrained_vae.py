@@ -6,7 +6,7 @@ from torch import nn
 from torchvision import models
 
 from stages.generators.pretrained_vae import PretrainedVAE, Settings
-from stages.networks.pretrained_vae import Encoder, convolutions
+from stages.networks.generative.pretrained_vae import Encoder, convolutions
 
 CLASSES = ("a", "b")
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from stages.generators.residual_vae import ResidualVAE, Settings
 from stages.networks.blocks import parameter_count
-from stages.networks.residual_vae import ResidualBlock
+from stages.networks.generative.residual_vae import ResidualBlock
 
 SHAPE = (3, 9, 19)
 
