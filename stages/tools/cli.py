@@ -1,11 +1,14 @@
 """The command line of Counterweight. Commands import what they need when they run, so that --help is quick."""
 
 import sys
+from pathlib import Path
 
 import click
 
 from stages.errors import UserError
 from stages.process import fail
+
+PATH = click.Path(path_type=Path)
 
 
 class Shape(click.ParamType[tuple[int, int, int]]):
@@ -50,6 +53,28 @@ def describe(
     from stages.tools import describe as tool
 
     click.echo(tool.overview(as_json) if name is None else tool.describe(name, shape, classes, changes, as_json))
+
+
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight gallery digits
+  counterweight gallery digits cvae cgan --out /tmp/gallery
+"""
+)
+@click.argument("dataset")
+@click.argument("names", nargs=-1, metavar="[GENERATOR]...")
+@click.option("--per-class", type=click.IntRange(10), default=100, show_default=True, help="Images of a class judged.")
+@click.option("--out", type=PATH, default=Path("gallery"), show_default=True, help="Folder to write DATASET/ into.")
+@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+def gallery(dataset: str, names: tuple[str, ...], per_class: int, out: Path, params: Path) -> None:
+    """Train generators on all of DATASET and show what each makes: pictures, training time, share of right classes.
+
+    Without a GENERATOR, all that have a block for DATASET in the settings file.
+    """
+    from stages.tools.gallery import gallery as show
+
+    show(params, dataset, names, per_class, out)
 
 
 def main() -> None:

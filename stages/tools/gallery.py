@@ -1,0 +1,181 @@
+"""Every generator on one dataset, side by side: pictures, training time, and whether it shows the class asked for."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from stages.errors import UserError
+from stages.generators.base import LearnedGenerator, NotApplicable, labelled
+from stages.imageset import ImageSet
+from stages.ingest import split
+from stages.models import build
+from stages.pictures import save_grid
+from stages.process import writing
+from stages.settings import Params, dataset_plan, derived_seed, generator_block, load_params, one_of
+from stages.tables import markdown_table, percent
+from stages.training.classifier import Recipe, build_classifier, fit_classifier, predict
+from stages.training.devices import choose_device
+from stages.training.loop import Options, fit
+from stages.variants import Variant
+
+Json = dict[str, Any]
+Judge = Callable[[torch.Tensor], torch.Tensor]
+
+COLUMNS = 10  # samples of a class in a picture
+WIDTH = 3  # pictures beside each other on the page
+QUIET = Options(previews=0, checkpoint_seconds=float("inf"))  # nothing but the training is to be timed
+
+
+def gallery(params_path: Path, dataset: str, names: Sequence[str], per_class: int, out: Path) -> None:
+    """Train generators on the whole training part of a dataset and write what each of them makes.
+
+    For each generator `out`/`dataset` gets NAME.png (a row of samples per class) and NAME.json: its settings, training
+    time, and the share of its images that a classifier trained on real images alone takes for the class asked for.
+    README.md beside them shows all that are there. A generator is written as soon as it is done.
+
+    Args:
+        names: generators; none: all that have a block for the dataset.
+        per_class: images of each class that are judged.
+
+    Raises:
+        UserError: a name or a setting is not known, or a training fails.
+    """
+    params = load_params(params_path)
+    one_of(dataset, params.datasets, "dataset")
+    known = [name for name, blocks in params.generators.items() if dataset in blocks]
+    chosen = [one_of(name, known, f"{params_path}: generators with a block for {dataset}") for name in names] or known
+    if dataset not in params.classifiers:
+        raise UserError(f"{params_path}: classifiers.{dataset}: missing; it says how the judge is trained")
+    device = choose_device(params.device)
+    train, test = parts(params, dataset)
+    folder = out / dataset
+    folder.mkdir(parents=True, exist_ok=True)
+    judge = trained_judge(params, dataset, train, device)
+    facts = {"dataset": dataset, "judge_on_real_images": share(judge, test.images, test.labels)}
+    for name in chosen:
+        row = {"generator": name, **facts, **show(params, name, dataset, train, per_class, judge, folder)}
+        with writing(folder / f"{name}.json") as partial:
+            partial.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+        with writing(folder / "README.md") as partial:
+            partial.write_text(page(dataset, rows(folder)), encoding="utf-8")
+    print(page(dataset, [row for row in rows(folder) if row["generator"] in chosen]).split("\n\n")[2])
+
+
+def parts(params: Params, dataset: str) -> tuple[ImageSet, ImageSet]:
+    """Return the training and the test part, as the ingest stage makes them."""
+    plan = dataset_plan(params, dataset)
+    train, test = plan.source.load(plan.settings, dataset)
+    return split(train, test, plan.common, np.random.default_rng(derived_seed(params.seed, dataset, "split")))
+
+
+def trained_judge(params: Params, dataset: str, train: ImageSet, device: torch.device) -> Judge:
+    """Train the dataset's classifier on real images and return what turns images (N, C, H, W) into labels (N,)."""
+    settings, seed = params.classifiers[dataset], derived_seed(params.seed, dataset, "judge")
+    print(f"{dataset}: training the judge ({settings.network}, {settings.epochs} epochs)", file=sys.stderr)
+    network = build_classifier(settings.network, train.shape, len(train.class_names), seed).to(device)
+    fitted, validation = Variant(train).split(params.classify.validation_share, np.random.default_rng(seed))
+    recipe = Recipe(settings.epochs, settings.batch_size, settings.learning_rate)
+    own, choosing = (labelled(part.images, part.labels).to(device) for part in (fitted, validation))
+    fit_classifier(network, len(train.class_names), own, choosing, recipe, seed)
+    return lambda images: predict(network, images.to(device)).argmax(dim=1).cpu()
+
+
+def share(judge: Judge, images: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of images that the judge takes for what they are."""
+    return float((judge(torch.from_numpy(images.copy())).numpy() == labels).mean())
+
+
+def show(params: Params, name: str, dataset: str, train: ImageSet, per_class: int, judge: Judge, folder: Path) -> Json:
+    """Train one generator, draw its picture and return its row."""
+    where, seed = f"generators.{name}.{dataset}", derived_seed(params.seed, dataset, name, "gallery")
+    generator = build(name, generator_block(params, name, dataset), train, seed, where)
+    print(f"{dataset}: {name}", file=sys.stderr)
+    row: Json = {"settings": generator.settings.model_dump(), "seed": seed, "training": None, "not_applicable": None}
+    if isinstance(generator, LearnedGenerator):
+        row["training"] = trained(generator.to(choose_device(params.device)), train, seed, where)
+    real = labelled(train.images, train.labels)
+    labels = torch.arange(len(train.class_names)).repeat_interleave(per_class)
+    try:
+        images = generator.sample(labels, real, torch.Generator().manual_seed(seed))
+    except NotApplicable as error:
+        return row | {"not_applicable": str(error)}
+    shown = (torch.arange(len(labels)) % per_class) < COLUMNS
+    with writing(folder / f"{name}.png") as partial:
+        save_grid(images[shown].numpy(), COLUMNS, partial)
+    right = (judge(images) == labels).float().reshape(len(train.class_names), -1).mean(dim=1)
+    by_class = dict(zip(train.class_names, (round(value, 4) for value in right.tolist()), strict=True))
+    return row | {"images": len(labels), "asked_class": float(right.mean()), "asked_class_by_class": by_class}
+
+
+def trained(generator: LearnedGenerator, train: ImageSet, seed: int, where: str) -> Json:
+    """Train a generator and return how long that took, and where."""
+    real = labelled(train.images, train.labels)
+    started = time.perf_counter()
+    with TemporaryDirectory() as unfinished:
+        try:
+            fit(generator, real, seed, QUIET, Path(unfinished))
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from error
+    seconds = time.perf_counter() - started
+    sizes = train.counts().tolist()
+    seen = sum(act.epochs * (len(train) if act.label is None else sizes[act.label]) for act in generator.acts())
+    return {
+        "seconds": round(seconds, 1),
+        "images_per_second": round(seen / seconds, 1),
+        "device": hardware(generator.device),
+        "torch": torch.__version__,
+    }
+
+
+def hardware(device: torch.device) -> str:
+    """Name a device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+
+
+def rows(folder: Path) -> list[Json]:
+    """Return what was written of each generator, by name."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+
+
+def page(dataset: str, found: Sequence[Json]) -> str:
+    """Return the Markdown page of a gallery: a sentence, a table, and the pictures."""
+    judge = ", ".join(sorted({percent(row["judge_on_real_images"]) for row in found}))
+    header = ["generator", "asked class", "worst class", "training", "images / s", "on"]
+    pictures = [
+        f"**{row['generator']}**<br>![{row['generator']}]({row['generator']}.png)" for row in found if made(row)
+    ]
+    lines = [f"| {' | '.join(pictures[start : start + WIDTH])} |" for start in range(0, len(pictures), WIDTH)]
+    return "\n\n".join(
+        [
+            f"# {dataset}: what each generator makes",
+            "Asked class: share of the images that a classifier, trained on real images alone, takes for the class that"
+            f" was asked for; of real test images it recognises {judge}. Each row of a picture is a class.",
+            markdown_table(header, [cells(row) for row in found]),
+            "\n".join([f"|{' |' * WIDTH}", f"|{' - |' * WIDTH}", *lines]) + "\n",
+        ]
+    )
+
+
+def cells(row: Json) -> list[str]:
+    """Return a generator's line of the table."""
+    training = row["training"]
+    if not made(row):
+        return [row["generator"], f"not applicable: {row['not_applicable']}", "", "", "", ""]
+    worst = min(row["asked_class_by_class"].items(), key=lambda item: item[1])
+    seen = [percent(row["asked_class"]), f"{percent(worst[1])} ({worst[0]})"]
+    if training is None:
+        return [row["generator"], *seen, "", "", ""]
+    speed = f"{training['images_per_second']:,.0f}"
+    return [row["generator"], *seen, f"{training['seconds']:,.0f} s", speed, training["device"]]
+
+
+def made(row: Json) -> bool:
+    """Say whether a generator could make images at all."""
+    return row["not_applicable"] is None
