@@ -10,7 +10,16 @@ from stages.blocks import parse_block
 from stages.errors import UserError
 from stages.generators.base import find
 from stages.process import run, stage_parser, writing
-from stages.settings import Drop, Params, dataset_plan, load_params, modules_in, one_of, scenario_settings
+from stages.settings import (
+    Drop,
+    Params,
+    dataset_plan,
+    generator_block,
+    load_params,
+    modules_in,
+    one_of,
+    scenario_settings,
+)
 from stages.training.devices import choose_device
 
 
@@ -58,9 +67,21 @@ def check(params: Params) -> None:
         names = plan.source.precheck(plan.settings, dataset)
         for name in plan.common.minority:
             one_of(name, names, f"{where}.minority")
+        for generator in params.table.generators:
+            precheck_generator(params, generator, dataset, names)
         for scenario in params.table.scenarios:
             if isinstance(scenario_settings(params, scenario), Drop) and not plan.common.minority:
                 raise UserError(f"params.yaml: datasets.{dataset}.minority: empty, but '{scenario}' drops its classes")
+
+
+def precheck_generator(params: Params, name: str, dataset: str, class_names: Sequence[str]) -> None:
+    """Let a generator of the table say what it can already see to be impossible."""
+    where = f"params.yaml: generators.{name}.{dataset}"
+    generator, settings = find(name)
+    try:
+        generator.precheck(parse_block(settings, generator_block(params, name, dataset), where), class_names)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
 
 
 if __name__ == "__main__":

@@ -31,14 +31,15 @@ ARROWS = {
     "blocks": {"errors"},
     "process": {"errors"},
     "imageset": {"errors"},
+    "decoding": {"errors"},
     "features": {"errors"},
     "settings": {"errors", "blocks"},
     "statistics": {"statistics"},
     "networks": {"networks"},
     "generators.base": {"generators.base", "networks"},
-    "generators": {"generators.base", "networks"},
+    "generators": {"errors", "decoding", "generators.base", "networks"},
     "sources.base": LEAVES,
-    "sources": LEAVES | {"sources.base"},
+    "sources": LEAVES | {"decoding", "sources.base"},
     "training": {"errors", "pictures", "generators.base", "networks", "training"},
     "models": LEAVES | {"generators.base"},
     "weights": {"errors", "blocks", "networks"},
@@ -57,7 +58,16 @@ OUTSIDE = {
     "generators": {"annotated_types", "imblearn", "numpy", "pydantic", "scipy", "sklearn", "torch", "torchvision"},
 }
 # Parts that settings, or stages which need no network, import: torch would cost them seconds.
-WITHOUT_TORCH = LEAVES | {"features", "pictures", "settings", "sources", "sources.base", "statistics", "tables"}
+WITHOUT_TORCH = LEAVES | {
+    "decoding",
+    "features",
+    "pictures",
+    "settings",
+    "sources",
+    "sources.base",
+    "statistics",
+    "tables",
+}
 
 
 @cache

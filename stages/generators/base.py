@@ -57,6 +57,11 @@ class Generator(ABC):
         self.class_names = tuple(class_names)
         self.settings = settings
 
+    @classmethod
+    def precheck(cls, settings: Settings, class_names: Sequence[str]) -> None:
+        """Refuse with a UserError, before any work, what can be seen to be impossible for images of these classes."""
+        return
+
     @abstractmethod
     def sample(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Make one image of each wanted class.

@@ -1,22 +1,19 @@
 """Images of your own in a folder: one sub-folder per class, with `train` and `test` above them if you like."""
 
 import sys
-import warnings
 from collections import Counter
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from annotated_types import MinLen
-from PIL import Image, UnidentifiedImageError
-from tqdm import tqdm
 
 from stages.blocks import Block
+from stages.decoding import Fit, complaint, decode_all, image_files
 from stages.errors import UserError
 from stages.imageset import ImageSet
-from stages.sources.base import Fit, Loaded, Size, decode, setting, sides
+from stages.sources.base import Loaded, Size, setting, sides
 
 PARTS = frozenset({"train", "test"})
 
@@ -45,14 +42,6 @@ class Part(NamedTuple):
     files: list[Path]
     labels: npt.NDArray[np.int64]
     ignored: int
-
-
-class BadFile(NamedTuple):
-    """An image file that cannot be read, the kind of its fault and the details."""
-
-    path: Path
-    fault: str
-    details: str
 
 
 def precheck(settings: Settings, name: str) -> tuple[str, ...]:
@@ -108,36 +97,18 @@ def subfolders(folder: Path) -> list[Path]:
 
 def scan(folder: Path, where: str) -> Part:
     """Find the image files of every class, at any depth."""
-    classes, known = subfolders(folder), suffixes()
+    classes = subfolders(folder)
     files: list[Path] = []
     labels: list[int] = []
     ignored = sum(path.is_file() for path in folder.iterdir())
     for label, class_folder in enumerate(classes):
-        # A link that leads nowhere is an image that cannot be read.
-        everything = sorted(path for path in class_folder.rglob("*") if path.is_file() or dangling(path))
-        images = [path for path in everything if path.suffix.lower() in known and not hidden(path, class_folder)]
-        files += images
-        labels += [label] * len(images)
-        ignored += len(everything) - len(images)
+        found, others = image_files(class_folder)
+        files += found
+        labels += [label] * len(found)
+        ignored += others
     part = Part(folder, tuple(path.name for path in classes), files, np.array(labels, dtype=np.int64), ignored)
     check_classes(part.labels, part.class_names, f"{where}: {folder}")
     return part
-
-
-def suffixes() -> set[str]:
-    """Return the file name suffixes of the formats Pillow can open, in small letters."""
-    formats = Image.registered_extensions()
-    return {suffix for suffix, name in formats.items() if name in Image.OPEN or name == "MPO"}  # opened as JPEG
-
-
-def dangling(path: Path) -> bool:
-    """Say whether a path is a symbolic link that leads nowhere."""
-    return path.is_symlink() and not path.exists()
-
-
-def hidden(path: Path, folder: Path) -> bool:
-    """Say whether a file, or a folder on the way to it, is hidden, as the `._x.jpg` that macOS puts into archives."""
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def check_classes(labels: npt.NDArray[np.int64], class_names: tuple[str, ...], where: str) -> None:
@@ -155,7 +126,7 @@ def check_classes(labels: npt.NDArray[np.int64], class_names: tuple[str, ...], w
 
 def read(part: Part, settings: Settings, name: str, progress: bool) -> ImageSet:
     """Decode the files of one part; bad ones stop everything or are left out, as `bad_files` says."""
-    images, outcomes = decode_all(part.files, settings, progress)
+    images, outcomes = decode_all(part.files, sides(settings.size), settings.channels, settings.fit, progress)
     bad = [outcome for outcome in outcomes if outcome]
     if bad and settings.bad_files == "error":
         raise UserError(f"{setting(name, 'path')}: {complaint(bad)}; mend or remove it, or set bad_files: skip")
@@ -184,46 +155,3 @@ def read(part: Part, settings: Settings, name: str, progress: bool) -> ImageSet:
 def left_out(root: Path) -> list[str]:
     """Return the names of the sub-folders beside `train` and `test`, which are not read."""
     return [folder.name for folder in subfolders(root) if folder.name not in PARTS] if brings_split(root) else []
-
-
-def decode_all(
-    files: list[Path], settings: Settings, progress: bool
-) -> tuple[npt.NDArray[np.uint8], list[BadFile | None]]:
-    """Return the images, uint8 (N, C, H, W), and for each file that it is bad, or None."""
-    height, width = sides(settings.size)
-    images = np.empty((len(files), settings.channels, height, width), dtype=np.uint8)
-
-    def work(index: int) -> BadFile | None:
-        try:
-            images[index] = decode(files[index], settings.size, settings.channels, settings.fit)
-        except MemoryError:
-            raise
-        except Exception as error:  # Pillow's parsers raise whatever they stumble over
-            return judged(files[index], error)
-        return None
-
-    silent = None if progress else True  # None: tqdm shows nothing unless there is a terminal
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # odd metadata, one line per file
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with ThreadPool() as pool:
-            results = pool.imap(work, range(len(files)), chunksize=8)
-            return images, list(tqdm(results, total=len(files), desc="decode", unit="image", disable=silent))
-
-
-def judged(path: Path, error: Exception) -> BadFile:
-    """Return what is wrong with a file whose decoding raised `error`."""
-    if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
-        return BadFile(path, "too large", str(error))
-    if not isinstance(error, UnidentifiedImageError):
-        return BadFile(path, "unreadable", str(error) or type(error).__name__)
-    if path.stat().st_size == 0:
-        return BadFile(path, "empty", "0 bytes")
-    return BadFile(path, "not an image", "of no format that Pillow knows")
-
-
-def complaint(bad: list[BadFile]) -> str:
-    """Describe the first bad file and say how many more there are."""
-    first, *others = bad
-    more = f" (and {len(others)} more bad files)" if others else ""
-    return f"{first.path}: {first.fault}: {first.details}{more}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from stages.errors import UserError
@@ -115,6 +116,23 @@ def ready(name: str, images: ImageSet, folder: Path, settings: dict[str, object]
 def learned(name: str, shape: tuple[int, int, int], folder: Path) -> tuple[Generator, Labelled]:
     images = image_set(shape, spread=SPREAD.get(name, 40))
     return ready(name, images, folder / f"{name}{shape}"), tensors(images)
+
+
+@pytest.fixture(scope="module")
+def files_of_every_class(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images that another program made, for the generator that reads them."""
+    root, rng = tmp_path_factory.mktemp("files"), np.random.default_rng(0)
+    for label, name in enumerate(CLASSES):
+        (root / "collected" / name).mkdir(parents=True)
+        for number in range(240):
+            pixels = (50 + 78 * label + rng.integers(-40, 41, (8, 9))).astype(np.uint8)
+            Image.fromarray(pixels).save(root / "collected" / name / f"{number}.png")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def inside_their_folder(files_of_every_class: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(files_of_every_class)
 
 
 @pytest.fixture(scope="module")

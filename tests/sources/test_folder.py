@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from stages.blocks import parse_block
+from stages.decoding import decode
 from stages.errors import UserError
 from stages.imageset import read_images, write_images
 from stages.sources import folder
-from stages.sources.base import Loaded, decode
+from stages.sources.base import Loaded
 from stages.sources.folder import Settings
 
 REAL = os.environ.get("COUNTERWEIGHT_REAL_DATA")
@@ -189,13 +190,13 @@ def test_train_and_test_must_hold_the_same_classes(tmp_path: Path) -> None:
 def test_every_mode_becomes_colour(
     mode: str, colour: Colour, suffix: str, expected: tuple[int, ...], tmp_path: Path
 ) -> None:
-    pixels = decode(write(tmp_path / f"x.{suffix}", colour, mode, (8, 8)), 4, 3, "stretch")
+    pixels = decode(write(tmp_path / f"x.{suffix}", colour, mode, (8, 8)), (4, 4), 3, "stretch")
     assert pixels.shape == (3, 4, 4)
     assert np.abs(pixels.astype(int) - np.reshape(expected, (3, 1, 1))).max() <= (suffix in ("webp", "jpg")) * 2
 
 
 def test_colour_becomes_grey_by_luminance(tmp_path: Path) -> None:
-    pixels = decode(write(tmp_path / "x.png", (255, 0, 0)), [2, 3], 1, "stretch")
+    pixels = decode(write(tmp_path / "x.png", (255, 0, 0)), (2, 3), 1, "stretch")
     assert pixels.shape == (1, 2, 3)
     assert (pixels == 76).all()  # 0.299 * 255
 
@@ -207,7 +208,7 @@ def test_palettes_keep_colours_and_transparency(
     image = Image.new("P", (4, 4), 0)
     image.putpalette([200, 0, 0, 0, 200, 0])
     image.save(tmp_path / "x.png", transparency=transparency)
-    assert decode(tmp_path / "x.png", 1, 3, "stretch").ravel().tolist() == [*expected]
+    assert decode(tmp_path / "x.png", (1, 1), 3, "stretch").ravel().tolist() == [*expected]
 
 
 def test_palettes_may_have_an_alpha_for_every_colour(tmp_path: Path) -> None:
@@ -215,25 +216,25 @@ def test_palettes_may_have_an_alpha_for_every_colour(tmp_path: Path) -> None:
     image.putpalette([200, 0, 0, 0, 200, 0])
     image.putpixel((1, 0), 1)
     image.save(tmp_path / "x.png", transparency=b"\x00\xff")
-    assert decode(tmp_path / "x.png", [1, 2], 3, "stretch")[:, 0].T.tolist() == [[255, 255, 255], [0, 200, 0]]
+    assert decode(tmp_path / "x.png", (1, 2), 3, "stretch")[:, 0].T.tolist() == [[255, 255, 255], [0, 200, 0]]
 
 
 @pytest.mark.parametrize("colour", [1000.0, -1.0, float("nan")])
 def test_floats_of_unknown_scale_are_refused(colour: float, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"greys from .*, allowed are 0\.\.\.1 or 0\.\.\.255$"):
-        decode(write(tmp_path / "x.tiff", colour, "F"), 2, 3, "stretch")
+        decode(write(tmp_path / "x.tiff", colour, "F"), (2, 2), 3, "stretch")
 
 
 def test_integers_beyond_16_bits_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"greys from 70000 to 70000, allowed are 0\.\.\.65535$"):
-        decode(write(tmp_path / "x.tiff", 70000, "I"), 2, 3, "stretch")
+        decode(write(tmp_path / "x.tiff", 70000, "I"), (2, 2), 3, "stretch")
 
 
 def test_of_an_animation_the_first_frame_counts(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
     for suffix in ("gif", "tiff", "png"):
         frames[0].save(tmp_path / f"x.{suffix}", save_all=True, append_images=frames[1:])
-        assert decode(tmp_path / f"x.{suffix}", 1, 3, "stretch").ravel().tolist() == [255, 0, 0]
+        assert decode(tmp_path / f"x.{suffix}", (1, 1), 3, "stretch").ravel().tolist() == [255, 0, 0]
 
 
 # Orientation and fit.
@@ -260,7 +261,7 @@ def test_photographs_are_set_upright(
     exif = Image.Exif()
     exif[0x0112] = orientation
     left_to_right(size, 0, 255).save(tmp_path / "x.jpg", exif=exif, quality=100)
-    pixels = decode(tmp_path / "x.jpg", 2, 1, "stretch")[0].astype(int)
+    pixels = decode(tmp_path / "x.jpg", (2, 2), 1, "stretch")[0].astype(int)
     assert np.abs(pixels - expected).max() < 30  # bicubic overshoot is clipped, the rest bleeds over the edge
 
 
@@ -272,18 +273,18 @@ def test_damaged_orientation_does_not_matter(tmp_path: Path) -> None:
 
 def test_stretching_ignores_the_proportions(tmp_path: Path) -> None:
     left_to_right((40, 10), 0, 100, 200, 250).save(tmp_path / "x.png")
-    pixels = decode(tmp_path / "x.png", [10, 4], 1, "stretch")[0]
+    pixels = decode(tmp_path / "x.png", (10, 4), 1, "stretch")[0]
     assert np.abs(pixels - np.array([0, 100, 200, 250], dtype=float)).max() < 15
 
 
 def test_cropping_keeps_the_middle(tmp_path: Path) -> None:
     left_to_right((40, 10), 0, 100, 100, 250).save(tmp_path / "x.png")
-    assert (decode(tmp_path / "x.png", 10, 1, "crop") == 100).all()
+    assert (decode(tmp_path / "x.png", (10, 10), 1, "crop") == 100).all()
 
 
 def test_padding_adds_white(tmp_path: Path) -> None:
     write(tmp_path / "x.png", 100, "L", (40, 20))
-    pixels = decode(tmp_path / "x.png", 20, 3, "pad")
+    pixels = decode(tmp_path / "x.png", (20, 20), 3, "pad")
     assert (pixels[:, 5:15] == 100).all()
     assert (pixels[:, :5] == 255).all()
     assert (pixels[:, 15:] == 255).all()
@@ -294,7 +295,7 @@ def test_photographs_decoded_at_a_fraction_look_the_same(tmp_path: Path) -> None
     image = Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)).resize((900, 600))
     image.save(tmp_path / "x.jpg", quality=98)
     image.save(tmp_path / "x.png")
-    jpeg, png = (decode(tmp_path / name, 48, 3, "stretch").astype(int) for name in ("x.jpg", "x.png"))
+    jpeg, png = (decode(tmp_path / name, (48, 48), 3, "stretch").astype(int) for name in ("x.jpg", "x.png"))
     assert np.abs(jpeg - png).mean() < 3
 
 

@@ -1,0 +1,85 @@
+"""Images collected elsewhere: whatever another program made, read from files and judged as a row of the table.
+
+`collected/FOLDER/` holds a sub-folder for each class that needs images, called as the class. The graph watches all of
+`collected/`, where FOLDER may be a symbolic link. Each image is used once: a class with fewer than are wanted makes
+this generator not applicable.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+import torch
+from pydantic import AfterValidator
+from torch import Tensor
+
+from stages.decoding import Fit, complaint, decode_all, image_files
+from stages.errors import UserError
+from stages.generators import base
+from stages.generators.base import Generator, Labelled, NotApplicable
+
+ROOT = Path("collected")
+
+
+def inside(folder: str) -> str:
+    """Let pass a path that does not lead out of the folder that is watched."""
+    path = PurePosixPath(folder)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"a folder inside {ROOT}/, which is all that the graph watches; it may be a symbolic link")
+    return folder
+
+
+class Settings(base.Settings):
+    """Settings of collected images."""
+
+    folder: Annotated[str, AfterValidator(inside)] = "."
+    """Folder inside `collected/` that holds a folder of images for each class."""
+    fit: Fit = "stretch"
+    """`stretch` to the size of the real images whatever the proportions, `crop` or `pad` with white."""
+
+
+class Collected(Generator):
+    """Files drawn at random without repetition."""
+
+    settings: Settings
+
+    @classmethod
+    def precheck(cls, settings: base.Settings, class_names: Sequence[str]) -> None:
+        """Refuse a folder that is not there, and sub-folders that are no classes."""
+        assert isinstance(settings, Settings)
+        folder = ROOT / settings.folder
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; it must hold a sub-folder of images for each class")
+        found = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+        expected = f"expected some of {', '.join(class_names)}"
+        if not found:
+            raise UserError(f"{folder}: no sub-folder; {expected}")
+        if strange := sorted(found - {*class_names}):
+            raise UserError(f"{folder}/{strange[0]}: no class of that name; {expected}")
+
+    def sample(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
+        """Read as many images of each class as are wanted, in random order."""
+        files: list[Path] = [Path()] * len(labels)
+        for label in labels.unique().tolist():
+            wanted = (labels == label).nonzero().squeeze(1).tolist()
+            own = self.files_of(self.class_names[label], len(wanted))
+            order = torch.randperm(len(own), generator=rng).tolist()
+            for place, index in zip(wanted, order, strict=False):
+                files[place] = own[index]
+        channels, height, width = self.shape
+        images, outcomes = decode_all(files, (height, width), channels, self.settings.fit, progress=True)
+        if bad := [outcome for outcome in outcomes if outcome]:
+            raise UserError(f"{complaint(bad)}; mend or remove it")
+        return torch.from_numpy(images)
+
+    def files_of(self, name: str, wanted: int) -> list[Path]:
+        """Return the image files of a class.
+
+        Raises:
+            NotApplicable: there are fewer than wanted.
+        """
+        folder = ROOT / self.settings.folder / name
+        found = image_files(folder)[0] if folder.is_dir() else []
+        if len(found) < wanted:
+            raise NotApplicable(f"{folder}: {len(found)} images, but class '{name}' needs {wanted}")
+        return found
