@@ -102,6 +102,14 @@ class Train(Block):
     """Images per class in such a grid."""
     checkpoint_seconds: Annotated[float, Ge(0)] = 60.0
     """At the end of an epoch a checkpoint is written if the last one is this old."""
+    augment: Annotated[list[Literal["colour", "translation", "cutout"]], AfterValidator(without_repetition)] = Field(
+        default_factory=list
+    )
+    """Differentiable augmentation for generators with a discriminator."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Format in which networks multiply."""
+    compile: bool = False
+    """Translate networks with torch.compile."""
 
 
 class Synthesize(Block):

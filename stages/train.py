@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> None:
         curves.mkdir()
         history: list[Row] = []
         if isinstance(generator, LearnedGenerator):
-            options = Options(**params.train.model_dump())
+            options = Options(**params.train.model_dump() | {"augment": tuple(params.train.augment)})
             unfinished = arguments.checkpoints / fingerprint(generator, images, seed, options, device)
             real = labelled(images.images, images.labels)
             try:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from stages.generators import base_gan
 from stages.generators.base_gan import AdversarialGenerator
 from stages.networks.generative.adversarial import Loss, discriminator_loss, generator_loss
+from stages.networks.generative.augmentation import Augment
 from stages.networks.generative.dcgan import dcgan_features, dcgan_generator, head
 
 
@@ -39,6 +40,7 @@ class ACGAN(AdversarialGenerator):
 
     def __init__(self, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings) -> None:
         super().__init__(shape, class_names, settings)
+        self.augment = Augment()
         self.embedding = nn.Embedding(len(class_names), settings.latent_dim)
         self.generator = dcgan_generator(settings.latent_dim, shape, settings.width, settings.upsampling)
         self.features, size = dcgan_features(shape, settings.width, "batch")
@@ -74,7 +76,7 @@ class ACGAN(AdversarialGenerator):
 
     def judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return a logit for 'real' (B,) and logits of the classes (B, K)."""
-        features = self.features(images)
+        features = self.features(self.augment(images))
         return self.real_or_fake(features).squeeze(1), self.classifier(features)
 
     def make(self, labels: Tensor, rng: torch.Generator) -> Tensor:

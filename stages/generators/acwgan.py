@@ -18,6 +18,7 @@ from torch.nn import functional
 from stages.generators import base_gan
 from stages.generators.base_gan import AdversarialGenerator
 from stages.networks.generative.adversarial import discriminator_loss, generator_loss, gradient_penalty
+from stages.networks.generative.augmentation import Augment
 from stages.networks.generative.dcgan import dcgan_features, dcgan_generator, head
 
 
@@ -44,6 +45,7 @@ class ACWGAN(AdversarialGenerator):
 
     def __init__(self, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings) -> None:
         super().__init__(shape, class_names, settings)
+        self.augment = Augment()
         self.embedding = nn.Embedding(len(class_names), settings.latent_dim)
         self.generator = dcgan_generator(settings.latent_dim, shape, settings.width, settings.upsampling)
         self.features, size = dcgan_features(shape, settings.width, "layer")
@@ -56,6 +58,10 @@ class ACWGAN(AdversarialGenerator):
             "discriminator": (self.features, self.score, self.classifier),
             "generator": (self.embedding, self.generator),
         }
+
+    def compilable(self) -> list[nn.Module]:
+        """Return all networks but the one whose gradient is penalised."""
+        return [self.embedding, self.generator]
 
     def discriminator_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the critic's loss: distance, penalty and the cross-entropy of the real images' classes."""
@@ -77,7 +83,7 @@ class ACWGAN(AdversarialGenerator):
 
     def judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return a score (B,) and logits of the classes (B, K)."""
-        features = self.features(images)
+        features = self.features(self.augment(images))
         return self.score(features).squeeze(1), self.classifier(features)
 
     def make(self, labels: Tensor, rng: torch.Generator) -> Tensor:

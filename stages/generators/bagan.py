@@ -20,6 +20,7 @@ from torch.nn import functional
 from stages.generators import base
 from stages.generators.base import Act, Labelled, LearnedGenerator, Phase, to_unit
 from stages.networks.blocks import Crop, Dropout, halved
+from stages.networks.generative.augmentation import Augment
 from stages.networks.generative.latents import cholesky, draw
 
 
@@ -88,6 +89,7 @@ class BAGAN(LearnedGenerator):
         flat = 256 * halved(shape[1], 4) * halved(shape[2], 4)
         self.encoder = nn.Sequential(features(shape, settings), nn.Linear(flat, latents))
         self.generator = generator(shape, settings)
+        self.augment = Augment()
         # Table B.6 prints a sigmoid; text and loss (4.3) need a softmax over the classes and 'fake',
         # which the cross-entropy contains, so the network ends in logits.
         self.discriminator = nn.Sequential(features(shape, settings), nn.Linear(flat, classes + 1))
@@ -126,7 +128,9 @@ class BAGAN(LearnedGenerator):
         if phase == "discriminator":
             return self.discriminator_loss(images, labels, rng)
         wanted = self.even_labels(len(images), rng)
-        opinion = self.discriminator(self.generator(draw(self.class_means, self.class_factors, wanted, rng)))
+        opinion = self.discriminator(
+            self.augment(self.generator(draw(self.class_means, self.class_factors, wanted, rng)))
+        )
         return {"loss": functional.cross_entropy(opinion, wanted), "fooled": hits(opinion, wanted)}
 
     def discriminator_loss(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
@@ -135,7 +139,7 @@ class BAGAN(LearnedGenerator):
         wanted = self.even_labels(max(1, round(len(images) / classes)), rng)
         with torch.no_grad():
             fakes = self.generator(draw(self.class_means, self.class_factors, wanted, rng))
-        opinion = self.discriminator(torch.cat([images, fakes]))
+        opinion = self.discriminator(self.augment(torch.cat([images, fakes])))
         targets = torch.cat([labels, torch.full_like(wanted, classes)])
         real, fake = opinion.split([len(images), len(fakes)])
         return {

@@ -25,6 +25,7 @@ from stages.generators import base
 from stages.generators.base import Act, Labelled, LearnedGenerator, Phase
 from stages.networks.blocks import Crop, halved
 from stages.networks.generative.adversarial import discriminator_loss, generator_loss, gradient_penalty
+from stages.networks.generative.augmentation import Augment
 from stages.networks.generative.dcgan import initialise
 
 COARSEST = 4  # side of the smallest map at most, as in the code's networks for 64 pixels
@@ -103,13 +104,14 @@ class Discriminator(nn.Module):
 
     def __init__(self, shape: tuple[int, int, int], classes: int, width: int, label_dim: int) -> None:
         super().__init__()
+        self.augment = Augment()
         self.features, size = features(shape, width)
         self.label = nn.Sequential(nn.Embedding(classes, label_dim), nn.Linear(label_dim, size), nn.LeakyReLU(SLOPE))
         self.head = nn.Sequential(nn.Linear(size, label_dim), nn.Linear(label_dim, 1), nn.Flatten(0))
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         """Return a logit or score (B,)."""
-        scores: Tensor = self.head(self.features(images) * self.label(labels))
+        scores: Tensor = self.head(self.features(self.augment(images)) * self.label(labels))
         return scores
 
 
@@ -145,6 +147,10 @@ class BAGANGP(LearnedGenerator):
             ),
             Act("adversarial", s.epochs, s.batch_size, players, balanced=True),
         ]
+
+    def compilable(self) -> list[nn.Module]:
+        """Return all networks but the one whose gradient is penalised."""
+        return [self.encoder, self.embedding, self.generator]
 
     def begin(self, act: str, real: Labelled) -> None:
         """Before the game the discriminator takes the encoder's convolutions; the generator is the decoder already."""

@@ -137,6 +137,10 @@ class LearnedGenerator(Generator, nn.Module):
     def stepped(self, phase: str) -> None:
         """Do what must follow each optimiser step of a phase: clip weights, move an average."""
 
+    def compilable(self) -> list[nn.Module]:
+        """Return the networks that torch.compile may translate: not those whose gradients are differentiated again."""
+        return list(self.children())
+
     @classmethod
     def knows_labels(cls, settings: Settings) -> bool:
         """Say whether one model makes images of any wanted class; if not, one is trained for each (`PerClass`)."""

@@ -1,6 +1,7 @@
 """What the adversarial generators share: settings, two players that take turns, and noise turned into images."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
@@ -10,7 +11,9 @@ from torch import Tensor, nn
 
 from stages.generators import base
 from stages.generators.base import Act, Labelled, LearnedGenerator, Phase
-from stages.networks.generative.dcgan import Upsampling
+from stages.networks.generative.adversarial import Loss, generator_loss
+from stages.networks.generative.augmentation import Augment
+from stages.networks.generative.dcgan import Norm, Upsampling, dcgan_features, dcgan_generator, head
 
 
 class Settings(base.Settings):
@@ -42,7 +45,7 @@ class AdversarialGenerator(LearnedGenerator):
 
     def players(self) -> dict[str, tuple[nn.Module, ...]]:
         """Return the modules of each phase."""
-        others = tuple(module for name, module in self.named_children() if name != "generator")
+        others = tuple(module for name, module in self.named_children() if name not in ("generator", "augment"))
         return {"discriminator": others, "generator": (self.generator,)}
 
     def acts(self) -> list[Act]:
@@ -85,3 +88,36 @@ class AdversarialGenerator(LearnedGenerator):
     def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Turn noise into images of the wanted classes."""
         return self.make(labels.to(self.device), rng)
+
+
+class OneClassGenerator(AdversarialGenerator):
+    """Generator and discriminator by the rules of DCGAN, both of the images of one class alone."""
+
+    norm: Norm = "batch"
+    """Normalisation in the discriminator."""
+
+    def __init__(self, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings) -> None:
+        super().__init__(shape, class_names, settings)
+        self.generator = dcgan_generator(settings.latent_dim, shape, settings.width, settings.upsampling)
+        features, size = dcgan_features(shape, settings.width, self.norm)
+        self.discriminator = nn.Sequential(Augment(), features, head(size, 1), nn.Flatten(0))
+
+    @property
+    def loss(self) -> Loss:
+        """What both players minimise."""
+        return "wasserstein"
+
+    @classmethod
+    def knows_labels(cls, settings: base.Settings) -> bool:
+        """Say that it does not."""
+        return False
+
+    def generator_losses(self, count: int, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the generator's loss."""
+        fakes = self.make(self.any_labels(count, rng), rng)
+        return {"loss": generator_loss(self.loss, self.discriminator(fakes))}
+
+    def make(self, labels: Tensor, rng: torch.Generator) -> Tensor:
+        """Turn noise into images; there is one class."""
+        images: Tensor = self.generator(self.noise(len(labels), rng))
+        return images

@@ -65,6 +65,10 @@ class PerClass(LearnedGenerator):
             made[place.to(self.device)] = self.model_of(label).generate(own, self.only(real, label), rng)
         return made
 
+    def compilable(self) -> list[nn.Module]:
+        """Return those of every model."""
+        return [network for label in self.trained_labels for network in self.model_of(label).compilable()]
+
     def model_of(self, label: int) -> LearnedGenerator:
         """Return the model of a class."""
         if str(label) not in self.models:

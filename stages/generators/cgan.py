@@ -16,6 +16,7 @@ from stages.generators import base_gan
 from stages.generators.base_gan import AdversarialGenerator
 from stages.networks.blocks import one_hot
 from stages.networks.generative.adversarial import Loss, discriminator_loss, generator_loss
+from stages.networks.generative.augmentation import Augment
 from stages.networks.generative.dcgan import dcgan_features, dcgan_generator, head
 
 
@@ -34,6 +35,7 @@ class CGAN(AdversarialGenerator):
     def __init__(self, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings) -> None:
         super().__init__(shape, class_names, settings)
         channels, height, width = shape
+        self.augment = Augment()
         latents = settings.latent_dim + len(class_names)
         self.generator = dcgan_generator(latents, shape, settings.width, settings.upsampling)
         features, outputs = dcgan_features((channels + len(class_names), height, width), settings.width, "batch")
@@ -57,7 +59,7 @@ class CGAN(AdversarialGenerator):
     def judge(self, images: Tensor, labels: Tensor) -> Tensor:
         """Return a logit (B,) for 'real and of this class'."""
         maps = one_hot(labels, len(self.class_names))[:, :, None, None].expand(-1, -1, *images.shape[2:])
-        logits: Tensor = self.discriminator(torch.cat([images, maps], dim=1))
+        logits: Tensor = self.discriminator(torch.cat([self.augment(images), maps], dim=1))
         return logits
 
     def make(self, labels: Tensor, rng: torch.Generator) -> Tensor:

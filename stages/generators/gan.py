@@ -5,15 +5,12 @@ Generative Adversarial Networks, https://arxiv.org/abs/1406.2661. Losses: log-en
 feature extraction and learning), A.1. It knows no labels, so one is trained for each class that needs images.
 """
 
-from collections.abc import Sequence
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from stages.generators import base, base_gan
-from stages.generators.base_gan import AdversarialGenerator
-from stages.networks.generative.adversarial import Loss, discriminator_loss, generator_loss
-from stages.networks.generative.dcgan import dcgan_features, dcgan_generator, head
+from stages.generators import base_gan
+from stages.generators.base_gan import OneClassGenerator
+from stages.networks.generative.adversarial import Loss, discriminator_loss
 
 
 class Settings(base_gan.Settings):
@@ -24,36 +21,20 @@ class Settings(base_gan.Settings):
     discriminator's slope is for experiments: see wgan and wgan_gp."""
 
 
-class GAN(AdversarialGenerator):
+class GAN(OneClassGenerator):
     """Generator and discriminator of the images of one class."""
 
     settings: Settings
 
-    def __init__(self, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings) -> None:
-        super().__init__(shape, class_names, settings)
-        self.generator = dcgan_generator(settings.latent_dim, shape, settings.width, settings.upsampling)
-        features, size = dcgan_features(shape, settings.width, "batch")
-        self.discriminator = nn.Sequential(features, head(size, 1), nn.Flatten(0))
-
-    @classmethod
-    def knows_labels(cls, settings: base.Settings) -> bool:
-        """Say that it does not."""
-        return False
+    @property
+    def loss(self) -> Loss:
+        """What both players minimise."""
+        return self.settings.loss
 
     def discriminator_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the discriminator's loss on a real and a fake batch, each normalised by itself."""
         with torch.no_grad():
             fakes = self.make(labels, rng)
         real, fake = self.discriminator(images), self.discriminator(fakes)
-        loss = discriminator_loss(self.settings.loss, real, fake)
+        loss = discriminator_loss(self.loss, real, fake)
         return {"loss": loss, "real_score": real.mean(), "fake_score": fake.mean()}
-
-    def generator_losses(self, count: int, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return the generator's loss."""
-        fakes = self.make(self.any_labels(count, rng), rng)
-        return {"loss": generator_loss(self.settings.loss, self.discriminator(fakes))}
-
-    def make(self, labels: Tensor, rng: torch.Generator) -> Tensor:
-        """Turn noise into images; there is one class."""
-        images: Tensor = self.generator(self.noise(len(labels), rng))
-        return images

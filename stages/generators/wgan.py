@@ -7,20 +7,18 @@ too; implemented is the difference of the mean scores. It knows no labels, so on
 images.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
 import torch
 from annotated_types import Ge, Gt
-from torch import Tensor, nn
+from torch import Tensor
 
-from stages.generators import base, base_gan
+from stages.generators import base_gan
 from stages.generators.base import Act
-from stages.generators.base_gan import AdversarialGenerator
-from stages.networks.generative.adversarial import discriminator_loss, generator_loss
-from stages.networks.generative.dcgan import dcgan_features, dcgan_generator, head
+from stages.generators.base_gan import OneClassGenerator
+from stages.networks.generative.adversarial import discriminator_loss
 
 
 class Settings(base_gan.Settings):
@@ -34,21 +32,10 @@ class Settings(base_gan.Settings):
     """Largest absolute value of a weight of the critic."""
 
 
-class WGAN(AdversarialGenerator):
+class WGAN(OneClassGenerator):
     """Generator and critic of the images of one class."""
 
     settings: Settings
-
-    def __init__(self, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings) -> None:
-        super().__init__(shape, class_names, settings)
-        self.generator = dcgan_generator(settings.latent_dim, shape, settings.width, settings.upsampling)
-        features, size = dcgan_features(shape, settings.width, "batch")
-        self.critic = nn.Sequential(features, head(size, 1), nn.Flatten(0))
-
-    @classmethod
-    def knows_labels(cls, settings: base.Settings) -> bool:
-        """Say that it does not."""
-        return False
 
     def acts(self) -> list[Act]:
         """Let both players take their steps by RMSprop, which does not build up momentum as the loss moves."""
@@ -60,21 +47,12 @@ class WGAN(AdversarialGenerator):
     def stepped(self, phase: str) -> None:
         """Clip the critic's weights after each of its steps, which bounds its slope."""
         if phase == "discriminator":
-            for parameter in self.critic.parameters():
+            for parameter in self.discriminator.parameters():
                 parameter.clamp_(-self.settings.clip, self.settings.clip)
 
     def discriminator_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the critic's loss and the distance between real and fake images that it sees."""
         with torch.no_grad():
             fakes = self.make(labels, rng)
-        loss = discriminator_loss("wasserstein", self.critic(images), self.critic(fakes))
+        loss = discriminator_loss("wasserstein", self.discriminator(images), self.discriminator(fakes))
         return {"loss": loss, "distance": -loss}
-
-    def generator_losses(self, count: int, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return the generator's loss."""
-        return {"loss": generator_loss("wasserstein", self.critic(self.make(self.any_labels(count, rng), rng)))}
-
-    def make(self, labels: Tensor, rng: torch.Generator) -> Tensor:
-        """Turn noise into images; there is one class."""
-        images: Tensor = self.generator(self.noise(len(labels), rng))
-        return images

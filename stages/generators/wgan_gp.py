@@ -6,17 +6,15 @@ instead of batch normalisation, since the penalty concerns each image by itself.
 for each class that needs images.
 """
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
-from stages.generators import base, base_gan
-from stages.generators.base_gan import AdversarialGenerator
-from stages.networks.generative.adversarial import discriminator_loss, generator_loss, gradient_penalty
-from stages.networks.generative.dcgan import dcgan_features, dcgan_generator, head
+from stages.generators import base_gan
+from stages.generators.base_gan import OneClassGenerator
+from stages.networks.generative.adversarial import discriminator_loss, gradient_penalty
 
 
 class Settings(base_gan.Settings):
@@ -33,35 +31,20 @@ class Settings(base_gan.Settings):
     """Factor of the gradient penalty (lambda)."""
 
 
-class WGANGP(AdversarialGenerator):
+class WGANGP(OneClassGenerator):
     """Generator and critic of the images of one class."""
 
     settings: Settings
+    norm = "layer"
 
-    def __init__(self, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings) -> None:
-        super().__init__(shape, class_names, settings)
-        self.generator = dcgan_generator(settings.latent_dim, shape, settings.width, settings.upsampling)
-        features, size = dcgan_features(shape, settings.width, "layer")
-        self.critic = nn.Sequential(features, head(size, 1), nn.Flatten(0))
-
-    @classmethod
-    def knows_labels(cls, settings: base.Settings) -> bool:
-        """Say that it does not."""
-        return False
+    def compilable(self) -> list[nn.Module]:
+        """Return all networks but the one whose gradient is penalised."""
+        return [self.generator]
 
     def discriminator_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the critic's loss, the distance that it sees and the penalty."""
         with torch.no_grad():
             fakes = self.make(labels, rng)
-        distance = -discriminator_loss("wasserstein", self.critic(images), self.critic(fakes))
-        penalty = gradient_penalty(self.critic, images, fakes, rng)
+        distance = -discriminator_loss("wasserstein", self.discriminator(images), self.discriminator(fakes))
+        penalty = gradient_penalty(self.discriminator, images, fakes, rng)
         return {"loss": self.settings.penalty * penalty - distance, "distance": distance, "penalty": penalty}
-
-    def generator_losses(self, count: int, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return the generator's loss."""
-        return {"loss": generator_loss("wasserstein", self.critic(self.make(self.any_labels(count, rng), rng)))}
-
-    def make(self, labels: Tensor, rng: torch.Generator) -> Tensor:
-        """Turn noise into images; there is one class."""
-        images: Tensor = self.generator(self.noise(len(labels), rng))
-        return images

@@ -4,6 +4,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,13 +13,16 @@ from tqdm import tqdm
 from stages.errors import UserError
 from stages.generators.base import Act, Labelled, LearnedGenerator, Phase, to_unit
 from stages.networks.blocks import use_rng
+from stages.networks.generative.augmentation import Change, use_augmentation
 from stages.pictures import save_grid
 from stages.training.batches import batches
 from stages.training.checkpoint import load_checkpoint, part, restore_optimizer, save_checkpoint
+from stages.training.compilation import compiled
 
 FLUSH_STEPS = 50  # losses stay on the device for so many steps, so that a GPU need not wait for the CPU
 
 Row = dict[str, float | int | str]
+Precision = Literal["float32", "bfloat16"]  # not float16, whose narrow range needs losses scaled up and down again
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,12 @@ class Options:
     """Images per class in such a grid."""
     checkpoint_seconds: float = 60.0
     """At the end of an epoch a checkpoint is written if the last one is this old; 0: after every epoch."""
+    augment: tuple[Change, ...] = ()
+    """Changes of the images that discriminators see, in this order; none: they see them as they are."""
+    precision: Precision = "float32"
+    """Format in which layers multiply (torch.autocast); weights and optimisers stay in float32."""
+    compile: bool = False
+    """Translate networks with torch.compile, which takes a minute and pays off in long trainings."""
 
 
 def fit(model: LearnedGenerator, real: Labelled, seed: int, options: Options, folder: Path) -> list[Row]:
@@ -48,7 +58,8 @@ def fit(model: LearnedGenerator, real: Labelled, seed: int, options: Options, fo
         UserError: a loss is not finite, or the checkpoint cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return Loop(model, real, seed, options, folder).run()
+    with compiled(model, options.compile):
+        return Loop(model, real, seed, options, folder).run()
 
 
 class Loop:
@@ -62,6 +73,10 @@ class Loop:
         self.batch_rng = torch.Generator().manual_seed(seed)
         self.loss_rng = torch.Generator(model.device).manual_seed(seed)
         use_rng(model, self.loss_rng)
+        use_augmentation(model, options.augment, self.loss_rng)
+        self.autocast = torch.autocast(
+            model.device.type, torch.bfloat16, enabled=options.precision == "bfloat16", cache_enabled=False
+        )
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.history: list[Row] = []
         self.act = self.epoch = self.step = 0  # acts and epochs that are done, batches of the running act
@@ -121,7 +136,8 @@ class Loop:
         self.model.requires_grad_(False)
         for module in phase.modules:
             module.requires_grad_(True)
-        losses = self.model.losses(phase.name, images, labels, self.loss_rng)
+        with self.autocast:
+            losses = self.model.losses(phase.name, images, labels, self.loss_rng)
         optimizer = self.optimizers[phase.name]
         if phase.schedule is not None:
             factor = phase.schedule(self.step // phase.every - 1)

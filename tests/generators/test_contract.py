@@ -363,6 +363,37 @@ def test_a_training_that_is_resumed_ends_as_if_it_had_never_stopped(
     assert [key for key, value in resumed.items() if not torch.equal(value, undisturbed[key])] == []
 
 
+def first_losses(name: str, options: Options, folder: Path) -> dict[str, float]:
+    """Train for SMALL's epochs and return the loss of every phase's first epoch."""
+    images = image_set((1, 12, 14))
+    model = build(name, small(name), images, 0, name)
+    assert isinstance(model, LearnedGenerator)
+    losses: dict[str, float] = {}
+    for row in fit(model, tensors(images), 0, options, folder):
+        losses.setdefault(str(row["phase"]), float(row["loss"]))
+    return losses
+
+
+@every_learned_generator
+def test_bfloat16_changes_losses_by_its_rounding_alone(name: str, tmp_path: Path) -> None:
+    exact = first_losses(name, Options(previews=0), tmp_path / "exact")
+    rounded = first_losses(name, Options(previews=0, precision="bfloat16"), tmp_path / "rounded")
+    # bfloat16 keeps 8 bits: a relative error of 2^-9 for each number, of about 2^-6 after some ten layers and steps.
+    assert rounded == pytest.approx(exact, rel=2**-5, abs=2**-7)
+    assert rounded != exact
+
+
+@every_learned_generator
+def test_augmentation_reaches_discriminators_and_nothing_else(name: str, tmp_path: Path) -> None:
+    options = Options(previews=0, augment=("colour", "translation", "cutout"))
+    plain, augmented = (
+        first_losses(name, Options(previews=0), tmp_path / "a"),
+        first_losses(name, options, tmp_path / "b"),
+    )
+    judged = name in (*GANS, "bagan", "bagan_gp")
+    assert (plain != augmented) == judged
+
+
 @every_learned_generator
 def test_a_batch_that_is_not_finite_stops_the_training(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

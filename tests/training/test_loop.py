@@ -375,3 +375,13 @@ def test_the_remainder_of_balanced_batches_goes_to_all_classes_in_turn() -> None
     total = torch.bincount(labels[torch.cat(parts)]).tolist()
     assert max(total) - min(total) < 40
     assert len(set(torch.cat(parts).tolist())) > 200
+
+
+@pytest.mark.slow
+def test_compiled_networks_learn_the_same_but_for_rounding(tmp_path: Path) -> None:
+    plain, translated = (generator("cvae", epochs=2, filters=4, hidden=8)(0) for _ in range(2))
+    history = fit(plain, real(), 0, QUIET, tmp_path)
+    compiled = fit(translated, real(), 0, Options(previews=0, compile=True), tmp_path)
+    assert [row["loss"] for row in compiled] == pytest.approx([row["loss"] for row in history], rel=1e-4)
+    assert state(translated).keys() == state(plain).keys()
+    assert all(network._compiled_call_impl is not None for network in translated.children())

@@ -59,7 +59,7 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance; grey images are shown to all three channels."""
         sides = self.input_size, self.input_size
-        stretched = functional.interpolate(images.expand(-1, 3, -1, -1), sides, mode="bilinear", antialias=True)
+        stretched = resized(images.expand(-1, 3, -1, -1), sides)
         values = self.dense(self.backbone(stretched))
         return self.mean(values), self.log_variance(values)
 
@@ -90,8 +90,13 @@ class Decoder(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return logits; their sigmoid is the intensity in [0, 1]."""
-        return functional.interpolate(self.last(self.layers(latents)), self.sides, mode="bilinear", antialias=True)
+        return resized(self.last(self.layers(latents)), self.sides)
 
     def start_from(self, images: Tensor) -> None:
         """Let the decoder start from the mean intensity of each channel of uint8 images (N, C, H, W)."""
         start_at_mean(self.last, images)
+
+
+def resized(images: Tensor, sides: tuple[int, int]) -> Tensor:
+    """Resize images (B, C, H, W) to height and width, always as float32: there is no antialiasing in bfloat16."""
+    return functional.interpolate(images.float(), sides, mode="bilinear", antialias=True)
