@@ -27,7 +27,16 @@ from torch.nn import functional
 
 from stages.generators import base
 from stages.generators.base import Act, Labelled, LearnedGenerator, Phase
-from stages.networks.generative.diffusion import Levels, Schedule, ddim, levels_of, noised
+from stages.networks.generative.diffusion import (
+    Levels,
+    Prediction,
+    Schedule,
+    ddim,
+    denoised,
+    levels_of,
+    noised,
+    target,
+)
 from stages.networks.generative.unet import UNet
 
 
@@ -45,6 +54,8 @@ class Settings(base.Settings):
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.1
     schedule: Schedule = "cosine"
     """How noise grows with time: cosine, linear."""
+    prediction: Prediction = "velocity"
+    """What the network says of a noisy image: its noise (Ho et al.), or a mixture of noise and image (velocity)."""
     timesteps: Annotated[int, Ge(1)] = 1000
     """Times from the image to noise, T."""
     label_dropout: Annotated[float, Gt(0), Lt(1)] = 0.1
@@ -97,10 +108,10 @@ class DDPM(LearnedGenerator):
         count, last = len(images), self.settings.timesteps
         times = torch.randint(1, last + 1, (count,), generator=rng, device=rng.device).to(self.device)
         untold = torch.rand(count, generator=rng, device=rng.device).to(self.device) < self.settings.label_dropout
-        noise = self.draw(images.shape, rng)
-        told = labels.masked_fill(untold, len(self.class_names))
-        predicted = self.network(noised(images, noise, self.levels.at(times)), times / last, told)
-        return {"loss": functional.mse_loss(predicted, noise)}
+        told, noise = labels.masked_fill(untold, len(self.class_names)), self.draw(images.shape, rng)
+        level = self.levels.at(times)
+        said = self.network(noised(images, noise, level), times / last, told)
+        return {"loss": functional.mse_loss(said, target(self.settings.prediction, images, noise, level))}
 
     @torch.no_grad()
     def stepped(self, phase: str) -> None:
@@ -113,17 +124,23 @@ class DDPM(LearnedGenerator):
     def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Turn noise into images of the wanted classes."""
         s, noise = self.settings, self.draw((len(labels), *self.shape), rng)
-        predict = partial(self.guided, labels.to(self.device))
+        predict = partial(self.denoise, labels.to(self.device))
         return ddim(predict, noise, self.levels, s.sampling_steps, s.eta, rng)
 
-    def guided(self, labels: Tensor, noisy: Tensor, times: Tensor) -> Tensor:
-        """Return the noise predicted in images (B, C, H, W), in one call of the network with and without labels."""
-        w, shares = self.settings.guidance, times / self.settings.timesteps
+    def denoise(self, labels: Tensor, noisy: Tensor, times: Tensor) -> Tensor:
+        """Return images (B, C, H, W) of the classes without their noise, by one call of the network."""
+        said = self.guided(noisy, times / self.settings.timesteps, labels)
+        return denoised(self.settings.prediction, noisy, said, self.levels.at(times))
+
+    def guided(self, noisy: Tensor, times: Tensor, labels: Tensor) -> Tensor:
+        """Return what the network says with labels, moved away from what it says without."""
+        w = self.settings.guidance
         if w == 0:
-            plain: Tensor = self.average(noisy, shares, labels)
+            plain: Tensor = self.average(noisy, times, labels)
             return plain
         nothing = torch.full_like(labels, len(self.class_names))
-        told, untold = self.average(noisy.repeat(2, 1, 1, 1), shares.repeat(2), torch.cat([labels, nothing])).chunk(2)
+        both = self.average(noisy.repeat(2, 1, 1, 1), times.repeat(2), torch.cat([labels, nothing]))
+        told, untold = both.chunk(2)
         guided: Tensor = (1 + w) * told - w * untold
         return guided
 

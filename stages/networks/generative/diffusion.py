@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 Schedule = Literal["cosine", "linear"]
+Prediction = Literal["noise", "velocity"]
 LARGEST_BETA = 0.999
 
 
@@ -57,9 +58,21 @@ def noised(images: Tensor, noise: Tensor, level: Levels) -> Tensor:
     return level.signal * images + level.noise * noise
 
 
-def denoised(noisy: Tensor, noise: Tensor, level: Levels) -> Tensor:
-    """Return the images that `noised` turned into `noisy` by this noise (equation 4, solved for x_0)."""
-    return (noisy - level.noise * noise) / level.signal
+def target(prediction: Prediction, images: Tensor, noise: Tensor, level: Levels) -> Tensor:
+    """Return what a network has to say of `noised(images, noise, level)`, (B, C, H, W).
+
+    The noise, or the velocity sqrt(a_t) e - sqrt(1 - a_t) x_0 (Salimans and Ho, Progressive Distillation for Fast
+    Sampling of Diffusion Models, section 4, https://arxiv.org/abs/2202.00512): the noise where there is none, the
+    image where there is nothing but noise.
+    """
+    return noise if prediction == "noise" else level.signal * noise - level.noise * images
+
+
+def denoised(prediction: Prediction, noisy: Tensor, said: Tensor, level: Levels) -> Tensor:
+    """Return the images (B, C, H, W) that `noised` turned into `noisy`, if `said` is their `target`."""
+    if prediction == "noise":
+        return (noisy - level.noise * said) / level.signal
+    return level.signal * noisy - level.noise * said
 
 
 def sampling_times(last: int, steps: int) -> list[int]:
@@ -95,10 +108,10 @@ def ddim(
 ) -> Tensor:
     """Turn noise (B, C, H, W) into images in [-1, 1].
 
-    The predicted image is clipped to [-1, 1] in every step, and the noise that goes with it taken from the difference.
+    The predicted image is clipped to [-1, 1] in every step, and the noise is what then is left.
 
     Args:
-        predict: returns the noise in images (B, C, H, W) at times int64 (B,).
+        predict: returns images (B, C, H, W) without their noise, given those with it and times int64 (B,).
         steps: how often it is called.
         eta: see `ddim_step`; if 0, `rng` is not touched.
     """
@@ -106,7 +119,7 @@ def ddim(
     for now, then in pairwise(times):
         at = torch.full((len(noisy),), now, device=noisy.device)
         here, there = levels.at(at), levels.at(torch.full_like(at, then))
-        image = denoised(noisy, predict(noisy, at), here).clamp(-1, 1)
+        image = predict(noisy, at).clamp(-1, 1)
         noise = (noisy - here.signal * image) / here.noise
         fresh = torch.zeros_like(noisy)
         if eta > 0:
