@@ -218,7 +218,7 @@ def test_labels_are_left_out_as_often_as_asked() -> None:
     model, spy, count = built(changed(label_dropout=0.3)), Spy(), 4000
     model.network = spy
     labels = torch.arange(count) % 3
-    model.losses("noise", torch.zeros(count, 1, 8, 8), labels, seeded())
+    model.losses("denoise", torch.zeros(count, 1, 8, 8), labels, seeded())
     untold = spy.calls[0] == 3
     assert torch.equal(spy.calls[0][~untold], labels[~untold])
     assert abs(untold.float().mean().item() - 0.3) < 4 * math.sqrt(0.3 * 0.7 / count)
@@ -229,7 +229,7 @@ def test_a_network_that_says_nothing_has_a_loss_of_known_size(prediction: Predic
     model, count = built(changed(prediction=prediction)), 4000
     model.network = Spy()
     labels = torch.zeros(count, dtype=torch.int64)
-    loss = model.losses("noise", torch.ones(count, 1, 8, 8), labels, seeded())["loss"]
+    loss = model.losses("denoise", torch.ones(count, 1, 8, 8), labels, seeded())["loss"]
     # Noise and (here) images have a mean square of 1, so has velocity. To a label that was left out the spy says 3: the
     # square of the difference from noise is 9 more, from velocity, whose mean is minus the level of noise, up to 15.
     faded = model.noise[1:].mean().item() if prediction == "velocity" else 0
@@ -248,7 +248,7 @@ def test_the_average_follows_the_weights_quickly_at_first() -> None:
             value.fill_(1)
     left = 1.0
     for step in range(12):
-        model.stepped("noise")
+        model.stepped("denoise")
         left *= min(0.5, (1 + step) / (10 + step))  # 1/10, 2/11, ..., from the ninth step on 1/2
         for mean in model.average.buffers():
             torch.testing.assert_close(mean, torch.full_like(mean, 1 - left))
