@@ -3,7 +3,8 @@
 Ho, Jain and Abbeel, Denoising Diffusion Probabilistic Models, appendix B, https://arxiv.org/abs/2006.11239: residual
 blocks with group normalisation, strided convolutions down and nearest neighbours up, self-attention, and the time as a
 sinusoidal embedding. From Nichol and Dhariwal, https://arxiv.org/abs/2102.09672, section 3: the embedding scales and
-shifts what is normalised. Here it is the sum of time's and class's, and attention is at the coarsest map alone.
+shifts what is normalised. Here it is the sum of the time's, brought to the size of the class's by layer normalisation,
+and the class's; attention is at the coarsest map alone.
 Pixels may be taken in square patches, each of which becomes one position with more channels (as Hoogeboom et al.,
 Simple Diffusion, section 3.3, https://arxiv.org/abs/2301.11093, save the finest maps): twice as large ones make the
 network four times as quick. Images are padded to what the halvings need, and the output is cropped.
