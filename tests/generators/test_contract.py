@@ -35,6 +35,10 @@ SMALL: dict[str, dict[str, object]] = {
     },
     "cvae": {"latent_dim": 2, "filters": 4, "hidden": 8, "epochs": 1, "batch_size": 8},
     "cvae_gan": {"latent_dim": 2, "width": 4, "epochs": 1, "batch_size": 8},
+    "ddpm": {
+        **{"width": 4, "multipliers": [1, 2], "blocks": 1, "timesteps": 20, "sampling_steps": 2},
+        **{"epochs": 1, "batch_size": 8},
+    },
     **{name: {"latent_dim": 4, "width": 4, "epochs": 1, "batch_size": 4, "critic_steps": 1} for name in GANS},
     "pretrained_vae": {"latent_dim": 2, "input_size": 32, "hidden": 64, "epochs": 1, "batch_size": 8},
     "residual_vae": {"block_channels": 4, "filters": 4, "epochs": 1, "batch_size": 8},
@@ -49,6 +53,7 @@ TAUGHT: dict[str, dict[str, object]] = {
     "wgan": {**SMALL["wgan"], "width": 8, "batch_size": 8, "epochs": 200, "learning_rate": 0.002, "clip": 0.1},
     "bagan": {**SMALL["bagan"], "autoencoder_epochs": 40, "autoencoder_learning_rate": 0.003},
     "cvae": {**SMALL["cvae"], "filters": 8, "hidden": 32, "epochs": 60, "learning_rate": 0.01},
+    "ddpm": {**SMALL["ddpm"], "width": 8, "sampling_steps": 10, "decay": 0.9, "epochs": 30, "learning_rate": 0.005},
     "residual_vae": {**SMALL["residual_vae"], "epochs": 60, "learning_rate": 0.006, "cycle": 180, "kl_weight": 0.01},
     "cvae_gan": {**SMALL["cvae_gan"], "epochs": 25, "learning_rate": 0.005},
     "vae": {**SMALL["vae"], "filters": 8, "hidden": 32, "epochs": 80, "learning_rate": 0.01, "kl_weight": 0.01},
