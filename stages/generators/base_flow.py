@@ -26,7 +26,7 @@ class Settings(base.Settings):
     """Channels inside the couplings' networks."""
     pixels: Pixels = "logit"
     """What the flow is laid over: the logit of intensities, which keeps images in range, or scaled intensities."""
-    temperature: Annotated[float, Gt(0), Le(2)] = 0.7
+    temperature: Annotated[float, Gt(0), Le(2)] = 1.0
     """Factor of the deviations of latents in sampling; below 1, images are less varied and more like their class."""
     balanced: bool = False
     """Draw batches with all classes equally likely, so that a small class is not drowned by the large ones."""

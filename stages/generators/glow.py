@@ -14,7 +14,7 @@ Classes start from the mean latents of some of their images.
 from collections.abc import Sequence
 from typing import Annotated
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le
 
 from stages.generators import base_flow
 from stages.generators.base_flow import FlowGenerator
@@ -33,6 +33,8 @@ class Settings(base_flow.Settings):
     """How often the maps are halved; all but the last time, half of the latents leave."""
     pixels: Pixels = "scaled"
     """What the flow is laid over: the logit of intensities, which keeps images in range, or scaled intensities."""
+    temperature: Annotated[float, Gt(0), Le(2)] = 0.7
+    """Factor of the deviations of latents in sampling; the paper's images have 0.7 (section 6)."""
 
 
 class Glow(FlowGenerator):

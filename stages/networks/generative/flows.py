@@ -106,12 +106,18 @@ def residual_net(inputs: int, channels: int, width: int, blocks: int) -> nn.Sequ
     return nn.Sequential(first, *(Residual(width) for _ in range(blocks)), *ending(width, channels))
 
 
+def normalisation(channels: int) -> Any:  # noqa: ANN401
+    """Return normflows' activation normalisation, which looks for its axes in a tensor and so needs a real device."""
+    with torch.device("cpu"):
+        return normflows.flows.ActNorm((channels, 1, 1))
+
+
 def glow_step(channels: int, width: int) -> list[nn.Module]:
     """Return a step of Glow (figure 2a), its layers in the order latent to image."""
     net = shallow_net(channels // 2, channels // 2, width)
     coupling = normflows.flows.AffineCouplingBlock(net, scale_map="exp")
     mixing = normflows.flows.Invertible1x1Conv(channels, use_lu=False)
-    return [coupling, mixing, normflows.flows.ActNorm((channels, 1, 1))]
+    return [coupling, mixing, normalisation(channels)]
 
 
 def glow(shape: tuple[int, int, int], classes: int, levels: int, depth: int, width: int, pixels: Pixels) -> Any:  # noqa: ANN401
@@ -140,7 +146,7 @@ def masked_couplings(channels: int, mask: str, count: int, width: int, blocks: i
         mode = mask if place % 2 == 0 else f"{mask}_inv"
         net = residual_net(half, half, width, blocks)
         layers.append(normflows.flows.AffineCouplingBlock(net, scale_map="exp", split_mode=mode))
-        layers.append(normflows.flows.ActNorm((channels, 1, 1)))
+        layers.append(normalisation(channels))
     return layers
 
 
