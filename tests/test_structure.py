@@ -53,7 +53,7 @@ ARROWS = {
 STANDARD = sys.stdlib_module_names
 OUTSIDE = {
     "statistics": {"numpy", "scipy", "skimage", "sklearn"},
-    "networks": {"torch", "torchvision"},
+    "networks": {"normflows", "torch", "torchvision"},
     "generators.base": {"annotated_types", "numpy", "pydantic", "torch"},
     "generators": {"annotated_types", "imblearn", "numpy", "pydantic", "scipy", "sklearn", "torch", "torchvision"},
 }
