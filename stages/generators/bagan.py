@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from stages.generators import base
 from stages.generators.base import Act, Labelled, LearnedGenerator, Phase, to_unit
-from stages.networks.blocks import Crop, Dropout, halved
+from stages.networks.blocks import Crop, Dropout, halved, start_at_mean
 from stages.networks.generative.augmentation import Augment
 from stages.networks.generative.latents import cholesky, draw
 
@@ -113,7 +113,15 @@ class BAGAN(LearnedGenerator):
         ]
 
     def begin(self, act: str, real: Labelled) -> None:
-        """Before the game: the discriminator takes the encoder's convolutions, and latents get their Gaussians."""
+        """Before the game: the discriminator takes the encoder's convolutions, and latents get their Gaussians.
+
+        Before the autoencoder its last layer gets the mean intensity, which the thesis does not say: else at learning
+        rates from 0.001 all ReLUs die on MNIST, and every image is black.
+        """
+        if act == "autoencoder":
+            last = self.generator[-3]
+            assert isinstance(last, nn.ConvTranspose2d)
+            start_at_mean(last, real.images, tanh=True)
         if act == "adversarial":
             self.discriminator[0].load_state_dict(self.encoder[0].state_dict())
             means, factors = self.class_gaussians(real)

@@ -113,12 +113,14 @@ def squared_error(logits: Tensor, images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def start_at_mean(last: nn.Conv2d | nn.ConvTranspose2d, images: Tensor) -> None:
-    """Let a layer that ends in logits start from the mean intensity of each channel of uint8 images (N, C, H, W).
+def start_at_mean(last: nn.Conv2d | nn.ConvTranspose2d, images: Tensor, tanh: bool = False) -> None:
+    """Let a decoder's last layer start from the mean intensity of each channel of uint8 images (N, C, H, W).
 
-    From zero, the first steps on mostly dark images push so hard that whole channels of ReLUs may die,
-    after which no image can become bright.
+    The layer ends in logits of intensities in [0, 1], or, with `tanh`, in what a tanh turns into [-1, 1]. From zero,
+    the first steps on mostly dark images push so hard that whole channels of ReLUs may die, after which no image can
+    become bright.
     """
     some = images[:: -(-len(images) // 4096)]  # as floats, all of a large set might not fit
     assert last.bias is not None
-    last.bias.copy_(torch.logit(some.float().mean(dim=(0, 2, 3)) / 255, eps=1e-3))
+    logits = torch.logit(some.float().mean(dim=(0, 2, 3)) / 255, eps=1e-3)
+    last.bias.copy_(logits / 2 if tanh else logits)  # tanh(x) = 2 sigmoid(2 x) - 1

@@ -185,3 +185,14 @@ def test_previews_during_the_first_act_come_from_the_encoders_present_gaussians(
     assert network.class_means.abs().max() == 0
     network.begin("adversarial", real)
     assert torch.equal(network.sample(torch.arange(4), real, seeded()), made)
+
+
+@pytest.mark.parametrize("intensity", [20, 128, 230])
+def test_the_decoder_starts_from_the_mean_intensity(intensity: int) -> None:
+    network = model()
+    real = Labelled(torch.full((6, 1, 8, 8), intensity, dtype=torch.uint8), torch.arange(6) % 4)
+    network.begin("autoencoder", real)
+    with torch.no_grad():
+        network.generator[-3].weight.zero_()
+        images = network.generator(torch.randn((5, LATENTS), generator=seeded()))
+    torch.testing.assert_close(images, torch.full_like(images, intensity / 127.5 - 1))
