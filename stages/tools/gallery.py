@@ -94,7 +94,7 @@ def share(judge: Judge, images: np.ndarray, labels: np.ndarray) -> float:
 
 def show(params: Params, name: str, dataset: str, train: ImageSet, per_class: int, judge: Judge, folder: Path) -> Json:
     """Train one generator, draw its picture and return its row."""
-    where, seed = f"generators.{name}.{dataset}", derived_seed(params.seed, dataset, name, "gallery")
+    where, seed = f"params.yaml: generators.{name}.{dataset}", derived_seed(params.seed, dataset, name, "gallery")
     generator = build(name, generator_block(params, name, dataset), train, seed, where)
     print(f"{dataset}: {name}", file=sys.stderr)
     row: Json = {"settings": generator.settings.model_dump(), "seed": seed, "training": None, "not_applicable": None}
@@ -136,7 +136,10 @@ def trained(generator: LearnedGenerator, train: ImageSet, seed: int, where: str)
 
 def hardware(device: torch.device) -> str:
     """Name a device."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return (
+        torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {threads} thread{'s' * (threads > 1)}"
+    )
 
 
 def rows(folder: Path) -> list[Json]:
