@@ -61,7 +61,7 @@ def weight_file(name: str, weights: str) -> Path | None:
     if weights == "random":
         return None
     if weights == "imagenet":
-        return imagenet_file(name)
+        return imagenet_file(str(BACKBONES[name].weights.url), "params.yaml: extract.weights: random or a folder")
     folder = Path(weights).expanduser()
     if not weights or not folder.is_dir():
         words = suggestion(weights, ("random", "imagenet")) if os.sep not in weights else ""
@@ -76,11 +76,18 @@ def provenance(path: Path | None, weights: str) -> dict[str, str]:
     return {"weights": "imagenet" if weights == "imagenet" else path.name, "sha256": sha256(path)}
 
 
-def imagenet_file(name: str) -> Path:
-    """Return torchvision's file of ImageNet weights, downloaded if it is not in torch's cache, its hash checked."""
-    url = str(BACKBONES[name].weights.url)
+def imagenet_file(url: str, instead: str) -> Path:
+    """Return torchvision's file of ImageNet weights, downloaded if it is not in torch's cache, its hash checked.
+
+    Args:
+        url: the file's name ends in the beginning of its SHA-256.
+        instead: setting that does without the file, for the error's message.
+
+    Raises:
+        UserError: it cannot be downloaded, or is damaged.
+    """
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
-    prefix = path.stem.rsplit("-", 1)[1]  # the file's name ends in the beginning of its SHA-256
+    prefix = path.stem.rsplit("-", 1)[1]
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -88,7 +95,7 @@ def imagenet_file(name: str) -> Path:
         except (urllib.error.URLError, HTTPException, OSError, RuntimeError) as error:
             raise UserError(
                 f"{path.name}: neither in {path.parent} nor to be downloaded from {url} ({error}); "
-                f"put the file into that folder, or choose params.yaml: extract.weights: random or a folder"
+                f"put the file into that folder, or choose {instead}"
             ) from error
     found = sha256(path)
     if not found.startswith(prefix):

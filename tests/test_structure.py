@@ -37,7 +37,7 @@ ARROWS = {
     "statistics": {"statistics"},
     "networks": {"networks"},
     "generators.base": {"generators.base", "networks"},
-    "generators": {"errors", "decoding", "generators.base", "networks"},
+    "generators": {"errors", "decoding", "generators.base", "networks", "weights"},
     "sources.base": LEAVES,
     "sources": LEAVES | {"decoding", "sources.base"},
     "training": {"errors", "pictures", "generators.base", "networks", "training"},

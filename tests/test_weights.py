@@ -205,7 +205,7 @@ def test_imagenet_weights_are_downloaded_once_and_used(
 def test_a_download_with_another_hash_is_refused_and_not_kept(server: Server, place: Place) -> None:
     path = place(b"what was expected")
     with pytest.raises(UserError, match="invalid hash value") as caught:
-        imagenet_file(NAME)
+        imagenet_file(str(BACKBONES[NAME].weights.url), "another setting")
     assert path.name in str(caught.value)
     assert server.requests == 1
     assert list(path.parent.iterdir()) == []
@@ -233,10 +233,11 @@ def test_no_server_is_told_in_one_line(server: Server, place: Place) -> None:
 
 def test_a_damaged_file_in_the_cache_is_refused(server: Server, place: Place) -> None:
     path = place(SERVED)
-    imagenet_file(NAME)
+    url = str(BACKBONES[NAME].weights.url)
+    imagenet_file(url, "another setting")
     path.write_bytes(SERVED[:-1])
     with pytest.raises(UserError, match=r"damaged: its SHA-256 begins with [0-9a-f]{8} instead of ") as caught:
-        imagenet_file(NAME)
+        imagenet_file(url, "another setting")
     assert str(path) in str(caught.value)
     assert server.requests == 1
 

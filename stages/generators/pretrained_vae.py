@@ -3,17 +3,19 @@
 Distributions thesis (Efficient generation of complex data distributions), section 4.2.1 and figure 4.9: a
 pretrained encoder and its mirror, a learning rate that cycles between 1e-5 and 1e-2 every 1000 steps of Adam, and 200
 epochs. The thesis names no reconstruction error: here, the squared. It starts from ImageNet's weights and goes on
-training them; here, the first weights are random, since a generator is built from its settings alone.
+training them.
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, MultipleOf
 
-from stages.generators import base_cyclic_vae, base_vae
+from stages.generators import base, base_cyclic_vae, base_vae
+from stages.generators.base import Labelled
 from stages.generators.base_cyclic_vae import CyclicVariationalAutoencoder
-from stages.networks.generative.pretrained_vae import Backbone, Decoder, Encoder
+from stages.networks.generative.pretrained_vae import URLS, Backbone, Decoder, Encoder
+from stages.weights import imagenet_file, read_weights
 
 
 class Settings(base_cyclic_vae.Settings, base_vae.Settings):
@@ -22,6 +24,8 @@ class Settings(base_cyclic_vae.Settings, base_vae.Settings):
     latent_dim: Annotated[int, Ge(1)] = 512
     backbone: Backbone = "vgg11_bn"
     """The convolutions that the encoder begins with."""
+    weights: Literal["imagenet", "random"] = "imagenet"
+    """What they start from: torchvision's file for ImageNet, which is downloaded once, or numbers drawn at random."""
     input_size: Annotated[int, Ge(32)] = 224
     """Pixels of the side to which images are resized for the backbone, which halves it five times; ResNet152 needs
     33 or more where it learns from a single image, since its normalisation takes no single value."""
@@ -43,5 +47,20 @@ class PretrainedVAE(CyclicVariationalAutoencoder):
     def __init__(self, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings) -> None:
         super().__init__(shape, class_names, settings)
         hidden = settings.hidden, settings.hidden // 2
-        self.encoder = Encoder(settings.backbone, settings.input_size, hidden, settings.latent_dim)
+        pretrained = settings.weights == "imagenet"
+        self.encoder = Encoder(settings.backbone, settings.input_size, hidden, settings.latent_dim, pretrained)
         self.decoder = Decoder(shape, hidden, settings.latent_dim)
+
+    @classmethod
+    def precheck(cls, settings: base.Settings, class_names: Sequence[str]) -> None:
+        """Fetch ImageNet's weights now: hours later their absence would be bad news."""
+        assert isinstance(settings, Settings)
+        if settings.weights == "imagenet":
+            imagenet_file(URLS[settings.backbone], "weights: random")
+
+    def begin(self, act: str, real: Labelled) -> None:
+        """Let the encoder start from ImageNet's weights, and the decoder from the mean image."""
+        super().begin(act, real)
+        if self.settings.weights == "imagenet":
+            assert isinstance(self.encoder, Encoder)
+            self.encoder.take_over(read_weights(imagenet_file(URLS[self.settings.backbone], "weights: random")))

@@ -14,23 +14,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision import models
+from torchvision.transforms import v2
 
+from stages.networks.backbones import IMAGENET_DEVIATION, IMAGENET_MEAN
 from stages.networks.blocks import start_at_mean
 
 Backbone = Literal["vgg11_bn", "resnet152"]
+URLS: dict[Backbone, str] = {  # of ImageNet weights
+    "vgg11_bn": models.VGG11_BN_Weights.IMAGENET1K_V1.url,
+    "resnet152": models.ResNet152_Weights.IMAGENET1K_V1.url,
+}
 FEATURES: dict[Backbone, int] = {"vgg11_bn": 512 * 7 * 7, "resnet152": 2048}
 SIDE = 8  # rows and columns of the map that the decoder's convolutions start from
 
 
 def convolutions(backbone: Backbone) -> nn.Module:
     """Return torchvision's network without its dense layers and with first weights as torch gives them to any layer."""
-    with torch.device("meta"):  # VGG's dense layers have a hundred million weights
-        if backbone == "vgg11_bn":
-            vgg = models.vgg11_bn(weights=None)
-            network = nn.Sequential(vgg.features, vgg.avgpool)
-        else:
-            network = nn.Sequential(*list(models.resnet152(weights=None).children())[:-1])
-    network = network.to_empty(device="cpu")
+    network = without_dense_layers(whole(backbone)).to_empty(device="cpu")
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
             layer.reset_parameters()
@@ -39,12 +39,29 @@ def convolutions(backbone: Backbone) -> nn.Module:
     return network
 
 
+def whole(backbone: Backbone) -> nn.Module:
+    """Return torchvision's network, which holds no numbers yet: VGG's dense layers have a hundred million."""
+    with torch.device("meta"):
+        network: nn.Module = (models.vgg11_bn if backbone == "vgg11_bn" else models.resnet152)(weights=None)
+    return network
+
+
+def without_dense_layers(network: nn.Module) -> nn.Sequential:
+    """Return the layers of torchvision's VGG or ResNet up to its last pooling."""
+    return nn.Sequential(*list(network.children())[:-1])
+
+
 class Encoder(nn.Module):
     """Map images (B, C, H, W) in [-1, 1], resized to `input_size`, to mean and log variance, each (B, D)."""
 
-    def __init__(self, backbone: Backbone, input_size: int, hidden: tuple[int, int], latent_dim: int) -> None:
+    def __init__(
+        self, backbone: Backbone, input_size: int, hidden: tuple[int, int], latent_dim: int, normalised: bool
+    ) -> None:
         super().__init__()
-        self.input_size = input_size
+        self.name, self.input_size = backbone, input_size
+        # As torchvision's weights expect it; random ones know no ImageNet.
+        mean, deviation = (IMAGENET_MEAN, IMAGENET_DEVIATION) if normalised else ((0.5,) * 3, (0.5,) * 3)
+        self.normalise = v2.Normalize(mean, deviation)
         self.backbone = convolutions(backbone)
         self.dense = nn.Sequential(
             nn.Flatten(),
@@ -59,9 +76,15 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance; grey images are shown to all three channels."""
         sides = self.input_size, self.input_size
-        stretched = resized(images.expand(-1, 3, -1, -1), sides)
+        stretched = self.normalise((resized(images.expand(-1, 3, -1, -1), sides) + 1) / 2)
         values = self.dense(self.backbone(stretched))
         return self.mean(values), self.log_variance(values)
+
+    def take_over(self, state: dict[str, Tensor]) -> None:
+        """Let the convolutions start from the weights of torchvision's whole network."""
+        network = whole(self.name)
+        network.load_state_dict(state, assign=True)
+        self.backbone.load_state_dict(without_dense_layers(network).state_dict())
 
 
 class Decoder(nn.Module):
