@@ -1,8 +1,8 @@
 """Images collected elsewhere: whatever another program made, read from files and judged as a row of the table.
 
 `collected/FOLDER/` holds a sub-folder for each class that needs images, called as the class. The graph watches all of
-`collected/`, where FOLDER may be a symbolic link. Each image is used once: a class with fewer than are wanted makes
-this generator not applicable.
+`collected/` but does not follow links to folders, so these are refused. Each image is used once: a class with fewer
+than are wanted makes this generator not applicable.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def inside(folder: str) -> str:
     """Let pass a path that does not lead out of the folder that is watched."""
     path = PurePosixPath(folder)
     if path.is_absolute() or ".." in path.parts:
-        raise ValueError(f"a folder inside {ROOT}/, which is all that the graph watches; it may be a symbolic link")
+        raise ValueError(f"a folder inside {ROOT}/, which is all that the graph watches")
     return folder
 
 
@@ -50,6 +50,7 @@ class Collected(Generator):
         folder = ROOT / settings.folder
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; it must hold a sub-folder of images for each class")
+        refuse_links(folder)
         found = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
         expected = f"expected some of {', '.join(class_names)}"
         if not found:
@@ -59,6 +60,7 @@ class Collected(Generator):
 
     def sample(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Read as many images of each class as are wanted, in random order."""
+        refuse_links(ROOT / self.settings.folder)
         files: list[Path] = [Path()] * len(labels)
         for label in labels.unique().tolist():
             wanted = (labels == label).nonzero().squeeze(1).tolist()
@@ -83,3 +85,11 @@ class Collected(Generator):
         if len(found) < wanted:
             raise NotApplicable(f"{folder}: {len(found)} images, but class '{name}' needs {wanted}")
         return found
+
+
+def refuse_links(folder: Path) -> None:
+    """Refuse links to folders, on the way to the images or among them: DVC would not notice what changes there."""
+    inner = [path for path in folder.rglob("*") if path.is_dir()] if folder.is_dir() else []
+    for path in [folder, *folder.parents, *inner]:
+        if path.is_symlink() and path.is_relative_to(ROOT) and path != ROOT:
+            raise UserError(f"{path}: a link to a folder, which the graph does not watch; copy the folder (cp -al)")

@@ -68,10 +68,14 @@ def test_a_folder_that_is_not_watched_is_refused(folder: str) -> None:
         Settings(folder=folder)
 
 
-def test_a_link_leads_to_files_elsewhere(files: Path, tmp_path: Path) -> None:
-    files.rename(tmp_path / "elsewhere")
-    files.symlink_to(tmp_path / "elsewhere")
-    assert made([0] * 6).shape == (6, 1, 4, 6)
+@pytest.mark.parametrize("place", ["", "dog", "dog/deeper"])
+def test_a_link_to_a_folder_is_refused_since_dvc_does_not_look_behind_it(
+    place: str, files: Path, tmp_path: Path
+) -> None:
+    (files / place).rename(tmp_path / "elsewhere")
+    (files / place).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="a link to a folder, which the graph does not watch"):
+        made([0] * 6)
 
 
 @pytest.mark.parametrize(
