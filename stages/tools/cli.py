@@ -8,6 +8,7 @@ import click
 from stages.errors import UserError
 from stages.process import fail
 
+LARGEST = 2048  # pixels, as in sources of images
 PATH = click.Path(path_type=Path)
 
 
@@ -17,11 +18,13 @@ class Shape(click.ParamType[tuple[int, int, int]]):
     name = "C,H,W"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
-        """Return three positive numbers, the first of them 1 or 3."""
+        """Return channels, 1 or 3, height and width."""
         parts = str(value).split(",")
         if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) for part in parts):
             self.fail(f"'{value}': three positive numbers wanted, as in 3,64,64", param, ctx)
         channels, height, width = (int(part) for part in parts)
+        if channels not in (1, 3) or max(height, width) > LARGEST:
+            self.fail(f"'{value}': 1 or 3 channels wanted, and sides of at most {LARGEST}", param, ctx)
         return channels, height, width
 
 
@@ -83,6 +86,9 @@ def main() -> None:
         cli.main(standalone_mode=False)
     except UserError as error:
         sys.exit(fail(str(error)))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(2)
     except click.UsageError as error:
         sys.exit(fail(error.format_message()))
     except click.exceptions.Exit as error:

@@ -42,8 +42,11 @@ def describe(name: str, shape: tuple[int, int, int], classes: int, changes: Sequ
     """
     one_of(name, modules_in("generators"), "generator")
     settings = parse_block(find(name).settings, dict(map(parsed, changes)), "--set")
-    with torch.device("meta"):  # nothing is computed: the largest networks are described at once
-        generator = assembled(name, shape, [str(label) for label in range(classes)], settings, range(classes))
+    try:
+        with torch.device("meta"):  # nothing is computed: the largest networks are described at once
+            generator = assembled(name, shape, [str(label) for label in range(classes)], settings, range(classes))
+    except (RuntimeError, OverflowError, TypeError) as error:  # what torch says of sizes that no computer has
+        raise UserError(f"{name}: no network of this size: {str(error).splitlines()[0]}") from error
     facts = {
         "name": name,
         "title": title(name),

@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from stages.blocks import parse_block
+from stages.check import precheck_generator
 from stages.errors import UserError
-from stages.generators.base import LearnedGenerator, NotApplicable, labelled
+from stages.generators.base import LearnedGenerator, NotApplicable, find, labelled
 from stages.imageset import ImageSet
 from stages.ingest import split
 from stages.models import build
 from stages.pictures import save_grid
-from stages.process import writing
-from stages.settings import Params, dataset_plan, derived_seed, generator_block, load_params, one_of
+from stages.process import make_room, writing
+from stages.settings import Params, Train, dataset_plan, derived_seed, generator_block, load_params, one_of
 from stages.tables import markdown_table, percent
 from stages.training.classifier import Recipe, build_classifier, fit_classifier, predict
 from stages.training.devices import choose_device
@@ -30,7 +32,6 @@ Judge = Callable[[torch.Tensor], torch.Tensor]
 
 COLUMNS = 10  # samples of a class in a picture
 WIDTH = 3  # pictures beside each other on the page
-QUIET = Options(previews=0, checkpoint_seconds=float("inf"))  # nothing but the training is to be timed
 
 
 def gallery(params_path: Path, dataset: str, names: Sequence[str], per_class: int, out: Path) -> None:
@@ -48,15 +49,13 @@ def gallery(params_path: Path, dataset: str, names: Sequence[str], per_class: in
         UserError: a name or a setting is not known, or a training fails.
     """
     params = load_params(params_path)
-    one_of(dataset, params.datasets, "dataset")
-    known = [name for name, blocks in params.generators.items() if dataset in blocks]
-    chosen = [one_of(name, known, f"{params_path}: generators with a block for {dataset}") for name in names] or known
-    if dataset not in params.classifiers:
-        raise UserError(f"{params_path}: classifiers.{dataset}: missing; it says how the judge is trained")
+    chosen = choose(params, params_path, dataset, names)
     device = choose_device(params.device)
     train, test = parts(params, dataset)
+    for name in names:  # what is not named may turn out not to be applicable
+        precheck_generator(params, name, dataset, train.class_names)
     folder = out / dataset
-    folder.mkdir(parents=True, exist_ok=True)
+    make_room(folder / "README.md")
     judge = trained_judge(params, dataset, train, device)
     facts = {"dataset": dataset, "judge_on_real_images": share(judge, test.images, test.labels)}
     for name in chosen:
@@ -65,7 +64,19 @@ def gallery(params_path: Path, dataset: str, names: Sequence[str], per_class: in
             partial.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
         with writing(folder / "README.md") as partial:
             partial.write_text(page(dataset, rows(folder)), encoding="utf-8")
-    print(page(dataset, [row for row in rows(folder) if row["generator"] in chosen]).split("\n\n")[2])
+    print(table([row for row in rows(folder) if row["generator"] in chosen]))
+
+
+def choose(params: Params, path: Path, dataset: str, names: Sequence[str]) -> list[str]:
+    """Return the generators that are meant, none naming all, once every setting of theirs is valid."""
+    one_of(dataset, params.datasets, "dataset")
+    known = [name for name, blocks in params.generators.items() if dataset in blocks]
+    chosen = [one_of(name, known, f"{path}: generators with a block for {dataset}") for name in names] or known
+    if dataset not in params.classifiers:
+        raise UserError(f"{path}: classifiers.{dataset}: missing; it says how the judge is trained")
+    for name in chosen:
+        parse_block(find(name).settings, params.generators[name][dataset], f"{path}: generators.{name}.{dataset}")
+    return chosen
 
 
 def parts(params: Params, dataset: str) -> tuple[ImageSet, ImageSet]:
@@ -99,7 +110,7 @@ def show(params: Params, name: str, dataset: str, train: ImageSet, per_class: in
     print(f"{dataset}: {name}", file=sys.stderr)
     row: Json = {"settings": generator.settings.model_dump(), "seed": seed, "training": None, "not_applicable": None}
     if isinstance(generator, LearnedGenerator):
-        row["training"] = trained(generator.to(choose_device(params.device)), train, seed, where)
+        row["training"] = trained(generator.to(choose_device(params.device)), train, seed, params.train, where)
     real = labelled(train.images, train.labels)
     labels = torch.arange(len(train.class_names)).repeat_interleave(per_class)
     try:
@@ -114,13 +125,15 @@ def show(params: Params, name: str, dataset: str, train: ImageSet, per_class: in
     return row | {"images": len(labels), "asked_class": float(right.mean()), "asked_class_by_class": by_class}
 
 
-def trained(generator: LearnedGenerator, train: ImageSet, seed: int, where: str) -> Json:
+def trained(generator: LearnedGenerator, train: ImageSet, seed: int, settings: Train, where: str) -> Json:
     """Train a generator and return how long that took, and where."""
     real = labelled(train.images, train.labels)
+    # Nothing but the training is to be timed: no previews, no checkpoints.
+    options = Options(0, 1, float("inf"), tuple(settings.augment), settings.precision, settings.compile)
     started = time.perf_counter()
     with TemporaryDirectory() as unfinished:
         try:
-            fit(generator, real, seed, QUIET, Path(unfinished))
+            fit(generator, real, seed, options, Path(unfinished))
         except UserError as error:
             raise UserError(f"{where}: {error}") from error
     seconds = time.perf_counter() - started
@@ -150,7 +163,6 @@ def rows(folder: Path) -> list[Json]:
 def page(dataset: str, found: Sequence[Json]) -> str:
     """Return the Markdown page of a gallery: a sentence, a table, and the pictures."""
     judge = ", ".join(sorted({percent(row["judge_on_real_images"]) for row in found}))
-    header = ["generator", "asked class", "worst class", "training", "images / s", "on"]
     pictures = [
         f"**{row['generator']}**<br>![{row['generator']}]({row['generator']}.png)" for row in found if made(row)
     ]
@@ -160,10 +172,16 @@ def page(dataset: str, found: Sequence[Json]) -> str:
             f"# {dataset}: what each generator makes",
             "Asked class: share of the images that a classifier, trained on real images alone, takes for the class that"
             f" was asked for; of real test images it recognises {judge}. Each row of a picture is a class.",
-            markdown_table(header, [cells(row) for row in found]),
+            table(found),
             "\n".join([f"|{' |' * WIDTH}", f"|{' - |' * WIDTH}", *lines]) + "\n",
         ]
     )
+
+
+def table(found: Sequence[Json]) -> str:
+    """Return a line for each generator."""
+    header = ["generator", "asked class", "worst class", "training", "images / s", "on"]
+    return markdown_table(header, [cells(row) for row in found])
 
 
 def cells(row: Json) -> list[str]:

@@ -112,3 +112,25 @@ def test_help_has_examples_and_imports_no_torch() -> None:
     assert "counterweight describe bagan --shape 1,28,28 --classes 10" in done.stdout
     code = "import stages.tools.cli, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["cvae", "--shape", "3,100000000,100000000"], "sides of at most 2048"),
+        (["cvae", "--shape", "2,28,28"], "1 or 3 channels wanted"),
+        (["gan", "--set", "latent_dim=99999999999999999999999"], "gan: no network of this size"),
+    ],
+)
+def test_sizes_that_no_computer_has_are_refused_in_one_line(words: list[str], message: str) -> None:
+    done = counterweight("describe", *words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_without_a_command_the_help_is_printed() -> None:
+    done = counterweight()
+    assert done.returncode == 2
+    assert "Commands:\n" in done.stdout

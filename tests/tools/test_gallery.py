@@ -13,6 +13,7 @@ from stages.errors import UserError
 from stages.generators.base import LearnedGenerator
 from stages.tools import gallery as tool
 from stages.tools.gallery import gallery
+from stages.training.loop import Options
 
 ROOT = Path(__file__).parents[2]
 BLOCKS: dict[str, dict[str, object]] = {
@@ -97,12 +98,12 @@ def test_a_single_generator_is_made_again_and_the_page_keeps_the_others(
 ) -> None:
     params = write_params(tmp_path)
     gallery(params, "digits", ["oversample"], 10, tmp_path)
-    gallery(params, "digits", ["collected"], 10, tmp_path)
+    gallery(params, "digits", ["cvae"], 10, tmp_path)
     page = (tmp_path / "digits/README.md").read_text(encoding="utf-8")
     assert "| oversample" in page
-    assert "| collected" in page
+    assert "| cvae" in page
     printed = capsys.readouterr().out.split("asked class")[-1]
-    assert "| collected" in printed
+    assert "| cvae" in printed
     assert "| oversample" not in printed
 
 
@@ -138,3 +139,26 @@ def test_no_random_generator_of_torch_is_touched(tmp_path: Path) -> None:
     state = torch.get_rng_state()
     gallery(write_params(tmp_path), "digits", ["oversample"], 10, tmp_path)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_everything_is_checked_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = write_params(tmp_path, cvae={"latent_dm": 2})
+    with pytest.raises(UserError, match=r"generators.cvae.digits.latent_dm: unknown key"):
+        gallery(params, "digits", [], 10, tmp_path)
+    with pytest.raises(UserError, match=r"generators.collected.digits: collected/nowhere: no such folder"):
+        gallery(write_params(tmp_path), "digits", ["collected"], 10, tmp_path)
+    with pytest.raises(UserError, match="cannot be written"):
+        gallery(params, "digits", ["oversample"], 10, Path("/proc/nowhere"))
+    assert "training the judge" not in capsys.readouterr().err
+
+
+def test_the_settings_of_the_loop_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = write_params(tmp_path)
+    params.write_text(params.read_text().replace("precision: float32", "precision: bfloat16"))
+    seen: list[Options] = []
+    monkeypatch.setattr(tool, "fit", lambda model, real, seed, options, folder: seen.append(options))
+    gallery(params, "digits", ["cvae"], 10, tmp_path)
+    assert [options.precision for options in seen] == ["bfloat16"]
