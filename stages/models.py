@@ -69,6 +69,7 @@ def load_generator(folder: Path) -> Generator:
         generator = assembled(*kind, settings, facts["labels"])
         if isinstance(generator, LearnedGenerator):
             generator.load_state_dict(load_file(folder / "weights.safetensors"))
+            generator.to(memory_format=torch.channels_last)  # as it was trained: another order of sums rounds otherwise
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{folder}: no generator that the train stage wrote: {error}") from error
     return generator

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge, Gt, Le
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from stages.generators import base
@@ -67,6 +67,10 @@ class FlowGenerator(LearnedGenerator):
         schedule = partial(warming, steps=s.warm_up) if s.warm_up else None
         phase = Phase("likelihood", (self.flow,), adam, schedule=schedule)
         return [Act("flow", s.epochs, s.batch_size, [phase], balanced=s.balanced)]
+
+    def compilable(self) -> list[nn.Module]:
+        """Return the couplings' networks; the flow around them is not called as a module."""
+        return [module for module in self.flow.modules() if isinstance(module, nn.Sequential)]
 
     @torch.no_grad()
     def begin(self, act: str, real: Labelled) -> None:

@@ -28,4 +28,4 @@ def balanced_batch(pools: list[Tensor], size: int, rng: torch.Generator) -> Tens
         pools[pool][torch.randint(len(pools[pool]), (share,), generator=rng)]
         for pool, share in zip(order, shares, strict=True)
     ]
-    return torch.cat(picks)
+    return torch.cat(picks)[torch.randperm(size, generator=rng)]  # a part of a batch is to have all classes, too

@@ -1,7 +1,9 @@
 """The one loop that trains every learned generator: acts one after another, phases in turn on every batch."""
 
 import math
+import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +22,8 @@ from stages.training.checkpoint import load_checkpoint, part, restore_optimizer,
 from stages.training.compilation import compiled
 
 FLUSH_STEPS = 50  # losses stay on the device for so many steps, so that a GPU need not wait for the CPU
+
+SINGLE_VALUE = "Expected more than 1 value per channel"  # what torch's batch normalisation says
 
 Row = dict[str, float | int | str]
 Precision = Literal["float32", "bfloat16"]  # not float16, whose narrow range needs losses scaled up and down again
@@ -59,7 +63,14 @@ def fit(model: LearnedGenerator, real: Labelled, seed: int, options: Options, fo
     """
     folder.mkdir(parents=True, exist_ok=True)
     with compiled(model, options.compile):
-        return Loop(model, real, seed, options, folder).run()
+        try:
+            return Loop(model, real, seed, options, folder).run()
+        except ValueError as error:
+            if SINGLE_VALUE not in str(error):
+                raise
+            raise UserError(
+                "training stopped: batch normalisation got one value; it needs more, or larger, images"
+            ) from error
 
 
 class Loop:
@@ -85,14 +96,30 @@ class Loop:
     def run(self) -> list[Row]:
         """Play the acts that are left."""
         self.restore()
-        per_epoch = [max(1, len(self.pool(act)) // act.batch_size) for act in self.acts]
+        per_epoch = [self.steps_per_epoch(act) for act in self.acts]
         steps = [act.epochs * count for act, count in zip(self.acts, per_epoch, strict=True)]
+        self.tell_idle_phases(steps)
         with tqdm(total=sum(steps), unit="step", disable=None, dynamic_ncols=True) as bar:
             bar.update(sum(steps[: self.act]) + (self.epoch * per_epoch[self.act] if self.epoch else 0))
             while self.act < len(self.acts):
                 self.play(self.acts[self.act], bar)
                 self.act, self.epoch, self.step = self.act + 1, 0, 0
         return self.history
+
+    def steps_per_epoch(self, act: Act) -> int:
+        """Return the number of an epoch's batches; an act without images is refused."""
+        images = len(self.pool(act))
+        if images == 0:
+            raise UserError(f"training stopped: there is no image for '{act.name}'")
+        return max(1, images // act.batch_size)
+
+    def tell_idle_phases(self, steps: Sequence[int]) -> None:
+        """Say which phases never have a turn: what they should improve stays as it was drawn at random."""
+        for act, count in zip(self.acts, steps, strict=True):
+            for phase in act.phases:
+                if phase.every > count:
+                    reason = f"its first is on batch {phase.every}, and all epochs have {count}"
+                    print(f"'{act.name}': phase '{phase.name}' never has a turn: {reason}", file=sys.stderr)
 
     def play(self, act: Act, bar: "tqdm[None]") -> None:
         """Run the epochs of an act that are left."""

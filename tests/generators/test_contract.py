@@ -240,7 +240,7 @@ def test_a_generator_read_from_disk_makes_the_same_images(
     generator, real = learned(name, shape, folder)
     save_generator(name, generator, tmp_path / "saved")
     read = load_generator(tmp_path / "saved")
-    labels = torch.tensor([2, 0, 1, 1])
+    labels = torch.tensor([2, 0, 1, 1] * 8)
     assert type(read) is type(generator)
     assert (read.settings, read.shape, read.class_names) == (generator.settings, generator.shape, CLASSES)
     assert torch.equal(sample(read, labels, real), sample(generator, labels, real))

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch._dynamo.utils import counters
 
 from stages.errors import UserError
 from stages.generators import base
@@ -377,11 +378,51 @@ def test_the_remainder_of_balanced_batches_goes_to_all_classes_in_turn() -> None
     assert len(set(torch.cat(parts).tolist())) > 200
 
 
+def flow(seed: int) -> LearnedGenerator:
+    set_ = ImageSet(real().images.numpy(), real().labels.numpy(), CLASSES, np.array([""] * 10), {})
+    model = build("glow", {"levels": 1, "depth": 1, "width": 4, "epochs": 2, "batch_size": 4}, set_, seed, "glow")
+    assert isinstance(model, LearnedGenerator)
+    return model
+
+
 @pytest.mark.slow
-def test_compiled_networks_learn_the_same_but_for_rounding(tmp_path: Path) -> None:
-    plain, translated = (generator("cvae", epochs=2, filters=4, hidden=8)(0) for _ in range(2))
+@pytest.mark.parametrize("make", [generator("cvae", epochs=2, filters=4, hidden=8), flow], ids=["cvae", "glow"])
+def test_compiled_networks_learn_the_same_but_for_rounding(make: Model, tmp_path: Path) -> None:
+    plain, translated = make(0), make(0)
+    counters.clear()
     history = fit(plain, real(), 0, QUIET, tmp_path)
     compiled = fit(translated, real(), 0, Options(previews=0, compile=True), tmp_path)
     assert [row["loss"] for row in compiled] == pytest.approx([row["loss"] for row in history], rel=1e-4)
     assert state(translated).keys() == state(plain).keys()
-    assert all(network._compiled_call_impl is not None for network in translated.children())
+    assert counters["stats"]["unique_graphs"] > 0
+
+
+def test_a_phase_that_never_has_a_turn_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit(Toy((Act("only", 2, 4, ()),), every=5), real(), 0, QUIET, tmp_path)
+    expected = "'only': phase 'right' never has a turn: its first is on batch 5, and all epochs have 4\n"
+    assert capsys.readouterr().err == expected
+    fit(Toy((Act("only", 2, 4, ()),), every=4), real(), 0, QUIET, tmp_path)
+    assert capsys.readouterr().err == ""
+
+
+def test_an_act_without_images_is_refused(tmp_path: Path) -> None:
+    model = toy()
+    model.acts = lambda: [Act("fours", 1, 4, (), label=7)]  # type: ignore[method-assign]
+    with pytest.raises(UserError, match="there is no image for 'fours'"):
+        fit(model, real(), 0, QUIET, tmp_path)
+
+
+def test_a_single_value_for_batch_normalisation_is_told_in_one_line(tmp_path: Path) -> None:
+    images = Labelled(torch.zeros((1, 1, 2, 2), dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
+    set_ = ImageSet(images.images.numpy(), images.labels.numpy(), ("a",), np.array([""]), {})
+    model = build("gan", {"latent_dim": 2, "width": 2, "epochs": 1, "batch_size": 2}, set_, 0, "gan")
+    assert isinstance(model, LearnedGenerator)
+    with pytest.raises(UserError, match="batch normalisation got one value"):
+        fit(model, images, 0, QUIET, tmp_path)
+
+
+def test_half_of_a_balanced_batch_has_nearly_all_classes() -> None:
+    labels = torch.arange(1000) % 10
+    halves = [labels[part[:32]] for part in batches(labels, 64, True, torch.Generator().manual_seed(0))]
+    # 32 of 64 with six or seven of each of ten classes: one is missing with a probability below 10 * 2^-6.
+    assert np.mean([len(half.unique()) for half in halves]) > 9.7
