@@ -91,6 +91,7 @@ class Loop:
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.history: list[Row] = []
         self.act = self.epoch = self.step = 0  # acts and epochs that are done, batches of the running act
+        self.learning: Phase | None = None
         self.saved_at = time.monotonic()
 
     def run(self) -> list[Row]:
@@ -160,9 +161,7 @@ class Loop:
 
     def take_step(self, phase: Phase, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Improve a phase's modules by one step; the others' parameters get no gradient."""
-        self.model.requires_grad_(False)
-        for module in phase.modules:
-            module.requires_grad_(True)
+        self.let_learn(phase)
         with self.autocast:
             losses = self.model.losses(phase.name, images, labels, self.loss_rng)
         optimizer = self.optimizers[phase.name]
@@ -175,6 +174,14 @@ class Loop:
         optimizer.step()
         self.model.stepped(phase.name)
         return {name: value.detach() for name, value in losses.items()}
+
+    def let_learn(self, phase: Phase) -> None:
+        """Ask for gradients of a phase's modules alone, unless it had the last turn, too."""
+        if phase is not self.learning:
+            self.model.requires_grad_(False)
+            for module in phase.modules:
+                module.requires_grad_(True)
+            self.learning = phase
 
     def total_epochs(self) -> int:
         """Return how many epochs were done before the running one, over all acts."""

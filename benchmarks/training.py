@@ -1,0 +1,189 @@
+"""How fast the training loop is, beside a plain loop over torch's DataLoader around the same networks.
+
+    python -m benchmarks.training cvae acgan residual_vae --out metrics/benchmarks/training.json
+
+The plain loop is what a tutorial has: a Dataset that turns one image after another into a tensor, a DataLoader with
+two workers that shuffles and stacks them, zero_grad, loss, backward, step, and the loss fetched after every step. Both
+train the same generator with the same settings, losses and optimisers on the same images, in turn, several times; what
+is printed are medians, and the ratio of the two speeds in each round. The loop's own overhead is the share of its time
+that is spent outside losses, backward and the optimisers' steps.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from stages.generators.base import Act, LearnedGenerator, labelled
+from stages.imageset import ImageSet
+from stages.models import build
+from stages.networks.blocks import use_rng
+from stages.settings import generator_block, load_params
+from stages.tools.gallery import hardware, parts
+from stages.training.devices import choose_device
+from stages.training.loop import Loop, Options, build_optimizers
+
+QUIET = Options(previews=0, checkpoint_seconds=float("inf"))
+WORKERS = 2
+
+
+class Pictures(Dataset[tuple[Tensor, int]]):
+    """Images one by one, as a tutorial has them."""
+
+    def __init__(self, images: ImageSet) -> None:
+        self.images = images
+        steps = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize([0.5], [0.5])]
+        self.transform = v2.Compose(steps)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        pixels = self.images.images[index].transpose(1, 2, 0)
+        return self.transform(pixels), int(self.images.labels[index])
+
+
+def plain(model: LearnedGenerator, act: Act, images: ImageSet, epochs: int) -> float:
+    """Train by the plain loop and return images per second; workers start before the clock."""
+    loader = DataLoader(
+        Pictures(images), act.batch_size, shuffle=True, num_workers=WORKERS, drop_last=True, persistent_workers=True
+    )
+    rng = torch.Generator(model.device).manual_seed(0)
+    use_rng(model, rng)
+    optimizers = build_optimizers(act)
+    model.train()
+    next(iter(loader))
+    seen, step, started = 0, 0, time.perf_counter()
+    for _ in range(epochs):
+        for batch, labels in loader:
+            step += 1
+            for phase in act.phases:
+                if step % phase.every:
+                    continue
+                optimizers[phase.name].zero_grad()
+                loss = model.losses(phase.name, batch.to(model.device), labels.to(model.device), rng)["loss"]
+                loss.backward()
+                optimizers[phase.name].step()
+                loss.item()
+            seen += len(labels)
+    return seen / (time.perf_counter() - started)
+
+
+def ours(model: LearnedGenerator, act: Act, images: ImageSet, epochs: int) -> tuple[float, float]:
+    """Train by the project's loop and return images per second and the share of time that is the loop's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        loop = Loop(model, labelled(images.images, images.labels), 0, QUIET, Path(folder))
+        inside = [0.0]
+        losses = model.losses
+
+        def timed(phase: str, batch: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+            with clock(inside):
+                return losses(phase, batch, labels, rng)
+
+        model.losses = timed  # type: ignore[method-assign]
+        loop.optimizers = build_optimizers(act)
+        for optimizer in loop.optimizers.values():
+            optimizer.step = clocked(optimizer.step, inside)  # type: ignore[method-assign]
+        backward = Tensor.backward
+        Tensor.backward = clocked(backward, inside)  # type: ignore[method-assign]
+        try:
+            started = time.perf_counter()
+            for _ in range(epochs):
+                loop.run_epoch(act, Silent())  # type: ignore[arg-type]
+            seconds = time.perf_counter() - started
+        finally:
+            Tensor.backward = backward  # type: ignore[method-assign]
+    return loop.step * act.batch_size / seconds, 1 - inside[0] / seconds
+
+
+class Silent:
+    """A progress bar that shows nothing."""
+
+    def update(self) -> None:
+        """Do nothing."""
+
+    def set_postfix(self, values: dict[str, str]) -> None:
+        """Do nothing."""
+
+
+@contextmanager
+def clock(total: list[float]) -> Iterator[None]:
+    """Add the time that the block takes."""
+    started = time.perf_counter()
+    yield
+    total[0] += time.perf_counter() - started
+
+
+def clocked(function: object, total: list[float]) -> object:
+    """Return the function with its time added to the total."""
+
+    def wrapped(*arguments: object, **options: object) -> object:
+        with clock(total):
+            return function(*arguments, **options)  # type: ignore[operator]
+
+    return wrapped
+
+
+def measure(name: str, dataset: str, images: ImageSet, epochs: int, rounds: int) -> dict[str, object]:
+    """Let both loops train a generator in turn and return their medians."""
+    params = load_params(Path("params.yaml"))
+    block = generator_block(params, name, dataset)
+    device = choose_device(params.device)
+
+    def fresh() -> tuple[LearnedGenerator, Act]:
+        model = build(name, block, images, 0, name)
+        assert isinstance(model, LearnedGenerator)
+        model.to(device)
+        act = model.acts()[-1]
+        model.begin(act.name, labelled(images.images, images.labels))
+        return model, act
+
+    loops, plains, overheads = [], [], []
+    for place in range(rounds + 1):
+        speed, overhead = ours(*fresh(), images, epochs)
+        other = plain(*fresh(), images, epochs)
+        if place:  # the first round warms up
+            loops.append(speed)
+            plains.append(other)
+            overheads.append(overhead)
+    return {
+        "settings": block,
+        "images_per_second": round(statistics.median(loops)),
+        "plain_images_per_second": round(statistics.median(plains)),
+        "ratio": round(statistics.median(a / b for a, b in zip(loops, plains, strict=True)), 2),
+        "ratios": [round(a / b, 2) for a, b in zip(loops, plains, strict=True)],
+        "own_overhead": round(statistics.median(overheads), 4),
+        "on": hardware(device),
+    }
+
+
+def main() -> None:
+    """Measure the generators named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("names", nargs="+", help="learned generators")
+    parser.add_argument("--dataset", default="digits", help="dataset and block of settings")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, required=True, help="JSON to write")
+    arguments = parser.parse_args()
+    images, _ = parts(load_params(Path("params.yaml")), arguments.dataset)
+    found = {}
+    for name in arguments.names:
+        found[name] = measure(name, arguments.dataset, images, arguments.epochs, arguments.rounds)
+        print(name, json.dumps(found[name]))
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    facts = {"dataset": arguments.dataset, "images": len(images), "workers": WORKERS, "torch": torch.__version__}
+    arguments.out.write_text(json.dumps({**facts, "generators": found}, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
