@@ -55,6 +55,8 @@ def describe(
     """Describe the generator NAME: its paper, settings and networks; without a NAME, list all."""
     from stages.tools import describe as tool
 
+    if name is None and changes:
+        raise click.UsageError("--set changes settings of one generator: give its NAME, too")
     click.echo(tool.overview(as_json) if name is None else tool.describe(name, shape, classes, changes, as_json))
 
 

@@ -15,6 +15,7 @@ from stages.blocks import parse_block
 from stages.errors import UserError
 from stages.generators.base import Generator, LearnedGenerator, find
 from stages.generators.base_per_class import PerClass
+from stages.generators.base_vae import VariationalAutoencoder
 from stages.models import assembled
 from stages.networks.blocks import parameter_count
 from stages.settings import modules_in, one_of
@@ -53,6 +54,7 @@ def describe(name: str, shape: tuple[int, int, int], classes: int, changes: Sequ
         "paper": paper(name),
         "shape": list(shape),
         "classes": classes,
+        "latents": generator.latent_dim if isinstance(generator, VariationalAutoencoder) else None,
         "settings": described_settings(generator),
         "networks": networks(generator),
     }
@@ -132,6 +134,8 @@ def as_text(facts: Json) -> str:
         lines.append(f"  {setting['name']}: {setting['value']}{changed}")
         if setting["description"]:
             lines.append(f"      {setting['description']}")
+    if facts["latents"]:
+        lines += ["", f"Latents: {facts['latents']:,}"]
     if not facts["networks"]:
         lines += ["", "No networks: it learns nothing."]
     for name, network in facts["networks"].items():

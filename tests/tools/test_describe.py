@@ -134,3 +134,17 @@ def test_without_a_command_the_help_is_printed() -> None:
     done = counterweight()
     assert done.returncode == 2
     assert "Commands:\n" in done.stdout
+
+
+@pytest.mark.parametrize(("channels", "latents"), [(16, 4096), (32, 8192), (64, 16384)])
+def test_the_latents_that_follow_from_the_block_size_are_told(channels: int, latents: int) -> None:
+    assert facts("residual_vae", f"block_channels={channels}", shape=(3, 128, 128))["latents"] == latents
+    assert facts("cgan")["latents"] is None
+    text = describe("residual_vae", (3, 128, 128), 2, [f"block_channels={channels}"], as_json=False)
+    assert f"Latents: {latents:,}\n" in text
+
+
+def test_a_setting_without_a_generator_is_refused() -> None:
+    done = counterweight("describe", "--set", "epochs=1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: --set changes settings of one generator: give its NAME, too\n"
