@@ -1,18 +1,22 @@
 """`python -m stages NAME ...` runs `stages.NAME` as `python -m stages.NAME ...` does, but it dies with its parent.
 
 So the graph starts its stages. They import torch for seconds, and a `dvc` killed meanwhile would orphan them: the tie
-to the parent has to come before the imports. No stage depends on this file, which changes nothing that they write.
+to the parent has to come before the imports. Besides, a stage that is not itself the main module is not imported again
+by its worker processes. No stage depends on this file, which changes nothing that they write.
 """
 
-import runpy
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 
-from stages.process import die_with_parent, fail
+from stages.process import die_with_parent, fail, run
 
 if __name__ == "__main__":
     die_with_parent()
     name = sys.argv.pop(1) if len(sys.argv) > 1 else ""
-    if not name.isidentifier() or find_spec(f"stages.{name}") is None:
+    known = name.isidentifier() and find_spec(f"stages.{name}") is not None
+    main = getattr(import_module(f"stages.{name}"), "main", None) if known else None
+    if main is None:
         sys.exit(fail(f"there is no stage '{name}'; name one, as in `python -m stages train --help`"))
-    runpy.run_module(f"stages.{name}", run_name="__main__", alter_sys=True)
+    sys.argv[0] = f"python -m stages {name}"
+    run(main)

@@ -1,42 +1,109 @@
 """Which files are images, and how one becomes pixels."""
 
+import os
 import warnings
-from collections.abc import Sequence
-from multiprocessing.pool import ThreadPool
+from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
-from tqdm import tqdm
+
+from stages.errors import UserError
 
 Fit = Literal["stretch", "crop", "pad"]
 BACKGROUND = "white"  # behind what is transparent, and beside what is padded
 DEEP_GREY = 65535  # white in 16 bits
+# Not all that Pillow knows: EPS would start another program, and some formats have no signature and take any bytes.
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+
+
+class Embedded(NamedTuple):
+    """The content of an image file that lies in another file, and a name for it in messages."""
+
+    name: str
+    content: bytes
+
+
+Encoded = Path | Embedded
+
+
+class Target(NamedTuple):
+    """What every image becomes: height and width in pixels, channels, and how it is brought to that shape.
+
+    `channels` is 1 for grey, 3 for colour; `fit` is `stretch` to the size whatever the proportions, `crop` what is too
+    long, or `pad` with white.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    fit: Fit
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        return (self.channels, *self.size)
 
 
 class BadFile(NamedTuple):
-    """An image file that cannot be read, the kind of its fault and the details."""
+    """An image that cannot be read, the kind of its fault and the details."""
 
-    path: Path
+    name: str
     fault: str
     details: str
 
 
-def image_files(folder: Path) -> tuple[list[Path], int]:
-    """Return the image files of a folder, at any depth and sorted, and how many other or hidden files lie there."""
-    formats = Image.registered_extensions()
-    known = {suffix for suffix, name in formats.items() if name in Image.OPEN or name == "MPO"}  # opened as JPEG
-    # A link that leads nowhere is an image that cannot be read.
-    everything = sorted(path for path in folder.rglob("*") if path.is_file() or dangling(path))
+class ImageFiles(NamedTuple):
+    """The image files of a folder, sorted, and how many other or hidden files lie there."""
+
+    files: list[Path]
+    others: int
+
+
+def image_files(folder: Path, root: Path, follow_links: bool = False) -> ImageFiles:
+    """Find the image files of a folder at any depth.
+
+    Args:
+        root: folder that symbolic links must not lead out of, unless `follow_links`.
+
+    Raises:
+        UserError: a link does, or a link to a folder leads back to a folder above it.
+    """
+    known = suffixes()
+    inside = Path(os.path.realpath(root))
+    everything = [Path(path) for path in walk(os.fspath(folder), inside, follow_links)]
     images = [path for path in everything if path.suffix.lower() in known and not hidden(path, folder)]
-    return images, len(everything) - len(images)
+    return ImageFiles(images, len(everything) - len(images))
 
 
-def dangling(path: Path) -> bool:
-    """Say whether a path is a symbolic link that leads nowhere."""
-    return path.is_symlink() and not path.exists()
+def suffixes() -> frozenset[str]:
+    """Return the endings of the names of image files, in lower case."""
+    formats = {*FORMATS, "MPO"}  # several JPEGs in one file, opened as the first
+    return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in formats)
+
+
+def walk(folder: str, inside: Path, follow_links: bool) -> Iterator[str]:
+    """Yield all files below a folder, sorted; a link that leads nowhere is one, so that it is found to be bad."""
+    with os.scandir(folder) as entries:
+        ordered = sorted(entries, key=lambda entry: entry.name)
+    for entry in ordered:
+        if entry.is_symlink():
+            check_link(entry.path, inside, follow_links)
+        if entry.is_dir():
+            yield from walk(entry.path, inside, follow_links)
+        elif entry.is_file() or entry.is_symlink():
+            yield entry.path
+
+
+def check_link(path: str, inside: Path, follow_links: bool) -> None:
+    """Refuse a symbolic link that leads out of a folder, or back to where it lies."""
+    goal = Path(os.path.realpath(path))
+    if not follow_links and not goal.is_relative_to(inside):
+        raise UserError(f"{path}: a link out of the folder, to {goal}; copy what it leads to, or set links: follow")
+    if Path(os.path.realpath(os.path.dirname(path))).is_relative_to(goal):
+        raise UserError(f"{path}: a link to a folder above it; remove it")
 
 
 def hidden(path: Path, folder: Path) -> bool:
@@ -44,23 +111,35 @@ def hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-def decode(path: Path, size: tuple[int, int], channels: int, fit: Fit) -> npt.NDArray[np.uint8]:
-    """Return the first frame of an image file, upright as its EXIF orientation says, as uint8 (C, H, W).
+def decode(image: Encoded, target: Target) -> npt.NDArray[np.uint8]:
+    """Return the first frame of an image, upright as its EXIF orientation says, as uint8 (C, H, W).
 
-    Args:
-        size: height and width in pixels.
-        channels: 1 for grey, 3 for colour.
-        fit: `stretch` to the size whatever the proportions, `crop` what is too long, or `pad` with white.
+    What is transparent is laid on white; greys of more than 8 bits are scaled to 8; a palette is looked up; CMYK is
+    turned into colours by the plain formula, without its profile, as are all colour profiles left aside.
 
     Raises:
         Exception: of almost any kind, where Pillow cannot read the file or its greys have no known scale.
     """
-    height, width = size
-    with Image.open(path) as file:
+    height, width = target.size
+    with Image.open(opened(image), formats=FORMATS) as file:
+        if (pixels := file.width * file.height) > (most := Image.MAX_IMAGE_PIXELS or pixels):
+            raise Image.DecompressionBombError(f"{pixels} pixels, at most {most} are read")
         file.draft(None, (2 * max(height, width),) * 2)  # JPEG decodes to half, quarter... at a fraction of the cost
-        image = ImageOps.exif_transpose(file)
-    image = fitted(opaque(image, "L" if channels == 1 else "RGB"), (width, height), fit)
-    return np.asarray(image).reshape(height, width, channels).transpose(2, 0, 1)
+        file.load()
+        ImageOps.exif_transpose(file, in_place=True)
+        upright = opaque(file, "L" if target.channels == 1 else "RGB")
+    pixels_of_it = np.asarray(fitted(upright, (width, height), target.fit))
+    return pixels_of_it.reshape(height, width, target.channels).transpose(2, 0, 1)
+
+
+def name_of(image: Encoded) -> str:
+    """Return how messages call an image."""
+    return str(image) if isinstance(image, Path) else image.name
+
+
+def opened(image: Encoded) -> Path | BytesIO:
+    """Return what Pillow reads an image from."""
+    return image if isinstance(image, Path) else BytesIO(image.content)
 
 
 def opaque(image: Image.Image, mode: str) -> Image.Image:
@@ -97,43 +176,33 @@ def fitted(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
     return image.resize(size, Image.Resampling.BICUBIC)
 
 
-def decode_all(
-    files: Sequence[Path], size: tuple[int, int], channels: int, fit: Fit, progress: bool
-) -> tuple[npt.NDArray[np.uint8], list[BadFile | None]]:
-    """Return the images, uint8 (N, C, H, W), and for each file that it is bad, or None; size and fit as in `decode`."""
-    images = np.empty((len(files), channels, *size), dtype=np.uint8)
-
-    def work(index: int) -> BadFile | None:
-        try:
-            images[index] = decode(files[index], size, channels, fit)
-        except MemoryError:
-            raise
-        except Exception as error:  # Pillow's parsers raise whatever they stumble over
-            return judged(files[index], error)
-        return None
-
-    silent = None if progress else True  # None: tqdm shows nothing unless there is a terminal
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # odd metadata, one line per file
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with ThreadPool() as pool:
-            results = pool.imap(work, range(len(files)), chunksize=8)
-            return images, list(tqdm(results, total=len(files), desc="decode", unit="image", disable=silent))
+def decoded_or_bad(image: Encoded, target: Target, out: npt.NDArray[np.uint8]) -> BadFile | None:
+    """Decode into `out`, uint8 (C, H, W), or say what is wrong."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # odd metadata, one line per file
+            out[...] = decode(image, target)
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's parsers raise whatever they stumble over
+        return judged(image, error)
+    return None
 
 
-def judged(path: Path, error: Exception) -> BadFile:
-    """Return what is wrong with a file whose decoding raised `error`."""
-    if isinstance(error, Image.DecompressionBombWarning | Image.DecompressionBombError):
-        return BadFile(path, "too large", str(error))
+def judged(image: Encoded, error: Exception) -> BadFile:
+    """Return what is wrong with an image whose decoding raised `error`."""
+    name = name_of(image)
+    if isinstance(error, Image.DecompressionBombError):
+        return BadFile(name, "too large", str(error))
     if not isinstance(error, UnidentifiedImageError):
-        return BadFile(path, "unreadable", str(error) or type(error).__name__)
-    if path.stat().st_size == 0:
-        return BadFile(path, "empty", "0 bytes")
-    return BadFile(path, "not an image", "of no format that Pillow knows")
+        return BadFile(name, "unreadable", " ".join(str(error).split()) or type(error).__name__)
+    length = image.stat().st_size if isinstance(image, Path) else len(image.content)
+    if length == 0:
+        return BadFile(name, "empty", "0 bytes")
+    return BadFile(name, "not an image", f"of no format that is read: {', '.join(FORMATS)}")
 
 
 def complaint(bad: list[BadFile]) -> str:
     """Describe the first bad file and say how many more there are."""
     first, *others = bad
     more = f" (and {len(others)} more bad files)" if others else ""
-    return f"{first.path}: {first.fault}: {first.details}{more}"
+    return f"{first.name}: {first.fault}: {first.details}{more}"

@@ -1,6 +1,7 @@
 """The one table format for labelled images: Parquet on disk, uint8 arrays in memory."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,27 +80,61 @@ class ImageSet:
         )
 
 
-def write_images(images: ImageSet, path: Path) -> None:
-    """Write a set as Parquet: columns `image` (C*H*W bytes, row-major), `label`, `origin`; the shape is metadata.
+class ImageWriter:
+    """Writes an image table bit by bit, so that memory never holds more than a row group of it.
 
+    Columns: `image` (C*H*W bytes, row-major), `label`, `origin`; class names, shape and provenance are metadata.
     Bytes, not an Arrow tensor of uint8: Parquet has no 8-bit integers and would store each pixel as a
     32-bit one with its own level, which measured four times the size and twenty times the time.
     """
-    size = int(np.prod(images.shape))
-    buffer = pa.py_buffer(np.ascontiguousarray(images.images))
-    table = pa.table(
-        {
-            "image": pa.FixedSizeBinaryArray.from_buffers(pa.binary(size), len(images), [None, buffer]),
-            "label": pa.array(images.labels, pa.int64()),
-            "origin": pa.array(images.origins.tolist(), pa.string()),
-        },
-        metadata={
-            "class_names": json.dumps(images.class_names),
-            "shape": json.dumps(images.shape),
-            "provenance": json.dumps(images.provenance, sort_keys=True),
-        },
-    )
-    pq.write_table(table, path, row_group_size=max(1, ROW_GROUP_BYTES // size), compression="zstd")
+
+    def __init__(self, path: Path, shape: tuple[int, int, int], class_names: tuple[str, ...]) -> None:
+        self.facts = {"class_names": class_names, "shape": shape}
+        size = int(np.prod(shape))
+        columns = {"image": pa.binary(size), "label": pa.int64(), "origin": pa.string()}
+        self.writer = pq.ParquetWriter(path, pa.schema(columns), compression="zstd")
+        self.images = np.empty((max(1, ROW_GROUP_BYTES // size), *shape), dtype=np.uint8)
+        self.labels: list[int] = []
+        self.origins: list[str] = []
+
+    def add(self, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], origins: Sequence[str]) -> None:
+        """Append images (N, C, H, W), their labels (N,) and where they came from."""
+        while len(labels):
+            start = len(self.labels)
+            fits = min(len(labels), len(self.images) - start)
+            self.images[start : start + fits] = images[:fits]
+            self.labels += labels[:fits].tolist()
+            self.origins += origins[:fits]
+            images, labels, origins = images[fits:], labels[fits:], origins[fits:]
+            if len(self.labels) == len(self.images):
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting as a row group."""
+        schema, count = self.writer.schema, len(self.labels)
+        pixels = pa.FixedSizeBinaryArray.from_buffers(schema.types[0], count, [None, pa.py_buffer(self.images)])
+        self.writer.write_table(pa.table([pixels, self.labels, self.origins], schema=schema))
+        self.labels, self.origins = [], []
+
+    def finish(self, provenance: dict[str, Any]) -> None:
+        """Write what is left, and where the set came from; the table is whole then."""
+        if self.labels:
+            self.flush()
+        facts = {**self.facts, "provenance": provenance}
+        self.writer.add_key_value_metadata({key: json.dumps(fact, sort_keys=True) for key, fact in facts.items()})
+
+    def __enter__(self) -> "ImageWriter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.writer.close()
+
+
+def write_images(images: ImageSet, path: Path) -> None:
+    """Write a set as a Parquet file, as `ImageWriter` describes it."""
+    with ImageWriter(path, images.shape, images.class_names) as writer:
+        writer.add(images.images, images.labels, images.origins.tolist())
+        writer.finish(images.provenance)
 
 
 def read_images(path: Path) -> ImageSet:
@@ -111,8 +146,9 @@ def read_images(path: Path) -> ImageSet:
     if not path.is_file():
         raise UserError(f"{path}: no such file; it is an image table that an earlier stage writes")
     try:
-        table = pq.read_table(path, memory_map=True).combine_chunks()
-        metadata = table.schema.metadata or {}
+        with pq.ParquetFile(path, memory_map=True) as file:
+            metadata = file.metadata.metadata or {}
+            table = file.read().combine_chunks()
         shape = tuple(json.loads(metadata[b"shape"]))
         return ImageSet(
             images=pixels(table.column("image"), shape),

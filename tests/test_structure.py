@@ -23,8 +23,8 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 
 # Which part of `stages` may import which. `stage` is every module that dvc.yaml calls; a part that ends in `.base`
 # is that one file of a folder, the folder's name stands for all the others.
-LEAVES = {"errors", "blocks", "imageset", "process"}
-SHARED = LEAVES | {"features", "models", "pictures", "settings", "tables", "variants", "weights"}
+LEAVES = {"errors", "blocks", "decoding", "imageset", "process", "workers"}
+SHARED = LEAVES | {"features", "models", "pictures", "reading", "settings", "tables", "variants", "weights"}
 ARROWS = {
     "errors": set(),
     "pictures": set(),
@@ -32,14 +32,16 @@ ARROWS = {
     "process": {"errors"},
     "imageset": {"errors"},
     "decoding": {"errors"},
+    "workers": {"decoding", "process"},
     "features": {"errors"},
     "settings": {"errors", "blocks"},
     "statistics": {"statistics"},
     "networks": {"networks"},
     "generators.base": {"generators.base", "networks"},
-    "generators": {"errors", "decoding", "generators.base", "networks", "weights"},
+    "generators": {"errors", "decoding", "generators.base", "networks", "weights", "workers"},
     "sources.base": LEAVES,
-    "sources": LEAVES | {"decoding", "sources.base"},
+    "sources": LEAVES | {"sources.base"},
+    "reading": LEAVES | {"settings", "sources.base"},
     "training": {"errors", "pictures", "generators.base", "networks", "training"},
     "models": LEAVES | {"generators.base"},
     "weights": {"errors", "blocks", "networks"},
@@ -59,9 +61,9 @@ OUTSIDE = {
 }
 # Parts that settings, or stages which need no network, import: torch would cost them seconds.
 WITHOUT_TORCH = LEAVES | {
-    "decoding",
     "features",
     "pictures",
+    "reading",
     "settings",
     "sources",
     "sources.base",

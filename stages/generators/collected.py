@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
+import numpy as np
 import torch
 from pydantic import AfterValidator
 from torch import Tensor
 
-from stages.decoding import Fit, complaint, decode_all, image_files
+from stages.decoding import Fit, Target, complaint, image_files
 from stages.errors import UserError
 from stages.generators import base
 from stages.generators.base import Generator, Labelled, NotApplicable
+from stages.workers import decoded
 
 ROOT = Path("collected")
 
@@ -69,10 +71,12 @@ class Collected(Generator):
             for place, index in zip(wanted, order, strict=False):
                 files[place] = own[index]
         channels, height, width = self.shape
-        images, outcomes = decode_all(files, (height, width), channels, self.settings.fit, progress=True)
-        if bad := [outcome for outcome in outcomes if outcome]:
+        target = Target((height, width), channels, self.settings.fit)
+        chunks = [*decoded(files, len(files), target, "decode")]
+        if bad := [fault for chunk in chunks for fault in chunk.bad if fault]:
             raise UserError(f"{complaint(bad)}; mend or remove it")
-        return torch.from_numpy(images)
+        none = np.empty((0, *self.shape), dtype=np.uint8)
+        return torch.from_numpy(np.concatenate([none, *(chunk.images for chunk in chunks)]))
 
     def files_of(self, name: str, wanted: int) -> list[Path]:
         """Return the image files of a class.
@@ -81,7 +85,7 @@ class Collected(Generator):
             NotApplicable: there are fewer than wanted.
         """
         folder = ROOT / self.settings.folder / name
-        found = image_files(folder)[0] if folder.is_dir() else []
+        found = image_files(folder, folder, follow_links=True).files if folder.is_dir() else []
         if len(found) < wanted:
             raise NotApplicable(f"{folder}: {len(found)} images, but class '{name}' needs {wanted}")
         return found

@@ -1,22 +1,92 @@
-"""What the sources of images share: what they return, and the target size."""
+"""What the sources of images share: what they find, settings of images in files, and the target size."""
 
-from typing import Annotated, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from pydantic import BeforeValidator
 
+from stages.blocks import Block
+from stages.decoding import Encoded, Fit, Target
 from stages.imageset import ImageSet
+from stages.workers import Decoded, decoded
 
 LARGEST = 2048  # pixels; more is surely a slip, and would fill the memory
+CHUNK = 1024
+
+Indices = npt.NDArray[np.int64]
 
 
-class Loaded(NamedTuple):
-    """The images of a dataset; `test` is None where the source brings no split of its own."""
+@dataclass(frozen=True)
+class Part:
+    """Labelled images that are read when they are wanted.
 
-    train: ImageSet
-    test: ImageSet | None
+    `labels` is int64 (N,) with values that index `class_names`; `origins` says for each image where it comes from, and
+    `provenance` (plain JSON) where all do; `shape` is channels, height and width once they are read. `read` yields the
+    images at some indices, in that order, some at a time, with a progress bar of the given name if there is one.
+    """
+
+    labels: npt.NDArray[np.int64]
+    class_names: tuple[str, ...]
+    origins: Sequence[str]
+    shape: tuple[int, int, int]
+    provenance: dict[str, Any]
+    read: Callable[[Indices, str | None], Iterator[Decoded]]
+    skip_bad: bool = False
+    """Leave out images that cannot be read, instead of stopping."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def joined(self, other: "Part") -> "Part":
+        """Return these images followed by those of `other`, which has the same shape and classes."""
+
+        def read(indices: Indices, bar: str | None) -> Iterator[Decoded]:
+            yield from self.read(indices[indices < len(self)], bar)
+            yield from other.read(indices[indices >= len(self)] - len(self), bar)
+
+        labels, origins = np.concatenate([self.labels, other.labels]), [*self.origins, *other.origins]
+        return replace(self, labels=labels, origins=origins, read=read)
+
+
+class Found(NamedTuple):
+    """The parts of a dataset; `test` is None where the source brings no split of its own."""
+
+    train: Part
+    test: Part | None
+
+
+def in_memory(images: ImageSet) -> Part:
+    """Return images that are there already as a part of a dataset."""
+
+    def read(indices: Indices, bar: str | None) -> Iterator[Decoded]:
+        for start in range(0, len(indices), CHUNK):
+            chosen = images.images[indices[start : start + CHUNK]]
+            yield Decoded(chosen, [None] * len(chosen))
+
+    origins = images.origins.tolist()
+    return Part(images.labels, images.class_names, origins, images.shape, images.provenance, read)
+
+
+def encoded(
+    images: Sequence[Encoded],
+    labels: npt.NDArray[np.int64],
+    class_names: tuple[str, ...],
+    origins: Sequence[str],
+    provenance: dict[str, Any],
+    settings: "FileSettings",
+) -> Part:
+    """Return image files, or contents of such files, as a part of a dataset: all cores decode them."""
+    target = settings.target
+
+    def read(indices: Indices, bar: str | None) -> Iterator[Decoded]:
+        return decoded((images[index] for index in indices.tolist()), len(indices), target, bar)
+
+    skip_bad = settings.bad_files == "skip"
+    return Part(labels, class_names, origins, target.shape, provenance, read, skip_bad)
 
 
 def check_size(value: object) -> object:
@@ -32,6 +102,24 @@ def check_size(value: object) -> object:
 
 
 Size = Annotated[int | list[int], BeforeValidator(check_size)]
+
+
+class FileSettings(Block):
+    """Settings of sources whose images are files in one of the usual formats."""
+
+    size: Size
+    """Side in pixels to which images are resized, or height and width."""
+    channels: Literal[1, 3] = 3
+    """1 for grey, 3 for colour; what is transparent becomes white."""
+    fit: Fit = "stretch"
+    """`stretch` to the size whatever the proportions (as the balancing thesis did), `crop` or `pad` with white."""
+    bad_files: Literal["error", "skip"] = "error"
+    """What to do about image files that cannot be read: stop, or leave them out and count them."""
+
+    @property
+    def target(self) -> Target:
+        """The shape that every image is brought to."""
+        return Target(sides(self.size), self.channels, self.fit)
 
 
 def sides(size: int | list[int]) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.blocks import Block
 from stages.imageset import ImageSet
-from stages.sources.base import Loaded, Size, from_greys
+from stages.sources.base import Found, Size, from_greys, in_memory
 
 CLASSES = tuple("0123456789")
 BRIGHTEST = 16  # ink is counted in blocks of 4 x 4 binary pixels
@@ -26,7 +26,7 @@ def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     return CLASSES
 
 
-def load(settings: Settings, name: str, progress: bool = True) -> Loaded:
+def find(settings: Settings, name: str, progress: bool = True) -> Found:
     """Return the digits, classes `0` to `9`; they bring no split."""
     from sklearn.datasets import load_digits  # takes seconds to import, and settings are validated everywhere
 
@@ -39,4 +39,4 @@ def load(settings: Settings, name: str, progress: bool = True) -> Loaded:
         origins=np.array([f"digits/{number}" for number in range(len(greys))]),
         provenance={"source": "digits", "settings": settings.model_dump()},
     )
-    return Loaded(images, None)
+    return Found(in_memory(images), None)

@@ -1,7 +1,5 @@
-"""Images of your own in a folder: one sub-folder per class, with `train` and `test` above them if you like."""
+"""Images of your own in a folder: one sub-folder per class, with `train`, `val` and `test` above them if you like."""
 
-import sys
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -9,73 +7,71 @@ import numpy as np
 import numpy.typing as npt
 from annotated_types import MinLen
 
-from stages.blocks import Block
-from stages.decoding import Fit, complaint, decode_all, image_files
+from stages.decoding import image_files
 from stages.errors import UserError
-from stages.imageset import ImageSet
-from stages.sources.base import Loaded, Size, setting, sides
+from stages.sources.base import FileSettings, Found, Part, encoded, setting
 
-PARTS = frozenset({"train", "test"})
+VALIDATION = ("val", "valid", "validation", "dev")
+PARTS = frozenset({"train", "test", *VALIDATION})
 
 
-class Settings(Block):
+class Settings(FileSettings):
     """Settings of a folder of images."""
 
     path: Annotated[str, MinLen(1)] | None = None
     """The folder; null: `images/` and the dataset's name, which is all that the graph can watch: there, make that a
-    symbolic link to the folder. Beside `train` and `test` other sub-folders are left out."""
-    size: Size
-    """Side in pixels to which images are resized, or height and width."""
-    channels: Literal[1, 3] = 3
-    """1 for grey, 3 for colour; what is transparent becomes white."""
-    fit: Fit = "stretch"
-    """`stretch` to the size whatever the proportions (as the balancing thesis did), `crop` or `pad` with white."""
-    bad_files: Literal["error", "skip"] = "error"
-    """What to do about image files that cannot be read: stop, or leave them out and count them."""
+    symbolic link to the folder. Beside `train`, `val` and `test` other sub-folders are left out."""
+    links: Literal["refuse", "follow"] = "refuse"
+    """What to do about symbolic links that lead out of the folder. Follow them only in folders that you trust; the
+    graph does not notice what changes behind links to other folders."""
+    validation: Literal["use", "leave_out"] = "use"
+    """What becomes of `val`: it joins the training images, or is the test part where there is no `test`; or nothing."""
 
 
-class Part(NamedTuple):
-    """The image files of one part: sorted paths, their labels int64 (N,), and how many other files lie there."""
+class Listing(NamedTuple):
+    """The image files of one folder above classes: sorted paths, their labels int64 (N,), number of other files."""
 
     folder: Path
     class_names: tuple[str, ...]
     files: list[Path]
     labels: npt.NDArray[np.int64]
-    ignored: int
+    others: int
 
 
 def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     """Check that the folder is there and holds image files of at least two classes; return their names.
 
     Raises:
-        UserError: it is not so, a class is empty, or the classes of `train` and `test` differ.
+        UserError: it is not so, a class is empty, a link leads out of it, or the classes of its parts differ.
     """
-    return find(settings, name)[0].class_names
+    return listings(settings, name)[0][0].class_names
 
 
-def load(settings: Settings, name: str, progress: bool = True) -> Loaded:
-    """Decode all images, in the order of their sorted paths; a `test` folder beside `train` is the test part.
+def find(settings: Settings, name: str, progress: bool = True) -> Found:
+    """List all image files in the order of their sorted paths; folders `train` and `test` make the parts.
 
     Raises:
-        UserError: as in `precheck`; a file cannot be read and `bad_files` is `error`; a class has no readable file.
+        UserError: as in `precheck`.
     """
-    train, test = find(settings, name)
-    return Loaded(read(train, settings, name, progress), read(test, settings, name, progress) if test else None)
+    train, test = listings(settings, name)
+    return Found(part(train, settings, name), part(test, settings, name) if test else None)
 
 
-def find(settings: Settings, name: str) -> tuple[Part, Part | None]:
-    """Return the files of the training part, or of all images, and those of the test part if there is one."""
+def listings(settings: Settings, name: str) -> tuple[list[Listing], list[Listing]]:
+    """Return the folders whose files make the training part, or all images, and those of the test part if any."""
     root, where = root_folder(settings, name), setting(name, "path")
     if not root.is_dir():
         raise UserError(f"{where}: {root}: no such folder; it must hold one sub-folder of images per class")
     if not brings_split(root):
-        return scan(root, where), None
-    train = scan(root / "train", where)
-    if not (root / "test").is_dir():
-        return train, None
-    test = scan(root / "test", where)
-    if different := sorted({*train.class_names} ^ {*test.class_names}):
-        raise UserError(f"{where}: {root}: train and test differ in classes: only one has {', '.join(different)}")
+        return [scan(root, settings, where)], []
+    validation = [word for word in VALIDATION if settings.validation == "use" and (root / word).is_dir()]
+    tested = [word for word in ("test",) if (root / word).is_dir()] or validation
+    trained = ["train", *(word for word in validation if word not in tested)]
+    train, test = ([scan(root / word, settings, where) for word in words] for words in (trained, tested))
+    for other in [*train[1:], *test]:
+        if different := sorted({*train[0].class_names} ^ {*other.class_names}):
+            both = f"train and {other.folder.name}"
+            raise UserError(f"{where}: {root}: {both} differ in classes: only one has {', '.join(different)}")
     return train, test
 
 
@@ -95,63 +91,61 @@ def subfolders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def scan(folder: Path, where: str) -> Part:
+def scan(folder: Path, settings: Settings, where: str) -> Listing:
     """Find the image files of every class, at any depth."""
+    root = folder.parent if folder.name in PARTS else folder
     classes = subfolders(folder)
     files: list[Path] = []
     labels: list[int] = []
-    ignored = sum(path.is_file() for path in folder.iterdir())
+    others = sum(path.is_file() for path in folder.iterdir())
     for label, class_folder in enumerate(classes):
-        found, others = image_files(class_folder)
-        files += found
-        labels += [label] * len(found)
-        ignored += others
-    part = Part(folder, tuple(path.name for path in classes), files, np.array(labels, dtype=np.int64), ignored)
-    check_classes(part.labels, part.class_names, f"{where}: {folder}")
-    return part
+        try:
+            found = image_files(class_folder, root, settings.links == "follow")
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from error
+        files += found.files
+        labels += [label] * len(found.files)
+        others += found.others
+    listing = Listing(folder, tuple(path.name for path in classes), files, np.array(labels, dtype=np.int64), others)
+    check_classes(listing, f"{where}: {folder}")
+    return listing
 
 
-def check_classes(labels: npt.NDArray[np.int64], class_names: tuple[str, ...], where: str) -> None:
+def check_classes(listing: Listing, where: str) -> None:
     """Refuse fewer than two classes with images, and classes without any."""
-    counts = np.bincount(labels, minlength=len(class_names))
+    names, counts = listing.class_names, np.bincount(listing.labels, minlength=len(listing.class_names))
     layout = "expected two or more sub-folders of images, one per class, or train and test above them"
     if not counts.any():
         raise UserError(f"{where}: no images; {layout}")
     if np.count_nonzero(counts) < 2:
-        raise UserError(f"{where}: images of one class only, {class_names[counts.argmax()]}; {layout}")
+        raise UserError(f"{where}: images of one class only, {names[counts.argmax()]}; {layout}")
     if not counts.all():
-        empty = ", ".join(class_names[label] for label in np.flatnonzero(counts == 0))
+        empty = ", ".join(names[label] for label in np.flatnonzero(counts == 0))
         raise UserError(f"{where}: no images of class {empty}; every class needs some, or remove its folder")
 
 
-def read(part: Part, settings: Settings, name: str, progress: bool) -> ImageSet:
-    """Decode the files of one part; bad ones stop everything or are left out, as `bad_files` says."""
-    images, outcomes = decode_all(part.files, sides(settings.size), settings.channels, settings.fit, progress)
-    bad = [outcome for outcome in outcomes if outcome]
-    if bad and settings.bad_files == "error":
-        raise UserError(f"{setting(name, 'path')}: {complaint(bad)}; mend or remove it, or set bad_files: skip")
-    kept = np.array([outcome is None for outcome in outcomes])
-    skipped = dict(sorted(Counter(item.fault for item in bad).items()))
-    if bad:
-        faults = ", ".join(f"{count} {fault}" for fault, count in skipped.items())
-        print(f"{setting(name, 'bad_files')}: {part.folder}: {len(bad)} skipped ({faults})", file=sys.stderr)
-        check_classes(part.labels[kept], part.class_names, f"{setting(name, 'path')}: {part.folder}: bad files aside")
+def part(listed: list[Listing], settings: Settings, name: str) -> Part:
+    """Return files as a part of the dataset."""
     root = root_folder(settings, name)
-    return ImageSet(
-        images=images[kept] if bad else images,
-        labels=part.labels[kept],
-        class_names=part.class_names,
-        origins=np.array([path.relative_to(root).as_posix() for path in part.files])[kept],
+    files = [file for listing in listed for file in listing.files]
+    return encoded(
+        images=files,
+        labels=np.concatenate([listing.labels for listing in listed]),
+        class_names=listed[0].class_names,
+        origins=[path.relative_to(root).as_posix() for path in files],
         provenance={
             "source": "folder",
             "settings": settings.model_dump(exclude={"path"}),  # may be one of this machine alone
-            "ignored_files": part.ignored,
-            "ignored_folders": left_out(root),
-            "skipped_files": skipped,
+            "ignored_files": sum(listing.others for listing in listed),
+            "ignored_folders": left_out(root, settings),
         },
+        settings=settings,
     )
 
 
-def left_out(root: Path) -> list[str]:
-    """Return the names of the sub-folders beside `train` and `test`, which are not read."""
-    return [folder.name for folder in subfolders(root) if folder.name not in PARTS] if brings_split(root) else []
+def left_out(root: Path, settings: Settings) -> list[str]:
+    """Return the names of the sub-folders beside those of the parts, which are not read."""
+    if not brings_split(root):
+        return []
+    read = PARTS if settings.validation == "use" else {"train", "test"}
+    return [folder.name for folder in subfolders(root) if folder.name not in read]

@@ -22,9 +22,10 @@ from stages.blocks import Block
 from stages.errors import UserError
 from stages.imageset import ImageSet
 from stages.process import writing
-from stages.sources.base import Loaded, Size, from_greys, setting
+from stages.sources.base import Found, Size, from_greys, in_memory, setting
 
 CLASSES = tuple("0123456789")
+PREFIXES = MappingProxyType({"train": "train", "t10k": "test"})
 DOWNLOADS = Path("downloads/mnist")
 TIMEOUT_SECONDS = 30
 IDX_OF_BYTES = 0x0800  # two zero bytes, the code of unsigned bytes, the number of dimensions
@@ -72,13 +73,14 @@ def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     return CLASSES
 
 
-def load(settings: Settings, name: str, progress: bool = True) -> Loaded:
+def find(settings: Settings, name: str, progress: bool = True) -> Found:
     """Return MNIST, classes `0` to `9`, in its own split of 60,000 and 10,000.
 
     Raises:
         UserError: a file is missing, cannot be downloaded, or is not the published one.
     """
-    return Loaded(part("train", "train", settings, name, progress), part("t10k", "test", settings, name, progress))
+    train, test = (part(prefix, origin, settings, name, progress) for prefix, origin in PREFIXES.items())
+    return Found(in_memory(train), in_memory(test))
 
 
 def part(prefix: str, origin: str, settings: Settings, name: str, progress: bool) -> ImageSet:

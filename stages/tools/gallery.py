@@ -16,10 +16,10 @@ from stages.check import precheck_generator
 from stages.errors import UserError
 from stages.generators.base import LearnedGenerator, NotApplicable, find, labelled
 from stages.imageset import ImageSet
-from stages.ingest import split
 from stages.models import build
 from stages.pictures import save_grid
 from stages.process import make_room, writing
+from stages.reading import collect, divided
 from stages.settings import Params, Train, dataset_plan, derived_seed, generator_block, load_params, one_of
 from stages.tables import markdown_table, percent
 from stages.training.classifier import Recipe, build_classifier, fit_classifier, predict
@@ -82,8 +82,10 @@ def choose(params: Params, path: Path, dataset: str, names: Sequence[str]) -> li
 def parts(params: Params, dataset: str) -> tuple[ImageSet, ImageSet]:
     """Return the training and the test part, as the ingest stage makes them."""
     plan = dataset_plan(params, dataset)
-    train, test = plan.source.load(plan.settings, dataset)
-    return split(train, test, plan.common, np.random.default_rng(derived_seed(params.seed, dataset, "split")))
+    found = plan.source.find(plan.settings, dataset)
+    train, test = divided(found, plan.common, np.random.default_rng(derived_seed(params.seed, dataset, "split")))
+    where = f"params.yaml: datasets.{dataset}"
+    return collect(train, where, "train"), collect(test, where, "test")
 
 
 def trained_judge(params: Params, dataset: str, train: ImageSet, device: torch.device) -> Judge:

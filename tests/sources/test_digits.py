@@ -10,42 +10,53 @@ from PIL import Image
 
 from stages.blocks import parse_block
 from stages.errors import UserError
+from stages.imageset import ImageSet
+from stages.reading import collect, whole
 from stages.sources import digits
 from stages.sources.base import from_greys
+
+
+def load(**settings: object) -> ImageSet:
+    train, test = digits.find(digits.Settings.model_validate(settings), "digits")
+    assert test is None
+    return collect(whole(train), "digits", "train")
 
 
 def test_at_their_own_size_the_digits_are_those_of_the_library() -> None:
     from sklearn.datasets import load_digits
 
-    loaded = digits.load(digits.Settings(size=8), "digits")
+    loaded = load(size=8)
     original = load_digits()
-    assert loaded.test is None
-    assert loaded.train.images.shape == (1797, 1, 8, 8)
-    assert loaded.train.images.dtype == np.uint8
-    assert (np.abs(loaded.train.images[:, 0] / 255 * 16 - original.images) <= 0.5 / 255 * 16 + 1e-9).all()
-    assert loaded.train.images.max() == 255
-    assert (loaded.train.labels == original.target).all()
-    assert loaded.train.counts().tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert loaded.images.shape == (1797, 1, 8, 8)
+    assert loaded.images.dtype == np.uint8
+    assert (np.abs(loaded.images[:, 0] / 255 * 16 - original.images) <= 0.5 / 255 * 16 + 1e-9).all()
+    assert loaded.images.max() == 255
+    assert (loaded.labels == original.target).all()
+    assert loaded.counts().tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
 
 
 def test_the_set_says_where_it_came_from() -> None:
-    train = digits.load(digits.Settings(), "digits").train
+    train = load()
     assert train.shape == (1, 28, 28)
     assert train.class_names == tuple("0123456789")
     assert train.labels.dtype == np.int64
     assert train.origins[[0, 17]].tolist() == ["digits/0", "digits/17"]
-    assert json.loads(json.dumps(train.provenance)) == {"source": "digits", "settings": {"size": 28, "channels": 1}}
+    assert json.loads(json.dumps(train.provenance)) == {
+        "source": "digits",
+        "settings": {"size": 28, "channels": 1},
+        "skipped_files": {},
+    }
 
 
 def test_colour_repeats_the_grey_and_sizes_need_not_be_square() -> None:
-    images = digits.load(digits.Settings(size=[12, 20], channels=3), "digits").train.images
+    images = load(size=[12, 20], channels=3).images
     assert images.shape == (1797, 3, 12, 20)
     assert (images == images[:, :1]).all()
 
 
 def test_enlarged_digits_keep_their_ink_and_are_smooth() -> None:
-    small = digits.load(digits.Settings(size=8), "digits").train.images
-    large = digits.load(digits.Settings(size=28), "digits").train.images
+    small = load(size=8).images
+    large = load(size=28).images
     assert np.abs(large.mean(axis=(1, 2, 3)) - small.mean(axis=(1, 2, 3))).max() < 8
     steps = [np.abs(np.diff(images.astype(int), axis=3)).mean() for images in (large, small)]
     assert steps[0] < steps[1] / 2  # 3.5 times as many steps to climb the same slopes

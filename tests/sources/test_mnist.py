@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ import pytest
 
 from stages.blocks import parse_block
 from stages.errors import UserError
+from stages.imageset import ImageSet
+from stages.reading import collect, whole
 from stages.sources import mnist
 from stages.sources.mnist import Checksums, Settings
 
@@ -132,6 +135,17 @@ def mirror(folder: Path, files: dict[str, bytes]) -> Settings:
     return Settings(mirror=str(folder))
 
 
+class Loaded(NamedTuple):
+    train: ImageSet
+    test: ImageSet | None
+
+
+def load(settings: mnist.Settings, name: str) -> Loaded:
+    train, test = mnist.find(settings, name)
+    assert test is not None
+    return Loaded(collect(whole(train), "mnist", "train"), collect(whole(test), "mnist", "test"))
+
+
 def leftovers() -> list[str]:
     return sorted(path.name for path in mnist.DOWNLOADS.iterdir())
 
@@ -140,7 +154,7 @@ def test_a_download_is_loaded_and_kept(
     serve: Callable[[int], list[Server]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     (server,) = serve(1)
-    loaded = mnist.load(Settings(), "mnist")
+    loaded = load(Settings(), "mnist")
     assert loaded.test is not None
     assert (len(loaded.train), len(loaded.test)) == (12, 5)
     assert loaded.train.shape == (1, 28, 28)
@@ -151,7 +165,7 @@ def test_a_download_is_loaded_and_kept(
     assert loaded.train.labels.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
     assert (loaded.train.origins[11], loaded.test.origins[4]) == ("train/11", "test/4")
     assert leftovers() == sorted(PACKED)
-    mnist.load(Settings(), "mnist")
+    load(Settings(), "mnist")
     assert server.requests == list(PACKED), "a second load downloads nothing"
     assert capsys.readouterr().err == "", "no progress bar without a terminal"
 
@@ -159,7 +173,7 @@ def test_a_download_is_loaded_and_kept(
 def test_provenance_is_the_same_wherever_the_files_were(tmp_path: Path, serve: Callable[[int], list[Server]]) -> None:
     serve(1)
     found = [
-        mnist.load(settings, "mnist").train.provenance
+        load(settings, "mnist").train.provenance
         for settings in (Settings(), mirror(tmp_path / "gz", PACKED), mirror(tmp_path / "plain", PLAIN))
     ]
     assert found[0] == found[1] == found[2]
@@ -167,6 +181,7 @@ def test_provenance_is_the_same_wherever_the_files_were(tmp_path: Path, serve: C
         "source": "mnist",
         "settings": {"size": 28, "channels": 1},
         "md5": {stem: md5(content) for stem, content in PLAIN.items()},
+        "skipped_files": {},
     }
 
 
@@ -176,7 +191,7 @@ def test_a_broken_transfer_leaves_nothing_behind(serve: Callable[[int], list[Ser
     with pytest.raises(
         UserError, match=rf"{server.url}{TRAIN_IMAGES}.gz: .*(broke off \d+ bytes before|IncompleteRead)"
     ):
-        mnist.load(Settings(), "mnist")
+        load(Settings(), "mnist")
     assert leftovers() == []
 
 
@@ -185,7 +200,7 @@ def test_a_download_with_a_wrong_checksum_is_refused_by_name(serve: Callable[[in
     name = f"{TRAIN_IMAGES}.gz"
     server.files[name] = b"another file"
     with pytest.raises(UserError) as caught:
-        mnist.load(Settings(), "mnist")
+        load(Settings(), "mnist")
     assert f"{server.url}{name}: MD5 is {md5(b'another file')}, expected {md5(PACKED[name])}" in str(caught.value)
     assert leftovers() == []
 
@@ -194,7 +209,7 @@ def test_a_missing_file_names_the_address_and_the_way_out(serve: Callable[[int],
     (server,) = serve(1)
     del server.files[f"{TRAIN_IMAGES}.gz"]
     with pytest.raises(UserError) as caught:
-        mnist.load(Settings(), "digits_of_old")
+        load(Settings(), "digits_of_old")
     assert str(caught.value) == (
         f"{TRAIN_IMAGES}.gz: cannot be downloaded; {server.url}{TRAIN_IMAGES}.gz: HTTP Error 404: Not Found; without a"
         " network, set params.yaml: datasets.digits_of_old.mirror to a folder that holds the four files of MNIST"
@@ -209,7 +224,7 @@ def test_without_a_network_one_line_names_the_address_and_the_way_out(monkeypatc
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
         monkeypatch.setattr(MNIST, "mirrors", [url])
         with pytest.raises(UserError) as caught:
-            mnist.load(Settings(), "mnist")
+            load(Settings(), "mnist")
     message = str(caught.value)
     assert f"{url}{TRAIN_IMAGES}.gz: " in message
     assert "refused" in message
@@ -224,14 +239,14 @@ def test_a_server_that_stalls_does_not_hold_us_for_ever(
     server.stalled.add(f"{TRAIN_IMAGES}.gz")
     monkeypatch.setattr(mnist, "TIMEOUT_SECONDS", 0.2)
     with pytest.raises(UserError, match="timed out"):
-        mnist.load(Settings(), "mnist")
+        load(Settings(), "mnist")
 
 
 def test_the_second_address_helps_where_the_first_fails(serve: Callable[[int], list[Server]]) -> None:
     first, second = serve(2)
     first.files = dict.fromkeys(list(PACKED)[:2], b"<html>moved</html>")
     first.cut.add(next(iter(PACKED)))
-    assert len(mnist.load(Settings(), "mnist").train) == 12
+    assert len(load(Settings(), "mnist").train) == 12
     assert first.requests == second.requests == list(PACKED)
 
 
@@ -240,7 +255,7 @@ def test_a_file_that_was_cut_off_earlier_is_fetched_again(serve: Callable[[int],
     name = f"{TRAIN_IMAGES}.gz"
     mnist.DOWNLOADS.mkdir(parents=True)
     (mnist.DOWNLOADS / name).write_bytes(PACKED[name][:100])
-    assert len(mnist.load(Settings(), "mnist").train) == 12
+    assert len(load(Settings(), "mnist").train) == 12
     assert name in server.requests
 
 
@@ -254,7 +269,7 @@ def test_a_full_disk_is_not_called_a_fault_of_the_network(
 
     monkeypatch.setattr("stages.sources.mnist.shutil.copyfileobj", full)
     with pytest.raises(OSError, match="No space left"):
-        mnist.load(Settings(), "mnist")
+        load(Settings(), "mnist")
     assert leftovers() == []
 
 
@@ -266,7 +281,7 @@ def test_a_full_disk_is_not_called_a_fault_of_the_network(
 def test_a_mirror_is_read_under_any_name(files: dict[str, bytes], tmp_path: Path) -> None:
     settings = mirror(tmp_path / "mirror", files)
     mnist.precheck(settings, "mnist")
-    loaded = mnist.load(settings, "mnist")
+    loaded = load(settings, "mnist")
     assert loaded.train.images.tobytes() == PLAIN[TRAIN_IMAGES][16:]
     assert not mnist.DOWNLOADS.exists()
 
@@ -276,13 +291,13 @@ def test_a_damaged_mirror_file_is_refused_by_name(name: str, files: dict[str, by
     damaged = files[name][:-1] + b"\x55"
     settings = mirror(tmp_path / "mirror", files | {name: damaged})
     with pytest.raises(UserError) as caught:
-        mnist.load(settings, "mnist")
+        load(settings, "mnist")
     assert str(caught.value).startswith(
         f"{tmp_path / 'mirror' / name}: MD5 is {md5(damaged)}, expected {md5(files[name])};"
     )
 
 
-@pytest.mark.parametrize("check", [mnist.precheck, mnist.load])
+@pytest.mark.parametrize("check", [mnist.precheck, mnist.find])
 def test_a_mirror_that_lacks_a_file_or_is_none_is_refused(check: Callable[..., object], tmp_path: Path) -> None:
     three = {name: content for name, content in PACKED.items() if "t10k-labels" not in name}
     settings = mirror(tmp_path / "mirror", three)
@@ -305,7 +320,7 @@ def test_without_a_mirror_there_is_nothing_to_check() -> None:
 
 def test_images_are_resized_and_coloured(tmp_path: Path) -> None:
     folder = mirror(tmp_path / "mirror", PACKED).mirror
-    loaded = mnist.load(Settings(mirror=folder, size=[32, 16], channels=3), "mnist")
+    loaded = load(Settings(mirror=folder, size=[32, 16], channels=3), "mnist")
     assert loaded.train.shape == (3, 32, 16)
     assert (loaded.train.images == loaded.train.images[:, :1]).all()
 
@@ -338,7 +353,7 @@ def test_images_without_labels_are_refused(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(mnist, "FILES", {**mnist.FILES, stem: Checksums("", md5(labels))})
     settings = mirror(tmp_path / "mirror", PLAIN | {stem: labels})
     with pytest.raises(UserError, match="holds 12 images, train-labels-idx1-ubyte 11 labels"):
-        mnist.load(settings, "mnist")
+        load(settings, "mnist")
 
 
 def test_published_checksums_are_those_of_torchvision() -> None:
@@ -352,7 +367,7 @@ def test_published_checksums_are_those_of_torchvision() -> None:
 def test_published_files_load_in_seconds(tmp_path: Path) -> None:
     folder = Path(str(REAL)) / "mnist"
     start = time.perf_counter()
-    loaded = mnist.load(Settings(mirror=str(folder)), "mnist")
+    loaded = load(Settings(mirror=str(folder)), "mnist")
     assert time.perf_counter() - start < 10
     assert loaded.test is not None
     assert loaded.train.counts().tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
@@ -367,7 +382,7 @@ def test_published_files_load_in_seconds(tmp_path: Path) -> None:
 def test_published_files_may_be_unpacked(tmp_path: Path) -> None:
     folder = Path(str(REAL)) / "mnist"
     plain = {stem: gzip.decompress((folder / f"{stem}.gz").read_bytes()) for stem in PUBLISHED}
-    loaded = mnist.load(mirror(tmp_path / "plain", plain), "mnist")
+    loaded = load(mirror(tmp_path / "plain", plain), "mnist")
     assert loaded.test is not None
     assert (len(loaded.train), len(loaded.test)) == (60000, 10000)
 
@@ -376,6 +391,6 @@ def test_published_files_may_be_unpacked(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("_published")
 def test_published_files_resize_in_seconds() -> None:
     start = time.perf_counter()
-    loaded = mnist.load(Settings(mirror=str(Path(str(REAL)) / "mnist"), size=32, channels=3), "mnist")
+    loaded = load(Settings(mirror=str(Path(str(REAL)) / "mnist"), size=32, channels=3), "mnist")
     assert time.perf_counter() - start < 20
     assert loaded.train.images.shape == (60000, 3, 32, 32)

@@ -1,0 +1,124 @@
+"""Decoding by several processes: order, bad images, decoders that crash or hang, and a memory that stays small."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages import workers
+from stages.decoding import Embedded, Encoded, Target
+from stages.workers import Decoded, decode_chunk, decode_singly, decoded
+
+TARGET = Target((2, 3), 1, "stretch")
+
+
+def encoded(grey: int) -> Embedded:
+    buffer = BytesIO()
+    Image.new("L", (5, 4), grey).save(buffer, "PNG")
+    return Embedded(f"image {grey}", buffer.getvalue())
+
+
+def test_images_come_in_order_whatever_worker_decodes_them() -> None:
+    greys = [*range(200), *range(100)]
+    chunks = list(decoded(map(encoded, greys), len(greys), TARGET, None))
+    images = np.concatenate([chunk.images for chunk in chunks])
+    assert images.shape == (300, 1, 2, 3)
+    assert images[:, 0, 0, 0].tolist() == greys
+    assert all(chunk.good.all() for chunk in chunks)
+    assert max(len(chunk.bad) for chunk in chunks) == workers.CHUNK
+
+
+def test_bad_images_are_told_apart() -> None:
+    (chunk,) = decoded([encoded(1), Embedded("broken", b"?"), encoded(3)], 3, TARGET, None)
+    assert chunk.good.tolist() == [True, False, True]
+    assert chunk.bad[1] is not None
+    assert chunk.bad[1].name == "broken"
+    assert chunk.images[chunk.good][:, 0, 0, 0].tolist() == [1, 3]
+
+
+def test_no_images_are_no_chunks() -> None:
+    assert list(decoded([], 0, TARGET, None)) == []
+
+
+def test_images_are_taken_as_they_are_wanted() -> None:
+    taken = 0
+
+    def endless() -> Iterator[Encoded]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield encoded(taken % 256)
+
+    stream = decoded(endless(), 10**9, TARGET, None)
+    next(stream)
+    stream.close()
+    assert taken <= (workers.cores() * workers.WAITING + 1) * workers.CHUNK
+
+
+def test_large_images_come_in_small_chunks() -> None:
+    chunks = list(decoded(map(encoded, range(3)), 3, Target((2048, 2048), 3, "stretch"), None))
+    assert [len(chunk.bad) for chunk in chunks] == [1, 1, 1]
+
+
+# Decoders that crash or hang: real processes, but chunks that end them in place of images.
+
+
+class Deadly(Embedded):
+    """An image whose reading ends its process, as a decoder with a fault in C does."""
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "content":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().__getattribute__(name)
+
+
+def test_an_image_that_crashes_its_decoder_is_a_bad_file_and_the_others_are_read() -> None:
+    images = [encoded(number % 256) for number in range(300)]
+    images[70] = Deadly("deadly", b"")
+    chunks = list(decoded(images, 300, TARGET, None))
+    bad = [fault for chunk in chunks for fault in chunk.bad]
+    assert [number for number, fault in enumerate(bad) if fault] == [70]
+    assert bad[70] == ("deadly", "unreadable", "its decoder crashes, or takes over 60 s")
+    greys = np.concatenate([chunk.images for chunk in chunks])[:, 0, 0, 0]
+    assert np.delete(greys, 70).tolist() == [number % 256 for number in range(300) if number != 70]
+
+
+def test_an_image_that_takes_too_long_ends_its_worker(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.png")  # nobody ever writes into it
+    script = f"""
+from pathlib import Path
+from stages import workers
+from stages.decoding import Target
+workers.PATIENCE_SECONDS = 1
+workers.decode_chunk([Path({str(tmp_path / "x.png")!r})], Target((2, 3), 1, "stretch"))
+"""
+    ended = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
+    assert ended.returncode == -signal.SIGALRM
+
+
+def test_the_clock_stops_with_the_last_image() -> None:
+    decode_chunk([encoded(1)], TARGET)
+    assert signal.alarm(0) == 0
+
+
+def test_one_at_a_time_gives_the_same() -> None:
+    chunk = [encoded(1), Deadly("deadly", b""), encoded(3)]
+    result = decode_singly(chunk, TARGET)
+    assert isinstance(result, Decoded)
+    assert result.good.tolist() == [True, False, True]
+    assert result.images[result.good][:, 0, 0, 0].tolist() == [1, 3]
+
+
+def test_an_interrupted_stream_leaves_no_worker(tmp_path: Path) -> None:
+    stream = decoded(map(encoded, [1] * 1000), 1000, TARGET, None)
+    next(stream)
+    stream.close()
+    with pytest.raises(StopIteration):
+        next(stream)
