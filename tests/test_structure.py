@@ -24,7 +24,7 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 # Which part of `stages` may import which. `stage` is every module that dvc.yaml calls; a part that ends in `.base`
 # is that one file of a folder, the folder's name stands for all the others.
 LEAVES = {"errors", "blocks", "imageset", "process"}
-SHARED = LEAVES | {"features", "models", "pictures", "settings", "tables", "variants", "weights"}
+SHARED = LEAVES | {"features", "models", "pictures", "scenarios", "settings", "tables", "variants", "weights"}
 ARROWS = {
     "errors": set(),
     "pictures": set(),
@@ -34,6 +34,7 @@ ARROWS = {
     "decoding": {"errors"},
     "features": {"errors"},
     "settings": {"errors", "blocks"},
+    "scenarios": {"settings"},
     "statistics": {"statistics"},
     "networks": {"networks"},
     "generators.base": {"generators.base", "networks"},
@@ -62,6 +63,7 @@ WITHOUT_TORCH = LEAVES | {
     "decoding",
     "features",
     "pictures",
+    "scenarios",
     "settings",
     "sources",
     "sources.base",
