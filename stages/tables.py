@@ -144,8 +144,8 @@ def classes(results: Results) -> list[str]:
     """Return the lines that say how well each class is recognised.
 
     There are no verdicts per class. Of ten classes and eight variants, tests at 0.05 would find four differences
-    where there are none; and corrected for ten classes alone, eight seeds could find none at all, since the
-    smallest p-value of their sign-flip test is 2 / 2^8.
+    where there are none; and with Bonferroni's correction for the ten classes alone, eight seeds could find none
+    at all, since the smallest p-value of their sign-flip test is 2 / 2^8.
     """
     order = list(results.counts)
     first = sorted(order, key=lambda name: importance(results.counts[name]))
