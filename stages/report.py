@@ -9,7 +9,7 @@ import numpy as np
 from stages.errors import UserError
 from stages.process import run, stage_parser, writing
 from stages.settings import Params, derived_seed, load_params
-from stages.statistics.verdict import paired_verdict
+from stages.statistics.verdict import Verdict, paired_verdict
 from stages.tables import Json, Results, headline, report
 
 
@@ -45,15 +45,7 @@ def read_results(metrics: Path, dataset: str, scenario: str, params: Params) -> 
         scenario=scenario,
         counts=read_json(metrics / "imbalance" / dataset / f"{scenario}.json"),
         scores=scores,
-        verdicts={
-            name: paired_verdict(
-                [seed["minority_f1"] for seed in scores[name]],
-                [seed["minority_f1"] for seed in scores["imbalanced"]],
-                np.random.default_rng(derived_seed(params.seed, dataset, scenario, name, "verdict")),
-            )
-            for name in scores
-            if name != "imbalanced"
-        },
+        verdicts=verdicts(scores, f"{dataset}/{scenario}", params.seed),
         comparisons={
             name: read_json(metrics / "compare" / dataset / scenario / f"{name}.json")
             for name in params.table.generators
@@ -61,6 +53,20 @@ def read_results(metrics: Path, dataset: str, scenario: str, params: Params) -> 
         },
         not_applicable={name: result["not_applicable"] for name, result in found.items() if name not in scores},
     )
+
+
+def verdicts(scores: dict[str, list[Json]], item: str, seed: int) -> dict[str, Verdict]:
+    """Compare the minority F1 of each variant with that of `imbalanced`; all share a test set, and what it lacks."""
+    minority = {name: [score["minority_f1"] for score in found] for name, found in scores.items()}
+    if None in minority["imbalanced"]:
+        return {}
+    return {
+        name: paired_verdict(
+            values, minority["imbalanced"], np.random.default_rng(derived_seed(seed, item, name, "verdict"))
+        )
+        for name, values in minority.items()
+        if name != "imbalanced"
+    }
 
 
 def read_json(path: Path) -> Json:

@@ -51,7 +51,8 @@ class Dataset(Block):
 
     source: str
     minority: Annotated[list[str], AfterValidator(without_repetition)] = Field(default_factory=list)
-    """Classes that a `drop` scenario thins out and whose precision, recall and F1 are reported."""
+    """Classes that a `drop` scenario thins out and whose precision, recall and F1 are the headline; empty: the
+    smallest (longtail), or all below the average size that get images (natural)."""
     keep_split: bool = True
     """Keep the train/test split the source brings; a source without one is always split here."""
     test_share: Share = 0.3
@@ -80,9 +81,11 @@ class Longtail(Block):
 
 
 class Natural(Block):
-    """Leave the training part as it is."""
+    """Leave the training part as it is, and fill small classes up."""
 
     kind: Literal["natural"]
+    cap: Positive | None = None
+    """Fill every class up to this many images at most; larger ones keep theirs and get none. null: to the largest."""
 
 
 SCENARIOS: dict[str, type[Drop] | type[Longtail] | type[Natural]] = {
@@ -116,7 +119,7 @@ class Synthesize(Block):
     """How many images a generator makes."""
 
     per_class: Positive | None = None
-    """Images of every class that needs some; null: exactly as many as restore the balance."""
+    """Images of every class that needs some, whatever a scenario's cap; null: as many as restore the balance."""
 
 
 class Extract(Block):

@@ -1,4 +1,4 @@
-"""How many images of each class stay, which ones, and what is set aside."""
+"""Which images of each class stay, and what is set aside."""
 
 import json
 from pathlib import Path
@@ -10,35 +10,10 @@ from ruamel.yaml import YAML
 
 from stages.errors import UserError
 from stages.imageset import ImageSet, read_images, write_images
-from stages.imbalance import kept_counts, main
-from stages.settings import Drop, Longtail, Natural, Scenario
+from stages.imbalance import main
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 CLASSES = ("a", "b", "c")
-
-
-@pytest.mark.parametrize(
-    ("scenario", "counts", "minority", "kept"),
-    [
-        (Drop(kind="drop", share=0.75), [40, 40, 40], [1], [40, 10, 40]),
-        (Drop(kind="drop", share=0.75), [41, 42, 43], [0, 2], [10, 42, 11]),
-        (Drop(kind="drop", share=0.5), [10, 20, 30], [0, 1, 2], [5, 10, 15]),
-        (Drop(kind="drop", share=0.1), [4, 4, 4], [0], [4, 4, 4]),
-        (Drop(kind="drop", share=0.9), [4, 4, 4], [0], [0, 4, 4]),
-        (Natural(kind="natural"), [10, 20, 30], [1], [10, 20, 30]),
-        (Longtail(kind="longtail", ratio=100.0), [1000, 1000, 1000], [], [1000, 100, 10]),
-        (Longtail(kind="longtail", ratio=4.0), [100, 100, 100], [0], [25, 100, 50]),
-        (Longtail(kind="longtail", ratio=4.0), [100, 100, 100], [2, 0], [25, 100, 50]),
-        (Longtail(kind="longtail", ratio=4.0), [100, 30, 100], [], [100, 30, 25]),
-        (Longtail(kind="longtail", ratio=4.0), [8, 100, 60], [], [8, 50, 25]),
-    ],
-)
-def test_the_counts_are_those_of_a_calculation_by_hand(
-    scenario: Scenario, counts: list[int], minority: list[int], kept: list[int]
-) -> None:
-    given = np.array(counts)
-    assert kept_counts(scenario, given, minority).tolist() == kept
-    assert given.tolist() == counts
 
 
 def numbered(name: str, sizes: tuple[int, ...]) -> ImageSet:
@@ -111,9 +86,9 @@ def test_several_minority_classes_are_thinned_out_alike(tmp_path: Path) -> None:
 def test_the_counts_are_written_for_each_class(tmp_path: Path) -> None:
     made = imbalanced(tmp_path, {"kind": "drop", "share": 0.75}, ["b"])
     assert made.counts == {
-        "a": {"before": 40, "train": 40, "wanted": 0, "reference": 0, "test": 8},
-        "b": {"before": 24, "train": 6, "wanted": 18, "reference": 24, "test": 6},
-        "c": {"before": 12, "train": 12, "wanted": 0, "reference": 0, "test": 4},
+        "a": {"before": 40, "train": 40, "wanted": 0, "reference": 0, "test": 8, "minority": False},
+        "b": {"before": 24, "train": 6, "wanted": 18, "reference": 24, "test": 6, "minority": True},
+        "c": {"before": 12, "train": 12, "wanted": 0, "reference": 0, "test": 4, "minority": False},
     }
 
 
@@ -130,6 +105,20 @@ def test_naturally_nothing_is_removed_and_all_are_filled_up_to_the_largest(tmp_p
     assert made.train.provenance["wanted"] == [0, 16, 28]
     assert made.train.provenance["minority"] == [1]
     assert made.reference.counts().tolist() == [0, 6, 4]
+
+
+def test_up_to_a_cap_larger_classes_keep_their_images_and_get_none(tmp_path: Path) -> None:
+    made = imbalanced(tmp_path, {"kind": "natural", "cap": 20}, [])
+    assert made.train.counts().tolist() == [40, 24, 12]
+    assert made.train.provenance["wanted"] == [0, 0, 8]
+    assert made.train.provenance["minority"] == [2]
+    assert made.reference.counts().tolist() == [0, 0, 4]
+    assert [made.counts[name]["minority"] for name in CLASSES] == [False, False, True]
+
+
+def test_a_minority_that_is_named_stays_the_minority_whatever_it_gets(tmp_path: Path) -> None:
+    made = imbalanced(tmp_path, {"kind": "natural", "cap": 20}, ["b"])
+    assert (made.train.provenance["wanted"], made.train.provenance["minority"]) == ([0, 0, 8], [1])
 
 
 def test_what_the_source_said_is_kept(tmp_path: Path) -> None:
@@ -156,9 +145,19 @@ def test_an_unknown_minority_class_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("scenario", "why"),
-    [({"kind": "natural"}, "the classes are equally large"), ({"kind": "drop", "share": 0.01}, "not one image")],
+    [
+        ({"kind": "natural"}, "the classes are equally large, 12 images each"),
+        ({"kind": "natural", "cap": 5}, "the classes are equally large, 12 images each"),
+        ({"kind": "drop", "share": 0.01}, "not one image"),
+    ],
 )
 def test_a_scenario_without_anything_to_balance_is_refused(scenario: dict[str, Any], why: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"scenarios\.mine: nothing to balance in digits: {why}"):
         imbalanced(tmp_path, scenario, ["b"], train=numbered("train", (12, 12, 12)))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["params.yaml", "test.parquet", "train.parquet"]
+
+
+def test_a_cap_that_no_class_is_below_is_refused_with_the_sizes(tmp_path: Path) -> None:
+    why = "cap 12 is not above the smallest class; the classes have 12 to 40 images"
+    with pytest.raises(UserError, match=rf"scenarios\.mine: nothing to balance in digits: {why}"):
+        imbalanced(tmp_path, {"kind": "natural", "cap": 12}, [])

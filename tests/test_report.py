@@ -2,12 +2,31 @@
 
 import copy
 import itertools
+import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
+from stages.report import main
 from stages.statistics.verdict import Verdict
-from stages.tables import Results, headline, markdown_table, mean_of, number, percent, report, sizes_sentence, spread
+from stages.tables import (
+    Results,
+    beside_each_other,
+    headline,
+    markdown_table,
+    mean_of,
+    minority_sentence,
+    number,
+    percent,
+    report,
+    sizes_sentence,
+    spread,
+)
+
+PARAMS = Path(__file__).parents[1] / "params.yaml"
 
 
 def shares(value: float | None) -> dict[str, Any] | None:
@@ -45,8 +64,9 @@ def comparison(value: float, missing: bool = False) -> dict[str, Any]:
 
 
 def results(missing: bool = False) -> Results:
-    def scores(value: float) -> list[dict[str, float]]:
-        return [{"minority_f1": value + step, "accuracy": value, "macro_f1": value} for step in (-0.01, 0.01)]
+    def scores(value: float) -> list[dict[str, Any]]:
+        shared = {"accuracy": value, "macro_f1": value}
+        return [{"minority_f1": value + step, "f1": [0.95, value + step], **shared} for step in (-0.01, 0.01)]
 
     ssim = comparison(0.5, missing)
     if missing:
@@ -56,8 +76,8 @@ def results(missing: bool = False) -> Results:
         dataset="digits",
         scenario="drop75",
         counts={
-            "3": {"before": 9, "train": 9, "wanted": 0, "reference": 0, "test": 7},
-            "4": {"before": 9, "train": 2, "wanted": 7, "reference": 7, "test": 5},
+            "3": {"before": 9, "train": 9, "wanted": 0, "reference": 0, "test": 7, "minority": False},
+            "4": {"before": 9, "train": 2, "wanted": 7, "reference": 7, "test": 5, "minority": True},
         },
         scores={"balanced": scores(0.9), "imbalanced": scores(0.7), "smote": scores(0.8)},
         verdicts={"balanced": gain, "smote": gain},
@@ -102,7 +122,7 @@ def test_all_lines_of_a_table_are_equally_wide(missing: bool) -> None:
 
 def test_the_report_says_what_was_measured() -> None:
     text = report(results())
-    helped, differs, per_backbone = tables(text)
+    helped, per_class, differs, per_backbone = tables(text)
     assert text.startswith("# digits, drop75\n")
     assert "(2 seeds, 12 test images)" in text
     assert "(50 images against 50, 10 draws)" in text
@@ -113,6 +133,14 @@ def test_the_report_says_what_was_measured() -> None:
         ["imbalanced", "", "", "", "0.7000 ± 0.0141", "0.7000 ± 0.0000", "0.7000"],
         ["smote", "helps", "+0.1234", "-0.0100 +0.2000", "0.8000 ± 0.0141", "0.8000 ± 0.0000", "0.8000"],
     ]
+    assert "Minority F1: of class '4'.\n" in text
+    assert per_class == [
+        ["class", "train", "wanted", "test", "balanced", "imbalanced", "smote"],
+        ["4 *", "2", "7", "5", "0.900", "0.700", "0.800"],
+        ["3", "9", "0", "7", "0.950", "0.950", "0.950"],
+    ]
+    assert "`metrics/classify/digits/drop75/*.json` has" in text
+    assert "left out" not in text
     assert differs[1:] == [
         ["real", "6.0 %", "6.0 %", "6.0 %", "0.25", "0.25", "0.300"],
         ["smote", "60.0 %", "6.0 %", "60.0 %", "6.00", "12.00", "0.400"],
@@ -125,7 +153,7 @@ def test_the_report_says_what_was_measured() -> None:
 
 
 def test_what_could_not_be_measured_is_a_dash() -> None:
-    _, differs, per_backbone = tables(report(results(missing=True)))
+    _, _, differs, per_backbone = tables(report(results(missing=True)))
     assert differs[1:] == [
         ["real", "-", "-", "-", "-", "-", "-"],
         ["smote", "60.0 %", "-", "60.0 %", "6.00", "12.00", "-"],
@@ -156,7 +184,117 @@ def test_many_classes_are_listed_in_part() -> None:
     assert sentence.endswith("'7' 2 (+7 synthetic) and 3 more.")
 
 
+def of_classes(sizes: list[int], minority: list[int], variants: list[str], untested: tuple[int, ...] = ()) -> Results:
+    """Results of scenario `natural`, in which the F1 of class k is k hundredths, more by one for every variant."""
+    level = max(sizes)
+    counts = {
+        f"class {label}": {
+            "before": size,
+            "train": size,
+            "wanted": level - size,
+            "reference": 3,
+            "test": 0 if label in untested else 3,
+            "minority": label in minority,
+        }
+        for label, size in enumerate(sizes)
+    }
+
+    def scores(more: int) -> dict[str, Any]:
+        f1 = [None if label in untested else (label + more) / 100 for label in range(len(sizes))]
+        known = [value for label in minority if (value := f1[label]) is not None]
+        minority_f1 = sum(known) / len(known) if known else None
+        return {"minority_f1": minority_f1, "accuracy": 0.5, "macro_f1": 0.5, "f1": f1}
+
+    found = {name: [scores(more)] * 2 for more, name in enumerate(variants)}
+    return Results("clothes", "natural", counts, found, verdicts={}, comparisons={}, not_applicable={})
+
+
+def test_classes_of_the_minority_come_first_then_others_that_get_images_the_smallest_first() -> None:
+    given = of_classes([50, 9, 20, 10, 50], [1, 2], ["imbalanced", "smote"])
+    text = report(given)
+    assert tables(text)[1] == [
+        ["class", "train", "wanted", "test", "imbalanced", "smote"],
+        ["class 1 *", "9", "41", "3", "0.010", "0.020"],
+        ["class 2 *", "20", "30", "3", "0.020", "0.030"],
+        ["class 3", "10", "40", "3", "0.030", "0.040"],
+        ["class 0", "50", "0", "3", "0.000", "0.010"],
+        ["class 4", "50", "0", "3", "0.040", "0.050"],
+    ]
+    assert "Minority F1: mean over 2 classes: 'class 1', 'class 2'.\n" in text
+    assert "Nothing was dropped: `balanced` and `imbalanced` are the same images.\n" in text
+
+
+def test_of_many_classes_the_smallest_are_shown_and_the_others_counted() -> None:
+    sizes = [100 + 7 * label % 120 for label in range(120)]
+    text = report(of_classes(sizes, list(range(60)), ["imbalanced"]))
+    rows = tables(text)[1][1:]
+    assert len(rows) == 20
+    assert [int(row[1]) for row in rows] == sorted(sizes[:60])[:20]
+    assert "\n100 more classes are left out.\n" in text
+    assert text.count("'class ") == 8 + 8
+    assert "mean over 60 classes: 'class 0', " in text
+
+
+def test_many_variants_are_parted_into_tables_that_a_terminal_shows() -> None:
+    variants = ["imbalanced", *(f"generator_{number}" for number in range(20))]
+    found = tables(report(of_classes([9, 5, 7], [1], variants)))[1:]
+    assert [name for table in found for name in table[0][4:]] == variants
+    assert {tuple(table[0][:4]) for table in found} == {("class", "train", "wanted", "test")}
+    assert found[-1][1][-1] == "0.210"
+    lines = report(of_classes([9, 5, 7], [1], variants)).split("## F1 of each class")[1].splitlines()
+    widest = max(len(line) for line in lines if line.startswith("|"))
+    assert 120 - len("generator_19 | ") < widest <= 120
+
+
+def test_columns_fill_the_room_there_is() -> None:
+    # "| " follows each: 5 + 3 characters for the narrowest name, as its figures have five.
+    assert beside_each_other(["a", "bb", "cvae", "gan"], 16) == [["a", "bb"], ["cvae", "gan"]]
+    assert beside_each_other(["a", "bb", "cvae", "gan"], 15) == [["a"], ["bb"], ["cvae"], ["gan"]]
+    assert beside_each_other(["long_name", "a"], -40) == [["long_name"], ["a"]]
+
+
+def test_a_bar_in_the_name_of_a_class_makes_no_column() -> None:
+    given = results()
+    counts = {"t-shirt|top": given.counts["3"], "4": given.counts["4"]}
+    assert "\n| t-shirt\\|top | " in report(replace(given, counts=counts))
+
+
+def test_classes_that_the_test_set_lacks_are_named() -> None:
+    counts = of_classes([9, 1, 2, 9], [1, 2], ["imbalanced"], untested=(2,)).counts
+    lacking = "the test set has no image of 'class 2'."
+    assert minority_sentence(counts) == f"Minority F1: of class 'class 1'; {lacking}"
+
+
+def test_a_minority_that_the_test_set_lacks_is_a_dash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["balanced", "imbalanced", "reweighted", "smote"]
+    given = of_classes([9, 1, 2, 9], [1, 2], names, untested=(1, 2))
+    params = YAML(typ="safe", pure=True).load(PARAMS.read_text(encoding="utf-8"))
+    params["table"] = {"datasets": ["digits"], "scenarios": ["natural"], "generators": ["smote"]}
+    variants = {name: {"images": 9, "seeds": seeds} for name, seeds in given.scores.items()}
+    for path, content in {
+        "params.yaml": params,
+        "imbalance/digits/natural.json": given.counts,
+        "classify/digits/natural/smote.json": {"smote": variants.pop("smote")},
+        "classify/digits/natural/baselines.json": variants,
+        "compare/digits/natural/smote.json": comparison(0.5),
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(json.dumps(content), encoding="utf-8")
+    outputs = ["--summary", str(tmp_path / "summary.json"), "--reports", str(tmp_path / "report")]
+    main(["--params", str(tmp_path / "params.yaml"), "--metrics", str(tmp_path), *outputs])
+    text = (tmp_path / "report/digits_natural.md").read_text(encoding="utf-8")
+    assert "Minority F1: unknown, since the test set has no image of 'class 1', 'class 2'.\n" in text
+    helped, per_class = tables(text)[:2]
+    assert [row[:5] for row in helped[1:]] == [[name, "", "", "", "-"] for name in names]
+    assert per_class[1] == ["class 1 *", "1", "8", "0", "-", "-", "-", "-"]
+    assert per_class[4] == ["class 3", "9", "0", "3", "0.030", "0.040", "0.050", "0.060"]
+    assert "None" not in text
+    assert text in capsys.readouterr().out
+    line = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["digits"]["natural"]["smote"]
+    assert line == {"f1": None, "accuracy": 0.5, "differs": 0.6, "kl": 6.0, "ssim": 0.4}
+
+
 def test_numbers_have_their_form_or_a_dash() -> None:
     assert (number(1.256, ".2f"), number(None, ".2f"), number(0.0, ".1f")) == ("1.26", "-", "0.0")
     assert (percent(0.1234), percent(None), percent(0.0)) == ("12.3 %", "-", "0.0 %")
-    assert spread([1.0, 3.0]) == "2.0000 ± 1.4142"
+    assert (spread([1.0, 3.0]), spread([1.0, None])) == ("2.0000 ± 1.4142", "-")

@@ -24,7 +24,8 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 # Which part of `stages` may import which. `stage` is every module that dvc.yaml calls; a part that ends in `.base`
 # is that one file of a folder, the folder's name stands for all the others.
 LEAVES = {"errors", "blocks", "decoding", "imageset", "process", "workers"}
-SHARED = LEAVES | {"features", "models", "pictures", "reading", "settings", "tables", "variants", "weights"}
+OTHERS = {"features", "models", "pictures", "reading", "scenarios", "settings", "tables", "variants", "weights"}
+SHARED = LEAVES | OTHERS
 ARROWS = {
     "errors": set(),
     "pictures": set(),
@@ -35,6 +36,7 @@ ARROWS = {
     "workers": {"decoding", "process"},
     "features": {"errors"},
     "settings": {"errors", "blocks"},
+    "scenarios": {"settings"},
     "statistics": {"statistics"},
     "networks": {"networks"},
     "generators.base": {"generators.base", "networks"},
@@ -64,6 +66,7 @@ WITHOUT_TORCH = LEAVES | {
     "features",
     "pictures",
     "reading",
+    "scenarios",
     "settings",
     "sources",
     "sources.base",

@@ -19,6 +19,8 @@ class ClassificationScores(TypedDict):
     minority_precision: float | None
     minority_recall: float | None
     minority_f1: float | None
+    precision: list[float | None]
+    recall: list[float | None]
     f1: list[float | None]
     confusion: list[list[int]]
 
@@ -40,7 +42,8 @@ def classification_scores(
         classes: number of classes.
 
     Returns:
-        `f1` per class, and `confusion` with a row per true and a column per predicted class, in images.
+        `precision`, `recall` and `f1` per class, and `confusion` with a row per true and a column per predicted
+        class, in images.
 
     Raises:
         ValueError: the shapes differ, there is no image, or a label is out of range.
@@ -61,9 +64,16 @@ def classification_scores(
         "minority_precision": mean_or_none(precision[rare]),
         "minority_recall": mean_or_none(recall[rare]),
         "minority_f1": mean_or_none(f1[rare]),
-        "f1": [float(value) if known else None for value, known in zip(f1, tested, strict=True)],
+        "precision": where_known(precision, tested),
+        "recall": where_known(recall, tested),
+        "f1": where_known(f1, tested),
         "confusion": confusion_matrix(true, predicted, labels=labels).tolist(),
     }
+
+
+def where_known(values: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]) -> list[float | None]:
+    """Return the values (K,) of the classes, None for those of which nothing is known."""
+    return [float(value) if there else None for value, there in zip(values, known, strict=True)]
 
 
 def mean_or_none(values: npt.NDArray[np.float64]) -> float | None:

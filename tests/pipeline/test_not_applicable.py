@@ -71,9 +71,9 @@ def test_a_table_of_which_nothing_is_applicable_still_has_its_baselines(scarce: 
     for folder in ("metrics/imbalance/shapes", "metrics/classify/shapes/drop75", "metrics/compare/shapes/drop75"):
         (scarce / folder).mkdir(parents=True)
     scarce.edit_list("oversample")
-    seeds = [{"minority_f1": f1, "accuracy": 0.9, "macro_f1": 0.9} for f1 in (0.5, 0.6)]
+    seeds = [{"minority_f1": f1, "accuracy": 0.9, "macro_f1": 0.9, "f1": [f1]} for f1 in (0.5, 0.6)]
     baselines = {name: {"images": 9, "seeds": seeds} for name in ("balanced", "imbalanced", "reweighted")}
-    counts = {"no": {"before": 9, "train": 1, "wanted": 8, "reference": 9, "test": 3}}
+    counts = {"no": {"before": 9, "train": 1, "wanted": 8, "reference": 9, "test": 3, "minority": True}}
     for path, content in {
         "imbalance/shapes/drop75": counts,
         "classify/shapes/drop75/baselines": baselines,

@@ -55,7 +55,7 @@ def test_nothing_unfinished_is_left(built: Built) -> None:
 
 def test_the_minority_is_thinned_out_whatever_yaml_could_take_its_name_for(built: Built) -> None:
     counts = json.loads((built.project / "metrics/imbalance/shapes/drop75.json").read_text())
-    assert counts["no"] == {"before": 28, "train": 7, "wanted": 21, "reference": 33, "test": 12}
+    assert counts["no"] == {"before": 28, "train": 7, "wanted": 21, "reference": 33, "test": 12, "minority": True}
     assert {name: row["train"] for name, row in counts.items()} == {"disc": 28, "no": 7, "square": 28}
 
 

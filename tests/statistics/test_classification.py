@@ -16,6 +16,8 @@ def test_scores_by_hand() -> None:
     scores = classification_scores(TRUE, PREDICTED, [1, 2], 3)
     assert scores["accuracy"] == 0.6
     assert scores["balanced_accuracy"] == pytest.approx((3 / 4 + 2 / 3 + 1 / 3) / 3)
+    assert scores["precision"] == pytest.approx([3 / 5, 2 / 4, 1])
+    assert scores["recall"] == pytest.approx([3 / 4, 2 / 3, 1 / 3])
     assert scores["f1"] == pytest.approx([6 / 9, 4 / 7, 1 / 2])
     assert scores["macro_f1"] == pytest.approx((6 / 9 + 4 / 7 + 1 / 2) / 3)
     assert scores["minority_precision"] == pytest.approx((2 / 4 + 1) / 2)
@@ -41,12 +43,15 @@ def test_perfect_and_always_wrong() -> None:
 def test_a_class_never_predicted_has_precision_zero() -> None:
     scores = classification_scores(TRUE, np.zeros_like(TRUE), [2], 3)
     assert (scores["minority_precision"], scores["minority_recall"], scores["minority_f1"]) == (0, 0, 0)
+    assert (scores["precision"], scores["recall"]) == ([pytest.approx(4 / 10), 0, 0], [1, 0, 0])
 
 
 def test_classes_absent_from_the_test_set_are_unknown() -> None:
     # Class 3 is predicted once and never true, class 4 neither.
     scores = classification_scores(np.array([0, 0, 1, 1]), np.array([0, 3, 1, 1]), [1, 3, 4], 5)
     assert scores["f1"] == [pytest.approx(2 / 3), 1, None, None, None]
+    assert scores["precision"] == [1, 1, None, None, None]
+    assert scores["recall"] == [1 / 2, 1, None, None, None]
     assert scores["macro_f1"] == pytest.approx((2 / 3 + 1) / 2)
     assert scores["balanced_accuracy"] == 0.75
     assert (scores["minority_precision"], scores["minority_recall"], scores["minority_f1"]) == (1, 1, 1)
