@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stages.blocks import parse_block
-from stages.errors import UserError
 from stages.generators.base import find
+from stages.prechecks import check_dataset, check_pair
 from stages.process import run, stage_parser, writing
 from stages.settings import (
-    Drop,
     Params,
     dataset_plan,
-    generator_block,
     load_params,
     modules_in,
     one_of,
+    pair_plan,
     scenario_settings,
 )
 from stages.training.devices import choose_device
@@ -34,15 +33,32 @@ def main(argv: Sequence[str]) -> None:
 
 
 def check(params: Params) -> None:
-    """Validate every block of the file, in the table or not; device, weights and the sources of the table's datasets.
+    """Validate every block of the file, in the table or not; device, weights and the sources of what is in the table.
 
     ImageNet weights that are not there yet are downloaded now: hours later their absence would be bad news.
 
     Raises:
         UserError: something in the file cannot be.
     """
+    check_blocks(params)
+    choose_device(params.device)
+    if params.extract.weights != "random":
+        from stages.weights import weight_file  # torchvision takes seconds to import
+
+        for backbone in params.extract.backbones:
+            weight_file(backbone, params.extract.weights)
+    for dataset in params.table.datasets:
+        check_dataset(params, dataset)
+    for pair in params.table.pairs:
+        check_pair(params, pair)
+
+
+def check_blocks(params: Params) -> None:
+    """Validate every block of a dataset, pair, scenario, generator or classifier."""
     for dataset in params.datasets:
         dataset_plan(params, dataset)
+    for pair in params.pairs:
+        pair_plan(params, pair)
     for scenario in params.scenarios:
         scenario_settings(params, scenario)
     for generator, blocks in params.generators.items():
@@ -53,35 +69,6 @@ def check(params: Params) -> None:
             parse_block(find(generator).settings, block, where)
     for dataset in params.classifiers:
         one_of(dataset, params.datasets, "params.yaml: classifiers")
-    choose_device(params.device)
-    if params.extract.weights != "random":
-        from stages.weights import weight_file  # torchvision takes seconds to import
-
-        for backbone in params.extract.backbones:
-            weight_file(backbone, params.extract.weights)
-    for dataset in params.table.datasets:
-        plan = dataset_plan(params, dataset)
-        where = f"params.yaml: datasets.{dataset}"
-        if "path" in params.datasets[dataset]:
-            raise UserError(f"{where}.path: only images/{dataset} is watched; make that a symbolic link to the folder")
-        names = plan.source.precheck(plan.settings, dataset)
-        for name in plan.common.minority:
-            one_of(name, names, f"{where}.minority")
-        for generator in params.table.generators:
-            precheck_generator(params, generator, dataset, names)
-        for scenario in params.table.scenarios:
-            if isinstance(scenario_settings(params, scenario), Drop) and not plan.common.minority:
-                raise UserError(f"params.yaml: datasets.{dataset}.minority: empty, but '{scenario}' drops its classes")
-
-
-def precheck_generator(params: Params, name: str, dataset: str, class_names: Sequence[str]) -> None:
-    """Let a generator of the table say what it can already see to be impossible."""
-    where = f"params.yaml: generators.{name}.{dataset}"
-    generator, settings = find(name)
-    try:
-        generator.precheck(parse_block(settings, generator_block(params, name, dataset), where), class_names)
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from error
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 # Which part of `stages` may import which. `stage` is every module that dvc.yaml calls; a part that ends in `.base`
 # is that one file of a folder, the folder's name stands for all the others.
 LEAVES = {"errors", "blocks", "decoding", "imageset", "process", "workers"}
-OTHERS = {"features", "models", "pictures", "reading", "scenarios", "settings", "tables", "variants", "weights"}
-SHARED = LEAVES | OTHERS
+SHARED = LEAVES | {"features", "models", "pictures", "prechecks", "reading", "scenarios"}
+SHARED |= {"settings", "tables", "variants", "weights"}
 ARROWS = {
     "errors": set(),
     "pictures": set(),
@@ -43,6 +43,9 @@ ARROWS = {
     "generators": {"errors", "decoding", "generators.base", "networks", "weights", "workers"},
     "sources.base": LEAVES,
     "sources": LEAVES | {"sources.base"},
+    "prechecks": LEAVES | {"settings", "generators.base"},
+    "pairs.base": LEAVES | {"sources.base"},
+    "pairs": LEAVES | {"pairs.base", "sources", "sources.base"},
     "reading": LEAVES | {"settings", "sources.base"},
     "training": {"errors", "pictures", "generators.base", "networks", "training"},
     "models": LEAVES | {"generators.base"},
@@ -50,7 +53,7 @@ ARROWS = {
     "variants": LEAVES | {"generators.base", "settings", "training"},
     "tables": {"statistics"},
     "__main__": {"process"},
-    "stage": SHARED | {"generators.base", "networks", "statistics", "training"},
+    "stage": SHARED | {"generators.base", "networks", "sources.base", "statistics", "training"},
     "tools": SHARED | {"generators.base", "networks", "sources.base", "statistics", "training", "tools", "stage"},
 }
 # What the innermost parts may import from outside.
@@ -64,6 +67,8 @@ OUTSIDE = {
 # Parts that settings, or stages which need no network, import: torch would cost them seconds.
 WITHOUT_TORCH = LEAVES | {
     "features",
+    "pairs",
+    "pairs.base",
     "pictures",
     "reading",
     "scenarios",
@@ -283,13 +288,16 @@ def test_the_graph_has_a_stage_for_every_row_of_the_table(tmp_path: Path) -> Non
         "dataset": ["digits", "mnist"],
         "scenario": ["drop50", "longtail"],
         "generator": list(params["generators"]),
+        "pair": ["city", "village"],
     }
     params["table"] = {f"{axis}s": names for axis, names in axes.items()}
+    params["pairs"] = dict.fromkeys(axes["pair"], params["pairs"]["city"])
     with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
     expected = []
     for stage, entry in graph().items():
-        rows = ["-".join(row) for row in product(*(axes[axis] for axis in entry.get("matrix", {})))]
+        matrix = entry.get("matrix", {})
+        rows = ["-".join(row) for row in product(*(axes.get(axis) or matrix[axis] for axis in matrix))]
         expected += [f"{stage}@{row}" if row else stage for row in rows]
     assert len(expected) > 4 * len(axes["generator"])
     assert sorted(dvc(tmp_path, "stage", "list", "--name-only").split()) == sorted(expected)
