@@ -32,14 +32,17 @@ ARROWS = {
     "process": {"errors"},
     "imageset": {"errors"},
     "decoding": {"errors"},
+    "archives": {"errors", "process"},
+    "transfers": {"errors", "process"},
+    "downloads": {"errors", "process", "transfers"},
     "features": {"errors"},
     "settings": {"errors", "blocks"},
     "statistics": {"statistics"},
     "networks": {"networks"},
     "generators.base": {"generators.base", "networks"},
     "generators": {"errors", "decoding", "generators.base", "networks", "weights"},
-    "sources.base": LEAVES,
-    "sources": LEAVES | {"decoding", "sources.base"},
+    "sources.base": LEAVES | {"downloads", "sources.base"},
+    "sources": LEAVES | {"archives", "decoding", "downloads", "sources.base"},
     "training": {"errors", "pictures", "generators.base", "networks", "training"},
     "models": LEAVES | {"generators.base"},
     "weights": {"errors", "blocks", "networks"},
@@ -59,7 +62,9 @@ OUTSIDE = {
 }
 # Parts that settings, or stages which need no network, import: torch would cost them seconds.
 WITHOUT_TORCH = LEAVES | {
+    "archives",
     "decoding",
+    "downloads",
     "features",
     "pictures",
     "settings",
@@ -67,6 +72,7 @@ WITHOUT_TORCH = LEAVES | {
     "sources.base",
     "statistics",
     "tables",
+    "transfers",
 }
 
 
