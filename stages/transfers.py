@@ -22,7 +22,7 @@ from tqdm import tqdm
 from stages.errors import UserError
 from stages.process import MINIMUM_FREE_BYTES
 
-CHUNK_BYTES = 2**14  # at most as much is lost of what arrived when a connection breaks off
+CHUNK_BYTES = 2**16  # at most as much is lost of what arrived when a connection breaks off
 GAIN_BYTES = 2**20  # an attempt that brought this much before it broke off counts as the first one again
 HEADERS: Mapping[str, str] = MappingProxyType({"User-Agent": "counterweight", "Accept-Encoding": "identity"})
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")

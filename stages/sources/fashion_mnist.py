@@ -20,6 +20,7 @@ FASHION_MNIST = Dataset(
         "Ankle boot",
     ),
     addresses=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+    # Nobody publishes the MD5 of what is in the files: `plain` was taken from files that have the published `gz`.
     files=MappingProxyType(
         {
             "train-images-idx3-ubyte": Checksums(
