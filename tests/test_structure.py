@@ -26,6 +26,7 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 LEAVES = {"errors", "blocks", "decoding", "imageset", "process", "workers"}
 SHARED = LEAVES | {"features", "models", "pictures", "prechecks", "reading", "scenarios"}
 SHARED |= {"settings", "tables", "variants", "weights"}
+FETCHING = {"archives", "downloads"}
 ARROWS = {
     "errors": set(),
     "pictures": set(),
@@ -34,6 +35,9 @@ ARROWS = {
     "imageset": {"errors"},
     "decoding": {"errors"},
     "workers": {"decoding", "process"},
+    "archives": {"errors", "process"},
+    "transfers": {"errors", "process"},
+    "downloads": {"errors", "process", "transfers"},
     "features": {"errors"},
     "settings": {"errors", "blocks"},
     "scenarios": {"settings"},
@@ -41,8 +45,8 @@ ARROWS = {
     "networks": {"networks"},
     "generators.base": {"generators.base", "networks"},
     "generators": {"errors", "decoding", "generators.base", "networks", "weights", "workers"},
-    "sources.base": LEAVES,
-    "sources": LEAVES | {"sources.base"},
+    "sources.base": LEAVES | FETCHING | {"sources.base"},
+    "sources": LEAVES | FETCHING | {"sources.base"},
     "prechecks": LEAVES | {"settings", "generators.base"},
     "pairs.base": LEAVES | {"sources.base"},
     "pairs": LEAVES | {"pairs.base", "sources", "sources.base"},
@@ -66,6 +70,8 @@ OUTSIDE = {
 }
 # Parts that settings, or stages which need no network, import: torch would cost them seconds.
 WITHOUT_TORCH = LEAVES | {
+    "archives",
+    "downloads",
     "features",
     "pairs",
     "pairs.base",
@@ -77,6 +83,7 @@ WITHOUT_TORCH = LEAVES | {
     "sources.base",
     "statistics",
     "tables",
+    "transfers",
 }
 
 
