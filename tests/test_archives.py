@@ -74,7 +74,10 @@ def refused(archive: Path, out: Path, limit: int = LIMIT) -> str:
 
 @every_kind
 def test_all_files_come_out_as_they_went_in(name: str, tmp_path: Path) -> None:
-    folder = extracted(make(tmp_path / name, FILES), tmp_path / "out", LIMIT)
+    archive = make(tmp_path / name, FILES)
+    before = os.umask(0o007)
+    folder = extracted(archive, tmp_path / "out", LIMIT)
+    os.umask(before)
     assert found(folder) == FILES
     assert [path.name for path in (tmp_path / "out").iterdir()] == [folder.name]
     for path in folder.rglob("*"):
@@ -240,15 +243,22 @@ def test_a_header_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(10)
 def test_a_tar_that_leads_back_to_its_beginning_ends(tmp_path: Path) -> None:
-    info, _ = entry("loop", kind=b"Z")
-    header = bytearray(info.tobuf())
-    header[124:136] = b"\xff" * 10 + struct.pack(">h", -1024)  # a negative size in base 256
+    header = bytearray(entry("loop", kind=b"Z")[0].tobuf())
+    header[124:136] = b"\xff" * 10 + struct.pack(">h", -1024)  # a negative size in base 256: back by two blocks
     header[148:156] = b"%06o\0 " % (sum(header[:148]) + 8 * 32 + sum(header[156:512]))
-    (tmp_path / "x.tar").write_bytes(
-        make_tar(tmp_path / "g.tar", [entry("good", b"good")]).read_bytes()[:1024] + header
-    )
-    (tmp_path / "g.tar").unlink()
-    refused(tmp_path / "x.tar", tmp_path / "out")
+    blocks = entry("first")[0].tobuf() + entry("second")[0].tobuf() + bytes(header)
+    (tmp_path / "x.tar").write_bytes(blocks)
+    with pytest.raises(UserError, match="a member begins before the end of the one before"):
+        extracted(tmp_path / "x.tar", tmp_path / "out", LIMIT, wanted=lambda path: path == "first")
+
+
+def test_a_member_that_is_shorter_than_promised_is_refused(tmp_path: Path) -> None:
+    archive = make(tmp_path / "x.zip", {"short": b"short" * 100})
+    content = bytearray(archive.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        struct.pack_into("<I", content, content.index(signature) + offset, 501)
+    archive.write_bytes(content)
+    assert "is 500 bytes long, its header promises 501" in refused(archive, tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["x.zip", "x.tar.gz", "x.tar"])

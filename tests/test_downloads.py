@@ -349,6 +349,10 @@ def test_attempts_that_bring_much_are_not_counted(
     stuck = serve(gives(sent=CHUNK_BYTES, ranges=False))  # brings the same part over and over
     assert "(2 attempts)" in fails(sure(stuck), tmp_path / "x", patience=Patience(attempts=2, backoff_seconds=0))
     assert len(stuck.requests) == 2
+    parts = [gives(sent=size * CHUNK_BYTES, ranges=False) for size in (3, 1)]
+    wavering = serve(*parts * 10, gives())
+    assert "(3 attempts)" in fails(sure(wavering), tmp_path / "y", patience=Patience(attempts=3, backoff_seconds=0))
+    assert len(wavering.requests) == 3, "what had arrived before is no gain"
 
 
 def test_what_has_arrived_is_kept_for_another_day_and_another_address(serve: Serve, tmp_path: Path) -> None:
