@@ -233,11 +233,15 @@ def under(path: Path) -> list[Path]:
     return sorted(path.rglob("*.py")) if path.is_dir() else [path]
 
 
+BY_NAME = ("stages.generators.", "stages.pairs.", "stages.sources.")
+
+
 def needed(stage: str, generator: str) -> set[str]:
     """Return the modules whose change can change what a stage writes."""
     by_name = {
-        "check": {name for name in MODULES if name.startswith(("stages.generators.", "stages.sources."))},
+        "check": {name for name in MODULES if name.startswith(BY_NAME)},
         "ingest": {*members("sources")},
+        "ingest_pair": {*members("pairs")},
         "train": {f"stages.generators.{generator}"},
         "synthesize": {f"stages.generators.{generator}"},
     }

@@ -7,6 +7,7 @@ al., Playing for Data, https://arxiv.org/abs/1608.02192). None may be passed on,
 """
 
 from pathlib import Path
+from types import MappingProxyType
 
 from PIL import Image, UnidentifiedImageError
 
@@ -29,7 +30,7 @@ GTA = Collection(
     "download the images, ten archives, from https://download.visinf.tu-darmstadt.de/data/from_games and unpack them",
     r"(.*/)?images/[0-9]{5}\.png",
 )
-FOLDERS = {"real": BDD, "synthetic/synthia": SYNTHIA, "synthetic/gta": GTA}
+FOLDERS = MappingProxyType({"real": BDD, "synthetic/synthia": SYNTHIA, "synthetic/gta": GTA})
 SMALLEST = (
     512  # pixels of a frame's longer side: all three publish larger ones, and thumbnails are another distribution
 )
