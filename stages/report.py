@@ -17,7 +17,7 @@ def main(argv: Sequence[str]) -> None:
     """Read the results of the table's own items, write summary and reports, print the reports."""
     parser = stage_parser(__doc__)
     parser.add_argument(
-        "--metrics", type=Path, required=True, help="folder with imbalance/, classify/, compare/ and pairs/"
+        "--metrics", type=Path, required=True, help="folder with imbalance/, classify/ and compare/"
     )
     parser.add_argument("--summary", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--reports", type=Path, required=True, help="folder to write the Markdown reports into")
@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> None:
                 headlines.setdefault(dataset, {})[scenario] = headline(results)
                 print("\n" + text)
         for pair in params.table.pairs:
-            comparison = read_json(arguments.metrics / "pairs" / f"{pair}.json")
+            comparison = read_json(arguments.metrics / "compare" / "pairs" / f"{pair}.json")
             text = pair_report(pair, comparison)
             (reports / f"pair_{pair}.md").write_text(text, encoding="utf-8")
             headlines.setdefault("pairs", {})[pair] = difference(comparison)

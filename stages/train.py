@@ -2,25 +2,25 @@
 
 import csv
 import hashlib
-import inspect
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from stages.errors import UserError
 from stages.generators.base import Generator, LearnedGenerator, labelled
 from stages.imageset import ImageSet, read_images
 from stages.models import build, save_generator
-from stages.networks.blocks import use_rng
 from stages.process import run, stage_parser, writing
 from stages.settings import derived_seed, generator_block, load_params
-from stages.training.batches import batches
-from stages.training.checkpoint import save_checkpoint
 from stages.training.devices import choose_device
 from stages.training.loop import Options, Row, fit
+
+TRAINED_BY = ("stages.generators.", "stages.networks.", "stages.training.")
 
 
 def main(argv: Sequence[str]) -> None:
@@ -61,11 +61,14 @@ def main(argv: Sequence[str]) -> None:
 
 def fingerprint(generator: Generator, images: ImageSet, seed: int, options: Options, device: torch.device) -> str:
     """Return a name for this training that changes with its code, settings, data, seed, torch and device."""
-    digest = hashlib.sha256(images.images.tobytes() + images.labels.tobytes())
+    digest = hashlib.sha256(np.ascontiguousarray(images.images).data)
+    digest.update(np.ascontiguousarray(images.labels).data)
     facts = (generator.settings.model_dump(), generator.shape, seed, str(options), torch.__version__, str(device))
     digest.update(json.dumps(facts).encode())
-    for code in (type(generator), LearnedGenerator, fit, batches, save_checkpoint, use_rng):
-        digest.update(Path(inspect.getfile(code)).read_bytes())
+    # All of the project's code that was imported for it: the generator, its networks, the loop.
+    code = {str(module.__file__) for name, module in sys.modules.items() if name.startswith(TRAINED_BY)}
+    for path in sorted(code):
+        digest.update(Path(path).read_bytes())
     return digest.hexdigest()[:32]
 
 
