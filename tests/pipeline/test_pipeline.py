@@ -190,6 +190,25 @@ def test_a_setting_concerns_the_stages_that_read_it(copy: Project, old: str, new
     assert {name.split("@")[0] for name in changed} - {"check"} == expected
 
 
+def test_a_pair_in_the_table_is_compared_and_costs_no_training(copy: Project) -> None:
+    (copy / "images/two").mkdir()
+    for side, name in (("real", "disc"), ("synthetic", "square")):
+        shutil.copytree(copy / "images/shapes" / name, copy / "elsewhere" / side)
+        (copy / "images/two" / side).symlink_to(copy / "elsewhere" / side)
+    copy.edit("  pairs: []\n", "  pairs:\n    - two\n")
+    copy.edit("\npairs: {}\n", "\npairs:\n  two: {source: folders, size: 16, channels: 1}\n")
+    extracted = ["extract_pair@two-real", "extract_pair@two-synthetic"]
+    output = copy.dvc("repro")
+    assert stages_run(output) == ["check", "ingest_pair@two", *extracted, "compare_pair@two", "report"]
+    text = (copy / "metrics/report/pair_two.md").read_text()
+    assert f"{PER_CLASS} real images and {PER_CLASS} synthetic ones." in text
+    assert text in output
+    summary = json.loads((copy / "metrics/summary.json").read_text())
+    assert set(summary["pairs"]["two"]) == {"differs", "kl", "ssim"}
+    (copy / "elsewhere/real/00.png").unlink()
+    assert {"ingest_pair@two"} == {name for name in json.loads(copy.dvc("status", "--json")) if "two" in name}
+
+
 # Elsewhere.
 
 
