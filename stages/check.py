@@ -34,25 +34,31 @@ def main(argv: Sequence[str]) -> None:
 
 
 def check(params: Params) -> None:
-    """Validate every block of the file, in the table or not; device, weights and the sources of the table's datasets.
-
-    ImageNet weights that are not there yet are downloaded now: hours later their absence would be bad news.
+    """Validate every block of the file, in the table or not, and what the rows of the table need.
 
     Raises:
         UserError: something in the file cannot be.
     """
+    check_blocks(params)
+    check_rows(params)
+
+
+def check_blocks(params: Params) -> None:
+    """Validate every block of datasets, scenarios, generators and classifiers, in the table or not."""
     for dataset in params.datasets:
         dataset_plan(params, dataset)
     for scenario in params.scenarios:
         scenario_settings(params, scenario)
     for generator, blocks in params.generators.items():
-        one_of(generator, modules_in("generators"), "params.yaml: generators")
+        where = f"params.yaml: generators.{one_of(generator, modules_in('generators'), 'params.yaml: generators')}"
         for dataset, block in blocks.items():
-            where = f"params.yaml: generators.{generator}.{dataset}"
-            one_of(dataset, params.datasets, f"params.yaml: generators.{generator}")
-            parse_block(find(generator).settings, block, where)
+            parse_block(find(generator).settings, block, f"{where}.{one_of(dataset, params.datasets, where)}")
     for dataset in params.classifiers:
         one_of(dataset, params.datasets, "params.yaml: classifiers")
+
+
+def check_rows(params: Params) -> None:
+    """Check the device, weights and images; weights not there yet are downloaded, as hours later would be too late."""
     choose_device(params.device)
     if params.extract.weights != "random":
         from stages.weights import weight_file  # torchvision takes seconds to import

@@ -181,6 +181,7 @@ class Params(Block):
     datasets: dict[str, dict[str, Any]]
     scenarios: dict[str, dict[str, Any]]
     generators: dict[str, dict[str, dict[str, Any]]]
+    pairs: dict[str, dict[str, Any]] = Field(default_factory=dict)
     train: Train
     synthesize: Synthesize
     extract: Extract
