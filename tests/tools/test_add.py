@@ -214,8 +214,8 @@ def test_what_is_asked_for_is_taken(tmp_path: Path, project: Path) -> None:
 def test_more_images_are_trained_on_for_fewer_epochs(tmp_path: Path, project: Path) -> None:
     from stages.tools.choices import classifier, generators
 
-    small, large = (generators(28, count)["cvae"]["epochs"] for count in (1000, 50_000))
-    assert (small, large) == (288, 6)  # 120 s of 2,400 images
+    small, large = (generators(28, count)["cvae"]["epochs"] for count in (2000, 50_000))
+    assert (small, large) == (288, 12)  # 240 s of 2,400 images
     assert [classifier(28, True, count)["epochs"] for count in (10, 1000, 10**6)] == [60, 20, 5]
 
 
