@@ -17,6 +17,7 @@ from stages.errors import UserError
 from stages.generators.base import find
 from stages.process import writing
 from stages.settings import NAME, RESERVED, Params, dataset_plan, load_params, one_of
+from stages.sources.base import Found
 from stages.sources.base_columns import DELIMITERS
 from stages.tools import choices, inspection
 from stages.tools.describe import parsed
@@ -131,15 +132,16 @@ def changed(request: Request) -> Json:
     return changes
 
 
-def found_in(request: Request, settings: Json, params: Params) -> Any:  # noqa: ANN401
+def found_in(request: Request, settings: Json, params: Params) -> Found:
     """Return what the source of images finds, errors without the key that is not there yet."""
     blocks = {request.name: {**settings, "path": str(request.path.absolute())}}
     plan = dataset_plan(params.model_copy(update={"datasets": blocks}), request.name)
     try:
-        return plan.source.find(plan.settings, request.name)
+        found: Found = plan.source.find(plan.settings, request.name)
     except UserError as error:
         message = str(error).removeprefix(f"params.yaml: datasets.{request.name}.path: ")
         raise UserError(message.replace("set links: follow", "add --set links=follow")) from error
+    return found
 
 
 def check_found(request: Request, found: Findings, counts: Mapping[str, int]) -> None:
@@ -189,6 +191,8 @@ def planned_pair(request: Request, synthetic: Path) -> Plan:
     if request.images.exists() or request.images.is_symlink():
         raise UserError(f"{request.images}: is there already; take another name, or remove it first")
     links = {goal: way for word, path in folders.items() for goal, way in link_to(request.images / word, path).items()}
+    if os.path.samefile(request.path, synthetic):
+        raise UserError(f"{synthetic}: the folder of the real images, too; the pair must be of two folders")
     found = {str(path): inspected_folder(path, word) for word, path in folders.items()}
     real, made = found.values()
     chosen = {"size": choices.size(real, request.size), "channels": choices.channels(real, request.channels)}

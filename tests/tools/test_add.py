@@ -415,6 +415,7 @@ def test_a_pair_with_colours_on_one_side_is_compared_in_colours(tmp_path: Path, 
 def test_pairs_that_cannot_be(tmp_path: Path, project: Path) -> None:
     real, option, made = scans(tmp_path)
     refused(project, r"none: no such file or folder$", "scans", real, option, tmp_path / "none")
+    refused(project, r"real: the folder of the real images, too", "scans", real, option, real)
     (tmp_path / "empty").mkdir()
     refused(project, r"empty: no image that can be read, of 0", "scans", real, option, tmp_path / "empty")
     (project / "images/scans").mkdir()
