@@ -89,8 +89,8 @@ def image_files(folder: Path, root: Path, follow_links: bool = False) -> ImageFi
     """
     known = suffixes()
     inside = Path(os.path.realpath(root))
-    everything = [Path(path) for path in walk(os.fspath(folder), inside, follow_links)]
-    images = [path for path in everything if path.suffix.lower() in known and not hidden(path, folder)]
+    everything = list(walk(os.fspath(folder), inside, follow_links))
+    images = [Path(path) for path in everything if path and os.path.splitext(path)[1].lower() in known]
     return ImageFiles(images, len(everything) - len(images))
 
 
@@ -100,17 +100,21 @@ def suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in formats)
 
 
-def walk(folder: str, inside: Path, follow_links: bool) -> Iterator[str]:
-    """Yield all files below a folder, sorted; a link that leads nowhere is one, so that it is found to be bad."""
+def walk(folder: str, inside: Path, follow_links: bool) -> Iterator[str | None]:
+    """Yield all files below a folder, sorted; a link that leads nowhere is one, so that it is found to be bad.
+
+    In place of a hidden file, or of one in a hidden folder, as the `._x.jpg` that macOS puts into archives, None.
+    """
     with os.scandir(folder) as entries:
         ordered = sorted(entries, key=lambda entry: entry.name)
     for entry in ordered:
         if entry.is_symlink():
             check_link(entry.path, inside, follow_links)
         if entry.is_dir():
-            yield from walk(entry.path, inside, follow_links)
+            below = walk(entry.path, inside, follow_links)
+            yield from (None for _ in below) if entry.name.startswith(".") else below
         elif entry.is_file() or entry.is_symlink():
-            yield entry.path
+            yield None if entry.name.startswith(".") else entry.path
 
 
 def check_link(path: str, inside: Path, follow_links: bool) -> None:
@@ -120,11 +124,6 @@ def check_link(path: str, inside: Path, follow_links: bool) -> None:
         raise UserError(f"{path}: a link out of the folder, to {goal}; copy what it leads to, or set links: follow")
     if Path(os.path.realpath(os.path.dirname(path))).is_relative_to(goal):
         raise UserError(f"{path}: a link to a folder above it; remove it")
-
-
-def hidden(path: Path, folder: Path) -> bool:
-    """Say whether a file, or a folder on the way to it, is hidden, as the `._x.jpg` that macOS puts into archives."""
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def decode(image: Encoded, target: Target) -> npt.NDArray[np.uint8]:
@@ -191,7 +190,7 @@ def opaque(image: Image.Image, mode: str) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image)
-    return image.convert(mode)
+    return image if image.mode == mode else image.convert(mode)
 
 
 def shallow(image: Image.Image) -> Image.Image:

@@ -92,7 +92,11 @@ class ImageWriter:
         self.facts = {"class_names": class_names, "shape": shape}
         size = int(np.prod(shape))
         columns = {"image": pa.binary(size), "label": pa.int64(), "origin": pa.string()}
-        self.writer = pq.ParquetWriter(path, pa.schema(columns), compression="zstd")
+        # No two images are alike: a dictionary of them, or the smallest of them, would be time spent in vain.
+        few = ["label"]
+        self.writer = pq.ParquetWriter(
+            path, pa.schema(columns), compression="zstd", use_dictionary=few, write_statistics=few
+        )
         self.images = np.empty((max(1, ROW_GROUP_BYTES // size), *shape), dtype=np.uint8)
         self.labels: list[int] = []
         self.origins: list[str] = []

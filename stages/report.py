@@ -1,4 +1,4 @@
-"""Gather every result of the table: headline numbers as JSON, and a Markdown report per dataset and scenario."""
+"""Gather every result of the table: headline numbers as JSON, a Markdown report per dataset and scenario or pair."""
 
 import json
 from collections.abc import Sequence
@@ -10,13 +10,15 @@ from stages.errors import UserError
 from stages.process import run, stage_parser, writing
 from stages.settings import Params, derived_seed, load_params
 from stages.statistics.verdict import Verdict, paired_verdict
-from stages.tables import Json, Results, headline, report
+from stages.tables import Json, Results, difference, headline, pair_report, report
 
 
 def main(argv: Sequence[str]) -> None:
     """Read the results of the table's own items, write summary and reports, print the reports."""
     parser = stage_parser(__doc__)
-    parser.add_argument("--metrics", type=Path, required=True, help="folder with imbalance/, classify/ and compare/")
+    parser.add_argument(
+        "--metrics", type=Path, required=True, help="folder with imbalance/, classify/, compare/ and pairs/"
+    )
     parser.add_argument("--summary", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--reports", type=Path, required=True, help="folder to write the Markdown reports into")
     arguments = parser.parse_args(argv)
@@ -31,6 +33,12 @@ def main(argv: Sequence[str]) -> None:
                 (reports / f"{dataset}_{scenario}.md").write_text(text, encoding="utf-8")
                 headlines.setdefault(dataset, {})[scenario] = headline(results)
                 print("\n" + text)
+        for pair in params.table.pairs:
+            comparison = read_json(arguments.metrics / "pairs" / f"{pair}.json")
+            text = pair_report(pair, comparison)
+            (reports / f"pair_{pair}.md").write_text(text, encoding="utf-8")
+            headlines.setdefault("pairs", {})[pair] = difference(comparison)
+            print("\n" + text)
         summary.write_text(json.dumps(headlines, indent=1) + "\n", encoding="utf-8")
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import AfterValidator, Field, field_validator
@@ -17,7 +17,20 @@ from stages.blocks import Block, parse_block, suggestion
 from stages.errors import UserError
 
 NAME = re.compile(r"[a-z0-9_]+")
-RESERVED = {"baselines", "features", "train", "test", "reference", "real", "balanced", "imbalanced", "reweighted"}
+RESERVED = {
+    "balanced",
+    "baselines",
+    "features",
+    "imbalanced",
+    "pairs",
+    "real",
+    "reference",
+    "reweighted",
+    "synthetic",
+    "test",
+    "train",
+}
+SECTIONS = ("datasets", "scenarios", "generators", "pairs")
 FOLDER = Path(__file__).parent
 
 Share = Annotated[float, Gt(0), Lt(1)]
@@ -39,11 +52,12 @@ def without_repetition(names: list[str]) -> list[str]:
 
 
 class Table(Block):
-    """Which rows are made: every generator on every dataset in every scenario."""
+    """Which rows are made: every generator on every dataset in every scenario; and which pairs are compared."""
 
     datasets: Annotated[list[str], MinLen(1)]
     scenarios: Annotated[list[str], MinLen(1)]
     generators: Annotated[list[str], MinLen(1)]
+    pairs: list[str]
 
 
 class Dataset(Block):
@@ -64,6 +78,14 @@ class Dataset(Block):
         """Take `- 4` for `- "4"`: YAML reads an unquoted digit as a number."""
         numbers = isinstance(value, list) and all(isinstance(name, str | int) for name in value)
         return [str(name) for name in value] if numbers and isinstance(value, list) else value
+
+
+class Pair(Block):
+    """What every pair has, whatever its source; the source's own settings stand beside these."""
+
+    source: str
+    images: Positive | None = None
+    """At most this many images of either side, drawn at random; null: all."""
 
 
 class Drop(Block):
@@ -170,7 +192,7 @@ class Classifier(Block):
 
 
 class Params(Block):
-    """The whole file. Blocks of datasets, scenarios and generators are validated when they are used.
+    """The whole file. Blocks of datasets, pairs, scenarios and generators are validated when they are used.
 
     Every section must be there, since the graph in dvc.yaml names it; its keys may take their defaults.
     """
@@ -179,9 +201,9 @@ class Params(Block):
     device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     table: Table
     datasets: dict[str, dict[str, Any]]
+    pairs: dict[str, dict[str, Any]]
     scenarios: dict[str, dict[str, Any]]
     generators: dict[str, dict[str, dict[str, Any]]]
-    pairs: dict[str, dict[str, Any]] = Field(default_factory=dict)
     train: Train
     synthesize: Synthesize
     extract: Extract
@@ -213,7 +235,7 @@ def load_params(path: Path) -> Params:
 
 def check_names(params: Params, path: Path) -> None:
     """Refuse names that would make two stages of the graph one, or hide a folder of the layout."""
-    for section in ("datasets", "scenarios", "generators"):
+    for section in SECTIONS:
         for name in getattr(params, section):
             if not NAME.fullmatch(name) or name in RESERVED:
                 taken = f", and not {', '.join(sorted(RESERVED))}"
@@ -222,7 +244,9 @@ def check_names(params: Params, path: Path) -> None:
 
 def check_table(params: Params, path: Path) -> None:
     """Refuse a table that names what no block describes."""
-    for section in ("datasets", "scenarios", "generators"):
+    if both := sorted({*params.datasets} & {*params.pairs}):
+        raise UserError(f"{path}: pairs.{both[0]}: a dataset is called so, too; both would use images/{both[0]}")
+    for section in SECTIONS:
         names, blocks = getattr(params.table, section), getattr(params, section)
         for name in names:
             if name not in blocks:
@@ -249,22 +273,45 @@ class DatasetPlan(NamedTuple):
     settings: Block
 
 
+class PairPlan(NamedTuple):
+    """A pair's common settings, the module of its source, and the settings of that source."""
+
+    common: Pair
+    source: ModuleType
+    settings: Block
+
+
 def dataset_plan(params: Params, name: str) -> DatasetPlan:
     """Return everything that params.yaml says about a dataset, validated."""
-    where = f"params.yaml: datasets.{name}"
     block = params.datasets[one_of(name, params.datasets, "--dataset")]
+    return DatasetPlan(*source_plan(block, Dataset, "sources", f"params.yaml: datasets.{name}"))
+
+
+def pair_plan(params: Params, name: str) -> PairPlan:
+    """Return everything that params.yaml says about a pair, validated."""
+    block = params.pairs[one_of(name, params.pairs, "--pair")]
+    return PairPlan(*source_plan(block, Pair, "pairs", f"params.yaml: pairs.{name}"))
+
+
+CommonType = TypeVar("CommonType", bound=Block)
+
+
+def source_plan(
+    block: dict[str, Any], model: type[CommonType], folder: str, where: str
+) -> tuple[CommonType, ModuleType, Block]:
+    """Return the common settings in a block, the module of its source in `folder`, and the settings of that source."""
     if "source" not in block:
-        raise UserError(f"{where}.source: missing; allowed: {', '.join(modules_in('sources'))}")
+        raise UserError(f"{where}.source: missing; allowed: {', '.join(modules_in(folder))}")
     source = importlib.import_module(
-        f"stages.sources.{one_of(str(block['source']), modules_in('sources'), f'{where}.source')}"
+        f"stages.{folder}.{one_of(str(block['source']), modules_in(folder), f'{where}.source')}"
     )
     own = source.Settings.model_fields
     for key in block:
-        if key not in Dataset.model_fields and key not in own:
-            raise UserError(f"{where}.{key}: unknown key{suggestion(key, {*Dataset.model_fields, *own})}")
-    common = parse_block(Dataset, {key: block[key] for key in block if key in Dataset.model_fields}, where)
+        if key not in model.model_fields and key not in own:
+            raise UserError(f"{where}.{key}: unknown key{suggestion(key, {*model.model_fields, *own})}")
+    common = parse_block(model, {key: block[key] for key in block if key in model.model_fields}, where)
     settings = parse_block(source.Settings, {key: block[key] for key in block if key in own}, where)
-    return DatasetPlan(common, source, settings)
+    return common, source, settings
 
 
 def scenario_settings(params: Params, name: str) -> Scenario:

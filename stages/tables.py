@@ -58,20 +58,27 @@ def report(results: Results) -> str:
             *(f"`{name}` is not applicable here: {why}." for name, why in results.not_applicable.items()),
             "",
             *classes(results),
-            *(differences(results) if results.comparisons else []),
+            *(differences(results.comparisons) if results.comparisons else []),
         ]
     )
 
 
-def differences(results: Results) -> list[str]:
+def pair_report(name: str, comparison: Json) -> str:
+    """Return the Markdown report of a pair, which is one of two sets without classes."""
+    sizes = comparison["images"]
+    images = f"{sizes['real']} real images and {sizes['synthetic']} synthetic ones."
+    return "\n".join([f"# Pair {name}", "", images, "", *differences({"synthetic": comparison})])
+
+
+def differences(comparisons: dict[str, Json]) -> list[str]:
     """Return the lines that say how synthetic images differ from real ones."""
-    first = next(iter(results.comparisons.values()))
+    first = next(iter(comparisons.values()))
     facts = next(iter(first["backbones"].values()))
     draws = f"{facts['t_test']['n']} images against {facts['t_test']['n']}, {facts['t_test']['repeats']} draws"
     return [
         f"## How do they differ from real ones? ({draws})",
         "",
-        difference_table(results),
+        difference_table(comparisons),
         "",
         f"Means over {len(first['backbones'])} backbones with {facts['weights']} weights at "
         f"{facts['input_size']} px. t-test: share of features whose means differ",
@@ -83,7 +90,7 @@ def differences(results: Results) -> list[str]:
         "",
         "## t-test per backbone",
         "",
-        backbone_table(results),
+        backbone_table(comparisons),
         "",
     ]
 
@@ -198,14 +205,14 @@ def class_table(results: Results, shown: Sequence[tuple[str, int]], variants: Se
     return markdown_table(["class", "train", "wanted", "test", *variants], rows)
 
 
-def difference_table(results: Results) -> str:
+def difference_table(comparisons: dict[str, Json]) -> str:
     """Return a row per generator, and one that says what real images would get."""
     header = ["images", "t-test", "within", "effect", "KL to", "KL from", "SSIM"]
-    first = next(iter(results.comparisons.values()))
+    first = next(iter(comparisons.values()))
     floor = number(mean_of(first, "kl", "floor"), ".2f")
     within, effect = (percent(mean_of(first, "t_test", "within_real", key)) for key in (FDR, "share_effect"))
     rows = [["real", within, within, effect, floor, floor, number(first["ssim"]["real"]["mean"], ".3f")]]
-    for name, comparison in results.comparisons.items():
+    for name, comparison in comparisons.items():
         cells = [
             percent(mean_of(comparison, "t_test", "between", FDR)),
             percent(mean_of(comparison, "t_test", "within_synthetic", FDR)),
@@ -218,14 +225,14 @@ def difference_table(results: Results) -> str:
     return markdown_table(header, rows)
 
 
-def backbone_table(results: Results) -> str:
+def backbone_table(comparisons: dict[str, Json]) -> str:
     """Return a row per backbone and a column per generator: share of differing features, raw and after FDR."""
-    first = next(iter(results.comparisons.values()))
+    first = next(iter(comparisons.values()))
     rows = []
     for backbone in first["backbones"]:
-        tests = [item["backbones"][backbone]["t_test"]["between"] for item in results.comparisons.values()]
+        tests = [item["backbones"][backbone]["t_test"]["between"] for item in comparisons.values()]
         rows.append([backbone, *map(both_shares, [first["backbones"][backbone]["t_test"]["within_real"], *tests])])
-    return markdown_table(["raw / FDR, %", "real", *results.comparisons], rows)
+    return markdown_table(["raw / FDR, %", "real", *comparisons], rows)
 
 
 def both_shares(row: Json | None) -> str:
@@ -243,12 +250,18 @@ def headline(results: Results) -> dict[str, Json]:
             line["gain"] = rounded(results.verdicts[variant]["mean_difference"])
             line["verdict"] = results.verdicts[variant]["verdict"]
         if variant in results.comparisons:
-            comparison = results.comparisons[variant]
-            line["differs"] = rounded(mean_of(comparison, "t_test", "between", FDR))
-            line["kl"] = rounded(mean_of(comparison, "kl", "real_to_synthetic"))
-            line["ssim"] = rounded(comparison["ssim"]["synthetic"]["mean"])
+            line |= difference(results.comparisons[variant])
         lines[variant] = line
     return lines | {name: {"verdict": "not applicable"} for name in results.not_applicable}
+
+
+def difference(comparison: Json) -> Json:
+    """Return the few numbers of a comparison that are worth a column when runs are compared."""
+    return {
+        "differs": rounded(mean_of(comparison, "t_test", "between", FDR)),
+        "kl": rounded(mean_of(comparison, "kl", "real_to_synthetic")),
+        "ssim": rounded(comparison["ssim"]["synthetic"]["mean"]),
+    }
 
 
 def mean_of(comparison: Json, *keys: str) -> float | None:

@@ -25,7 +25,7 @@ def images(*sizes: int, name: str = "image") -> ImageSet:
 
 
 def split(train: ImageSet, test: ImageSet | None, settings: Dataset, rng: np.random.Generator) -> list[ImageSet]:
-    found = Found(in_memory(train), in_memory(test) if test else None)
+    found = Found(in_memory(train, 2, 1), in_memory(test, 2, 1) if test else None)
     return [collect(chosen, "here", "train") for chosen in divided(found, settings, rng)]
 
 

@@ -269,7 +269,7 @@ def test_a_minority_that_the_test_set_lacks_is_a_dash(tmp_path: Path, capsys: py
     names = ["balanced", "imbalanced", "reweighted", "smote"]
     given = of_classes([9, 1, 2, 9], [1, 2], names, untested=(1, 2))
     params = YAML(typ="safe", pure=True).load(PARAMS.read_text(encoding="utf-8"))
-    params["table"] = {"datasets": ["digits"], "scenarios": ["natural"], "generators": ["smote"]}
+    params["table"] = {"datasets": ["digits"], "scenarios": ["natural"], "generators": ["smote"], "pairs": []}
     variants = {name: {"images": 9, "seeds": seeds} for name, seeds in given.scores.items()}
     for path, content in {
         "params.yaml": params,

@@ -12,10 +12,12 @@ from ruamel.yaml import YAML
 from stages.blocks import Block, parse_block, suggestion
 from stages.check import check, main
 from stages.errors import UserError
+from stages.generators.base import find
 from stages.process import fail
-from stages.settings import derived_seed, generator_block, load_params, modules_in
+from stages.settings import dataset_plan, derived_seed, generator_block, load_params, modules_in
 
-COMMITTED = Path(__file__).parents[1] / "params.yaml"
+ROOT = Path(__file__).parents[1]
+COMMITTED = ROOT / "params.yaml"
 GONE = object()
 
 
@@ -93,7 +95,7 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("table.scenarios", ["drop57"], "table.scenarios: there is no block scenarios.drop57; did you mean 'drop"),
     ("table.generators", ["bagn"], "table.generators: there is no block generators.bagn; did you mean 'bagan'?"),
     ("datasets.digits.source", "digit", "datasets.digits.source: there is no 'digit'; did you mean 'digits'?"),
-    ("datasets.digits.source", GONE, "datasets.digits.source: missing; allowed: digits, "),
+    ("datasets.digits.source", GONE, "datasets.digits.source: missing; allowed: celeba, chars74k, "),
     ("scenarios.drop75.kind", "dropp", "scenarios.drop75.kind: there is no 'dropp'; did you mean 'drop'?"),
     ("scenarios.drop75.kind", GONE, "scenarios.drop75.kind: missing; allowed: drop, longtail, natural"),
     ("generators.bagann", {}, "generators: there is no 'bagann'; did you mean 'bagan'?"),
@@ -297,3 +299,57 @@ def test_a_folder_elsewhere_is_refused_in_the_graph_which_cannot_watch_it(
     values = edited(committed, "datasets.digits", pets)
     message = problem(tmp_path / "params.yaml", json.dumps(values), capsys)
     assert "datasets.digits.path: only images/digits is watched; make that a symbolic link to the folder" in message
+
+
+# The documents' settings.
+
+DROPPED = {"mnist": ["4"], "cifar10": ["ship"], "vehicles": ["cars"]}
+BALANCING = [  # balancing thesis, 4.2 and 4.3
+    ("cvae_gan", "mnist", {"latent_dim": 55, "kl_weight": 300, "epochs": 1500, "batch_size": 300, "rate": 2e-4}),
+    ("cvae_gan", "cifar10", {"latent_dim": 128, "kl_weight": 50, "epochs": 5000, "batch_size": 256, "rate": 3e-4}),
+    ("cvae_gan", "vehicles", {"latent_dim": 128, "kl_weight": 100, "epochs": 3000, "batch_size": 200, "rate": 2e-4}),
+    ("bagan", "mnist", {"latent_dim": 10, "autoencoder_epochs": 300, "epochs": 800, "batch_size": 275, "rate": 5e-5}),
+    ("bagan", "cifar10", {"latent_dim": 40, "autoencoder_epochs": 800, "epochs": 2000, "batch_size": 275}),
+    ("bagan", "cifar10", {"optimizer": "adam", "autoencoder_learning_rate": 5e-5, "rate": 5e-5}),
+    ("bagan", "vehicles", {"latent_dim": 20, "autoencoder_epochs": 1200, "epochs": 2500, "batch_size": 220}),
+    ("bagan", "vehicles", {"optimizer": "rmsprop", "autoencoder_learning_rate": 2e-4, "rate": 2e-4}),
+]
+OTHERS = [
+    ("vae", "mnist", {"latent_dim": 2}),  # GAN-vs-VAE report, II.D
+    ("cvae", "celeba", {"latent_dim": 300}),
+    ("vae", "chars74k_fnt", {"latent_dim": 300}),
+    ("cgan", "clothing", {"latent_dim": 100, "batch_size": 64}),  # conditional GAN article, 4 and 6
+    ("vanilla_vae", "log_ends", {"latent_dim": 1024, "epochs": 400}),  # log-ends thesis, 6.1.3
+    ("variant_vae", "log_ends", {"latent_dim": 1024, "epochs": 400}),
+]
+
+
+@pytest.mark.parametrize(("generator", "dataset", "expected"), BALANCING + OTHERS)
+def test_generators_have_the_settings_of_the_documents(
+    generator: str, dataset: str, expected: dict[str, object]
+) -> None:
+    settings = parse_block(find(generator).settings, generator_block(load_params(COMMITTED), generator, dataset), "")
+    found = settings.model_dump()
+    assert {key: found["learning_rate" if key == "rate" else key] for key in expected} == expected
+
+
+@pytest.mark.parametrize(("dataset", "classes"), DROPPED.items())
+def test_the_class_that_is_dropped_and_the_split_are_the_thesis_s(dataset: str, classes: list[str]) -> None:
+    plan = dataset_plan(load_params(COMMITTED), dataset)
+    assert plan.common.minority == classes
+    assert plan.common.test_share == 0.3
+    assert not plan.common.keep_split or dataset == "vehicles"  # which comes without a split
+
+
+def test_every_dataset_has_what_the_default_table_needs() -> None:
+    params = load_params(COMMITTED)
+    for dataset in params.datasets:
+        assert dataset in params.classifiers
+        assert all(dataset in params.generators[generator] for generator in params.table.generators)
+
+
+def test_datasets_and_pairs_that_are_downloaded_have_a_folder_for_the_graph_to_watch() -> None:
+    params = load_params(COMMITTED)
+    for dataset, block in params.datasets.items():
+        assert block["source"] in ("folder", "table") or (ROOT / "images" / dataset / "README.md").is_file()
+    assert (ROOT / "images/dogs/real/README.md").is_file()

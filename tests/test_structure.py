@@ -24,8 +24,9 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 # Which part of `stages` may import which. `stage` is every module that dvc.yaml calls; a part that ends in `.base`
 # is that one file of a folder, the folder's name stands for all the others.
 LEAVES = {"errors", "blocks", "decoding", "imageset", "process", "workers"}
-OTHERS = {"features", "models", "pictures", "reading", "scenarios", "settings", "tables", "variants", "weights"}
-SHARED = LEAVES | OTHERS
+SHARED = LEAVES | {"features", "models", "pictures", "prechecks", "reading", "scenarios"}
+SHARED |= {"settings", "tables", "variants", "weights"}
+FETCHING = {"archives", "downloads"}
 ARROWS = {
     "errors": set(),
     "pictures": set(),
@@ -34,6 +35,9 @@ ARROWS = {
     "imageset": {"errors"},
     "decoding": {"errors"},
     "workers": {"decoding", "process"},
+    "archives": {"errors", "process"},
+    "transfers": {"errors", "process"},
+    "downloads": {"errors", "process", "transfers"},
     "features": {"errors"},
     "settings": {"errors", "blocks"},
     "scenarios": {"settings"},
@@ -41,8 +45,11 @@ ARROWS = {
     "networks": {"networks"},
     "generators.base": {"generators.base", "networks"},
     "generators": {"errors", "decoding", "generators.base", "networks", "weights", "workers"},
-    "sources.base": LEAVES,
-    "sources": LEAVES | {"sources.base"},
+    "sources.base": LEAVES | FETCHING | {"sources.base"},
+    "sources": LEAVES | FETCHING | {"sources.base"},
+    "prechecks": LEAVES | {"settings", "generators.base"},
+    "pairs.base": LEAVES | {"sources.base"},
+    "pairs": LEAVES | {"pairs.base", "sources", "sources.base"},
     "reading": LEAVES | {"settings", "sources.base"},
     "training": {"errors", "pictures", "generators.base", "networks", "training"},
     "models": LEAVES | {"generators.base"},
@@ -50,7 +57,7 @@ ARROWS = {
     "variants": LEAVES | {"generators.base", "settings", "training"},
     "tables": {"statistics"},
     "__main__": {"process"},
-    "stage": SHARED | {"generators.base", "networks", "statistics", "training"},
+    "stage": SHARED | {"generators.base", "networks", "sources.base", "statistics", "training"},
     "tools": SHARED | {"generators.base", "networks", "sources.base", "statistics", "training", "tools", "stage"},
 }
 # What the innermost parts may import from outside.
@@ -63,7 +70,11 @@ OUTSIDE = {
 }
 # Parts that settings, or stages which need no network, import: torch would cost them seconds.
 WITHOUT_TORCH = LEAVES | {
+    "archives",
+    "downloads",
     "features",
+    "pairs",
+    "pairs.base",
     "pictures",
     "reading",
     "scenarios",
@@ -72,6 +83,7 @@ WITHOUT_TORCH = LEAVES | {
     "sources.base",
     "statistics",
     "tables",
+    "transfers",
 }
 
 
@@ -221,11 +233,15 @@ def under(path: Path) -> list[Path]:
     return sorted(path.rglob("*.py")) if path.is_dir() else [path]
 
 
+BY_NAME = ("stages.generators.", "stages.pairs.", "stages.sources.")
+
+
 def needed(stage: str, generator: str) -> set[str]:
     """Return the modules whose change can change what a stage writes."""
     by_name = {
-        "check": {name for name in MODULES if name.startswith(("stages.generators.", "stages.sources."))},
+        "check": {name for name in MODULES if name.startswith(BY_NAME)},
         "ingest": {*members("sources")},
+        "ingest_pair": {*members("pairs")},
         "train": {f"stages.generators.{generator}"},
         "synthesize": {f"stages.generators.{generator}"},
     }
@@ -283,13 +299,16 @@ def test_the_graph_has_a_stage_for_every_row_of_the_table(tmp_path: Path) -> Non
         "dataset": ["digits", "mnist"],
         "scenario": ["drop50", "longtail"],
         "generator": list(params["generators"]),
+        "pair": ["city", "village"],
     }
     params["table"] = {f"{axis}s": names for axis, names in axes.items()}
+    params["pairs"] = dict.fromkeys(axes["pair"], params["pairs"]["city"])
     with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
     expected = []
     for stage, entry in graph().items():
-        rows = ["-".join(row) for row in product(*(axes[axis] for axis in entry.get("matrix", {})))]
+        matrix = entry.get("matrix", {})
+        rows = ["-".join(row) for row in product(*(axes.get(axis) or matrix[axis] for axis in matrix))]
         expected += [f"{stage}@{row}" if row else stage for row in rows]
     assert len(expected) > 4 * len(axes["generator"])
     assert sorted(dvc(tmp_path, "stage", "list", "--name-only").split()) == sorted(expected)

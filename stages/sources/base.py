@@ -19,6 +19,7 @@ LARGEST = 2048  # pixels; more is surely a slip, and would fill the memory
 CHUNK = 1024
 VALIDATION = ("val", "valid", "validation", "dev")
 PARTS = ("train", "test", *VALIDATION)
+LUMINANCE = np.array([19595, 38470, 7471], dtype=np.uint32)  # shares of red, green and blue, times 2^16
 
 Indices = npt.NDArray[np.int64]
 Fetch = Callable[[Indices], Iterable[Encoded]]
@@ -66,16 +67,16 @@ class Found(NamedTuple):
     test: Part | None
 
 
-def in_memory(images: ImageSet) -> Part:
-    """Return images that are there already as a part of a dataset."""
+def in_memory(images: ImageSet, size: int | list[int], channels: int) -> Part:
+    """Return images that are there already as a part of a dataset; they are resized when they are read."""
 
     def read(indices: Indices, bar: str | None) -> Iterator[Decoded]:
         for start in range(0, len(indices), CHUNK):
-            chosen = images.images[indices[start : start + CHUNK]]
+            chosen = shaped(images.images[indices[start : start + CHUNK]], size, channels)
             yield Decoded(chosen, [None] * len(chosen))
 
-    origins = images.origins.tolist()
-    return Part(images.labels, images.class_names, origins, images.shape, images.provenance, read)
+    shape = (channels, *sides(size))
+    return Part(images.labels, images.class_names, images.origins.tolist(), shape, images.provenance, read)
 
 
 def encoded(
@@ -98,6 +99,11 @@ def encoded(
 
     skip_bad = settings.bad_files == "skip"
     return Part(labels, class_names, origins, target.shape, provenance, read, skip_bad, fetch)
+
+
+def fetching(images: Sequence[Encoded]) -> Fetch:
+    """Return what fetches images from a list of all."""
+    return lambda indices: (images[index] for index in indices.tolist())
 
 
 def roles(present: Collection[str], validation: Validation) -> tuple[list[str], list[str]]:
@@ -178,20 +184,18 @@ def setting(dataset: str, key: str) -> str:
     return f"params.yaml: datasets.{dataset}.{key}"
 
 
-def from_greys(greys: npt.NDArray[np.uint8], size: int | list[int], channels: int) -> npt.NDArray[np.uint8]:
-    """Resize grey images, uint8 (N, h, w), bicubically and repeat them over the channels, uint8 (N, C, H, W)."""
+def shaped(images: npt.NDArray[np.uint8], size: int | list[int], channels: int) -> npt.NDArray[np.uint8]:
+    """Bring images, uint8 (N, C, h, w), to a size, bicubically, and to a number of channels, 1 or 3.
+
+    Grey is repeated over the channels; colours become grey by their luminance (ITU-R 601, rounded as Pillow does).
+    """
+    if images.shape[1] > channels:
+        images = ((images.transpose(0, 2, 3, 1) @ LUMINANCE + 2**15) >> 16).astype(np.uint8)[:, None]
     height, width = sides(size)
-    if greys.shape[1:] != (height, width):
-        greys = resized(greys, resampling(greys.shape[1], height), resampling(greys.shape[2], width))
-    return np.repeat(greys[:, None], channels, axis=1)
-
-
-def resized(
-    greys: npt.NDArray[np.uint8], rows: npt.NDArray[np.float32], columns: npt.NDArray[np.float32], chunk: int = 4096
-) -> npt.NDArray[np.uint8]:
-    """Resize grey images by the matrices of their rows and columns: all at once, as MNIST has 70,000."""
-    parts = (greys[start : start + chunk] for start in range(0, len(greys), chunk))
-    return np.concatenate([np.rint(rows @ part @ columns.T).clip(0, 255).astype(np.uint8) for part in parts])
+    if images.shape[2:] != (height, width):
+        rows, columns = resampling(images.shape[2], height), resampling(images.shape[3], width)
+        images = np.rint(rows @ images @ columns.T).clip(0, 255).astype(np.uint8)
+    return np.repeat(images, channels // images.shape[1], axis=1)
 
 
 def resampling(old: int, new: int) -> npt.NDArray[np.float32]:

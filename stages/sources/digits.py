@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.blocks import Block
 from stages.imageset import ImageSet
-from stages.sources.base import Found, Size, from_greys, in_memory
+from stages.sources.base import Found, Size, in_memory
 
 CLASSES = tuple("0123456789")
 BRIGHTEST = 16  # ink is counted in blocks of 4 x 4 binary pixels
@@ -33,10 +33,10 @@ def find(settings: Settings, name: str, progress: bool = True) -> Found:
     digits = load_digits()
     greys = np.rint(digits.images * (255 / BRIGHTEST)).astype(np.uint8)
     images = ImageSet(
-        images=from_greys(greys, settings.size, settings.channels),
+        images=greys[:, None],
         labels=digits.target.astype(np.int64),
         class_names=CLASSES,
         origins=np.array([f"digits/{number}" for number in range(len(greys))]),
         provenance={"source": "digits", "settings": settings.model_dump()},
     )
-    return Found(in_memory(images), None)
+    return Found(in_memory(images, settings.size, settings.channels), None)

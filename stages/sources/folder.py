@@ -1,6 +1,5 @@
 """Images of your own in a folder: one sub-folder per class, with `train`, `val` and `test` above them if you like."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -14,12 +13,12 @@ from stages.sources.base import (
     PARTS,
     FileSettings,
     Found,
-    Indices,
     Part,
     Validation,
     check_counts,
     check_same,
     encoded,
+    fetching,
     roles,
     setting,
 )
@@ -123,12 +122,8 @@ def part(listed: list[Listing], settings: Settings, name: str) -> Part:
     """Return files as a part of the dataset."""
     root = root_folder(settings, name)
     files = [file for listing in listed for file in listing.files]
-
-    def fetch(indices: Indices) -> Iterator[Path]:
-        return (files[index] for index in indices.tolist())
-
     return encoded(
-        fetch=fetch,
+        fetch=fetching(files),
         labels=np.concatenate([listing.labels for listing in listed]),
         class_names=listed[0].class_names,
         origins=[path.relative_to(root).as_posix() for path in files],

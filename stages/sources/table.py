@@ -161,8 +161,8 @@ def table_files(root: Path, settings: Settings) -> list[Path]:
     if root.is_file():
         files = [Path(os.path.realpath(root))]  # the link may have another name
     elif root.is_dir():
-        every = map(Path, walk(os.fspath(root), Path(os.path.realpath(root)), settings.links == "follow"))
-        files = [path for path in every if not any(word.startswith(".") for word in path.relative_to(root).parts)]
+        every = walk(os.fspath(root), Path(os.path.realpath(root)), settings.links == "follow")
+        files = [Path(path) for path in every if path]  # hidden ones are None
     else:
         raise UserError(f"{root}: no such table or folder of tables")
     tables = [path for path in files if path.suffix.lower() in SUFFIXES]

@@ -202,8 +202,9 @@ def planned_pair(request: Request, synthetic: Path) -> Plan:
     if bad:
         chosen["bad_files"] = choices.Chosen("skip", f"{len(bad):,} cannot be read; error: stop instead")
     block = {"source": "folders", **{key: own.value for key, own in chosen.items()}}
-    words = ["dvc", "exp", "run", "-S", f"table.pairs=[{request.name}]"]
-    return Plan(found, chosen, links, [Addition(("pairs",), request.name, block)], [shlex.join(words)])
+    run = shlex.join(["dvc", "exp", "run", "-S", f"table.pairs=[{request.name}]"])
+    commands = [run, f"cat metrics/report/pair_{request.name}.md"]
+    return Plan(found, chosen, links, [Addition(("pairs",), request.name, block)], commands)
 
 
 def inspected_folder(path: Path, label: str) -> Findings:

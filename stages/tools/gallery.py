@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from stages.blocks import parse_block
-from stages.check import precheck_generator
 from stages.errors import UserError
 from stages.generators.base import LearnedGenerator, NotApplicable, find, labelled
 from stages.imageset import ImageSet
 from stages.models import build
 from stages.pictures import save_grid
+from stages.prechecks import precheck_generator
 from stages.process import make_room, writing
 from stages.reading import collect, divided
 from stages.settings import Params, Train, dataset_plan, derived_seed, generator_block, load_params, one_of

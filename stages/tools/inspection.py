@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from stages.decoding import BadFile, Encoded, Facts, hidden, suffixes
+from stages.decoding import BadFile, Encoded, Facts, suffixes
 from stages.errors import UserError
 from stages.sources.base import PARTS, Found
 from stages.sources.base_columns import SUFFIXES
@@ -90,6 +90,11 @@ def class_folders(root: Path) -> list[str]:
     if train in folders and {path.name for path in folders} <= {*PARTS}:
         return inner  # parts without classes are no classes
     return [folder.name for folder in folders if next(files(folder, suffixes()), None)]
+
+
+def hidden(path: Path, folder: Path) -> bool:
+    """Say whether a file, or a folder on the way to it, is hidden."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def files(root: Path, endings: Collection[str]) -> Iterator[Path]:

@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stages.check import precheck_generator
 from stages.errors import UserError
 from stages.generators.base import Labelled, NotApplicable
 from stages.generators.collected import Collected, Settings
+from stages.prechecks import precheck_generator
 from stages.settings import load_params
 
 ROOT = Path(__file__).parents[2]

@@ -31,6 +31,7 @@ table:
   generators:
     - smote
     - bagan
+  pairs: []
 datasets:
   shapes:
     source: folder
@@ -38,6 +39,7 @@ datasets:
     channels: 1
     minority:
       - no
+pairs: {}
 scenarios:
   drop75: {kind: drop, share: 0.75}
 generators:

@@ -13,7 +13,7 @@ from stages.errors import UserError
 from stages.imageset import ImageSet
 from stages.reading import collect, whole
 from stages.sources import digits
-from stages.sources.base import from_greys
+from stages.sources.base import in_memory, shaped
 
 
 def load(**settings: object) -> ImageSet:
@@ -71,16 +71,31 @@ def test_greys_are_resized_as_pillow_resizes_floats(size: list[int]) -> None:
     greys = np.random.default_rng(0).integers(0, 256, (5, 28, 30), dtype=np.uint8)
     floats = [Image.fromarray(grey.astype(np.float32)) for grey in greys]
     expected = np.stack([np.asarray(image.resize((size[1], size[0]), Image.Resampling.BICUBIC)) for image in floats])
-    found = from_greys(greys, size, 1)
+    found = shaped(greys[:, None], size, 1)
     assert found.dtype == np.uint8
     assert np.abs(found[:, 0] - expected.clip(0, 255)).max() <= 0.501
 
 
-def test_many_greys_are_resized_in_chunks_without_a_seam() -> None:
-    greys = np.tile(np.random.default_rng(0).integers(0, 256, (1, 6, 6), dtype=np.uint8), (5000, 1, 1))
-    found = from_greys(greys, 9, 1)
-    assert found.shape == (5000, 1, 9, 9)
-    assert (found == found[:1]).all()
+def test_colours_become_grey_as_in_pillow() -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (4, 3, 9, 7), dtype=np.uint8)
+    expected = [np.asarray(Image.fromarray(image.transpose(1, 2, 0)).convert("L")) for image in colours]
+    assert (shaped(colours, [9, 7], 1)[:, 0] == np.stack(expected)).all()
+
+
+def test_each_colour_is_resized_by_itself() -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (4, 3, 9, 7), dtype=np.uint8)
+    found = shaped(colours, [12, 5], 3)
+    assert all((found[:, [channel]] == shaped(colours[:, [channel]], [12, 5], 1)).all() for channel in range(3))
+
+
+def test_images_in_memory_are_read_in_chunks_without_a_seam() -> None:
+    grey = np.tile(np.random.default_rng(0).integers(0, 256, (1, 1, 6, 6), dtype=np.uint8), (2500, 1, 1, 1))
+    labels = np.arange(2500)
+    part = in_memory(ImageSet(grey, labels, ("a",) * 2500, labels.astype(np.str_), {}), 9, 3)
+    chunks = [chunk.images for chunk in part.read(labels[1:], None)]
+    assert part.shape == (3, 9, 9)
+    assert [len(chunk) for chunk in chunks] == [1024, 1024, 451]
+    assert (np.concatenate(chunks) == chunks[0][:1]).all()
 
 
 @pytest.mark.parametrize("size", [0, -3, True, 28.0, "28", [28], [28, 28, 28], [28, 0], [28, 2.5], None, []])

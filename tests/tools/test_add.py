@@ -17,9 +17,10 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from stages import process
-from stages.check import check_blocks, check_rows
+from stages.check import check_blocks
 from stages.errors import UserError
-from stages.settings import load_params
+from stages.prechecks import check_dataset, check_pair
+from stages.settings import load_params, pair_plan
 from stages.tools import inspection
 from stages.tools.cli import cli, main
 
@@ -114,7 +115,7 @@ def test_what_was_added_makes_a_valid_table(project: Path, tmp_path: Path) -> No
     done("pets", pets(tmp_path / "pets"))
     params = load_params(project / "params.yaml")
     check_blocks(params)
-    check_rows(params.model_copy(update={"table": params.table.model_copy(update={"datasets": ["pets"]})}))
+    check_dataset(params.model_copy(update={"table": params.table.model_copy(update={"datasets": ["pets"]})}), "pets")
 
 
 def test_every_old_line_stays(project: Path, tmp_path: Path) -> None:
@@ -126,12 +127,9 @@ def test_every_old_line_stays(project: Path, tmp_path: Path) -> None:
     added = len(after) - len(before)
     assert added == sum(after.count(line) - before.count(line) for line in {*after})
     place = after.index("    size: 24")
-    assert after[
-        place - 3
-    ] == "  mnist_cpu: *mnist  # the same images; generators have small networks and train for " + (
-        "minutes on one CPU core"
-    )
-    assert after[place + 4 : place + 6] == ["", "scenarios:"]
+    assert after[place - 3 : place - 1] == ["    size: 256", "  pets:"], "after log_ends, the last one"
+    assert after[place + 4] == ""
+    assert after[place + 5].startswith("# Pairs: real and synthetic images")
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(project: Path, tmp_path: Path) -> None:
@@ -287,9 +285,7 @@ def test_names_that_are_taken_or_wrong(tmp_path: Path, project: Path) -> None:
     refused(project, r"params.yaml: datasets.digits is there already; take another name", "digits", path)
     for name in ("Pets", "my-pets", "test", "123", "1_0"):
         refused(project, rf"NAME '{name}': names consist of a-z, 0-9 and _, with a letter", name, path)
-    with (project / "params.yaml").open("a", encoding="utf-8") as file:
-        file.write("\npairs:\n  scans:\n    source: folders\n")
-    refused(project, r"params.yaml: pairs.scans is there already", "scans", path)
+    refused(project, r"params.yaml: pairs.city is there already", "city", path)
 
 
 def test_a_left_over_block_is_no_free_name(tmp_path: Path, project: Path) -> None:
@@ -391,19 +387,24 @@ def test_a_pair_of_folders(tmp_path: Path, project: Path) -> None:
     assert (project / "images/scans/real").readlink() == tmp_path / "real"
     assert (project / "images/scans/synthetic").readlink() == tmp_path / "made"
     block = {"source": "folders", "size": 32, "channels": 1}
-    assert load_params(project / "params.yaml").pairs == {"scans": block}
-    assert found["commands"] == ["dvc exp run -S 'table.pairs=[scans]'"]
+    assert load_params(project / "params.yaml").pairs["scans"] == block
+    assert found["commands"] == ["dvc exp run -S 'table.pairs=[scans]'", "cat metrics/report/pair_scans.md"]
     assert [own["images"] for own in found["found"].values()] == [3, 4]
     refused(project, "pairs.scans is there already", "scans", *scans(tmp_path))
 
 
-def test_a_pair_joins_a_section_that_is_there(tmp_path: Path, project: Path) -> None:
-    params = project / "params.yaml"
-    text = params.read_text(encoding="utf-8")
-    params.write_text(text.replace("\nscenarios:\n", "\npairs: {}  # of folders\n\nscenarios:\n"), encoding="utf-8")
+def test_a_pair_can_be_compared(tmp_path: Path, project: Path) -> None:
     done("scans", *scans(tmp_path))
-    added = "pairs:  # of folders\n  scans:\n    source: folders\n    size: 32\n    channels: 1\n\nscenarios:\n"
-    assert added in params.read_text(encoding="utf-8")
+    params = load_params(project / "params.yaml")
+    check_pair(params, "scans")
+    plan = pair_plan(params, "scans")
+    assert [len(part) for part in plan.source.find(plan.settings, "scans")] == [3, 4]
+
+
+def test_a_pair_is_the_last_of_its_section(tmp_path: Path, project: Path) -> None:
+    done("scans", *scans(tmp_path))
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    assert "\n  scans:\n    source: folders\n    size: 32\n    channels: 1\n\nscenarios:\n" in text
 
 
 def test_a_pair_with_colours_on_one_side_is_compared_in_colours(tmp_path: Path, project: Path) -> None:

@@ -31,7 +31,7 @@ def write_params(folder: Path, **changes: dict[str, object]) -> Path:
     values["datasets"] = {"digits": {"source": "digits", "size": 12}}
     values["generators"] = {name: {"digits": block} for name, block in (BLOCKS | changes).items()}
     values["classifiers"] = {"digits": {"network": "mnist_cnn", "epochs": 2, "learning_rate": 0.01}}
-    values["table"] = {"datasets": ["digits"], "scenarios": ["drop75"], "generators": ["oversample"]}
+    values["table"] = {"datasets": ["digits"], "scenarios": ["drop75"], "generators": ["oversample"], "pairs": []}
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(values, file)
     return folder / "params.yaml"

@@ -1,0 +1,131 @@
+"""How fast 10,000 JPEGs of about 200 x 200 become a table of 64 x 64, beside Pillow alone in as many processes.
+
+    python -m benchmarks.ingest --out metrics/benchmarks/ingest.json [--photographs FOLDER]
+
+Pillow alone opens, converts and shrinks each file in a pool of processes and throws the pixels away. The stage does its
+whole work, from the start of Python to the renamed tables: settings, list of files, split, EXIF, transparency, Parquet.
+Both take turns, several times; medians, and the median of the rounds' ratios, are written. Without photographs, from
+which as many JPEGs are made as are wanted, their content is drawn: smooth colours with some noise.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from ruamel.yaml import YAML
+
+from stages.decoding import image_files
+
+SIDE = 64
+CLASSES = 5
+
+
+def shrunk(path: str) -> npt.NDArray[np.uint8]:
+    """Return one image as a beginner's loop would read it."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+
+
+def pillow_alone(files: Sequence[str], processes: int) -> None:
+    """Decode and shrink all files."""
+    with get_context("spawn").Pool(processes) as pool:
+        for _ in pool.imap(checked, files, chunksize=64):
+            pass
+
+
+def checked(path: str) -> int:
+    """Shrink one image and return a number, so that nothing large travels between processes."""
+    return int(shrunk(path)[0, 0, 0])
+
+
+def whole_stage(params: Path, folder: Path) -> None:
+    """Run the ingest stage as DVC does."""
+    words = (
+        f"-m stages ingest --params {params} --dataset benchmark --train {folder}/a.parquet --test {folder}/b.parquet"
+    )
+    subprocess.run([sys.executable, *words.split()], check=True)
+
+
+def write_files(folder: Path, count: int, photographs: Path | None) -> list[str]:
+    """Write JPEGs of about 200 x 200 pixels in as many sub-folders as there are classes; return their paths."""
+    rng = np.random.default_rng(0)
+    originals = image_files(photographs, photographs).files if photographs else []
+    paths = []
+    for number in range(count):
+        size = (int(rng.integers(180, 221)), int(rng.integers(180, 221)))
+        path = folder / f"class{number % CLASSES}" / f"{number:05}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture(originals[number % len(originals)] if originals else None, size, rng).save(path, quality=90)
+        paths.append(str(path))
+    return paths
+
+
+def picture(original: Path | None, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+    """Return a photograph in a size, or a drawn picture."""
+    if original:
+        with Image.open(original) as image:
+            return image.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+    smooth = Image.fromarray(rng.integers(0, 256, (12, 12, 3), dtype=np.uint8)).resize(size, Image.Resampling.BICUBIC)
+    noisy = np.asarray(smooth, dtype=np.float64) + rng.normal(0, 4, (size[1], size[0], 3))
+    return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+
+
+def write_params(folder: Path, images: Path) -> Path:
+    """Write settings that name the files as a dataset."""
+    params = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text(encoding="utf-8"))
+    params["datasets"]["benchmark"] = {"source": "folder", "path": str(images), "size": SIDE}
+    path = folder / "params.yaml"
+    path.write_text(json.dumps(params), encoding="utf-8")
+    return path
+
+
+def seconds(work: Callable[[], None]) -> float:
+    """Return how long something takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--photographs", type=Path, help="folder of images to make the files from")
+    parser.add_argument("--out", type=Path, required=True, help="JSON to write")
+    arguments = parser.parse_args()
+    processes = len(os.sched_getaffinity(0))
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        files = write_files(folder / "images", arguments.count, arguments.photographs)
+        params = write_params(folder, folder / "images")
+        rounds = [
+            (seconds(lambda: pillow_alone(files, processes)), seconds(lambda: whole_stage(params, folder)))
+            for _ in range(arguments.rounds)
+        ]
+    facts = {
+        "files": "photographs" if arguments.photographs else "drawn",
+        "pillow_images_per_second": round(arguments.count / statistics.median(first for first, _ in rounds)),
+        "stage_images_per_second": round(arguments.count / statistics.median(second for _, second in rounds)),
+        "speed_ratio": round(statistics.median(first / second for first, second in rounds), 3),
+        "rounds": [[round(value, 2) for value in both] for both in rounds],
+        "processes": processes,
+    }
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(facts, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Streets, photographed and rendered: Berkeley DeepDrive against SYNTHIA and Grand Theft Auto V.
+
+The first pair of the distributions thesis (3.1). Its real photographs are BDD100K (Yu et al., A Diverse Driving
+Dataset, https://arxiv.org/abs/1805.04687). Its renderings are SYNTHIA-SF (Hernandez-Juarez et al., Slanted Stixels,
+https://arxiv.org/abs/1707.05397) and, since these are few, frames of the game with labels of 19 classes (Richter et
+al., Playing for Data, https://arxiv.org/abs/1608.02192). None may be passed on, so people fetch them themselves.
+"""
+
+from pathlib import Path
+from types import MappingProxyType
+
+from PIL import Image, UnidentifiedImageError
+
+from stages.errors import UserError
+from stages.pairs.base import Collection, FoundPair, files_of, side
+from stages.sources.base import FileSettings
+
+BDD = Collection(
+    "BDD100K",
+    "register at http://bdd-data.berkeley.edu, download '100K Images' (or '10K Images') and unpack it there",
+    r"(.*/)?[0-9a-f]{8}-[0-9a-f]{8}\.jpg",
+)
+SYNTHIA = Collection(
+    "SYNTHIA",
+    "download SYNTHIA-SF (or SYNTHIA-RAND-CITYSCAPES) from https://synthia-dataset.net and unpack it there",
+    r"(.*/)?(RGB|RGBLeft|RGBRight)/[0-9]+\.png",
+)
+GTA = Collection(
+    "GTA V",
+    "download the images, ten archives, from https://download.visinf.tu-darmstadt.de/data/from_games and unpack them",
+    r"(.*/)?images/[0-9]{5}\.png",
+)
+FOLDERS = MappingProxyType({"real": BDD, "synthetic/synthia": SYNTHIA, "synthetic/gta": GTA})
+SMALLEST = (
+    512  # pixels of a frame's longer side: all three publish larger ones, and thumbnails are another distribution
+)
+
+
+class Settings(FileSettings):
+    """Settings of the streets, which lie in `images/`, the pair's name, and there in the folders of FOLDERS."""
+
+
+def precheck(settings: Settings, name: str) -> None:
+    """Check that all three sets are there and that the first frame of each is of the published kind.
+
+    Raises:
+        UserError: one is missing, with the address where it is to be had, or is something else.
+    """
+    for folder, files in listed(name).items():
+        check_frame(files[0], f"params.yaml: pairs.{name}: {FOLDERS[folder].title}")
+
+
+def find(settings: Settings, name: str, progress: bool = True) -> FoundPair:
+    """List the frames of all three sets.
+
+    Raises:
+        UserError: as in `precheck`.
+    """
+    real, synthia, gta = listed(name).values()
+    root = Path("images") / name
+    return FoundPair(side(real, root, settings, "city"), side([*synthia, *gta], root, settings, "city"))
+
+
+def listed(name: str) -> dict[str, list[Path]]:
+    """Return the frames in each of the folders."""
+    where = f"params.yaml: pairs.{name}"
+    return {folder: files_of(Path("images") / name / folder, where, False, own) for folder, own in FOLDERS.items()}
+
+
+def check_frame(path: Path, where: str) -> None:
+    """Refuse what is no image, or a thumbnail."""
+    try:
+        with Image.open(path) as image:
+            size = image.size
+    except (UnidentifiedImageError, OSError) as error:
+        raise UserError(f"{where}: {path}: cannot be read: {error}") from error
+    if max(size) < SMALLEST:
+        raise UserError(
+            f"{where}: {path}: {size[0]} x {size[1]} pixels; the frames as published have {SMALLEST} or more"
+        )
