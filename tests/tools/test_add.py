@@ -18,10 +18,11 @@ from PIL import Image
 
 from stages import process
 from stages.check import check_blocks
+from stages.decoding import Facts
 from stages.errors import UserError
 from stages.prechecks import check_dataset, check_pair
 from stages.settings import load_params, pair_plan
-from stages.tools import inspection
+from stages.tools import choices, inspection
 from stages.tools.cli import cli, main
 
 ROOT = Path(__file__).parents[2]
@@ -193,13 +194,12 @@ def test_grey_and_colour(
     ("size", "side", "network"),
     [((5, 6), 8, "cifar10_cnn"), ((47, 50), 44, "cifar10_cnn"), ((300, 200), 64, "vehicles_cnn")],
 )
-def test_sizes(size: tuple[int, int], side: int, network: str, tmp_path: Path, project: Path) -> None:
-    for name in ("cat", "dog"):
-        write(tmp_path / "pets" / name, 3, size)
-    found = facts("pets", tmp_path / "pets")
-    assert chosen(found)["size"] == side
-    assert found["blocks"]["classifiers.pets"]["network"] == network
-    assert ("get stretched" in found["chosen"]["size"]["reason"]) == (size == (300, 200))
+def test_sizes(size: tuple[int, int], side: int, network: str) -> None:
+    found = inspection.findings([Facts(*size, "RGB", "PNG", False)] * 3, {}, 0)
+    value, reason = choices.size(found, None)
+    assert value == side
+    assert ("get stretched" in reason) == (size == (300, 200))
+    assert choices.classifier(value, False, 100)["network"] == network
 
 
 def test_what_is_asked_for_is_taken(tmp_path: Path, project: Path) -> None:
@@ -209,12 +209,10 @@ def test_what_is_asked_for_is_taken(tmp_path: Path, project: Path) -> None:
     assert load_params(project / "params.yaml").datasets["pets"] == found["blocks"]["datasets.pets"] == block
 
 
-def test_more_images_are_trained_on_for_fewer_epochs(tmp_path: Path, project: Path) -> None:
-    from stages.tools.choices import classifier, generators
-
-    small, large = (generators(28, count)["cvae"]["epochs"] for count in (2000, 50_000))
+def test_more_images_are_trained_on_for_fewer_epochs() -> None:
+    small, large = (choices.generators(28, count)["cvae"]["epochs"] for count in (2000, 50_000))
     assert (small, large) == (288, 12)  # 240 s of 2,400 images
-    assert [classifier(28, True, count)["epochs"] for count in (10, 1000, 10**6)] == [60, 20, 5]
+    assert [choices.classifier(28, True, count)["epochs"] for count in (10, 1000, 10**6)] == [60, 20, 5]
 
 
 def test_the_link_may_be_there_already(tmp_path: Path, project: Path) -> None:
