@@ -2,20 +2,23 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from stages.errors import UserError
 
 Fit = Literal["stretch", "crop", "pad"]
 BACKGROUND = "white"  # behind what is transparent, and beside what is padded
 DEEP_GREY = 65535  # white in 16 bits
+GLANCE = 256  # pixels; a JPEG is looked at in about this size
+ALMOST_GREY = 2  # of 255; what the rounding of a JPEG leaves of equal colours
 # Not all that Pillow knows: EPS would start another program, and some formats have no signature and take any bytes.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
@@ -47,12 +50,25 @@ class Target(NamedTuple):
         return (self.channels, *self.size)
 
 
+class Facts(NamedTuple):
+    """An image that can be read: its size upright, Pillow's names of its mode and format, and whether all is grey."""
+
+    width: int
+    height: int
+    mode: str
+    format: str
+    grey: bool
+
+
 class BadFile(NamedTuple):
     """An image that cannot be read, the kind of its fault and the details."""
 
     name: str
     fault: str
     details: str
+
+
+Result = TypeVar("Result")
 
 
 class ImageFiles(NamedTuple):
@@ -120,25 +136,51 @@ def decode(image: Encoded, target: Target) -> npt.NDArray[np.uint8]:
         Exception: of almost any kind, where Pillow cannot read the file or its greys have no known scale.
     """
     height, width = target.size
-    with Image.open(opened(image), formats=FORMATS) as file:
-        if (pixels := file.width * file.height) > (most := Image.MAX_IMAGE_PIXELS or pixels):
-            raise Image.DecompressionBombError(f"{pixels} pixels, at most {most} are read")
-        file.draft(None, (2 * max(height, width),) * 2)  # JPEG decodes to half, quarter... at a fraction of the cost
-        file.load()
-        ImageOps.exif_transpose(file, in_place=True)
+    with opened(image) as file:
+        loaded(file, 2 * max(height, width))
         upright = opaque(file, "L" if target.channels == 1 else "RGB")
     pixels_of_it = np.asarray(fitted(upright, (width, height), target.fit))
     return pixels_of_it.reshape(height, width, target.channels).transpose(2, 0, 1)
 
 
+def inspect(image: Encoded) -> Facts:
+    """Return what is to be known of an image before its size and channels are chosen.
+
+    Raises:
+        Exception: exactly where `decode` raises one: the whole file is decoded.
+    """
+    with opened(image) as file:
+        (width, height), mode, kind = file.size, file.mode, file.format or ""
+        turned = loaded(file, GLANCE)
+        pixels = np.asarray(opaque(file, "RGB"))
+    grey = bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= ALMOST_GREY)
+    return Facts(*((height, width) if turned else (width, height)), mode, kind, grey)
+
+
+@contextmanager
+def opened(image: Encoded) -> Iterator[Image.Image]:
+    """Open an image but for its pixels."""
+    with Image.open(image if isinstance(image, Path) else BytesIO(image.content), formats=FORMATS) as file:
+        if (pixels := file.width * file.height) > (most := Image.MAX_IMAGE_PIXELS or pixels):
+            raise Image.DecompressionBombError(f"{pixels} pixels, at most {most} are read")
+        yield file
+
+
+def loaded(file: Image.Image, side: int) -> bool:
+    """Read the pixels, turn them upright and say whether width and height changed places.
+
+    A JPEG is read at a half, a quarter... of its size, at a fraction of the cost, as long as that exceeds `side`.
+    """
+    file.draft(None, (side, side))
+    file.load()
+    orientation = file.getexif().get(ExifTags.Base.Orientation, 1)
+    ImageOps.exif_transpose(file, in_place=True)
+    return orientation in range(5, 9)
+
+
 def name_of(image: Encoded) -> str:
     """Return how messages call an image."""
     return str(image) if isinstance(image, Path) else image.name
-
-
-def opened(image: Encoded) -> Path | BytesIO:
-    """Return what Pillow reads an image from."""
-    return image if isinstance(image, Path) else BytesIO(image.content)
 
 
 def opaque(image: Image.Image, mode: str) -> Image.Image:
@@ -175,16 +217,15 @@ def fitted(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
     return image.resize(size, Image.Resampling.BICUBIC)
 
 
-def decoded_or_bad(image: Encoded, target: Target, out: npt.NDArray[np.uint8]) -> BadFile | None:
-    """Decode into `out`, uint8 (C, H, W), or say what is wrong."""
+def result_or_bad(work: Callable[[Encoded], Result], image: Encoded) -> Result | BadFile:
+    """Decode or inspect an image, or say what is wrong with it."""
     try:
         with warnings.catch_warnings(action="ignore"):  # odd metadata, one line per file
-            out[...] = decode(image, target)
+            return work(image)
     except MemoryError:
         raise
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
         return judged(image, error)
-    return None
 
 
 def judged(image: Encoded, error: Exception) -> BadFile:
@@ -192,6 +233,8 @@ def judged(image: Encoded, error: Exception) -> BadFile:
     name = name_of(image)
     if isinstance(error, Image.DecompressionBombError):
         return BadFile(name, "too large", str(error))
+    if isinstance(error, FileNotFoundError):
+        return BadFile(name, "missing", "no such file")
     if not isinstance(error, UnidentifiedImageError):
         return BadFile(name, "unreadable", " ".join(str(error).split()) or type(error).__name__)
     length = image.stat().st_size if isinstance(image, Path) else len(image.content)

@@ -1,6 +1,7 @@
 """What becomes of image files in every mode and state of repair."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from stages import decoding
-from stages.decoding import BadFile, Embedded, Target, decode, decoded_or_bad, image_files
+from stages.decoding import BadFile, Embedded, Facts, Target, decode, image_files, inspect, result_or_bad
 from stages.errors import UserError
 
 Colour = int | float | tuple[int, ...]
@@ -127,7 +128,7 @@ def test_photographs_are_set_upright(
 
 def test_damaged_orientation_does_not_matter(tmp_path: Path) -> None:
     Image.new("RGB", (8, 4)).save(tmp_path / "x.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12")
-    assert tried(tmp_path / "x.jpg") is None
+    assert isinstance(tried(tmp_path / "x.jpg"), Facts)
 
 
 def test_stretching_ignores_the_proportions(tmp_path: Path) -> None:
@@ -187,8 +188,12 @@ def unknown_scale(path: Path) -> None:
     Image.new("F", (2, 2), 1000.0).save(path, "TIFF")
 
 
-def tried(path: Path) -> BadFile | None:
-    return decoded_or_bad(path, Target((4, 4), 3, "stretch"), np.zeros((3, 4, 4), dtype=np.uint8))
+def tried(path: Path) -> BadFile | Facts:
+    """Decode and inspect a file: both find the same to be bad."""
+    result = result_or_bad(inspect, path)
+    pixels = result_or_bad(partial(decode, target=Target((4, 4), 3, "stretch")), path)
+    assert pixels == result if isinstance(pixels, BadFile) else not isinstance(result, BadFile)
+    return result
 
 
 @pytest.mark.parametrize(
@@ -208,7 +213,7 @@ def test_what_is_wrong_with_a_bad_file(
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
     spoil(tmp_path / "bad.png")
     bad = tried(tmp_path / "bad.png")
-    assert bad is not None
+    assert isinstance(bad, BadFile)
     assert (bad.name, bad.fault) == (str(tmp_path / "bad.png"), fault)
     assert bad.details.startswith(details)
 
@@ -232,10 +237,35 @@ def test_lack_of_memory_is_not_called_a_bad_file(tmp_path: Path, monkeypatch: py
         tried(write(tmp_path / "a.png"))
 
 
-def test_a_good_file_fills_the_pixels_it_is_given(tmp_path: Path) -> None:
-    pixels = np.zeros((3, 4, 4), dtype=np.uint8)
-    assert decoded_or_bad(write(tmp_path / "a.png"), Target((4, 4), 3, "stretch"), pixels) is None
-    assert pixels[:, 0, 0].tolist() == [10, 20, 30]
+def test_a_missing_file_is_a_bad_one(tmp_path: Path) -> None:
+    assert tried(tmp_path / "a.png") == BadFile(str(tmp_path / "a.png"), "missing", "no such file")
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "suffix", "expected"),
+    [
+        ("RGB", (10, 20, 30), "png", Facts(6, 4, "RGB", "PNG", False)),
+        ("RGB", (10, 11, 12), "png", Facts(6, 4, "RGB", "PNG", True)),
+        ("RGB", (10, 11, 13), "bmp", Facts(6, 4, "RGB", "BMP", False)),
+        ("RGB", (77, 77, 77), "jpg", Facts(6, 4, "RGB", "JPEG", True)),
+        ("L", 10, "jpg", Facts(6, 4, "L", "JPEG", True)),
+        ("RGBA", (200, 0, 0, 0), "png", Facts(6, 4, "RGBA", "PNG", True)),  # white once it is laid on white
+        ("I;16", 25700, "tiff", Facts(6, 4, "I;16", "TIFF", True)),
+    ],
+)
+def test_facts_of_an_image(mode: str, colour: Colour, suffix: str, expected: Facts, tmp_path: Path) -> None:
+    assert inspect(write(tmp_path / f"x.{suffix}", colour, mode)) == expected
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tiff"])
+@pytest.mark.parametrize(("orientation", "size"), [(1, (1200, 700)), (3, (1200, 700)), (6, (700, 1200))])
+def test_the_size_is_that_of_the_upright_image(
+    orientation: int, size: tuple[int, int], suffix: str, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("L", (1200, 700)).save(tmp_path / f"x.{suffix}", exif=exif)
+    assert inspect(tmp_path / f"x.{suffix}")[:2] == size
 
 
 def test_postscript_is_not_read_since_that_would_start_another_program(tmp_path: Path) -> None:
@@ -249,8 +279,7 @@ def test_postscript_is_not_read_since_that_would_start_another_program(tmp_path:
 def test_the_content_of_a_file_will_do(tmp_path: Path) -> None:
     content = write(tmp_path / "a.png").read_bytes()
     assert decode(Embedded("row 7", content), Target((1, 1), 3, "stretch")).ravel().tolist() == [10, 20, 30]
-    bad = decoded_or_bad(Embedded("row 7", b""), Target((1, 1), 1, "stretch"), np.zeros((1, 1, 1), dtype=np.uint8))
-    assert bad == BadFile("row 7", "empty", "0 bytes")
+    assert result_or_bad(inspect, Embedded("row 7", b"")) == BadFile("row 7", "empty", "0 bytes")
 
 
 # Which files there are.
@@ -302,5 +331,5 @@ def test_a_link_to_nowhere_is_found_to_be_bad(tmp_path: Path) -> None:
     files = image_files(tmp_path, tmp_path).files
     assert [path.name for path in files] == ["x.png"]
     bad = tried(files[0])
-    assert bad is not None
-    assert bad.fault == "unreadable"
+    assert isinstance(bad, BadFile)
+    assert bad.fault == "missing"

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -13,8 +14,8 @@ import pytest
 from PIL import Image
 
 from stages import workers
-from stages.decoding import Embedded, Encoded, Target
-from stages.workers import Decoded, decode_chunk, decode_singly, decoded
+from stages.decoding import BadFile, Embedded, Encoded, Facts, Target, decode, inspect
+from stages.workers import decoded, inspected, work_on, work_singly
 
 TARGET = Target((2, 3), 1, "stretch")
 
@@ -95,25 +96,24 @@ def test_an_image_that_takes_too_long_ends_its_worker(tmp_path: Path) -> None:
     script = f"""
 from pathlib import Path
 from stages import workers
-from stages.decoding import Target
+from stages.decoding import inspect
 workers.PATIENCE_SECONDS = 1
-workers.decode_chunk([Path({str(tmp_path / "x.png")!r})], Target((2, 3), 1, "stretch"))
+workers.work_on([Path({str(tmp_path / "x.png")!r})], inspect)
 """
     ended = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
     assert ended.returncode == -signal.SIGALRM
 
 
 def test_the_clock_stops_with_the_last_image() -> None:
-    decode_chunk([encoded(1)], TARGET)
+    work_on([encoded(1)], inspect)
     assert signal.alarm(0) == 0
 
 
 def test_one_at_a_time_gives_the_same() -> None:
     chunk = [encoded(1), Deadly("deadly", b""), encoded(3)]
-    result = decode_singly(chunk, TARGET)
-    assert isinstance(result, Decoded)
-    assert result.good.tolist() == [True, False, True]
-    assert result.images[result.good][:, 0, 0, 0].tolist() == [1, 3]
+    first, bad, last = work_singly(chunk, partial(decode, target=TARGET))
+    assert bad == BadFile("deadly", "unreadable", "its decoder crashes, or takes over 60 s")
+    assert [image[0, 0, 0] for image in (first, last) if not isinstance(image, BadFile)] == [1, 3]
 
 
 def test_an_interrupted_stream_leaves_no_worker(tmp_path: Path) -> None:
@@ -122,3 +122,11 @@ def test_an_interrupted_stream_leaves_no_worker(tmp_path: Path) -> None:
     stream.close()
     with pytest.raises(StopIteration):
         next(stream)
+
+
+def test_images_are_inspected_by_the_same_workers() -> None:
+    images = [*map(encoded, range(70)), Embedded("broken", b""), encoded(1)]
+    results = [result for chunk in inspected(images, 72, None) for result in chunk]
+    assert results[70] == BadFile("broken", "empty", "0 bytes")
+    assert {result for result in results if isinstance(result, Facts)} == {Facts(5, 4, "L", "PNG", True)}
+    assert len(results) == 72

@@ -9,7 +9,7 @@ import numpy as np
 
 from stages.decoding import image_files
 from stages.errors import UserError
-from stages.sources.base import FileSettings, Part, encoded
+from stages.sources.base import FileSettings, Part, encoded, fetching
 
 ONE_CLASS = ("image",)
 
@@ -56,7 +56,7 @@ def files_of(folder: Path, where: str, follow_links: bool, collection: Collectio
 def side(files: Sequence[Path], root: Path, settings: FileSettings, source: str) -> Part:
     """Return image files as one side of a pair; origins are their paths below `root`."""
     return encoded(
-        images=files,
+        fetch=fetching(files),
         labels=np.zeros(len(files), dtype=np.int64),
         class_names=ONE_CLASS,
         origins=[path.relative_to(root).as_posix() for path in files],

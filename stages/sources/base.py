@@ -1,6 +1,6 @@
 """What the sources of images share: what they find, settings of images in files, and the target size."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -11,14 +11,19 @@ from pydantic import BeforeValidator
 
 from stages.blocks import Block
 from stages.decoding import Encoded, Fit, Target
+from stages.errors import UserError
 from stages.imageset import ImageSet
 from stages.workers import Decoded, decoded
 
 LARGEST = 2048  # pixels; more is surely a slip, and would fill the memory
 CHUNK = 1024
+VALIDATION = ("val", "valid", "validation", "dev")
+PARTS = ("train", "test", *VALIDATION)
 LUMINANCE = np.array([19595, 38470, 7471], dtype=np.uint32)  # shares of red, green and blue, times 2^16
 
 Indices = npt.NDArray[np.int64]
+Fetch = Callable[[Indices], Iterable[Encoded]]
+Validation = Literal["use", "leave_out"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class Part:
     read: Callable[[Indices, str | None], Iterator[Decoded]]
     skip_bad: bool = False
     """Leave out images that cannot be read, instead of stopping."""
+    fetch: Fetch | None = None
+    """What yields the images at some indices as files, where they are such."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -50,7 +57,7 @@ class Part:
             yield from other.read(indices[indices >= len(self)] - len(self), bar)
 
         labels, origins = np.concatenate([self.labels, other.labels]), [*self.origins, *other.origins]
-        return replace(self, labels=labels, origins=origins, read=read)
+        return replace(self, labels=labels, origins=origins, read=read, fetch=None)
 
 
 class Found(NamedTuple):
@@ -73,21 +80,65 @@ def in_memory(images: ImageSet, size: int | list[int], channels: int) -> Part:
 
 
 def encoded(
-    images: Sequence[Encoded],
+    fetch: Fetch,
     labels: npt.NDArray[np.int64],
     class_names: tuple[str, ...],
     origins: Sequence[str],
     provenance: dict[str, Any],
     settings: "FileSettings",
 ) -> Part:
-    """Return image files, or contents of such files, as a part of a dataset: all cores decode them."""
+    """Return image files, or contents of such files, as a part of a dataset: all cores decode them.
+
+    Args:
+        fetch: yields the images at some indices, in that order, one at a time.
+    """
     target = settings.target
 
     def read(indices: Indices, bar: str | None) -> Iterator[Decoded]:
-        return decoded((images[index] for index in indices.tolist()), len(indices), target, bar)
+        return decoded(fetch(indices), len(indices), target, bar)
 
     skip_bad = settings.bad_files == "skip"
-    return Part(labels, class_names, origins, target.shape, provenance, read, skip_bad)
+    return Part(labels, class_names, origins, target.shape, provenance, read, skip_bad, fetch)
+
+
+def fetching(images: Sequence[Encoded]) -> Fetch:
+    """Return what fetches images from a list of all."""
+    return lambda indices: (images[index] for index in indices.tolist())
+
+
+def roles(present: Collection[str], validation: Validation) -> tuple[list[str], list[str]]:
+    """Return the names of the parts that make the training part, and of those that make the test part.
+
+    Args:
+        present: names of PARTS, among them `train`.
+    """
+    own = [word for word in VALIDATION if validation == "use" and word in present]
+    tested = [word for word in ("test",) if word in present] or own
+    return ["train", *(word for word in own if word not in tested)], tested
+
+
+def check_counts(names: Sequence[str], labels: npt.NDArray[np.int64], where: str, layout: str, mend: str) -> None:
+    """Refuse fewer than two classes with images, and classes without any.
+
+    Args:
+        where: begins the error's message.
+        layout: what is expected instead, for a part that has no classes.
+        mend: what to do about a class without images.
+    """
+    counts = np.bincount(labels, minlength=len(names))
+    if not counts.any():
+        raise UserError(f"{where}: no images; {layout}")
+    if np.count_nonzero(counts) < 2:
+        raise UserError(f"{where}: images of one class only, {names[int(counts.argmax())]}; {layout}")
+    if not counts.all():
+        empty = ", ".join(names[label] for label in np.flatnonzero(counts == 0).tolist())
+        raise UserError(f"{where}: no images of class {empty}; every class needs some, {mend}")
+
+
+def check_same(train: Collection[str], other: Collection[str], name: str, where: str) -> None:
+    """Refuse a part whose classes are not those of the training images."""
+    if different := sorted({*train} ^ {*other}):
+        raise UserError(f"{where}: train and {name} differ in classes: only one has {', '.join(different)}")
 
 
 def check_size(value: object) -> object:

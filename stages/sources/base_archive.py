@@ -12,7 +12,7 @@ from stages.archives import extracted
 from stages.decoding import image_files
 from stages.downloads import Remote, fetched, mirror_file
 from stages.errors import UserError
-from stages.sources.base import FileSettings, Part, encoded
+from stages.sources.base import FileSettings, Part, encoded, fetching
 
 DOWNLOADS = Path("downloads")
 
@@ -80,7 +80,7 @@ def by_class(folders: Iterable[tuple[Path, int, int | None]]) -> Labelled:
 def file_part(images: Labelled, class_names: tuple[str, ...], source: str, settings: ArchiveSettings) -> Part:
     """Return image files as a part of a dataset; origins are their names and the two folders above."""
     return encoded(
-        images=images.files,
+        fetch=fetching(images.files),
         labels=images.labels,
         class_names=class_names,
         origins=["/".join(path.parts[-3:]) for path in images.files],

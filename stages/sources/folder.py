@@ -9,10 +9,21 @@ from annotated_types import MinLen
 
 from stages.decoding import image_files
 from stages.errors import UserError
-from stages.sources.base import FileSettings, Found, Part, encoded, setting
+from stages.sources.base import (
+    PARTS,
+    FileSettings,
+    Found,
+    Part,
+    Validation,
+    check_counts,
+    check_same,
+    encoded,
+    fetching,
+    roles,
+    setting,
+)
 
-VALIDATION = ("val", "valid", "validation", "dev")
-PARTS = frozenset({"train", "test", *VALIDATION})
+LAYOUT = "expected two or more sub-folders of images, one per class, or train and test above them"
 
 
 class Settings(FileSettings):
@@ -24,7 +35,7 @@ class Settings(FileSettings):
     links: Literal["refuse", "follow"] = "refuse"
     """What to do about symbolic links that lead out of the folder. Follow them only in folders that you trust; the
     graph does not notice what changes behind links to other folders."""
-    validation: Literal["use", "leave_out"] = "use"
+    validation: Validation = "use"
     """What becomes of `val`: it joins the training images, or is the test part where there is no `test`; or nothing."""
 
 
@@ -64,14 +75,10 @@ def listings(settings: Settings, name: str) -> tuple[list[Listing], list[Listing
         raise UserError(f"{where}: {root}: no such folder; it must hold one sub-folder of images per class")
     if not brings_split(root):
         return [scan(root, settings, where)], []
-    validation = [word for word in VALIDATION if settings.validation == "use" and (root / word).is_dir()]
-    tested = [word for word in ("test",) if (root / word).is_dir()] or validation
-    trained = ["train", *(word for word in validation if word not in tested)]
-    train, test = ([scan(root / word, settings, where) for word in words] for words in (trained, tested))
+    names = roles([folder.name for folder in subfolders(root)], settings.validation)
+    train, test = ([scan(root / word, settings, where) for word in words] for words in names)
     for other in [*train[1:], *test]:
-        if different := sorted({*train[0].class_names} ^ {*other.class_names}):
-            both = f"train and {other.folder.name}"
-            raise UserError(f"{where}: {root}: {both} differ in classes: only one has {', '.join(different)}")
+        check_same(train[0].class_names, other.class_names, other.folder.name, f"{where}: {root}")
     return train, test
 
 
@@ -83,7 +90,7 @@ def root_folder(settings: Settings, name: str) -> Path:
 def brings_split(root: Path) -> bool:
     """Tell `train` and `test` above the classes from a class of images that happens to be called `train`."""
     folders = [folder.name for folder in subfolders(root)]
-    return "train" in folders and (bool(subfolders(root / "train")) or {*folders} <= PARTS)
+    return "train" in folders and (bool(subfolders(root / "train")) or {*folders} <= {*PARTS})
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -107,21 +114,8 @@ def scan(folder: Path, settings: Settings, where: str) -> Listing:
         labels += [label] * len(found.files)
         others += found.others
     listing = Listing(folder, tuple(path.name for path in classes), files, np.array(labels, dtype=np.int64), others)
-    check_classes(listing, f"{where}: {folder}")
+    check_counts(listing.class_names, listing.labels, f"{where}: {folder}", LAYOUT, "or remove its folder")
     return listing
-
-
-def check_classes(listing: Listing, where: str) -> None:
-    """Refuse fewer than two classes with images, and classes without any."""
-    names, counts = listing.class_names, np.bincount(listing.labels, minlength=len(listing.class_names))
-    layout = "expected two or more sub-folders of images, one per class, or train and test above them"
-    if not counts.any():
-        raise UserError(f"{where}: no images; {layout}")
-    if np.count_nonzero(counts) < 2:
-        raise UserError(f"{where}: images of one class only, {names[counts.argmax()]}; {layout}")
-    if not counts.all():
-        empty = ", ".join(names[label] for label in np.flatnonzero(counts == 0))
-        raise UserError(f"{where}: no images of class {empty}; every class needs some, or remove its folder")
 
 
 def part(listed: list[Listing], settings: Settings, name: str) -> Part:
@@ -129,7 +123,7 @@ def part(listed: list[Listing], settings: Settings, name: str) -> Part:
     root = root_folder(settings, name)
     files = [file for listing in listed for file in listing.files]
     return encoded(
-        images=files,
+        fetch=fetching(files),
         labels=np.concatenate([listing.labels for listing in listed]),
         class_names=listed[0].class_names,
         origins=[path.relative_to(root).as_posix() for path in files],

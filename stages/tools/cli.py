@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from stages.errors import UserError
-from stages.process import fail
+from stages.process import NOT_WRITABLE, OUT_OF_SPACE, fail
 
 LARGEST = 2048  # pixels, as in sources of images
 PATH = click.Path(path_type=Path)
@@ -82,12 +82,63 @@ def gallery(dataset: str, names: tuple[str, ...], per_class: int, out: Path, par
     show(params, dataset, names, per_class, out)
 
 
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight add pets ~/pets --dry-run
+  counterweight add pets ~/pets --minority dog
+  counterweight add cifar ~/cifar10/plain_text --size 32
+  counterweight add scans ~/scans --pair ~/generated_scans
+"""
+)
+@click.argument("name")
+@click.argument("path", type=PATH)
+@click.option("--minority", multiple=True, metavar="CLASS", help="A class to call the minority; may be repeated.")
+@click.option("--size", type=click.IntRange(1, LARGEST), help="Side in pixels to which images are brought.")
+@click.option("--channels", type=click.Choice([1, 3]), help="1 for grey, 3 for colour.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Another setting, as in fit=crop.")
+@click.option("--pair", type=PATH, metavar="SYNTHETIC_PATH", help="Compare two folders of images: real and these.")
+@click.option("--dry-run", is_flag=True, help="Change nothing, say what would be changed.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+def add(
+    name: str,
+    path: Path,
+    minority: tuple[str, ...],
+    size: int | None,
+    channels: int | None,
+    changes: tuple[str, ...],
+    pair: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    params: Path,
+) -> None:
+    """Add your own images as dataset NAME: look at all of them, choose settings, write them into the settings file.
+
+    PATH is a folder with a sub-folder per class (or train and test above them), a CSV, TSV or Parquet table, or a
+    folder of such tables, as Hugging Face keeps datasets.
+    """
+    from stages.tools import add as tool
+
+    request = tool.Request(params, name, path.expanduser(), minority, size, channels, changes)
+    if pair is None:
+        click.echo(tool.add(request, dry_run, as_json))
+    elif minority or changes:
+        raise click.UsageError("--minority and --set are for datasets, not for a --pair")
+    else:
+        click.echo(tool.add_pair(request, pair.expanduser(), dry_run, as_json))
+
+
 def main() -> None:
     """Run a command; a user's mistake is one line on standard error and exit code 2."""
     try:
         cli.main(standalone_mode=False)
     except UserError as error:
         sys.exit(fail(str(error)))
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE | OUT_OF_SPACE:
+            raise
+        sys.exit(fail(f"{error.filename}: {error.strerror}"))
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(2)
