@@ -100,7 +100,7 @@ def check_counts(counts: npt.NDArray[np.int64], chosen: Chosen, where: str, labe
     """Refuse a part that lacks images of a class."""
     if (counts == 0).any():
         name = chosen.part.class_names[int(counts.argmin())]
-        raise UserError(f"{where}: no images of class '{name}' for the {label} part: it has too few that can be read")
+        raise UserError(f"{where}: class '{name}' has too few images: none that can be read for the {label} part")
 
 
 def skipped(bad: list[BadFile], where: str, label: str) -> dict[str, int]:

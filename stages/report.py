@@ -16,9 +16,7 @@ from stages.tables import Json, Results, difference, headline, pair_report, repo
 def main(argv: Sequence[str]) -> None:
     """Read the results of the table's own items, write summary and reports, print the reports."""
     parser = stage_parser(__doc__)
-    parser.add_argument(
-        "--metrics", type=Path, required=True, help="folder with imbalance/, classify/ and compare/"
-    )
+    parser.add_argument("--metrics", type=Path, required=True, help="folder with imbalance/, classify/ and compare/")
     parser.add_argument("--summary", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--reports", type=Path, required=True, help="folder to write the Markdown reports into")
     arguments = parser.parse_args(argv)

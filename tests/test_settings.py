@@ -353,3 +353,13 @@ def test_datasets_and_pairs_that_are_downloaded_have_a_folder_for_the_graph_to_w
     for dataset, block in params.datasets.items():
         assert block["source"] in ("folder", "table") or (ROOT / "images" / dataset / "README.md").is_file()
     assert (ROOT / "images/dogs/real/README.md").is_file()
+
+
+def test_dvc_changes_no_line_but_the_one_it_is_asked_to_change(tmp_path: Path) -> None:
+    from dvc.utils.serialize import modify_yaml
+
+    copied = tmp_path / "params.yaml"
+    copied.write_text(COMMITTED.read_text(encoding="utf-8"), encoding="utf-8")
+    with modify_yaml(str(copied)) as values:
+        values["seed"] = 7
+    assert copied.read_text(encoding="utf-8") == COMMITTED.read_text(encoding="utf-8").replace("seed: 0", "seed: 7")

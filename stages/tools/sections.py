@@ -127,16 +127,19 @@ def rendered(addition: Addition, indent: int) -> list[str]:
 
 
 def lines_of(key: str, value: object, indent: int) -> list[str]:
-    """Return a key and its value as block style YAML."""
+    """Return a key and its value as block style YAML, laid out as DVC does when it changes a value."""
     head = f"{' ' * indent}{key}:"
     if isinstance(value, Mapping) and value:
         return [head, *(line for item in value.items() for line in lines_of(*item, indent + STEP))]
     if isinstance(value, list) and value:
-        return [head, *(f"{' ' * (indent + STEP)}- {scalar(item)}" for item in value)]
-    return [f"{head} {scalar(value)}"]
+        return [head, *(f"{' ' * indent}- {scalar(item)}" for item in value)]
+    return [head if value is None else f"{head} {scalar(value)}"]
 
 
 def scalar(value: object) -> str:
     """Return a value that stands in one line; texts that YAML could take for something else are quoted."""
-    plain = isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in WORDS_OF_YAML
-    return str(value) if plain else json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if PLAIN.fullmatch(value) and value.lower() not in WORDS_OF_YAML:
+        return value
+    return json.dumps(value, ensure_ascii=False) if not value.isprintable() else "'" + value.replace("'", "''") + "'"

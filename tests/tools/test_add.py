@@ -101,7 +101,7 @@ def test_a_folder_of_classes_becomes_a_dataset(project: Path, tmp_path: Path) ->
     assert params.datasets["pets"] == block
     rows = {name for name, blocks in params.generators.items() if "pets" in blocks}
     assert rows == {"oversample", "geometric", "smote", "adasyn", "cutpaste", "cvae", "bagan", "cgan", "cvae_gan"}
-    assert params.classifiers["pets"].network == "cifar10_cnn"
+    assert params.classifiers["pets"].network == "vehicles_cnn"
     for line in ("class    images", "  cat           6", "images: 13", "median 30 x 24", "RGB 13", "PNG 13"):
         assert line in printed
     assert "other files: 1" in printed
@@ -177,7 +177,7 @@ def test_broken_files_are_found_named_and_left_out(tmp_path: Path, project: Path
     [
         ("L", 7, 1, "all images are grey", "mnist_cnn"),
         ("RGB", (7, 7, 7), 1, "all images are grey, also those that are kept as colours", "mnist_cnn"),
-        ("RGB", (7, 0, 0), 3, "13 of 13 images have colours", "cifar10_cnn"),
+        ("RGB", (7, 0, 0), 3, "13 of 13 images have colours", "vehicles_cnn"),
     ],
 )
 def test_grey_and_colour(
@@ -192,7 +192,7 @@ def test_grey_and_colour(
 
 @pytest.mark.parametrize(
     ("size", "side", "network"),
-    [((5, 6), 8, "cifar10_cnn"), ((47, 50), 44, "cifar10_cnn"), ((300, 200), 64, "vehicles_cnn")],
+    [((5, 6), 8, "vehicles_cnn"), ((47, 50), 44, "vehicles_cnn"), ((300, 200), 64, "vehicles_cnn")],
 )
 def test_sizes(size: tuple[int, int], side: int, network: str) -> None:
     found = inspection.findings([Facts(*size, "RGB", "PNG", False)] * 3, {}, 0)
@@ -267,9 +267,9 @@ def test_a_csv_beside_a_folder_of_images(tmp_path: Path, project: Path) -> None:
 
 def test_rows_of_the_table_that_need_more_settings_are_left_out_of_the_command(tmp_path: Path, project: Path) -> None:
     text = (project / "params.yaml").read_text(encoding="utf-8")
-    rows = "  generators:\n    - oversample\n"
+    rows = "  generators:\n  - oversample\n"
     assert rows in text
-    (project / "params.yaml").write_text(text.replace(rows, f"{rows}    - collected\n    - ddpm\n"), encoding="utf-8")
+    (project / "params.yaml").write_text(text.replace(rows, f"{rows}  - collected\n  - ddpm\n"), encoding="utf-8")
     found = facts("pets", pets(tmp_path / "pets"))
     assert found["blocks"]["generators.ddpm.pets"] == {}
     assert found["commands"][0].endswith("-S 'table.generators=[oversample,ddpm,geometric,smote,cvae,bagan]'")

@@ -6,7 +6,7 @@ from stages.errors import UserError
 from stages.tools.sections import Addition, loaded, with_additions
 
 PETS = Addition(("datasets",), "pets", {"source": "folder", "minority": ["no", "cat"]})
-LINES = ["pets:", "  source: folder", "  minority:", '    - "no"', "    - cat"]
+LINES = ["pets:", "  source: folder", "  minority:", "  - 'no'", "  - cat"]
 
 
 def lines(indent: int) -> str:
