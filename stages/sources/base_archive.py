@@ -15,6 +15,7 @@ from stages.errors import UserError
 from stages.sources.base import FileSettings, Part, encoded, fetching
 
 DOWNLOADS = Path("downloads")
+DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="  # and a file's id
 
 
 class ArchiveSettings(FileSettings):
@@ -77,13 +78,16 @@ def by_class(folders: Iterable[tuple[Path, int, int | None]]) -> Labelled:
     return Labelled(files, np.array(labels, dtype=np.int64))
 
 
-def file_part(images: Labelled, class_names: tuple[str, ...], source: str, settings: ArchiveSettings) -> Part:
-    """Return image files as a part of a dataset; origins are their names and the two folders above."""
+def file_part(
+    images: Labelled, root: Path, class_names: tuple[str, ...], source: str, settings: ArchiveSettings
+) -> Part:
+    """Return image files as a part of a dataset; origins are their paths below `root`."""
+    start = len(root.as_posix()) + 1
     return encoded(
         fetch=fetching(images.files),
         labels=images.labels,
         class_names=class_names,
-        origins=["/".join(path.parts[-3:]) for path in images.files],
+        origins=[path.as_posix()[start:] for path in images.files],
         provenance={"source": source, "settings": settings.model_dump(exclude={"mirror"})},  # may be a path here
         settings=settings,
     )
