@@ -10,7 +10,7 @@ from annotated_types import MinLen
 
 from stages.archives import extracted
 from stages.decoding import image_files
-from stages.downloads import Remote, fetched, mirror_file
+from stages.downloads import Remote, fetched, mirror_file, record_of
 from stages.errors import UserError
 from stages.sources.base import FileSettings, Part, encoded, fetching
 
@@ -57,7 +57,15 @@ def unpacked(archive: Archive, source: str, settings: ArchiveSettings, where: st
         UserError: it cannot be had, is damaged, or has a member that is not to be trusted.
     """
     file = fetched(archive.remote, DOWNLOADS / source, settings.mirror, where, progress)
-    return extracted(file, DOWNLOADS / source, archive.limit_bytes, progress)
+    try:
+        return extracted(file, DOWNLOADS / source, archive.limit_bytes, progress)
+    except UserError as error:
+        raise UserError(f"{error}; if it stays so: {way_out(file)}") from error
+
+
+def way_out(file: Path) -> str:
+    """Say what a person can do about an archive that is whole, as far as its publisher lets one know, but useless."""
+    return f"delete {file} and, if it is there, {record_of(file).name} beside it, to have it downloaded again"
 
 
 def by_class(folders: Iterable[tuple[Path, int, int | None]]) -> Labelled:
@@ -72,7 +80,8 @@ def by_class(folders: Iterable[tuple[Path, int, int | None]]) -> Labelled:
         found = image_files(folder, folder).files if folder.is_dir() else []
         if not found or published not in (None, len(found)):
             expected = published or "some"
-            raise UserError(f"{folder}: {len(found)} images, expected {expected}; the archive is not the published one")
+            number = f"{len(found)} images, expected {expected}"
+            raise UserError(f"{folder}: {number}; the archive is not the published one: delete or replace it")
         files += found
         labels += [label] * len(found)
     return Labelled(files, np.array(labels, dtype=np.int64))

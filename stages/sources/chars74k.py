@@ -80,5 +80,5 @@ def find(settings: Settings, name: str, progress: bool = True) -> Found:
     chosen = [(folder / clear / sample, label, subset.published) for label, sample in enumerate(samples)]
     for inner in hard if settings.hard_to_read else []:  # which may lack a class
         every = [(folder / inner / sample, label, None) for label, sample in enumerate(samples)]
-        chosen += [one for one in every if one[0].is_dir() and any(one[0].iterdir())]
+        chosen += [one for one in every if any(one[0].glob("*.png"))]
     return Found(file_part(by_class(chosen), folder, CLASSES, "chars74k", settings), None)

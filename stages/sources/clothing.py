@@ -56,7 +56,7 @@ def find(settings: Settings, name: str, progress: bool = True) -> Found:
     folder = unpacked(ARCHIVE, "clothing", settings, setting(name, "mirror"), progress)
     roots = sorted(path.parent for path in folder.rglob("train") if path.is_dir())
     if not roots:
-        raise UserError(f"{folder}: no folder train; the archive is not the published one")
+        raise UserError(f"{folder}: no folder train; the archive is not the published one: delete or replace it")
     trained = ["train"] if settings.validation == "leave_out" else ["train", "validation"]
     return Found(part(roots[0], trained, settings), part(roots[0], ["test"], settings))
 
@@ -66,5 +66,7 @@ def part(root: Path, words: list[str], settings: Settings) -> Part:
     images = by_class((root / word / name, label, None) for word in words for label, name in enumerate(CLASSES))
     if len(images.files) != (published := sum(PUBLISHED[word] for word in words)):
         found = f"{len(images.files)} images in {' and '.join(words)}"
-        raise UserError(f"{root}: {found}, expected {published}; the archive is not the published one")
+        raise UserError(
+            f"{root}: {found}, expected {published}; the archive is not the published one: delete or replace it"
+        )
     return file_part(images, root, CLASSES, "clothing", settings)
