@@ -205,7 +205,7 @@ def shallow(image: Image.Image) -> Image.Image:
     if not (low >= 0 and high <= white):
         allowed = "0...1 or 0...255" if image.mode == "F" else f"0...{DEEP_GREY}"
         raise ValueError(f"greys from {low:g} to {high:g}, allowed are {allowed}")
-    scaled = np.multiply(values, np.float32(255 / white), dtype=np.float32)  # as exact as need be, in half the memory
+    scaled = np.multiply(values, np.float32(255 / white), dtype=np.float32)  # exact enough
     return Image.fromarray(np.rint(scaled, out=scaled).astype(np.uint8))
 
 

@@ -9,13 +9,14 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from stages.decoding import FORMATS, BadFile, Embedded, Target, decoded_or_bad
+from stages.decoding import FORMATS, BadFile, Embedded, Fit, Target, decode, inspect, result_or_bad
 from stages.workers import decoded
 
 MUTATIONS = 40
@@ -23,11 +24,13 @@ FAULTS = {"empty", "not an image", "too large", "unreadable"}
 LARGEST = 2**30  # bytes that one image may take: a few times the 89 million pixels that are read at most
 LARGE = """
 import resource, sys
-import numpy as np
-from stages.decoding import Embedded, Target, decoded_or_bad
+from functools import partial
+from stages.decoding import BadFile, Embedded, Target, decode, result_or_bad
+work = partial(decode, target=Target((8, 8), 3, "crop"))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-bad = decoded_or_bad(Embedded("x", sys.stdin.buffer.read()), Target((8, 8), 3, "crop"), np.zeros((3, 8, 8), np.uint8))
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, bad.fault if bad else "read")
+read = result_or_bad(work, Embedded("x", sys.stdin.buffer.read()))
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print((after - before) // 1024, read.fault if isinstance(read, BadFile) else "read")
 """
 
 
@@ -109,15 +112,17 @@ def mutations(name: str) -> list[Embedded]:
     return [Embedded(f"{name} {number}", mutated(SAMPLES[name], rng)) for number in range(MUTATIONS)]
 
 
-def check(bad: BadFile | None) -> str:
-    """See that a file is refused in one line, if it is, and return the fault."""
-    if bad is None:
-        return "read"
-    assert bad.fault in FAULTS
-    assert bad.details
-    assert "\n" not in bad.details
-    assert len(bad.details) < 300
-    return bad.fault
+def tried(image: Embedded, channels: int = 3, fit: Fit = "stretch") -> npt.NDArray[np.uint8] | BadFile:
+    """Return an image's pixels, or what is wrong with it, which has to be one line."""
+    read = result_or_bad(partial(decode, target=Target((8, 8), channels, fit)), image)
+    if isinstance(read, BadFile):
+        assert read.fault in FAULTS
+        assert read.details
+        assert "\n" not in read.details
+        assert len(read.details) < 300
+    else:
+        assert (read.shape, read.dtype) == ((channels, 8, 8), np.uint8)
+    return read
 
 
 def test_every_format_is_among_the_samples() -> None:
@@ -127,11 +132,7 @@ def test_every_format_is_among_the_samples() -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_samples_themselves_are_read(name: str) -> None:
-    assert decoded_or_bad(Embedded(name, SAMPLES[name]), Target((8, 8), 3, "pad"), pixels(3)) is None
-
-
-def pixels(channels: int) -> npt.NDArray[np.uint8]:
-    return np.zeros((channels, 8, 8), dtype=np.uint8)
+    assert isinstance(tried(Embedded(name, SAMPLES[name])), np.ndarray)
 
 
 @pytest.mark.timeout(60)
@@ -139,28 +140,27 @@ def pixels(channels: int) -> npt.NDArray[np.uint8]:
 def test_a_damaged_image_is_read_or_refused(name: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     outcomes: Counter[str] = Counter()
+    fits: tuple[Fit, ...] = ("stretch", "crop", "pad")
     for number, image in enumerate(mutations(name)):
-        channels, fit = (1, 3)[number % 2], ("stretch", "crop", "pad")[number % 3]
-        outcomes[check(decoded_or_bad(image, Target((8, 8), channels, fit), pixels(channels)))] += 1
+        read = tried(image, (1, 3)[number % 2], fits[number % 3])
+        outcomes[read.fault if isinstance(read, BadFile) else "read"] += 1
+        assert isinstance(result_or_bad(inspect, image), BadFile) == isinstance(read, BadFile)
     assert outcomes.total() == MUTATIONS
-    assert outcomes.total() > outcomes["read"], "no mutation did any harm"
+    assert outcomes["read"] < MUTATIONS, "no mutation did any harm"
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < LARGEST
 
 
 @pytest.mark.timeout(120)
 def test_workers_read_or_refuse_damaged_images_in_their_order() -> None:
     images = [image for name in SAMPLES for image in mutations(name)[: MUTATIONS // 2]]
-    target, own = Target((8, 8), 3, "stretch"), pixels(3)
-    chunks = list(decoded(images, len(images), target, None))
+    chunks = list(decoded(images, len(images), Target((8, 8), 3, "stretch"), None))
     assert sum(len(chunk.bad) for chunk in chunks) == len(images) > 500
-    assert {chunk.images.shape[1:] for chunk in chunks} == {(3, 8, 8)}
-    assert {chunk.images.dtype for chunk in chunks} == {np.dtype(np.uint8)}
     found = [fault for chunk in chunks for fault in chunk.bad]
     everything = np.concatenate([chunk.images for chunk in chunks])
-    for image, bad, read in zip(images, found, everything, strict=True):
-        check(bad)
-        assert bad == decoded_or_bad(image, target, own)
-        assert bad is not None or np.array_equal(read, own)
+    for image, bad, pixels in zip(images, found, everything, strict=True):
+        here = tried(image)
+        assert bad == (here if isinstance(here, BadFile) else None)
+        assert bad is not None or np.array_equal(pixels, here)
 
 
 # Headers that promise more than there is.
