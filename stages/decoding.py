@@ -199,13 +199,14 @@ def shallow(image: Image.Image) -> Image.Image:
     Raises:
         ValueError: a value lies outside, or is not a number.
     """
-    values = np.asarray(image).astype(np.float64)
+    values = np.asarray(image)
     low, high = values.min(), values.max()
     white = DEEP_GREY if image.mode != "F" else 1 if high <= 1 else 255
     if not (low >= 0 and high <= white):
         allowed = "0...1 or 0...255" if image.mode == "F" else f"0...{DEEP_GREY}"
         raise ValueError(f"greys from {low:g} to {high:g}, allowed are {allowed}")
-    return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8))
+    scaled = np.multiply(values, np.float32(255 / white), dtype=np.float32)  # exact enough
+    return Image.fromarray(np.rint(scaled, out=scaled).astype(np.uint8))
 
 
 def fitted(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:

@@ -86,6 +86,14 @@ def test_floats_of_unknown_scale_are_refused(colour: float, tmp_path: Path) -> N
         decode(write(tmp_path / "x.tiff", colour, "F"), Target((2, 2), 3, "stretch"))
 
 
+@pytest.mark.parametrize("kind", ["<u2", ">u2", "<i4"])
+def test_every_grey_of_16_bits_becomes_the_nearest_of_8(kind: str, tmp_path: Path) -> None:
+    greys = np.arange(2**16)
+    Image.fromarray(greys.reshape(256, 256).astype(kind)).save(tmp_path / "x.tiff")
+    pixels = decode(tmp_path / "x.tiff", Target((256, 256), 1, "stretch"))
+    assert np.array_equal(pixels.ravel(), (greys + 128) // 257)  # 65535 is 257 times 255
+
+
 def test_integers_beyond_16_bits_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"greys from 70000 to 70000, allowed are 0\.\.\.65535$"):
         decode(write(tmp_path / "x.tiff", 70000, "I"), Target((2, 2), 3, "stretch"))

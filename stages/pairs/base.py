@@ -60,6 +60,6 @@ def side(files: Sequence[Path], root: Path, settings: FileSettings, source: str)
         labels=np.zeros(len(files), dtype=np.int64),
         class_names=ONE_CLASS,
         origins=[path.relative_to(root).as_posix() for path in files],
-        provenance={"source": source, "settings": settings.model_dump(exclude={"real", "synthetic"})},
+        provenance={"source": source, "settings": settings.model_dump(exclude={"mirror", "real", "synthetic"})},
         settings=settings,
     )

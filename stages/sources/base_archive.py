@@ -10,11 +10,12 @@ from annotated_types import MinLen
 
 from stages.archives import extracted
 from stages.decoding import image_files
-from stages.downloads import Remote, fetched, mirror_file
+from stages.downloads import Remote, fetched, mirror_file, record_of
 from stages.errors import UserError
 from stages.sources.base import FileSettings, Part, encoded, fetching
 
 DOWNLOADS = Path("downloads")
+DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="  # and a file's id
 
 
 class ArchiveSettings(FileSettings):
@@ -56,7 +57,15 @@ def unpacked(archive: Archive, source: str, settings: ArchiveSettings, where: st
         UserError: it cannot be had, is damaged, or has a member that is not to be trusted.
     """
     file = fetched(archive.remote, DOWNLOADS / source, settings.mirror, where, progress)
-    return extracted(file, DOWNLOADS / source, archive.limit_bytes, progress)
+    try:
+        return extracted(file, DOWNLOADS / source, archive.limit_bytes, progress)
+    except UserError as error:
+        raise UserError(f"{error}; if it stays so: {way_out(file)}") from error
+
+
+def way_out(file: Path) -> str:
+    """Say what a person can do about an archive that is whole, as far as its publisher lets one know, but useless."""
+    return f"delete {file} and, if it is there, {record_of(file).name} beside it, to have it downloaded again"
 
 
 def by_class(folders: Iterable[tuple[Path, int, int | None]]) -> Labelled:
@@ -71,19 +80,23 @@ def by_class(folders: Iterable[tuple[Path, int, int | None]]) -> Labelled:
         found = image_files(folder, folder).files if folder.is_dir() else []
         if not found or published not in (None, len(found)):
             expected = published or "some"
-            raise UserError(f"{folder}: {len(found)} images, expected {expected}; the archive is not the published one")
+            number = f"{len(found)} images, expected {expected}"
+            raise UserError(f"{folder}: {number}; the archive is not the published one: delete or replace it")
         files += found
         labels += [label] * len(found)
     return Labelled(files, np.array(labels, dtype=np.int64))
 
 
-def file_part(images: Labelled, class_names: tuple[str, ...], source: str, settings: ArchiveSettings) -> Part:
-    """Return image files as a part of a dataset; origins are their names and the two folders above."""
+def file_part(
+    images: Labelled, root: Path, class_names: tuple[str, ...], source: str, settings: ArchiveSettings
+) -> Part:
+    """Return image files as a part of a dataset; origins are their paths below `root`."""
+    start = len(root.as_posix()) + 1
     return encoded(
         fetch=fetching(images.files),
         labels=images.labels,
         class_names=class_names,
-        origins=["/".join(path.parts[-3:]) for path in images.files],
+        origins=[path.as_posix()[start:] for path in images.files],
         provenance={"source": source, "settings": settings.model_dump(exclude={"mirror"})},  # may be a path here
         settings=settings,
     )

@@ -3,11 +3,14 @@
 Liu, Luo, Wang and Tang, Deep Learning Face Attributes in the Wild, ICCV 2015,
 http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html; one of the four datasets of the GAN-vs-VAE report (V), at most 72 x 72
 pixels there. The files lie on Google Drive, which lets only so many people a day have them: where it gives a page in
-place of a file, try again later or fetch them elsewhere and set `mirror`.
+place of a file, try again later or fetch them elsewhere and set `mirror`. The sizes are those of TensorFlow Datasets.
 """
 
+import os
+import re
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +18,39 @@ import numpy.typing as npt
 from stages.downloads import Remote, fetched
 from stages.errors import UserError
 from stages.sources.base import Found, Size, setting
-from stages.sources.base_archive import DOWNLOADS, Archive, ArchiveSettings, Labelled, check_mirror, file_part, unpacked
+from stages.sources.base_archive import (
+    DOWNLOADS,
+    DRIVE,
+    Archive,
+    ArchiveSettings,
+    Labelled,
+    check_mirror,
+    file_part,
+    unpacked,
+)
 
 CLASSES = ("female", "male")
 PARTS = ("0", "1", "2")  # training, validation, test
 TEST = "2"
+PORTRAIT = re.compile(r"\d{6}\.jpg")
+SIGNS = MappingProxyType({"-1": 0, "1": 1})
 LIMIT = 2**32
-NAMES = ("img_align_celeba.zip", "list_attr_celeba.txt", "list_eval_partition.txt")
-DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
+
+
+class Published(NamedTuple):
+    """A file's size in bytes, and the key that Google Drive may ask those for who have not seen it before."""
+
+    size: int
+    key: str
+
+
+FILES = MappingProxyType(
+    {
+        "img_align_celeba.zip": Published(1_443_490_838, "0-dYn9z10tMJOBAkviAcfdyQ"),
+        "list_attr_celeba.txt": Published(26_721_026, "0-YW2qIuRcWHy_1C2VaRGL3Q"),
+        "list_eval_partition.txt": Published(2_836_386, "0-i4TGCi_51OtQ5K9FSp4EDg"),
+    }
+)
 
 
 class Settings(ArchiveSettings):
@@ -34,12 +62,13 @@ class Settings(ArchiveSettings):
     """`crop` what is too long (hair and chin), `stretch` to the size whatever the proportions, or `pad` with white."""
 
 
-def remotes() -> tuple[Remote, ...]:
+def remotes() -> list[Remote]:
     """Return the three files, with the addresses and checksums that torchvision has."""
     from torchvision.datasets import CelebA  # imports torch, which validating settings must not
 
-    published = {name: (drive_id, md5) for drive_id, md5, name in CelebA.file_list}
-    return tuple(Remote(name, (f"{DRIVE}{published[name][0]}",), md5=published[name][1]) for name in NAMES)
+    published = {name: (f"{DRIVE}{drive_id}", md5) for drive_id, md5, name in CelebA.file_list}
+    addresses = {name: (published[name][0], f"{published[name][0]}&resourcekey={FILES[name].key}") for name in FILES}
+    return [Remote(name, addresses[name], FILES[name].size, md5=published[name][1]) for name in FILES]
 
 
 def precheck(settings: Settings, name: str) -> tuple[str, ...]:
@@ -48,7 +77,7 @@ def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     Raises:
         UserError: there is no such folder, or it lacks one.
     """
-    check_mirror([Remote(file, ()) for file in NAMES], settings, setting(name, "mirror"))
+    check_mirror([Remote(file, ()) for file in FILES], settings, setting(name, "mirror"))
     return CLASSES
 
 
@@ -64,13 +93,13 @@ def find(settings: Settings, name: str, progress: bool = True) -> Found:
     names, male = males(attributes)
     tested = test_portraits(partition, names)
     folder = unpacked(Archive(portraits, LIMIT), "celeba", settings, where, progress) / "img_align_celeba"
-    files = [folder / file for file in names]
-    if missing := next((file for file in files if not file.is_file()), None):
-        raise UserError(f"{missing}: not there, but {attributes.name} has it")
+    there = set(os.listdir(folder)) if folder.is_dir() else set()
+    if missing := next((name for name in names if name not in there), None):
+        raise UserError(f"{folder / missing}: not there, but {attributes.name} has it")
     parts = []
     for chosen in (~tested, tested):
-        images = Labelled([files[index] for index in np.flatnonzero(chosen)], male[chosen])
-        parts.append(file_part(images, CLASSES, "celeba", settings))
+        images = Labelled([folder / names[index] for index in np.flatnonzero(chosen)], male[chosen])
+        parts.append(file_part(images, folder, CLASSES, "celeba", settings))
     return Found(*parts)
 
 
@@ -80,14 +109,19 @@ def males(file: Path) -> tuple[list[str], npt.NDArray[np.int64]]:
     Raises:
         UserError: it is not such a list.
     """
-    count, header, *lines = file.read_text(encoding="utf-8").splitlines() or ["", ""]
-    rows = [line.split() for line in lines]
-    attributes = header.split()
-    complete = count.strip() == str(len(rows)) and {len(row) for row in rows} == {len(attributes) + 1}
-    if "Male" not in attributes or not complete:
-        raise UserError(f"{file}: not CelebA's list of attributes")
-    column = attributes.index("Male") + 1
-    return [row[0] for row in rows], np.array([row[column] == "1" for row in rows], dtype=np.int64)
+    names, male = [], []
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        count, attributes = next(lines, "").strip(), next(lines, "").split()
+        column = attributes.index("Male") + 1 if "Male" in attributes else 0
+        for line in lines:
+            row = line.split()
+            if len(row) != len(attributes) + 1 or not PORTRAIT.fullmatch(row[0]) or row[column] not in SIGNS:
+                raise UserError(f"{file}: not CelebA's list of attributes: {line.strip()[:60]!r}")
+            names.append(row[0])
+            male.append(SIGNS[row[column]])
+    if not names or count != str(len(names)):
+        raise UserError(f"{file}: not CelebA's list of attributes: {len(names)} portraits, {count[:20]!r} announced")
+    return names, np.array(male, dtype=np.int64)
 
 
 def test_portraits(file: Path, names: list[str]) -> npt.NDArray[np.bool_]:
@@ -96,7 +130,7 @@ def test_portraits(file: Path, names: list[str]) -> npt.NDArray[np.bool_]:
     Raises:
         UserError: the file is not the list of these portraits' parts.
     """
-    rows = [line.split() for line in file.read_text(encoding="utf-8").splitlines()]
-    if [row[0] for row in rows if len(row) == 2 and row[1] in PARTS] != names:
+    rows = [line.split() for line in file.read_text(encoding="utf-8", errors="replace").splitlines()]
+    if [row[0] for row in rows if len(row) == 2 and row[1] in PARTS] != names or len(rows) != len(names):
         raise UserError(f"{file}: not the list of the parts of CelebA's portraits")
     return np.array([row[1] == TEST for row in rows])

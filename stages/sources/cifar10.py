@@ -22,7 +22,10 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 DOWNLOADS = Path("downloads/cifar10")
 REMOTE = Remote(
     "cifar-10-binary.tar.gz",
-    ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
+    (
+        "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+        "https://cave.cs.toronto.edu/kriz/cifar-10-binary.tar.gz",  # where the first one leads now
+    ),
     size=170_052_171,
     md5="c32a1d4ab5d03f1284b67883e8d87530",
 )

@@ -6,6 +6,7 @@ the conditional GAN article. The article shrinks them to 28 x 28 greys, proporti
 """
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from stages.downloads import Remote
@@ -14,11 +15,16 @@ from stages.sources.base import Found, Part, setting
 from stages.sources.base_archive import Archive, ArchiveSettings, by_class, check_mirror, file_part, unpacked
 
 CLASSES = ("dress", "hat", "longsleeve", "outwear", "pants", "shirt", "shoes", "shorts", "skirt", "t-shirt")
-# The archive is made anew from the repository now and then, so that it has no lasting checksum.
+PUBLISHED = MappingProxyType({"train": 3068, "validation": 341, "test": 372})
+COMMIT = "11961516512414bf9f6c150a832cfd21b54a6b54"
+# GitHub makes archives anew now and then, so that they have no lasting checksum.
 ARCHIVE = Archive(
     Remote(
         "clothing-dataset-small-master.zip",
-        ("https://github.com/alexeygrigorev/clothing-dataset-small/archive/refs/heads/master.zip",),
+        tuple(
+            f"https://github.com/alexeygrigorev/clothing-dataset-small/archive/{version}.zip"
+            for version in (COMMIT, "refs/heads/master")
+        ),
     ),
     limit_bytes=2**30,
 )
@@ -45,12 +51,12 @@ def find(settings: Settings, name: str, progress: bool = True) -> Found:
     """List all photographs in their own split.
 
     Raises:
-        UserError: the archive cannot be had, is damaged, or lacks a class.
+        UserError: the archive cannot be had, is damaged, or lacks images.
     """
     folder = unpacked(ARCHIVE, "clothing", settings, setting(name, "mirror"), progress)
     roots = sorted(path.parent for path in folder.rglob("train") if path.is_dir())
     if not roots:
-        raise UserError(f"{folder}: no folder train; the archive is not the published one")
+        raise UserError(f"{folder}: no folder train; the archive is not the published one: delete or replace it")
     trained = ["train"] if settings.validation == "leave_out" else ["train", "validation"]
     return Found(part(roots[0], trained, settings), part(roots[0], ["test"], settings))
 
@@ -58,4 +64,9 @@ def find(settings: Settings, name: str, progress: bool = True) -> Found:
 def part(root: Path, words: list[str], settings: Settings) -> Part:
     """Return the images in some folders of the split."""
     images = by_class((root / word / name, label, None) for word in words for label, name in enumerate(CLASSES))
-    return file_part(images, CLASSES, "clothing", settings)
+    if len(images.files) != (published := sum(PUBLISHED[word] for word in words)):
+        found = f"{len(images.files)} images in {' and '.join(words)}"
+        raise UserError(
+            f"{root}: {found}, expected {published}; the archive is not the published one: delete or replace it"
+        )
+    return file_part(images, root, CLASSES, "clothing", settings)

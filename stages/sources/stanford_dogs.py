@@ -1,8 +1,8 @@
 """Stanford Dogs: 20,580 photographs of dogs of 120 breeds, with a split of their own, 100 of each breed to train on.
 
 Khosla, Jayadevaprakash, Yao and Li, Novel Dataset for Fine-Grained Image Categorization, 2011,
-http://vision.stanford.edu/aditya86/ImageNetDogs; the real dogs of the distributions thesis (3.1). The publisher gives
-no checksums.
+http://vision.stanford.edu/aditya86/ImageNetDogs; the real dogs of the distributions thesis (3.1). The checksums are
+those that TensorFlow Datasets has (tensorflow_datasets/url_checksums/stanford_dogs.txt); the publisher gives none.
 """
 
 from pathlib import Path, PurePosixPath
@@ -15,9 +15,20 @@ from stages.sources.base import Found, Part, setting
 from stages.sources.base_archive import Archive, ArchiveSettings, Labelled, check_mirror, file_part, unpacked
 
 SOURCE = "stanford_dogs"
-ADDRESS = "http://vision.stanford.edu/aditya86/ImageNetDogs"
-IMAGES = Archive(Remote("images.tar", (f"{ADDRESS}/images.tar",), size=793_579_520), limit_bytes=2**30)
-LISTS = Archive(Remote("lists.tar", (f"{ADDRESS}/lists.tar",), size=481_280), limit_bytes=2**22)
+ADDRESSES = tuple(f"{scheme}://vision.stanford.edu/aditya86/ImageNetDogs" for scheme in ("https", "http"))
+
+
+def archive(name: str, size: int, sha256: str, limit_bytes: int) -> Archive:
+    """Return one of the publisher's archives."""
+    return Archive(Remote(name, tuple(f"{address}/{name}" for address in ADDRESSES), size, sha256), limit_bytes)
+
+
+IMAGES = archive(
+    "images.tar", 793_579_520, "a443fc2f9a851aa1a7b8e4fa4af94b8459fce2c9f5a2f4dd4669cf9673a4ec58", limit_bytes=2**30
+)
+LISTS = archive(
+    "lists.tar", 481_280, "34b47cacd9a98b5d150e084f24d29391c084c55272295ec65c85651bc35f4d6c", limit_bytes=2**22
+)
 
 
 class Settings(ArchiveSettings):
@@ -78,7 +89,7 @@ def photographs(settings: ArchiveSettings, where: str, progress: bool) -> tuple[
 def part(folder: Path, paths: list[str], names: tuple[str, ...], settings: Settings) -> Part:
     """Return some photographs as a part of the dataset."""
     labels = np.array([names.index(breed(path)) for path in paths], dtype=np.int64)
-    return file_part(Labelled([folder / path for path in paths], labels), names, SOURCE, settings)
+    return file_part(Labelled([folder / path for path in paths], labels), folder, names, SOURCE, settings)
 
 
 def listed(file: str, settings: ArchiveSettings, where: str, progress: bool) -> list[str]:

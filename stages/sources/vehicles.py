@@ -110,7 +110,7 @@ def find(settings: Settings, name: str, progress: bool = True) -> Found:
     where = setting(name, "mirror")
     folders = [folder_of(category, settings, where, progress) for category in ordered]
     images = by_class((folder, own.label, own.images) for folder, own in zip(folders, ordered, strict=True))
-    return Found(file_part(images, CLASSES, "vehicles", settings), None)
+    return Found(file_part(images, DOWNLOADS / "vehicles", CLASSES, "vehicles", settings), None)
 
 
 def folder_of(category: Category, settings: Settings, where: str, progress: bool) -> Path:
