@@ -85,7 +85,7 @@ def image_files(folder: Path, root: Path, follow_links: bool = False) -> ImageFi
         root: folder that symbolic links must not lead out of, unless `follow_links`.
 
     Raises:
-        UserError: a link does, or a link to a folder leads back to a folder above it.
+        UserError: a link does, a link to a folder leads back to a folder above it, or a name is no printable text.
     """
     known = suffixes()
     inside = Path(os.path.realpath(root))
@@ -108,6 +108,7 @@ def walk(folder: str, inside: Path, follow_links: bool) -> Iterator[str | None]:
     with os.scandir(folder) as entries:
         ordered = sorted(entries, key=lambda entry: entry.name)
     for entry in ordered:
+        check_name(entry.path)
         if entry.is_symlink():
             check_link(entry.path, inside, follow_links)
         if entry.is_dir():
@@ -115,6 +116,12 @@ def walk(folder: str, inside: Path, follow_links: bool) -> Iterator[str | None]:
             yield from (None for _ in below) if entry.name.startswith(".") else below
         elif entry.is_file() or entry.is_symlink():
             yield None if entry.name.startswith(".") else entry.path
+
+
+def check_name(path: str) -> None:
+    """Refuse a name that cannot be written down: bytes that are no UTF-8, or line breaks and the like."""
+    if not path.isprintable():
+        raise UserError(f"{path!a}: a name that is not printable UTF-8; rename it")
 
 
 def check_link(path: str, inside: Path, follow_links: bool) -> None:

@@ -54,7 +54,7 @@ def without_repetition(names: list[str]) -> list[str]:
 class Table(Block):
     """Which rows are made: every generator on every dataset in every scenario; and which pairs are compared."""
 
-    datasets: Annotated[list[str], MinLen(1)]
+    datasets: list[str]
     scenarios: Annotated[list[str], MinLen(1)]
     generators: Annotated[list[str], MinLen(1)]
     pairs: list[str]
@@ -255,6 +255,8 @@ def check_table(params: Params, path: Path) -> None:
                 )
         if len(set(names)) < len(names):
             raise UserError(f"{path}: table.{section}: a name stands there twice")
+    if not params.table.datasets and not params.table.pairs:
+        raise UserError(f"{path}: table: neither a dataset nor a pair stands there")
     for dataset in params.table.datasets:
         if dataset not in params.classifiers:
             raise UserError(f"{path}: classifiers.{dataset}: missing; it says how classifiers of {dataset} are trained")

@@ -1,5 +1,6 @@
 """What becomes of image files in every mode and state of repair."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -341,3 +342,10 @@ def test_a_link_to_nowhere_is_found_to_be_bad(tmp_path: Path) -> None:
     bad = tried(files[0])
     assert isinstance(bad, BadFile)
     assert bad.fault == "missing"
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.png", b"a\nb.png"])
+def test_names_that_cannot_be_written_down_are_refused(name: bytes, tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(name)).touch()
+    with pytest.raises(UserError, match=r"a name that is not printable UTF-8; rename it$"):
+        image_files(tmp_path, tmp_path)

@@ -106,7 +106,7 @@ MISTAKES: list[tuple[str, object, str]] = [
     # missing blocks and keys
     ("table", GONE, "table: missing; it must be set"),
     ("table.generators", GONE, "table.generators: missing; it must be set"),
-    ("table.datasets", [], "table.datasets: [] is not allowed"),
+    ("table.datasets", [], "table: neither a dataset nor a pair stands there"),
     ("generators.bagan.digits", GONE, "generators.bagan.digits: missing; write 'digits: {}' there for the defaults"),
     ("classifiers.digits", GONE, "classifiers.digits: missing"),
     ("classifiers.digits.epochs", GONE, "classifiers.digits.epochs: missing; it must be set"),
@@ -355,11 +355,23 @@ def test_datasets_and_pairs_that_are_downloaded_have_a_folder_for_the_graph_to_w
     assert (ROOT / "images/dogs/real/README.md").is_file()
 
 
-def test_dvc_changes_no_line_but_the_one_it_is_asked_to_change(tmp_path: Path) -> None:
-    from dvc.utils.serialize import modify_yaml
+@pytest.mark.parametrize(
+    ("override", "old", "new"),
+    [
+        ("seed=7", "seed: 0\n", "seed: 7\n"),
+        ("table.datasets=[mnist]", "  datasets:\n  - digits\n", "  datasets:\n  - mnist\n"),
+        ("table.pairs=[city]", "  pairs: []\n", "  pairs:\n  - city\n"),
+        ("extract.images=200", "  images: 1000  #", "  images: 200   #"),
+        ("datasets.digits.minority=['5']", "    - '4'\n    source: digits", "    - '5'\n    source: digits"),
+        ("datasets.vehicles.mirror=/a/b", "    size: 64\n    mirror:\n", "    size: 64\n    mirror: /a/b\n"),
+    ],
+)
+def test_an_experiment_changes_no_line_but_its_own(override: str, old: str, new: str, tmp_path: Path) -> None:
+    from dvc.utils.hydra import apply_overrides
 
+    text = COMMITTED.read_text(encoding="utf-8")
     copied = tmp_path / "params.yaml"
-    copied.write_text(COMMITTED.read_text(encoding="utf-8"), encoding="utf-8")
-    with modify_yaml(str(copied)) as values:
-        values["seed"] = 7
-    assert copied.read_text(encoding="utf-8") == COMMITTED.read_text(encoding="utf-8").replace("seed: 0", "seed: 7")
+    copied.write_text(text, encoding="utf-8")
+    apply_overrides(copied, [override])
+    assert text.count(old) >= 1
+    assert copied.read_text(encoding="utf-8") == text.replace(old, new, 1)

@@ -1,17 +1,18 @@
 """What pairs share: a real and a synthetic set that were collected elsewhere, and how the files of one are found."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from stages.decoding import image_files
+from stages.decoding import BadFile, Facts, image_files, inspect, result_or_bad
 from stages.errors import UserError
 from stages.sources.base import FileSettings, Part, encoded, fetching
 
 ONE_CLASS = ("image",)
+SAMPLE = 9  # files of a published set that are looked at before any work
 
 
 class FoundPair(NamedTuple):
@@ -51,6 +52,22 @@ def files_of(folder: Path, where: str, follow_links: bool, collection: Collectio
     if not files:
         raise UserError(f"{where}: {folder}: no images there; {wanted}")
     return files
+
+
+def check_sample(files: Sequence[Path], where: str, complaint: Callable[[Facts], str | None]) -> None:
+    """Look at some files, evenly spread, and refuse what cannot be read or is not as published.
+
+    Args:
+        complaint: says what is wrong with an image, or None.
+
+    Raises:
+        UserError: something is wrong with one of them.
+    """
+    for place in sorted({round(share * (len(files) - 1)) for share in np.linspace(0, 1, SAMPLE)}):
+        found = result_or_bad(inspect, files[place])
+        wrong = f"{found.fault}: {found.details}" if isinstance(found, BadFile) else complaint(found)
+        if wrong:
+            raise UserError(f"{where}: {files[place]}: {wrong}")
 
 
 def side(files: Sequence[Path], root: Path, settings: FileSettings, source: str) -> Part:

@@ -7,8 +7,9 @@ which entries were handed in. Such sets lie behind Kaggle's login, so people fet
 
 from pathlib import Path
 
+from stages.decoding import Facts
 from stages.errors import UserError
-from stages.pairs.base import Collection, FoundPair, files_of, side
+from stages.pairs.base import Collection, FoundPair, check_sample, files_of, side
 from stages.sources import stanford_dogs
 
 GENERATED = Collection(
@@ -18,6 +19,7 @@ GENERATED = Collection(
     r"(.*/)?[^/]+\.png",
 )
 PUBLISHED = 10_000
+SIDE = 64
 
 
 class Settings(stanford_dogs.Settings):
@@ -57,4 +59,12 @@ def generated(name: str) -> tuple[Path, list[Path]]:
     files = files_of(root, f"params.yaml: pairs.{name}", False, GENERATED)
     if len(files) != PUBLISHED:
         raise UserError(f"params.yaml: pairs.{name}: {root}: {len(files)} images, but an entry has {PUBLISHED}")
+    check_sample(files, f"params.yaml: pairs.{name}", other_size)
     return root, files
+
+
+def other_size(image: Facts) -> str | None:
+    """Say that an image is not of the size of a competition's entry."""
+    if (image.width, image.height) == (SIDE, SIDE):
+        return None
+    return f"{image.width} x {image.height} pixels; an entry's have {SIDE} x {SIDE}"

@@ -1,5 +1,6 @@
 """What the sources of images share: what they find, settings of images in files, and the target size."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, NamedTuple
@@ -19,6 +20,7 @@ LARGEST = 2048  # pixels; more is surely a slip, and would fill the memory
 CHUNK = 1024
 VALIDATION = ("val", "valid", "validation", "dev")
 PARTS = ("train", "test", *VALIDATION)
+NAMED_PART = re.compile(rf"(?:^|[^a-z])({'|'.join(PARTS)})(?:ing)?(?:[^a-z]|$)")  # in lower case, as in test_images
 LUMINANCE = np.array([19595, 38470, 7471], dtype=np.uint32)  # shares of red, green and blue, times 2^16
 
 Indices = npt.NDArray[np.int64]
@@ -104,6 +106,19 @@ def encoded(
 def fetching(images: Sequence[Encoded]) -> Fetch:
     """Return what fetches images from a list of all."""
     return lambda indices: (images[index] for index in indices.tolist())
+
+
+def part_word(name: str) -> str | None:
+    """Return which of PARTS a name means, however it is written (`Train`, `testing`); None if it is none."""
+    word = name.lower().removesuffix("ing")
+    return word if word in PARTS else None
+
+
+def parts_by_name(names: Sequence[str]) -> bool:
+    """Say whether names of folders look like those of parts, as `train_images` and `test_images`, not of classes."""
+    found = [NAMED_PART.findall(name.lower()) for name in names]
+    exact = all(part_word(name) for name in names)
+    return bool(names) and all(found) and (exact or any("train" in words for words in found))
 
 
 def roles(present: Collection[str], validation: Validation) -> tuple[list[str], list[str]]:

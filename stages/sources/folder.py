@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from annotated_types import MinLen
 
-from stages.decoding import image_files
+from stages.decoding import check_name, image_files
 from stages.errors import UserError
 from stages.sources.base import (
     PARTS,
@@ -19,6 +19,8 @@ from stages.sources.base import (
     check_same,
     encoded,
     fetching,
+    part_word,
+    parts_by_name,
     roles,
     setting,
 )
@@ -74,9 +76,11 @@ def listings(settings: Settings, name: str) -> tuple[list[Listing], list[Listing
     if not root.is_dir():
         raise UserError(f"{where}: {root}: no such folder; it must hold one sub-folder of images per class")
     if not brings_split(root):
-        return [scan(root, settings, where)], []
-    names = roles([folder.name for folder in subfolders(root)], settings.validation)
-    train, test = ([scan(root / word, settings, where) for word in words] for words in names)
+        check_names(root, where)
+        return [scan(root, root, settings, where)], []
+    parts = part_folders(root, where)
+    names = roles(parts, settings.validation)
+    train, test = ([scan(parts[word], root, settings, where) for word in words] for words in names)
     for other in [*train[1:], *test]:
         check_same(train[0].class_names, other.class_names, other.folder.name, f"{where}: {root}")
     return train, test
@@ -89,8 +93,28 @@ def root_folder(settings: Settings, name: str) -> Path:
 
 def brings_split(root: Path) -> bool:
     """Tell `train` and `test` above the classes from a class of images that happens to be called `train`."""
-    folders = [folder.name for folder in subfolders(root)]
-    return "train" in folders and (bool(subfolders(root / "train")) or {*folders} <= {*PARTS})
+    words = {folder: part_word(folder.name) for folder in subfolders(root)}
+    train = [folder for folder, word in words.items() if word == "train"]
+    return bool(train) and (None not in words.values() or any(subfolders(folder) for folder in train))
+
+
+def part_folders(root: Path, where: str) -> dict[str, Path]:
+    """Return the folders that are parts, by the word of PARTS that each stands for."""
+    found: dict[str, Path] = {}
+    for folder in subfolders(root):
+        if word := part_word(folder.name):
+            if word in found:
+                raise UserError(f"{where}: {root}: {found[word].name} and {folder.name} are the same part; leave one")
+            found[word] = folder
+    return found
+
+
+def check_names(root: Path, where: str) -> None:
+    """Refuse classes whose names all look like those of parts: a table of these would answer another question."""
+    names = [folder.name for folder in subfolders(root)]
+    if parts_by_name(names):
+        expected = "expected folders train and test with a sub-folder per class, or a table of labels"
+        raise UserError(f"{where}: {root}: {', '.join(names)} look like parts, not classes; {expected}")
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -98,15 +122,15 @@ def subfolders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def scan(folder: Path, settings: Settings, where: str) -> Listing:
-    """Find the image files of every class, at any depth."""
-    root = folder.parent if folder.name in PARTS else folder
+def scan(folder: Path, root: Path, settings: Settings, where: str) -> Listing:
+    """Find the image files of every class, at any depth; links must not lead out of `root`."""
     classes = subfolders(folder)
     files: list[Path] = []
     labels: list[int] = []
     others = sum(path.is_file() for path in folder.iterdir())
     for label, class_folder in enumerate(classes):
         try:
+            check_name(class_folder.name)
             found = image_files(class_folder, root, settings.links == "follow")
         except UserError as error:
             raise UserError(f"{where}: {error}") from error
@@ -141,5 +165,5 @@ def left_out(root: Path, settings: Settings) -> list[str]:
     """Return the names of the sub-folders beside those of the parts, which are not read."""
     if not brings_split(root):
         return []
-    read = PARTS if settings.validation == "use" else {"train", "test"}
-    return [folder.name for folder in subfolders(root) if folder.name not in read]
+    read = PARTS if settings.validation == "use" else ("train", "test")
+    return [folder.name for folder in subfolders(root) if part_word(folder.name) not in read]

@@ -17,6 +17,7 @@ from annotated_types import MinLen
 from stages.decoding import Embedded, Encoded, walk
 from stages.errors import UserError
 from stages.sources.base import (
+    NAMED_PART,
     PARTS,
     FileSettings,
     Found,
@@ -26,6 +27,7 @@ from stages.sources.base import (
     check_counts,
     check_same,
     encoded,
+    part_word,
     roles,
     setting,
 )
@@ -44,7 +46,6 @@ from stages.sources.base_columns import (
     texts,
 )
 
-NAMED_PART = re.compile(rf"(?:^|[^a-z])({'|'.join(PARTS)})(?:[^a-z]|$)")
 LAYOUT = "expected labels of two or more classes"
 IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # the first that is there
 LABEL = ("label", "labels", "class", "class_name", "category", "target")
@@ -218,14 +219,16 @@ def located(words: list[str], place: Place, file: Path) -> list[Path]:
 def parts_of(columns: Columns, settings: Settings, folder: Path, count: int) -> list[str]:
     """Return the part of each row: what a column says, else the name of the table or of a folder above it."""
     if column := chosen(columns, settings.split, SPLIT, lambda name: False):
-        words = [word.strip().lower().removesuffix("ing") for word in texts(columns, column)]
-        for row, word in enumerate(words, 1):
-            if word not in PARTS:
+        parts = []
+        for row, word in enumerate(texts(columns, column), 1):
+            part = part_word(word.strip())
+            if part is None:
                 allowed = ", ".join(PARTS)
                 raise UserError(f"{columns.file}: row {row}: '{column}' says '{word}'; allowed: {allowed}")
-        return words
+            parts.append(part)
+        return parts
     stem, above = columns.file.stem.lower(), columns.file.relative_to(folder).parent.parts
-    names = NAMED_PART.findall(stem) or [word for word in reversed(above) if word in PARTS] or [""]
+    names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := part_word(name))] or [""]
     return [names[0]] * count
 
 

@@ -77,8 +77,10 @@ def add_pair(request: Request, synthetic: Path, dry_run: bool, as_json: bool) ->
 
 
 def checked(request: Request) -> Params:
-    """Return the settings if the name is still free and `images` has nothing else of that name."""
+    """Return the settings if the file may be changed and the name is still free."""
     params, name, file = load_params(request.params), request.name, request.params
+    if not os.access(file, os.W_OK) or not file.stat().st_mode & 0o222:
+        raise UserError(f"{file}: read-only; make it writable first")
     if not NAME.fullmatch(name) or name in RESERVED or not re.search("[a-z]", name):
         taken = ", ".join(sorted(RESERVED))
         raise UserError(f"NAME '{name}': names consist of a-z, 0-9 and _, with a letter, and are not {taken}")
@@ -111,9 +113,12 @@ def planned(request: Request, params: Params) -> Plan:
         "minority": choices.minority(counts, request.minority),
         "scenario": choices.scenario(counts, params),
     }
-    if found.bad:
+    for key, value in changes.items():
+        chosen[key] = choices.Chosen(value, "as asked for")
+    if found.bad and "bad_files" not in changes:
         chosen["bad_files"] = choices.Chosen("skip", f"{len(found.bad):,} cannot be read; error: stop instead")
-    shown: Json = {key: chosen[key].value for key in ("size", "channels", "bad_files", "minority") if key in chosen}
+    # A list comes first: DVC takes the comment after one away with it, when it sets the list anew.
+    shown: Json = {key: chosen[key].value for key in ("minority", "size", "channels", "bad_files") if key in chosen}
     block: Json = {"source": kind, **shown, **changes}
     trained = sum(counts.values()) if len(found.counts) > 1 else round(0.7 * sum(counts.values()))
     additions = [Addition(("datasets",), request.name, block), *recipes(request.name, block, counts, trained, params)]
@@ -202,7 +207,7 @@ def planned_pair(request: Request, synthetic: Path) -> Plan:
     if bad:
         chosen["bad_files"] = choices.Chosen("skip", f"{len(bad):,} cannot be read; error: stop instead")
     block = {"source": "folders", **{key: own.value for key, own in chosen.items()}}
-    run = shlex.join(["dvc", "exp", "run", "-S", f"table.pairs=[{request.name}]"])
+    run = shlex.join(["dvc", "exp", "run", "-S", "table.datasets=[]", "-S", f"table.pairs=[{request.name}]"])
     commands = [run, f"cat metrics/report/pair_{request.name}.md"]
     return Plan(found, chosen, links, [Addition(("pairs",), request.name, block)], commands)
 
@@ -211,7 +216,10 @@ def inspected_folder(path: Path, label: str) -> Findings:
     """Inspect all images of a folder, at any depth."""
     if not path.is_dir():
         raise UserError(f"{path}: no such folder; --pair compares two folders of images")
-    files, others = image_files(path, path)
+    try:
+        files, others = image_files(path, path)
+    except UserError as error:
+        raise UserError(str(error).replace(", or set links: follow", "")) from error
     found = inspection.findings(inspection.read(files, len(files), label), {}, others)
     if not found.total:
         raise UserError(f"{path}: no image that can be read, of {len(files):,}; other files: {others:,}")

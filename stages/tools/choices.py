@@ -61,7 +61,7 @@ def minority(counts: Mapping[str, int], wanted: Sequence[str]) -> Chosen:
     if wanted:
         return Chosen([*wanted], "as asked for")
     if unequal(counts):
-        return Chosen([name for name, count in counts.items() if count < mean], f"below the mean of {mean:,.0f} images")
+        return Chosen([name for name, count in counts.items() if count < mean], f"below the mean of {mean:,.1f} images")
     return Chosen([min(counts, key=lambda name: counts[name])], f"the smallest, of {min(sizes):,} images")
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from stages.decoding import BadFile, Encoded, Facts, suffixes
 from stages.errors import UserError
-from stages.sources.base import PARTS, Found
+from stages.sources.base import Found, part_word, parts_by_name
 from stages.sources.base_columns import SUFFIXES
 from stages.workers import inspected
 
@@ -69,10 +69,12 @@ def source_of(path: Path) -> str:
             raise UserError(f"{path}: an archive; unpack it, then give the folder")
         raise UserError(f"{path}: a file that is no table ({', '.join(SUFFIXES)}); {WANTED}")
     classes = class_folders(path)
-    if len(classes) > 1:
+    if len(classes) > 1 and not parts_by_name(classes):
         return "folder"
     if next(files(path, SUFFIXES), None):
         return "table"
+    if len(classes) > 1:
+        raise UserError(f"{path}: {', '.join(classes)} look like parts, not classes; {WANTED}")
     seen = f"one sub-folder with images only, '{classes[0]}'" if classes else "no sub-folders with images"
     loose = sum(file.suffix.lower() in suffixes() for file in path.iterdir())
     archives = [file.name for file in files(path, ARCHIVES)]
@@ -82,12 +84,12 @@ def source_of(path: Path) -> str:
 
 def class_folders(root: Path) -> list[str]:
     """Return the names of the sub-folders that hold images, at any depth; those in `train` if that has any."""
-    train = root / "train"
-    inner = class_folders(train) if train.is_dir() else []
+    train = next((path for path in sorted(root.iterdir()) if path.is_dir() and part_word(path.name) == "train"), None)
+    inner = class_folders(train) if train else []
     if len(inner) > 1:
         return inner
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if train in folders and {path.name for path in folders} <= {*PARTS}:
+    if train and all(part_word(path.name) for path in folders):
         return inner  # parts without classes are no classes
     return [folder.name for folder in folders if next(files(folder, suffixes()), None)]
 

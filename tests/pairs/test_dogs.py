@@ -40,7 +40,7 @@ def tar(files: dict[str, bytes]) -> bytes:
 
 def picture(grey: int, suffix: str) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (12, 8), (grey, grey, grey)).save(buffer, suffix)
+    Image.new("RGB", (64, 64), (grey, grey, grey)).save(buffer, suffix)
     return buffer.getvalue()
 
 
@@ -140,3 +140,13 @@ def test_a_photograph_that_the_lists_name_has_to_be_there(mirror: Path, monkeypa
 def test_only_the_folder_that_is_watched_will_do() -> None:
     with pytest.raises(UserError, match=r"^params.yaml: pairs.puppies.synthetic: unknown key"):
         check_pair(load_params(settings_file(synthetic="elsewhere")), "puppies")
+
+
+def test_generated_dogs_of_another_size_or_broken_ones_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "project/images/puppies/synthetic/deep/3.png"
+    Image.new("RGB", (40, 40)).save(path)
+    with pytest.raises(UserError, match=r"3.png: 40 x 40 pixels; an entry's have 64 x 64$"):
+        dogs.generated("puppies")
+    path.write_bytes(b"broken")
+    with pytest.raises(UserError, match=r"3.png: not an image"):
+        dogs.generated("puppies")

@@ -172,7 +172,24 @@ def test_thumbnails_and_broken_frames_are_refused(project: Path) -> None:
     with pytest.raises(UserError, match=r"GTA V: images/two/.*00001.png: 200 x 100 pixels; .* have 512 or more"):
         city.precheck(city.Settings(size=4), "two")
     frame.write_bytes(b"no image")
-    with pytest.raises(UserError, match=r"00001.png: cannot be read: cannot identify"):
+    with pytest.raises(UserError, match=r"00001.png: not an image"):
+        city.precheck(city.Settings(size=4), "two")
+
+
+def test_all_sets_that_are_missing_are_told_at_once(project: Path) -> None:
+    (project / "images/two").mkdir(parents=True)
+    with pytest.raises(UserError) as caught:
+        city.precheck(city.Settings(size=4), "two")
+    assert all(place in str(caught.value) for place in ("bdd-data", "synthia-dataset", "from_games"))
+
+
+def test_some_frames_all_over_a_set_are_looked_at(project: Path) -> None:
+    root = streets(project / "images/two")
+    for number in range(2, 30):
+        write(root / f"synthetic/gta/images/{number:05}.png", 30, (640, 400))
+    city.precheck(city.Settings(size=4), "two")
+    (root / "synthetic/gta/images/00029.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"00029.png: empty"):
         city.precheck(city.Settings(size=4), "two")
 
 

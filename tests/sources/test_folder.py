@@ -181,6 +181,38 @@ def test_links_out_of_the_folder_are_refused_unless_they_are_to_be_followed(tmp_
     assert len(load(tmp_path / "pets", links="follow").train) == 6
 
 
+@pytest.mark.parametrize("names", [("Train", "Test"), ("training", "testing"), ("TRAINING", "Val")])
+def test_parts_may_be_written_otherwise(names: tuple[str, str], tmp_path: Path) -> None:
+    for name in names:
+        pets(tmp_path / name)
+    train, test = load(tmp_path)
+    assert test is not None
+    assert train.class_names == ("cat", "dog")
+    assert (train.origins[0], test.origins[0]) == tuple(f"{name}/cat/a.png" for name in names)
+    assert train.provenance["ignored_folders"] == []
+
+
+@pytest.mark.parametrize("names", [("train_images", "test_images"), ("test", "val"), ("my-train-set", "my-test-set")])
+def test_folders_that_look_like_parts_are_not_taken_for_classes(names: tuple[str, str], tmp_path: Path) -> None:
+    for name in names:
+        pets(tmp_path / name)
+    with pytest.raises(UserError, match=r"look like parts, not classes; expected folders train and test with a sub-f"):
+        load(tmp_path)
+
+
+def test_classes_may_have_the_word_test_in_their_names(tmp_path: Path) -> None:
+    for name in ("test_strip", "test_tube"):
+        write(tmp_path / name / "a.png")
+    assert load(tmp_path).train.class_names == ("test_strip", "test_tube")
+
+
+def test_one_part_may_not_be_there_twice(tmp_path: Path) -> None:
+    for name in ("Train", "train", "test"):
+        pets(tmp_path / name)
+    with pytest.raises(UserError, match=r"Train and train are the same part; leave one$"):
+        load(tmp_path)
+
+
 def test_train_alone_is_no_split(tmp_path: Path) -> None:
     pets(tmp_path / "train")
     loaded = load(tmp_path)
@@ -318,3 +350,10 @@ def test_photographs_with_a_split_load() -> None:
     assert loaded.test.images.shape == (372, 1, 48, 32)
     assert loaded.train.class_names[-1] == "t-shirt"
     assert loaded.train.provenance["ignored_folders"] == ["validation"]
+
+
+def test_a_class_whose_name_cannot_be_written_down_is_refused(tmp_path: Path) -> None:
+    pets(tmp_path)
+    (tmp_path / os.fsdecode(b"b\xe9")).mkdir()
+    with pytest.raises(UserError, match=r"a name that is not printable UTF-8; rename it$"):
+        load(tmp_path)

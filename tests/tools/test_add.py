@@ -127,10 +127,11 @@ def test_every_old_line_stays(project: Path, tmp_path: Path) -> None:
     assert all(line in rest for line in before), "the old lines, in their order"
     added = len(after) - len(before)
     assert added == sum(after.count(line) - before.count(line) for line in {*after})
-    place = after.index("    size: 24")
-    assert after[place - 3 : place - 1] == ["    size: 256", "  pets:"], "after log_ends, the last one"
-    assert after[place + 4] == ""
-    assert after[place + 5].startswith("# Pairs: real and synthetic images")
+    place = after.index("  pets:")
+    assert after[place - 1] == "    size: 256", "after log_ends, the last one"
+    end = after.index("", place)
+    assert after[end - 1] == "    channels: 3", "no list, with which DVC would take the comment away"
+    assert after[end + 1].startswith("# Pairs: real and synthetic images")
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(project: Path, tmp_path: Path) -> None:
@@ -386,7 +387,10 @@ def test_a_pair_of_folders(tmp_path: Path, project: Path) -> None:
     assert (project / "images/scans/synthetic").readlink() == tmp_path / "made"
     block = {"source": "folders", "size": 32, "channels": 1}
     assert load_params(project / "params.yaml").pairs["scans"] == block
-    assert found["commands"] == ["dvc exp run -S 'table.pairs=[scans]'", "cat metrics/report/pair_scans.md"]
+    assert found["commands"] == [
+        "dvc exp run -S 'table.datasets=[]' -S 'table.pairs=[scans]'",
+        "cat metrics/report/pair_scans.md",
+    ]
     assert [own["images"] for own in found["found"].values()] == [3, 4]
     refused(project, "pairs.scans is there already", "scans", *scans(tmp_path))
 
@@ -439,3 +443,16 @@ def test_a_mistake_is_one_line_without_a_traceback(tmp_path: Path) -> None:
     words = ["add", "pets", str(tmp_path / "none")]
     result = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (2, f"error: {tmp_path}/none: no such file or folder\n")
+
+
+def test_what_is_set_is_what_is_said_to_be_chosen(tmp_path: Path, project: Path) -> None:
+    path = pets(tmp_path / "pets")
+    (path / "cat" / "broken.png").write_bytes(b"")
+    found = facts("pets", path, "--set", "bad_files=error")
+    assert found["chosen"]["bad_files"] == {"value": "error", "reason": "as asked for"}
+    assert found["blocks"]["datasets.pets"]["bad_files"] == "error"
+
+
+def test_a_settings_file_that_is_read_only_is_left_alone(tmp_path: Path, project: Path) -> None:
+    (project / "params.yaml").chmod(0o444)
+    refused(project, r"params.yaml: read-only; make it writable first", "pets", pets(tmp_path / "pets"))
