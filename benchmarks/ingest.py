@@ -4,8 +4,9 @@
 
 Pillow alone opens, converts and shrinks each file in a pool of processes and throws the pixels away. The stage does its
 whole work, from the start of Python to the renamed tables: settings, list of files, split, EXIF, transparency, Parquet.
-Both take turns, several times; medians, and the median of the rounds' ratios, are written. Without photographs, from
-which as many JPEGs are made as are wanted, their content is drawn: smooth colours with some noise.
+Between them stands the stage's stream of decoded images alone. All take turns, several times; medians, and the median
+of the rounds' ratios, are written. Without photographs, from which as many JPEGs are made as are wanted, their content
+is drawn: smooth colours with some noise.
 """
 
 import argparse
@@ -25,7 +26,8 @@ import numpy.typing as npt
 from PIL import Image
 from ruamel.yaml import YAML
 
-from stages.decoding import image_files
+from stages.decoding import Target, image_files
+from stages.workers import decoded
 
 SIDE = 64
 CLASSES = 5
@@ -55,6 +57,13 @@ def whole_stage(params: Path, folder: Path) -> None:
         f"-m stages ingest --params {params} --dataset benchmark --train {folder}/a.parquet --test {folder}/b.parquet"
     )
     subprocess.run([sys.executable, *words.split()], check=True)
+
+
+def stream_alone(files: Sequence[str]) -> None:
+    """Decode all files as the stage does, and throw the pixels away."""
+    images = map(Path, files)
+    for _ in decoded(images, len(files), Target((SIDE, SIDE), 3, "stretch"), None):
+        pass
 
 
 def write_files(folder: Path, count: int, photographs: Path | None) -> list[str]:
@@ -111,15 +120,21 @@ def main() -> None:
         files = write_files(folder / "images", arguments.count, arguments.photographs)
         params = write_params(folder, folder / "images")
         rounds = [
-            (seconds(lambda: pillow_alone(files, processes)), seconds(lambda: whole_stage(params, folder)))
+            (
+                seconds(lambda: pillow_alone(files, processes)),
+                seconds(lambda: stream_alone(files)),
+                seconds(lambda: whole_stage(params, folder)),
+            )
             for _ in range(arguments.rounds)
         ]
     facts = {
         "files": "photographs" if arguments.photographs else "drawn",
-        "pillow_images_per_second": round(arguments.count / statistics.median(first for first, _ in rounds)),
-        "stage_images_per_second": round(arguments.count / statistics.median(second for _, second in rounds)),
-        "speed_ratio": round(statistics.median(first / second for first, second in rounds), 3),
-        "rounds": [[round(value, 2) for value in both] for both in rounds],
+        "pillow_images_per_second": round(arguments.count / statistics.median(pillow for pillow, _, _ in rounds)),
+        "stream_images_per_second": round(arguments.count / statistics.median(stream for _, stream, _ in rounds)),
+        "stage_images_per_second": round(arguments.count / statistics.median(stage for _, _, stage in rounds)),
+        "stream_ratio": round(statistics.median(pillow / stream for pillow, stream, _ in rounds), 3),
+        "stage_ratio": round(statistics.median(pillow / stage for pillow, _, stage in rounds), 3),
+        "rounds": [[round(value, 2) for value in times] for times in rounds],
         "processes": processes,
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)

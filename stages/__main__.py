@@ -14,9 +14,9 @@ from stages.process import die_with_parent, fail, run
 if __name__ == "__main__":
     die_with_parent()
     name = sys.argv.pop(1) if len(sys.argv) > 1 else ""
-    known = name.isidentifier() and find_spec(f"stages.{name}") is not None
-    main = getattr(import_module(f"stages.{name}"), "main", None) if known else None
-    if main is None:
+    spec = find_spec(f"stages.{name}") if name.isidentifier() else None
+    main = getattr(import_module(f"stages.{name}"), "main", None) if spec else None
+    if spec is None or main is None:
         sys.exit(fail(f"there is no stage '{name}'; name one, as in `python -m stages train --help`"))
-    sys.argv[0] = f"python -m stages {name}"
+    sys.argv[0] = str(spec.origin)  # as if the stage itself had been called
     run(main)

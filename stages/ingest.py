@@ -8,6 +8,7 @@ import numpy as np
 from stages.process import run, stage_parser, writing
 from stages.reading import divided, write_part
 from stages.settings import dataset_plan, derived_seed, load_params, one_of
+from stages.workers import warm_up
 
 
 def main(argv: Sequence[str]) -> None:
@@ -17,6 +18,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--train", type=Path, required=True, help="image table to write")
     parser.add_argument("--test", type=Path, required=True, help="image table to write")
     arguments = parser.parse_args(argv)
+    warm_up()
     params = load_params(arguments.params)
     plan = dataset_plan(params, arguments.dataset)
     where = f"params.yaml: datasets.{arguments.dataset}"

@@ -10,7 +10,8 @@ from functools import partial
 from itertools import islice
 from math import prod
 from multiprocessing import get_context
-from typing import NamedTuple, TypeVar
+from multiprocessing.forkserver import ensure_running
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,10 @@ from stages.decoding import BadFile, Encoded, Facts, Target, decode, inspect, na
 from stages.process import die_with_parent
 
 CHUNK = 64
-CHUNK_BYTES = 4 * 2**20
-WAITING = 3  # chunks per worker that are under way: enough to keep it busy
+CHUNK_BYTES = 2**20
+WAITING = 6  # chunks per worker that are under way: enough to keep it busy while others are written
 PATIENCE_SECONDS = 60  # with one image
+PRELOADED = ["stages.decoding"]
 
 
 class Decoded(NamedTuple):
@@ -37,9 +39,15 @@ class Decoded(NamedTuple):
         return np.array([bad is None for bad in self.bad], dtype=np.bool_)
 
 
-Result = TypeVar("Result")
 Chunk = Sequence[Encoded]
-Work = Callable[[Encoded], Result]
+Gathered = TypeVar("Gathered")
+
+
+class Job(NamedTuple, Generic[Gathered]):
+    """What is done with each image, and what becomes of the results of a chunk, bad files among them."""
+
+    work: Callable[[Encoded], Any]
+    gather: Callable[[list[Any]], Gathered]
 
 
 def decoded(images: Iterable[Encoded], total: int, target: Target, label: str | None) -> Iterator[Decoded]:
@@ -50,20 +58,28 @@ def decoded(images: Iterable[Encoded], total: int, target: Target, label: str | 
         label: name of the progress bar, which shows itself in a terminal only; None for no bar.
     """
     size = max(1, min(CHUNK, CHUNK_BYTES // prod(target.shape)))
-    none = np.zeros(target.shape, dtype=np.uint8)
-    for results in worked(images, total, partial(decode, target=target), label, size):
-        bad = [result if isinstance(result, BadFile) else None for result in results]
-        yield Decoded(np.stack([none if isinstance(result, BadFile) else result for result in results]), bad)
+    job = Job(partial(decode, target=target), partial(stacked, shape=target.shape))
+    return worked(images, total, job, label, size)
+
+
+def stacked(results: Sequence[npt.NDArray[np.uint8] | BadFile], shape: tuple[int, int, int]) -> Decoded:
+    """Put images into one array, in the worker, as one travels faster than many."""
+    images, bad = np.zeros((len(results), *shape), dtype=np.uint8), list[BadFile | None]()
+    for image, result in zip(images, results, strict=True):
+        bad.append(result if isinstance(result, BadFile) else None)
+        if not isinstance(result, BadFile):
+            image[...] = result
+    return Decoded(images, bad)
 
 
 def inspected(images: Iterable[Encoded], total: int, label: str | None) -> Iterator[list[Facts | BadFile]]:
     """Look at images, a chunk at a time; arguments as of `decoded`."""
-    return worked(images, total, inspect, label, CHUNK)
+    return worked(images, total, Job(inspect, list), label, CHUNK)
 
 
 def worked(
-    images: Iterable[Encoded], total: int, work: Work[Result], label: str | None, size: int
-) -> Iterator[list[Result | BadFile]]:
+    images: Iterable[Encoded], total: int, job: Job[Gathered], label: str | None, size: int
+) -> Iterator[Gathered]:
     """Let all cores work on images, and yield what they make of each chunk of a size, in order.
 
     Workers are processes of their own: an image that makes a decoder crash or hang is a bad file and no more.
@@ -72,39 +88,44 @@ def worked(
     chunks: Iterator[Chunk] = iter(lambda: list(islice(waiting, size)), [])
     silent = True if label is None else None
     with tqdm(total=total, desc=label, unit="image", disable=silent) as bar:
-        for results in in_order(chunks, min(cores(), -(-total // size)), work):
-            yield results
-            bar.update(len(results))
+        for gathered in in_order(chunks, min(cores(), -(-total // size)), job):
+            yield gathered
+            bar.update(min(size, total - bar.n))
 
 
-def in_order(chunks: Iterator[Chunk], workers: int, work: Work[Result]) -> Iterator[list[Result | BadFile]]:
+def in_order(chunks: Iterator[Chunk], workers: int, job: Job[Gathered]) -> Iterator[Gathered]:
     """Let workers work on the chunks, and yield the results in their order."""
     if workers == 0:
         return
-    pool, under_way = new_pool(workers), deque[tuple[Chunk, Future[list[Result | BadFile]]]]()
+    pool, under_way = new_pool(workers), deque[tuple[Chunk, Future[Gathered]]]()
     try:
         for chunk in islice(chunks, workers * WAITING):
-            under_way.append((chunk, pool.submit(work_on, chunk, work)))
+            under_way.append((chunk, pool.submit(work_on, chunk, job)))
         while under_way:
             chunk, future = under_way.popleft()
             try:
-                results = future.result()
+                gathered = future.result()
             except BrokenProcessPool:  # all that was under way is lost with the worker that died
                 pool.shutdown()
                 pool, lost = new_pool(workers), [other for other, _ in under_way]
-                results = work_singly(chunk, work)
-                under_way = deque((other, pool.submit(work_on, other, work)) for other in lost)
-            yield results
-            under_way += [(more, pool.submit(work_on, more, work)) for more in islice(chunks, 1)]
+                gathered = work_singly(chunk, job)
+                under_way = deque((other, pool.submit(work_on, other, job)) for other in lost)
+            yield gathered
+            under_way += [(more, pool.submit(work_on, more, job)) for more in islice(chunks, 1)]
     finally:
         pool.shutdown(cancel_futures=True)
 
 
+def warm_up() -> None:
+    """Let the server of workers start while other things are done: it imports what they need."""
+    get_context("forkserver").set_forkserver_preload(PRELOADED)
+    ensure_running()
+
+
 def new_pool(workers: int) -> ProcessPoolExecutor:
     """Return a pool of processes; the server they are forked from has no threads that a fork could catch at work."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["stages.decoding"])
-    return ProcessPoolExecutor(workers, context, initializer=die_with_parent)
+    warm_up()
+    return ProcessPoolExecutor(workers, get_context("forkserver"), initializer=die_with_parent)
 
 
 def cores() -> int:
@@ -112,26 +133,26 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def work_on(chunk: Chunk, work: Work[Result]) -> list[Result | BadFile]:
+def work_on(chunk: Chunk, job: Job[Gathered]) -> Gathered:
     """Work on a chunk, in a worker; the kernel ends a worker that an image keeps too long."""
     results = []
     for image in chunk:
         signal.alarm(PATIENCE_SECONDS)
-        results.append(result_or_bad(work, image))
+        results.append(result_or_bad(job.work, image))
     signal.alarm(0)
-    return results
+    return job.gather(results)
 
 
-def work_singly(chunk: Chunk, work: Work[Result]) -> list[Result | BadFile]:
+def work_singly(chunk: Chunk, job: Job[Gathered]) -> Gathered:
     """Work on a chunk of which some image ends its worker, one image at a time."""
-    pool, results = new_pool(1), list[Result | BadFile]()
+    pool, results = new_pool(1), list[Any]()
     for image in chunk:
         try:
-            results += pool.submit(work_on, [image], work).result()
+            results += pool.submit(work_on, [image], Job(job.work, list)).result()
         except BrokenProcessPool:
             pool.shutdown()
             pool = new_pool(1)
             fault = f"its decoder crashes, or takes over {PATIENCE_SECONDS} s"
             results.append(BadFile(name_of(image), "unreadable", fault))
     pool.shutdown()
-    return results
+    return job.gather(results)

@@ -35,9 +35,11 @@ KEPT = 3 * CHUNK_BYTES  # of these
 QUICK = Patience(connect_seconds=5, read_seconds=20, attempts=3, backoff_seconds=0.01, longest_seconds=0.5)
 IMPATIENT = Patience(connect_seconds=5, read_seconds=0.3, attempts=3, backoff_seconds=0.01)
 FETCH = """
+import signal
 import sys
 from pathlib import Path
 from stages.downloads import Remote, fetched
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests themselves run in the background
 name, url, folder = sys.argv[1:]
 fetched(Remote(name, (url,)), Path(folder), None, "nowhere")
 """

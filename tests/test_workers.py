@@ -15,7 +15,7 @@ from PIL import Image
 
 from stages import workers
 from stages.decoding import BadFile, Embedded, Encoded, Facts, Target, decode, inspect
-from stages.workers import decoded, inspected, work_on, work_singly
+from stages.workers import Job, decoded, inspected, work_on, work_singly
 
 TARGET = Target((2, 3), 1, "stretch")
 
@@ -98,20 +98,20 @@ from pathlib import Path
 from stages import workers
 from stages.decoding import inspect
 workers.PATIENCE_SECONDS = 1
-workers.work_on([Path({str(tmp_path / "x.png")!r})], inspect)
+workers.work_on([Path({str(tmp_path / "x.png")!r})], workers.Job(inspect, list))
 """
     ended = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
     assert ended.returncode == -signal.SIGALRM
 
 
 def test_the_clock_stops_with_the_last_image() -> None:
-    work_on([encoded(1)], inspect)
+    work_on([encoded(1)], Job(inspect, list))
     assert signal.alarm(0) == 0
 
 
 def test_one_at_a_time_gives_the_same() -> None:
     chunk = [encoded(1), Deadly("deadly", b""), encoded(3)]
-    first, bad, last = work_singly(chunk, partial(decode, target=TARGET))
+    first, bad, last = work_singly(chunk, Job(partial(decode, target=TARGET), list))
     assert bad == BadFile("deadly", "unreadable", "its decoder crashes, or takes over 60 s")
     assert [image[0, 0, 0] for image in (first, last) if not isinstance(image, BadFile)] == [1, 3]
 

@@ -15,6 +15,7 @@ from stages.sources.base import (
     Found,
     Part,
     Validation,
+    below,
     check_counts,
     check_same,
     encoded,
@@ -150,7 +151,7 @@ def part(listed: list[Listing], settings: Settings, name: str) -> Part:
         fetch=fetching(files),
         labels=np.concatenate([listing.labels for listing in listed]),
         class_names=listed[0].class_names,
-        origins=[path.relative_to(root).as_posix() for path in files],
+        origins=below(root, files),
         provenance={
             "source": "folder",
             "settings": settings.model_dump(exclude={"path"}),  # may be one of this machine alone

@@ -213,7 +213,7 @@ def test_what_is_asked_for_is_taken(tmp_path: Path, project: Path) -> None:
 def test_more_images_are_trained_on_for_fewer_epochs() -> None:
     small, large = (choices.generators(28, count)["cvae"]["epochs"] for count in (2000, 50_000))
     assert (small, large) == (288, 12)  # 240 s of 2,400 images
-    assert [choices.classifier(28, True, count)["epochs"] for count in (10, 1000, 10**6)] == [60, 20, 5]
+    assert [choices.classifier(28, True, count)["epochs"] for count in (10, 1000, 10**6)] == [60, 40, 5]
 
 
 def test_the_link_may_be_there_already(tmp_path: Path, project: Path) -> None:
