@@ -1,6 +1,7 @@
 """Which files are images, and how one becomes pixels."""
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from stages.errors import UserError
 
 Fit = Literal["stretch", "crop", "pad"]
 BACKGROUND = "white"  # behind what is transparent, and beside what is padded
+UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # surrogates stand for bytes that are no UTF-8
 DEEP_GREY = 65535  # white in 16 bits
 GLANCE = 256  # pixels; a JPEG is looked at in about this size
 ALMOST_GREY = 2  # of 255; what the rounding of a JPEG leaves of equal colours
@@ -85,7 +87,7 @@ def image_files(folder: Path, root: Path, follow_links: bool = False) -> ImageFi
         root: folder that symbolic links must not lead out of, unless `follow_links`.
 
     Raises:
-        UserError: a link does, a link to a folder leads back to a folder above it, or a name is no printable text.
+        UserError: a link does, a link to a folder leads back to a folder above it, or a name cannot be written down.
     """
     known = suffixes()
     inside = Path(os.path.realpath(root))
@@ -120,8 +122,8 @@ def walk(folder: str, inside: Path, follow_links: bool) -> Iterator[str | None]:
 
 def check_name(path: str) -> None:
     """Refuse a name that cannot be written down: bytes that are no UTF-8, or line breaks and the like."""
-    if not path.isprintable():
-        raise UserError(f"{path!a}: a name that is not printable UTF-8; rename it")
+    if UNWRITABLE.search(path):
+        raise UserError(f"{path!a}: a name with control characters, or that is not UTF-8; rename it")
 
 
 def check_link(path: str, inside: Path, follow_links: bool) -> None:

@@ -347,5 +347,11 @@ def test_a_link_to_nowhere_is_found_to_be_bad(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [b"caf\xe9.png", b"a\nb.png"])
 def test_names_that_cannot_be_written_down_are_refused(name: bytes, tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(name)).touch()
-    with pytest.raises(UserError, match=r"a name that is not printable UTF-8; rename it$"):
+    with pytest.raises(UserError, match=r"a name with control characters, or that is not UTF-8; rename it$"):
         image_files(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Screenshot at 9.00\u202fAM.png", "\u3000\u732b.png", "caf\u00e9\u00a01.png"])
+def test_names_with_spaces_of_other_scripts_are_read(name: str, tmp_path: Path) -> None:
+    write(tmp_path / name)
+    assert [path.name for path in image_files(tmp_path, tmp_path).files] == [name]

@@ -355,5 +355,5 @@ def test_photographs_with_a_split_load() -> None:
 def test_a_class_whose_name_cannot_be_written_down_is_refused(tmp_path: Path) -> None:
     pets(tmp_path)
     (tmp_path / os.fsdecode(b"b\xe9")).mkdir()
-    with pytest.raises(UserError, match=r"a name that is not printable UTF-8; rename it$"):
+    with pytest.raises(UserError, match=r"a name with control characters, or that is not UTF-8; rename it$"):
         load(tmp_path)
