@@ -27,7 +27,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from stages.decoding import Target, image_files
-from stages.workers import decoded
+from stages.workers import Workers, decoded
 
 SIDE = 64
 CLASSES = 5
@@ -52,18 +52,20 @@ def checked(path: str) -> int:
 
 
 def whole_stage(params: Path, folder: Path) -> None:
-    """Run the ingest stage as DVC does."""
+    """Run the ingest stage as DVC does, with byte code cached as the Makefile sees to."""
     words = (
         f"-m stages ingest --params {params} --dataset benchmark --train {folder}/a.parquet --test {folder}/b.parquet"
     )
-    subprocess.run([sys.executable, *words.split()], check=True)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, *words.split()], check=True, env=environment)
 
 
 def stream_alone(files: Sequence[str]) -> None:
     """Decode all files as the stage does, and throw the pixels away."""
     images = map(Path, files)
-    for _ in decoded(images, len(files), Target((SIDE, SIDE), 3, "stretch"), None):
-        pass
+    with Workers() as workers:
+        for _ in decoded(images, len(files), Target((SIDE, SIDE), 3, "stretch"), None, workers):
+            pass
 
 
 def write_files(folder: Path, count: int, photographs: Path | None) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stages.blocks import parse_block
 from stages.generators.base import find
-from stages.prechecks import check_dataset, check_pair
+from stages.prechecks import check_dataset, check_pair, fetch
 from stages.process import run, stage_parser, writing
 from stages.settings import (
     Params,
@@ -35,7 +35,8 @@ def main(argv: Sequence[str]) -> None:
 def check(params: Params) -> None:
     """Validate every block of the file, in the table or not; device, weights and the sources of what is in the table.
 
-    ImageNet weights that are not there yet are downloaded now: hours later their absence would be bad news.
+    ImageNet weights and published datasets that are not there yet are downloaded now: hours later, when other rows of
+    the table have trained, their absence would be bad news.
 
     Raises:
         UserError: something in the file cannot be.
@@ -51,6 +52,10 @@ def check(params: Params) -> None:
         check_dataset(params, dataset)
     for pair in params.table.pairs:
         check_pair(params, pair)
+    for dataset in params.table.datasets:
+        fetch(dataset_plan(params, dataset), dataset)
+    for pair in params.table.pairs:
+        fetch(pair_plan(params, pair), pair)
 
 
 def check_blocks(params: Params) -> None:

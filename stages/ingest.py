@@ -8,7 +8,7 @@ import numpy as np
 from stages.process import run, stage_parser, writing
 from stages.reading import divided, write_part
 from stages.settings import dataset_plan, derived_seed, load_params, one_of
-from stages.workers import warm_up
+from stages.workers import Workers, warm_up
 
 
 def main(argv: Sequence[str]) -> None:
@@ -28,8 +28,9 @@ def main(argv: Sequence[str]) -> None:
             one_of(name, found.train.class_names, f"{where}.minority")
         rng = np.random.default_rng(derived_seed(params.seed, arguments.dataset, "split"))
         train, test = divided(found, plan.common, rng)
-        write_part(train, train_partial, where, "train")
-        write_part(test, test_partial, where, "test")
+        with Workers() as workers:
+            write_part(train, train_partial, where, "train", workers)
+            write_part(test, test_partial, where, "test", workers)
 
 
 if __name__ == "__main__":

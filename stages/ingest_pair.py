@@ -10,6 +10,7 @@ from stages.process import run, stage_parser, writing
 from stages.reading import Chosen, whole, write_part
 from stages.settings import derived_seed, load_params, pair_plan
 from stages.sources.base import Part
+from stages.workers import Workers
 
 
 def main(argv: Sequence[str]) -> None:
@@ -21,13 +22,13 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     params = load_params(arguments.params)
     plan = pair_plan(params, arguments.pair)
-    with writing(arguments.real) as real, writing(arguments.synthetic) as synthetic:
+    with writing(arguments.real) as real, writing(arguments.synthetic) as synthetic, Workers() as workers:
         found = plan.source.find(plan.settings, arguments.pair)
         for part, side, path in ((found.real, "real", real), (found.synthetic, "synthetic", synthetic)):
             item = f"pairs/{arguments.pair}/{side}"
             rng = np.random.default_rng(derived_seed(params.seed, item))
             chosen = drawn(replace(part, provenance={**part.provenance, "item": item}), plan.common.images, rng)
-            write_part(chosen, path, f"params.yaml: pairs.{arguments.pair}", side)
+            write_part(chosen, path, f"params.yaml: pairs.{arguments.pair}", side, workers)
 
 
 def drawn(part: Part, most: int | None, rng: np.random.Generator) -> Chosen:

@@ -5,7 +5,17 @@ from collections.abc import Sequence
 from stages.blocks import parse_block
 from stages.errors import UserError
 from stages.generators.base import find
-from stages.settings import Drop, Params, dataset_plan, generator_block, one_of, pair_plan, scenario_settings
+from stages.settings import (
+    DatasetPlan,
+    Drop,
+    PairPlan,
+    Params,
+    dataset_plan,
+    generator_block,
+    one_of,
+    pair_plan,
+    scenario_settings,
+)
 
 
 def check_dataset(params: Params, name: str) -> None:
@@ -41,3 +51,9 @@ def check_pair(params: Params, name: str) -> None:
         where = f"params.yaml: pairs.{name}.{side}"
         raise UserError(f"{where}: only images/{name}/{side} is watched; make that a symbolic link to the folder")
     plan.source.precheck(plan.settings, name)
+
+
+def fetch(plan: DatasetPlan | PairPlan, name: str) -> None:
+    """Download, verify and unpack what a dataset or pair publishes, as far as it is not there yet."""
+    if "mirror" in type(plan.settings).model_fields:  # that is what sources have that download
+        plan.source.find(plan.settings, name)

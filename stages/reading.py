@@ -14,7 +14,7 @@ from stages.errors import UserError
 from stages.imageset import ImageSet, ImageWriter, stratified
 from stages.settings import Dataset
 from stages.sources.base import Found, Indices, Part
-from stages.workers import Decoded
+from stages.workers import Decoded, Workers
 
 
 class Chosen(NamedTuple):
@@ -47,7 +47,7 @@ def whole(part: Part) -> Chosen:
     return Chosen(part, np.arange(len(part)))
 
 
-def write_part(chosen: Chosen, path: Path, where: str, label: str) -> None:
+def write_part(chosen: Chosen, path: Path, where: str, label: str, workers: Workers) -> None:
     """Read images and write them as an image table; memory holds but a few of them at a time.
 
     Args:
@@ -60,7 +60,7 @@ def write_part(chosen: Chosen, path: Path, where: str, label: str) -> None:
     part, bad = chosen.part, list[BadFile]()
     counts = np.zeros(len(part.class_names), dtype=np.int64)
     with ImageWriter(path, part.shape, part.class_names) as writer:
-        for images, indices, faults in readable(chosen, where, label):
+        for images, indices, faults in readable(chosen, where, label, workers):
             bad += faults
             labels = part.labels[indices]
             counts += np.bincount(labels, minlength=len(counts))
@@ -69,9 +69,9 @@ def write_part(chosen: Chosen, path: Path, where: str, label: str) -> None:
         writer.finish({**part.provenance, "skipped_files": skipped(bad, where, label)})
 
 
-def collect(chosen: Chosen, where: str, label: str) -> ImageSet:
+def collect(chosen: Chosen, where: str, label: str, workers: Workers) -> ImageSet:
     """Read images into memory; arguments and errors as of `write_part`, but a class may be without any."""
-    part, chunks = chosen.part, [*readable(chosen, where, label)]
+    part, chunks = chosen.part, [*readable(chosen, where, label, workers)]
     bad = [file for chunk in chunks for file in chunk.bad]
     indices = np.concatenate([np.empty(0, dtype=np.int64), *(chunk.indices for chunk in chunks)])
     return ImageSet(
@@ -83,10 +83,10 @@ def collect(chosen: Chosen, where: str, label: str) -> ImageSet:
     )
 
 
-def readable(chosen: Chosen, where: str, label: str) -> Iterator[Readable]:
+def readable(chosen: Chosen, where: str, label: str, workers: Workers) -> Iterator[Readable]:
     """Yield the images some at a time; one that cannot be read stops everything if it is not to be skipped."""
     start = 0
-    for images, faults in chosen.part.read(chosen.indices, label):
+    for images, faults in chosen.part.read(chosen.indices, label, workers):
         indices = chosen.indices[start : start + len(faults)]
         start += len(faults)
         bad = [fault for fault in faults if fault]

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from stages.decoding import FORMATS, BadFile, Embedded, Fit, Target, decode, inspect, result_or_bad
-from stages.workers import decoded
+from stages.workers import Workers, decoded
 
 MUTATIONS = 40
 FAULTS = {"empty", "not an image", "too large", "unreadable"}
@@ -153,7 +153,7 @@ def test_a_damaged_image_is_read_or_refused(name: str) -> None:
 @pytest.mark.timeout(120)
 def test_workers_read_or_refuse_damaged_images_in_their_order() -> None:
     images = [image for name in SAMPLES for image in mutations(name)[: MUTATIONS // 2]]
-    chunks = list(decoded(images, len(images), Target((8, 8), 3, "stretch"), None))
+    chunks = list(decoded(images, len(images), Target((8, 8), 3, "stretch"), None, Workers()))
     assert sum(len(chunk.bad) for chunk in chunks) == len(images) > 500
     found = [fault for chunk in chunks for fault in chunk.bad]
     everything = np.concatenate([chunk.images for chunk in chunks])

@@ -13,6 +13,7 @@ from stages.ingest import main
 from stages.reading import collect, divided
 from stages.settings import Dataset
 from stages.sources.base import Found, in_memory
+from stages.workers import Workers
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 
@@ -26,7 +27,7 @@ def images(*sizes: int, name: str = "image") -> ImageSet:
 
 def split(train: ImageSet, test: ImageSet | None, settings: Dataset, rng: np.random.Generator) -> list[ImageSet]:
     found = Found(in_memory(train, 2, 1), in_memory(test, 2, 1) if test else None)
-    return [collect(chosen, "here", "train") for chosen in divided(found, settings, rng)]
+    return [collect(chosen, "here", "train", Workers()) for chosen in divided(found, settings, rng)]
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from stages import workers
 from stages.decoding import BadFile, Embedded, Encoded, Facts, Target, decode, inspect
-from stages.workers import Job, decoded, inspected, work_on, work_singly
+from stages.workers import Job, Workers, decoded, inspected, work_on, work_singly
 
 TARGET = Target((2, 3), 1, "stretch")
 
@@ -28,7 +28,7 @@ def encoded(grey: int) -> Embedded:
 
 def test_images_come_in_order_whatever_worker_decodes_them() -> None:
     greys = [*range(200), *range(100)]
-    chunks = list(decoded(map(encoded, greys), len(greys), TARGET, None))
+    chunks = list(decoded(map(encoded, greys), len(greys), TARGET, None, Workers()))
     images = np.concatenate([chunk.images for chunk in chunks])
     assert images.shape == (300, 1, 2, 3)
     assert images[:, 0, 0, 0].tolist() == greys
@@ -37,7 +37,7 @@ def test_images_come_in_order_whatever_worker_decodes_them() -> None:
 
 
 def test_bad_images_are_told_apart() -> None:
-    (chunk,) = decoded([encoded(1), Embedded("broken", b"?"), encoded(3)], 3, TARGET, None)
+    (chunk,) = decoded([encoded(1), Embedded("broken", b"?"), encoded(3)], 3, TARGET, None, Workers())
     assert chunk.good.tolist() == [True, False, True]
     assert chunk.bad[1] is not None
     assert chunk.bad[1].name == "broken"
@@ -45,7 +45,7 @@ def test_bad_images_are_told_apart() -> None:
 
 
 def test_no_images_are_no_chunks() -> None:
-    assert list(decoded([], 0, TARGET, None)) == []
+    assert list(decoded([], 0, TARGET, None, Workers())) == []
 
 
 def test_images_are_taken_as_they_are_wanted() -> None:
@@ -57,14 +57,14 @@ def test_images_are_taken_as_they_are_wanted() -> None:
             taken += 1
             yield encoded(taken % 256)
 
-    stream = decoded(endless(), 10**9, TARGET, None)
+    stream = decoded(endless(), 10**9, TARGET, None, Workers())
     next(stream)
     stream.close()
     assert taken <= (workers.cores() * workers.WAITING + 1) * workers.CHUNK
 
 
 def test_large_images_come_in_small_chunks() -> None:
-    chunks = list(decoded(map(encoded, range(3)), 3, Target((2048, 2048), 3, "stretch"), None))
+    chunks = list(decoded(map(encoded, range(3)), 3, Target((2048, 2048), 3, "stretch"), None, Workers()))
     assert [len(chunk.bad) for chunk in chunks] == [1, 1, 1]
 
 
@@ -83,7 +83,7 @@ class Deadly(Embedded):
 def test_an_image_that_crashes_its_decoder_is_a_bad_file_and_the_others_are_read() -> None:
     images = [encoded(number % 256) for number in range(300)]
     images[70] = Deadly("deadly", b"")
-    chunks = list(decoded(images, 300, TARGET, None))
+    chunks = list(decoded(images, 300, TARGET, None, Workers()))
     bad = [fault for chunk in chunks for fault in chunk.bad]
     assert [number for number, fault in enumerate(bad) if fault] == [70]
     assert bad[70] == ("deadly", "unreadable", "its decoder crashes, or takes over 60 s")
@@ -117,7 +117,7 @@ def test_one_at_a_time_gives_the_same() -> None:
 
 
 def test_an_interrupted_stream_leaves_no_worker(tmp_path: Path) -> None:
-    stream = decoded(map(encoded, [1] * 1000), 1000, TARGET, None)
+    stream = decoded(map(encoded, [1] * 1000), 1000, TARGET, None, Workers())
     next(stream)
     stream.close()
     with pytest.raises(StopIteration):

@@ -18,7 +18,7 @@ from stages.decoding import Fit, Target, complaint, image_files
 from stages.errors import UserError
 from stages.generators import base
 from stages.generators.base import Generator, Labelled, NotApplicable
-from stages.workers import decoded
+from stages.workers import Workers, decoded
 
 ROOT = Path("collected")
 
@@ -72,7 +72,8 @@ class Collected(Generator):
                 files[place] = own[index]
         channels, height, width = self.shape
         target = Target((height, width), channels, self.settings.fit)
-        chunks = [*decoded(files, len(files), target, "decode")]
+        with Workers() as workers:
+            chunks = [*decoded(files, len(files), target, "decode", workers)]
         if bad := [fault for chunk in chunks for fault in chunk.bad if fault]:
             raise UserError(f"{complaint(bad)}; mend or remove it")
         none = np.empty((0, *self.shape), dtype=np.uint8)

@@ -16,7 +16,7 @@ from stages.blocks import Block
 from stages.decoding import Encoded, Fit, Target
 from stages.errors import UserError
 from stages.imageset import ImageSet
-from stages.workers import Decoded, decoded
+from stages.workers import Decoded, Workers, decoded
 
 LARGEST = 2048  # pixels; more is surely a slip, and would fill the memory
 CHUNK = 1024
@@ -36,7 +36,8 @@ class Part:
 
     `labels` is int64 (N,) with values that index `class_names`; `origins` says for each image where it comes from, and
     `provenance` (plain JSON) where all do; `shape` is channels, height and width once they are read. `read` yields the
-    images at some indices, in that order, some at a time, with a progress bar of the given name if there is one.
+    images at some indices, in that order, some at a time, with a progress bar of the given name if there is one; those
+    that are files are decoded by workers.
     """
 
     labels: npt.NDArray[np.int64]
@@ -44,7 +45,7 @@ class Part:
     origins: Sequence[str]
     shape: tuple[int, int, int]
     provenance: dict[str, Any]
-    read: Callable[[Indices, str | None], Iterator[Decoded]]
+    read: Callable[[Indices, str | None, Workers], Iterator[Decoded]]
     skip_bad: bool = False
     """Leave out images that cannot be read, instead of stopping."""
     fetch: Fetch | None = None
@@ -56,9 +57,9 @@ class Part:
     def joined(self, other: "Part") -> "Part":
         """Return these images followed by those of `other`, which has the same shape and classes."""
 
-        def read(indices: Indices, bar: str | None) -> Iterator[Decoded]:
-            yield from self.read(indices[indices < len(self)], bar)
-            yield from other.read(indices[indices >= len(self)] - len(self), bar)
+        def read(indices: Indices, bar: str | None, workers: Workers) -> Iterator[Decoded]:
+            yield from self.read(indices[indices < len(self)], bar, workers)
+            yield from other.read(indices[indices >= len(self)] - len(self), bar, workers)
 
         labels, origins = np.concatenate([self.labels, other.labels]), [*self.origins, *other.origins]
         return replace(self, labels=labels, origins=origins, read=read, fetch=None)
@@ -74,7 +75,7 @@ class Found(NamedTuple):
 def in_memory(images: ImageSet, size: int | list[int], channels: int) -> Part:
     """Return images that are there already as a part of a dataset; they are resized when they are read."""
 
-    def read(indices: Indices, bar: str | None) -> Iterator[Decoded]:
+    def read(indices: Indices, bar: str | None, workers: Workers) -> Iterator[Decoded]:
         for start in range(0, len(indices), CHUNK):
             chosen = shaped(images.images[indices[start : start + CHUNK]], size, channels)
             yield Decoded(chosen, [None] * len(chosen))
@@ -98,8 +99,8 @@ def encoded(
     """
     target = settings.target
 
-    def read(indices: Indices, bar: str | None) -> Iterator[Decoded]:
-        return decoded(fetch(indices), len(indices), target, bar)
+    def read(indices: Indices, bar: str | None, workers: Workers) -> Iterator[Decoded]:
+        return decoded(fetch(indices), len(indices), target, bar, workers)
 
     skip_bad = settings.bad_files == "skip"
     return Part(labels, class_names, origins, target.shape, provenance, read, skip_bad, fetch)

@@ -26,6 +26,7 @@ from stages.training.classifier import Recipe, build_classifier, fit_classifier,
 from stages.training.devices import choose_device
 from stages.training.loop import Options, fit
 from stages.variants import Variant
+from stages.workers import Workers
 
 Json = dict[str, Any]
 Judge = Callable[[torch.Tensor], torch.Tensor]
@@ -85,7 +86,8 @@ def parts(params: Params, dataset: str) -> tuple[ImageSet, ImageSet]:
     found = plan.source.find(plan.settings, dataset)
     train, test = divided(found, plan.common, np.random.default_rng(derived_seed(params.seed, dataset, "split")))
     where = f"params.yaml: datasets.{dataset}"
-    return collect(train, where, "train"), collect(test, where, "test")
+    with Workers() as workers:
+        return collect(train, where, "train", workers), collect(test, where, "test", workers)
 
 
 def trained_judge(params: Params, dataset: str, train: ImageSet, device: torch.device) -> Judge:

@@ -152,6 +152,12 @@ def test_a_mirror_that_lacks_a_file(fresh: Project) -> None:
     assert_refused(fresh, fresh.stage(*INGEST), "datasets.shapes.mirror", MNIST_FILES[0])
 
 
+def test_a_dataset_that_is_not_the_published_one_is_noticed_before_any_row_of_the_table(fresh: Project) -> None:
+    mirror(fresh, MNIST_FILES)
+    done = fresh.stage("check", "--out", "data/checked")
+    assert_refused(fresh, done, "mirror/train-images-idx3-ubyte.gz", "MD5 is", "damaged or another one")
+
+
 IMBALANCE = ("imbalance", "--dataset", "shapes", "--scenario", "drop75", *OUTPUTS, "--out", "data/out.parquet")
 ASIDE = ("--reference", "data/aside.parquet", "--counts", "metrics/counts.json")
 

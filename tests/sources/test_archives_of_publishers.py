@@ -29,6 +29,7 @@ from stages.sources import celeba, chars74k, cifar10, clothing, stanford_dogs, v
 from stages.sources.base import Part
 from stages.sources.base_archive import Archive
 from stages.transfers import Patience
+from stages.workers import Workers
 
 Files = dict[str, bytes]
 ATTRIBUTES = ["5_o_Clock_Shadow", "Arched_Eyebrows", "Bald", "Male", "Mouth_Slightly_Open", "Young"]
@@ -369,7 +370,7 @@ def mirror(case: Case, folder: Path) -> str:
 
 
 def images(part: Part) -> npt.NDArray[np.uint8]:
-    return np.concatenate([chunk.images for chunk in part.read(np.arange(len(part)), None)])
+    return np.concatenate([chunk.images for chunk in part.read(np.arange(len(part)), None, Workers())])
 
 
 def check_part(part: Part | None, expected: Expected | None, case: Case) -> None:

@@ -18,13 +18,14 @@ from stages.errors import UserError
 from stages.sources import fashion_mnist, mnist
 from stages.sources.base import Part
 from stages.sources.base_idx import Checksums, Dataset, parse_idx
+from stages.workers import Workers
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 IMAGES = {"train": (12, 28, 28), "t10k": (5, 28, 28)}
 
 
 def images(part: Part) -> npt.NDArray[np.uint8]:
-    return np.concatenate([chunk.images for chunk in part.read(np.arange(len(part)), None)])
+    return np.concatenate([chunk.images for chunk in part.read(np.arange(len(part)), None, Workers())])
 
 
 def counts(part: Part) -> list[int]:

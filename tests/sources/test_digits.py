@@ -14,12 +14,13 @@ from stages.imageset import ImageSet
 from stages.reading import collect, whole
 from stages.sources import digits
 from stages.sources.base import in_memory, shaped
+from stages.workers import Workers
 
 
 def load(**settings: object) -> ImageSet:
     train, test = digits.find(digits.Settings.model_validate(settings), "digits")
     assert test is None
-    return collect(whole(train), "digits", "train")
+    return collect(whole(train), "digits", "train", Workers())
 
 
 def test_at_their_own_size_the_digits_are_those_of_the_library() -> None:
@@ -92,7 +93,7 @@ def test_images_in_memory_are_read_in_chunks_without_a_seam() -> None:
     grey = np.tile(np.random.default_rng(0).integers(0, 256, (1, 1, 6, 6), dtype=np.uint8), (2500, 1, 1, 1))
     labels = np.arange(2500)
     part = in_memory(ImageSet(grey, labels, ("a",) * 2500, labels.astype(np.str_), {}), 9, 3)
-    chunks = [chunk.images for chunk in part.read(labels[1:], None)]
+    chunks = [chunk.images for chunk in part.read(labels[1:], None, Workers())]
     assert part.shape == (3, 9, 9)
     assert [len(chunk) for chunk in chunks] == [1024, 1024, 451]
     assert (np.concatenate(chunks) == chunks[0][:1]).all()

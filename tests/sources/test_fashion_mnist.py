@@ -11,6 +11,7 @@ import pytest
 from stages.sources import fashion_mnist
 from stages.sources.base import Part
 from stages.sources.fashion_mnist import FASHION_MNIST, Settings
+from stages.workers import Workers
 
 REAL = os.environ.get("COUNTERWEIGHT_REAL_DATA")
 needs_real = pytest.mark.skipif(
@@ -20,7 +21,7 @@ needs_real = pytest.mark.skipif(
 
 
 def images(part: Part) -> npt.NDArray[np.uint8]:
-    return np.concatenate([chunk.images for chunk in part.read(np.arange(len(part)), None)])
+    return np.concatenate([chunk.images for chunk in part.read(np.arange(len(part)), None, Workers())])
 
 
 def counts(part: Part) -> list[int]:

@@ -16,6 +16,7 @@ from stages.imageset import ImageSet, read_images, write_images
 from stages.reading import collect, whole, write_part
 from stages.sources import folder
 from stages.sources.folder import Settings
+from stages.workers import Workers
 
 REAL = os.environ.get("COUNTERWEIGHT_REAL_DATA")
 needs_real = pytest.mark.skipif(REAL is None, reason="COUNTERWEIGHT_REAL_DATA names no folder of real data")
@@ -45,7 +46,10 @@ def load(path: Path, size: int | list[int] = 4, **others: object) -> Loaded:
     folder.precheck(settings, "pets")
     train, test = folder.find(settings, "pets")
     where = "params.yaml: datasets.pets"
-    return Loaded(collect(whole(train), where, "train"), collect(whole(test), where, "test") if test else None)
+    workers = Workers()
+    return Loaded(
+        collect(whole(train), where, "train", workers), collect(whole(test), where, "test", workers) if test else None
+    )
 
 
 def test_classes_are_sub_folders_in_sorted_order(tmp_path: Path) -> None:
@@ -305,7 +309,7 @@ def test_a_class_that_skipping_empties_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match="pets: class 'bird' has too few images: none that can be read for the train part"
     ):
-        write_part(chosen, tmp_path / "x.parquet", "params.yaml: datasets.pets", "train")
+        write_part(chosen, tmp_path / "x.parquet", "params.yaml: datasets.pets", "train", Workers())
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ import pytest
 from stages.sources import mnist
 from stages.sources.base import Part
 from stages.sources.mnist import MNIST, Settings
+from stages.workers import Workers
 
 REAL = os.environ.get("COUNTERWEIGHT_REAL_DATA")
 needs_real = pytest.mark.skipif(REAL is None, reason="COUNTERWEIGHT_REAL_DATA names no folder of real data")
 
 
 def images(part: Part) -> npt.NDArray[np.uint8]:
-    return np.concatenate([chunk.images for chunk in part.read(np.arange(len(part)), None)])
+    return np.concatenate([chunk.images for chunk in part.read(np.arange(len(part)), None, Workers())])
 
 
 def counts(part: Part) -> list[int]:

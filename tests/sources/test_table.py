@@ -20,6 +20,7 @@ from stages.sources import base_columns, table
 from stages.sources.base import Found, Indices
 from stages.sources.base_columns import Content
 from stages.sources.table import Settings
+from stages.workers import Workers
 
 PETS = "params.yaml: datasets.pets"
 CLASSES = ("cat", "dog")
@@ -71,7 +72,9 @@ def find(path: Path, **others: object) -> Found:
 
 def firsts(path: Path, **others: object) -> tuple[list[int], list[int] | None]:
     """Return the numbers of the images of both parts, in their order."""
-    read = [part and collect(whole(part), PETS, "x").images[:, 0, 0, 0].tolist() for part in find(path, **others)]
+    read = [
+        part and collect(whole(part), PETS, "x", Workers()).images[:, 0, 0, 0].tolist() for part in find(path, **others)
+    ]
     return read[0] or [], read[1]
 
 
@@ -192,7 +195,7 @@ def test_a_row_without_an_image_is_a_bad_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a.parquet: row 2: empty: 0 bytes; mend"):
         firsts(tmp_path)
     assert firsts(tmp_path, bad_files="skip") == ([0, 2], None)
-    whatever = collect(whole(find(tmp_path, bad_files="skip").train), PETS, "x")
+    whatever = collect(whole(find(tmp_path, bad_files="skip").train), PETS, "x", Workers())
     assert whatever.provenance["skipped_files"] == {"empty": 1, "not an image": 1}
 
 
@@ -210,7 +213,7 @@ def test_only_row_groups_that_are_wanted_are_read(tmp_path: Path, monkeypatch: p
     train = find(tmp_path).train
     assert read == [], "images are read when they are wanted"
     chosen = np.array([2, 3, 9, 31, 38, 30, 0])
-    chunks = [*train.read(chosen, None)]
+    chunks = [*train.read(chosen, None, Workers())]
     assert np.concatenate([chunk.images for chunk in chunks])[:, 0, 0, 0].tolist() == chosen.tolist()
     assert read == [(0, [2, 3, 9]), (3, [31, 38]), (3, [30]), (0, [0])]
 
@@ -222,15 +225,15 @@ def test_a_damaged_row_group_does_not_matter_until_it_is_wanted(tmp_path: Path) 
     content[start : start + 50] = b"\xff" * 50
     path.write_bytes(content)
     train = find(tmp_path).train
-    assert sum(len(chunk.bad) for chunk in train.read(np.arange(20), None)) == 20
+    assert sum(len(chunk.bad) for chunk in train.read(np.arange(20), None, Workers())) == 20
     with pytest.raises(UserError, match=r"a.parquet: cannot be read: "):
-        list(train.read(np.arange(40), None))
+        list(train.read(np.arange(40), None, Workers()))
 
 
 def test_the_parts_survive_being_written(tmp_path: Path) -> None:
     write_hugging_face(tmp_path / "a.parquet", [(struct(n), n % 2) for n in range(10)])
     train = find(tmp_path).train
-    write_part(whole(train), tmp_path / "written", PETS, "train")
+    write_part(whole(train), tmp_path / "written", PETS, "train", Workers())
     read = read_images(tmp_path / "written")
     assert read.images[:, 0, 0, 0].tolist() == [*range(10)]
     assert read.provenance["tables"] == ["a.parquet"]
