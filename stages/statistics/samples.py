@@ -1,6 +1,7 @@
 """Drawing comparable samples from two labelled sets, and summarising what repeated draws gave."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -9,6 +10,10 @@ import numpy.typing as npt
 Indices = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.integer]
 Features = npt.NDArray[np.floating]
+Draw = tuple[Indices, Indices, Indices, Indices]
+
+SMALL = 500
+"""Halves of at most so many images are drawn as often as was asked."""
 
 
 class Spread(TypedDict):
@@ -16,6 +21,20 @@ class Spread(TypedDict):
 
     mean: float
     std: float
+
+
+class CalibratedDistance(TypedDict):
+    """A distance between `n` real and `n` synthetic images, and its floor, that of n real and n other real ones.
+
+    Means and deviations over `repeats` draws, which share images: the deviation says how much a draw matters. Only
+    the distance from the floor means anything. None, with a reason, where there are too few images.
+    """
+
+    n: int
+    repeats: int
+    between: Spread | None
+    floor: Spread | None
+    reason: str | None
 
 
 def spread(values: Sequence[float] | npt.NDArray[np.floating]) -> Spread:
@@ -84,6 +103,83 @@ def matched_halves(
     first_a, second_a = halves(labels_a[of_a], rng)
     first_b, second_b = halves(labels_b[of_b], rng)
     return of_a[first_a], of_a[second_a], of_b[first_b], of_b[second_b]
+
+
+def draws_for(size: int, repeats: int) -> int:
+    """Return how many draws to make of halves of `size` images, where `repeats` were asked for.
+
+    All of them up to 500 images, above so many that all draws together have as many images as `repeats` of 500
+    have, at least one: the more images, the less does it matter which ones were drawn, and the longer it takes.
+    The deviation over a single draw is 0 and says nothing.
+
+    Args:
+        size: images of a half.
+        repeats: at least 1.
+    """
+    return repeats if size <= SMALL else max(1, math.ceil(repeats * SMALL / size))
+
+
+def matched_draws(labels_a: Labels, labels_b: Labels, rng: np.random.Generator, repeats: int) -> list[Draw]:
+    """Draw `matched_halves` as often as `draws_for` says.
+
+    Args:
+        labels_a: integer (N,).
+        labels_b: integer (M,).
+        repeats: at least 1.
+
+    Raises:
+        ValueError: `repeats` is below 1.
+    """
+    if repeats < 1:
+        raise ValueError(f"repeats: at least 1, got {repeats}")
+    first = matched_halves(labels_a, labels_b, rng)
+    others = range(1, draws_for(len(first[0]), repeats))
+    return [first, *(matched_halves(labels_a, labels_b, rng) for _ in others)]
+
+
+def calibrate(
+    real: Features,
+    real_labels: Labels,
+    synthetic: Features,
+    synthetic_labels: Labels,
+    rng: np.random.Generator,
+    measure: Callable[[Features, Features, Features], tuple[float, float]],
+    *,
+    repeats: int,
+    least: int,
+) -> CalibratedDistance:
+    """Measure the distance of a half of real from a half of synthetic, and from another half of real.
+
+    Args:
+        real: (N, D), with labels (N,).
+        synthetic: (M, D), with labels (M,).
+        measure: of a half of real, the other half of real and a half of synthetic, each (K, D), it returns the
+            distance of the first from the last, and from the second.
+        repeats: number of draws, at least 1; of large sets fewer are made, as `draws_for` says.
+        least: images without which `measure` is undefined.
+
+    Raises:
+        ValueError: a shape is another one, a value is not finite, or `repeats` is below 1.
+    """
+    check_labelled(real, real_labels, synthetic, synthetic_labels)
+    draws = matched_draws(real_labels, synthetic_labels, rng, repeats)
+    size = len(draws[0][0])
+    pairs = [
+        measure(real[real_1], real[real_2], synthetic[synthetic_1])
+        for real_1, real_2, synthetic_1, _ in (draws if size >= least else [])
+    ]
+    return {
+        "n": size,
+        "repeats": len(draws),
+        "between": spread([between for between, _ in pairs]) if pairs else None,
+        "floor": spread([floor for _, floor in pairs]) if pairs else None,
+        "reason": None if pairs else too_few(size, least),
+    }
+
+
+def too_few(size: int, least: int) -> str:
+    """Say that halves are too small."""
+    return f"halves of {size} images of the common classes; at least {least} are needed"
 
 
 def check_comparable(a: Features, b: Features) -> None:

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from stages.statistics.samples import check_comparable, check_labelled, halves, matched, matched_halves, spread
+from stages.statistics.samples import (
+    Features,
+    calibrate,
+    check_comparable,
+    check_labelled,
+    draws_for,
+    halves,
+    matched,
+    matched_draws,
+    matched_halves,
+    spread,
+)
 
 A = np.array([0] * 7 + [1] * 4 + [2] * 1 + [3] * 5)
 B = np.array([3] * 2 + [1] * 9 + [0] * 7 + [4] * 3)
@@ -86,3 +97,40 @@ def test_features_that_cannot_be_compared_are_refused(a: np.ndarray, b: np.ndarr
 def test_labels_of_another_length_are_refused() -> None:
     with pytest.raises(ValueError, match="one label per row"):
         check_labelled(np.zeros((3, 1)), np.zeros(3, np.int64), np.zeros((3, 1)), np.zeros(2, np.int64))
+
+
+def test_large_halves_are_drawn_less_often() -> None:
+    assert [draws_for(size, 10) for size in (0, 1, 500, 501, 1000, 2501, 5000, 10**6)] == [10, 10, 10, 10, 5, 2, 1, 1]
+    labels = np.zeros(2000, np.int64)
+    assert len(matched_draws(labels, labels, np.random.default_rng(0), 4)) == 2
+    assert len(matched_draws(labels[:50], labels, np.random.default_rng(0), 4)) == 4
+    with pytest.raises(ValueError, match="repeats"):
+        matched_draws(labels, labels, np.random.default_rng(0), 0)
+
+
+def test_a_distance_is_measured_between_the_promised_halves() -> None:
+    seen = []
+
+    def measure(real_1: Features, real_2: Features, synthetic_1: Features) -> tuple[float, float]:
+        seen.append((real_1, real_2, synthetic_1))
+        return float(len(seen)), 0.5
+
+    labels = np.zeros(8, np.int64)
+    real, synthetic = np.arange(8.0)[:, np.newaxis], 10 + np.arange(6.0)[:, np.newaxis]
+    arguments = real, labels, synthetic, labels[:6], np.random.default_rng(0), measure
+    result = calibrate(*arguments, repeats=3, least=2)
+    assert result == {
+        "n": 3,
+        "repeats": 3,
+        "between": {"mean": 2.0, "std": 1.0},
+        "floor": {"mean": 0.5, "std": 0.0},
+        "reason": None,
+    }
+    for real_1, real_2, synthetic_1 in seen:
+        assert len({*real_1.flat, *real_2.flat}) == 6
+        assert real_1.shape == real_2.shape == synthetic_1.shape == (3, 1)
+        assert real_1.max() < 8
+        assert synthetic_1.min() >= 10
+    few = calibrate(*arguments, repeats=3, least=4)
+    assert (few["n"], few["between"], few["floor"]) == (3, None, None)
+    assert few["reason"] == "halves of 3 images of the common classes; at least 4 are needed"
