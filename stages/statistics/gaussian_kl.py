@@ -21,7 +21,17 @@ import numpy.typing as npt
 from scipy import linalg
 from sklearn.covariance import ledoit_wolf
 
-from stages.statistics.samples import Features, Indices, Labels, Spread, check_labelled, matched_halves, spread
+from stages.statistics.moments import scatter, shifted
+from stages.statistics.samples import (
+    Draw,
+    Features,
+    Labels,
+    Spread,
+    check_labelled,
+    matched_draws,
+    spread,
+    too_few,
+)
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,6 +40,8 @@ RIDGE = 1e-6
 IMAGES_PER_COMPONENT = 4
 NEGLIGIBLE = 1e-10
 """Components with less variance than this share of the first one's are rounding errors."""
+LARGE = 2**25
+"""Tables with more values are read in blocks, which rounds otherwise, if they have more images than features."""
 
 
 class Gaussian(NamedTuple):
@@ -71,7 +83,7 @@ def calibrated(
         real: (N, D), with labels (N,).
         synthetic: (M, D), with labels (M,).
         components: at least 1.
-        repeats: number of draws, at least 1.
+        repeats: number of draws, at least 1; of large sets fewer are made, as `draws_for` says.
 
     Returns:
         Means and standard deviations over the draws, which share images; None, with a reason, where there are
@@ -85,24 +97,32 @@ def calibrated(
         raise ValueError(f"components and repeats: at least 1, got {components} and {repeats}")
     of_real, of_synthetic = np.isin(real_labels, synthetic_labels), np.isin(synthetic_labels, real_labels)
     real_labels, synthetic_labels = real_labels[of_real], synthetic_labels[of_synthetic]
-    draws = [matched_halves(real_labels, synthetic_labels, rng) for _ in range(repeats)]
+    draws = matched_draws(real_labels, synthetic_labels, rng, repeats)
     size = len(draws[0][0])
     if size < 2:
-        return undefined(size, repeats, f"halves of {size} images of the common classes; at least 2 are needed")
+        return undefined(size, len(draws), too_few(size, 2))
     allowed = min(components, max(1, size // IMAGES_PER_COMPONENT))
-    scores = principal_scores(np.concatenate([real[of_real], synthetic[of_synthetic]]), allowed)
+    scores = principal_scores(pooled(real, of_real, synthetic, of_synthetic), allowed)
     if scores.shape[1] == 0:
-        return undefined(size, repeats, "no feature varies over the images of the common classes")
+        return undefined(size, len(draws), "no feature varies over the images of the common classes")
     forward, backward, floor = repeated_divergences(scores, len(real_labels), draws)
     return {
         "n": size,
-        "repeats": repeats,
+        "repeats": len(draws),
         "components": scores.shape[1],
         "real_to_synthetic": forward,
         "synthetic_to_real": backward,
         "floor": floor,
         "reason": None,
     }
+
+
+def pooled(
+    real: Features, of_real: npt.NDArray[np.bool_], synthetic: Features, of_synthetic: npt.NDArray[np.bool_]
+) -> Features:
+    """Return the chosen rows of two tables one below the other, without copying a table of which all are chosen."""
+    tables = (real, of_real), (synthetic, of_synthetic)
+    return np.concatenate([table if chosen.all() else table[chosen] for table, chosen in tables])
 
 
 def undefined(size: int, repeats: int, reason: str) -> CalibratedKL:
@@ -118,9 +138,7 @@ def undefined(size: int, repeats: int, reason: str) -> CalibratedKL:
     }
 
 
-def repeated_divergences(
-    scores: Floats, count_real: int, draws: list[tuple[Indices, Indices, Indices, Indices]]
-) -> list[Spread]:
+def repeated_divergences(scores: Floats, count_real: int, draws: list[Draw]) -> list[Spread]:
     """Return the spread of the three `divergences` over draws; the first `count_real` scores (N, K) are real."""
     real, synthetic, ridge = scores[:count_real], scores[count_real:], RIDGE * scores.var(axis=0)
     values = []
@@ -171,14 +189,30 @@ def principal_scores(features: Features, components: int) -> Floats:
     fewer components vary. Exact, from the smaller of the two matrices of inner products: the eigenvectors of
     the images' (N, N) are the scores up to their length, those of the features' (D, D) the axes.
     """
+    count, dimension = features.shape
+    if count > dimension and features.size > LARGE:
+        return scores_in_blocks(features, components)
     # Relative to the first row a constant feature is exactly 0, and so it stays without its mean.
     centred = features - features[0].astype(np.float64)
     centred -= centred.mean(axis=0)
-    count, dimension = centred.shape
     inner = centred @ centred.T if count <= dimension else centred.T @ centred
+    variances, vectors = leading(inner, components)
+    scores = vectors * np.sqrt(variances) if count <= dimension else centred @ vectors
+    return np.asarray(scores / scores[:, -1:].std(axis=0))
+
+
+def scores_in_blocks(features: Features, components: int) -> Floats:
+    """Return the same scores (N, K) of features (N, D), N > D, with memory for some (D, D) beside them."""
+    products, mean = scatter(features)
+    _, vectors = leading(products, components)
+    del products
+    scores = np.concatenate([block @ vectors for block in shifted(features, mean)])
+    return np.asarray(scores / scores[:, -1:].std(axis=0))
+
+
+def leading(inner: Floats, components: int) -> tuple[Floats, Floats]:
+    """Return the largest eigenvalues (K,), ascending, and eigenvectors (L, K) of inner products (L, L)."""
     last = len(inner) - 1
     variances, vectors = linalg.eigh(inner, subset_by_index=(max(0, last - components + 1), last))
     varying = (variances > NEGLIGIBLE * variances[-1]) & (variances > 0)
-    variances, vectors = variances[varying], vectors[:, varying]
-    scores = vectors * np.sqrt(variances) if count <= dimension else centred @ vectors
-    return np.asarray(scores / scores[:, -1:].std(axis=0))
+    return variances[varying], vectors[:, varying]

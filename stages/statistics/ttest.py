@@ -6,13 +6,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from stages.statistics.moments import Moments, moments
 from stages.statistics.samples import (
     Features,
     Labels,
     Spread,
     check_comparable,
     check_labelled,
-    matched_halves,
+    matched_draws,
     spread,
 )
 
@@ -56,14 +57,6 @@ class Calibrated(TypedDict):
     within_synthetic: Row | None
     between: Row | None
     reason: str | None
-
-
-class Moments(NamedTuple):
-    """Size, mean (D,) and variance (D,) of a sample; the variance of a constant feature is exactly 0."""
-
-    size: int
-    mean: Floats
-    variance: Floats
 
 
 def compare_means(a: Features, b: Features, test: Test, alpha: float, effect_size: float) -> MeanDifference:
@@ -118,7 +111,7 @@ def calibrated(
         synthetic: (M, D), with labels (M,).
         alpha: significance level and false discovery rate, between 0 and 1.
         effect_size: threshold of |Cohen's d|, in standard deviations.
-        repeats: number of draws, at least 1.
+        repeats: number of draws, at least 1; of large sets fewer are made, as `draws_for` says.
 
     Returns:
         Means and standard deviations over the draws. The draws share images, so the standard deviation says
@@ -129,19 +122,17 @@ def calibrated(
     """
     check_labelled(real, real_labels, synthetic, synthetic_labels)
     check_settings(test, alpha, effect_size)
-    if repeats < 1:
-        raise ValueError(f"repeats: at least 1, got {repeats}")
-    draws = [matched_halves(real_labels, synthetic_labels, rng) for _ in range(repeats)]
+    draws = matched_draws(real_labels, synthetic_labels, rng, repeats)
     size = len(draws[0][0])
     within_real, within_synthetic, between = [], [], []
     for real_1, real_2, synthetic_1, synthetic_2 in draws if size >= 2 else []:
-        first, other = moments(real[real_1]), moments(synthetic[synthetic_1])
-        within_real.append(difference(first, moments(real[real_2]), test, alpha, effect_size))
-        within_synthetic.append(difference(other, moments(synthetic[synthetic_2]), test, alpha, effect_size))
+        first, other = moments(real, real_1), moments(synthetic, synthetic_1)
+        within_real.append(difference(first, moments(real, real_2), test, alpha, effect_size))
+        within_synthetic.append(difference(other, moments(synthetic, synthetic_2), test, alpha, effect_size))
         between.append(difference(first, other, test, alpha, effect_size))
     return {
         "n": size,
-        "repeats": repeats,
+        "repeats": len(draws),
         "features": real.shape[1],
         "within_real": summary(within_real),
         "within_synthetic": summary(within_synthetic),
@@ -168,15 +159,6 @@ def summary(results: list[MeanDifference]) -> Row | None:
         "share_effect": spread([result.share_effect for result in results]),
         "constant": spread([result.constant for result in results]),
     }
-
-
-def moments(features: Features) -> Moments:
-    """Return the moments of features (N, D), N >= 2, in float64."""
-    # Relative to the first row a constant feature is exactly 0, and so is its variance.
-    origin = features[0].astype(np.float64)
-    shifted = features - origin
-    mean = shifted.mean(axis=0, keepdims=True)
-    return Moments(len(features), origin + mean[0], shifted.var(axis=0, ddof=1, mean=mean))
 
 
 def difference(a: Moments, b: Moments, test: Test, alpha: float, effect_size: float) -> MeanDifference:

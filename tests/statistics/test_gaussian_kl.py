@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 from sklearn.decomposition import PCA
 
+from stages.statistics import gaussian_kl as gaussian_kl_module
 from stages.statistics.gaussian_kl import CalibratedKL, calibrated, fitted, gaussian_kl, principal_scores
 
 Floats = npt.NDArray[np.float64]
@@ -206,3 +207,13 @@ def test_mistakes_are_refused() -> None:
     for components, repeats in ((0, 1), (1, 0)):
         with pytest.raises(ValueError, match="at least 1"):
             calibrate(a, a, components=components, repeats=repeats)
+
+
+def test_scores_in_blocks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = normal(0, 3000, 30) * np.linspace(1, 3, 30) + 7
+    whole, low_rank = principal_scores(features, 5), principal_scores(normal(0, 300, 2) @ normal(1, 2, 20), 10)
+    monkeypatch.setattr(gaussian_kl_module, "LARGE", 0)
+    # Gaps of a few % between variances leave 1e-16 / 0.01 of mixing; only signs are free.
+    np.testing.assert_allclose(np.abs(principal_scores(features, 5)), np.abs(whole), atol=1e-10)
+    assert principal_scores(normal(0, 300, 2) @ normal(1, 2, 20), 10).shape == low_rank.shape
+    assert principal_scores(np.full((40, 7), 0.1), 3).shape == (40, 0)

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from stages.statistics.ttest import Calibrated, MeanDifference, Row, Test, calibrated, compare_means, moments, p_values
+from stages.statistics.moments import moments
+from stages.statistics.ttest import Calibrated, MeanDifference, Row, Test, calibrated, compare_means, p_values
 
 Floats = npt.NDArray[np.float64]
 SHARES = ("share_rejected", "share_rejected_fdr", "share_effect")
