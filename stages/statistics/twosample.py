@@ -84,8 +84,8 @@ def calibrated(
         weights, constant = direction(real[real_1], synthetic[synthetic_1])
         constants.append(constant)
         origin = first_row(real, real_2)
-        scores = (projected(table, rows, origin, weights) for table, rows in ((synthetic, synthetic_2), (real, real_2)))
-        areas.append(area(*scores, confidence))
+        fake = projected(synthetic, synthetic_2, origin, weights)
+        areas.append(area(fake, projected(real, real_2, origin, weights), confidence))
     return {
         "n": size,
         "repeats": len(draws),
