@@ -42,8 +42,8 @@ def families(features: Features, bins: int = 150) -> Families:
     the one with the smaller information criterion (Akaike 1974, https://doi.org/10.1109/TAC.1974.1100705) at its
     maximum likelihood. Both have two parameters, so the likelihoods decide: mean and variance, or the least value,
     where the exponential distribution begins, and the scale. That free origin favours it among few images: of 10 it
-    takes a third of all normal features, of 20 an eighth, of 50 hardly any. A tie is normal. Values are pooled minus their feature's
-    mean, in units of its standard deviation (divided by N).
+    takes a third of all normal features, of 20 an eighth, of 50 hardly any. A tie is normal. Values are pooled minus
+    their feature's mean, in units of its standard deviation (divided by N).
 
     Args:
         features: (N, D).
