@@ -5,6 +5,7 @@ to the parent has to come before the imports. Besides, a stage that is not itsel
 by its worker processes. No stage depends on this file, which changes nothing that they write.
 """
 
+import signal
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -15,7 +16,10 @@ if __name__ == "__main__":
     die_with_parent()
     name = sys.argv.pop(1) if len(sys.argv) > 1 else ""
     spec = find_spec(f"stages.{name}") if name.isidentifier() else None
-    main = getattr(import_module(f"stages.{name}"), "main", None) if spec else None
+    try:
+        main = getattr(import_module(f"stages.{name}"), "main", None) if spec else None
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     if spec is None or main is None:
         sys.exit(fail(f"there is no stage '{name}'; name one, as in `python -m stages train --help`"))
     sys.argv[0] = str(spec.origin)  # as if the stage itself had been called

@@ -24,7 +24,7 @@ CHUNK = 64
 CHUNK_BYTES = 2**20
 WAITING = 6  # chunks per worker that are under way: enough to keep it busy while others are written
 PATIENCE_SECONDS = 60  # with one image
-PRELOADED = ["stages.decoding"]
+PRELOADED = ["stages.decoding", "stages.tether"]
 
 
 class Decoded(NamedTuple):

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from io import BytesIO
@@ -130,3 +131,48 @@ def test_images_are_inspected_by_the_same_workers() -> None:
     assert results[70] == BadFile("broken", "empty", "0 bytes")
     assert {result for result in results if isinstance(result, Facts)} == {Facts(5, 4, "L", "PNG", True)}
     assert len(results) == 72
+
+
+def test_nothing_stays_of_a_killed_process(tmp_path: Path) -> None:
+    """Workers hang on their server, and that on whom it works for, even where a signal leaves no time to say so."""
+    script = tmp_path / "endless.py"
+    script.write_text(
+        "from itertools import repeat\n"
+        "from stages.decoding import Embedded, Target\n"
+        "from stages.workers import Workers, decoded\n"
+        "if __name__ == '__main__':\n"
+        "    stream = decoded(repeat(Embedded('x', b'?')), 10**9, Target((2, 2), 1, 'stretch'), None, Workers())\n"
+        "    for number, _ in enumerate(stream):\n"
+        "        if number == 20:\n"
+        "            print('working', flush=True)\n"
+    )
+    root = Path(workers.__file__).parents[1]
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(root)}
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "working\n"
+        family = descendants(process.pid)
+        assert len(family) >= 3  # the server, the tracker of its resources, a worker
+        process.kill()
+    for _ in range(100):
+        if not any(alive(pid) for pid in family):
+            break
+        time.sleep(0.1)
+    assert [pid for pid in family if alive(pid)] == []
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process started, and that these did."""
+    found = [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+    return found + [deeper for child in found for deeper in descendants(child)]
+
+
+def alive(pid: int) -> bool:
+    """Say whether there is a process of that number that is not just waiting to be forgotten."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
