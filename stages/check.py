@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stages.blocks import parse_block
 from stages.generators.base import find
-from stages.prechecks import check_dataset, check_pair, fetch
+from stages.prechecks import check_latent, check_rows
 from stages.process import run, stage_parser, writing
 from stages.settings import (
     Params,
@@ -48,14 +48,8 @@ def check(params: Params) -> None:
 
         for backbone in params.extract.backbones:
             weight_file(backbone, params.extract.weights)
-    for dataset in params.table.datasets:
-        check_dataset(params, dataset)
-    for pair in params.table.pairs:
-        check_pair(params, pair)
-    for dataset in params.table.datasets:
-        fetch(dataset_plan(params, dataset), dataset)
-    for pair in params.table.pairs:
-        fetch(pair_plan(params, pair), pair)
+    check_latent(params)
+    check_rows(params)
 
 
 def check_blocks(params: Params) -> None:

@@ -1,6 +1,7 @@
 """What can be said about a row of the table before any work: its source, its classes, what its generators need."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from stages.blocks import parse_block
 from stages.errors import UserError
@@ -16,6 +17,27 @@ from stages.settings import (
     pair_plan,
     scenario_settings,
 )
+
+LOCK = Path("dvc.lock")
+
+
+def check_rows(params: Params) -> None:
+    """Check the datasets and pairs in the table, then download what they publish, as far as it is not there yet."""
+    for dataset in params.table.datasets:
+        check_dataset(params, dataset)
+    for pair in params.table.pairs:
+        check_pair(params, pair)
+    for dataset in params.table.datasets:
+        fetch(dataset_plan(params, dataset), dataset, "ingest")
+    for pair in params.table.pairs:
+        fetch(pair_plan(params, pair), pair, "ingest_pair")
+
+
+def check_latent(params: Params) -> None:
+    """Check the settings of the autoencoder whose latent space is looked at."""
+    generator, settings = find(params.latent.network)
+    where = "params.yaml: latent.autoencoder"
+    generator.precheck(parse_block(settings, params.latent.autoencoder, where), ())
 
 
 def check_dataset(params: Params, name: str) -> None:
@@ -53,7 +75,11 @@ def check_pair(params: Params, name: str) -> None:
     plan.source.precheck(plan.settings, name)
 
 
-def fetch(plan: DatasetPlan | PairPlan, name: str) -> None:
-    """Download, verify and unpack what a dataset or pair publishes, as far as it is not there yet."""
-    if "mirror" in type(plan.settings).model_fields:  # that is what sources have that download
+def fetch(plan: DatasetPlan | PairPlan, name: str, stage: str) -> None:
+    """Download, verify and unpack what a dataset or pair publishes, unless its stage has been run before.
+
+    What has been read once is in DVC's cache: an experiment in a folder of its own needs no second download.
+    """
+    downloads = "mirror" in type(plan.settings).model_fields  # that is what sources have that download
+    if downloads and not (LOCK.is_file() and f"\n  {stage}@{name}:" in LOCK.read_text(encoding="utf-8")):
         plan.source.find(plan.settings, name)

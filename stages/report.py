@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.errors import UserError
+from stages.differences import difference
+from stages.markdown import Json
 from stages.process import run, stage_parser, writing
+from stages.results import read_comparison, read_json
 from stages.settings import Params, derived_seed, load_params
 from stages.statistics.verdict import Verdict, paired_verdict
-from stages.tables import Json, Results, difference, headline, pair_report, report
+from stages.tables import Results, headline, pair_report, report
 
 
 def main(argv: Sequence[str]) -> None:
@@ -32,7 +34,7 @@ def main(argv: Sequence[str]) -> None:
                 headlines.setdefault(dataset, {})[scenario] = headline(results)
                 print("\n" + text)
         for pair in params.table.pairs:
-            comparison = read_json(arguments.metrics / "compare" / "pairs" / f"{pair}.json")
+            comparison = read_comparison(arguments.metrics, f"pairs/{pair}")
             text = pair_report(pair, comparison)
             (reports / f"pair_{pair}.md").write_text(text, encoding="utf-8")
             headlines.setdefault("pairs", {})[pair] = difference(comparison)
@@ -53,7 +55,7 @@ def read_results(metrics: Path, dataset: str, scenario: str, params: Params) -> 
         scores=scores,
         verdicts=verdicts(scores, f"{dataset}/{scenario}", params.seed),
         comparisons={
-            name: read_json(metrics / "compare" / dataset / scenario / f"{name}.json")
+            name: read_comparison(metrics, f"{dataset}/{scenario}/{name}")
             for name in params.table.generators
             if name in scores
         },
@@ -73,19 +75,6 @@ def verdicts(scores: dict[str, list[Json]], item: str, seed: int) -> dict[str, V
         for name, values in minority.items()
         if name != "imbalanced"
     }
-
-
-def read_json(path: Path) -> Json:
-    """Read a result.
-
-    Raises:
-        UserError: it is not there or is not JSON.
-    """
-    try:
-        result: Json = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError) as error:
-        raise UserError(f"{path}: not a result of an earlier stage: {error}") from error
-    return result
 
 
 if __name__ == "__main__":

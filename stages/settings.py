@@ -170,6 +170,46 @@ class Compare(Block):
     """Principal components of both sets together in which the Gaussian KL is taken, at most."""
     ssim_pairs: Positive = 500
     """Random pairs of images of one class whose structural similarity is averaged."""
+    copy_quantile: Share = 0.01
+    """A synthetic image nearer to a training image than all but this share of other real images is a likely copy."""
+
+
+class Discriminate(Block):
+    """The style classifier (distributions thesis, 4.1.1), which is to tell synthetic images from real ones."""
+
+    sizes: Annotated[list[Annotated[int, Ge(4), Le(1024)]], MinLen(1)] = Field(default=[224, 128, 64, 32])
+    """Sides in pixels to which images are brought, a network each."""
+    enlarge: Annotated[float, Ge(1)] = 2.0
+    """Sizes are left out that would blow the images up further than this; if all would, their own size is taken."""
+    epochs: Positive = 10
+    steps: Annotated[int, Ge(0)] = 1000
+    """Small sets get more epochs, until so many steps are made; 0: the thesis's ten epochs, come what may."""
+    batch_size: Positive = 16
+    learning_rate: Annotated[float, Gt(0), Le(1)] = 1e-4
+    test_share: Share = 0.3
+    seeds: Positive = 3
+    """Trainings for each size, each with a split and first weights of its own."""
+    images: Annotated[int, Ge(10)] = 2000
+    """At most so many images of either side, drawn at random."""
+
+
+class Latent(Block):
+    """The latent space of an autoencoder of real and synthetic images together (distributions thesis, 3.2 and 4.2)."""
+
+    network: Literal["residual_vae", "pretrained_vae"] = "residual_vae"
+    """The generator whose encoder and decoder are used."""
+    autoencoder: dict[str, Any] = Field(default_factory=dict)
+    """Its settings; what is left out takes the default of the generator's file, which is the thesis's."""
+    steps: Annotated[int, Ge(0)] = 1000
+    """Small sets get more epochs, until so many steps are made; 0: as many epochs as the settings say."""
+    components: Positive = 64
+    """Principal components in which the optimal map turns and stretches, at most."""
+    images: Annotated[int, Ge(10)] = 2000
+    """At most so many images of either side, drawn at random."""
+    backbones: Annotated[list[Name], MinLen(1), AfterValidator(without_repetition)] = Field(default=["mobilenet_v2"])
+    """Whose features of the moved images are compared with real ones."""
+    seeds: Positive = 1
+    """Trainings of the style classifier for each kind of moved images."""
 
 
 class Classify(Block):
@@ -208,6 +248,8 @@ class Params(Block):
     synthesize: Synthesize
     extract: Extract
     compare: Compare
+    discriminate: Discriminate
+    latent: Latent
     classify: Classify
     classifiers: dict[str, Classifier]
 

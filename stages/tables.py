@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
-from typing import Any
+from statistics import fmean
 
+from stages.differences import Comparison, difference, differences
+from stages.markdown import Json, markdown_table, mean_or_none, number, rounded, spread
 from stages.statistics.verdict import Verdict
 
-FDR = "share_rejected_fdr"
 NAMED = 8
 """Classes that a sentence names at most."""
 CLASSES = 20
 """Rows of the table of classes at most."""
 WIDTH = 120
 """Characters that a line of the table of classes has room for; what is wider becomes several tables."""
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Results:
     """Classification scores per variant, one entry per seed."""
     verdicts: dict[str, Verdict]
     """Minority F1 of each variant against `imbalanced`; empty where the test part has no image of these classes."""
-    comparisons: dict[str, Json]
+    comparisons: dict[str, Comparison]
     """Comparison with real images per generator."""
     not_applicable: dict[str, str]
     """Generators that could make no images, and why."""
@@ -63,36 +61,11 @@ def report(results: Results) -> str:
     )
 
 
-def pair_report(name: str, comparison: Json) -> str:
+def pair_report(name: str, comparison: Comparison) -> str:
     """Return the Markdown report of a pair, which is one of two sets without classes."""
-    sizes = comparison["images"]
+    sizes = comparison.features["images"]
     images = f"{sizes['real']} real images and {sizes['synthetic']} synthetic ones."
     return "\n".join([f"# Pair {name}", "", images, "", *differences({"synthetic": comparison})])
-
-
-def differences(comparisons: dict[str, Json]) -> list[str]:
-    """Return the lines that say how synthetic images differ from real ones."""
-    first = next(iter(comparisons.values()))
-    facts = next(iter(first["backbones"].values()))
-    draws = f"{facts['t_test']['n']} images against {facts['t_test']['n']}, {facts['t_test']['repeats']} draws"
-    return [
-        f"## How do they differ from real ones? ({draws})",
-        "",
-        difference_table(comparisons),
-        "",
-        f"Means over {len(first['backbones'])} backbones with {facts['weights']} weights at "
-        f"{facts['input_size']} px. t-test: share of features whose means differ",
-        f"at a false discovery rate of {first['settings']['alpha']}, from real ones and within the synthetic set. "
-        f"Effect: share with |Cohen's d|",
-        f"above {first['settings']['effect_size']}. KL: in nats, from real to synthetic and back. "
-        "Row `real`: what real images get among themselves.",
-        "SSIM of random pairs of a class: lower is more diverse.",
-        "",
-        "## t-test per backbone",
-        "",
-        backbone_table(comparisons),
-        "",
-    ]
 
 
 def sizes_sentence(counts: dict[str, dict[str, int]]) -> str:
@@ -205,41 +178,6 @@ def class_table(results: Results, shown: Sequence[tuple[str, int]], variants: Se
     return markdown_table(["class", "train", "wanted", "test", *variants], rows)
 
 
-def difference_table(comparisons: dict[str, Json]) -> str:
-    """Return a row per generator, and one that says what real images would get."""
-    header = ["images", "t-test", "within", "effect", "KL to", "KL from", "SSIM"]
-    first = next(iter(comparisons.values()))
-    floor = number(mean_of(first, "kl", "floor"), ".2f")
-    within, effect = (percent(mean_of(first, "t_test", "within_real", key)) for key in (FDR, "share_effect"))
-    rows = [["real", within, within, effect, floor, floor, number(first["ssim"]["real"]["mean"], ".3f")]]
-    for name, comparison in comparisons.items():
-        cells = [
-            percent(mean_of(comparison, "t_test", "between", FDR)),
-            percent(mean_of(comparison, "t_test", "within_synthetic", FDR)),
-            percent(mean_of(comparison, "t_test", "between", "share_effect")),
-            number(mean_of(comparison, "kl", "real_to_synthetic"), ".2f"),
-            number(mean_of(comparison, "kl", "synthetic_to_real"), ".2f"),
-            number(comparison["ssim"]["synthetic"]["mean"], ".3f"),
-        ]
-        rows.append([name, *cells])
-    return markdown_table(header, rows)
-
-
-def backbone_table(comparisons: dict[str, Json]) -> str:
-    """Return a row per backbone and a column per generator: share of differing features, raw and after FDR."""
-    first = next(iter(comparisons.values()))
-    rows = []
-    for backbone in first["backbones"]:
-        tests = [item["backbones"][backbone]["t_test"]["between"] for item in comparisons.values()]
-        rows.append([backbone, *map(both_shares, [first["backbones"][backbone]["t_test"]["within_real"], *tests])])
-    return markdown_table(["raw / FDR, %", "real", *comparisons], rows)
-
-
-def both_shares(row: Json | None) -> str:
-    """Return the share of rejected features in percent before and after the correction."""
-    return "-" if row is None else " / ".join(f"{100 * row[key]['mean']:.1f}" for key in ("share_rejected", FDR))
-
-
 def headline(results: Results) -> dict[str, Json]:
     """Return the few numbers per variant that are worth a column when runs are compared."""
     lines: dict[str, Json] = {}
@@ -253,65 +191,3 @@ def headline(results: Results) -> dict[str, Json]:
             line |= difference(results.comparisons[variant])
         lines[variant] = line
     return lines | {name: {"verdict": "not applicable"} for name in results.not_applicable}
-
-
-def difference(comparison: Json) -> Json:
-    """Return the few numbers of a comparison that are worth a column when runs are compared."""
-    return {
-        "differs": rounded(mean_of(comparison, "t_test", "between", FDR)),
-        "kl": rounded(mean_of(comparison, "kl", "real_to_synthetic")),
-        "ssim": rounded(comparison["ssim"]["synthetic"]["mean"]),
-    }
-
-
-def mean_of(comparison: Json, *keys: str) -> float | None:
-    """Return the mean over the backbones of the number under `keys`, None where a backbone has none."""
-    values = []
-    for backbone in comparison["backbones"].values():
-        value = backbone
-        for key in keys:
-            value = None if value is None else value[key]
-        if value is None:
-            return None
-        values.append(value["mean"])
-    return fmean(values)
-
-
-def mean_or_none(values: Sequence[float | None]) -> float | None:
-    """Return the mean, None where a value is missing."""
-    known = [value for value in values if value is not None]
-    return fmean(known) if len(known) == len(values) else None
-
-
-def spread(values: Sequence[float | None]) -> str:
-    """Return mean and standard deviation, a dash where a value is missing."""
-    known = [value for value in values if value is not None]
-    return f"{fmean(known):.4f} ± {stdev(known):.4f}" if len(known) == len(values) else "-"
-
-
-def rounded(value: float | None) -> float | None:
-    """Round to what a reader of differences between runs can use."""
-    return None if value is None else round(value, 5)
-
-
-def number(value: float | None, form: str) -> str:
-    """Format a number that may be missing."""
-    return "-" if value is None else format(value, form)
-
-
-def percent(value: float | None) -> str:
-    """Format a share that may be missing."""
-    return "-" if value is None else f"{100 * value:.1f} %"
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table whose columns are aligned, the first to the left and the others to the right."""
-    widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    lines = [header, rule, *rows]
-    return "\n".join("| " + " | ".join(aligned(line, widths)) + " |" for line in lines)
-
-
-def aligned(line: Sequence[str], widths: Sequence[int]) -> list[str]:
-    """Pad the cells of a line to the columns' widths."""
-    return [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]

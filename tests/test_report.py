@@ -10,20 +10,17 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from stages.differences import Comparison
+from stages.markdown import markdown_table, mean_of, number, percent, spread
 from stages.report import main
 from stages.statistics.verdict import Verdict
 from stages.tables import (
     Results,
     beside_each_other,
     headline,
-    markdown_table,
-    mean_of,
     minority_sentence,
-    number,
-    percent,
     report,
     sizes_sentence,
-    spread,
 )
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
@@ -52,12 +49,55 @@ def backbone(value: float, missing: bool = False) -> dict[str, Any]:
             "real_to_synthetic": {"mean": 10 * value},
             "synthetic_to_real": {"mean": 20 * value},
         },
+        "frechet": {"between": {"mean": 40 * value}, "floor": None if missing else {"mean": 4.0}},
+        "overlap": {
+            "between": {key: {"mean": value} for key in OVERLAP},
+            "floor": None if missing else {key: {"mean": 0.9} for key in OVERLAP},
+        },
+        "two_sample": {"auc": None if missing else {"mean": 0.75}},
     }
 
 
-def comparison(value: float, missing: bool = False) -> dict[str, Any]:
+OVERLAP = ("precision", "recall", "density", "coverage")
+TESTED = {"share_rejected": {"mean": 0.2}, "share_rejected_fdr": {"mean": 0.1}, "share_effect": {"mean": 0.3}}
+STYLE = {"auc": {"mean": 0.876}, "interval": [0.8, 0.95], "average_precision": {"mean": 0.9}}
+
+
+def style(missing: bool = False) -> dict[str, Any]:
+    sizes = {} if missing else {"32": STYLE, "64": {**STYLE, "auc": {"mean": 0.99}}}
+    return {"train": 70, "test": 30, "seeds": 3, "sizes": sizes, "reason": "few" if missing else None}
+
+
+def latent(missing: bool = False) -> dict[str, Any]:
+    if missing:
+        return {"images": 3, "reason": "fewer than 10 images"}
+    cloud = {"share_inside": 0.5, "log10_per_unit_volume": -120.34, "effective_dimension": 4.56}
+    verified = {"t_test": {"mobilenet_v2": {"between": TESTED}}, "style": STYLE}
     return {
-        "settings": {"alpha": 0.05, "effect_size": 0.2},
+        "network": "residual_vae",
+        "latents": 256,
+        "settings": {"backbones": ["mobilenet_v2"]},
+        "t_test": {"within_real": TESTED, "within_synthetic": TESTED, "between": TESTED},
+        "density": {"real": cloud, "synthetic": {**cloud, "log10_per_unit_volume": None}},
+        "modes": {"real": 1, "synthetic": 2, "both": 3},
+        "verification": {
+            "real_decoded": verified,
+            "synthetic_decoded": verified,
+            "mean_shift": {"t_test": {"mobilenet_v2": {"between": None}}, "style": None},
+            "optimal_map": verified,
+        },
+        "reason": None,
+    }
+
+
+def comparison(value: float, missing: bool = False) -> Comparison:
+    return Comparison(features(value, missing), style(missing), latent(missing))
+
+
+def features(value: float, missing: bool = False) -> dict[str, Any]:
+    return {
+        "settings": {"alpha": 0.05, "effect_size": 0.2, "copy_quantile": 0.01},
+        "copies": {"share": None if missing else 0.25, "real_share": 0.01},
         "backbones": {"alexnet": backbone(value), "resnet152": backbone(value + 0.2, missing)},
         "ssim": {"real": {"mean": 0.3}, "synthetic": {"mean": None if missing else 0.4}},
     }
@@ -70,7 +110,7 @@ def results(missing: bool = False) -> Results:
 
     ssim = comparison(0.5, missing)
     if missing:
-        ssim["ssim"]["real"]["mean"] = None
+        ssim.features["ssim"]["real"]["mean"] = None
     gain = Verdict(mean_difference=0.1234, interval=(-0.01, 0.2), p_value=0.01, verdict="helps", seeds=2)
     return Results(
         dataset="digits",
@@ -122,7 +162,7 @@ def test_all_lines_of_a_table_are_equally_wide(missing: bool) -> None:
 
 def test_the_report_says_what_was_measured() -> None:
     text = report(results())
-    helped, per_class, differs, per_backbone = tables(text)
+    helped, per_class, differs, distances, styles, within, between, frechet, latents, moved = tables(text)
     assert text.startswith("# digits, drop75\n")
     assert "(2 seeds, 12 test images)" in text
     assert "(50 images against 50, 10 draws)" in text
@@ -145,20 +185,45 @@ def test_the_report_says_what_was_measured() -> None:
         ["real", "6.0 %", "6.0 %", "6.0 %", "0.25", "0.25", "0.300"],
         ["smote", "60.0 %", "6.0 %", "60.0 %", "6.00", "12.00", "0.400"],
     ]
-    assert per_backbone == [
+    assert distances[1:] == [
+        ["real", "1.0", "0.90", "0.90", "0.90", "0.90", "0.50", "1.0 %"],
+        ["smote", "6.0", "0.60", "0.60", "0.60", "0.60", "0.75", "25.0 %"],
+    ]
+    assert "all but 1.0% of other" in text
+    assert styles == [
+        ["images", "32 px: area, average precision", "64 px: area, average precision"],
+        ["smote", "0.88 (0.80 0.95), 0.90", "0.99 (0.80 0.95), 0.90"],
+    ]
+    assert within[1:] == [["alexnet", "5.0 / 5.0", "5.0 / 5.0"], ["resnet152", "7.0 / 7.0", "7.0 / 7.0"]]
+    assert between == [
         ["raw / FDR, %", "real", "smote"],
         ["alexnet", "5.0 / 5.0", "50.0 / 50.0"],
         ["resnet152", "7.0 / 7.0", "70.0 / 70.0"],
     ]
+    assert frechet[1:] == [["alexnet", "4", "20"], ["resnet152", "4", "28"]]
+    cells = ["20.0 / 10.0"] * 3
+    assert latents[1:] == [["smote", *cells, "1 2 3", "50.0 %", "-", "4.6 / 4.6"]]
+    assert moved[1:] == [
+        ["smote, real decoded", "10.0 %", "0.88 (0.80 0.95)"],
+        ["smote, synthetic decoded", "10.0 %", "0.88 (0.80 0.95)"],
+        ["smote, mean shift", "-", "-"],
+        ["smote, optimal map", "10.0 %", "0.88 (0.80 0.95)"],
+    ]
 
 
 def test_what_could_not_be_measured_is_a_dash() -> None:
-    _, _, differs, per_backbone = tables(report(results(missing=True)))
+    _, _, differs, distances, within, between, frechet = tables(report(results(missing=True)))
     assert differs[1:] == [
         ["real", "-", "-", "-", "-", "-", "-"],
         ["smote", "60.0 %", "-", "60.0 %", "6.00", "12.00", "-"],
     ]
-    assert per_backbone[2] == ["resnet152", "-", "70.0 / 70.0"]
+    assert distances[1:] == [
+        ["real", "1.0", "-", "-", "-", "-", "0.50", "1.0 %"],
+        ["smote", "-", "0.60", "0.60", "0.60", "0.60", "-", "-"],
+    ]
+    assert within[2] == ["resnet152", "-", "-"]
+    assert between[2] == ["resnet152", "-", "70.0 / 70.0"]
+    assert frechet[2] == ["resnet152", "-", "28"]
     assert "None" not in report(results(missing=True))
 
 
@@ -166,12 +231,24 @@ def test_the_headline_is_small_and_rounded() -> None:
     lines = headline(results())
     assert lines["imbalanced"] == {"f1": 0.7, "accuracy": 0.7}
     assert lines["balanced"] == {"f1": 0.9, "accuracy": 0.9, "gain": 0.1234, "verdict": "helps"}
-    assert lines["smote"] == {**lines["balanced"], "f1": 0.8, "accuracy": 0.8, "differs": 0.6, "kl": 6.0, "ssim": 0.4}
-    assert headline(results(missing=True))["smote"]["ssim"] is None
+    assert lines["smote"] == {**lines["balanced"], "f1": 0.8, "accuracy": 0.8, **DIFFERENCE}
+    missing = headline(results(missing=True))["smote"]
+    assert [missing[key] for key in ("ssim", "frechet", "linear_auc", "style_auc")] == [None] * 4
+
+
+DIFFERENCE = {
+    "differs": 0.6,
+    "kl": 6.0,
+    "ssim": 0.4,
+    "frechet": 6.0,
+    "recall": 0.6,
+    "linear_auc": 0.75,
+    "style_auc": 0.99,
+}
 
 
 def test_a_mean_over_backbones_needs_all_of_them() -> None:
-    whole, partly = comparison(0.5), comparison(0.5, missing=True)
+    whole, partly = features(0.5), features(0.5, missing=True)
     assert mean_of(whole, "kl", "floor") == pytest.approx(0.25)
     assert mean_of(partly, "kl", "floor") is None
     assert mean_of(partly, "t_test", "within_real", "share_effect") is None
@@ -276,7 +353,9 @@ def test_a_minority_that_the_test_set_lacks_is_a_dash(tmp_path: Path, capsys: py
         "imbalance/digits/natural.json": given.counts,
         "classify/digits/natural/smote.json": {"smote": variants.pop("smote")},
         "classify/digits/natural/baselines.json": variants,
-        "compare/digits/natural/smote.json": comparison(0.5),
+        "compare/digits/natural/smote.json": features(0.5),
+        "discriminate/digits/natural/smote.json": style(),
+        "latent/digits/natural/smote.json": latent(),
     }.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(json.dumps(content), encoding="utf-8")
@@ -291,7 +370,7 @@ def test_a_minority_that_the_test_set_lacks_is_a_dash(tmp_path: Path, capsys: py
     assert "None" not in text
     assert text in capsys.readouterr().out
     line = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["digits"]["natural"]["smote"]
-    assert line == {"f1": None, "accuracy": 0.5, "differs": 0.6, "kl": 6.0, "ssim": 0.4}
+    assert line == {"f1": None, "accuracy": 0.5, **DIFFERENCE}
 
 
 def test_numbers_have_their_form_or_a_dash() -> None:

@@ -24,8 +24,19 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 # Which part of `stages` may import which. `stage` is every module that dvc.yaml calls; a part that ends in `.base`
 # is that one file of a folder, the folder's name stands for all the others.
 LEAVES = {"errors", "blocks", "decoding", "imageset", "process", "workers"}
-SHARED = LEAVES | {"features", "models", "pictures", "prechecks", "reading", "scenarios"}
-SHARED |= {"settings", "tables", "variants", "weights"}
+SHARED = LEAVES | {"features", "figures", "models", "pictures", "prechecks", "reading", "scenarios"}
+SHARED |= {
+    "comparison",
+    "comparison_pictures",
+    "extraction",
+    "memorisation",
+    "latent_pictures",
+    "latent_space",
+    "style",
+    "style_pictures",
+    "verification",
+}
+SHARED |= {"differences", "markdown", "settings", "tables", "variants", "weights"}
 FETCHING = {"archives", "downloads"}
 ARROWS = {
     "errors": set(),
@@ -55,7 +66,19 @@ ARROWS = {
     "models": LEAVES | {"generators.base"},
     "weights": {"errors", "blocks", "networks"},
     "variants": LEAVES | {"generators.base", "settings", "training"},
-    "tables": {"statistics"},
+    "markdown": set(),
+    "differences": {"markdown"},
+    "tables": {"differences", "markdown", "statistics"},
+    "figures": set(),
+    "comparison": LEAVES | {"features", "settings", "statistics"},
+    "memorisation": LEAVES | {"statistics"},
+    "comparison_pictures": {"figures", "memorisation"},
+    "extraction": LEAVES | {"features", "networks", "settings", "training", "weights"},
+    "style": LEAVES | {"generators.base", "networks", "settings", "statistics", "training"},
+    "style_pictures": {"figures", "style", "training"},
+    "latent_space": LEAVES | {"generators.base", "settings", "statistics", "training"},
+    "latent_pictures": {"figures", "latent_space"},
+    "verification": LEAVES | {"extraction", "settings", "statistics", "style"},
     "__main__": {"process"},
     "stage": SHARED | {"generators.base", "networks", "sources.base", "statistics", "training"},
     "tools": SHARED | {"generators.base", "networks", "sources.base", "statistics", "training", "tools", "stage"},
@@ -82,6 +105,8 @@ WITHOUT_TORCH = LEAVES | {
     "sources",
     "sources.base",
     "statistics",
+    "differences",
+    "markdown",
     "tables",
     "transfers",
 }
@@ -221,11 +246,14 @@ def test_only_training_knows_optimisers() -> None:
 
 def deps_of(stage: str, generator: str, folders: bool = True) -> set[str]:
     """Return the modules in a stage's list of dependencies; a folder stands for all of its files, if it counts."""
-    paths = [dep.replace("${item.generator}", generator) for dep in graph()[stage]["deps"]]
+    names = {"${item.generator}": generator, "${latent.network}": "residual_vae"}
+    paths = list(graph()[stage]["deps"])
+    for variable, name in names.items():
+        paths = [path.replace(variable, name) for path in paths]
     own = [path for path in paths if path.startswith("stages/") and (folders or path.endswith(".py"))]
     files = [file for path in own for file in under(ROOT / path)]
-    names = {path: name for name, path in MODULES.items()}
-    return {names[file] for file in files if file.name != "__init__.py"}
+    modules = {path: name for name, path in MODULES.items()}
+    return {modules[file] for file in files if file.name != "__init__.py"}
 
 
 def under(path: Path) -> list[Path]:
@@ -244,6 +272,8 @@ def needed(stage: str, generator: str) -> set[str]:
         "ingest_pair": {*members("pairs")},
         "train": {f"stages.generators.{generator}"},
         "synthesize": {f"stages.generators.{generator}"},
+        "latent": {"stages.generators.residual_vae"},
+        "latent_pair": {"stages.generators.residual_vae"},
     }
     return closure({module_of(stage)} | by_name.get(stage, set()))
 

@@ -15,13 +15,13 @@ from stages.blocks import parse_block
 from stages.errors import UserError
 from stages.generators.base import LearnedGenerator, NotApplicable, find, labelled
 from stages.imageset import ImageSet
+from stages.markdown import markdown_table, percent
 from stages.models import build
 from stages.pictures import save_grid
 from stages.prechecks import precheck_generator
 from stages.process import make_room, writing
 from stages.reading import collect, divided
 from stages.settings import Params, Train, dataset_plan, derived_seed, generator_block, load_params, one_of
-from stages.tables import markdown_table, percent
 from stages.training.classifier import Recipe, build_classifier, fit_classifier, predict
 from stages.training.devices import choose_device
 from stages.training.loop import Options, fit

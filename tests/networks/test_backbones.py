@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stages.extract import extract, resized
+from stages.extraction import extract, resized
 from stages.networks.backbones import (
     BACKBONES,
     IMAGENET_DEVIATION,

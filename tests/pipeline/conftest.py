@@ -61,6 +61,11 @@ extract:
     - mnasnet0_5
   input_size: 64
 compare: {repeats: 2, ssim_pairs: 20}
+discriminate: {sizes: [16], steps: 20, seeds: 1}
+latent:
+  autoencoder: {block_channels: 2, filters: 2, epochs: 1, batch_size: 8}
+  steps: 5
+  backbones: [mnasnet0_5]
 classify: {seeds: 2}
 classifiers:
   shapes: {network: mnist_cnn, epochs: 1}

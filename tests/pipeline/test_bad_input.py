@@ -158,6 +158,12 @@ def test_a_dataset_that_is_not_the_published_one_is_noticed_before_any_row_of_th
     assert_refused(fresh, done, "mirror/train-images-idx3-ubyte.gz", "MD5 is", "damaged or another one")
 
 
+def test_a_dataset_that_was_ingested_before_is_not_fetched_again(fresh: Project) -> None:
+    mirror(fresh, MNIST_FILES)
+    (fresh / "dvc.lock").write_text("schema: '2.0'\nstages:\n  ingest@shapes:\n    cmd: x\n")
+    assert fresh.stage("check", "--out", "data/checked").returncode == 0
+
+
 IMBALANCE = ("imbalance", "--dataset", "shapes", "--scenario", "drop75", *OUTPUTS, "--out", "data/out.parquet")
 ASIDE = ("--reference", "data/aside.parquet", "--counts", "metrics/counts.json")
 

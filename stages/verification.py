@@ -1,0 +1,55 @@
+"""The two criteria by which the distributions thesis (3.3) judges images that were moved towards the real ones.
+
+The t-tests of no backbone find a difference any more, and the style classifier's area under the ROC curve is near 0.5.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from stages.extraction import features_of
+from stages.imageset import ImageSet
+from stages.settings import Params, derived_seed
+from stages.statistics import ttest
+from stages.style import discriminated, sizes_for
+
+
+def verified(
+    real: ImageSet, others: Mapping[str, ImageSet], params: Params, seed: int, device: torch.device
+) -> dict[str, dict[str, object]]:
+    """Compare sets, given by name, with real images by both criteria; decoded real images say what is to be had.
+
+    Returns:
+        For each set `t_test` per backbone, as `ttest.calibrated` gives it, and `style`: area under the ROC curve,
+        its interval and average precision at the largest size.
+
+    Raises:
+        UserError: weights cannot be had, or a training diverges.
+    """
+    backbones, settings = params.latent.backbones, params.compare
+    of_real = features_of(real, backbones, params.extract, params.seed, device)
+    size = sizes_for(real.shape, params.discriminate)[-1]
+    style = params.discriminate.model_copy(update={"seeds": params.latent.seeds, "sizes": [size], "enlarge": np.inf})
+    answers: dict[str, dict[str, object]] = {}
+    for name, images in others.items():
+        found = features_of(images, backbones, params.extract, params.seed, device)
+        rng = np.random.default_rng(derived_seed(seed, name))
+        tests = {
+            backbone: ttest.calibrated(
+                of_real[backbone].features,
+                of_real[backbone].labels,
+                found[backbone].features,
+                found[backbone].labels,
+                rng,
+                test=settings.test,
+                alpha=settings.alpha,
+                effect_size=settings.effect_size,
+                repeats=settings.repeats,
+            )
+            for backbone in backbones
+        }
+        judged = discriminated(real, images, style, seed, device).result["sizes"]
+        assert isinstance(judged, dict)
+        answers[name] = {"t_test": tests, "style": next(iter(judged.values()), None)}
+    return answers
