@@ -25,18 +25,9 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 # is that one file of a folder, the folder's name stands for all the others.
 LEAVES = {"errors", "blocks", "decoding", "imageset", "process", "workers"}
 SHARED = LEAVES | {"features", "figures", "models", "pictures", "prechecks", "reading", "scenarios"}
-SHARED |= {
-    "comparison",
-    "comparison_pictures",
-    "extraction",
-    "memorisation",
-    "latent_pictures",
-    "latent_space",
-    "style",
-    "style_pictures",
-    "verification",
-}
-SHARED |= {"differences", "markdown", "settings", "tables", "variants", "weights"}
+SHARED |= {"comparison", "comparison_pictures", "differences", "extraction", "latent_pictures", "latent_space"}
+SHARED |= {"markdown", "memorisation", "results", "settings", "style", "style_pictures", "tables", "variants"}
+SHARED |= {"verification", "weights"}
 FETCHING = {"archives", "downloads"}
 ARROWS = {
     "errors": set(),
@@ -67,6 +58,8 @@ ARROWS = {
     "weights": {"errors", "blocks", "networks"},
     "variants": LEAVES | {"generators.base", "settings", "training"},
     "markdown": set(),
+    "results": {"differences", "errors", "markdown"},
+    "tether": {"process"},
     "differences": {"markdown"},
     "tables": {"differences", "markdown", "statistics"},
     "figures": set(),
