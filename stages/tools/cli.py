@@ -129,6 +129,46 @@ def add(
         click.echo(tool.add_pair(request, pair.expanduser(), dry_run, as_json))
 
 
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight audit ~/photographs ~/generated
+  counterweight audit ~/photographs ~/generated --backbone mobilenet_v2 --weights imagenet --out pets_audit
+  counterweight audit real.parquet synthetic.parquet --json
+"""
+)
+@click.argument("real", type=PATH)
+@click.argument("synthetic", type=PATH)
+@click.option("--out", type=PATH, default=Path("audit"), show_default=True, help="Folder to write, anew.")
+@click.option("--size", type=click.IntRange(4, LARGEST), help="Side in pixels to which images of folders are brought.")
+@click.option("--backbone", "backbones", multiple=True, metavar="NAME", help="A feature extractor; may be repeated.")
+@click.option("--weights", metavar="random|imagenet|FOLDER", help="Weights of the feature extractors.")
+@click.option("--latent/--no-latent", default=True, show_default=True, help="Train an autoencoder, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+def audit(
+    real: Path,
+    synthetic: Path,
+    out: Path,
+    size: int | None,
+    backbones: tuple[str, ...],
+    weights: str | None,
+    latent: bool,
+    as_json: bool,
+    params: Path,
+) -> None:
+    """Say how the images in SYNTHETIC differ from those in REAL, two folders or two image tables, without DVC.
+
+    Everything that the pipeline measures of a pair: features of eight networks, a style classifier, a latent space.
+    Prints the verdict and tables, and writes them with pictures and JSON into a folder. What is not said here is taken
+    from the settings file.
+    """
+    from stages.tools import audit as tool
+
+    request = tool.Request(params, real.expanduser(), synthetic.expanduser(), size, backbones, weights, latent)
+    click.echo(tool.audit(request, out, as_json))
+
+
 def main() -> None:
     """Run a command; a user's mistake is one line on standard error and exit code 2."""
     try:

@@ -1,0 +1,174 @@
+"""The whole audit of two folders of images, or two image tables, without DVC."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from stages.blocks import parse_block
+from stages.comparison import compare_features, compare_similarity, without_histograms
+from stages.comparison_pictures import draw_comparison
+from stages.decoding import image_files
+from stages.differences import Comparison, differences
+from stages.discriminate import write_plots
+from stages.errors import UserError
+from stages.extraction import drawn, features_of
+from stages.imageset import ImageSet, read_images
+from stages.latent_pictures import draw_latents
+from stages.latent_space import Explored, explored
+from stages.memorisation import memorised
+from stages.pairs.base import side
+from stages.process import writing
+from stages.reading import collect, whole
+from stages.settings import Extract, Params, derived_seed, load_params
+from stages.sources.base import FileSettings
+from stages.style import discriminated
+from stages.tools.add import inspected_folder
+from stages.tools.choices import channels
+from stages.tools.inspection import Findings
+from stages.training.devices import choose_device
+from stages.verdicts import verdict
+from stages.verification import verified
+from stages.weights import weight_file
+from stages.workers import Workers
+
+LARGEST_SIDE = 224  # pixels; what the backbones and the largest style classifier look at
+FEWEST = 2
+
+
+class Request(NamedTuple):
+    """What is asked for; None where the settings file or the images decide."""
+
+    params: Path
+    real: Path
+    synthetic: Path
+    size: int | None
+    backbones: tuple[str, ...]
+    weights: str | None
+    latent: bool
+
+
+def audit(request: Request, out: Path, as_json: bool) -> str:
+    """Audit two sets, write results, report and pictures into a new folder, and return the report, or all as JSON.
+
+    Raises:
+        UserError: a folder is missing or empty, the sets do not fit together, or `out` cannot be written.
+    """
+    params = with_changes(load_params(request.params), request)
+    device = choose_device(params.device)
+    for backbone in params.extract.backbones:
+        weight_file(backbone, params.extract.weights)
+    with writing(out) as folder:
+        folder.mkdir()
+        real, synthetic = sets(request, params)
+        comparison = measured(real, synthetic, params, request.latent, device, folder)
+        text = report(real, synthetic, comparison)
+        result = json.dumps(as_plain(comparison), indent=1) + "\n"
+        (folder / "audit.json").write_text(result, encoding="utf-8")
+        (folder / "report.md").write_text(text, encoding="utf-8")
+    return result.rstrip() if as_json else f"{text}\nPictures and numbers: {out}/"
+
+
+def with_changes(params: Params, request: Request) -> Params:
+    """Return the settings with what the command line says instead."""
+    changes: dict[str, Any] = {}
+    if request.backbones:
+        changes["backbones"] = list(request.backbones)
+    if request.weights is not None:
+        changes["weights"] = request.weights
+    extract = parse_block(Extract, {**params.extract.model_dump(), **changes}, "extract")
+    return params.model_copy(update={"extract": extract})
+
+
+def sets(request: Request, params: Params) -> tuple[ImageSet, ImageSet]:
+    """Read both sets, brought to one shape."""
+    tables = [path.is_file() and path.suffix == ".parquet" for path in (request.real, request.synthetic)]
+    if all(tables):
+        real, synthetic = read_images(request.real), read_images(request.synthetic)
+        if real.shape != synthetic.shape:
+            raise UserError(f"{request.synthetic}: images {synthetic.shape}, but {real.shape} in {request.real}")
+    elif any(tables):
+        raise UserError(f"{request.real}, {request.synthetic}: two folders or two image tables wanted, not one of each")
+    else:
+        real, synthetic = folders(request)
+    for path, images in ((request.real, real), (request.synthetic, synthetic)):
+        if len(images) < FEWEST:
+            raise UserError(f"{path}: {len(images)} images that can be read; at least {FEWEST} are needed")
+    return named(real), named(synthetic)
+
+
+def named(images: ImageSet) -> ImageSet:
+    """Return a set under the name that its random draws are derived from, whatever folder it lies in."""
+    return replace(images, provenance={**images.provenance, "item": "audit"})
+
+
+def folders(request: Request) -> tuple[ImageSet, ImageSet]:
+    """Read two folders of images at any depth, whose sub-folders are not looked at as classes."""
+    if request.real.exists() and request.synthetic.exists() and request.real.samefile(request.synthetic):
+        raise UserError(f"{request.synthetic}: the folder of the real images, too; two folders are compared")
+    found = [inspected_folder(path, word) for path, word in ((request.real, "real"), (request.synthetic, "synthetic"))]
+    colours = max(channels(each, None).value for each in found)
+    settings = FileSettings(size=request.size or chosen_side(found), channels=colours, bad_files="skip")
+    read = []
+    with Workers() as workers:
+        for path, word in ((request.real, "real"), (request.synthetic, "synthetic")):
+            part = side(image_files(path, path).files, path, settings, "folder")
+            read.append(collect(whole(part), str(path), word, workers))
+    return read[0], read[1]
+
+
+def chosen_side(found: Sequence[Findings]) -> int:
+    """Return the side in pixels to which images are brought: the smaller of both sets' medians, 224 at most."""
+    return min(LARGEST_SIDE, *(int(np.median(each.sides)) for each in found))
+
+
+def measured(
+    real: ImageSet, synthetic: ImageSet, params: Params, latent: bool, device: torch.device, folder: Path
+) -> Comparison:
+    """Measure everything, and draw it into a folder."""
+    backbones = params.extract.backbones
+    some = [drawn(images, params.extract.images, params.seed) for images in (real, synthetic)]
+    of_real, of_synthetic = (features_of(each, backbones, params.extract, params.seed, device) for each in some)
+    seed = derived_seed(params.seed, "audit", "compare")
+    found: dict[str, dict[str, Any]] = {
+        name: compare_features(of_real[name], of_synthetic[name], params.compare, np.random.default_rng(seed))
+        for name in backbones
+    }
+    rng = np.random.default_rng(seed)
+    copied = memorised(synthetic, real, None, params.compare.copy_quantile, rng)
+    features = {
+        "images": {"real": len(real), "synthetic": len(synthetic)},
+        "settings": params.compare.model_dump(),
+        "backbones": without_histograms(found),
+        "ssim": compare_similarity(real, synthetic, params.compare.ssim_pairs, rng),
+        "copies": copied.result,
+    }
+    draw_comparison(found, copied, folder)
+    style_seed = derived_seed(params.seed, "audit", "discriminate")
+    style = discriminated(real, synthetic, params.discriminate, style_seed, device)
+    write_plots(style, folder)
+    space = Explored({"reason": "left out"}, None)
+    if latent:
+        own = derived_seed(params.seed, "audit", "latent")
+        space = explored(real, synthetic, params.latent, params.compare, own, device)
+        if space.shown is not None:
+            space.result["verification"] = verified(space.shown.real, space.shown.decoded, params, own, device)
+        draw_latents(space, folder)
+    return Comparison(features, style.result, space.result)
+
+
+def as_plain(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as plain JSON, the verdict first."""
+    return {"verdict": verdict("synthetic", comparison), **vars(comparison)}
+
+
+def report(real: ImageSet, synthetic: ImageSet, comparison: Comparison) -> str:
+    """Return the verdict and the tables."""
+    channels_, height, width = real.shape
+    facts = f"{len(real)} real images and {len(synthetic)} synthetic ones, {height} x {width}, {channels_} channels."
+    lines = [verdict("synthetic", comparison), "", facts, "", *differences({"synthetic": comparison})]
+    return "\n".join(lines)

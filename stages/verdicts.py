@@ -1,0 +1,54 @@
+"""What all measurements of one synthetic set amount to, in a sentence."""
+
+from statistics import fmean
+
+from stages.differences import FDR, Comparison
+from stages.markdown import Json
+
+SHARE = 0.05  # of the features whose means differ, beyond what halves of the real images show
+COPIES = 5  # times the share of real images that are as near
+REACHED = 0.5  # of the share of real images that other real images reach
+ALPHA = 0.05
+
+
+def verdict(name: str, comparison: Comparison) -> str:
+    """Say whether synthetic images differ from real ones, and by what; reasons come in the order of their weight."""
+    reasons = [*style_reasons(comparison.style), *feature_reasons(comparison.features["backbones"])]
+    copies = comparison.features["copies"]
+    if copies["share"] is not None and copies["share"] > COPIES * comparison.features["settings"]["copy_quantile"]:
+        reasons.append(f"{copies['share']:.0%} of them are likely copies of training images")
+    if reasons:
+        return f"`{name}` differs from real images: {'; '.join(reasons)}."
+    size = min(item["t_test"]["n"] for item in comparison.features["backbones"].values())
+    return f"`{name}`: no difference was found, of {size} images a half; smaller ones than these can show may be there."
+
+
+def style_reasons(style: Json) -> list[str]:
+    """Say so if the style classifier tells the images apart at some size."""
+    told = [(found["auc"]["mean"], size) for size, found in style["sizes"].items() if found["interval"][0] > 0.5]
+    return [f"a small network tells them apart at {max(told)[1]} px (area {max(told)[0]:.2f})"] if told else []
+
+
+def feature_reasons(backbones: Json) -> list[str]:
+    """Say in what the features differ: for a linear classifier, in their means, in what they reach."""
+    found, reasons = list(backbones.values()), []
+    linear = [item["two_sample"] for item in found if item["two_sample"]["p_value"] is not None]
+    told = [test for test in linear if test["p_value"] < ALPHA / len(found) and test["auc"]["mean"] > 0.5]
+    if told:
+        mean = fmean(test["auc"]["mean"] for test in told)
+        which = f"{len(told)} of {len(found)} backbones"
+        reasons.append(f"a linear classifier tells the features of {which} apart (mean area {mean:.2f})")
+    tests = [item["t_test"] for item in found if item["t_test"]["between"] is not None]
+    beyond = [test["between"][FDR]["mean"] - test["within_real"][FDR]["mean"] for test in tests]
+    if beyond and fmean(beyond) > SHARE:
+        mean = fmean(test["between"][FDR]["mean"] for test in tests)
+        reasons.append(f"the means of {mean:.0%} of their features differ")
+    overlaps = [item["overlap"] for item in found if item["overlap"]["between"] is not None]
+    reached = [
+        item["between"]["coverage"]["mean"] / item["floor"]["coverage"]["mean"]
+        for item in overlaps
+        if item["floor"]["coverage"]["mean"] > 0
+    ]
+    if reached and fmean(reached) < REACHED:
+        reasons.append(f"they reach {fmean(reached):.0%} of what other real images reach")
+    return reasons
