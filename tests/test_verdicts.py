@@ -1,0 +1,93 @@
+"""The sentence in which a comparison ends: no difference, each kind of difference, and what could not be measured."""
+
+from typing import Any
+
+import pytest
+
+from stages.differences import Comparison
+from stages.verdicts import verdict
+
+
+def backbone(changes: dict[str, Any]) -> dict[str, Any]:
+    """What two halves of one set give."""
+    facts = {
+        "t_test": {
+            "n": 50,
+            "between": {"share_rejected_fdr": {"mean": 0.01}},
+            "within_real": {"share_rejected_fdr": {"mean": 0.01}},
+        },
+        "two_sample": {"auc": {"mean": 0.52}, "p_value": 0.4},
+        "overlap": {"between": {"coverage": {"mean": 0.9}}, "floor": {"coverage": {"mean": 0.95}}},
+    }
+    return facts | changes
+
+
+def style(auc: float, low: float) -> dict[str, Any]:
+    return {"sizes": {"32": {"auc": {"mean": auc}, "interval": [low, 1.0]}}}
+
+
+def sentence(changes: dict[str, Any], look: dict[str, Any], share: float | None = 0.01) -> str:
+    settings = {"copy_quantile": 0.01}
+    features = {
+        "backbones": {"a": backbone(changes), "b": backbone({})},
+        "copies": {"share": share},
+        "settings": settings,
+    }
+    return verdict("smote", Comparison(features, look, {}))
+
+
+SAME = style(0.55, 0.4)
+
+
+def test_without_a_difference_the_size_is_told() -> None:
+    assert sentence({}, SAME).startswith("`smote`: no difference was found, of 50 images a half;")
+
+
+@pytest.mark.parametrize(
+    ("changes", "look", "share", "words"),
+    [
+        ({}, style(0.93, 0.7), 0.01, "a small network tells them apart at 32 px (area 0.93)"),
+        (
+            {"two_sample": {"auc": {"mean": 0.8}, "p_value": 0.001}},
+            SAME,
+            0.01,
+            "of 1 of 2 backbones apart (mean area 0.80)",
+        ),
+        (
+            {
+                "t_test": {
+                    "n": 9,
+                    "between": {"share_rejected_fdr": {"mean": 0.6}},
+                    "within_real": {"share_rejected_fdr": {"mean": 0.0}},
+                }
+            },
+            SAME,
+            0.01,
+            "the means of 30% of their features differ",
+        ),
+        (
+            {"overlap": {"between": {"coverage": {"mean": 0.0}}, "floor": {"coverage": {"mean": 1.0}}}},
+            SAME,
+            0.01,
+            "they reach 47% of",
+        ),
+        ({}, SAME, 0.5, "50% of them are likely copies of training images"),
+    ],
+)
+def test_each_kind_of_difference_is_a_reason(
+    changes: dict[str, Any], look: dict[str, Any], share: float, words: str
+) -> None:
+    found = sentence(changes, look, share)
+    assert found.startswith("`smote` differs from real images: ")
+    assert words in found
+    assert found.count(";") == 0
+
+
+@pytest.mark.parametrize("p_value", [0.03, None])
+def test_of_many_backbones_one_may_be_below_the_level_by_chance(p_value: float | None) -> None:
+    assert "no difference" in sentence({"two_sample": {"auc": {"mean": 0.7}, "p_value": p_value}}, SAME)
+
+
+def test_what_could_not_be_measured_is_no_difference() -> None:
+    nothing = {"t_test": {"n": 1, "between": None, "within_real": None}, "overlap": {"between": None, "floor": None}}
+    assert "of 1 images a half" in sentence(nothing, {"sizes": {}}, None)
