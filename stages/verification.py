@@ -13,6 +13,7 @@ from stages.imageset import ImageSet
 from stages.settings import Params, derived_seed
 from stages.statistics import ttest
 from stages.style import discriminated, sizes_for
+from stages.training.devices import side_by_side
 
 
 def verified(
@@ -31,11 +32,17 @@ def verified(
     of_real = features_of(real, backbones, params.extract, params.seed, device)
     size = sizes_for(real.shape, params.discriminate)[-1]
     style = params.discriminate.model_copy(update={"seeds": params.latent.seeds, "sizes": [size], "enlarge": np.inf})
-    answers: dict[str, dict[str, object]] = {}
+
+    def judged(name: str) -> dict[str, object]:
+        found = discriminated(real, others[name], style, seed, device).result["sizes"]
+        assert isinstance(found, dict)
+        return {"style": next(iter(found.values()), None)}
+
+    answers = dict(zip(others, side_by_side(judged, list(others), device, "verify"), strict=True))
     for name, images in others.items():
         found = features_of(images, backbones, params.extract, params.seed, device)
         rng = np.random.default_rng(derived_seed(seed, name))
-        tests = {
+        answers[name]["t_test"] = {
             backbone: ttest.calibrated(
                 of_real[backbone].features,
                 of_real[backbone].labels,
@@ -49,7 +56,4 @@ def verified(
             )
             for backbone in backbones
         }
-        judged = discriminated(real, images, style, seed, device).result["sizes"]
-        assert isinstance(judged, dict)
-        answers[name] = {"t_test": tests, "style": next(iter(judged.values()), None)}
     return answers

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.transforms.v2 import functional as transforms
 
@@ -40,10 +40,17 @@ def squared(images: Tensor, side: int, chunk: int = 1024) -> Tensor:
 
 
 def build_style(shape: tuple[int, int, int], seed: int) -> StyleClassifier:
-    """Return an untrained classifier for images of `shape`, its weights drawn from `seed`; not from threads."""
-    with torch.random.fork_rng([]):  # torch initialises layers from a generator that all threads share
-        torch.manual_seed(seed)
-        return StyleClassifier(shape)
+    """Return an untrained classifier for images of `shape`.
+
+    Its weights are drawn from `seed` with variance 2 / fan-in (He et al., https://arxiv.org/abs/1502.01852): torch itself
+    would draw them from a generator that all threads share.
+    """
+    network, rng = StyleClassifier(shape), torch.Generator().manual_seed(seed)
+    for layer in (network.first, network.second, network.hidden, network.last):
+        nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu", generator=rng)
+        assert layer.bias is not None
+        nn.init.zeros_(layer.bias)
+    return network
 
 
 def fit_style(network: StyleClassifier, train: Labelled, recipe: StyleRecipe, seed: int) -> None:
