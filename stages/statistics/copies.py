@@ -71,6 +71,8 @@ def nearest(queries: Features, keys: Features, *, exclude_self: bool = False) ->
         with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold, float64 decides
             index[rows], sure = sought(queries[rows], keys, origin, rows if exclude_self else None, np.float32)
         rows = rows[~sure]
+        if len(rows) == 0:
+            continue
         index[rows], _ = sought(queries[rows], keys, origin, rows if exclude_self else None, np.float64)
     parts = [slice(start, start + KEYS) for start in range(0, len(queries), KEYS)]
     apart = [np.linalg.norm(queries[part].astype(np.float64) - keys[index[part]], axis=1) for part in parts]
@@ -136,21 +138,22 @@ def without_distances(count: int, count_real: int) -> Copies:
 
 def equal_rows(queries: Features, keys: Features, exclude_self: bool) -> Indices:
     """Return of every query (N, D) the first equal key, its own place excepted if asked, or -1."""
+    kind = np.result_type(queries, keys)
+    of_keys = list(digests(keys.astype(kind, copy=False)))
     places: dict[bytes, list[int]] = {}
-    for place, digest in enumerate(digests(keys)):
+    for place, digest in enumerate(of_keys):
         places.setdefault(digest, []).append(place)
     found = np.full(len(queries), -1, dtype=np.int64)
-    for row, digest in enumerate(digests(queries)):
+    for row, digest in enumerate(of_keys if exclude_self else digests(queries.astype(kind, copy=False))):
         others = [place for place in places.get(digest, [])[:2] if not (exclude_self and place == row)]
         found[row] = others[0] if others else -1
     return found
 
 
 def digests(features: Features) -> Iterator[bytes]:
-    """Yield a digest of every row (D,); equal rows of any type have equal ones, and others do not."""
+    """Yield a digest of every row (D,); equal rows have equal ones, and others do not."""
     for row in features:
-        # Adding 0 makes -0 and 0 the same bytes.
-        yield blake2b((row.astype(np.float64) + 0.0).tobytes(), digest_size=16).digest()
+        yield blake2b(row + 0, digest_size=16).digest()  # adding 0 makes -0 and 0 the same bytes
 
 
 def sought(
