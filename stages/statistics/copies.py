@@ -167,13 +167,12 @@ def sought(
     sides = np.einsum("nd,nd->n", rows, rows)
     best = np.full((2, len(rows)), np.inf)
     index, largest = np.zeros(len(rows), dtype=np.int64), 0.0
-    table: Features = rows.astype(kind)
+    table: Features = (-2 * rows).astype(kind)
     for start in range(0, len(keys), KEYS):
         block: Features = (keys[start : start + KEYS] - origin).astype(kind)
         squares = np.einsum("nd,nd->n", block, block, dtype=np.float64)
         largest = max(largest, float(squares.max()))
         products = table @ block.T
-        products *= -2
         products += squares.astype(kind)
         if own is not None:
             inside = np.flatnonzero((own >= start) & (own < start + len(block)))
