@@ -64,16 +64,9 @@ def nearest(queries: Features, keys: Features, *, exclude_self: bool = False) ->
     if len(keys) < 1 + exclude_self:
         raise ValueError(f"at least {1 + exclude_self} keys are needed, got {len(keys)}")
     index = equal_rows(queries, keys, exclude_self)
-    origin = centre(keys)
-    open_rows = np.flatnonzero(index < 0)
-    for start in range(0, len(open_rows), QUERIES):
-        rows = open_rows[start : start + QUERIES]
-        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold, float64 decides
-            index[rows], sure = sought(queries[rows], keys, origin, rows if exclude_self else None, np.float32)
-        rows = rows[~sure]
-        if len(rows) == 0:
-            continue
-        index[rows], _ = sought(queries[rows], keys, origin, rows if exclude_self else None, np.float64)
+    unequal = np.flatnonzero(index < 0)
+    unsure = refined(index, unequal, queries, keys, exclude_self, np.float32)
+    refined(index, unsure, queries, keys, exclude_self, np.float64)
     parts = [slice(start, start + KEYS) for start in range(0, len(queries), KEYS)]
     apart = [np.linalg.norm(queries[part].astype(np.float64) - keys[index[part]], axis=1) for part in parts]
     return Nearest(index, np.concatenate([np.empty(0), *apart]))
@@ -154,6 +147,19 @@ def digests(features: Features) -> Iterator[bytes]:
     """Yield a digest of every row (D,); equal rows have equal ones, and others do not."""
     for row in features:
         yield blake2b(row + 0, digest_size=16).digest()  # adding 0 makes -0 and 0 the same bytes
+
+
+def refined(
+    index: Indices, rows: Indices, queries: Features, keys: Features, exclude_self: bool, kind: type[np.floating]
+) -> Indices:
+    """Write the nearest key of some rows of the queries into `index` (N,), and return the rows that it may not be of."""
+    origin, unsure = centre(keys), [np.empty(0, dtype=np.int64)]
+    for start in range(0, len(rows), QUERIES):
+        part = rows[start : start + QUERIES]
+        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold, float64 decides
+            index[part], sure = sought(queries[part], keys, origin, part if exclude_self else None, kind)
+        unsure.append(part[~sure])
+    return np.concatenate(unsure)
 
 
 def sought(
