@@ -152,7 +152,7 @@ def digests(features: Features) -> Iterator[bytes]:
 def refined(
     index: Indices, rows: Indices, queries: Features, keys: Features, exclude_self: bool, kind: type[np.floating]
 ) -> Indices:
-    """Write the nearest key of some rows of the queries into `index` (N,), and return the rows that it may not be of."""
+    """Write the nearest key of some rows of the queries into `index` (N,), and return those it may be wrong for."""
     origin, unsure = centre(keys), [np.empty(0, dtype=np.int64)]
     for start in range(0, len(rows), QUERIES):
         part = rows[start : start + QUERIES]
