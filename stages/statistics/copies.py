@@ -64,14 +64,9 @@ def nearest(queries: Features, keys: Features, *, exclude_self: bool = False) ->
     if len(keys) < 1 + exclude_self:
         raise ValueError(f"at least {1 + exclude_self} keys are needed, got {len(keys)}")
     index = equal_rows(queries, keys, exclude_self)
-    origin = centre(keys)
-    open_rows = np.flatnonzero(index < 0)
-    for start in range(0, len(open_rows), QUERIES):
-        rows = open_rows[start : start + QUERIES]
-        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold, float64 decides
-            index[rows], sure = sought(queries[rows], keys, origin, rows if exclude_self else None, np.float32)
-        rows = rows[~sure]
-        index[rows], _ = sought(queries[rows], keys, origin, rows if exclude_self else None, np.float64)
+    unequal = np.flatnonzero(index < 0)
+    unsure = refined(index, unequal, queries, keys, exclude_self, np.float32)
+    refined(index, unsure, queries, keys, exclude_self, np.float64)
     parts = [slice(start, start + KEYS) for start in range(0, len(queries), KEYS)]
     apart = [np.linalg.norm(queries[part].astype(np.float64) - keys[index[part]], axis=1) for part in parts]
     return Nearest(index, np.concatenate([np.empty(0), *apart]))
@@ -136,21 +131,35 @@ def without_distances(count: int, count_real: int) -> Copies:
 
 def equal_rows(queries: Features, keys: Features, exclude_self: bool) -> Indices:
     """Return of every query (N, D) the first equal key, its own place excepted if asked, or -1."""
+    kind = np.result_type(queries, keys)
+    of_keys = list(digests(keys.astype(kind, copy=False)))
     places: dict[bytes, list[int]] = {}
-    for place, digest in enumerate(digests(keys)):
+    for place, digest in enumerate(of_keys):
         places.setdefault(digest, []).append(place)
     found = np.full(len(queries), -1, dtype=np.int64)
-    for row, digest in enumerate(digests(queries)):
+    for row, digest in enumerate(of_keys if exclude_self else digests(queries.astype(kind, copy=False))):
         others = [place for place in places.get(digest, [])[:2] if not (exclude_self and place == row)]
         found[row] = others[0] if others else -1
     return found
 
 
 def digests(features: Features) -> Iterator[bytes]:
-    """Yield a digest of every row (D,); equal rows of any type have equal ones, and others do not."""
+    """Yield a digest of every row (D,); equal rows have equal ones, and others do not."""
     for row in features:
-        # Adding 0 makes -0 and 0 the same bytes.
-        yield blake2b((row.astype(np.float64) + 0.0).tobytes(), digest_size=16).digest()
+        yield blake2b(row + 0, digest_size=16).digest()  # adding 0 makes -0 and 0 the same bytes
+
+
+def refined(
+    index: Indices, rows: Indices, queries: Features, keys: Features, exclude_self: bool, kind: type[np.floating]
+) -> Indices:
+    """Write the nearest key of some rows of the queries into `index` (N,), and return those it may be wrong for."""
+    origin, unsure = centre(keys), [np.empty(0, dtype=np.int64)]
+    for start in range(0, len(rows), QUERIES):
+        part = rows[start : start + QUERIES]
+        with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold, float64 decides
+            index[part], sure = sought(queries[part], keys, origin, part if exclude_self else None, kind)
+        unsure.append(part[~sure])
+    return np.concatenate(unsure)
 
 
 def sought(
@@ -164,13 +173,12 @@ def sought(
     sides = np.einsum("nd,nd->n", rows, rows)
     best = np.full((2, len(rows)), np.inf)
     index, largest = np.zeros(len(rows), dtype=np.int64), 0.0
-    table: Features = rows.astype(kind)
+    table: Features = (-2 * rows).astype(kind)
     for start in range(0, len(keys), KEYS):
         block: Features = (keys[start : start + KEYS] - origin).astype(kind)
         squares = np.einsum("nd,nd->n", block, block, dtype=np.float64)
         largest = max(largest, float(squares.max()))
         products = table @ block.T
-        products *= -2
         products += squares.astype(kind)
         if own is not None:
             inside = np.flatnonzero((own >= start) & (own < start + len(block)))

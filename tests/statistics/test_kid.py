@@ -56,6 +56,15 @@ def test_it_equals_torch_fidelity() -> None:
     assert kernel_distance(a, b) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_float32_costs_few_digits(offset: float) -> None:
+    a, b = (normal(seed, 500, 300).astype(np.float32) + np.float32(offset) for seed in range(2))
+    expected = kernel_distance(a.astype(np.float64), b.astype(np.float64))
+    # Products round by 1e-7 * 300 and less, kernels, 3 (x.y / D + 1)^2 as steep, by 3e-5 at most, means over 250,000
+    # pairs by a five-hundredth of that; the rows' own rounding is in both.
+    assert kernel_distance(a, b) == pytest.approx(expected, abs=1e-7)
+
+
 def test_it_is_unbiased() -> None:
     # Constant sets have their kernels as means: (1 + 1)^3 + (4 + 1)^3 - 2 (2 + 1)^3 = 8 + 125 - 54.
     assert kernel_distance(np.ones((5, 3)), np.full((4, 3), 2.0)) == pytest.approx(79, rel=1e-14)

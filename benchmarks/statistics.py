@@ -1,0 +1,133 @@
+"""How long the statistics of one backbone take of 10,000 images against 10,000, and the Frechet distance of 500.
+
+    python -m benchmarks.statistics --out metrics/benchmarks/statistics.json
+
+A process of its own makes two tables of float32 features, half of which are 0 as behind a ReLU, and calls every
+statistic once, with the repeats of params.yaml: seconds, and the memory beside the tables at the worst moment. Where
+others use the cores, too, seconds say little, and threads that wait for each other add to the processor's seconds.
+The Frechet distance is compared with torch-fidelity's arithmetic on the same features, in turn, several times: medians.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+from stages.statistics import copies, families, frechet, gaussian_kl, kid, manifold, marginal, ttest, twosample
+from stages.statistics.samples import Features
+from stages.tools.gallery import hardware
+
+REPEATS = 10
+LATENT = 256
+
+
+def made(count: int, dimension: int, shift: float, seed: int) -> Features:
+    """Return features (N, D) in float32 that depend on each other, without needing memory beside them."""
+    mixing = np.random.default_rng(0).standard_normal((LATENT, dimension), np.float32) / np.float32(LATENT**0.5)
+    rng = np.random.default_rng(seed)
+    table = rng.standard_normal((count, dimension), np.float32)
+    for start in range(0, count, 1024):
+        block = table[start : start + 1024]
+        block += rng.standard_normal((len(block), LATENT), np.float32) @ mixing + np.float32(shift)
+        np.maximum(block, 0, out=block)
+    return table
+
+
+def calls(real: Features, synthetic: Features) -> dict[str, Callable[[], object]]:
+    """Return what is measured, by name."""
+    labels = [np.arange(len(table)) % 10 for table in (real, synthetic)]
+    tables = real, labels[0], synthetic, labels[1]
+    rng = np.random.default_rng(0)
+    welch = {"test": "welch", "alpha": 0.05, "effect_size": 0.2, "repeats": REPEATS}
+    return {
+        "ttest": lambda: ttest.calibrated(*tables, rng, **welch),  # type: ignore[arg-type]
+        "gaussian_kl": lambda: gaussian_kl.calibrated(*tables, rng, components=64, repeats=REPEATS),
+        "frechet": lambda: frechet.calibrated(*tables, rng, repeats=REPEATS),
+        "kid": lambda: kid.calibrated(*tables, rng, repeats=REPEATS),
+        "manifold": lambda: manifold.calibrated(*tables, rng, repeats=REPEATS),
+        "twosample": lambda: twosample.calibrated(*tables, rng, repeats=REPEATS),
+        "marginal": lambda: marginal.calibrated(*tables, rng, repeats=REPEATS),
+        "families": lambda: [families.families(table) for table in (real, synthetic)],
+        "copies": lambda: copies.likely_copies(
+            copies.nearest(synthetic, real).distance, copies.nearest(real, real, exclude_self=True).distance, 0.01
+        ),
+    }
+
+
+def peak() -> float:
+    """Return the most memory this process ever had, in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def one_backbone(count: int, dimension: int) -> None:
+    """Call every statistic once and print seconds and memory."""
+    todo = calls(made(count, dimension, 0.0, 1), made(count, dimension, 0.05, 2))
+    before, worked, seconds = peak(), time.process_time(), {}
+    for name, call in todo.items():
+        started = time.perf_counter()
+        call()
+        seconds[name] = round(time.perf_counter() - started, 2)
+    total = round(sum(seconds.values()), 1)
+    worked = round(time.process_time() - worked, 1)
+    memory = round(peak() - before, 2)
+    print(json.dumps({"seconds": seconds, "total_seconds": total, "processor_seconds": worked, "extra_gib": memory}))
+
+
+def fidelity(count: int, dimension: int, rounds: int) -> dict[str, object]:
+    """Compare the Frechet distance with torch-fidelity's: seconds, and how far apart they are."""
+    tables = made(count, dimension, 0.0, 1), made(count, dimension, 0.05, 2)
+    ours, theirs = [], []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        value = frechet.frechet_distance(*tables)
+        middle = time.perf_counter()
+        facts = [fid_features_to_statistics(torch.from_numpy(table)) for table in tables]
+        expected = fid_statistics_to_metric(*facts, verbose=False)["frechet_inception_distance"]
+        ours.append(middle - started)
+        theirs.append(time.perf_counter() - middle)
+    return {
+        "seconds": round(statistics.median(ours), 3),
+        "torch_fidelity_seconds": round(statistics.median(theirs), 2),
+        "time_ratio": round(statistics.median(theirs) / statistics.median(ours), 1),
+        "relative_difference": float(f"{abs(value / expected - 1):.1e}"),
+    }
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--dimension", type=int, default=4096)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--one", action="store_true", help="print one backbone's seconds and memory, no more")
+    parser.add_argument("--out", type=Path, help="JSON to write")
+    arguments = parser.parse_args()
+    sizes = [f"--count={arguments.count}", f"--dimension={arguments.dimension}"]
+    if arguments.one:
+        one_backbone(arguments.count, arguments.dimension)
+        return
+    child = [sys.executable, "-m", "benchmarks.statistics", "--one", *sizes]
+    printed = subprocess.run(child, check=True, stdout=subprocess.PIPE, text=True).stdout
+    facts = {
+        f"{arguments.count}_images_of_{arguments.dimension}_features": json.loads(printed),
+        "frechet_500_images_of_2048_features": fidelity(500, 2048, arguments.rounds),
+        "on": hardware(torch.device("cpu")),
+        "numpy": np.__version__,
+    }
+    print(json.dumps(facts))
+    if arguments.out:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
