@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from stages.differences import Comparison, difference, differences
+from stages.differences import Comparison, Comparisons, difference, differences
 from stages.markdown import Json, markdown_table, mean_or_none, number, rounded, spread
 from stages.statistics.verdict import Verdict
+from stages.verdicts import verdict
 
 NAMED = 8
 """Classes that a sentence names at most."""
@@ -56,7 +57,7 @@ def report(results: Results) -> str:
             *(f"`{name}` is not applicable here: {why}." for name, why in results.not_applicable.items()),
             "",
             *classes(results),
-            *(differences(results.comparisons) if results.comparisons else []),
+            *(compared(results.comparisons) if results.comparisons else []),
         ]
     )
 
@@ -65,7 +66,13 @@ def pair_report(name: str, comparison: Comparison) -> str:
     """Return the Markdown report of a pair, which is one of two sets without classes."""
     sizes = comparison.features["images"]
     images = f"{sizes['real']} real images and {sizes['synthetic']} synthetic ones."
-    return "\n".join([f"# Pair {name}", "", images, "", *differences({"synthetic": comparison})])
+    return "\n".join([f"# Pair {name}", "", images, "", *compared({"synthetic": comparison})])
+
+
+def compared(comparisons: Comparisons) -> list[str]:
+    """Return how synthetic images differ from real ones, a sentence for each set, then in detail."""
+    sentences = [f"- {verdict(name, comparison)}" for name, comparison in comparisons.items()]
+    return ["## Do they differ from real ones?", "", *sentences, "", *differences(comparisons)]
 
 
 def sizes_sentence(counts: dict[str, dict[str, int]]) -> str:
@@ -108,11 +115,11 @@ def help_table(results: Results) -> str:
     """Return a row per variant: what retraining with it does to the classifier."""
     rows = []
     for variant, seeds in results.scores.items():
-        verdict = results.verdicts.get(variant)
+        own = results.verdicts.get(variant)
         change, interval, word = "", "", ""
-        if verdict:
-            low, high = verdict["interval"]
-            change, interval, word = f"{verdict['mean_difference']:+.4f}", f"{low:+.4f} {high:+.4f}", verdict["verdict"]
+        if own:
+            low, high = own["interval"]
+            change, interval, word = f"{own['mean_difference']:+.4f}", f"{low:+.4f} {high:+.4f}", own["verdict"]
         means = [spread([seed[key] for seed in seeds]) for key in ("minority_f1", "accuracy")]
         rows.append([variant, word, change, interval, *means, f"{fmean(seed['macro_f1'] for seed in seeds):.4f}"])
     rows += [[name, "not applicable", *[""] * 5] for name in results.not_applicable]

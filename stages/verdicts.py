@@ -38,12 +38,12 @@ def feature_reasons(backbones: Json) -> list[str]:
         mean = fmean(test["auc"]["mean"] for test in told)
         which = f"{len(told)} of {len(found)} backbones"
         reasons.append(f"a linear classifier tells the features of {which} apart (mean area {mean:.2f})")
-    tests = [item["t_test"] for item in found if item["t_test"]["between"] is not None]
+    tests = [item["t_test"] for item in found if None not in (item["t_test"]["between"], item["t_test"]["within_real"])]
     beyond = [test["between"][FDR]["mean"] - test["within_real"][FDR]["mean"] for test in tests]
     if beyond and fmean(beyond) > SHARE:
         mean = fmean(test["between"][FDR]["mean"] for test in tests)
         reasons.append(f"the means of {mean:.0%} of their features differ")
-    overlaps = [item["overlap"] for item in found if item["overlap"]["between"] is not None]
+    overlaps = [item["overlap"] for item in found if None not in (item["overlap"]["between"], item["overlap"]["floor"])]
     reached = [
         item["between"]["coverage"]["mean"] / item["floor"]["coverage"]["mean"]
         for item in overlaps

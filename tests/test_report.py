@@ -54,7 +54,7 @@ def backbone(value: float, missing: bool = False) -> dict[str, Any]:
             "between": {key: {"mean": value} for key in OVERLAP},
             "floor": None if missing else {key: {"mean": 0.9} for key in OVERLAP},
         },
-        "two_sample": {"auc": None if missing else {"mean": 0.75}},
+        "two_sample": {"auc": None if missing else {"mean": 0.75}, "p_value": None if missing else 0.001},
     }
 
 

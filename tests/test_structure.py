@@ -27,7 +27,7 @@ LEAVES = {"errors", "blocks", "decoding", "imageset", "process", "workers"}
 SHARED = LEAVES | {"features", "figures", "models", "pictures", "prechecks", "reading", "scenarios"}
 SHARED |= {"comparison", "comparison_pictures", "differences", "extraction", "latent_pictures", "latent_space"}
 SHARED |= {"markdown", "memorisation", "results", "settings", "style", "style_pictures", "tables", "variants"}
-SHARED |= {"verification", "weights"}
+SHARED |= {"verdicts", "verification", "weights"}
 FETCHING = {"archives", "downloads"}
 ARROWS = {
     "errors": set(),
@@ -61,7 +61,8 @@ ARROWS = {
     "results": {"differences", "errors", "markdown"},
     "tether": {"process"},
     "differences": {"markdown"},
-    "tables": {"differences", "markdown", "statistics"},
+    "verdicts": {"differences", "markdown"},
+    "tables": {"differences", "markdown", "statistics", "verdicts"},
     "figures": set(),
     "comparison": LEAVES | {"features", "settings", "statistics"},
     "memorisation": LEAVES | {"statistics"},
@@ -74,7 +75,8 @@ ARROWS = {
     "verification": LEAVES | {"extraction", "settings", "statistics", "style", "training"},
     "__main__": {"process"},
     "stage": SHARED | {"generators.base", "networks", "sources.base", "statistics", "training"},
-    "tools": SHARED | {"generators.base", "networks", "sources.base", "statistics", "training", "tools", "stage"},
+    "tools": SHARED
+    | {"generators.base", "networks", "pairs.base", "sources.base", "statistics", "training", "tools", "stage"},
 }
 # What the innermost parts may import from outside.
 STANDARD = sys.stdlib_module_names
@@ -100,6 +102,7 @@ WITHOUT_TORCH = LEAVES | {
     "statistics",
     "differences",
     "markdown",
+    "verdicts",
     "tables",
     "transfers",
 }

@@ -42,7 +42,7 @@ def squared(images: Tensor, side: int, chunk: int = 1024) -> Tensor:
 def build_style(shape: tuple[int, int, int], seed: int) -> StyleClassifier:
     """Return an untrained classifier for images of `shape`.
 
-    Its weights are drawn from `seed` with variance 2 / fan-in (He et al., https://arxiv.org/abs/1502.01852): torch itself
+    Its weights are drawn from `seed` with variance 2 / fan-in (He et al., https://arxiv.org/abs/1502.01852): torch
     would draw them from a generator that all threads share.
     """
     network, rng = StyleClassifier(shape), torch.Generator().manual_seed(seed)
