@@ -3,7 +3,7 @@
     python -m benchmarks.statistics --out metrics/benchmarks/statistics.json
 
 A process of its own makes two tables of float32 features, half of which are 0 as behind a ReLU, and calls every
-statistic once, with the repeats of params.yaml: seconds, and the memory beside the tables at the worst moment. Where
+statistic of features once, with the repeats of params.yaml: seconds, and the memory beside the tables at the worst moment. Where
 others use the cores, too, seconds say little, and threads that wait for each other add to the processor's seconds.
 The Frechet distance is compared with torch-fidelity's arithmetic on the same features, in turn, several times: medians.
 """
@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from stages.statistics import copies, families, frechet, gaussian_kl, kid, manifold, marginal, ttest, twosample
+from stages.statistics import families, frechet, gaussian_kl, kid, manifold, marginal, ttest, twosample
 from stages.statistics.samples import Features
 from stages.tools.gallery import hardware
 
@@ -57,9 +57,6 @@ def calls(real: Features, synthetic: Features) -> dict[str, Callable[[], object]
         "twosample": lambda: twosample.calibrated(*tables, rng, repeats=REPEATS),
         "marginal": lambda: marginal.calibrated(*tables, rng, repeats=REPEATS),
         "families": lambda: [families.families(table) for table in (real, synthetic)],
-        "copies": lambda: copies.likely_copies(
-            copies.nearest(synthetic, real).distance, copies.nearest(real, real, exclude_self=True).distance, 0.01
-        ),
     }
 
 
@@ -107,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--dimension", type=int, default=4096)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--one", action="store_true", help="print one backbone's seconds and memory, no more")
     parser.add_argument("--out", type=Path, help="JSON to write")
     arguments = parser.parse_args()

@@ -14,7 +14,7 @@ from stages.statistics.samples import CalibratedDistance, Features, Labels, cali
 
 Floats = npt.NDArray[np.float64]
 
-DIRECT = 1024
+DIRECT = 256
 """Up to so many singular values are computed as such, more as roots of eigenvalues: five times faster, less exact."""
 
 
