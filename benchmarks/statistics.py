@@ -3,8 +3,9 @@
     python -m benchmarks.statistics --out metrics/benchmarks/statistics.json
 
 A process of its own makes two tables of float32 features, half of which are 0 as behind a ReLU, and calls every
-statistic of features once, with the repeats of params.yaml: seconds, and the memory beside the tables at the worst moment. Where
-others use the cores, too, seconds say little, and threads that wait for each other add to the processor's seconds.
+statistic of features once, with the repeats of params.yaml: seconds, and the memory beside the tables at the worst
+moment. Where others use the cores, too, seconds say little, and threads that wait for each other add to the
+processor's seconds.
 The Frechet distance is compared with torch-fidelity's arithmetic on the same features, in turn, several times: medians.
 """
 
@@ -84,6 +85,7 @@ def fidelity(count: int, dimension: int, rounds: int) -> dict[str, object]:
     tables = made(count, dimension, 0.0, 1), made(count, dimension, 0.05, 2)
     ours, theirs = [], []
     for _ in range(rounds):
+        time.sleep(0.5)  # torch's threads, which theirs woke, wait busily for more
         started = time.perf_counter()
         value = frechet.frechet_distance(*tables)
         middle = time.perf_counter()
