@@ -98,7 +98,7 @@ def distance(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> float:
 def nuclear_norm(matrix: Floats) -> float:
     """Return the sum of the singular values of a matrix (K, L)."""
     if min(matrix.shape) <= DIRECT:
-        return float(linalg.svdvals(matrix, check_finite=False).sum())
+        return float(np.linalg.svdvals(matrix).sum())
     squares = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
-    values = linalg.eigvalsh(squares, overwrite_a=True, check_finite=False)
+    values = np.linalg.eigvalsh(squares)  # not SciPy's, whose threads would wait for those of the products before
     return float(np.sqrt(np.maximum(values, 0)).sum())
