@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stages.blocks import parse_block
 from stages.generators.base import find
-from stages.prechecks import check_latent, check_rows
+from stages.prechecks import check_latent, check_rows, check_weights
 from stages.process import run, stage_parser, writing
 from stages.settings import (
     Params,
@@ -43,11 +43,7 @@ def check(params: Params) -> None:
     """
     check_blocks(params)
     choose_device(params.device)
-    if params.extract.weights != "random":
-        from stages.weights import weight_file  # torchvision takes seconds to import
-
-        for backbone in params.extract.backbones:
-            weight_file(backbone, params.extract.weights)
+    check_weights(params.extract)
     check_latent(params)
     check_rows(params)
 

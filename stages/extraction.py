@@ -1,6 +1,8 @@
 """What the backbones make of a set of images, which is resized once for all of them."""
 
+import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,6 +12,7 @@ from torchvision.transforms.v2 import functional
 from stages.errors import UserError
 from stages.features import FeatureSet
 from stages.imageset import ImageSet
+from stages.inception import INCEPTION, SIDE, Inception, inception_file
 from stages.networks.backbones import BACKBONES, normalised, without_classifier
 from stages.settings import Extract, derived_seed
 from stages.training.devices import side_by_side
@@ -40,20 +43,31 @@ def extracted(
     Raises:
         UserError: weights are missing or damaged, or features are not finite.
     """
-    pixels = resized(torch.from_numpy(images.images.copy()), settings.input_size)
+    own = torch.from_numpy(images.images.copy())
+    pixels, rgb = resized(own, settings.input_size), own.expand(-1, 3, -1, -1)
 
     def one_backbone(name: str) -> None:
-        network = without_classifier(name, backbone(name, settings.weights, derived_seed(seed, "backbone", name)))
-        features = extract(network.to(device), pixels, settings.batch_size, device)
+        file = file_of(name, settings.weights)
+        if name == INCEPTION:
+            assert file is not None
+            features = bare(Inception(file).to(device), rgb, settings.batch_size, device)
+        else:
+            network = without_classifier(name, backbone(name, settings.weights, derived_seed(seed, "backbone", name)))
+            features = extract(network.to(device), pixels, settings.batch_size, device)
         if not np.isfinite(features).all():
             raise UserError(f"{name}: some features are not finite; params.yaml: extract.weights: other weights")
-        origin = provenance(weight_file(name, settings.weights), settings.weights)
-        facts = {"backbone": name, **origin, "input_size": settings.input_size}
+        side = SIDE if name == INCEPTION else settings.input_size
+        facts = {"backbone": name, **provenance(file, settings.weights), "input_size": side}
         keep(name, FeatureSet(features, images.labels, facts))
 
     # The costly ones first, so that no thread is left alone with one at the end.
-    by_cost = sorted(backbones, key=lambda name: -BACKBONES[name].gflops)
+    by_cost = sorted(backbones, key=lambda name: -BACKBONES[name].gflops if name in BACKBONES else -math.inf)
     side_by_side(one_backbone, by_cost, device, "extract")
+
+
+def file_of(name: str, weights: str) -> Path | None:
+    """Return the file with a backbone's weights, as `weight_file` does; that of Inception is always its own."""
+    return inception_file() if name == INCEPTION else weight_file(name, weights)
 
 
 def features_of(
@@ -70,6 +84,12 @@ def resized(images: Tensor, side: int, chunk: int = 1024) -> Tensor:
     parts = [functional.resize(part, [side, side], antialias=True) for part in images.split(chunk)]
     square = torch.cat(parts) if parts else images.new_empty((0, images.shape[1], side, side))
     return square.expand(-1, 3, -1, -1)
+
+
+@torch.inference_mode()
+def bare(network: nn.Module, images: Tensor, batch_size: int, device: torch.device) -> np.ndarray:
+    """Return the features float32 (N, D) that a network makes of uint8 images (N, 3, H, W) as they are."""
+    return np.concatenate([network(part.to(device)).float().cpu().numpy() for part in images.split(batch_size)])
 
 
 @torch.inference_mode()

@@ -9,6 +9,7 @@ from stages.generators.base import find
 from stages.settings import (
     DatasetPlan,
     Drop,
+    Extract,
     PairPlan,
     Params,
     dataset_plan,
@@ -19,6 +20,7 @@ from stages.settings import (
 )
 
 LOCK = Path("dvc.lock")
+INCEPTION = "inception_v3"
 
 
 def check_rows(params: Params) -> None:
@@ -31,6 +33,15 @@ def check_rows(params: Params) -> None:
         fetch(dataset_plan(params, dataset), dataset, "ingest")
     for pair in params.table.pairs:
         fetch(pair_plan(params, pair), pair, "ingest_pair")
+
+
+def check_weights(settings: Extract) -> None:
+    """Fetch the weights of all backbones that have some which are not drawn at random."""
+    if settings.weights != "random" or INCEPTION in settings.backbones:
+        from stages.extraction import file_of  # torchvision takes seconds to import
+
+        for backbone in settings.backbones:
+            file_of(backbone, settings.weights)
 
 
 def check_latent(params: Params) -> None:

@@ -36,7 +36,15 @@ FOLDER = Path(__file__).parent
 Share = Annotated[float, Gt(0), Lt(1)]
 Positive = Annotated[int, Ge(1)]
 Name = Literal[
-    "alexnet", "mobilenet_v2", "vgg13_bn", "vgg16_bn", "mnasnet1_0", "mnasnet0_5", "resnet152", "resnext101_32x8d"
+    "alexnet",
+    "mobilenet_v2",
+    "vgg13_bn",
+    "vgg16_bn",
+    "mnasnet1_0",
+    "mnasnet0_5",
+    "resnet152",
+    "resnext101_32x8d",
+    "inception_v3",
 ]
 
 
@@ -149,7 +157,7 @@ class Extract(Block):
 
     backbones: Annotated[list[Name], MinLen(1), AfterValidator(without_repetition)]
     weights: str = "random"
-    """`random`, `imagenet`, or a folder that holds a file of weights for each backbone."""
+    """`random`, `imagenet`, or a folder that holds a file of weights for each backbone; inception_v3 has its own."""
     input_size: Annotated[int, Ge(63), Le(1024)] = 224
     """Side in pixels to which images are resized; AlexNet's pooling needs 63, ImageNet weights saw 224."""
     batch_size: Positive = 64

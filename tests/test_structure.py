@@ -25,9 +25,9 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 # is that one file of a folder, the folder's name stands for all the others.
 LEAVES = {"errors", "blocks", "decoding", "imageset", "process", "workers"}
 SHARED = LEAVES | {"features", "figures", "models", "pictures", "prechecks", "reading", "scenarios"}
-SHARED |= {"comparison", "comparison_pictures", "differences", "extraction", "latent_pictures", "latent_space"}
-SHARED |= {"markdown", "memorisation", "results", "settings", "style", "style_pictures", "tables", "variants"}
-SHARED |= {"verdicts", "verification", "weights"}
+SHARED |= {"comparison", "comparison_pictures", "differences", "extraction", "inception", "latent_pictures"}
+SHARED |= {"latent_space", "markdown", "memorisation", "results", "settings", "style", "style_pictures", "tables"}
+SHARED |= {"variants", "verdicts", "verification", "weights"}
 FETCHING = {"archives", "downloads"}
 ARROWS = {
     "errors": set(),
@@ -49,7 +49,7 @@ ARROWS = {
     "generators": {"errors", "decoding", "generators.base", "networks", "weights", "workers"},
     "sources.base": LEAVES | FETCHING | {"sources.base"},
     "sources": LEAVES | FETCHING | {"sources.base"},
-    "prechecks": LEAVES | {"settings", "generators.base"},
+    "prechecks": LEAVES | {"extraction", "settings", "generators.base"},
     "pairs.base": LEAVES | {"sources.base"},
     "pairs": LEAVES | {"pairs.base", "sources", "sources.base"},
     "reading": LEAVES | {"settings", "sources.base"},
@@ -67,7 +67,8 @@ ARROWS = {
     "comparison": LEAVES | {"features", "settings", "statistics"},
     "memorisation": LEAVES | {"statistics"},
     "comparison_pictures": {"figures", "memorisation"},
-    "extraction": LEAVES | {"features", "networks", "settings", "training", "weights"},
+    "inception": {"errors", "weights"},
+    "extraction": LEAVES | {"features", "inception", "networks", "settings", "training", "weights"},
     "style": LEAVES | {"generators.base", "networks", "settings", "statistics", "training"},
     "style_pictures": {"figures", "style", "training"},
     "latent_space": LEAVES | {"generators.base", "settings", "statistics", "training"},

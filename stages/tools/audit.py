@@ -16,7 +16,7 @@ from stages.decoding import image_files
 from stages.differences import Comparison, differences
 from stages.discriminate import write_plots
 from stages.errors import UserError
-from stages.extraction import drawn, features_of
+from stages.extraction import drawn, features_of, file_of
 from stages.imageset import ImageSet, read_images
 from stages.latent_pictures import draw_latents
 from stages.latent_space import Explored, explored
@@ -33,7 +33,6 @@ from stages.tools.inspection import Findings
 from stages.training.devices import choose_device
 from stages.verdicts import verdict
 from stages.verification import verified
-from stages.weights import weight_file
 from stages.workers import Workers
 
 LARGEST_SIDE = 224  # pixels; what the backbones and the largest style classifier look at
@@ -61,7 +60,7 @@ def audit(request: Request, out: Path, as_json: bool) -> str:
     params = with_changes(load_params(request.params), request)
     device = choose_device(params.device)
     for backbone in params.extract.backbones:
-        weight_file(backbone, params.extract.weights)
+        file_of(backbone, params.extract.weights)
     with writing(out) as folder:
         folder.mkdir()
         real, synthetic = sets(request, params)
