@@ -79,9 +79,22 @@ STAGES = {
     "extract": stage(f"--images {MADE} --out {ITEM}/bagan/features", "out", seconds=0.5),
     "compare": stage(
         f"--real {ITEM}/reference.parquet --real-features {ITEM}/features --synthetic {MADE} "
-        f"--synthetic-features {ITEM}/bagan/features --out metrics/compare/shapes/drop75/bagan.json",
-        "out",
-        seconds=0.001,
+        f"--synthetic-features {ITEM}/bagan/features --train {ITEM}/train.parquet "
+        "--out metrics/compare/shapes/drop75/bagan.json --plots plots/compare/shapes/drop75/bagan",
+        *("out", "plots"),
+        seconds=0.5,
+    ),
+    "discriminate": stage(
+        f"--real {ITEM}/reference.parquet --synthetic {MADE} "
+        "--out metrics/discriminate/shapes/drop75/bagan.json --plots plots/discriminate/shapes/drop75/bagan",
+        *("out", "plots"),
+        seconds=0.5,
+    ),
+    "latent": stage(
+        f"--real {ITEM}/reference.parquet --synthetic {MADE} "
+        "--out metrics/latent/shapes/drop75/bagan.json --plots plots/latent/shapes/drop75/bagan",
+        *("out", "plots"),
+        seconds=0.5,
     ),
     "classify": stage(
         f"--dataset shapes --imbalanced {ITEM}/train.parquet --added {MADE} "

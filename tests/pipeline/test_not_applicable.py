@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stages import classify, compare, extract, imbalance, ingest, report, synthesize, train
+from stages import classify, compare, discriminate, extract, imbalance, ingest, latent, report, synthesize, train
 from tests.pipeline.conftest import Project
 
 DATA, ITEM = "data/shapes", "data/shapes/drop75"
@@ -35,8 +35,16 @@ def row(generator: str) -> None:
     extract.main(f"--images {made} --out {own}/features".split())
     real = f"--real {ITEM}/reference.parquet --real-features {ITEM}/features"
     sets = f"{real} --synthetic {made} --synthetic-features {own}/features"
-    compare.main(f"{sets} --out metrics/compare/shapes/drop75/{generator}.json".split())
+    compare.main(f"{sets} {written('compare', generator)}".split())
+    sets = f"--real {ITEM}/reference.parquet --synthetic {made}"
+    discriminate.main(f"{sets} {written('discriminate', generator)}".split())
+    latent.main(f"{sets} {written('latent', generator)}".split())
     score("--added", made, generator)
+
+
+def written(stage: str, generator: str) -> str:
+    """Return where a stage writes what it measured of a generator."""
+    return f"--out metrics/{stage}/shapes/drop75/{generator}.json --plots plots/{stage}/{generator}"
 
 
 def score(option: str, images: str, name: str) -> None:
@@ -61,6 +69,8 @@ def test_what_is_not_applicable_is_a_row_with_its_reason(scarce: Project, capsys
     assert f"`smote` is not applicable here: {reason}." in text
     assert [line for line in text.splitlines() if line.startswith("| smote ") and "not applicable" in line]
     assert "smote" not in text.split("## How do they differ")[1]
+    for kind in ("compare", "discriminate", "latent"):
+        assert (scarce / f"plots/{kind}/smote/nothing.txt").read_text() == f"{reason}\n"
     assert f"shapes/drop75/smote: not applicable: {reason}" in capsys.readouterr().err
     summary = json.loads((scarce / "metrics/summary.json").read_text())["shapes"]["drop75"]
     assert summary["smote"] == {"verdict": "not applicable"}

@@ -17,10 +17,11 @@ from tests.pipeline.conftest import PER_CLASS, Built, Project, digest, stages_ru
 
 pytestmark = pytest.mark.slow
 
-BAGAN = [f"{stage}@shapes-drop75-bagan" for stage in ("train", "synthesize", "extract", "compare", "classify")]
+MEASURED = ("compare", "discriminate", "latent", "classify")
+BAGAN = [f"{stage}@shapes-drop75-bagan" for stage in ("train", "synthesize", "extract", *MEASURED)]
 VARIANTS = ["balanced", "imbalanced", "reweighted", "smote", "bagan"]
 TEST_IMAGES = 3 * 12  # 30 % of 40 in each of three classes
-STAGES = 16
+STAGES = 20
 
 
 @pytest.fixture(scope="module")
@@ -178,8 +179,10 @@ def test_a_row_taken_out_of_the_table_leaves_the_report_and_costs_no_training(co
     ("old", "new", "expected"),
     [
         ("seeds: 2", "seeds: 3", {"baselines", "classify"}),
-        ("repeats: 2", "repeats: 3", {"compare"}),
-        ("input_size: 64", "input_size: 65", {"extract", "extract_real"}),
+        ("repeats: 2", "repeats: 3", {"compare", "latent"}),
+        ("input_size: 64", "input_size: 65", {"extract", "extract_real", "latent"}),
+        ("sizes: [16]", "sizes: [17]", {"discriminate", "latent"}),
+        ("steps: 5\n", "steps: 6\n", {"latent"}),
         ("preview_columns: 4", "preview_columns: 5", {"train"}),
         ("smote:\n    shapes: {}", "smote:\n    shapes: {neighbours: 3}", {"train"}),
     ],
@@ -199,12 +202,14 @@ def test_a_pair_in_the_table_is_compared_and_costs_no_training(copy: Project) ->
     copy.edit("\npairs: {}\n", "\npairs:\n  two: {source: folders, size: 16, channels: 1}\n")
     extracted = ["extract_pair@two-real", "extract_pair@two-synthetic"]
     output = copy.dvc("repro")
-    assert stages_run(output) == ["check", "ingest_pair@two", *extracted, "compare_pair@two", "report"]
+    measured = [f"{stage}_pair@two" for stage in ("compare", "discriminate", "latent")]
+    assert sorted(stages_run(output)) == sorted(["check", "ingest_pair@two", *extracted, *measured, "report"])
     text = (copy / "metrics/report/pair_two.md").read_text()
     assert f"{PER_CLASS} real images and {PER_CLASS} synthetic ones." in text
     assert text in output
     summary = json.loads((copy / "metrics/summary.json").read_text())
-    assert set(summary["pairs"]["two"]) == {"differs", "kl", "ssim"}
+    numbers = {"differs", "kl", "ssim", "frechet", "recall", "linear_auc", "style_auc"}
+    assert set(summary["pairs"]["two"]) == numbers
     (copy / "elsewhere/real/00.png").unlink()
     assert {"ingest_pair@two"} == {name for name in json.loads(copy.dvc("status", "--json")) if "two" in name}
 
