@@ -33,7 +33,7 @@ def differences(comparisons: Comparisons) -> list[str]:
         "",
         difference_table(comparisons),
         "",
-        f"Means over {len(first['backbones'])} backbones with {facts['weights']} weights at "
+        f"{averaged(list(first['backbones']))} with {facts['weights']} weights at "
         f"{facts['input_size']} px. t-test: share of features whose means differ",
         f"at a false discovery rate of {first['settings']['alpha']}, from real ones and within the synthetic set. "
         f"Effect: share with |Cohen's d|",
@@ -53,6 +53,11 @@ def differences(comparisons: Comparisons) -> list[str]:
         *backbone_lines(comparisons),
         *latent_lines(comparisons),
     ]
+
+
+def averaged(backbones: list[str]) -> str:
+    """Say over what numbers are averaged."""
+    return f"Of {backbones[0]}" if len(backbones) == 1 else f"Means over {len(backbones)} backbones"
 
 
 def difference_table(comparisons: Comparisons) -> str:
@@ -111,9 +116,8 @@ def style_lines(comparisons: Comparisons) -> list[str]:
         "",
         markdown_table(["images", *(f"{size} px: area, average precision" for size in sizes)], rows),
         "",
-        f"Area under the ROC curve with its 95 % interval, and average precision, on images that the network has not "
-        f"seen; means over {first['seeds']} seeds.",
-        "0.5: it cannot tell them. `plots/discriminate/` shows the curves and what the network looks at.",
+        "Area under the ROC curve with its 95 % interval, and average precision, on images that the network has not",
+        f"seen; means over {first['seeds']} seeds. 0.5: it cannot tell them. Figures show what it looks at.",
         "",
     ]
 
@@ -199,10 +203,9 @@ def latent_lines(comparisons: Comparisons) -> list[str]:
         "",
         markdown_table(["images, decoded from", "t-test", "style"], moved),
         "",
-        "t-test: as above, against real images, means over "
-        f"{len(first['settings']['backbones'])} backbones. Style: area under the ROC curve of the style classifier",
-        "with its interval. `real decoded` is the best that can be had: real images that went through the autoencoder.",
-        "`plots/latent/` shows the images.",
+        f"t-test: as above, against real images, by {', '.join(first['settings']['backbones'])}. Style: area under the",
+        "ROC curve of the style classifier with its interval. `real decoded` is the best that can be had: real images",
+        "that went through the autoencoder. Figures show the images.",
         "",
     ]
 
