@@ -142,6 +142,15 @@ def test_features_do_not_depend_on_the_size_of_the_batch(name: str) -> None:
     assert abs(together - alone).max() <= 1e-4 * abs(together).max()
 
 
+@pytest.mark.parametrize("name", ["alexnet", *FAST])
+def test_equal_images_have_equal_features_however_many_others_there_are(name: str) -> None:
+    """A last batch of a few images is computed by other kernels, if nothing is done about it."""
+    network, images = without_classifier(name, random_backbone(name, 0)), pixels(1).expand(21, -1, -1, -1)
+    expected = extract(network, images[:16], 16, torch.device("cpu"))[:1]
+    for count in (1, 5, 16, 21):
+        assert (extract(network, images[:count], 16, torch.device("cpu")) == expected).all()
+
+
 def test_given_weights_are_used_and_must_fit() -> None:
     given = weights(random_backbone("mnasnet0_5", 3))
     loaded = pretrained_backbone("mnasnet0_5", given)
