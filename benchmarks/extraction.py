@@ -1,0 +1,133 @@
+"""How fast the extract stage is beside the bare forward pass of the same network, one backbone at a time.
+
+    python -m benchmarks.extraction --out metrics/benchmarks/extraction.json
+
+The stage does its whole work, from its `main` to the renamed folder: settings, image table, resizing, a network with
+random weights, normalisation, feature table. The bare pass knows only a network that is built and batches of floats
+that are ready, of the same size, in the same memory format and in as many threads: the stage gives each backbone one,
+since several share the cores. Building the network and reading settings cost the same for any number of images, and
+are told apart. All take turns, several times; medians, and the medians of the rounds' ratios, bare seconds by the
+stage's, are written. For comparison the bare pass has all cores, too: threads that wait for a core which others use
+make that many times slower, so of these the quickest round is written.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from ruamel.yaml import YAML
+from torch import Tensor, nn
+
+from stages import extract
+from stages.extraction import resized
+from stages.imageset import ImageSet, write_images
+from stages.networks.backbones import normalised, without_classifier
+from stages.settings import load_params
+from stages.weights import backbone
+
+COUNTS = {"mobilenet_v2": 512, "resnet152": 128}
+ORIGINAL = 100  # pixels; the stage resizes
+
+
+def write_files(folder: Path, name: str, count: int, side: int) -> ImageSet:
+    """Write an image table, and settings of a single backbone on the CPU."""
+    params = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text(encoding="utf-8"))
+    params["device"] = "cpu"
+    params["extract"] |= {"backbones": [name], "weights": "random", "input_size": side, "images": None}
+    (folder / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 3, ORIGINAL, ORIGINAL), dtype=np.uint8)
+    images = ImageSet(pixels, np.zeros(count, np.int64), ("image",), np.arange(count).astype(np.str_), {})
+    write_images(images, folder / "images.parquet")
+    return images
+
+
+def whole_stage(folder: Path) -> None:
+    """Run the stage."""
+    shutil.rmtree(folder / "features", ignore_errors=True)
+    extract.main(f"--params {folder}/params.yaml --images {folder}/images.parquet --out {folder}/features".split())
+
+
+def built(name: str) -> nn.Module:
+    """Return the network as the stage has it."""
+    return without_classifier(name, backbone(name, "random", 0)).to(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def bare(network: nn.Module, batches: Sequence[Tensor], threads: int) -> None:
+    """Do nothing but the forward pass."""
+    torch.set_num_threads(threads)
+    for batch in batches:
+        network(batch)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return how long something takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def one_backbone(name: str, count: int, side: int, batch_size: int, rounds: int) -> dict[str, object]:
+    """Measure one backbone; the first round, which warms up, does not count."""
+    cores = len(os.sched_getaffinity(0))
+    with TemporaryDirectory() as text:
+        folder = Path(text)
+        pixels = resized(torch.from_numpy(write_files(folder, name, count, side).images), side)
+        ready = normalised(pixels).contiguous(memory_format=torch.channels_last).split(batch_size)
+        network = built(name)
+        works: list[Callable[[], object]] = [
+            lambda: bare(network, ready, 1),
+            lambda: whole_stage(folder),
+            lambda: built(name),
+            lambda: load_params(folder / "params.yaml"),
+            lambda: bare(network, ready, cores),
+        ]
+        times = [[seconds(work) for work in works] for _ in range(rounds + 1)][1:]
+    alone, stage, building, settings, _ = (round(statistics.median(column), 3) for column in zip(*times, strict=True))
+    shared = min(row[-1] for row in times)
+    return {
+        "images": count,
+        "input_size": side,
+        "bare_seconds": alone,
+        "stage_seconds": stage,
+        "building_seconds": building,
+        "settings_seconds": settings,
+        "ratio": round(statistics.median(row[0] / row[1] for row in times), 3),
+        "ratio_without_building": round(statistics.median(row[0] / (row[1] - row[2]) for row in times), 3),
+        "ratio_without_both": round(statistics.median(row[0] / (row[1] - row[2] - row[3]) for row in times), 3),
+        f"quickest_bare_seconds_in_{cores}_threads": round(shared, 3),
+        f"ratio_to_{cores}_threads": round(shared / stage, 3),
+        "rounds": [[round(value, 3) for value in row] for row in times],
+    }
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--side", type=int, default=64, help="side in pixels to which images are resized")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--times", type=int, default=1, help="so many times the usual number of images")
+    parser.add_argument("--out", type=Path, required=True, help="JSON to write")
+    arguments = parser.parse_args()
+    params = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text(encoding="utf-8"))
+    batch_size = params["extract"]["batch_size"]
+    facts: dict[str, object] = {
+        name: one_backbone(name, arguments.times * count, arguments.side, batch_size, arguments.rounds)
+        for name, count in COUNTS.items()
+    }
+    facts |= {"batch_size": batch_size, "threads": 1, "cores": len(os.sched_getaffinity(0)), "torch": torch.__version__}
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(facts, indent=1))
+
+
+if __name__ == "__main__":
+    main()
