@@ -50,6 +50,7 @@ def main(argv: Sequence[str]) -> None:
                 "backbones": without_histograms(backbones),
                 "ssim": compare_similarity(real, synthetic, params.compare.ssim_pairs, np.random.default_rng(seed)),
                 "copies": copied.result,
+                "copies_of": "real images" if train is None else "training images",
             }
             draw_comparison(backbones, copied, plots)
         partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

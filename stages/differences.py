@@ -46,8 +46,8 @@ def differences(comparisons: Comparisons) -> list[str]:
         "Means over the backbones. Frechet: in units of the distance between halves of the real images. Precision and",
         "density: how much of the synthetic images lies among the real ones; recall and coverage: how much of the real",
         "ones is reached. Linear: area under the ROC curve of a linear classifier; 0.5: it cannot tell them apart.",
-        f"Copies: share nearer to a training image than all but {first['settings']['copy_quantile']:.1%} of other real "
-        "images are.",
+        f"Copies: share nearer to one of the {first['copies_of']} than all but "
+        f"{first['settings']['copy_quantile']:.1%} of other real images are.",
         "",
         *style_lines(comparisons),
         *backbone_lines(comparisons),

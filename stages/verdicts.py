@@ -2,25 +2,47 @@
 
 from statistics import fmean
 
+from scipy.stats import fisher_exact
+
 from stages.differences import FDR, Comparison
 from stages.markdown import Json
 
 SHARE = 0.05  # of the features whose means differ, beyond what halves of the real images show
-COPIES = 5  # times the share of real images that are as near
+COPIES = 5  # times the share of real images that are as near, if that can be no accident
 REACHED = 0.5  # of the share of real images that other real images reach
 ALPHA = 0.05
+COPY_LEVEL = 0.01
 
 
 def verdict(name: str, comparison: Comparison) -> str:
     """Say whether synthetic images differ from real ones, and by what; reasons come in the order of their weight."""
     reasons = [*style_reasons(comparison.style), *feature_reasons(comparison.features["backbones"])]
-    copies = comparison.features["copies"]
-    if copies["share"] is not None and copies["share"] > COPIES * comparison.features["settings"]["copy_quantile"]:
-        reasons.append(f"{copies['share']:.0%} of them are likely copies of training images")
+    reasons += copy_reasons(comparison.features)
     if reasons:
         return f"`{name}` differs from real images: {'; '.join(reasons)}."
+    if not comparison.style["sizes"] and not tested(comparison.features["backbones"]):
+        return f"`{name}`: too few images to say whether they differ from real ones."
     size = min(item["t_test"]["n"] for item in comparison.features["backbones"].values())
     return f"`{name}`: no difference was found, of {size} images a half; smaller ones than these can show may be there."
+
+
+def tested(backbones: Json) -> bool:
+    """Say whether anything could be measured of the features."""
+    kinds = (("t_test", "between"), ("two_sample", "auc"), ("overlap", "between"))
+    return any(item[kind][key] is not None for item in backbones.values() for kind, key in kinds)
+
+
+def copy_reasons(features: Json) -> list[str]:
+    """Say so if more synthetic images are copies than real images are by chance: Fisher's exact test, one-sided."""
+    found = features["copies"]
+    if found["share"] is None:
+        return []
+    near, near_real = (round(found[share] * found[size]) for share, size in (("share", "n"), ("real_share", "n_real")))
+    table = [[near, found["n"] - near], [near_real, found["n_real"] - near_real]]
+    many = found["share"] > COPIES * max(features["settings"]["copy_quantile"], found["real_share"])
+    if many and fisher_exact(table, alternative="greater").pvalue < COPY_LEVEL:
+        return [f"{found['share']:.0%} of them are likely copies of {features['copies_of']}"]
+    return []
 
 
 def style_reasons(style: Json) -> list[str]:
@@ -33,9 +55,9 @@ def feature_reasons(backbones: Json) -> list[str]:
     """Say in what the features differ: for a linear classifier, in their means, in what they reach."""
     found, reasons = list(backbones.values()), []
     linear = [item["two_sample"] for item in found if item["two_sample"]["p_value"] is not None]
-    told = [test for test in linear if test["p_value"] < ALPHA / len(found) and test["auc"]["mean"] > 0.5]
+    told = [test for test in linear if test["p_value"] < ALPHA / len(found) and test["first"] > 0.5]
     if told:
-        mean = fmean(test["auc"]["mean"] for test in told)
+        mean = fmean(test["first"] for test in told)
         which = f"{len(told)} of {len(found)} backbones"
         reasons.append(f"a linear classifier tells the features of {which} apart (mean area {mean:.2f})")
     tests = [item["t_test"] for item in found if None not in (item["t_test"]["between"], item["t_test"]["within_real"])]

@@ -54,7 +54,11 @@ def backbone(value: float, missing: bool = False) -> dict[str, Any]:
             "between": {key: {"mean": value} for key in OVERLAP},
             "floor": None if missing else {key: {"mean": 0.9} for key in OVERLAP},
         },
-        "two_sample": {"auc": None if missing else {"mean": 0.75}, "p_value": None if missing else 0.001},
+        "two_sample": {
+            "auc": None if missing else {"mean": 0.75},
+            "first": 0.75,
+            "p_value": None if missing else 0.001,
+        },
     }
 
 
@@ -97,7 +101,8 @@ def comparison(value: float, missing: bool = False) -> Comparison:
 def features(value: float, missing: bool = False) -> dict[str, Any]:
     return {
         "settings": {"alpha": 0.05, "effect_size": 0.2, "copy_quantile": 0.01},
-        "copies": {"share": None if missing else 0.25, "real_share": 0.01},
+        "copies": {"share": None if missing else 0.25, "real_share": 0.01, "n": 100, "n_real": 100},
+        "copies_of": "training images",
         "backbones": {"alexnet": backbone(value), "resnet152": backbone(value + 0.2, missing)},
         "ssim": {"real": {"mean": 0.3}, "synthetic": {"mean": None if missing else 0.4}},
     }

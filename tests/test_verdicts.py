@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stages.differences import Comparison
-from stages.verdicts import verdict
+from stages.verdicts import copy_reasons, verdict
 
 
 def backbone(changes: dict[str, Any]) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def backbone(changes: dict[str, Any]) -> dict[str, Any]:
             "between": {"share_rejected_fdr": {"mean": 0.01}},
             "within_real": {"share_rejected_fdr": {"mean": 0.01}},
         },
-        "two_sample": {"auc": {"mean": 0.52}, "p_value": 0.4},
+        "two_sample": {"auc": {"mean": 0.52}, "first": 0.53, "p_value": 0.4},
         "overlap": {"between": {"coverage": {"mean": 0.9}}, "floor": {"coverage": {"mean": 0.95}}},
     }
     return facts | changes
@@ -30,7 +30,8 @@ def sentence(changes: dict[str, Any], look: dict[str, Any], share: float | None 
     settings = {"copy_quantile": 0.01}
     features = {
         "backbones": {"a": backbone(changes), "b": backbone({})},
-        "copies": {"share": share},
+        "copies": {"share": share, "real_share": 0.01, "n": 100, "n_real": 100},
+        "copies_of": "training images",
         "settings": settings,
     }
     return verdict("smote", Comparison(features, look, {}))
@@ -48,7 +49,7 @@ def test_without_a_difference_the_size_is_told() -> None:
     [
         ({}, style(0.93, 0.7), 0.01, "a small network tells them apart at 32 px (area 0.93)"),
         (
-            {"two_sample": {"auc": {"mean": 0.8}, "p_value": 0.001}},
+            {"two_sample": {"auc": {"mean": 0.7}, "first": 0.8, "p_value": 0.001}},
             SAME,
             0.01,
             "of 1 of 2 backbones apart (mean area 0.80)",
@@ -85,9 +86,24 @@ def test_each_kind_of_difference_is_a_reason(
 
 @pytest.mark.parametrize("p_value", [0.03, None])
 def test_of_many_backbones_one_may_be_below_the_level_by_chance(p_value: float | None) -> None:
-    assert "no difference" in sentence({"two_sample": {"auc": {"mean": 0.7}, "p_value": p_value}}, SAME)
+    assert "no difference" in sentence({"two_sample": {"auc": {"mean": 0.7}, "first": 0.7, "p_value": p_value}}, SAME)
 
 
 def test_what_could_not_be_measured_is_no_difference() -> None:
     nothing = {"t_test": {"n": 1, "between": None, "within_real": None}, "overlap": {"between": None, "floor": None}}
     assert "of 1 images a half" in sentence(nothing, {"sizes": {}}, None)
+
+
+def test_where_nothing_could_be_tested_nothing_is_said() -> None:
+    nothing = {"t_test": {"n": 1, "between": None, "within_real": None}, "overlap": {"between": None, "floor": None}}
+    nothing |= {"two_sample": {"auc": None, "first": None, "p_value": None}}
+    features = {"backbones": {"a": backbone(nothing)}, "copies": {"share": None}}
+    found = verdict("smote", Comparison(features, {"sizes": {}}, {}))
+    assert found == "`smote`: too few images to say whether they differ from real ones."
+
+
+@pytest.mark.parametrize(("share", "n"), [(0.08, 40), (0.1, 10), (0.33, 3), (0.07, 30)])
+def test_a_few_near_images_of_few_are_no_copies(share: float, n: int) -> None:
+    """What new photographs gave: of so few real images the nearest is the threshold, and some are nearer by chance."""
+    copies = {"share": share, "real_share": 0.0, "n": n, "n_real": n}
+    assert copy_reasons({"copies": copies, "copies_of": "real images", "settings": {"copy_quantile": 0.01}}) == []

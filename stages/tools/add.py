@@ -215,7 +215,7 @@ def planned_pair(request: Request, synthetic: Path) -> Plan:
 def inspected_folder(path: Path, label: str) -> Findings:
     """Inspect all images of a folder, at any depth."""
     if not path.is_dir():
-        raise UserError(f"{path}: no such folder; --pair compares two folders of images")
+        raise UserError(f"{path}: no such folder; two folders of images are compared")
     try:
         files, others = image_files(path, path)
     except UserError as error:

@@ -21,6 +21,7 @@ from stages.imageset import ImageSet, read_images
 from stages.latent_pictures import draw_latents
 from stages.latent_space import Explored, explored
 from stages.memorisation import memorised
+from stages.networks.style import SMALLEST_SIDE
 from stages.pairs.base import side
 from stages.process import writing
 from stages.reading import collect, whole
@@ -37,6 +38,7 @@ from stages.workers import Workers
 
 LARGEST_SIDE = 224  # pixels; what the backbones and the largest style classifier look at
 FEWEST = 2
+RESULTS = {"audit.json", "report.md"}
 
 
 class Request(NamedTuple):
@@ -58,6 +60,7 @@ def audit(request: Request, out: Path, as_json: bool) -> str:
         UserError: a folder is missing or empty, the sets do not fit together, or `out` cannot be written.
     """
     params = with_changes(load_params(request.params), request)
+    check_out(out, (request.real, request.synthetic))
     device = choose_device(params.device)
     for backbone in params.extract.backbones:
         file_of(backbone, params.extract.weights)
@@ -70,6 +73,27 @@ def audit(request: Request, out: Path, as_json: bool) -> str:
         (folder / "audit.json").write_text(result, encoding="utf-8")
         (folder / "report.md").write_text(text, encoding="utf-8")
     return result.rstrip() if as_json else f"{text}\nPictures and numbers: {out}/"
+
+
+def check_out(out: Path, inputs: Sequence[Path]) -> None:
+    """Refuse to write where something else lies: an earlier audit alone is replaced.
+
+    Raises:
+        UserError: `out` is one of the inputs, in or around one, or is there and no audit.
+    """
+    goal = out.resolve()
+    for path in inputs:
+        own = path.resolve()
+        if goal.is_relative_to(own) or own.is_relative_to(goal):
+            raise UserError(f"--out: {out}: the images in {path} lie there; name another folder")
+    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or is_audit(out))):
+        raise UserError(f"--out: {out}: is there already and is no audit; name another folder")
+
+
+def is_audit(folder: Path) -> bool:
+    """Say whether a folder holds an audit and nothing else."""
+    names = {path.name for path in folder.iterdir()}
+    return names >= RESULTS and all(name in RESULTS or Path(name).suffix in (".png", ".csv", ".txt") for name in names)
 
 
 def with_changes(params: Params, request: Request) -> Params:
@@ -85,15 +109,27 @@ def with_changes(params: Params, request: Request) -> Params:
 
 def sets(request: Request, params: Params) -> tuple[ImageSet, ImageSet]:
     """Read both sets, brought to one shape."""
+    for path in (request.real, request.synthetic):
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder; two folders of images or two image tables are compared")
+    one, other = request.real.resolve(), request.synthetic.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise UserError(f"{request.synthetic}: the real images, too, or some of them; two separate sets are compared")
     tables = [path.is_file() and path.suffix == ".parquet" for path in (request.real, request.synthetic)]
     if all(tables):
         real, synthetic = read_images(request.real), read_images(request.synthetic)
         if real.shape != synthetic.shape:
             raise UserError(f"{request.synthetic}: images {synthetic.shape}, but {real.shape} in {request.real}")
+        if real.class_names != synthetic.class_names:
+            raise UserError(f"{request.synthetic}: other classes than in {request.real}; both need the same")
     elif any(tables):
         raise UserError(f"{request.real}, {request.synthetic}: two folders or two image tables wanted, not one of each")
     else:
         real, synthetic = folders(request)
+    if min(real.shape[1:]) < SMALLEST_SIDE:
+        raise UserError(
+            f"{request.real}: brought to {real.shape[1]} x {real.shape[2]} pixels; --size {SMALLEST_SIDE} at least"
+        )
     for path, images in ((request.real, real), (request.synthetic, synthetic)):
         if len(images) < FEWEST:
             raise UserError(f"{path}: {len(images)} images that can be read; at least {FEWEST} are needed")
@@ -107,8 +143,6 @@ def named(images: ImageSet) -> ImageSet:
 
 def folders(request: Request) -> tuple[ImageSet, ImageSet]:
     """Read two folders of images at any depth, whose sub-folders are not looked at as classes."""
-    if request.real.exists() and request.synthetic.exists() and request.real.samefile(request.synthetic):
-        raise UserError(f"{request.synthetic}: the folder of the real images, too; two folders are compared")
     found = [inspected_folder(path, word) for path, word in ((request.real, "real"), (request.synthetic, "synthetic"))]
     colours = max(channels(each, None).value for each in found)
     settings = FileSettings(size=request.size or chosen_side(found), channels=colours, bad_files="skip")
@@ -145,6 +179,7 @@ def measured(
         "backbones": without_histograms(found),
         "ssim": compare_similarity(real, synthetic, params.compare.ssim_pairs, rng),
         "copies": copied.result,
+        "copies_of": "real images",
     }
     draw_comparison(found, copied, folder)
     style_seed = derived_seed(params.seed, "audit", "discriminate")

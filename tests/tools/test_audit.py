@@ -107,17 +107,21 @@ def test_few_images_are_an_answer_or_a_clear_refusal(count: int, params: Path, t
 
 
 def test_what_cannot_be_compared_is_refused(params: Path, tmp_path: Path) -> None:
-    real = folder(tmp_path / "real", drawn(5, 0))
+    real = folder(tmp_path / "sets/real", drawn(5, 0))
     (tmp_path / "empty").mkdir()
     (tmp_path / "table.parquet").write_bytes(b"")
     for synthetic, words in {
-        tmp_path / "missing": "missing: no such folder",
+        tmp_path / "missing": "missing: no such file or folder",
         tmp_path / "empty": "empty: no image that can be read",
-        real: "the folder of the real images, too",
+        real: "the real images, too, or some of them",
+        tmp_path / "sets": "the real images, too, or some of them",
         tmp_path / "table.parquet": "two folders or two image tables wanted",
     }.items():
         with pytest.raises(UserError, match=words):
             audit(request_for(params, real, synthetic), tmp_path / "out", False)
+    small = folder(tmp_path / "small", drawn(5, 1, side=3))
+    with pytest.raises(UserError, match="brought to 3 x 3 pixels; --size 4 at least"):
+        audit(request_for(params, real, small), tmp_path / "out", False)
     with pytest.raises(UserError, match=r"extract\.weights: 'imagnet' is neither"):
         audit(request_for(params, real, real)._replace(weights="imagnet"), tmp_path / "out", False)
     assert not (tmp_path / "out").exists()
@@ -131,3 +135,27 @@ def test_a_backbone_that_there_is_not_is_one_line(tmp_path: Path) -> None:
     assert done.stderr.startswith("error: ")
     assert "alexnett" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_nothing_but_an_earlier_audit_is_replaced(params: Path, tmp_path: Path) -> None:
+    """Neither the photographs nor anything else that lies where the results are to go."""
+    real, other = (folder(tmp_path / f"sets/{name}", drawn(12, seed)) for seed, name in enumerate(("real", "other")))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("years of work")
+    request = request_for(params, real, other)
+    for out in (real, other, tmp_path / "sets", real / "audit", tmp_path / "mine", real / "000.png"):
+        with pytest.raises(UserError, match="name another folder"):
+            audit(request, out, False)
+    assert len(list(real.iterdir())) == 12
+    assert (tmp_path / "mine/thesis.txt").read_text() == "years of work"
+    (tmp_path / "out").mkdir()
+    first = audit(request, tmp_path / "out", True)
+    assert audit(request, tmp_path / "out", True) == first
+
+
+def test_tables_of_other_classes_are_refused(params: Path, tmp_path: Path) -> None:
+    for number, names in enumerate((("cat", "dog"), ("cat", "bus"))):
+        images, origins = drawn(4, number).transpose(0, 3, 1, 2).copy(), np.array(["a", "b", "c", "d"])
+        write_images(ImageSet(images, np.array([0, 0, 1, 1]), names, origins, {}), tmp_path / f"{number}.parquet")
+    with pytest.raises(UserError, match=r"1\.parquet: other classes than in"):
+        audit(request_for(params, tmp_path / "0.parquet", tmp_path / "1.parquet"), tmp_path / "out", False)
