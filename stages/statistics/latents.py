@@ -17,6 +17,8 @@ POINTS_PER_DIMENSION = 10
 MOST_DIMENSIONS = 8
 MOST_MODES = 5
 FEWEST_PER_MODE = 5
+WIDTH = 0.03
+"""Of a mode, at least, in standard deviations of the first component: else a few equal points would be one."""
 RIDGE = 1e-6
 """Added to variances, as a share of the largest, so that what does not vary can be inverted."""
 
@@ -104,12 +106,13 @@ def modes(points: Floats, seed: int) -> int:
     if not scores.any():
         return 1
     scores /= scores[:, 0].std()
-    most = max(1, min(MOST_MODES, len(points) // FEWEST_PER_MODE))
-    candidates = [
-        GaussianMixture(number, reg_covar=RIDGE, n_init=3, random_state=seed).fit(scores).bic(scores)
-        for number in range(1, most + 1)
-    ]
-    return int(np.argmin(candidates)) + 1
+    best, lowest = 1, np.inf
+    for number in range(1, max(1, min(MOST_MODES, len(points) // FEWEST_PER_MODE)) + 1):
+        mixture = GaussianMixture(number, reg_covar=WIDTH**2, n_init=3, random_state=seed).fit(scores)
+        sizes = np.bincount(mixture.predict(scores), minlength=number)
+        if mixture.bic(scores) < lowest and (number == 1 or sizes.min() >= FEWEST_PER_MODE):
+            best, lowest = number, mixture.bic(scores)
+    return best
 
 
 class Move(NamedTuple):

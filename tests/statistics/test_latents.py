@@ -54,6 +54,15 @@ def test_modes_that_are_far_apart_are_counted(number: int) -> None:
     assert modes(points, 0) == number
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_few_equal_points_or_one_far_away_are_no_mode(seed: int) -> None:
+    points = cloud(60, 5, seed)
+    points[:3] = points[0]
+    assert modes(points, 0) == 1
+    points[-1] *= 8
+    assert modes(points, 0) == 1
+
+
 @pytest.mark.parametrize("count", [1, 2, 5, 9])
 def test_modes_of_few_or_equal_points(count: int) -> None:
     assert modes(np.ones((count, 4)), 0) == 1
