@@ -43,7 +43,7 @@ def check(params: Params) -> None:
     """
     check_blocks(params)
     choose_device(params.device)
-    check_weights(params.extract)
+    check_weights(params)
     check_latent(params)
     check_rows(params)
 

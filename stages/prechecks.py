@@ -9,7 +9,6 @@ from stages.generators.base import find
 from stages.settings import (
     DatasetPlan,
     Drop,
-    Extract,
     PairPlan,
     Params,
     dataset_plan,
@@ -35,13 +34,14 @@ def check_rows(params: Params) -> None:
         fetch(pair_plan(params, pair), pair, "ingest_pair")
 
 
-def check_weights(settings: Extract) -> None:
-    """Fetch the weights of all backbones that have some which are not drawn at random."""
-    if settings.weights != "random" or INCEPTION in settings.backbones:
+def check_weights(params: Params) -> None:
+    """Fetch the weights of all backbones, of the latent stage's too, that have some which are not drawn at random."""
+    wanted = list(dict.fromkeys([*params.extract.backbones, *params.latent.backbones]))
+    if params.extract.weights != "random" or INCEPTION in wanted:
         from stages.extraction import file_of  # torchvision takes seconds to import
 
-        for backbone in settings.backbones:
-            file_of(backbone, settings.weights)
+        for backbone in wanted:
+            file_of(backbone, params.extract.weights)
 
 
 def check_latent(params: Params) -> None:

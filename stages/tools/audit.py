@@ -62,14 +62,14 @@ def audit(request: Request, out: Path, as_json: bool) -> str:
     params = with_changes(load_params(request.params), request)
     check_out(out, (request.real, request.synthetic))
     device = choose_device(params.device)
-    for backbone in params.extract.backbones:
+    for backbone in [*params.extract.backbones, *(params.latent.backbones if request.latent else [])]:
         file_of(backbone, params.extract.weights)
     with writing(out) as folder:
         folder.mkdir()
         real, synthetic = sets(request, params)
         comparison = measured(real, synthetic, params, request.latent, device, folder)
         text = report(real, synthetic, comparison)
-        result = json.dumps(as_plain(comparison), indent=1) + "\n"
+        result = json.dumps(as_plain(comparison), indent=1, allow_nan=False) + "\n"
         (folder / "audit.json").write_text(result, encoding="utf-8")
         (folder / "report.md").write_text(text, encoding="utf-8")
     return result.rstrip() if as_json else f"{text}\nPictures and numbers: {out}/"
@@ -104,7 +104,8 @@ def with_changes(params: Params, request: Request) -> Params:
     if request.weights is not None:
         changes["weights"] = request.weights
     extract = parse_block(Extract, {**params.extract.model_dump(), **changes}, "extract")
-    return params.model_copy(update={"extract": extract})
+    latent = params.latent.model_copy(update={"backbones": extract.backbones} if request.backbones else {})
+    return params.model_copy(update={"extract": extract, "latent": latent})
 
 
 def sets(request: Request, params: Params) -> tuple[ImageSet, ImageSet]:

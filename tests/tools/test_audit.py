@@ -127,6 +127,18 @@ def test_what_cannot_be_compared_is_refused(params: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "out").exists()
 
 
+def test_weights_that_only_the_latent_part_lacks_are_noticed_before_any_work(params: Path, tmp_path: Path) -> None:
+    real, other = (folder(tmp_path / name, drawn(5, seed)) for seed, name in enumerate(("real", "other")))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/mobilenet_v2.npz").write_bytes(b"")
+    settings = YAML(typ="safe", pure=True).load(params.read_text(encoding="utf-8"))
+    settings["extract"]["backbones"] = ["mobilenet_v2"]
+    (tmp_path / "params.yaml").write_text(json.dumps(settings), encoding="utf-8")
+    request = request_for(tmp_path / "params.yaml", real, other, latent=True)
+    with pytest.raises(UserError, match=r"extract\.weights: no file for mnasnet0_5"):
+        audit(request._replace(weights=str(tmp_path / "weights")), tmp_path / "out", False)
+
+
 def test_a_backbone_that_there_is_not_is_one_line(tmp_path: Path) -> None:
     words = ["audit", str(tmp_path), str(tmp_path), "--backbone", "alexnett", "--params", str(COMMITTED)]
     code = "from stages.tools.cli import main; main()"
