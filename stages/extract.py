@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.extraction import drawn, extracted
-from stages.features import FeatureSet, write_features
+from stages.extraction import drawn, features_of
+from stages.features import write_features
 from stages.imageset import read_images
 from stages.process import run, stage_parser, writing
 from stages.settings import load_params
@@ -25,12 +25,9 @@ def main(argv: Sequence[str]) -> None:
         if images.not_applicable is not None:
             (partial / "not_applicable.txt").write_text(images.not_applicable + "\n", encoding="utf-8")
             return
-
-        def keep(name: str, features: FeatureSet) -> None:
-            write_features(features, partial / f"{name}.parquet")
-
         some = drawn(images, settings.images, params.seed)
-        extracted(some, settings.backbones, settings, params.seed, device, keep)
+        for name, features in features_of(some, settings.backbones, settings, params.seed, device).items():
+            write_features(features, partial / f"{name}.parquet")
 
 
 if __name__ == "__main__":

@@ -1,25 +1,36 @@
-"""What the backbones make of a set of images, which is resized once for all of them."""
+"""What the backbones make of a set of images, each of which is resized once for all of them."""
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from stages.errors import UserError
 from stages.features import FeatureSet
 from stages.imageset import ImageSet
 from stages.inception import INCEPTION, SIDE, Inception, inception_file
-from stages.networks.backbones import BACKBONES, normalised, without_classifier
+from stages.networks.backbones import normalised, without_classifier
 from stages.settings import Extract, derived_seed
 from stages.training.devices import side_by_side
 from stages.weights import backbone, provenance, weight_file
 
+Floats = npt.NDArray[np.float32]
+
 FEWEST = 16
 """Images of a batch, at least: CPUs have other kernels for fewer, which round otherwise."""
+
+
+class Extractor(NamedTuple):
+    """A backbone: what it makes of uint8 images (B, 3, H, W), features (B, D), and what is told of it beside them."""
+
+    name: str
+    network: Callable[[Tensor], Tensor]
+    facts: dict[str, object]
 
 
 def drawn(images: ImageSet, most: int | None, seed: int) -> ImageSet:
@@ -30,15 +41,13 @@ def drawn(images: ImageSet, most: int | None, seed: int) -> ImageSet:
     return images.take(np.sort(rng.permutation(len(images))[:most]))
 
 
-def extracted(
-    images: ImageSet,
-    backbones: Sequence[str],
-    settings: Extract,
-    seed: int,
-    device: torch.device,
-    keep: Callable[[str, FeatureSet], None],
-) -> None:
-    """Let backbones look at images, and hand each one's features to `keep` as soon as they are there, in any order.
+def features_of(
+    images: ImageSet, backbones: Sequence[str], settings: Extract, seed: int, device: torch.device
+) -> dict[str, FeatureSet]:
+    """Return the features of every backbone.
+
+    All of them look at a batch before the next one is resized. On a CPU each core has a batch to itself: so all cores
+    are busy with a single backbone, too, and what is in memory of resized images does not grow with their number.
 
     Args:
         seed: that of the whole project, on which random weights depend.
@@ -46,26 +55,33 @@ def extracted(
     Raises:
         UserError: weights are missing or damaged, or features are not finite.
     """
-    own = torch.from_numpy(images.images.copy())
-    pixels, rgb = resized(own, settings.input_size), own.expand(-1, 3, -1, -1)
+    extractors = side_by_side(lambda name: extractor(name, settings, seed, device), backbones, device, "weights")
 
-    def one_backbone(name: str) -> None:
-        file = file_of(name, settings.weights)
-        if name == INCEPTION:
-            assert file is not None
-            features = bare(Inception(file).to(device), rgb, settings.batch_size, device)
-        else:
-            network = without_classifier(name, backbone(name, settings.weights, derived_seed(seed, "backbone", name)))
-            features = extract(network.to(device), pixels, settings.batch_size, device)
-        if not np.isfinite(features).all():
-            raise UserError(f"{name}: some features are not finite; params.yaml: extract.weights: other weights")
-        side = SIDE if name == INCEPTION else settings.input_size
-        facts = {"backbone": name, **provenance(file, settings.weights), "input_size": side}
-        keep(name, FeatureSet(features, images.labels, facts))
+    def seen(start: int) -> list[Floats]:
+        # Arrays read from a file are read-only, which tensors cannot be.
+        own = torch.from_numpy(images.images[start : start + settings.batch_size].copy()).to(device)
+        square = resized(own, settings.input_size)
+        return [extract(each, own if each.name == INCEPTION else square) for each in extractors]
 
-    # The costly ones first, so that no thread is left alone with one at the end.
-    by_cost = sorted(backbones, key=lambda name: -BACKBONES[name].gflops if name in BACKBONES else -math.inf)
-    side_by_side(one_backbone, by_cost, device, "extract")
+    starts = range(0, max(1, len(images)), settings.batch_size)
+    columns = zip(*side_by_side(seen, starts, device, "extract"), strict=True)
+    return {
+        each.name: FeatureSet(np.concatenate(column), images.labels, each.facts)
+        for each, column in zip(extractors, columns, strict=True)
+    }
+
+
+def extractor(name: str, settings: Extract, seed: int, device: torch.device) -> Extractor:
+    """Return a backbone on a device; arguments and errors as of `features_of`."""
+    file = file_of(name, settings.weights)
+    facts = {"backbone": name, **provenance(file, settings.weights)}
+    if name == INCEPTION:
+        assert file is not None
+        return Extractor(name, Inception(file).to(device), {**facts, "input_size": SIDE})
+    network = without_classifier(name, backbone(name, settings.weights, derived_seed(seed, "backbone", name)))
+    # This order in memory is up to twice as fast on CPUs, and no slower on GPUs.
+    network = network.to(device).to(memory_format=torch.channels_last)
+    return Extractor(name, lambda images: network(normalised(images)), {**facts, "input_size": settings.input_size})
 
 
 def file_of(name: str, weights: str) -> Path | None:
@@ -73,39 +89,27 @@ def file_of(name: str, weights: str) -> Path | None:
     return inception_file() if name == INCEPTION else weight_file(name, weights)
 
 
-def features_of(
-    images: ImageSet, backbones: Sequence[str], settings: Extract, seed: int, device: torch.device
-) -> dict[str, FeatureSet]:
-    """Return the features of every backbone; arguments and errors as of `extracted`."""
-    found: dict[str, FeatureSet] = {}
-    extracted(images, backbones, settings, seed, device, found.__setitem__)
-    return found
-
-
-def resized(images: Tensor, side: int, chunk: int = 1024) -> Tensor:
-    """Return uint8 images (N, 3, side, side): grey ones three times, bilinear with antialiasing."""
-    parts = [functional.resize(part, [side, side], antialias=True) for part in images.split(chunk)]
-    square = torch.cat(parts) if parts else images.new_empty((0, images.shape[1], side, side))
-    return square.expand(-1, 3, -1, -1)
+def resized(images: Tensor, side: int) -> Tensor:
+    """Return uint8 images (N, C, H, W) as (N, C, side, side), bilinear with antialiasing."""
+    if len(images) == 0:
+        return images.new_empty((0, images.shape[1], side, side))
+    square: Tensor = functional.resize(images, [side, side], antialias=True)
+    return square
 
 
 @torch.inference_mode()
-def bare(network: nn.Module, images: Tensor, batch_size: int, device: torch.device) -> np.ndarray:
-    """Return the features float32 (N, D) that a network makes of uint8 images (N, 3, H, W) as they are."""
-    return np.concatenate([network(part.to(device)).float().cpu().numpy() for part in images.split(batch_size)])
+def extract(extractor: Extractor, images: Tensor) -> Floats:
+    """Return the features float32 (B, D) of uint8 images (B, 1 or 3, H, W).
 
+    On a CPU equal images have equal features, however many others there are: a batch of few is filled up.
 
-@torch.inference_mode()
-def extract(network: nn.Module, pixels: Tensor, batch_size: int, device: torch.device) -> np.ndarray:
-    """Return the features float32 (N, D) of uint8 images (N, 3, S, S).
-
-    On a CPU equal images have equal features, however many others there are: a last batch of few is filled up.
+    Raises:
+        UserError: features are not finite.
     """
-    network = network.to(memory_format=torch.channels_last)  # up to twice as fast on CPUs, and no slower on GPUs
-    parts = []
-    for part in pixels.split(batch_size):
-        missing = max(0, min(FEWEST, batch_size) - len(part))
-        filled = torch.cat([part, part.new_zeros((missing, *part.shape[1:]))])
-        batch = normalised(filled.to(device)).contiguous(memory_format=torch.channels_last)
-        parts.append(network(batch)[: len(part)].float().cpu().numpy())
-    return np.concatenate(parts)
+    batch = images
+    if len(images) < FEWEST:
+        batch = torch.cat([images, images.new_zeros((FEWEST - len(images), *images.shape[1:]))])
+    features: Floats = extractor.network(batch.expand(-1, 3, -1, -1))[: len(images)].float().cpu().numpy()
+    if not np.isfinite(features).all():
+        raise UserError(f"{extractor.name}: some features are not finite; params.yaml: extract.weights: other weights")
+    return features

@@ -31,9 +31,9 @@ def write_features(table: FeatureSet, path: Path) -> None:
         "features": pa.FixedSizeListArray.from_arrays(flat, table.features.shape[1]),
         "label": pa.array(table.labels, pa.int64()),
     }
-    metadata = {"provenance": json.dumps(table.provenance, sort_keys=True)}
-    # Activations repeat too little for a dictionary to pay.
-    pq.write_table(pa.table(columns, metadata=metadata), path, compression="zstd", use_dictionary=False)
+    rows = pa.table(columns, metadata={"provenance": json.dumps(table.provenance, sort_keys=True)})
+    # Activations repeat too little for a dictionary to pay, and nobody asks for the least and the greatest.
+    pq.write_table(rows, path, compression="zstd", use_dictionary=False, write_statistics=False)
 
 
 def read_features(path: Path) -> FeatureSet:

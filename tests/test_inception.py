@@ -10,11 +10,9 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 
 from stages import inception
 from stages.errors import UserError
-from stages.extraction import bare, file_of
+from stages.extraction import Extractor, extract, file_of
 from stages.inception import Inception
 from stages.statistics.frechet import frechet_distance
-
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +32,7 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> tuple[torch.nn.Module
 def test_features_and_distance_are_those_of_torch_fidelity(untrained: tuple[torch.nn.Module, Path]) -> None:
     network, path = untrained
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (6, 3, 20, 30), dtype=np.uint8))
-    features = bare(Inception(path), images, 4, CPU)
+    features = extract(Extractor("inception_v3", Inception(path), {}), images)
     assert features.shape == (6, 2048)
     np.testing.assert_allclose(features, network(images)[0].numpy(), rtol=1e-4, atol=1e-6)
     halves = features[:3], features[3:]

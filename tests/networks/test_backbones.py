@@ -1,10 +1,14 @@
 """The eight backbones: where they are cut, what size their features have, and how they are initialised."""
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor, nn
 
-from stages.extraction import extract, resized
+from stages.errors import UserError
+from stages.extraction import Extractor, extract, features_of, resized
+from stages.imageset import ImageSet
 from stages.networks.backbones import (
     BACKBONES,
     IMAGENET_DEVIATION,
@@ -14,6 +18,7 @@ from stages.networks.backbones import (
     random_backbone,
     without_classifier,
 )
+from stages.settings import Extract
 
 DIMENSIONS = {
     "alexnet": 4096,
@@ -26,6 +31,7 @@ DIMENSIONS = {
     "resnext101_32x8d": 2048,
 }
 FAST = ["mnasnet0_5", "mobilenet_v2"]
+EXTRACT = Extract(backbones=FAST, input_size=64)
 
 
 def hollow(name: str) -> nn.Module:
@@ -37,6 +43,16 @@ def hollow(name: str) -> nn.Module:
 def pixels(count: int, side: int = 64) -> Tensor:
     rng = torch.Generator().manual_seed(0)
     return torch.randint(0, 256, (count, 3, side, side), generator=rng, dtype=torch.uint8)
+
+
+def image_set(images: Tensor) -> ImageSet:
+    labels = np.zeros(len(images), dtype=np.int64)
+    return ImageSet(images.contiguous().numpy(), labels, ("image",), labels.astype(np.str_), {})
+
+
+def found(name: str, images: ImageSet, batch_size: int) -> npt.NDArray[np.float32]:
+    settings = EXTRACT.model_copy(update={"batch_size": batch_size})
+    return features_of(images, [name], settings, 0, torch.device("cpu"))[name].features
 
 
 def weights(network: nn.Module) -> dict[str, Tensor]:
@@ -136,19 +152,35 @@ def test_random_backbones_are_whole_and_in_evaluation_mode(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["alexnet", *FAST])
 def test_features_do_not_depend_on_the_size_of_the_batch(name: str) -> None:
-    network = without_classifier(name, random_backbone(name, 0))
-    together, alone = (extract(network, pixels(7), size, torch.device("cpu")) for size in (7, 2))
-    assert together.shape == (7, DIMENSIONS[name])
+    images = image_set(pixels(21))
+    together, alone = (found(name, images, size) for size in (21, 2))
+    assert together.shape == (21, DIMENSIONS[name])
     assert abs(together - alone).max() <= 1e-4 * abs(together).max()
 
 
 @pytest.mark.parametrize("name", ["alexnet", *FAST])
 def test_equal_images_have_equal_features_however_many_others_there_are(name: str) -> None:
-    """A last batch of a few images is computed by other kernels, if nothing is done about it."""
-    network, images = without_classifier(name, random_backbone(name, 0)), pixels(1).expand(21, -1, -1, -1)
-    expected = extract(network, images[:16], 16, torch.device("cpu"))[:1]
+    """A batch of a few images is computed by other kernels, if nothing is done about it."""
+    images = pixels(1).expand(21, -1, -1, -1)
+    expected = found(name, image_set(images[:16]), 16)[:1]
     for count in (1, 5, 16, 21):
-        assert (extract(network, images[:count], 16, torch.device("cpu")) == expected).all()
+        assert (found(name, image_set(images[:count]), 16) == expected).all()
+
+
+def test_all_backbones_see_every_image_in_its_place() -> None:
+    images = image_set(pixels(40))
+    settings = EXTRACT.model_copy(update={"batch_size": 16})
+    together = features_of(images, FAST, settings, 0, torch.device("cpu"))
+    assert list(together) == FAST
+    for name, features in together.items():
+        assert features.provenance["backbone"] == name
+        assert (features.features[17:18] == found(name, images.take(np.array([17])), 16)).all()
+
+
+def test_features_that_are_not_finite_are_refused() -> None:
+    broken = Extractor("mobilenet_v2", lambda images: images.float().mean((2, 3)) / 0, {})
+    with pytest.raises(UserError, match=r"mobilenet_v2: some features are not finite; params\.yaml: extract\.weights"):
+        extract(broken, pixels(2))
 
 
 def test_given_weights_are_used_and_must_fit() -> None:
@@ -169,11 +201,10 @@ def test_pixels_are_normalised_as_imagenet_was() -> None:
         assert made[level].tolist() == pytest.approx(expected, rel=1e-5)
 
 
-def test_images_are_resized_in_chunks_and_grey_is_repeated() -> None:
+def test_images_are_resized_and_grey_is_repeated() -> None:
     grey = pixels(5, 20)[:, :1]
-    made = resized(grey, 64, chunk=2)
-    assert made.shape == (5, 3, 64, 64)
-    assert torch.equal(made, resized(grey, 64))
-    assert torch.equal(made[:, 0], made[:, 2])
+    assert resized(grey, 64).shape == (5, 1, 64, 64)
     assert torch.equal(resized(pixels(2), 64), pixels(2))
-    assert resized(grey[:0], 64).shape == (0, 3, 64, 64)
+    assert resized(grey[:0], 64).shape == (0, 1, 64, 64)
+    of_grey, of_colour = (found("mnasnet0_5", image_set(images), 16) for images in (grey, grey.expand(-1, 3, -1, -1)))
+    assert (of_grey == of_colour).all()
