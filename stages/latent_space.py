@@ -63,16 +63,11 @@ def explored(
     real, synthetic = real.take(of_real[kept]), synthetic.take(of_synthetic[kept])
     facts: dict[str, object] = {"images": len(kept), "settings": settings.model_dump()}
     if len(kept) < FEWEST:
-        reason = f"fewer than {FEWEST} images of the common classes of either side"
-        return Explored({**facts, "reason": reason}, None)
+        return Explored({**facts, "reason": f"fewer than {FEWEST} images of the common classes of either side"}, None)
     model = trained(real, synthetic, settings, derived_seed(seed, "training"), device)
     clouds = {name: encoded(model, images) for name, images in (("real", real), ("synthetic", synthetic))}
-    moves = {
-        "mean_shift": latents.mean_shift(clouds["synthetic"], clouds["real"]),
-        "optimal_map": latents.optimal_map(clouds["synthetic"], clouds["real"], settings.components),
-    }
-    moved = {name: move(clouds["synthetic"]) for name, move in moves.items()}
-    decoded_sets = {
+    moved = moved_clouds(clouds, settings.components)
+    drawn = {
         "real_decoded": replace(real, images=decoded(model, clouds["real"])),
         "synthetic_decoded": replace(synthetic, images=decoded(model, clouds["synthetic"])),
         **{name: replace(synthetic, images=decoded(model, points)) for name, points in moved.items()},
@@ -87,12 +82,22 @@ def explored(
         "modes": counted(clouds, seed),
         "explained_variance": shares,
         "error": {
-            name: error(own, decoded_sets[f"{name}_decoded"])
-            for name, own in (("real", real), ("synthetic", synthetic))
+            "real": error(real, drawn["real_decoded"]),
+            "synthetic": error(synthetic, drawn["synthetic_decoded"]),
         },
         "reason": None,
     }
-    return Explored(result, Shown(real, synthetic, decoded_sets, points, shares))
+    return Explored(result, Shown(real, synthetic, drawn, points, shares))
+
+
+def moved_clouds(clouds: Mapping[str, Floats], components: int) -> dict[str, Floats]:
+    """Return the synthetic latents moved to the mean of the real ones, and to their mean and covariance."""
+    origin, goal = clouds["synthetic"], clouds["real"]
+    moves = {
+        "mean_shift": latents.mean_shift(origin, goal),
+        "optimal_map": latents.optimal_map(origin, goal, components),
+    }
+    return {name: move(origin) for name, move in moves.items()}
 
 
 def trained(
@@ -167,10 +172,9 @@ def principal(clouds: Mapping[str, Floats]) -> tuple[dict[str, Floats], list[flo
     both = np.concatenate([clouds["real"], clouds["synthetic"]])
     if not np.ptp(both, axis=0).any():
         return {name: np.zeros((len(cloud), 2)) for name, cloud in clouds.items()}, [0.0, 0.0]
-    found = PCA(min(COMPONENTS, *both.shape), svd_solver="full").fit(both)
-    return {
-        name: found.transform(cloud)[:, :2] for name, cloud in clouds.items()
-    }, found.explained_variance_ratio_.tolist()
+    found = PCA(min(COMPONENTS, *both.shape), random_state=0).fit(both)
+    points = {name: found.transform(cloud)[:, :2] for name, cloud in clouds.items()}
+    return points, found.explained_variance_ratio_.tolist()
 
 
 def error(images: ImageSet, reconstructed: ImageSet) -> float:

@@ -177,9 +177,12 @@ def measures(result: Result) -> dict[str, float]:
 
 
 def unchanged(result: Result) -> dict[str, tuple[float, float]]:
-    """What two equal sets have, and how much a draw of them matters."""
-    values = measures(result)
-    return {name: (values[name], spread["std"]) for name, spread in spreads(result).items()}
+    """What two equal sets have, and how much a draw of them matters; of corrected tests, a feature at the edge."""
+    values, one = measures(result), 1 / result["t_test"]["features"]
+    return {
+        name: (values[name], max(spread["std"], one if name == "fdr" else 0))
+        for name, spread in spreads(result).items()
+    }
 
 
 def spreads(result: Result) -> dict[str, dict[str, float]]:

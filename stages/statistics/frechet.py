@@ -66,10 +66,10 @@ def calibrated(
     return calibrate(*tables, rng, distances, repeats=repeats, least=2)
 
 
-def distances(real_1: Features, real_2: Features, synthetic_1: Features) -> tuple[float, float]:
-    """Return the distance of a half of real from a half of synthetic, and from another half of real."""
+def distances(real_1: Features, real_2: Features, synthetic_2: Features) -> tuple[float, float]:
+    """Return the distance of a half of real from the other half of synthetic, and from the other half of real."""
     first = factored(real_1)
-    return distance(first, factored(synthetic_1)), distance(first, factored(real_2))
+    return distance(first, factored(synthetic_2)), distance(first, factored(real_2))
 
 
 def factored(features: Features) -> tuple[Floats, Floats]:

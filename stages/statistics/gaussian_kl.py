@@ -21,7 +21,7 @@ import numpy.typing as npt
 from scipy import linalg
 from sklearn.covariance import ledoit_wolf
 
-from stages.statistics.moments import scatter, shifted
+from stages.statistics.moments import leading, scatter, shifted
 from stages.statistics.samples import (
     Draw,
     Features,
@@ -38,8 +38,6 @@ Floats = npt.NDArray[np.float64]
 RIDGE = 1e-6
 """Added to every variance, as a share of the component's variance over both sets."""
 IMAGES_PER_COMPONENT = 4
-NEGLIGIBLE = 1e-10
-"""Components with less variance than this share of the first one's are rounding errors."""
 LARGE = 2**25
 """Tables with more values are read in blocks, which rounds otherwise, if they have more images than features."""
 
@@ -142,7 +140,7 @@ def repeated_divergences(scores: Floats, count_real: int, draws: list[Draw]) -> 
     """Return the spread of the three `divergences` over draws; the first `count_real` scores (N, K) are real."""
     real, synthetic, ridge = scores[:count_real], scores[count_real:], RIDGE * scores.var(axis=0)
     values = []
-    for first, second, other, _ in draws:
+    for first, second, _, other in draws:
         samples = real[first], real[second], synthetic[other]
         values.append(divergences(*(fitted(sample, ridge) for sample in samples)))
     return [spread(value) for value in np.transpose(values)]
@@ -208,11 +206,3 @@ def scores_in_blocks(features: Features, components: int) -> Floats:
     del products
     scores = np.concatenate([block @ vectors for block in shifted(features, mean)])
     return np.asarray(scores / scores[:, -1:].std(axis=0))
-
-
-def leading(inner: Floats, components: int) -> tuple[Floats, Floats]:
-    """Return the largest eigenvalues (K,), ascending, and eigenvectors (L, K) of inner products (L, L)."""
-    last = len(inner) - 1
-    variances, vectors = linalg.eigh(inner, subset_by_index=(max(0, last - components + 1), last))
-    varying = (variances > NEGLIGIBLE * variances[-1]) & (variances > 0)
-    return variances[varying], vectors[:, varying]

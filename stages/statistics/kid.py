@@ -73,13 +73,13 @@ def calibrated(
     return calibrate(*tables, rng, distances, repeats=repeats, least=2)
 
 
-def distances(real_1: Features, real_2: Features, synthetic_1: Features) -> tuple[float, float]:
-    """Return the distance of a half of real from a half of synthetic, and from another half of real."""
+def distances(real_1: Features, real_2: Features, synthetic_2: Features) -> tuple[float, float]:
+    """Return the distance of a half of real from the other half of synthetic, and from the other half of real."""
     origin = centre(real_1)
     first = around(real_1, origin)
     within = mean_within(first)
     values = []
-    for features in (synthetic_1, real_2):
+    for features in (synthetic_2, real_2):
         other = around(features, origin)
         values.append(discrepancy(within, mean_within(other), mean_between(first, other)))
     return values[0], values[1]

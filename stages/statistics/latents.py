@@ -8,6 +8,8 @@ from scipy import linalg
 from sklearn.covariance import ledoit_wolf
 from sklearn.mixture import GaussianMixture
 
+from stages.statistics.moments import centred, principal_axes
+
 Floats = npt.NDArray[np.float64]
 
 HALF_SIDE = 1.5
@@ -77,9 +79,8 @@ def effective_dimension(points: Floats) -> float:
     Args:
         points: (N, D).
     """
-    centred = points - points[0]
-    centred = centred - centred.mean(axis=0)
-    inner = centred @ centred.T if len(points) <= points.shape[1] else centred.T @ centred
+    table = centred(points)[0]
+    inner = table @ table.T if len(table) <= table.shape[1] else table.T @ table
     square = float(np.sum(inner**2))
     return float(np.trace(inner)) ** 2 / square if square > 0 else 0.0
 
@@ -99,11 +100,9 @@ def modes(points: Floats, seed: int) -> int:
     """
     check_points(points)
     kept = max(1, min(MOST_DIMENSIONS, len(points) // POINTS_PER_DIMENSION, points.shape[1]))
-    centred = points - points[0]
-    centred = centred - centred.mean(axis=0)
-    left, lengths, _ = linalg.svd(centred, full_matrices=False)
-    scores = (left * lengths)[:, :kept]
-    if not scores.any():
+    table = centred(points)[0]
+    scores = table @ principal_axes(table, kept)
+    if scores.shape[1] == 0:
         return 1
     scores /= scores[:, 0].std()
     best, lowest = 1, np.inf
@@ -125,9 +124,9 @@ class Move(NamedTuple):
 
     def __call__(self, points: Floats) -> Floats:
         """Return the points (N, D) moved: along the axes by the matrix, across them as they are."""
-        centred = points - self.origin
-        scores = centred @ self.axes
-        moved: Floats = self.goal + centred + (scores @ self.matrix.T - scores) @ self.axes.T
+        table = points - self.origin
+        scores = table @ self.axes
+        moved: Floats = self.goal + table + (scores @ self.matrix.T - scores) @ self.axes.T
         return moved
 
 
@@ -158,12 +157,13 @@ def optimal_map(origin: Floats, goal: Floats, components: int) -> Move:
     """
     if min(len(origin), len(goal)) < 2 or origin.shape[1] != goal.shape[1]:
         raise ValueError(f"at least two points each in as many dimensions wanted, got {origin.shape} and {goal.shape}")
-    both = [cloud - cloud.mean(axis=0) for cloud in (origin, goal)]
-    fewest = min(len(origin), len(goal))
-    kept = min(components, max(1, fewest // POINTS_PER_DIMENSION), origin.shape[1])
-    axes = linalg.svd(np.concatenate(both), full_matrices=False)[2][:kept].T
+    both = [centred(cloud)[0] for cloud in (origin, goal)]
+    kept = min(components, max(1, min(len(origin), len(goal)) // POINTS_PER_DIMENSION))
+    axes = principal_axes(np.concatenate(both), kept)
+    if axes.shape[1] == 0:  # neither varies
+        return mean_shift(origin, goal)
     first, second = (ledoit_wolf(cloud @ axes, assume_centered=True)[0] for cloud in both)
-    ridge = RIDGE * max(first.trace(), second.trace(), np.finfo(float).tiny) / kept * np.eye(kept)
+    ridge = RIDGE * max(first.trace(), second.trace()) / axes.shape[1] * np.eye(axes.shape[1])
     root = symmetric_root(first + ridge)
     inverse = linalg.inv(root)
     matrix = inverse @ symmetric_root(root @ (second + ridge) @ root) @ inverse

@@ -110,10 +110,10 @@ def calibrated(
     size = len(draws[0][0])
     between: list[Overlap] = []
     floor: list[Overlap] = []
-    for real_1, real_2, synthetic_1, _ in draws if size > k else []:
+    for real_1, real_2, _, synthetic_2 in draws if size > k else []:
         first = real[real_1]
         reach = radii(first, k)
-        for results, other in ((between, synthetic[synthetic_1]), (floor, real[real_2])):
+        for results, other in ((between, synthetic[synthetic_2]), (floor, real[real_2])):
             results.append(shared(first, reach, other, radii(other, k), k))
     return {
         "n": size,

@@ -121,9 +121,9 @@ def calibrated(
     size = len(draws[0][0])
     between: list[Divergences] = []
     floor: list[Divergences] = []
-    for real_1, real_2, synthetic_1, _ in draws if size >= 2 else []:
+    for real_1, real_2, _, synthetic_2 in draws if size >= 2 else []:
         first = real[real_1]
-        between.append(marginal_divergences(first, synthetic[synthetic_1], bins))
+        between.append(marginal_divergences(first, synthetic[synthetic_2], bins))
         floor.append(marginal_divergences(first, real[real_2], bins))
     return {
         "n": size,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy import linalg
 
 from stages.statistics.samples import Features, Indices
 
@@ -13,6 +14,8 @@ Floats = npt.NDArray[np.float64]
 
 ROWS = 1024
 """Rows of a block: what is made in float64 of a table has so many rows, however many the table has."""
+NEGLIGIBLE = 1e-10
+"""Components with less variance than this share of the first one's are rounding errors."""
 
 
 class Moments(NamedTuple):
@@ -77,3 +80,22 @@ def scatter(features: Features) -> tuple[Floats, Floats]:
     for block in shifted(features, origin + mean):
         products += block.T @ block
     return products, origin + mean
+
+
+def leading(inner: Floats, components: int) -> tuple[Floats, Floats]:
+    """Return the largest eigenvalues (K,), ascending, and eigenvectors (L, K) of inner products (L, L).
+
+    K is `components`, or less where fewer components vary.
+    """
+    last = len(inner) - 1
+    variances, vectors = linalg.eigh(inner, subset_by_index=(max(0, last - components + 1), last))
+    varying = (variances > NEGLIGIBLE * variances[-1]) & (variances > 0)
+    return variances[varying], vectors[:, varying]
+
+
+def principal_axes(centred: Floats, components: int) -> Floats:
+    """Return the leading principal axes (D, K) of rows (N, D) around their mean, the first one first; K as above."""
+    few = len(centred) <= centred.shape[1]
+    variances, vectors = leading(centred @ centred.T if few else centred.T @ centred, components)
+    axes = centred.T @ vectors / np.sqrt(variances) if few else vectors
+    return np.asarray(axes[:, ::-1])

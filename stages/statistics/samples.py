@@ -91,6 +91,10 @@ def matched_halves(
 ) -> tuple[Indices, Indices, Indices, Indices]:
     """Draw two disjoint halves of either set, all four of the same size and the same number of every class.
 
+    What is drawn from both sets is parted once, position by position. Where each synthetic image was made of the real
+    one in its place, both end in halves of one number: compare halves of different numbers, as the two halves of real
+    are compared with each other, or the images would be nearer than any others to their own originals.
+
     Args:
         labels_a: integer (N,).
         labels_b: integer (M,).
@@ -100,9 +104,8 @@ def matched_halves(
         two members in both.
     """
     of_a, of_b = matched(labels_a, labels_b, rng)
-    first_a, second_a = halves(labels_a[of_a], rng)
-    first_b, second_b = halves(labels_b[of_b], rng)
-    return of_a[first_a], of_a[second_a], of_b[first_b], of_b[second_b]
+    first, second = halves(labels_a[of_a], rng)
+    return of_a[first], of_a[second], of_b[first], of_b[second]
 
 
 def draws_for(size: int, repeats: int) -> int:
@@ -148,12 +151,12 @@ def calibrate(
     repeats: int,
     least: int,
 ) -> CalibratedDistance:
-    """Measure the distance of a half of real from a half of synthetic, and from another half of real.
+    """Measure the distance of a half of real from the other half of synthetic, and from the other half of real.
 
     Args:
         real: (N, D), with labels (N,).
         synthetic: (M, D), with labels (M,).
-        measure: of a half of real, the other half of real and a half of synthetic, each (K, D), it returns the
+        measure: of a half of real and the other halves of real and of synthetic, each (K, D), it returns the
             distance of the first from the last, and from the second.
         repeats: number of draws, at least 1; of large sets fewer are made, as `draws_for` says.
         least: images without which `measure` is undefined.
@@ -165,8 +168,8 @@ def calibrate(
     draws = matched_draws(real_labels, synthetic_labels, rng, repeats)
     size = len(draws[0][0])
     pairs = [
-        measure(real[real_1], real[real_2], synthetic[synthetic_1])
-        for real_1, real_2, synthetic_1, _ in (draws if size >= least else [])
+        measure(real[real_1], real[real_2], synthetic[synthetic_2])
+        for real_1, real_2, _, synthetic_2 in (draws if size >= least else [])
     ]
     return {
         "n": size,

@@ -102,9 +102,10 @@ def calibrated(
     The thesis (distributions thesis, tables 4.2 and 4.3) gives no significance level, sample size or
     correction; where any difference exists, its share of rejected features mostly measures the sample size.
     So every row compares n images with n others of the same classes, n being half of what both sets have of
-    them, over repeated random draws: two disjoint halves of real, two of synthetic, one of each. Between sets
-    that agree, all rows agree: raw shares near alpha, corrected ones near 0, and the effect's at what chance
-    gives for this n, which is well above 0 for small n (a third of the features at n = 47 and d > 0.2).
+    them, over repeated random draws: two disjoint halves of real, two of synthetic, one of real and the other of
+    synthetic (see `matched_halves`). Between sets that agree, all rows agree: raw shares near alpha, corrected
+    ones near 0, and the effect's at what chance gives for this n, which is well above 0 for small n (a third of
+    the features at n = 47 and d > 0.2).
 
     Args:
         real: (N, D), with labels (N,).
@@ -126,9 +127,9 @@ def calibrated(
     size = len(draws[0][0])
     within_real, within_synthetic, between = [], [], []
     for real_1, real_2, synthetic_1, synthetic_2 in draws if size >= 2 else []:
-        first, other = moments(real, real_1), moments(synthetic, synthetic_1)
+        first, other = moments(real, real_1), moments(synthetic, synthetic_2)
         within_real.append(difference(first, moments(real, real_2), test, alpha, effect_size))
-        within_synthetic.append(difference(other, moments(synthetic, synthetic_2), test, alpha, effect_size))
+        within_synthetic.append(difference(moments(synthetic, synthetic_1), other, test, alpha, effect_size))
         between.append(difference(first, other, test, alpha, effect_size))
     return {
         "n": size,

@@ -52,6 +52,13 @@ def test_matched_halves_have_one_size_and_one_class_mix() -> None:
     assert not set(synthetic_1) & set(synthetic_2)
 
 
+def test_images_made_of_one_another_are_in_halves_of_one_number() -> None:
+    for number in range(10):
+        real_1, real_2, synthetic_1, synthetic_2 = matched_halves(A, A, np.random.default_rng(number))
+        np.testing.assert_array_equal(real_1, synthetic_1)
+        np.testing.assert_array_equal(real_2, synthetic_2)
+
+
 @pytest.mark.parametrize(("a", "b"), [([], []), ([0, 1], []), ([0, 0], [1, 1])])
 def test_nothing_in_common_draws_nothing(a: list[int], b: list[int]) -> None:
     drawn = matched_halves(np.array(a, np.int64), np.array(b, np.int64), np.random.default_rng(0))

@@ -172,6 +172,14 @@ def test_few_images_give_a_reason_or_finite_numbers(real: int, synthetic: int, n
     assert (result["reason"] is None) == (n >= 2)
 
 
+def test_images_made_of_one_another_are_compared_with_others_than_their_own() -> None:
+    """Equal sets: of their own originals the means would be the same, and nothing would be rejected."""
+    real = normal(0, 200, 2000)
+    found = rows(calibrate(real, real))
+    assert found[0] == found[2]
+    assert found[2]["share_rejected"]["mean"] == pytest.approx(0.05, abs=0.01)
+
+
 def test_a_seed_determines_the_result_and_arguments_stay() -> None:
     a, b = normal(0, 20, 10), normal(1, 20, 10)
     copies = a.copy(), b.copy()

@@ -53,6 +53,15 @@ def test_the_direction_is_that_of_ridge_regression(count: int, dimension: int) -
     assert (constant, cosine) == (0, pytest.approx(1, abs=1e-10))
 
 
+def test_images_made_of_one_another_are_as_hard_to_tell_apart_as_equal_sets() -> None:
+    """Their originals in the wrong half would lead a classifier astray: the area was 0.2 then."""
+    real = normal(0, 300, 400)
+    found = calibrate(real, real + 1e-3 * normal(1, 300, 400))
+    assert found["interval"] is not None
+    assert found["interval"][0] < 0.5 < found["interval"][1]
+    assert mean(found) == pytest.approx(0.5, abs=0.05)
+
+
 @pytest.mark.parametrize(("count", "dimension"), [(20, 21), (21, 20)])
 def test_both_grams_solve_the_same_equations(count: int, dimension: int) -> None:
     table, apart = normal(0, count, dimension), normal(1, dimension)
