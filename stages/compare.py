@@ -53,7 +53,7 @@ def main(argv: Sequence[str]) -> None:
                 "copies_of": "real images" if train is None else "training images",
             }
             draw_comparison(backbones, copied, plots)
-        partial.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,7 @@ def draw_comparison(backbones: Mapping[str, Any], copied: Memorised, folder: Pat
     for name, result in backbones.items():
         sides = result["families"]["real"], result["families"]["synthetic"]
         if all(side["edges"] for side in sides):
-            counts = sides[0]
-            family = "normal" if counts["normal"] >= counts["exponential"] else "exponential"
-            title = f"{name}: {max(counts['normal'], counts['exponential'])} of {counts['features']} {family}"
+            title = f"{name}: {best_family(sides[0])}, {best_family(sides[1])}"
             panels[title] = [(side["edges"], side["densities"]) for side in sides]
     if panels:
         figures.histogram_figure(panels, folder / "features.png")
@@ -27,3 +25,9 @@ def draw_comparison(backbones: Mapping[str, Any], copied: Memorised, folder: Pat
         figures.picture_figure(rows, folder / "nearest.png")
     if not panels and not len(copied.synthetic):
         (folder / "nothing.txt").write_text("too few images\n", encoding="utf-8")
+
+
+def best_family(counts: Mapping[str, Any]) -> str:
+    """Name the family that describes most of the features, and its share of them."""
+    family = max(("normal", "exponential"), key=lambda name: counts[name])
+    return f"{counts[family] / counts['features']:.0%} {family}"

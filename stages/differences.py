@@ -191,7 +191,8 @@ def latent_lines(comparisons: Comparisons) -> list[str]:
     ]
     header = ["images", "within real", "within", "between", "modes", "in the cube", "log10 density", "dimension"]
     return [
-        f"## In the latent space of an autoencoder of both ({first['network']}, {first['latents']} latents)",
+        f"## In the latent space of an autoencoder of both ({first['network']}, {first['latents']} latents, "
+        f"{first['images']} images of either)",
         "",
         markdown_table(header, rows),
         "",

@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> None:
         else:
             seed = derived_seed(params.seed, synthetic.item, "discriminate")
             found = discriminated(real, synthetic, params.discriminate, seed, choose_device(params.device))
-        partial.write_text(json.dumps(found.result, indent=1) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(found.result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         write_plots(found, plots)
 
 

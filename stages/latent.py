@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> None:
             found = explored(real, synthetic, params.latent, params.compare, seed, device)
             if found.shown is not None:
                 found.result["verification"] = verified(found.shown.real, found.shown.decoded, params, seed, device)
-        partial.write_text(json.dumps(found.result, indent=1) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps(found.result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         draw_latents(found, plots)
 
 

@@ -1,7 +1,7 @@
 """Can a small network tell synthetic images from real ones by their style, and by what."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ GRID = np.linspace(0, 1, 101)  # false positive rates at which the curves of sev
 COMPONENTS = 8  # principal components whose share of the variance is told, at most
 
 Floats = npt.NDArray[np.float64]
+Value = TypeVar("Value")
 
 
 class Split(NamedTuple):
@@ -144,18 +145,23 @@ def scores(outcomes: list[Outcome]) -> dict[str, object]:
     The interval's ends are means of DeLong's over the seeds: as wide as that of one test part, since those overlap.
     """
     areas = [roc.area(*found.sides) for found in outcomes]
-    rates = [averaged(roc.curve(*found.sides)) for found in outcomes]
+    rates = [averaged(there(roc.curve(*found.sides))) for found in outcomes]
     return {
-        "auc": spread([area["auc"] or 0.0 for area in areas]),
-        "interval": np.mean([area["interval"] or [0, 1] for area in areas], axis=0).tolist(),
-        "average_precision": spread([roc.average_precision(*found.sides) or 0.0 for found in outcomes]),
+        "auc": spread([there(area["auc"]) for area in areas]),
+        "interval": np.mean([there(area["interval"]) for area in areas], axis=0).tolist(),
+        "average_precision": spread([there(roc.average_precision(*found.sides)) for found in outcomes]),
         "curve": {"false_positive_rate": GRID.tolist(), "true_positive_rate": np.mean(rates, axis=0).tolist()},
     }
 
 
-def averaged(curve: roc.Curve | None) -> Floats:
+def there(value: Value | None) -> Value:
+    """Return a value that there is because a test part has images of both sides."""
+    assert value is not None, "a test part has images of both sides"
+    return value
+
+
+def averaged(curve: roc.Curve) -> Floats:
     """Return the true positive rates of a curve at the rates of GRID."""
-    assert curve is not None, "a test part has images of both sides"
     rates: Floats = np.interp(GRID, np.array(curve["false_positive_rate"]), np.array(curve["true_positive_rate"]))
     return rates
 
