@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, geometric_mean
 
 from stages.markdown import Json, markdown_table, mean_of, number, percent, rounded
 
@@ -43,9 +43,10 @@ def differences(comparisons: Comparisons) -> list[str]:
         "",
         distance_table(comparisons),
         "",
-        "Means over the backbones. Frechet: in units of the distance between halves of the real images. Precision and",
-        "density: how much of the synthetic images lies among the real ones; recall and coverage: how much of the real",
-        "ones is reached. Linear: area under the ROC curve of a linear classifier; 0.5: it cannot tell them apart.",
+        "Means over the backbones. Frechet: in units of the distance between halves of the real images, geometric",
+        "mean. Precision and density: how much of the synthetic images lies among the real ones; recall and coverage:",
+        "how much of the real ones is reached. Linear: area under the ROC curve of a linear classifier; 0.5: it cannot",
+        "tell them apart.",
         f"Copies: share nearer to one of the {first['copies_of']} than all but "
         f"{first['settings']['copy_quantile']:.1%} of other real images are.",
         "",
@@ -96,11 +97,15 @@ def distance_table(comparisons: Comparisons) -> str:
 
 
 def frechet_ratio(found: Json) -> float | None:
-    """Return the Frechet distance in units of its floor, averaged over the backbones; None where one has none."""
+    """Return the Frechet distance in units of its floor, averaged over the backbones; None where one has none.
+
+    The geometric mean: an untrained ResNet's distances are hundreds of its floor where others' are a few.
+    """
     pairs = [(item["frechet"]["between"], item["frechet"]["floor"]) for item in found["backbones"].values()]
     if any(between is None or floor is None or not floor["mean"] > 0 for between, floor in pairs):
         return None
-    return fmean(between["mean"] / floor["mean"] for between, floor in pairs)
+    ratios = [between["mean"] / floor["mean"] for between, floor in pairs]
+    return geometric_mean(ratios) if all(ratios) else 0.0
 
 
 def style_lines(comparisons: Comparisons) -> list[str]:

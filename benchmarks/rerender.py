@@ -1,0 +1,89 @@
+"""Write photographs twice, as they are and as a trained autoencoder renders them again, to audit one by the other.
+
+    python -m benchmarks.rerender ~/clothing rerendered
+    counterweight audit rerendered/real rerendered/synthetic
+
+The residual autoencoder of the distributions thesis learns all photographs of a folder, brought to one size, and
+decodes each from the mean of its latents. Both copies have the same file names, so that no image is compared with its
+own.
+"""
+
+import argparse
+import math
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from PIL import Image
+
+from stages.blocks import parse_block
+from stages.decoding import image_files
+from stages.generators.base import find, labelled
+from stages.generators.base_vae import VariationalAutoencoder
+from stages.imageset import ImageSet
+from stages.latent_space import decoded, encoded
+from stages.pairs.base import side
+from stages.process import writing
+from stages.reading import collect, whole
+from stages.sources.base import FileSettings
+from stages.training.loop import Options, fit
+from stages.workers import Workers
+
+SETTINGS = {
+    "block_channels": 32,
+    "filters": 16,
+    "batch_size": 32,
+    "learning_rate": 0.001,
+    "lowest_rate": 0.0001,
+    "cycle": 1000,
+    "kl_weight": 0.1,
+}
+
+
+def photographs(folder: Path, size: int) -> ImageSet:
+    """Read all images of a folder, at any depth, cut to squares."""
+    settings = FileSettings(size=size, fit="crop", bad_files="skip")
+    with Workers() as workers:
+        files = image_files(folder, folder).files
+        return collect(whole(side(files, folder, settings, "folder")), str(folder), "photographs", workers)
+
+
+def rendered(images: ImageSet, epochs: int, seed: int) -> ImageSet:
+    """Return what an autoencoder makes of the images that it has learned."""
+    entry = find("residual_vae")
+    settings = parse_block(entry.settings, {**SETTINGS, "epochs": epochs}, "SETTINGS")
+    torch.manual_seed(seed)
+    model = entry.generator(images.shape, images.class_names, settings)
+    assert isinstance(model, VariationalAutoencoder)
+    with TemporaryDirectory() as folder:
+        quiet = Options(previews=0, checkpoint_seconds=math.inf)
+        fit(model, labelled(images.images, images.labels), seed, quiet, Path(folder))
+    return replace(images, images=decoded(model.eval(), encoded(model, images)))
+
+
+def write_files(images: ImageSet, folder: Path) -> None:
+    """Write images as PNG files."""
+    folder.mkdir()
+    for number, pixels in enumerate(images.images):
+        Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))).save(folder / f"{number:05}.png")
+
+
+def main() -> None:
+    """Read, train, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("folder", type=Path, help="photographs")
+    parser.add_argument("out", type=Path, help="folder to write")
+    parser.add_argument("--size", type=int, default=64, help="side in pixels")
+    parser.add_argument("--epochs", type=int, default=25)
+    arguments = parser.parse_args()
+    images = photographs(arguments.folder.expanduser(), arguments.size)
+    with writing(arguments.out) as folder:
+        folder.mkdir()
+        write_files(images, folder / "real")
+        write_files(rendered(images, arguments.epochs, 0), folder / "synthetic")
+
+
+if __name__ == "__main__":
+    main()
