@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import fmean, geometric_mean
+from statistics import geometric_mean
 
 from stages.markdown import Json, markdown_table, mean_of, number, percent, rounded
 
@@ -207,11 +207,11 @@ def latent_lines(comparisons: Comparisons) -> list[str]:
         "",
         "Synthetic images moved to the mean of the real ones, or to their mean and covariance, and decoded:",
         "",
-        markdown_table(["images, decoded from", "t-test", "style"], moved),
+        markdown_table(["images, decoded from", "t-test", "KL", "Frechet", "recall", "linear", "style"], moved),
         "",
-        f"t-test: as above, against real images, by {', '.join(first['settings']['backbones'])}. Style: area under the",
-        "ROC curve of the style classifier with its interval. `real decoded` is the best that can be had: real images",
-        "that went through the autoencoder. Figures show the images.",
+        f"As above, against real images, by {', '.join(first['settings']['backbones'])}; KL from real ones. Style:",
+        "area under the ROC curve of the style classifier with its interval. `real decoded` is the best that can be",
+        "had: real images that went through the autoencoder. Figures show the images.",
         "",
     ]
 
@@ -229,10 +229,15 @@ def latent_cells(found: Json) -> list[str]:
 
 
 def verification_cells(found: Json) -> list[str]:
-    """Return what both criteria say of a set."""
-    rows = [test["between"] for test in found["t_test"].values()]
-    share = None if None in rows else fmean(row[FDR]["mean"] for row in rows)
-    return [percent(share), style_cell(found["style"]).split(",")[0]]
+    """Return what is told of a set that was decoded."""
+    return [
+        percent(mean_of(found, "t_test", "between", FDR)),
+        number(mean_of(found, "kl", "real_to_synthetic"), ".2f"),
+        number(frechet_ratio(found), ".1f"),
+        number(mean_of(found, "overlap", "between", "recall"), ".2f"),
+        number(mean_of(found, "two_sample", "auc"), ".2f"),
+        style_cell(found["style"]).split(",")[0],
+    ]
 
 
 def difference(comparison: Comparison) -> Json:

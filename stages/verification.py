@@ -1,6 +1,7 @@
-"""The two criteria by which the distributions thesis (3.3) judges images that were moved towards the real ones.
+"""Images that were moved towards the real ones, compared with these as synthetic images are.
 
-The t-tests of no backbone find a difference any more, and the style classifier's area under the ROC curve is near 0.5.
+The two criteria of the distributions thesis (3.3) are among it: the t-tests of no backbone find a difference any more,
+and the style classifier's area under the ROC curve is near 0.5.
 """
 
 from collections.abc import Mapping
@@ -8,10 +9,10 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
+from stages.comparison import compare_features, without_histograms
 from stages.extraction import features_of
 from stages.imageset import ImageSet
 from stages.settings import Params, derived_seed
-from stages.statistics import ttest
 from stages.style import discriminated, sizes_for
 from stages.training.devices import side_by_side
 
@@ -19,16 +20,16 @@ from stages.training.devices import side_by_side
 def verified(
     real: ImageSet, others: Mapping[str, ImageSet], params: Params, seed: int, device: torch.device
 ) -> dict[str, dict[str, object]]:
-    """Compare sets, given by name, with real images by both criteria; decoded real images say what is to be had.
+    """Compare sets, given by name, with real images; decoded real images among them say what is to be had.
 
     Returns:
-        For each set `t_test` per backbone, as `ttest.calibrated` gives it, and `style`: area under the ROC curve,
-        its interval and average precision at the largest size.
+        For each set `backbones`, as `compare_features` describes them, and `style`: area under the ROC curve, its
+        interval and average precision at the largest size.
 
     Raises:
         UserError: weights cannot be had, or a training diverges.
     """
-    backbones, settings = params.latent.backbones, params.compare
+    backbones = params.latent.backbones
     of_real = features_of(real, backbones, params.extract, params.seed, device)
     size = sizes_for(real.shape, params.discriminate)[-1]
     style = params.discriminate.model_copy(update={"seeds": params.latent.seeds, "sizes": [size], "enlarge": np.inf})
@@ -42,18 +43,8 @@ def verified(
     for name, images in others.items():
         found = features_of(images, backbones, params.extract, params.seed, device)
         rng = np.random.default_rng(derived_seed(seed, name))
-        answers[name]["t_test"] = {
-            backbone: ttest.calibrated(
-                of_real[backbone].features,
-                of_real[backbone].labels,
-                found[backbone].features,
-                found[backbone].labels,
-                rng,
-                test=settings.test,
-                alpha=settings.alpha,
-                effect_size=settings.effect_size,
-                repeats=settings.repeats,
-            )
-            for backbone in backbones
-        }
+        pairs = {backbone: (of_real[backbone], found[backbone]) for backbone in backbones}
+        answers[name]["backbones"] = without_histograms(
+            {backbone: compare_features(*pair, params.compare, rng) for backbone, pair in pairs.items()}
+        )
     return answers

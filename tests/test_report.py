@@ -76,7 +76,7 @@ def latent(missing: bool = False) -> dict[str, Any]:
     if missing:
         return {"images": 3, "reason": "fewer than 10 images"}
     cloud = {"share_inside": 0.5, "log10_per_unit_volume": -120.34, "effective_dimension": 4.56}
-    verified = {"t_test": {"mobilenet_v2": {"between": TESTED}}, "style": STYLE}
+    verified = {"backbones": {"mobilenet_v2": backbone(0.1)}, "style": STYLE}
     return {
         "network": "residual_vae",
         "latents": 256,
@@ -88,7 +88,7 @@ def latent(missing: bool = False) -> dict[str, Any]:
         "verification": {
             "real_decoded": verified,
             "synthetic_decoded": verified,
-            "mean_shift": {"t_test": {"mobilenet_v2": {"between": None}}, "style": None},
+            "mean_shift": {"backbones": {"mobilenet_v2": backbone(0.5, missing=True)}, "style": None},
             "optimal_map": verified,
         },
         "reason": None,
@@ -209,11 +209,12 @@ def test_the_report_says_what_was_measured() -> None:
     assert frechet[1:] == [["alexnet", "4", "20"], ["resnet152", "4", "28"]]
     cells = ["20.0 / 10.0"] * 3
     assert latents[1:] == [["smote", *cells, "1 2 3", "50.0 %", "-", "4.6 / 4.6"]]
+    cells = ["10.0 %", "1.00", "1.0", "0.10", "0.75", "0.88 (0.80 0.95)"]
     assert moved[1:] == [
-        ["smote, real decoded", "10.0 %", "0.88 (0.80 0.95)"],
-        ["smote, synthetic decoded", "10.0 %", "0.88 (0.80 0.95)"],
-        ["smote, mean shift", "-", "-"],
-        ["smote, optimal map", "10.0 %", "0.88 (0.80 0.95)"],
+        ["smote, real decoded", *cells],
+        ["smote, synthetic decoded", *cells],
+        ["smote, mean shift", "50.0 %", "5.00", "-", "0.50", "-", "-"],
+        ["smote, optimal map", *cells],
     ]
 
 

@@ -73,7 +73,7 @@ ARROWS = {
     "style_pictures": {"figures", "style", "training"},
     "latent_space": LEAVES | {"generators.base", "settings", "statistics", "training"},
     "latent_pictures": {"figures", "latent_space"},
-    "verification": LEAVES | {"extraction", "settings", "statistics", "style", "training"},
+    "verification": LEAVES | {"comparison", "extraction", "settings", "style", "training"},
     "__main__": {"process"},
     "stage": SHARED | {"generators.base", "networks", "sources.base", "statistics", "training"},
     "tools": SHARED
