@@ -25,7 +25,8 @@ def main(argv: Sequence[str]) -> None:
     with writing(arguments.real) as real, writing(arguments.synthetic) as synthetic, Workers() as workers:
         found = plan.source.find(plan.settings, arguments.pair)
         for part, side, path in ((found.real, "real", real), (found.synthetic, "synthetic", synthetic)):
-            item = f"pairs/{arguments.pair}/{side}"
+            # One name for both sides: of images made of one another, equal draws take both or neither.
+            item = f"pairs/{arguments.pair}"
             rng = np.random.default_rng(derived_seed(params.seed, item))
             chosen = drawn(replace(part, provenance={**part.provenance, "item": item}), plan.common.images, rng)
             write_part(chosen, path, f"params.yaml: pairs.{arguments.pair}", side, workers)

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from stages import ingest_pair
 from stages.errors import UserError
+from stages.extraction import drawn as extracted
 from stages.imageset import ImageSet, read_images
 from stages.pairs import city, folders
 from stages.prechecks import check_pair
@@ -74,7 +75,7 @@ def test_two_folders_become_two_tables_of_one_class(project: Path) -> None:
     assert synthetic.images[:, 0, 0, 0].tolist() == [*range(100, 107)]
     assert real.class_names == synthetic.class_names == ("image",)
     assert synthetic.origins[6] == "deep/6.png"
-    assert (real.item, synthetic.item) == ("pairs/two/real", "pairs/two/synthetic")
+    assert real.item == synthetic.item == "pairs/two"
 
 
 def test_as_many_as_wanted_are_drawn_at_random(project: Path) -> None:
@@ -86,6 +87,16 @@ def test_as_many_as_wanted_are_drawn_at_random(project: Path) -> None:
     assert ingested()[0].origins.tolist() == real.origins.tolist()
     settings_file(images=6)
     assert [len(images) for images in ingested()] == [5, 6]
+
+
+def test_of_images_made_of_one_another_both_are_drawn_or_neither(project: Path) -> None:
+    for number in range(20):
+        write(project / "images/two/real" / f"{number:02}.png", number)
+        write(project / "images/two/synthetic" / f"{number:02}.png", 100 + number)
+    settings_file(images=12)
+    real, synthetic = ingested()
+    assert real.origins.tolist() == synthetic.origins.tolist()
+    assert extracted(real, 7, 0).origins.tolist() == extracted(synthetic, 7, 0).origins.tolist()
 
 
 @pytest.mark.parametrize("key", ["real", "synthetic"])
