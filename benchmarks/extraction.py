@@ -1,7 +1,7 @@
 """How fast the extract stage is beside the bare forward pass of the same network, one backbone at a time.
 
-    python -m benchmarks.extraction --out metrics/benchmarks/extraction_64.json
-    python -m benchmarks.extraction --side 224 --divide 8 --out metrics/benchmarks/extraction_224.json
+    python -m benchmarks.extraction --rounds 5 --out metrics/benchmarks/extraction_64.json
+    python -m benchmarks.extraction --side 224 --divide 8 --rounds 3 --out metrics/benchmarks/extraction_224.json
 
 The stage does its whole work, from its `main` to the renamed folder: settings, image table, a network with random
 weights, resizing, normalisation, feature table. The bare pass knows only a network that is built and batches of floats

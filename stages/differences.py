@@ -43,10 +43,10 @@ def differences(comparisons: Comparisons) -> list[str]:
         "",
         distance_table(comparisons),
         "",
-        "Means over the backbones. Frechet: in units of the distance between halves of the real images, geometric",
-        "mean. Precision and density: how much of the synthetic images lies among the real ones; recall and coverage:",
-        "how much of the real ones is reached. Linear: area under the ROC curve of a linear classifier; 0.5: it cannot",
-        "tell them apart.",
+        "Means over the backbones. Frechet ratio: the distance, in units of that between halves of the real images,",
+        "geometric mean. Precision and density: how much of the synthetic images lies among the real ones; recall and",
+        "coverage: how much of the real ones is reached. Linear: area under the ROC curve of a linear classifier; 0.5:",
+        "it cannot tell them apart.",
         f"Copies: share nearer to one of the {first['copies_of']} than all but "
         f"{first['settings']['copy_quantile']:.1%} of other real images are.",
         "",
@@ -86,14 +86,16 @@ def distance_table(comparisons: Comparisons) -> str:
     """Return a row per generator of distances, overlaps and what a linear classifier can tell."""
     first = next(iter(comparisons.values())).features
     real = [number(mean_of(first, "overlap", "floor", key), ".2f") for key in OVERLAP]
-    rows = [["real", "1.0", *real, "0.50", percent(first["copies"]["real_share"])]]
+    unit = "-" if mean_of(first, "frechet", "floor") is None else "1.0"
+    chance = "-" if mean_of(first, "two_sample", "auc") is None else "0.50"
+    rows = [["real", unit, *real, chance, percent(first["copies"]["real_share"])]]
     for name, comparison in comparisons.items():
         found = comparison.features
         cells = [number(mean_of(found, "overlap", "between", key), ".2f") for key in OVERLAP]
         linear = number(mean_of(found, "two_sample", "auc"), ".2f")
         copies = percent(found["copies"]["share"])
         rows.append([name, number(frechet_ratio(found), ".1f"), *cells, linear, copies])
-    return markdown_table(["images", "Frechet", *OVERLAP, "linear", "copies"], rows)
+    return markdown_table(["images", "Frechet ratio", *OVERLAP, "linear", "copies"], rows)
 
 
 def frechet_ratio(found: Json) -> float | None:
@@ -201,13 +203,13 @@ def latent_lines(comparisons: Comparisons) -> list[str]:
         "",
         markdown_table(header, rows),
         "",
-        "t-tests of latents: share whose means differ, raw / at the false discovery rate, in %. Modes: of real images,",
-        "synthetic ones, and both. In the cube: share of the synthetic images whose latents all lie between -1.5 and",
-        "1.5; density: of these per unit of volume. Dimension: the effective one, real / synthetic.",
+        "t-tests of latents: share whose means differ, raw / at the false discovery rate, in %. Modes, five at most:",
+        "of real images, synthetic ones, and both. In the cube: share of the synthetic images whose latents all lie",
+        "between -1.5 and 1.5; density: of these per unit of volume. Dimension: the effective one, real / synthetic.",
         "",
         "Synthetic images moved to the mean of the real ones, or to their mean and covariance, and decoded:",
         "",
-        markdown_table(["images, decoded from", "t-test", "KL", "Frechet", "recall", "linear", "style"], moved),
+        markdown_table(["images, decoded from", "t-test", "KL", "Frechet ratio", "recall", "linear", "style"], moved),
         "",
         f"As above, against real images, by {', '.join(first['settings']['backbones'])}; KL from real ones. Style:",
         "area under the ROC curve of the style classifier with its interval. `real decoded` is the best that can be",

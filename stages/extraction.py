@@ -47,7 +47,8 @@ def features_of(
     """Return the features of every backbone.
 
     All of them look at a batch before the next one is resized. On a CPU each core has a batch to itself: so all cores
-    are busy with a single backbone, too, and what is in memory of resized images does not grow with their number.
+    are busy with a single backbone, too. What is in memory beside networks and results grows with the cores and the
+    size of a batch, by some 0.8 GiB a core for 32 images of 224 pixels, and not with the number of images.
 
     Args:
         seed: that of the whole project, on which random weights depend.

@@ -11,19 +11,36 @@ SHARE = 0.05  # of the features whose means differ, beyond what halves of the re
 COPIES = 5  # times the share of real images that are as near, if that can be no accident
 REACHED = 0.5  # of the share of real images that other real images reach
 ALPHA = 0.05
+TWINS = (
+    " A linear classifier takes each set for the other, as where images are made of the very images that they are "
+    "compared with; all else then tells too little. Give both sets as many images, in the same order."
+)
 COPY_LEVEL = 0.01
+FEWEST = 10  # images a half: of fewer, nothing that was not found can be said to be small
 
 
 def verdict(name: str, comparison: Comparison) -> str:
+    """Say whether synthetic images differ from real ones, and by what, and whether that can be believed."""
+    warning = TWINS if exchanged(comparison.features["backbones"]) else ""
+    return judgement(name, comparison) + warning
+
+
+def judgement(name: str, comparison: Comparison) -> str:
     """Say whether synthetic images differ from real ones, and by what; reasons come in the order of their weight."""
     reasons = [*style_reasons(comparison.style), *feature_reasons(comparison.features["backbones"])]
     reasons += copy_reasons(comparison.features)
     if reasons:
         return f"`{name}` differs from real images: {'; '.join(reasons)}."
-    if not comparison.style["sizes"] and not tested(comparison.features["backbones"]):
-        return f"`{name}`: too few images to say whether they differ from real ones."
     size = min(item["t_test"]["n"] for item in comparison.features["backbones"].values())
+    if size < FEWEST or not (comparison.style["sizes"] or tested(comparison.features["backbones"])):
+        return f"`{name}`: too few images to say whether they differ from real ones."
     return f"`{name}`: no difference was found, of {size} images a half; smaller ones than these can show may be there."
+
+
+def exchanged(backbones: Json) -> bool:
+    """Say whether a linear classifier of some backbone calls synthetic what is real: it was trained on originals."""
+    tests = [item["two_sample"] for item in backbones.values() if item["two_sample"]["p_value"] is not None]
+    return any(test["p_value"] < ALPHA / len(backbones) and test["first"] < 0.5 for test in tests)
 
 
 def tested(backbones: Json) -> bool:
@@ -33,15 +50,22 @@ def tested(backbones: Json) -> bool:
 
 
 def copy_reasons(features: Json) -> list[str]:
-    """Say so if more synthetic images are copies than real images are by chance: Fisher's exact test, one-sided."""
-    found = features["copies"]
+    """Say so if more synthetic images are copies than real images are by chance: Fisher's exact test, one-sided.
+
+    The distance below which one real image in a hundred lies cannot be told from fewer than a hundred of them: then
+    exact copies alone count.
+    """
+    found, quantile = features["copies"], features["settings"]["copy_quantile"]
     if found["share"] is None:
         return []
-    near, near_real = (round(found[share] * found[size]) for share, size in (("share", "n"), ("real_share", "n_real")))
+    few = found["n_real"] * quantile < 1
+    near = found["exact"] if few else round(found["share"] * found["n"])
+    near_real = round(found["real_share"] * found["n_real"])
     table = [[near, found["n"] - near], [near_real, found["n_real"] - near_real]]
-    many = found["share"] > COPIES * max(features["settings"]["copy_quantile"], found["real_share"])
+    many = near > COPIES * max(quantile, found["real_share"]) * found["n"]
     if many and fisher_exact(table, alternative="greater").pvalue < COPY_LEVEL:
-        return [f"{found['share']:.0%} of them are likely copies of {features['copies_of']}"]
+        kind = "exact" if few else "likely"
+        return [f"{near / found['n']:.0%} of them are {kind} copies of {features['copies_of']}"]
     return []
 
 
@@ -57,7 +81,7 @@ def feature_reasons(backbones: Json) -> list[str]:
     linear = [item["two_sample"] for item in found if item["two_sample"]["p_value"] is not None]
     told = [test for test in linear if test["p_value"] < ALPHA / len(found) and test["first"] > 0.5]
     if told:
-        mean = fmean(test["first"] for test in told)
+        mean = fmean(test["auc"]["mean"] for test in told)
         which = f"{len(told)} of {len(found)} backbones"
         reasons.append(f"a linear classifier tells the features of {which} apart (mean area {mean:.2f})")
     tests = [item["t_test"] for item in found if None not in (item["t_test"]["between"], item["t_test"]["within_real"])]

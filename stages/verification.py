@@ -12,7 +12,7 @@ import torch
 from stages.comparison import compare_features, without_histograms
 from stages.extraction import features_of
 from stages.imageset import ImageSet
-from stages.settings import Params, derived_seed
+from stages.settings import Params
 from stages.style import discriminated, sizes_for
 from stages.training.devices import side_by_side
 
@@ -42,9 +42,10 @@ def verified(
     answers = dict(zip(others, side_by_side(judged, list(others), device, "verify"), strict=True))
     for name, images in others.items():
         found = features_of(images, backbones, params.extract, params.seed, device)
-        rng = np.random.default_rng(derived_seed(seed, name))
-        pairs = {backbone: (of_real[backbone], found[backbone]) for backbone in backbones}
-        answers[name]["backbones"] = without_histograms(
-            {backbone: compare_features(*pair, params.compare, rng) for backbone, pair in pairs.items()}
-        )
+        compared: dict[str, dict[str, object]] = {
+            # The same draws for all: what they differ in is then the images.
+            backbone: compare_features(of_real[backbone], found[backbone], params.compare, np.random.default_rng(seed))
+            for backbone in backbones
+        }
+        answers[name]["backbones"] = without_histograms(compared)
     return answers

@@ -52,7 +52,7 @@ def test_without_a_difference_the_size_is_told() -> None:
             {"two_sample": {"auc": {"mean": 0.7}, "first": 0.8, "p_value": 0.001}},
             SAME,
             0.01,
-            "of 1 of 2 backbones apart (mean area 0.80)",
+            "of 1 of 2 backbones apart (mean area 0.70)",
         ),
         (
             {
@@ -90,14 +90,27 @@ def test_of_many_backbones_one_may_be_below_the_level_by_chance(p_value: float |
 
 
 def test_what_could_not_be_measured_is_no_difference() -> None:
-    nothing = {"t_test": {"n": 1, "between": None, "within_real": None}, "overlap": {"between": None, "floor": None}}
-    assert "of 1 images a half" in sentence(nothing, {"sizes": {}}, None)
+    nothing = {"overlap": {"between": None, "floor": None}}
+    assert "no difference was found, of 50 images a half" in sentence(nothing, {"sizes": {}}, None)
+
+
+def test_of_few_images_no_absence_is_told() -> None:
+    few = {"t_test": {**backbone({})["t_test"], "n": 9}}
+    assert sentence(few, SAME) == "`smote`: too few images to say whether they differ from real ones."
+
+
+def test_sets_that_are_taken_for_each_other_are_told() -> None:
+    """What a classifier makes of images whose originals it knows from the other set: worse than chance."""
+    assert "takes each set for the other" not in sentence({}, SAME)
+    assert "takes each set for the other" in sentence(
+        {"two_sample": {"auc": {"mean": 0.3}, "first": 0.3, "p_value": 0.001}}, SAME
+    )
 
 
 def test_where_nothing_could_be_tested_nothing_is_said() -> None:
     nothing = {"t_test": {"n": 1, "between": None, "within_real": None}, "overlap": {"between": None, "floor": None}}
     nothing |= {"two_sample": {"auc": None, "first": None, "p_value": None}}
-    features = {"backbones": {"a": backbone(nothing)}, "copies": {"share": None}}
+    features = {"backbones": {"a": backbone(nothing)}, "copies": {"share": None}, "settings": {"copy_quantile": 0.01}}
     found = verdict("smote", Comparison(features, {"sizes": {}}, {}))
     assert found == "`smote`: too few images to say whether they differ from real ones."
 
@@ -105,5 +118,17 @@ def test_where_nothing_could_be_tested_nothing_is_said() -> None:
 @pytest.mark.parametrize(("share", "n"), [(0.08, 40), (0.1, 10), (0.33, 3), (0.07, 30)])
 def test_a_few_near_images_of_few_are_no_copies(share: float, n: int) -> None:
     """What new photographs gave: of so few real images the nearest is the threshold, and some are nearer by chance."""
-    copies = {"share": share, "real_share": 0.0, "n": n, "n_real": n}
-    assert copy_reasons({"copies": copies, "copies_of": "real images", "settings": {"copy_quantile": 0.01}}) == []
+    assert copy_reasons(near(share, n, 0)) == []
+
+
+@pytest.mark.parametrize(
+    ("n", "words"), [(99, "100% of them are exact copies"), (100, "100% of them are likely copies")]
+)
+def test_of_few_real_images_exact_copies_count_alone(n: int, words: str) -> None:
+    assert copy_reasons(near(1.0, n, n)) == [f"{words} of real images"]
+    assert bool(copy_reasons(near(0.5, n, 0))) == (n >= 100)
+
+
+def near(share: float, n: int, exact: int) -> dict[str, Any]:
+    copies = {"share": share, "real_share": 0.0, "n": n, "n_real": n, "exact": exact}
+    return {"copies": copies, "copies_of": "real images", "settings": {"copy_quantile": 0.01}}

@@ -23,6 +23,7 @@ from stages.latent_space import Explored, explored
 from stages.memorisation import memorised
 from stages.networks.style import SMALLEST_SIDE
 from stages.pairs.base import side
+from stages.prechecks import check_latent
 from stages.process import writing
 from stages.reading import collect, whole
 from stages.settings import Extract, Params, derived_seed, load_params
@@ -64,6 +65,8 @@ def audit(request: Request, out: Path, as_json: bool) -> str:
     device = choose_device(params.device)
     for backbone in [*params.extract.backbones, *(params.latent.backbones if request.latent else [])]:
         file_of(backbone, params.extract.weights)
+    if request.latent:
+        check_latent(params)
     with writing(out) as folder:
         folder.mkdir()
         real, synthetic = sets(request, params)
@@ -204,6 +207,7 @@ def as_plain(comparison: Comparison) -> dict[str, Any]:
 def report(real: ImageSet, synthetic: ImageSet, comparison: Comparison) -> str:
     """Return the verdict and the tables."""
     channels_, height, width = real.shape
-    facts = f"{len(real)} real images and {len(synthetic)} synthetic ones, {height} x {width}, {channels_} channels."
+    colours = "grey" if channels_ == 1 else "in colour"
+    facts = f"{len(real)} real images and {len(synthetic)} synthetic ones, {height} x {width}, {colours}."
     lines = [verdict("synthetic", comparison), "", facts, "", *differences({"synthetic": comparison})]
     return "\n".join(lines)

@@ -66,7 +66,7 @@ def test_the_whole_audit_of_blurred_images(params: Path, tmp_path: Path) -> None
     assert text.startswith("`synthetic` differs from real images: a small network tells them apart at ")
     for title in ("How do they differ", "by their style", "t-test per backbone", "Frechet distance", "latent space"):
         assert title in text
-    assert "60 real images and 50 synthetic ones, 20 x 20, 3 channels." in text
+    assert "60 real images and 50 synthetic ones, 20 x 20, in colour." in text
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {f"{name}.png" for name in PICTURES} | {"audit.json", "report.md", "roc.csv"} <= names
     result = json.loads((tmp_path / "out/audit.json").read_text(encoding="utf-8"))
@@ -78,7 +78,7 @@ def test_one_image_many_times_has_copies_and_no_recall(params: Path, tmp_path: P
     images = drawn(40, 0)
     real, same = folder(tmp_path / "real", images), folder(tmp_path / "same", np.repeat(images[:1], 40, axis=0))
     result = json.loads(audit(request_for(params, real, same), tmp_path / "out", True))
-    assert "100% of them are likely copies" in result["verdict"]
+    assert "100% of them are exact copies" in result["verdict"]
     assert result["features"]["copies"]["exact"] == 40
     overlap = result["features"]["backbones"]["mnasnet0_5"]["overlap"]["between"]
     assert overlap["recall"]["mean"] < 0.1
