@@ -2,7 +2,7 @@
 
 from statistics import fmean
 
-from scipy.stats import fisher_exact
+from scipy.stats import binomtest, fisher_exact
 
 from stages.differences import FDR, Comparison
 from stages.markdown import Json
@@ -50,22 +50,19 @@ def tested(backbones: Json) -> bool:
 
 
 def copy_reasons(features: Json) -> list[str]:
-    """Say so if more synthetic images are copies than real images are by chance: Fisher's exact test, one-sided.
+    """Say so if copies are several times as frequent among synthetic images as they could be among real ones.
 
-    The distance below which one real image in a hundred lies cannot be told from fewer than a hundred of them: then
-    exact copies alone count.
+    That is the upper end of the 95 % interval (Clopper and Pearson) of the share of real images that are as near: of
+    few real images it is large, since the nearest of them is near by chance. Fisher's exact test beside it, one-sided.
     """
-    found, quantile = features["copies"], features["settings"]["copy_quantile"]
+    found = features["copies"]
     if found["share"] is None:
         return []
-    few = found["n_real"] * quantile < 1
-    near = found["exact"] if few else round(found["share"] * found["n"])
-    near_real = round(found["real_share"] * found["n_real"])
+    near, near_real = (round(found[share] * found[size]) for share, size in (("share", "n"), ("real_share", "n_real")))
     table = [[near, found["n"] - near], [near_real, found["n_real"] - near_real]]
-    many = near > COPIES * max(quantile, found["real_share"]) * found["n"]
-    if many and fisher_exact(table, alternative="greater").pvalue < COPY_LEVEL:
-        kind = "exact" if few else "likely"
-        return [f"{near / found['n']:.0%} of them are {kind} copies of {features['copies_of']}"]
+    most = binomtest(near_real, found["n_real"]).proportion_ci().high
+    if found["share"] > COPIES * most and fisher_exact(table, alternative="greater").pvalue < COPY_LEVEL:
+        return [f"{found['share']:.0%} of them are likely copies of {features['copies_of']}"]
     return []
 
 

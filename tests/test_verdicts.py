@@ -110,7 +110,7 @@ def test_sets_that_are_taken_for_each_other_are_told() -> None:
 def test_where_nothing_could_be_tested_nothing_is_said() -> None:
     nothing = {"t_test": {"n": 1, "between": None, "within_real": None}, "overlap": {"between": None, "floor": None}}
     nothing |= {"two_sample": {"auc": None, "first": None, "p_value": None}}
-    features = {"backbones": {"a": backbone(nothing)}, "copies": {"share": None}, "settings": {"copy_quantile": 0.01}}
+    features = {"backbones": {"a": backbone(nothing)}, "copies": {"share": None}}
     found = verdict("smote", Comparison(features, {"sizes": {}}, {}))
     assert found == "`smote`: too few images to say whether they differ from real ones."
 
@@ -118,17 +118,15 @@ def test_where_nothing_could_be_tested_nothing_is_said() -> None:
 @pytest.mark.parametrize(("share", "n"), [(0.08, 40), (0.1, 10), (0.33, 3), (0.07, 30)])
 def test_a_few_near_images_of_few_are_no_copies(share: float, n: int) -> None:
     """What new photographs gave: of so few real images the nearest is the threshold, and some are nearer by chance."""
-    assert copy_reasons(near(share, n, 0)) == []
+    assert copy_reasons(near(share, n)) == []
 
 
-@pytest.mark.parametrize(
-    ("n", "words"), [(99, "100% of them are exact copies"), (100, "100% of them are likely copies")]
-)
-def test_of_few_real_images_exact_copies_count_alone(n: int, words: str) -> None:
-    assert copy_reasons(near(1.0, n, n)) == [f"{words} of real images"]
-    assert bool(copy_reasons(near(0.5, n, 0))) == (n >= 100)
+@pytest.mark.parametrize(("n", "most"), [(40, 0.44), (100, 0.18), (1000, 0.018)])
+def test_copies_are_five_times_as_frequent_as_real_ones_could_be(n: int, most: float) -> None:
+    """Where none of n real images is as near, their share is below 1 - 0.025^(1/n), some 3.7 / n."""
+    assert copy_reasons(near(most, n)) == []
+    assert copy_reasons(near(most + 0.01, n)) == [f"{most + 0.01:.0%} of them are likely copies of real images"]
 
 
-def near(share: float, n: int, exact: int) -> dict[str, Any]:
-    copies = {"share": share, "real_share": 0.0, "n": n, "n_real": n, "exact": exact}
-    return {"copies": copies, "copies_of": "real images", "settings": {"copy_quantile": 0.01}}
+def near(share: float, n: int) -> dict[str, Any]:
+    return {"copies": {"share": share, "real_share": 0.0, "n": n, "n_real": n}, "copies_of": "real images"}
