@@ -32,7 +32,7 @@ def judgement(name: str, comparison: Comparison) -> str:
     if reasons:
         return f"`{name}` differs from real images: {'; '.join(reasons)}."
     size = min(item["t_test"]["n"] for item in comparison.features["backbones"].values())
-    if size < FEWEST or not (comparison.style["sizes"] or tested(comparison.features["backbones"])):
+    if size < FEWEST:
         return f"`{name}`: too few images to say whether they differ from real ones."
     return f"`{name}`: no difference was found, of {size} images a half; smaller ones than these can show may be there."
 
@@ -41,12 +41,6 @@ def exchanged(backbones: Json) -> bool:
     """Say whether a linear classifier of some backbone calls synthetic what is real: it was trained on originals."""
     tests = [item["two_sample"] for item in backbones.values() if item["two_sample"]["p_value"] is not None]
     return any(test["p_value"] < ALPHA / len(backbones) and test["first"] < 0.5 for test in tests)
-
-
-def tested(backbones: Json) -> bool:
-    """Say whether anything could be measured of the features."""
-    kinds = (("t_test", "between"), ("two_sample", "auc"), ("overlap", "between"))
-    return any(item[kind][key] is not None for item in backbones.values() for kind, key in kinds)
 
 
 def copy_reasons(features: Json) -> list[str]:
