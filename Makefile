@@ -48,10 +48,11 @@ repro: $(READY)  ## Rebuild everything that changed and print the table
 test: $(READY)  ## Run the whole test suite
 	python -m pytest
 
-lint: $(READY)  ## Check style and types
+lint: $(READY)  ## Check style, types and which way imports go
 	ruff check
 	ruff format --check
 	mypy
+	lint-imports
 
 clean:  ## Delete .venv and everything that can be rebuilt, but no metrics
 	rm -rf $(VENV) counterweight.egg-info data models plots checkpoints dvc_plots .dvc/cache .dvc/tmp .mypy_cache .pytest_cache .ruff_cache

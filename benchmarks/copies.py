@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.rerender import photographs
-from stages.memorisation import memorised
-from stages.verdicts import copy_reasons
+from counterweight.evaluation.comparison.memorization import memorised
+from counterweight.reporting.verdicts import copy_reasons
 
 COUNTS = [(5, 62), (20, 120), (60, 120), (100, 120), (120, 400), (200, 200), (350, 350)]
 """Real photographs and others."""

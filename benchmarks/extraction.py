@@ -28,12 +28,12 @@ import torch
 from ruamel.yaml import YAML
 from torch import Tensor, nn
 
+from counterweight.core.images import ImageSet, write_images
+from counterweight.features.extractor import resized
+from counterweight.features.weights import load_backbone
+from counterweight.networks.backbones.base import normalised
+from counterweight.settings.params import load_params
 from stages import extract
-from stages.extraction import resized
-from stages.imageset import ImageSet, write_images
-from stages.networks.backbones import normalised, without_classifier
-from stages.settings import load_params
-from stages.weights import backbone
 
 COUNTS = {"mobilenet_v2": 8192, "resnet152": 1024}
 ORIGINAL = 100  # pixels; the stage resizes
@@ -59,7 +59,7 @@ def whole_stage(folder: Path) -> None:
 
 def built(name: str) -> nn.Module:
     """Return the network as the stage has it."""
-    return without_classifier(name, backbone(name, "random", 0)).to(memory_format=torch.channels_last)
+    return load_backbone(name, "random", 0).get_submodule("network").to(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()

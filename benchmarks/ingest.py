@@ -26,8 +26,8 @@ import numpy.typing as npt
 from PIL import Image
 from ruamel.yaml import YAML
 
-from stages.decoding import Target, image_files
-from stages.workers import Workers, decoded
+from counterweight.data.decode.images import Target, image_files
+from counterweight.data.decode.pool import Workers, decoded
 
 SIDE = 64
 CLASSES = 5

@@ -9,7 +9,6 @@ own.
 """
 
 import argparse
-import math
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,18 +17,20 @@ import numpy as np
 import torch
 from PIL import Image
 
-from stages.blocks import parse_block
-from stages.decoding import image_files
-from stages.generators.base import find, labelled
-from stages.generators.base_vae import VariationalAutoencoder
-from stages.imageset import ImageSet
-from stages.latent_space import decoded, encoded
-from stages.pairs.base import side
-from stages.process import writing
-from stages.reading import collect, whole
-from stages.sources.base import FileSettings
-from stages.training.loop import Options, fit
-from stages.workers import Workers
+from counterweight.core.images import ImageSet
+from counterweight.core.outputs import writing
+from counterweight.core.schema import parse_block
+from counterweight.core.tensors import labelled
+from counterweight.data.decode.images import image_files
+from counterweight.data.decode.pool import Workers
+from counterweight.data.pairs.base import side
+from counterweight.data.sources.base.lazy_images import FileSettings
+from counterweight.data.split import collect, whole
+from counterweight.evaluation.latent_space.analysis import decoded, encoded
+from counterweight.generators.base.generator import find
+from counterweight.generators.base.vae import VariationalAutoencoder
+from counterweight.settings.train import TrainingConfig
+from counterweight.training.loop import fit
 
 SETTINGS = {
     "block_channels": 32,
@@ -58,7 +59,7 @@ def rendered(images: ImageSet, epochs: int, seed: int) -> ImageSet:
     model = entry.generator(images.shape, images.class_names, settings)
     assert isinstance(model, VariationalAutoencoder)
     with TemporaryDirectory() as folder:
-        quiet = Options(previews=0, checkpoint_seconds=math.inf)
+        quiet = TrainingConfig(previews=0, checkpoint_seconds=None)
         fit(model, labelled(images.images, images.labels), seed, quiet, Path(folder))
     return replace(images, images=decoded(model.eval(), encoded(model, images)))
 

@@ -23,9 +23,18 @@ import numpy as np
 import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from stages.statistics import families, frechet, gaussian_kl, kid, manifold, marginal, ttest, twosample
-from stages.statistics.samples import Features
-from stages.tools.gallery import hardware
+from counterweight.cli.gallery import hardware
+from counterweight.statistics.base.resampling import Features
+from counterweight.statistics.two_sample import (
+    c2st,
+    frechet,
+    gaussian_kl,
+    histogram_divergence,
+    kid,
+    normality,
+    prdc,
+    ttest,
+)
 
 REPEATS = 10
 LATENT = 256
@@ -54,10 +63,10 @@ def calls(real: Features, synthetic: Features) -> dict[str, Callable[[], object]
         "gaussian_kl": lambda: gaussian_kl.calibrated(*tables, rng, components=64, repeats=REPEATS),
         "frechet": lambda: frechet.calibrated(*tables, rng, repeats=REPEATS),
         "kid": lambda: kid.calibrated(*tables, rng, repeats=REPEATS),
-        "manifold": lambda: manifold.calibrated(*tables, rng, repeats=REPEATS),
-        "twosample": lambda: twosample.calibrated(*tables, rng, repeats=REPEATS),
-        "marginal": lambda: marginal.calibrated(*tables, rng, repeats=REPEATS),
-        "families": lambda: [families.families(table) for table in (real, synthetic)],
+        "manifold": lambda: prdc.calibrated(*tables, rng, repeats=REPEATS),
+        "twosample": lambda: c2st.calibrated(*tables, rng, repeats=REPEATS),
+        "marginal": lambda: histogram_divergence.calibrated(*tables, rng, repeats=REPEATS),
+        "families": lambda: [normality.families(table) for table in (real, synthetic)],
     }
 
 

@@ -23,16 +23,18 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from stages.generators.base import Act, LearnedGenerator, labelled
-from stages.imageset import ImageSet
-from stages.models import build
-from stages.networks.blocks import use_rng
-from stages.settings import generator_block, load_params
-from stages.tools.gallery import hardware, parts
-from stages.training.devices import choose_device
-from stages.training.loop import Loop, Options, build_optimizers
+from counterweight.cli.gallery import hardware, parts
+from counterweight.core.devices import choose_device
+from counterweight.core.images import ImageSet
+from counterweight.core.tensors import labelled
+from counterweight.generators.base.generator import Act, LearnedGenerator
+from counterweight.generators.base.saved import build, generator_block
+from counterweight.networks.layers import use_rng
+from counterweight.settings.params import load_params
+from counterweight.settings.train import TrainingConfig
+from counterweight.training.loop import Loop, build_optimizers
 
-QUIET = Options(previews=0, checkpoint_seconds=float("inf"))
+QUIET = TrainingConfig(previews=0, checkpoint_seconds=None)
 WORKERS = 2
 
 
@@ -136,7 +138,7 @@ def clocked(function: object, total: list[float]) -> object:
 def measure(name: str, dataset: str, images: ImageSet, epochs: int, rounds: int) -> dict[str, object]:
     """Let both loops train a generator in turn and return their medians."""
     params = load_params(Path("params.yaml"))
-    block = generator_block(params, name, dataset)
+    block = generator_block(params.generators, name, dataset)
     device = choose_device(params.device)
 
     def fresh() -> tuple[LearnedGenerator, Act]:

@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from stages.generators import vanilla_vae, variant_vae
-from stages.generators.base_vae import VariationalAutoencoder
-from stages.tools.gallery import hardware
-from stages.training.devices import choose_device
+from counterweight.cli.gallery import hardware
+from counterweight.core.devices import choose_device
+from counterweight.generators import vanilla_vae, variant_vae
+from counterweight.generators.base.vae import VariationalAutoencoder
 
 SHAPE = (3, 256, 256)
 

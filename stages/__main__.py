@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 
-from stages.process import die_with_parent, fail, run
+from counterweight.core.process import die_with_parent, fail, run
 
 if __name__ == "__main__":
     die_with_parent()

@@ -1,16 +1,18 @@
 """Retrain classifiers on the baselines, or on a generator's images, with several seeds each, and test them."""
 
-import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.imageset import ImageSet, read_images
-from stages.process import run, stage_parser, writing
-from stages.settings import derived_seed, load_params, one_of
-from stages.statistics.classification import classification_scores
-from stages.training.devices import choose_device
-from stages.variants import Labels, Variant, retrain
+from counterweight.core.devices import choose_device
+from counterweight.core.images import read_images
+from counterweight.core.outputs import writing
+from counterweight.core.params_file import read_params_file
+from counterweight.core.process import run, stage_parser
+from counterweight.core.seeds import derived_seed
+from counterweight.evaluation.retraining import Variant, retrain, write_confusion
+from counterweight.settings.classify import Classify, classifier_config
+from counterweight.statistics.classification import classification_scores
 
 
 def main(argv: Sequence[str]) -> None:
@@ -25,9 +27,10 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON file of scores to write")
     parser.add_argument("--confusion", type=Path, required=True, help="folder for predictions, a CSV per variant")
     arguments = parser.parse_args(argv)
-    params = load_params(arguments.params)
-    settings = params.classifiers[one_of(arguments.dataset, params.classifiers, "params.yaml: classifiers")]
-    device = choose_device(params.device)
+    file = read_params_file(arguments.params)
+    settings = file.section("classify", Classify)
+    config = classifier_config(file.blocks("classifiers"), arguments.dataset)
+    device = choose_device(file.run.device)
     imbalanced, test = read_images(arguments.imbalanced), read_images(arguments.test)
     results: dict[str, dict[str, object]] = {}
     if arguments.added:
@@ -38,27 +41,18 @@ def main(argv: Sequence[str]) -> None:
         variants = {"balanced": Variant(read_images(arguments.balanced)), "imbalanced": Variant(imbalanced)}
         variants["reweighted"] = Variant(imbalanced, reweighted=True)
     # No variant's name is in the seeds: variants share splits and first weights as far as they can.
-    names = [(imbalanced.item, "classify", str(number)) for number in range(params.classify.seeds)]
-    seeds = [derived_seed(params.seed, *name) for name in names]
+    names = [(imbalanced.item, "classify", str(number)) for number in range(settings.seeds)]
+    seeds = [derived_seed(file.run.seed, *name) for name in names]
     with writing(arguments.out) as out, writing(arguments.confusion) as confusion:
         confusion.mkdir()
-        share = params.classify.validation_share
-        predictions = retrain(list(variants.values()), test, seeds, settings, share, device)
+        share = settings.validation_share
+        predictions = retrain(list(variants.values()), test, seeds, config, share, device)
         for (name, variant), predicted in zip(variants.items(), predictions, strict=True):
             minority, classes = imbalanced.noted("minority"), len(test.class_names)
             scores = [classification_scores(test.labels, found, minority, classes) for found in predicted]
             results[name] = {"images": len(variant), "seeds": scores}
             write_confusion(test, predicted[0], confusion / f"{name}.csv")
         out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-
-
-def write_confusion(test: ImageSet, predicted: Labels, path: Path) -> None:
-    """Write a row per test image, which is what `dvc plots` makes a confusion matrix from."""
-    names = test.class_names
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["actual", "predicted"])
-        writer.writerows((names[a], names[b]) for a, b in zip(test.labels, predicted, strict=True))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.extraction import drawn, features_of
-from stages.features import write_features
-from stages.imageset import read_images
-from stages.process import run, stage_parser, writing
-from stages.settings import load_params
-from stages.training.devices import choose_device
+from counterweight.core.devices import choose_device
+from counterweight.core.features import write_features
+from counterweight.core.images import read_images
+from counterweight.core.outputs import writing
+from counterweight.core.params_file import read_params_file
+from counterweight.core.process import run, stage_parser
+from counterweight.features.extractor import drawn, features_of
+from counterweight.settings.extract import Extract
 
 
 def main(argv: Sequence[str]) -> None:
@@ -17,16 +19,16 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--images", type=Path, required=True, help="image table")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     arguments = parser.parse_args(argv)
-    params = load_params(arguments.params)
-    settings, device = params.extract, choose_device(params.device)
+    file = read_params_file(arguments.params)
+    settings, device, seed = file.section("extract", Extract), choose_device(file.run.device), file.run.seed
     images = read_images(arguments.images)
     with writing(arguments.out) as partial:
         partial.mkdir()
         if images.not_applicable is not None:
             (partial / "not_applicable.txt").write_text(images.not_applicable + "\n", encoding="utf-8")
             return
-        some = drawn(images, settings.images, params.seed)
-        for name, features in features_of(some, settings.backbones, settings, params.seed, device).items():
+        some = drawn(images, settings.images, seed)
+        for name, features in features_of(some, settings.backbones, settings, seed, device).items():
             write_features(features, partial / f"{name}.parquet")
 
 

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.process import run, stage_parser, writing
-from stages.reading import divided, write_part
-from stages.settings import dataset_plan, derived_seed, load_params, one_of
-from stages.workers import Workers, warm_up
+from counterweight.core.outputs import writing
+from counterweight.core.params_file import read_params_file
+from counterweight.core.process import run, stage_parser
+from counterweight.core.registry import one_of
+from counterweight.core.seeds import derived_seed
+from counterweight.data.decode.pool import Workers, warm_up
+from counterweight.data.split import divided, write_part
+from counterweight.settings.datasets import dataset_plan
 
 
 def main(argv: Sequence[str]) -> None:
@@ -19,15 +23,15 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--test", type=Path, required=True, help="image table to write")
     arguments = parser.parse_args(argv)
     warm_up()
-    params = load_params(arguments.params)
-    plan = dataset_plan(params, arguments.dataset)
+    file = read_params_file(arguments.params)
+    plan = dataset_plan(file.blocks("datasets"), arguments.dataset)
     where = f"params.yaml: datasets.{arguments.dataset}"
     with writing(arguments.train) as train_partial, writing(arguments.test) as test_partial:
         found = plan.source.find(plan.settings, arguments.dataset)
         for name in plan.common.minority:
             one_of(name, found.train.class_names, f"{where}.minority")
-        rng = np.random.default_rng(derived_seed(params.seed, arguments.dataset, "split"))
-        train, test = divided(found, plan.common, rng)
+        rng = np.random.default_rng(derived_seed(file.run.seed, arguments.dataset, "split"))
+        train, test = divided(found, plan.common.keep_split, plan.common.test_share, rng)
         with Workers() as workers:
             write_part(train, train_partial, where, "train", workers)
             write_part(test, test_partial, where, "test", workers)

@@ -4,13 +4,19 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from stages.imageset import read_images
-from stages.latent_pictures import draw_latents
-from stages.latent_space import Explored, explored
-from stages.process import run, stage_parser, writing
-from stages.settings import derived_seed, load_params
-from stages.training.devices import choose_device
-from stages.verification import verified
+from counterweight.core.devices import choose_device
+from counterweight.core.images import read_images
+from counterweight.core.outputs import writing
+from counterweight.core.params_file import read_params_file
+from counterweight.core.process import run, stage_parser
+from counterweight.core.seeds import derived_seed
+from counterweight.evaluation.latent_space.analysis import Explored, explored
+from counterweight.evaluation.latent_space.moved_images import MeasureSettings, verified
+from counterweight.evaluation.latent_space.plots import draw_latents
+from counterweight.settings.compare import Compare
+from counterweight.settings.discriminate import Discriminate
+from counterweight.settings.extract import Extract
+from counterweight.settings.latent import Latent
 
 
 def main(argv: Sequence[str]) -> None:
@@ -21,17 +27,24 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--plots", type=Path, required=True, help="folder of pictures to write")
     arguments = parser.parse_args(argv)
-    params = load_params(arguments.params)
+    file = read_params_file(arguments.params)
+    settings = MeasureSettings(
+        file.section("extract", Extract),
+        file.section("compare", Compare),
+        file.section("discriminate", Discriminate),
+        file.section("latent", Latent),
+        file.run.seed,
+    )
     real, synthetic = read_images(arguments.real), read_images(arguments.synthetic)
     with writing(arguments.out) as partial, writing(arguments.plots) as plots:
         plots.mkdir()
         if synthetic.not_applicable is not None:
             found = Explored({"not_applicable": synthetic.not_applicable}, None)
         else:
-            seed, device = derived_seed(params.seed, synthetic.item, "latent"), choose_device(params.device)
-            found = explored(real, synthetic, params.latent, params.compare, seed, device)
+            seed, device = derived_seed(file.run.seed, synthetic.item, "latent"), choose_device(file.run.device)
+            found = explored(real, synthetic, settings.latent, settings.compare, seed, device)
             if found.shown is not None:
-                found.result["verification"] = verified(found.shown.real, found.shown.decoded, params, seed, device)
+                found.result["verification"] = verified(found.shown.real, found.shown.decoded, settings, seed, device)
         partial.write_text(json.dumps(found.result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         draw_latents(found, plots)
 

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from stages.generators.adasyn import Adasyn, Settings
-from stages.generators.base import Labelled, NotApplicable
+from counterweight.core.tensors import Labelled
+from counterweight.generators.adasyn import Adasyn, Settings
+from counterweight.generators.base.generator import NotApplicable
 
 
 def model() -> Adasyn:

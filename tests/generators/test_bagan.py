@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stages.generators.bagan import BAGAN, Settings
-from stages.generators.base import Act, Labelled, to_unit
-from stages.networks.blocks import parameter_count, use_rng
+from counterweight.core.tensors import Labelled, to_unit
+from counterweight.generators.bagan import BAGAN, Settings
+from counterweight.generators.base.generator import Act
+from counterweight.networks.layers import parameter_count, use_rng
 
 LATENTS = 3
 

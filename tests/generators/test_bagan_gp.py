@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stages.generators.bagan_gp import BAGANGP, Settings, channels_of
-from stages.generators.base import Labelled
-from stages.networks.generative.adversarial import gradient_penalty
+from counterweight.core.tensors import Labelled
+from counterweight.generators.bagan_gp import BAGANGP, Settings, channels_of
+from counterweight.networks.generative.gan_losses import gradient_penalty
 
 SHAPE = (1, 8, 8)
 

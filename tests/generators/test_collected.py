@@ -8,11 +8,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stages.errors import UserError
-from stages.generators.base import Labelled, NotApplicable
-from stages.generators.collected import Collected, Settings
-from stages.prechecks import precheck_generator
-from stages.settings import load_params
+from counterweight.core.errors import UserError
+from counterweight.core.tensors import Labelled
+from counterweight.evaluation.prechecks import precheck_generator
+from counterweight.generators.base.generator import NotApplicable
+from counterweight.generators.collected import Collected, Settings
+from counterweight.settings.params import load_params
 
 ROOT = Path(__file__).parents[2]
 REAL = Labelled(torch.zeros((1, 1, 4, 6), dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))

@@ -11,16 +11,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from stages.errors import UserError
-from stages.generators.base import Act, Generator, Labelled, LearnedGenerator, NotApplicable, find, labelled, to_unit
-from stages.imageset import ImageSet
-from stages.models import build, load_generator, save_generator
-from stages.networks.blocks import use_rng
-from stages.settings import modules_in
-from stages.training import loop
-from stages.training.loop import Options, build_optimizers, fit
+from counterweight.core.errors import UserError
+from counterweight.core.images import ImageSet
+from counterweight.core.registry import names_in
+from counterweight.core.tensors import Labelled, labelled, to_unit
+from counterweight.generators.base.generator import Act, Generator, LearnedGenerator, NotApplicable, find
+from counterweight.generators.base.saved import build, load_generator, save_generator
+from counterweight.networks.layers import use_rng
+from counterweight.settings.train import TrainingConfig
+from counterweight.training import loop
+from counterweight.training.loop import build_optimizers, fit
 
-NAMES = modules_in("generators")
+NAMES = names_in("generators")
 SHAPES = [(1, 28, 28), (3, 32, 32), (3, 64, 64), (1, 13, 18)]
 CLASSES = ("dark", "grey", "bright")
 SIZES = (14, 6, 4)
@@ -124,7 +126,7 @@ def small(name: str) -> dict[str, object]:
 def ready(name: str, images: ImageSet, folder: Path, settings: dict[str, object] | None = None) -> Generator:
     generator = build(name, small(name) if settings is None else settings, images, 0, name)
     if isinstance(generator, LearnedGenerator):
-        fit(generator, tensors(images), 0, Options(previews=0), folder)
+        fit(generator, tensors(images), 0, TrainingConfig(previews=0), folder)
     return generator
 
 
@@ -345,7 +347,7 @@ def test_a_batch_may_be_larger_than_the_set(name: str, tmp_path: Path, monkeypat
     assert isinstance(model, LearnedGenerator)
     before = {key: value.clone() for key, value in model.named_parameters()}
     monkeypatch.setattr(model, "acts", with_batches_of(model.acts, 1000))
-    history = fit(model, tensors(images), 0, Options(previews=0), tmp_path)
+    history = fit(model, tensors(images), 0, TrainingConfig(previews=0), tmp_path)
     assert len(history) >= len(model.acts())
     assert all(not torch.equal(value, before[key]) for key, value in model.named_parameters() if value.dim() > 1)
 
@@ -354,7 +356,7 @@ def test_a_batch_may_be_larger_than_the_set(name: str, tmp_path: Path, monkeypat
 def test_a_training_that_is_resumed_ends_as_if_it_had_never_stopped(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images, every_epoch = image_set((1, 12, 14)), Options(previews=0, checkpoint_seconds=0)
+    images, every_epoch = image_set((1, 12, 14)), TrainingConfig(previews=0, checkpoint_seconds=0)
     longer = {key: 3 if "epochs" in key else value for key, value in small(name).items()}
 
     def trained(folder: Path) -> dict[str, Tensor]:
@@ -379,7 +381,7 @@ def test_a_training_that_is_resumed_ends_as_if_it_had_never_stopped(
     assert [key for key, value in resumed.items() if not torch.equal(value, undisturbed[key])] == []
 
 
-def first_losses(name: str, options: Options, folder: Path) -> dict[str, float]:
+def first_losses(name: str, options: TrainingConfig, folder: Path) -> dict[str, float]:
     """Train for SMALL's epochs and return the loss of every phase's first epoch."""
     images = image_set((1, 12, 14))
     model = build(name, small(name), images, 0, name)
@@ -392,8 +394,8 @@ def first_losses(name: str, options: Options, folder: Path) -> dict[str, float]:
 
 @every_learned_generator
 def test_bfloat16_changes_losses_by_its_rounding_alone(name: str, tmp_path: Path) -> None:
-    exact = first_losses(name, Options(previews=0), tmp_path / "exact")
-    rounded = first_losses(name, Options(previews=0, precision="bfloat16"), tmp_path / "rounded")
+    exact = first_losses(name, TrainingConfig(previews=0), tmp_path / "exact")
+    rounded = first_losses(name, TrainingConfig(previews=0, precision="bfloat16"), tmp_path / "rounded")
     # bfloat16 keeps 8 bits: a relative error of 2^-9 for each number, of about 2^-6 after some ten layers and steps.
     assert rounded == pytest.approx(exact, rel=2**-5, abs=2**-7)
     assert rounded != exact
@@ -401,9 +403,9 @@ def test_bfloat16_changes_losses_by_its_rounding_alone(name: str, tmp_path: Path
 
 @every_learned_generator
 def test_augmentation_reaches_discriminators_and_nothing_else(name: str, tmp_path: Path) -> None:
-    options = Options(previews=0, augment=("colour", "translation", "cutout"))
+    options = TrainingConfig(previews=0, augment=["colour", "translation", "cutout"])
     plain, augmented = (
-        first_losses(name, Options(previews=0), tmp_path / "a"),
+        first_losses(name, TrainingConfig(previews=0), tmp_path / "a"),
         first_losses(name, options, tmp_path / "b"),
     )
     judged = name in (*GANS, "bagan", "bagan_gp")
@@ -419,7 +421,7 @@ def test_a_batch_that_is_not_finite_stops_the_training(
     assert isinstance(model, LearnedGenerator)
     monkeypatch.setattr(loop, "to_unit", lambda batch: to_unit(batch) * float("nan"))
     with pytest.raises(UserError, match=r"^training stopped: '.+' of phase '.+' is nan in epoch 1 of '.+', step 1"):
-        fit(model, tensors(images), 0, Options(previews=0), tmp_path)
+        fit(model, tensors(images), 0, TrainingConfig(previews=0), tmp_path)
 
 
 def with_batches_of(acts: Callable[[], list[Act]], size: int) -> Callable[[], list[Act]]:

@@ -6,8 +6,8 @@ import torch
 from skimage.filters import threshold_otsu
 from torch import Tensor
 
-from stages.generators.base import Labelled
-from stages.generators.cutpaste import CutPaste, Settings, border_colour, foreground, otsu
+from counterweight.core.tensors import Labelled
+from counterweight.generators.cutpaste import CutPaste, Settings, border_colour, foreground, otsu
 
 STILL = {"size": 0.0, "shape": 0.0, "rotation": 0.0, "tilt": 0.0, "shift": 0.0}
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
-from stages.generators import base_vae
-from stages.generators.base import Labelled
-from stages.generators.cvae import CVAE, Settings
-from stages.networks.blocks import kl_to_standard_normal, reparametrised
+from counterweight.core.tensors import Labelled
+from counterweight.generators.base import vae
+from counterweight.generators.cvae import CVAE, Settings
+from counterweight.networks.layers import kl_to_standard_normal, reparametrised
 
 SHAPE = (3, 9, 7)
 
@@ -76,7 +76,7 @@ def test_a_decoder_that_knows_nothing_costs_log_two_per_pixel_and_channel() -> N
 
 
 def test_the_loss_is_a_mean_over_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base_vae, "reparametrised", lambda mean, log_variance, rng: mean)
+    monkeypatch.setattr(vae, "reparametrised", lambda mean, log_variance, rng: mean)
     network, (images, labels) = model(), batch()
     once = network.losses("autoencoder", images, labels, seeded())
     twice = network.losses("autoencoder", torch.cat([images, images]), torch.cat([labels, labels]), seeded())

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stages.generators.cvae_gan import CVAEGAN, Settings, half_square
-from stages.networks.blocks import parameter_count, use_rng
-from stages.networks.generative.cvae_gan import Centres, Judge, centre_distance, classifier, discriminator
+from counterweight.generators.cvae_gan import CVAEGAN, Settings, half_square
+from counterweight.networks.generative.cvae_gan import Centres, Judge, centre_distance, classifier, discriminator
+from counterweight.networks.layers import parameter_count, use_rng
 
 SHAPE = (1, 8, 8)
 PHASES = ["classifier", "discriminator", "encoder", "generator"]

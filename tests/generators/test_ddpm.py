@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stages.generators.base import Labelled
-from stages.generators.ddpm import DDPM, Settings
-from stages.networks.generative.diffusion import (
+from counterweight.core.tensors import Labelled
+from counterweight.generators.ddpm import DDPM, Settings
+from counterweight.networks.generative.diffusion import (
     Levels,
     Prediction,
     Schedule,
@@ -22,7 +22,7 @@ from stages.networks.generative.diffusion import (
     sampling_times,
     target,
 )
-from stages.networks.generative.unet import UNet, group_norm, sinusoidal
+from counterweight.networks.generative.unet import UNet, group_norm, sinusoidal
 
 CLASSES = ("zero", "one", "two")
 QUICK = Settings(width=4, multipliers=(1, 2), blocks=1, timesteps=20, sampling_steps=5, dropout=0.0)

@@ -8,14 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
-from stages.generators.base import Labelled, to_unit
-from stages.generators.base_flow import FlowGenerator, warming
-from stages.generators.glow import Glow
-from stages.generators.glow import Settings as GlowSettings
-from stages.generators.realnvp import RealNVP
-from stages.generators.realnvp import Settings as RealNVPSettings
-from stages.networks.generative.flows import COUPLING_LIMIT, Bounded, ClassPrior, Pixels, bounded, multiscale
-from stages.training.loop import Options, fit
+from counterweight.core.tensors import Labelled, to_unit
+from counterweight.generators.base.flow import FlowGenerator, warming
+from counterweight.generators.glow import Glow
+from counterweight.generators.glow import Settings as GlowSettings
+from counterweight.generators.realnvp import RealNVP
+from counterweight.generators.realnvp import Settings as RealNVPSettings
+from counterweight.networks.generative.flows import COUPLING_LIMIT, Bounded, ClassPrior, Pixels, bounded, multiscale
+from counterweight.settings.train import TrainingConfig
+from counterweight.training.loop import fit
 
 CLASSES = ("a", "b", "c")
 KINDS = ["glow", "realnvp"]
@@ -170,7 +171,7 @@ def test_constant_images_and_classes_of_one_image_keep_the_loss_finite(kind: str
         flow(kind, (1, 8, 8)),
         Labelled(images, torch.tensor([0, 0, 0, 0, 1, 2])),
         0,
-        Options(previews=1),
+        TrainingConfig(previews=1),
         tmp_path,
     )
     assert len(history) == 3

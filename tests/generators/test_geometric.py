@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from stages.generators import geometric
-from stages.generators.base import Labelled
-from stages.generators.geometric import Geometric, Settings, resample
+from counterweight.core.tensors import Labelled
+from counterweight.generators import geometric
+from counterweight.generators.geometric import Geometric, Settings, resample
 
 OFF = Settings(horizontal_flip=False, rotation=0.0, shift=0.0, crop=1.0, colour=0.0, noise=0.0)
 

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages.generators import vanilla_vae, variant_vae
-from stages.generators.base import Labelled, to_unit
-from stages.generators.vanilla_vae import VanillaVAE
-from stages.generators.variant_vae import VariantVAE
-from stages.networks.blocks import parameter_count
-from stages.networks.generative.log_ends_vae import SubNetworks
+from counterweight.core.tensors import Labelled, to_unit
+from counterweight.generators import vanilla_vae, variant_vae
+from counterweight.generators.vanilla_vae import VanillaVAE
+from counterweight.generators.variant_vae import VariantVAE
+from counterweight.networks.generative.log_ends_vae import SubNetworks
+from counterweight.networks.layers import parameter_count
 
 CLASSES = ("a", "b")
 SHAPE = (3, 9, 7)

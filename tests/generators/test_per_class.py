@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from stages.generators.base import LearnedGenerator, NotApplicable, labelled
-from stages.generators.base_per_class import PerClass
-from stages.imageset import ImageSet
-from stages.models import build, load_generator, save_generator
-from stages.training.loop import Options, fit
+from counterweight.core.images import ImageSet
+from counterweight.core.tensors import labelled
+from counterweight.generators.base.generator import LearnedGenerator, NotApplicable
+from counterweight.generators.base.per_class import PerClass
+from counterweight.generators.base.saved import build, load_generator, save_generator
+from counterweight.settings.train import TrainingConfig
+from counterweight.training.loop import fit
 
 SETTINGS = {"latent_dim": 2, "filters": 8, "hidden": 16, "batch_size": 8, "sampling": "prior", "kl_weight": 0.1}
 NAMES = ("a: b", "b", "c")
@@ -54,7 +56,7 @@ def test_a_class_without_a_model_is_refused_by_name() -> None:
 def test_every_model_learns_its_own_class(tmp_path: Path) -> None:
     real = labelled(images().images, images().labels)
     built = model([7, 0, 7], epochs=60)
-    history = fit(built, real, 0, Options(previews=1, preview_columns=2), tmp_path)
+    history = fit(built, real, 0, TrainingConfig(previews=1, preview_columns=2), tmp_path)
     assert {row["phase"] for row in history} == {"a: b: autoencoder", "c: autoencoder"}
     assert [row["epoch"] for row in history] == list(range(1, 121))
     labels = torch.tensor([2, 0, 0, 2, 2])
@@ -81,7 +83,7 @@ def test_an_act_sees_the_images_of_its_label_alone(tmp_path: Path, monkeypatch: 
         return {"loss": sum((parameter.sum() * 0 for parameter in self.parameters()), torch.zeros(()))}
 
     monkeypatch.setattr(type(built.model_of(0)), "losses", losses)
-    fit(built, labelled(images().images, images().labels), 0, Options(previews=0), tmp_path)
+    fit(built, labelled(images().images, images().labels), 0, TrainingConfig(previews=0), tmp_path)
     assert len(seen) == 3
     assert [value for _, values in seen for value in values] == pytest.approx(
         [50 / 127.5 - 1, 128 / 127.5 - 1, 206 / 127.5 - 1], abs=1e-6

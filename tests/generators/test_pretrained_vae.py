@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from torchvision import models
 
-from stages.errors import UserError
-from stages.generators.base import Labelled
-from stages.generators.pretrained_vae import PretrainedVAE, Settings
-from stages.networks.generative import pretrained_vae as networks
-from stages.networks.generative.pretrained_vae import URLS, Encoder, convolutions
+from counterweight.core.errors import UserError
+from counterweight.core.tensors import Labelled
+from counterweight.generators.pretrained_vae import PretrainedVAE, Settings
+from counterweight.networks.generative import pretrained_vae as networks
+from counterweight.networks.generative.pretrained_vae import URLS, Encoder, convolutions
 
 CLASSES = ("a", "b")
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stages.generators.residual_vae import ResidualVAE, Settings
-from stages.networks.blocks import parameter_count
-from stages.networks.generative.residual_vae import ResidualBlock
+from counterweight.generators.residual_vae import ResidualVAE, Settings
+from counterweight.networks.generative.residual_vae import ResidualBlock
+from counterweight.networks.layers import parameter_count
 
 SHAPE = (3, 9, 19)
 

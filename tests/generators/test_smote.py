@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from stages.generators.base import Labelled, NotApplicable
-from stages.generators.smote import Settings, Smote
+from counterweight.core.tensors import Labelled
+from counterweight.generators.base.generator import NotApplicable
+from counterweight.generators.smote import Settings, Smote
 
 SHAPE = (1, 4, 5)
 

@@ -6,19 +6,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stages.errors import UserError
-from stages.extraction import Extractor, extract, features_of, resized
-from stages.imageset import ImageSet
-from stages.networks.backbones import (
-    BACKBONES,
-    IMAGENET_DEVIATION,
-    IMAGENET_MEAN,
+from counterweight.core.errors import UserError
+from counterweight.core.images import ImageSet
+from counterweight.core.registry import names_in
+from counterweight.core.tensors import IMAGENET_DEVIATION, IMAGENET_MEAN
+from counterweight.features.extractor import Extractor, extract, features_of, resized
+from counterweight.networks.backbones.base import (
+    TorchvisionBackbone,
+    find_backbone,
     normalised,
-    pretrained_backbone,
-    random_backbone,
-    without_classifier,
 )
-from stages.settings import Extract
+from counterweight.settings.extract import Extract
 
 DIMENSIONS = {
     "alexnet": 4096,
@@ -34,10 +32,16 @@ FAST = ["mnasnet0_5", "mobilenet_v2"]
 EXTRACT = Extract(backbones=FAST, input_size=64)
 
 
+def found_backbone(name: str) -> TorchvisionBackbone:
+    backbone = find_backbone(name)
+    assert isinstance(backbone, TorchvisionBackbone)
+    return backbone
+
+
 def hollow(name: str) -> nn.Module:
     """A backbone without memory for its weights, to look at its layers."""
     with torch.device("meta"):
-        return BACKBONES[name].build(weights=None).eval()
+        return found_backbone(name).build(weights=None).eval()
 
 
 def pixels(count: int, side: int = 64) -> Tensor:
@@ -60,15 +64,15 @@ def weights(network: nn.Module) -> dict[str, Tensor]:
 
 
 def test_the_backbones_are_the_eight_of_the_thesis() -> None:
-    assert set(BACKBONES) == set(DIMENSIONS)
+    assert set(names_in("networks/backbones")) == {*DIMENSIONS, "inception_v3"}
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", DIMENSIONS)
 @pytest.mark.parametrize("side", [63, 224])
 def test_features_have_the_dimension_that_is_promised(name: str, side: int) -> None:
-    features = without_classifier(name, hollow(name))(torch.empty(2, 3, side, side, device="meta"))
+    features = found_backbone(name).without_classifier(hollow(name))(torch.empty(2, 3, side, side, device="meta"))
     assert features.shape == (2, DIMENSIONS[name])
-    assert BACKBONES[name].dimension == DIMENSIONS[name]
+    assert found_backbone(name).dimension == DIMENSIONS[name]
 
 
 @pytest.mark.parametrize("name", ["alexnet", "vgg13_bn", "vgg16_bn"])
@@ -76,39 +80,39 @@ def test_dense_networks_end_in_their_second_dense_layer_before_its_relu(name: st
     network = hollow(name)
     classifier = network.get_submodule("classifier")
     dense = [layer for layer in classifier.children() if isinstance(layer, nn.Linear)]
-    left = list(without_classifier(name, network).get_submodule("classifier").children())
+    left = list(found_backbone(name).without_classifier(network).get_submodule("classifier").children())
     assert len(dense) == 3
     assert left[-1] is dense[1]
 
 
-@pytest.mark.parametrize("name", sorted(set(BACKBONES) - {"alexnet", "vgg13_bn", "vgg16_bn"}))
+@pytest.mark.parametrize("name", sorted(set(DIMENSIONS) - {"alexnet", "vgg13_bn", "vgg16_bn"}))
 def test_other_networks_lose_their_only_dense_layer(name: str) -> None:
     network = hollow(name)
     assert sum(isinstance(layer, nn.Linear) for layer in network.modules()) == 1
-    cut = without_classifier(name, network)
+    cut = found_backbone(name).without_classifier(network)
     assert not any(isinstance(layer, nn.Linear | nn.Dropout) for layer in cut.modules())
 
 
 def test_dense_features_are_the_input_of_the_relu() -> None:
-    network, seen = random_backbone("alexnet", 0), []
+    network, seen = found_backbone("alexnet").with_random_weights(0), []
     network.get_submodule("classifier.5").register_forward_pre_hook(
         lambda module, inputs: seen.append(inputs[0].clone())  # the ReLU works in place
     )
     images = normalised(pixels(2))
     with torch.inference_mode():
         network(images)
-        features = without_classifier("alexnet", network)(images)
+        features = found_backbone("alexnet").without_classifier(network)(images)
     assert torch.equal(features, seen[0])
     assert features.min() < 0 < features.max()
 
 
 @pytest.mark.parametrize("name", FAST)
 def test_convolutional_features_are_averages_of_the_last_map(name: str) -> None:
-    network, seen = random_backbone(name, 0), []
+    network, seen = found_backbone(name).with_random_weights(0), []
     last = {"mnasnet0_5": "layers", "mobilenet_v2": "features"}[name]
     network.get_submodule(last).register_forward_hook(lambda module, inputs, output: seen.append(output))
     with torch.inference_mode():
-        features = without_classifier(name, network)(normalised(pixels(2)))
+        features = found_backbone(name).without_classifier(network)(normalised(pixels(2)))
     assert torch.allclose(features, seen[0].mean(dim=(2, 3)), rtol=1e-5, atol=1e-6)
     assert features.min() >= 0
 
@@ -116,7 +120,7 @@ def test_convolutional_features_are_averages_of_the_last_map(name: str) -> None:
 @pytest.mark.parametrize("name", FAST)
 def test_random_weights_depend_on_the_seed_alone_and_leave_torchs_generator(name: str) -> None:
     state = torch.get_rng_state()
-    first, again, other = (weights(random_backbone(name, seed)) for seed in (0, 0, 1))
+    first, again, other = (weights(found_backbone(name).with_random_weights(seed)) for seed in (0, 0, 1))
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(first[key], again[key]) for key in first)
     convolutions = [key for key in first if first[key].dim() == 4]
@@ -124,7 +128,7 @@ def test_random_weights_depend_on_the_seed_alone_and_leave_torchs_generator(name
 
 
 def test_random_weights_have_variance_two_over_fan_in_and_zero_biases() -> None:
-    network = random_backbone("alexnet", 0)
+    network = found_backbone("alexnet").with_random_weights(0)
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             expected = (2 / layer.weight[0].numel()) ** 0.5
@@ -134,7 +138,7 @@ def test_random_weights_have_variance_two_over_fan_in_and_zero_biases() -> None:
 
 
 def test_layers_of_one_size_get_different_weights() -> None:
-    state = weights(random_backbone("mnasnet0_5", 0))
+    state = weights(found_backbone("mnasnet0_5").with_random_weights(0))
     convolutions = [value.flatten() for value in state.values() if value.dim() == 4]
     pairs = [(a, b) for a in convolutions for b in convolutions if a is not b and len(a) == len(b)]
     assert pairs
@@ -143,7 +147,7 @@ def test_layers_of_one_size_get_different_weights() -> None:
 
 @pytest.mark.parametrize("name", FAST)
 def test_random_backbones_are_whole_and_in_evaluation_mode(name: str) -> None:
-    network = random_backbone(name, 0)
+    network = found_backbone(name).with_random_weights(0)
     assert not any(module.training for module in network.modules())
     assert all(value.isfinite().all() for value in network.state_dict().values())
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
@@ -184,14 +188,14 @@ def test_features_that_are_not_finite_are_refused() -> None:
 
 
 def test_given_weights_are_used_and_must_fit() -> None:
-    given = weights(random_backbone("mnasnet0_5", 3))
-    loaded = pretrained_backbone("mnasnet0_5", given)
+    given = weights(found_backbone("mnasnet0_5").with_random_weights(3))
+    loaded = found_backbone("mnasnet0_5").with_weights(given)
     assert all(torch.equal(value, given[key]) for key, value in loaded.state_dict().items())
     assert not loaded.training
     key = next(iter(given))
     for wrong in ({**given, "more": given[key]}, {**given, key: given[key][:1]}, dict(list(given.items())[1:])):
         with pytest.raises(RuntimeError, match="MNASNet"):
-            pretrained_backbone("mnasnet0_5", wrong)
+            found_backbone("mnasnet0_5").with_weights(wrong)
 
 
 def test_pixels_are_normalised_as_imagenet_was() -> None:

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from stages.networks.blocks import Crop, Dropout, halved, parameter_count, use_rng
-from stages.networks.classifiers import CLASSIFIERS
+from counterweight.core.registry import names_in
+from counterweight.networks.classifiers.base import build_network
+from counterweight.networks.layers import Crop, Dropout, halved, parameter_count, use_rng
 
 
 @pytest.mark.parametrize(
@@ -16,14 +17,14 @@ from stages.networks.classifiers import CLASSIFIERS
     ],
 )
 def test_parameters_are_those_of_the_thesis(name: str, shape: tuple[int, int, int], count: int) -> None:
-    assert parameter_count(CLASSIFIERS[name](shape, 10)) == count
+    assert parameter_count(build_network(name, shape, 10)) == count
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("name", names_in("networks/classifiers"))
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 13, 18), (1, 1, 1), (4, 33, 64)], ids=str)
 @pytest.mark.parametrize("classes", [2, 7])
 def test_other_sizes_and_numbers_of_classes_run(name: str, shape: tuple[int, int, int], classes: int) -> None:
-    network = CLASSIFIERS[name](shape, classes)
+    network = build_network(name, shape, classes)
     use_rng(network, torch.Generator().manual_seed(0))
     logits = network(torch.zeros(3, *shape))
     assert logits.shape == (3, classes)
@@ -65,7 +66,7 @@ def test_dropout_is_off_in_evaluation_and_at_a_share_of_nothing() -> None:
 
 
 def test_use_rng_reaches_every_layer() -> None:
-    network, rng = CLASSIFIERS["cifar10_cnn"]((3, 32, 32), 10), torch.Generator()
+    network, rng = build_network("cifar10_cnn", (3, 32, 32), 10), torch.Generator()
     use_rng(network, rng)
     layers = [module for module in network.modules() if isinstance(module, Dropout)]
     assert len(layers) == 4

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from stages.networks.blocks import parameter_count, use_rng
-from stages.networks.style import StyleClassifier
+from counterweight.networks.layers import parameter_count, use_rng
+from counterweight.networks.style import StyleClassifier
 
 
 def test_parameters_follow_from_the_layers_of_the_thesis() -> None:

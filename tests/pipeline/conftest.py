@@ -14,7 +14,16 @@ import pytest
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("stages", "dvc.yaml", ".dvc/config", ".dvc/plots", ".dvc/.gitignore", ".dvcignore", ".gitignore")
+COPIED = (
+    "counterweight",
+    "stages",
+    "dvc.yaml",
+    ".dvc/config",
+    ".dvc/plots",
+    ".dvc/.gitignore",
+    ".dvcignore",
+    ".gitignore",
+)
 COPIED += ("collected", "images")
 CLASSES = ("disc", "no", "square")  # YAML 1.1 takes `no` for false
 PER_CLASS = 40

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from counterweight.core.errors import UserError
 from stages import ingest, train
-from stages.errors import UserError
 from tests.pipeline.conftest import Project
 
 IMAGES = "images/shapes"

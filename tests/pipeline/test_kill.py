@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 # is held never puts an output in its place: however slow this test is, it can kill it before it ends.
 FORKS = """
 import importlib, os, sys, time
-from stages import process
+from counterweight.core import outputs
 stage = importlib.import_module(f"stages.{sys.argv[1]}")
 sys.argv = sys.argv[1:]
 for line in sys.stdin:
@@ -31,7 +31,7 @@ for line in sys.stdin:
     if child == 0:
         os.dup2(2, 1)
         if line == "held\\n":
-            process.put_in_place = lambda *_: time.sleep(600)
+            outputs.put_in_place = lambda *_: time.sleep(600)
         stage.run(stage.main)
         sys.exit(0)
     print(child, flush=True)

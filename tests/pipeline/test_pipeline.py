@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from stages.imageset import read_images
+from counterweight.core.images import read_images
 from tests.pipeline.conftest import PER_CLASS, Built, Project, digest, stages_run
 
 pytestmark = pytest.mark.slow

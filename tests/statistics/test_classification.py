@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from stages.statistics.classification import classification_scores
+from counterweight.statistics.classification import classification_scores
 
 TRUE = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, 2])
 PREDICTED = np.array([0, 0, 0, 1, 1, 1, 0, 2, 0, 1])

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from stages.statistics.latents import density, effective_dimension, mean_shift, modes, optimal_map, symmetric_root
+from counterweight.statistics.latents import (
+    density,
+    effective_dimension,
+    mean_shift,
+    modes,
+    optimal_map,
+    symmetric_root,
+)
 
 
 def cloud(count: int, dimensions: int, seed: int = 0) -> np.ndarray:

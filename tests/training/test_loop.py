@@ -13,25 +13,27 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
-from stages.errors import UserError
-from stages.generators import base
-from stages.generators.base import Act, Labelled, LearnedGenerator, Phase
-from stages.imageset import ImageSet
-from stages.models import build
-from stages.networks.blocks import Dropout
-from stages.training.batches import batches
-from stages.training.checkpoint import FILE
-from stages.training.loop import Loop, Options, Row, fit
+from counterweight.core import schema
+from counterweight.core.batches import batches
+from counterweight.core.errors import UserError
+from counterweight.core.images import ImageSet
+from counterweight.core.tensors import Labelled
+from counterweight.generators.base.generator import Act, LearnedGenerator, Phase
+from counterweight.generators.base.saved import build
+from counterweight.networks.layers import Dropout
+from counterweight.settings.train import TrainingConfig
+from counterweight.training.checkpoint import FILE
+from counterweight.training.loop import Loop, Row, fit
 
 CLASSES = ("a", "b", "c")
 SHAPE = (1, 10, 7)
-QUIET = Options(previews=0)
-EVERY_EPOCH = Options(previews=0, checkpoint_seconds=0)
+QUIET = TrainingConfig(previews=0)
+EVERY_EPOCH = TrainingConfig(previews=0, checkpoint_seconds=0)
 
 Model = Callable[[int], LearnedGenerator]
 
 
-class NoSettings(base.Settings):
+class NoSettings(schema.Settings):
     """The toy has none."""
 
 
@@ -156,14 +158,14 @@ def test_previews_and_checkpoints_change_nothing_and_torchs_global_generator_sta
     plain, watched = MODELS[name](0), MODELS[name](0)
     before = torch.get_rng_state()
     history = fit(plain, real(), 5, QUIET, tmp_path / "plain")
-    assert fit(watched, real(), 5, Options(previews=9, checkpoint_seconds=0), tmp_path / "watched") == history
+    assert fit(watched, real(), 5, TrainingConfig(previews=9, checkpoint_seconds=0), tmp_path / "watched") == history
     assert state(plain) == state(watched)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_acts_phases_and_modes_come_in_the_order_that_was_planned(tmp_path: Path) -> None:
     model = toy()
-    fit(model, real(), 0, Options(previews=3), tmp_path)
+    fit(model, real(), 0, TrainingConfig(previews=3), tmp_path)
     left, right, both = (
         ("left", 4, True, True, False),
         ("right", 4, True, False, True),
@@ -280,7 +282,7 @@ def test_a_loss_that_is_no_number_stops_the_training_and_says_where(
 
 
 def test_a_loss_that_is_no_number_is_found_within_a_long_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.training.loop.FLUSH_STEPS", 3)
+    monkeypatch.setattr("counterweight.training.loop.FLUSH_STEPS", 3)
     monkeypatch.setattr(Toy, "losses", lambda self, *_: {"loss": self.left.weight.sum() * float("nan")})
     steps: list[int] = []
     monkeypatch.setattr(Loop, "take_step", counted(Loop.take_step, steps))
@@ -305,18 +307,18 @@ def test_previews_are_drawn_evenly_and_the_last_epoch_has_one(
     previews: int, epochs: tuple[int, int], expected: list[int], tmp_path: Path
 ) -> None:
     plan = tuple(Act(name, count, 4, ()) for name, count in zip("ab", epochs, strict=True))
-    fit(Toy(plan), real(), 0, Options(previews=previews), tmp_path)
+    fit(Toy(plan), real(), 0, TrainingConfig(previews=previews), tmp_path)
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [f"epoch_{epoch:05d}.png" for epoch in expected]
 
 
 def test_a_preview_has_a_row_for_each_class(tmp_path: Path) -> None:
-    fit(toy(), real(), 0, Options(previews=1, preview_columns=5), tmp_path)
+    fit(toy(), real(), 0, TrainingConfig(previews=1, preview_columns=5), tmp_path)
     with Image.open(tmp_path / "epoch_00003.png") as picture:
         assert picture.size == (5 * (5 * (7 + 1) + 1), 5 * (3 * (10 + 1) + 1))  # enlarged five times
 
 
 def test_a_checkpoint_waits_for_its_time(tmp_path: Path) -> None:
-    fit(toy(), real(), 0, Options(previews=0, checkpoint_seconds=3600), tmp_path)
+    fit(toy(), real(), 0, TrainingConfig(previews=0, checkpoint_seconds=3600), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -391,7 +393,7 @@ def test_compiled_networks_learn_the_same_but_for_rounding(make: Model, tmp_path
     plain, translated = make(0), make(0)
     counters.clear()
     history = fit(plain, real(), 0, QUIET, tmp_path)
-    compiled = fit(translated, real(), 0, Options(previews=0, compile=True), tmp_path)
+    compiled = fit(translated, real(), 0, TrainingConfig(previews=0, compile=True), tmp_path)
     assert [row["loss"] for row in compiled] == pytest.approx([row["loss"] for row in history], rel=1e-4)
     assert state(translated).keys() == state(plain).keys()
     assert counters["stats"]["unique_graphs"] > 0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.networks.generative.latents import cholesky, draw, draw_alike, slerp
+from counterweight.networks.generative.latents import cholesky, draw, draw_alike, slerp
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -1,0 +1,324 @@
+"""A dataset of your own, or a pair of folders to compare, from a path to blocks in params.yaml."""
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from counterweight.cli import choices
+from counterweight.cli.describe import parsed
+from counterweight.core.errors import UserError
+from counterweight.core.outputs import writing
+from counterweight.core.registry import one_of
+from counterweight.core.schema import parse_block
+from counterweight.data import inspection
+from counterweight.data.decode.images import image_files
+from counterweight.data.inspection import Findings
+from counterweight.data.sources.base.columns import DELIMITERS
+from counterweight.data.sources.base.lazy_images import Found
+from counterweight.evaluation.prechecks import check_blocks
+from counterweight.generators.base.generator import find
+from counterweight.settings.datasets import dataset_plan
+from counterweight.settings.editing import Addition, with_additions
+from counterweight.settings.params import NAME, RESERVED, Params, load_params
+
+Json = dict[str, Any]
+Links = Mapping[Path, Path]
+
+SHORT = "short, for a CPU; {{}} takes the paper's settings: counterweight describe {name}"
+ONLY_TABLE = "Note: DVC sees changes of this table, not of the images it names; give the folder to have both watched"
+
+
+class Request(NamedTuple):
+    """What was asked for: a name, where the images are, and what is not to be chosen."""
+
+    params: Path
+    name: str
+    path: Path
+    minority: Sequence[str] = ()
+    size: int | None = None
+    channels: int | None = None
+    changes: Sequence[str] = ()
+    """Settings of the dataset as KEY=VALUE, the value written as in params.yaml."""
+
+    @property
+    def images(self) -> Path:
+        """Where the graph looks for the images."""
+        return self.params.parent / "images" / self.name
+
+
+class Plan(NamedTuple):
+    """What is to be changed, and what to say about it."""
+
+    findings: Mapping[str, Findings]
+    chosen: Mapping[str, choices.Chosen]
+    links: Links
+    additions: Sequence[Addition]
+    commands: Sequence[str]
+    notes: Sequence[str] = ()
+
+
+def add(request: Request, dry_run: bool, as_json: bool) -> str:
+    """Inspect a dataset, add its blocks to params.yaml and a link to `images`; return what was found and done.
+
+    Raises:
+        UserError: there is no such dataset, a name is taken, or a setting cannot be; nothing is changed then.
+    """
+    params = checked(request)
+    return carried_out(request, planned(request, params), dry_run, as_json)
+
+
+def add_pair(request: Request, synthetic: Path, dry_run: bool, as_json: bool) -> str:
+    """Inspect two folders of images, add a pair to params.yaml and links to `images`; as `add`."""
+    checked(request)
+    return carried_out(request, planned_pair(request, synthetic), dry_run, as_json)
+
+
+def checked(request: Request) -> Params:
+    """Return the settings if the file may be changed and the name is still free."""
+    params, name, file = load_params(request.params), request.name, request.params
+    if not os.access(file, os.W_OK) or not file.stat().st_mode & 0o222:
+        raise UserError(f"{file}: read-only; make it writable first")
+    if not NAME.fullmatch(name) or name in RESERVED or not re.search("[a-z]", name):
+        taken = ", ".join(sorted(RESERVED))
+        raise UserError(f"NAME '{name}': names consist of a-z, 0-9 and _, with a letter, and are not {taken}")
+    sections: dict[str, Mapping[str, object]] = {
+        "datasets": params.datasets,
+        "pairs": params.pairs,
+        "classifiers": params.classifiers,
+        **{f"generators.{generator}": blocks for generator, blocks in params.generators.items()},
+    }
+    for section, blocks in sections.items():
+        if name in blocks:
+            raise UserError(f"{file}: {section}.{name} is there already; take another name, or remove it first")
+    return params
+
+
+def planned(request: Request, params: Params) -> Plan:
+    """Inspect a dataset and choose its settings."""
+    path = request.path
+    kind = inspection.source_of(path)
+    changes = changed(request)
+    links = link_to(request.images, path)
+    found = inspection.survey(found_in(request, {"source": kind, "size": choices.LARGEST_SIDE, **changes}, params))
+    counts = next(iter(found.counts.values()))
+    check_found(request, found, counts)
+    for name in request.minority:
+        one_of(name, counts, "--minority")
+    chosen = {
+        "size": choices.size(found, request.size),
+        "channels": choices.channels(found, request.channels),
+        "minority": choices.minority(counts, request.minority),
+        "scenario": choices.scenario(counts, params),
+    }
+    for key, value in changes.items():
+        chosen[key] = choices.Chosen(value, "as asked for")
+    if found.bad and "bad_files" not in changes:
+        chosen["bad_files"] = choices.Chosen("skip", f"{len(found.bad):,} cannot be read; error: stop instead")
+    # A list comes first: DVC takes the comment after one away with it, when it sets the list anew.
+    shown: Json = {key: chosen[key].value for key in ("minority", "size", "channels", "bad_files") if key in chosen}
+    block: Json = {"source": kind, **shown, **changes}
+    trained = sum(counts.values()) if len(found.counts) > 1 else round(0.7 * sum(counts.values()))
+    additions = [Addition(("datasets",), request.name, block), *recipes(request.name, block, counts, trained, params)]
+    scenario = chosen["scenario"].value
+    commands = [command(request.name, scenario, additions, params), f"cat metrics/report/{request.name}_{scenario}.md"]
+    notes = [ONLY_TABLE] if path.suffix.lower() in DELIMITERS else []
+    return Plan({str(path): found}, chosen, links, additions, commands, notes)
+
+
+def changed(request: Request) -> Json:
+    """Return the settings that are asked for by --set."""
+    changes: Json = dict(map(parsed, request.changes))
+    for key in ("source", "size", "channels", "minority", "path"):
+        if key in changes:
+            raise UserError(f"--set {key}: not here; size, channels and minority have options of their own")
+    return changes
+
+
+def found_in(request: Request, settings: Json, params: Params) -> Found:
+    """Return what the source of images finds, errors without the key that is not there yet."""
+    blocks = {request.name: {**settings, "path": str(request.path.absolute())}}
+    plan = dataset_plan(blocks, request.name)
+    try:
+        found: Found = plan.source.find(plan.settings, request.name)
+    except UserError as error:
+        message = str(error).removeprefix(f"params.yaml: datasets.{request.name}.path: ")
+        raise UserError(message.replace("set links: follow", "add --set links=follow")) from error
+    return found
+
+
+def check_found(request: Request, found: Findings, counts: Mapping[str, int]) -> None:
+    """Refuse classes with too few images that can be read."""
+    needed = 1 if len(found.counts) > 1 else 2
+    for part, sizes in found.counts.items():
+        for name, count in sizes.items():
+            if count < needed:
+                where = f"{request.path}: class '{name}': {count} images that can be read"
+                raise UserError(f"{where} in part {part}; at least {needed} are needed, or remove it")
+
+
+def recipes(name: str, block: Json, counts: Mapping[str, int], images: int, params: Params) -> Iterator[Addition]:
+    """Yield the blocks of generators and of the classifier."""
+    made = choices.generators(block["size"], images)
+    others: dict[str, Json] = {generator: {} for generator in params.table.generators if generator not in made}
+    for generator, values in {**made, **others}.items():
+        comment = SHORT.format(name=generator) if values else ""
+        if generator in made or ready(generator, [*counts]):
+            yield Addition(("generators", generator), name, values, comment)
+    yield Addition(("classifiers",), name, choices.classifier(block["size"], block["channels"] == 1, images))
+
+
+def ready(generator: str, names: Sequence[str]) -> bool:
+    """Say whether a generator can work on classes without being told more."""
+    kind, settings = find(generator)
+    try:
+        kind.precheck(parse_block(settings, {}, generator), names)
+    except UserError:
+        return False
+    return True
+
+
+def command(name: str, scenario: str, additions: Sequence[Addition], params: Params) -> str:
+    """Return the command that makes the table of a dataset."""
+    words = ["dvc", "exp", "run", "-S", f"table.datasets=[{name}]", "-S", f"table.scenarios=[{scenario}]"]
+    known = [addition.above[1] for addition in additions if addition.above[0] == "generators"]
+    rows = [generator for generator in params.table.generators if generator in known]
+    if rows != params.table.generators:
+        words += ["-S", f"table.generators=[{','.join(rows or known)}]"]
+    return shlex.join(words)
+
+
+def planned_pair(request: Request, synthetic: Path) -> Plan:
+    """Inspect two folders of images and choose the shape in which they are compared."""
+    folders = {"real": request.path, "synthetic": synthetic}
+    if request.images.exists() or request.images.is_symlink():
+        raise UserError(f"{request.images}: is there already; take another name, or remove it first")
+    links = {goal: way for word, path in folders.items() for goal, way in link_to(request.images / word, path).items()}
+    if os.path.samefile(request.path, synthetic):
+        raise UserError(f"{synthetic}: the folder of the real images, too; the pair must be of two folders")
+    found = {str(path): inspected_folder(path, word) for word, path in folders.items()}
+    real, made = found.values()
+    chosen = {"size": choices.size(real, request.size), "channels": choices.channels(real, request.channels)}
+    if request.channels is None and made.grey < made.total:
+        chosen["channels"] = choices.channels(made if chosen["channels"].value == 1 else real, None)
+    bad = real.bad + made.bad
+    if bad:
+        chosen["bad_files"] = choices.Chosen("skip", f"{len(bad):,} cannot be read; error: stop instead")
+    block = {"source": "folders", **{key: own.value for key, own in chosen.items()}}
+    run = shlex.join(["dvc", "exp", "run", "-S", "table.datasets=[]", "-S", f"table.pairs=[{request.name}]"])
+    commands = [run, f"cat metrics/report/pair_{request.name}.md"]
+    return Plan(found, chosen, links, [Addition(("pairs",), request.name, block)], commands)
+
+
+def inspected_folder(path: Path, label: str) -> Findings:
+    """Inspect all images of a folder, at any depth."""
+    if not path.is_dir():
+        raise UserError(f"{path}: no such folder; two folders of images are compared")
+    try:
+        files, others = image_files(path, path)
+    except UserError as error:
+        raise UserError(str(error).replace(", or set links: follow", "")) from error
+    found = inspection.findings(inspection.read(files, len(files), label), {}, others)
+    if not found.total:
+        raise UserError(f"{path}: no image that can be read, of {len(files):,}; other files: {others:,}")
+    return found
+
+
+def link_to(link: Path, path: Path) -> Links:
+    """Return the link that is to be made, if any, and where it leads to.
+
+    Raises:
+        UserError: there is something else, or the images lie around the project.
+    """
+    goal = Path(os.path.abspath(path))
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
+    if Path(os.path.realpath(link.parent)).is_relative_to(os.path.realpath(path)):
+        raise UserError(f"{path}: holds this project itself; give the folder of the images alone")
+    if link.exists() and os.path.samefile(link, path):
+        return {}
+    if link.exists() or link.is_symlink():
+        raise UserError(f"{link}: is there already and is not {path}; take another name, or remove it first")
+    return {link: goal}
+
+
+def carried_out(request: Request, plan: Plan, dry_run: bool, as_json: bool) -> str:
+    """Change params.yaml and make the links, unless it is only a trial; return the account."""
+    if dry_run:
+        valid_text(request.params, plan.additions)
+    else:
+        file = Path(os.path.realpath(request.params))
+        with linked(plan.links), writing(file) as partial:
+            partial.write_bytes(valid_text(request.params, plan.additions).encode())
+            partial.chmod(file.stat().st_mode)
+    return json.dumps(account(request, plan, dry_run), indent=1) if as_json else told(request, plan, dry_run)
+
+
+def valid_text(params: Path, additions: Sequence[Addition]) -> str:
+    """Return params.yaml with the blocks added, once all of it is valid."""
+    with params.open(encoding="utf-8", newline="") as file:
+        added = with_additions(file.read(), additions, str(params))
+    with TemporaryDirectory() as folder:
+        trial = Path(folder) / "params.yaml"
+        trial.write_bytes(added.encode())
+        check_blocks(load_params(trial))
+    return added
+
+
+@contextmanager
+def linked(links: Links) -> Iterator[None]:
+    """Make symbolic links, and remove them if what follows fails."""
+    made: list[Path] = []
+    folders = [link.parent for link in links if not link.parent.exists()]
+    try:
+        for link, goal in links.items():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(goal)
+            made.append(link)
+        yield
+    except BaseException:
+        for link in made:
+            link.unlink()
+        for folder in {*folders}:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+        raise
+
+
+def account(request: Request, plan: Plan, dry_run: bool) -> Json:
+    """Return everything as plain JSON."""
+    blocks = {".".join((*addition.above, addition.name)): addition.values for addition in plan.additions}
+    return {
+        "name": request.name,
+        "found": {path: inspection.as_json(found) for path, found in plan.findings.items()},
+        "chosen": {key: {"value": own.value, "reason": own.reason} for key, own in plan.chosen.items()},
+        "links": {str(link): str(goal) for link, goal in plan.links.items()},
+        "blocks": blocks,
+        "commands": [*plan.commands],
+        "notes": [*plan.notes],
+        "changed": not dry_run,
+    }
+
+
+def told(request: Request, plan: Plan, dry_run: bool) -> str:
+    """Return everything as text for people."""
+    lines: list[str] = []
+    for path, found in plan.findings.items():
+        lines += [path, *(f"  {line}" for line in inspection.as_text(found)), ""]
+    lines.append("Chosen, all of which can be changed in params.yaml")
+    lines += [f"  {key}: {in_words(own.value)} ({own.reason})" for key, own in plan.chosen.items()]
+    lines += ["", f"{'Would be added' if dry_run else 'Added'} to {request.params}"]
+    lines += [f"  {line}".rstrip() for line in with_additions("", plan.additions, "").splitlines()]
+    lines += [""] if plan.links else []
+    lines += [f"{'Would link' if dry_run else 'Linked'} {link} to {goal}" for link, goal in plan.links.items()]
+    return "\n".join([*lines, "", *plan.notes, "Next", *(f"  {words}" for words in plan.commands)])
+
+
+def in_words(value: object) -> str:
+    """Return a value for people."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

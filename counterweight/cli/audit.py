@@ -1,0 +1,203 @@
+"""The whole audit of two folders of images, or two image tables, without DVC."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from counterweight.cli.add import inspected_folder
+from counterweight.cli.choices import channels
+from counterweight.core.devices import choose_device
+from counterweight.core.errors import UserError
+from counterweight.core.images import ImageSet, read_images
+from counterweight.core.outputs import writing
+from counterweight.core.schema import parse_block
+from counterweight.core.seeds import derived_seed
+from counterweight.data.decode.images import image_files
+from counterweight.data.decode.pool import Workers
+from counterweight.data.inspection import Findings
+from counterweight.data.pairs.base import side
+from counterweight.data.sources.base.lazy_images import FileSettings
+from counterweight.data.split import collect, whole
+from counterweight.evaluation.comparison.plots import draw_comparison
+from counterweight.evaluation.comparison.sets import compare_sets
+from counterweight.evaluation.latent_space.analysis import Explored, explored
+from counterweight.evaluation.latent_space.moved_images import MeasureSettings, verified
+from counterweight.evaluation.latent_space.plots import draw_latents
+from counterweight.evaluation.prechecks import check_latent
+from counterweight.evaluation.style.discrimination import discriminated
+from counterweight.evaluation.style.plots import write_plots
+from counterweight.features.extractor import drawn, features_of
+from counterweight.features.weights import weight_file
+from counterweight.networks.style import SMALLEST_SIDE
+from counterweight.reporting.differences import Comparison, differences
+from counterweight.reporting.verdicts import verdict
+from counterweight.settings.extract import Extract
+from counterweight.settings.params import Params, load_params
+
+LARGEST_SIDE = 224  # pixels; what the backbones and the largest style classifier look at
+FEWEST = 2
+RESULTS = {"audit.json", "report.md"}
+
+
+class Request(NamedTuple):
+    """What is asked for; None where the settings file or the images decide."""
+
+    params: Path
+    real: Path
+    synthetic: Path
+    size: int | None
+    backbones: tuple[str, ...]
+    weights: str | None
+    latent: bool
+
+
+def audit(request: Request, out: Path, as_json: bool) -> str:
+    """Audit two sets, write results, report and pictures into a new folder, and return the report, or all as JSON.
+
+    Raises:
+        UserError: a folder is missing or empty, the sets do not fit together, or `out` cannot be written.
+    """
+    params = with_changes(load_params(request.params), request)
+    check_out(out, (request.real, request.synthetic))
+    device = choose_device(params.device)
+    for backbone in [*params.extract.backbones, *(params.latent.backbones if request.latent else [])]:
+        weight_file(backbone, params.extract.weights)
+    if request.latent:
+        check_latent(params)
+    with writing(out) as folder:
+        folder.mkdir()
+        real, synthetic = sets(request, params)
+        comparison = measured(real, synthetic, params, request.latent, device, folder)
+        text = report(real, synthetic, comparison)
+        result = json.dumps(as_plain(comparison), indent=1, allow_nan=False) + "\n"
+        (folder / "audit.json").write_text(result, encoding="utf-8")
+        (folder / "report.md").write_text(text, encoding="utf-8")
+    return result.rstrip() if as_json else f"{text}\nPictures and numbers: {out}/"
+
+
+def check_out(out: Path, inputs: Sequence[Path]) -> None:
+    """Refuse to write where something else lies: an earlier audit alone is replaced.
+
+    Raises:
+        UserError: `out` is one of the inputs, in or around one, or is there and no audit.
+    """
+    goal = out.resolve()
+    for path in inputs:
+        own = path.resolve()
+        if goal.is_relative_to(own) or own.is_relative_to(goal):
+            raise UserError(f"--out: {out}: the images in {path} lie there; name another folder")
+    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or is_audit(out))):
+        raise UserError(f"--out: {out}: is there already and is no audit; name another folder")
+
+
+def is_audit(folder: Path) -> bool:
+    """Say whether a folder holds an audit and nothing else."""
+    names = {path.name for path in folder.iterdir()}
+    return names >= RESULTS and all(name in RESULTS or Path(name).suffix in (".png", ".csv", ".txt") for name in names)
+
+
+def with_changes(params: Params, request: Request) -> Params:
+    """Return the settings with what the command line says instead."""
+    changes: dict[str, Any] = {}
+    if request.backbones:
+        changes["backbones"] = list(request.backbones)
+    if request.weights is not None:
+        changes["weights"] = request.weights
+    extract = parse_block(Extract, {**params.extract.model_dump(), **changes}, "extract")
+    latent = params.latent.model_copy(update={"backbones": extract.backbones} if request.backbones else {})
+    return params.model_copy(update={"extract": extract, "latent": latent})
+
+
+def sets(request: Request, params: Params) -> tuple[ImageSet, ImageSet]:
+    """Read both sets, brought to one shape."""
+    for path in (request.real, request.synthetic):
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder; two folders of images or two image tables are compared")
+    one, other = request.real.resolve(), request.synthetic.resolve()
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        raise UserError(f"{request.synthetic}: the real images, too, or some of them; two separate sets are compared")
+    tables = [path.is_file() and path.suffix == ".parquet" for path in (request.real, request.synthetic)]
+    if all(tables):
+        real, synthetic = read_images(request.real), read_images(request.synthetic)
+        if real.shape != synthetic.shape:
+            raise UserError(f"{request.synthetic}: images {synthetic.shape}, but {real.shape} in {request.real}")
+        if real.class_names != synthetic.class_names:
+            raise UserError(f"{request.synthetic}: other classes than in {request.real}; both need the same")
+    elif any(tables):
+        raise UserError(f"{request.real}, {request.synthetic}: two folders or two image tables wanted, not one of each")
+    else:
+        real, synthetic = folders(request)
+    if min(real.shape[1:]) < SMALLEST_SIDE:
+        raise UserError(
+            f"{request.real}: brought to {real.shape[1]} x {real.shape[2]} pixels; --size {SMALLEST_SIDE} at least"
+        )
+    for path, images in ((request.real, real), (request.synthetic, synthetic)):
+        if len(images) < FEWEST:
+            raise UserError(f"{path}: {len(images)} images that can be read; at least {FEWEST} are needed")
+    return named(real), named(synthetic)
+
+
+def named(images: ImageSet) -> ImageSet:
+    """Return a set under the name that its random draws are derived from, whatever folder it lies in."""
+    return replace(images, provenance={**images.provenance, "item": "audit"})
+
+
+def folders(request: Request) -> tuple[ImageSet, ImageSet]:
+    """Read two folders of images at any depth, whose sub-folders are not looked at as classes."""
+    found = [inspected_folder(path, word) for path, word in ((request.real, "real"), (request.synthetic, "synthetic"))]
+    colours = max(channels(each, None).value for each in found)
+    settings = FileSettings(size=request.size or chosen_side(found), channels=colours, bad_files="skip")
+    read = []
+    with Workers() as workers:
+        for path, word in ((request.real, "real"), (request.synthetic, "synthetic")):
+            part = side(image_files(path, path).files, path, settings, "folder")
+            read.append(collect(whole(part), str(path), word, workers))
+    return read[0], read[1]
+
+
+def chosen_side(found: Sequence[Findings]) -> int:
+    """Return the side in pixels to which images are brought: the smaller of both sets' medians, 224 at most."""
+    return min(LARGEST_SIDE, *(int(np.median(each.sides)) for each in found))
+
+
+def measured(
+    real: ImageSet, synthetic: ImageSet, params: Params, latent: bool, device: torch.device, folder: Path
+) -> Comparison:
+    """Measure everything, and draw it into a folder."""
+    backbones = params.extract.backbones
+    some = [drawn(images, params.extract.images, params.seed) for images in (real, synthetic)]
+    of_real, of_synthetic = (features_of(each, backbones, params.extract, params.seed, device) for each in some)
+    seed = derived_seed(params.seed, "audit", "compare")
+    compared = compare_sets(real, synthetic, None, (of_real, of_synthetic), params.compare, seed)
+    draw_comparison(compared.backbones, compared.copied, folder)
+    style_seed = derived_seed(params.seed, "audit", "discriminate")
+    style = discriminated(real, synthetic, params.discriminate, style_seed, device)
+    write_plots(style, folder)
+    space = Explored({"reason": "left out"}, None)
+    if latent:
+        own = derived_seed(params.seed, "audit", "latent")
+        settings = MeasureSettings(params.extract, params.compare, params.discriminate, params.latent, params.seed)
+        space = explored(real, synthetic, params.latent, params.compare, own, device)
+        if space.shown is not None:
+            space.result["verification"] = verified(space.shown.real, space.shown.decoded, settings, own, device)
+        draw_latents(space, folder)
+    return Comparison(compared.result, style.result, space.result)
+
+
+def as_plain(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as plain JSON, the verdict first."""
+    return {"verdict": verdict("synthetic", comparison), **vars(comparison)}
+
+
+def report(real: ImageSet, synthetic: ImageSet, comparison: Comparison) -> str:
+    """Return the verdict and the tables."""
+    channels_, height, width = real.shape
+    colours = "grey" if channels_ == 1 else "in colour"
+    facts = f"{len(real)} real images and {len(synthetic)} synthetic ones, {height} x {width}, {colours}."
+    lines = [verdict("synthetic", comparison), "", facts, "", *differences({"synthetic": comparison})]
+    return "\n".join(lines)

@@ -1,0 +1,136 @@
+"""What settings fit the images that were found: a table that is made in minutes to hours on a CPU, to begin with."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from counterweight.data.inspection import Findings
+from counterweight.settings.params import Params
+from counterweight.settings.scenarios import Drop, Natural, scenario_settings
+
+LARGEST_SIDE = 64  # pixels; twice the side is four to five times the training
+SMALLEST_SIDE = 8
+GREY_SIDE = 32  # pixels; the grey classifier was made for 28
+UNEQUAL = 1.5  # times the smallest class
+SECONDS = 240  # of training of a generator, or of each act of one that has two, on one CPU core
+PIXELS = 28 * 28  # of the images by which speeds were measured
+MOST_EPOCHS = 400
+CLASSIFIED = 40_000  # images that a classifier sees in a training
+CLASSIFIER_EPOCHS = 5, 60
+SMALL = 5000  # images; with fewer, larger batches are too few steps
+GREY_MODES = {"1", "L", "LA", "I", "I;16", "I;16B", "F"}
+SPEEDS = {"cvae": 2400, "bagan": 700, "cgan": 1100, "cvae_gan": 430}  # images of 28 x 28 per second, on one CPU core
+PLAIN = ("oversample", "geometric", "smote", "adasyn", "cutpaste")
+
+
+class Chosen(NamedTuple):
+    """A value and the reason for it."""
+
+    value: Any
+    reason: str
+
+
+def size(found: Findings, wanted: int | None) -> Chosen:
+    """Choose the side to which images are brought."""
+    if wanted is not None:
+        return Chosen(wanted, "as asked for")
+    median = int(np.median(found.sides))
+    side = min(LARGEST_SIDE, max(SMALLEST_SIDE, median - median % 4))
+    why = f"the median of the shorter sides is {median}"
+    if median > LARGEST_SIDE:
+        why += f", but twice {LARGEST_SIDE} would take four to five times as long"
+    shapes = np.maximum(found.widths, found.heights) / found.sides
+    if (middle := float(np.median(shapes))) > 1.25:
+        why += f"; most are longer ({middle:.1f} : 1) and get stretched: fit: crop or pad keeps proportions"
+    return Chosen(side, why)
+
+
+def channels(found: Findings, wanted: int | None) -> Chosen:
+    """Choose between grey and colour."""
+    if wanted is not None:
+        return Chosen(wanted, "as asked for")
+    if found.grey < found.total:
+        return Chosen(3, f"{found.total - found.grey:,} of {found.total:,} images have colours")
+    by_mode = {*found.modes} <= GREY_MODES
+    return Chosen(1, f"all images are grey{'' if by_mode else ', also those that are kept as colours'}")
+
+
+def minority(counts: Mapping[str, int], wanted: Sequence[str]) -> Chosen:
+    """Choose the classes that are called the minority."""
+    sizes, mean = [*counts.values()], sum(counts.values()) / len(counts)
+    if wanted:
+        return Chosen([*wanted], "as asked for")
+    if unequal(counts):
+        return Chosen([name for name, count in counts.items() if count < mean], f"below the mean of {mean:,.1f} images")
+    return Chosen([min(counts, key=lambda name: counts[name])], f"the smallest, of {min(sizes):,} images")
+
+
+def unequal(counts: Mapping[str, int]) -> bool:
+    """Say whether the classes are clearly unequal."""
+    return max(counts.values()) >= UNEQUAL * min(counts.values())
+
+
+def scenario(counts: Mapping[str, int], params: Params) -> Chosen:
+    """Choose the scenario to begin with: the classes as they are, or without most of the minority."""
+    settings = {name: scenario_settings(params.scenarios, name) for name in params.scenarios}
+    natural = [name for name, own in settings.items() if isinstance(own, Natural)]
+    drops = sorted((-own.share, name) for name, own in settings.items() if isinstance(own, Drop))
+    if unequal(counts) and natural:
+        return Chosen(natural[0], "the classes are unequal as they are")
+    if drops:
+        return Chosen(drops[0][1], "the classes are about equal: a minority is made")
+    return Chosen(next(iter(settings)), "there is no other")
+
+
+def classifier(side: int, grey: bool, images: int) -> dict[str, Any]:
+    """Choose a classifier and its training, for so many training images."""
+    network = "mnist_cnn" if grey and side <= GREY_SIDE else "vehicles_cnn"  # cifar10_cnn takes 18 times as long
+    few, many = CLASSIFIER_EPOCHS
+    epochs = min(many, max(few, round(CLASSIFIED / images)))
+    return {"network": network, "epochs": epochs, "batch_size": batch(images), "learning_rate": 0.001}
+
+
+def batch(images: int) -> int:
+    """Return the size of batches."""
+    return 32 if images < SMALL else 64
+
+
+def generators(side: int, images: int) -> dict[str, dict[str, Any]]:
+    """Return settings of generators that train for minutes on so many images."""
+
+    def epochs(name: str) -> int:
+        seen = SECONDS * SPEEDS[name] * PIXELS / side**2
+        return min(MOST_EPOCHS, max(1, round(seen / images)))
+
+    small = {"batch_size": batch(images)}
+    learned: dict[str, dict[str, Any]] = {
+        # Where a class has few images its label says little to the decoder, and the prior shows the larger classes.
+        "cvae": {
+            "latent_dim": 16,
+            "filters": 16,
+            "hidden": 128,
+            "sampling": "class_gaussian",
+            "epochs": epochs("cvae"),
+            **small,
+        },
+        "bagan": {
+            "latent_dim": 20,
+            "autoencoder_epochs": epochs("bagan"),
+            "epochs": epochs("bagan"),
+            **small,
+            "autoencoder_learning_rate": 0.001,
+            "learning_rate": 0.0002,
+        },
+        "cgan": {"width": 32, "balanced": True, "epochs": epochs("cgan"), **small},
+        "cvae_gan": {
+            "latent_dim": 20,
+            "width": 8,
+            "kl_weight": 2.0,
+            "balanced": True,
+            "epochs": epochs("cvae_gan"),
+            **small,
+            "learning_rate": 0.0005,
+        },
+    }
+    return {name: {} for name in PLAIN} | learned

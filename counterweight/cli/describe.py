@@ -1,0 +1,146 @@
+"""What a generator is: its paper, its settings, its networks layer by layer."""
+
+import inspect
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from torch import nn
+
+from counterweight.core.errors import UserError
+from counterweight.core.registry import names_in, one_of
+from counterweight.core.schema import parse_block
+from counterweight.generators.base.generator import Generator, LearnedGenerator, find
+from counterweight.generators.base.per_class import PerClass
+from counterweight.generators.base.saved import assembled
+from counterweight.generators.base.vae import VariationalAutoencoder
+from counterweight.networks.layers import parameter_count
+
+Json = dict[str, Any]
+
+
+def overview(as_json: bool) -> str:
+    """Return a line per generator: its name and the first sentence of its file."""
+    lines = {name: title(name) for name in names_in("generators")}
+    if as_json:
+        return json.dumps(lines, indent=1)
+    width = max(map(len, lines))
+    return "\n".join(f"{name:{width}}  {line}" for name, line in lines.items())
+
+
+def describe(name: str, shape: tuple[int, int, int], classes: int, changes: Sequence[str], as_json: bool) -> str:
+    """Return everything about one generator, as text or as JSON.
+
+    Args:
+        changes: settings as KEY=VALUE, the value written as in params.yaml.
+
+    Raises:
+        UserError: there is no such generator or setting, or a value is not allowed.
+    """
+    one_of(name, names_in("generators"), "generator")
+    settings = parse_block(find(name).settings, dict(map(parsed, changes)), "--set")
+    try:
+        with torch.device("meta"):  # nothing is computed: the largest networks are described at once
+            generator = assembled(name, shape, [str(label) for label in range(classes)], settings, range(classes))
+    except (RuntimeError, OverflowError, TypeError) as error:  # what torch says of sizes that no computer has
+        raise UserError(f"{name}: no network of this size: {str(error).splitlines()[0]}") from error
+    facts = {
+        "name": name,
+        "title": title(name),
+        "paper": paper(name),
+        "shape": list(shape),
+        "classes": classes,
+        "latents": generator.latent_dim if isinstance(generator, VariationalAutoencoder) else None,
+        "settings": described_settings(generator),
+        "networks": networks(generator),
+    }
+    return json.dumps(facts, indent=1) if as_json else as_text(facts)
+
+
+def parsed(change: str) -> tuple[str, object]:
+    """Split KEY=VALUE; the value is YAML."""
+    key, sign, value = change.partition("=")
+    if not sign or not key:
+        raise UserError(f"--set {change}: KEY=VALUE wanted, as in latent_dim=10")
+    try:
+        return key.strip(), YAML(typ="safe", pure=True).load(value)
+    except YAMLError as error:
+        raise UserError(f"--set {change}: the value is not valid YAML") from error
+
+
+def title(name: str) -> str:
+    """Return the first sentence of a generator's file."""
+    return documentation(name).split("\n\n")[0].replace("\n", " ").rstrip(".")
+
+
+def paper(name: str) -> str:
+    """Return the rest of what a generator's file says of itself: its source."""
+    return documentation(name).partition("\n\n")[2].strip()
+
+
+def documentation(name: str) -> str:
+    """Return the docstring of a generator's file."""
+    return inspect.getdoc(sys.modules[find(name).generator.__module__]) or ""
+
+
+def described_settings(generator: Generator) -> list[Json]:
+    """Return name, value, default and description of every setting."""
+    kind = type(generator.settings)
+    return [
+        {
+            "name": name,
+            "value": getattr(generator.settings, name),
+            "default": field.default,
+            "description": " ".join((field.description or "").split()),
+        }
+        for name, field in kind.model_fields.items()
+    ]
+
+
+def networks(generator: Generator) -> Json:
+    """Return the networks of a generator by name, with parameters (running statistics included) and layers.
+
+    Where one model is trained per class, the networks are those of one class.
+    """
+    if isinstance(generator, PerClass):
+        generator = generator.model_of(generator.trained_labels[0])
+    if not isinstance(generator, LearnedGenerator):
+        return {}
+    return {
+        name: {"parameters": parameter_count(network), "layers": layers(network)}
+        for name, network in generator.named_children()
+        if parameter_count(network)
+    }
+
+
+def layers(network: nn.Module) -> list[Json]:
+    """Return the modules of a network that hold no others."""
+    leaves = [(name, layer) for name, layer in network.named_modules() if not list(layer.children())]
+    return [
+        {"name": name, "type": type(layer).__name__, "shape": layer.extra_repr(), "parameters": parameter_count(layer)}
+        for name, layer in leaves
+    ]
+
+
+def as_text(facts: Json) -> str:
+    """Return a description for people."""
+    lines = [f"{facts['name']}: {facts['title']}", "", facts["paper"], "", "Settings (value, then what it means)"]
+    for setting in facts["settings"]:
+        changed = "" if setting["value"] == setting["default"] else f" (default {setting['default']})"
+        lines.append(f"  {setting['name']}: {setting['value']}{changed}")
+        if setting["description"]:
+            lines.append(f"      {setting['description']}")
+    if facts["latents"]:
+        lines += ["", f"Latents: {facts['latents']:,}"]
+    if not facts["networks"]:
+        lines += ["", "No networks: it learns nothing."]
+    for name, network in facts["networks"].items():
+        lines += ["", f"{name}: {network['parameters']:,} parameters"]
+        for layer in network["layers"]:
+            count = f"{layer['parameters']:,}" if layer["parameters"] else ""
+            lines.append(f"  {layer['name']:24} {layer['type']:18} {count:>12}  {layer['shape']}")
+    return "\n".join(lines)

@@ -1,0 +1,190 @@
+"""The command line of Counterweight. Commands import what they need when they run, so that --help is quick."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from counterweight.core.errors import UserError
+from counterweight.core.process import NOT_WRITABLE, OUT_OF_SPACE, fail
+
+LARGEST = 2048  # pixels, as in sources of images
+PATH = click.Path(path_type=Path)
+
+
+class Shape(click.ParamType[tuple[int, int, int]]):
+    """Channels, height and width, as in 3,64,64."""
+
+    name = "C,H,W"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
+        """Return channels, 1 or 3, height and width."""
+        parts = str(value).split(",")
+        if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) for part in parts):
+            self.fail(f"'{value}': three positive numbers wanted, as in 3,64,64", param, ctx)
+        channels, height, width = (int(part) for part in parts)
+        if channels not in (1, 3) or max(height, width) > LARGEST:
+            self.fail(f"'{value}': 1 or 3 channels wanted, and sides of at most {LARGEST}", param, ctx)
+        return channels, height, width
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Do synthetic images help a classifier, and how do they differ from real ones?
+
+    The pipeline itself runs under DVC: dvc repro, dvc exp run, dvc metrics diff.
+    """
+
+
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight describe
+  counterweight describe bagan --shape 1,28,28 --classes 10
+  counterweight describe cvae --shape 3,64,64 --classes 2 --set latent_dim=300 --json
+"""
+)
+@click.argument("name", required=False)
+@click.option("--shape", type=Shape(), default="1,28,28", show_default=True, help="Shape of the images.")
+@click.option("--classes", type=click.IntRange(1), default=10, show_default=True, help="Number of classes.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A setting other than its default.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def describe(
+    name: str | None, shape: tuple[int, int, int], classes: int, changes: tuple[str, ...], as_json: bool
+) -> None:
+    """Describe the generator NAME: its paper, settings and networks; without a NAME, list all."""
+    from counterweight.cli import describe as tool
+
+    if name is None and changes:
+        raise click.UsageError("--set changes settings of one generator: give its NAME, too")
+    click.echo(tool.overview(as_json) if name is None else tool.describe(name, shape, classes, changes, as_json))
+
+
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight gallery digits
+  counterweight gallery digits cvae cgan --out /tmp/gallery
+"""
+)
+@click.argument("dataset")
+@click.argument("names", nargs=-1, metavar="[GENERATOR]...")
+@click.option("--per-class", type=click.IntRange(10), default=100, show_default=True, help="Images of a class judged.")
+@click.option("--out", type=PATH, default=Path("gallery"), show_default=True, help="Folder to write DATASET/ into.")
+@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+def gallery(dataset: str, names: tuple[str, ...], per_class: int, out: Path, params: Path) -> None:
+    """Train generators on all of DATASET and show what each makes: pictures, training time, share of right classes.
+
+    Without a GENERATOR, all that have a block for DATASET in the settings file.
+    """
+    from counterweight.cli.gallery import gallery as show
+
+    show(params, dataset, names, per_class, out)
+
+
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight add pets ~/pets --dry-run
+  counterweight add pets ~/pets --minority dog
+  counterweight add cifar ~/cifar10/plain_text --size 32
+  counterweight add scans ~/scans --pair ~/generated_scans
+"""
+)
+@click.argument("name")
+@click.argument("path", type=PATH)
+@click.option("--minority", multiple=True, metavar="CLASS", help="A class to call the minority; may be repeated.")
+@click.option("--size", type=click.IntRange(1, LARGEST), help="Side in pixels to which images are brought.")
+@click.option("--channels", type=click.Choice([1, 3]), help="1 for grey, 3 for colour.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Another setting, as in fit=crop.")
+@click.option("--pair", type=PATH, metavar="SYNTHETIC_PATH", help="Compare two folders of images: real and these.")
+@click.option("--dry-run", is_flag=True, help="Change nothing, say what would be changed.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+def add(
+    name: str,
+    path: Path,
+    minority: tuple[str, ...],
+    size: int | None,
+    channels: int | None,
+    changes: tuple[str, ...],
+    pair: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    params: Path,
+) -> None:
+    """Add your own images as dataset NAME: look at all of them, choose settings, write them into the settings file.
+
+    PATH is a folder with a sub-folder per class (or train and test above them), a CSV, TSV or Parquet table, or a
+    folder of such tables, as Hugging Face keeps datasets.
+    """
+    from counterweight.cli import add as tool
+
+    request = tool.Request(params, name, path.expanduser(), minority, size, channels, changes)
+    if pair is None:
+        click.echo(tool.add(request, dry_run, as_json))
+    elif minority or changes:
+        raise click.UsageError("--minority and --set are for datasets, not for a --pair")
+    else:
+        click.echo(tool.add_pair(request, pair.expanduser(), dry_run, as_json))
+
+
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight audit ~/photographs ~/generated
+  counterweight audit ~/photographs ~/generated --backbone mobilenet_v2 --weights imagenet --out pets_audit
+  counterweight audit real.parquet synthetic.parquet --json
+"""
+)
+@click.argument("real", type=PATH)
+@click.argument("synthetic", type=PATH)
+@click.option("--out", type=PATH, default=Path("audit"), show_default=True, help="Folder to write, anew.")
+@click.option("--size", type=click.IntRange(4, LARGEST), help="Side in pixels to which images of folders are brought.")
+@click.option("--backbone", "backbones", multiple=True, metavar="NAME", help="A feature extractor; may be repeated.")
+@click.option("--weights", metavar="random|imagenet|FOLDER", help="Weights of the feature extractors.")
+@click.option("--latent/--no-latent", default=True, show_default=True, help="Train an autoencoder, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+def audit(
+    real: Path,
+    synthetic: Path,
+    out: Path,
+    size: int | None,
+    backbones: tuple[str, ...],
+    weights: str | None,
+    latent: bool,
+    as_json: bool,
+    params: Path,
+) -> None:
+    """Say how the images in SYNTHETIC differ from those in REAL, two folders or two image tables, without DVC.
+
+    Everything that the pipeline measures of a pair: features of eight networks, a style classifier, a latent space.
+    Prints the verdict and tables, and writes them with pictures and JSON into a folder. What is not said here is taken
+    from the settings file.
+    """
+    from counterweight.cli import audit as tool
+
+    request = tool.Request(params, real.expanduser(), synthetic.expanduser(), size, backbones, weights, latent)
+    click.echo(tool.audit(request, out, as_json))
+
+
+def main() -> None:
+    """Run a command; a user's mistake is one line on standard error and exit code 2."""
+    try:
+        cli.main(standalone_mode=False)
+    except UserError as error:
+        sys.exit(fail(str(error)))
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE | OUT_OF_SPACE:
+            raise
+        sys.exit(fail(f"{error.filename}: {error.strerror}"))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(2)
+    except click.UsageError as error:
+        sys.exit(fail(error.format_message()))
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)

@@ -1,0 +1,92 @@
+"""Outputs that appear whole or not at all, one writer at a time."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from counterweight.core.errors import UserError
+
+MINIMUM_FREE_BYTES = 64 * 2**20
+
+
+@contextlib.contextmanager
+def writing(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target` that becomes `target` when the block ends without an error.
+
+    The block writes a file or makes a folder there. A lock beside it keeps a second process away;
+    whatever an earlier, killed process left under the temporary name is removed first.
+
+    Raises:
+        UserError: the folder cannot be written, the disk is full, or another process is writing `target`.
+    """
+    if not target.name:
+        raise UserError(f"{target}: a folder that is there already; name a file or folder to be written")
+    make_room(target)
+    partial = target.with_name(f".{target.name}.partial")
+    with locked(target.with_name(f".{target.name}.lock"), busy=f"{target}: another process is writing it"):
+        try:
+            remove(partial)
+            yield partial
+            put_in_place(partial, target)
+        finally:
+            remove(partial)
+
+
+def put_in_place(partial: Path, target: Path) -> None:
+    """Rename `partial` to `target`; an earlier folder goes away as a whole, never half deleted under its name."""
+    earlier = target.with_name(f".{target.name}.earlier.partial")
+    remove(earlier)
+    if partial.is_dir() or (partial.exists() and target.is_dir()):  # renaming cannot replace these
+        with contextlib.suppress(FileNotFoundError):
+            target.replace(earlier)
+    partial.replace(target)
+    remove(earlier)
+
+
+def make_room(target: Path) -> None:
+    """Make the folder of `target` and check that it can be written and has room."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(target.parent).free
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written: {error.strerror}") from error
+    if not os.access(target.parent, os.W_OK):
+        raise UserError(f"{target}: its folder {target.parent} is read-only")
+    if free < MINIMUM_FREE_BYTES:
+        raise UserError(
+            f"{target}: {free / 2**20:.0f} MiB free on its disk, at least {MINIMUM_FREE_BYTES / 2**20:.0f} MiB needed"
+        )
+
+
+@contextlib.contextmanager
+def locked(path: Path, busy: str) -> Iterator[None]:
+    """Hold an exclusive lock file, removed at the end; the kernel drops the lock of a killed process."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise UserError(f"{path.parent}: cannot be written: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(busy) from None
+        # The last owner may have removed the file between our open and our lock: that lock guards nothing.
+        if not path.exists() or path.stat().st_ino != os.fstat(descriptor).st_ino:
+            raise UserError(busy)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or folder, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

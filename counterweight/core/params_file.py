@@ -1,0 +1,73 @@
+"""A settings file, of which each stage reads its own sections: a change in another one is no change of its result."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from annotated_types import Ge
+from pydantic import Field
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from counterweight.core.errors import UserError
+from counterweight.core.schema import Settings, SettingsType, parse_block
+
+Blocks = Mapping[str, dict[str, Any]]
+
+
+class RunSettings(Settings):
+    """What stands above all sections."""
+
+    seed: Annotated[int, Ge(0)]
+    """From it and an item's names all randomness is derived."""
+    device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """`auto`: the first CUDA device, else the CPU; another one is used or missed."""
+
+
+class ParamsFile(NamedTuple):
+    """What stands in a settings file, not validated before it is asked for."""
+
+    path: Path
+    values: dict[str, Any]
+
+    def section(self, name: str, model: type[SettingsType]) -> SettingsType:
+        """Return a section, validated."""
+        return parse_block(model, self.value(name), f"{self.path}: {name}")
+
+    def blocks(self, name: str) -> Blocks:
+        """Return the blocks of a section by name: each is validated when it is used."""
+        blocks = self.value(name)
+        if not isinstance(blocks, dict) or not all(isinstance(block, dict) for block in blocks.values()):
+            raise UserError(f"{self.path}: {name}: blocks by name are needed (NAME: settings)")
+        return blocks
+
+    def value(self, name: str) -> object:
+        """Return what stands under a key of the file."""
+        if name not in self.values:
+            raise UserError(f"{self.path}: {name}: missing; it must be set")
+        return self.values[name]
+
+    @property
+    def run(self) -> RunSettings:
+        """Seed and device."""
+        return parse_block(RunSettings, {key: self.value(key) for key in RunSettings.model_fields}, str(self.path))
+
+
+def read_params_file(path: Path) -> ParamsFile:
+    """Read a settings file; its sections are validated when they are asked for.
+
+    Raises:
+        UserError: the file is missing or is not YAML.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; stages run in the project's root or take --params FILE")
+    try:
+        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except MarkedYAMLError as error:  # its text goes on about switching checks off
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UserError(f"{path}: not valid YAML: {line}{error.problem or error.context}") from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: {values!r} is not allowed: a block of settings (key: value) is needed")
+    return ParamsFile(path, values)

@@ -1,0 +1,76 @@
+"""Published files of weights: downloaded once, verified by their hash, and read without executing what is in them."""
+
+import hashlib
+import urllib.error
+from http.client import HTTPException
+from pathlib import Path
+from pickle import UnpicklingError
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from counterweight.core.errors import UserError
+
+# What the readers of three formats, and the networks, raise on a file that holds something else.
+UNREADABLE = (
+    AttributeError,
+    BadZipFile,
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    UnpicklingError,
+    ValueError,
+)
+
+
+def imagenet_file(url: str, instead: str) -> Path:
+    """Return torchvision's file of ImageNet weights, downloaded if it is not in torch's cache, its hash checked.
+
+    Args:
+        url: the file's name ends in the beginning of its SHA-256.
+        instead: setting that does without the file, for the error's message.
+
+    Raises:
+        UserError: it cannot be downloaded, or is damaged.
+    """
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
+    prefix = path.stem.rsplit("-", 1)[1]
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix)
+        except (urllib.error.URLError, HTTPException, OSError, RuntimeError) as error:
+            raise UserError(
+                f"{path.name}: neither in {path.parent} nor to be downloaded from {url} ({error}); "
+                f"put the file into that folder, or choose {instead}"
+            ) from error
+    found = sha256(path)
+    if not found.startswith(prefix):
+        raise UserError(
+            f"{path}: damaged: its SHA-256 begins with {found[: len(prefix)]} instead of {prefix}; delete it"
+        )
+    return path
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read tensors by name from a safetensors, npz or pth file, executing nothing that stands in it."""
+    if path.suffix == ".safetensors":
+        return load_file(path)
+    if path.suffix == ".npz":
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
+    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return state

@@ -1,0 +1,262 @@
+"""Which files are images, and how one becomes pixels."""
+
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from counterweight.core.errors import UserError
+from counterweight.core.images import Fit
+
+BACKGROUND = "white"  # behind what is transparent, and beside what is padded
+UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # surrogates stand for bytes that are no UTF-8
+DEEP_GREY = 65535  # white in 16 bits
+GLANCE = 256  # pixels; a JPEG is looked at in about this size
+ALMOST_GREY = 2  # of 255; what the rounding of a JPEG leaves of equal colours
+# Not all that Pillow knows: EPS would start another program, and some formats have no signature and take any bytes.
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+
+
+class Embedded(NamedTuple):
+    """The content of an image file that lies in another file, and a name for it in messages."""
+
+    name: str
+    content: bytes
+
+
+Encoded = Path | Embedded
+
+
+class Target(NamedTuple):
+    """What every image becomes: height and width in pixels, channels, and how it is brought to that shape.
+
+    `channels` is 1 for grey, 3 for colour; `fit` is `stretch` to the size whatever the proportions, `crop` what is too
+    long, or `pad` with white.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    fit: Fit
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width."""
+        return (self.channels, *self.size)
+
+
+class Facts(NamedTuple):
+    """An image that can be read: its size upright, Pillow's names of its mode and format, and whether all is grey."""
+
+    width: int
+    height: int
+    mode: str
+    format: str
+    grey: bool
+
+
+class BadFile(NamedTuple):
+    """An image that cannot be read, the kind of its fault and the details."""
+
+    name: str
+    fault: str
+    details: str
+
+
+Result = TypeVar("Result")
+
+
+class ImageFiles(NamedTuple):
+    """The image files of a folder, sorted, and how many other or hidden files lie there."""
+
+    files: list[Path]
+    others: int
+
+
+def image_files(folder: Path, root: Path, follow_links: bool = False) -> ImageFiles:
+    """Find the image files of a folder at any depth.
+
+    Args:
+        root: folder that symbolic links must not lead out of, unless `follow_links`.
+
+    Raises:
+        UserError: a link does, a link to a folder leads back to a folder above it, or a name cannot be written down.
+    """
+    known = suffixes()
+    inside = Path(os.path.realpath(root))
+    everything = list(walk(os.fspath(folder), inside, follow_links))
+    images = [Path(path) for path in everything if path and os.path.splitext(path)[1].lower() in known]
+    return ImageFiles(images, len(everything) - len(images))
+
+
+def suffixes() -> frozenset[str]:
+    """Return the endings of the names of image files, in lower case."""
+    formats = {*FORMATS, "MPO"}  # several JPEGs in one file, opened as the first
+    return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in formats)
+
+
+def walk(folder: str, inside: Path, follow_links: bool) -> Iterator[str | None]:
+    """Yield all files below a folder, sorted; a link that leads nowhere is one, so that it is found to be bad.
+
+    In place of a hidden file, or of one in a hidden folder, as the `._x.jpg` that macOS puts into archives, None.
+    """
+    with os.scandir(folder) as entries:
+        ordered = sorted(entries, key=lambda entry: entry.name)
+    for entry in ordered:
+        check_name(entry.path)
+        if entry.is_symlink():
+            check_link(entry.path, inside, follow_links)
+        if entry.is_dir():
+            below = walk(entry.path, inside, follow_links)
+            yield from (None for _ in below) if entry.name.startswith(".") else below
+        elif entry.is_file() or entry.is_symlink():
+            yield None if entry.name.startswith(".") else entry.path
+
+
+def check_name(path: str) -> None:
+    """Refuse a name that cannot be written down: bytes that are no UTF-8, or line breaks and the like."""
+    if UNWRITABLE.search(path):
+        raise UserError(f"{path!a}: a name with control characters, or that is not UTF-8; rename it")
+
+
+def check_link(path: str, inside: Path, follow_links: bool) -> None:
+    """Refuse a symbolic link that leads out of a folder, or back to where it lies."""
+    goal = Path(os.path.realpath(path))
+    if not follow_links and not goal.is_relative_to(inside):
+        raise UserError(f"{path}: a link out of the folder, to {goal}; copy what it leads to, or set links: follow")
+    if Path(os.path.realpath(os.path.dirname(path))).is_relative_to(goal):
+        raise UserError(f"{path}: a link to a folder above it; remove it")
+
+
+def decode(image: Encoded, target: Target) -> npt.NDArray[np.uint8]:
+    """Return the first frame of an image, upright as its EXIF orientation says, as uint8 (C, H, W).
+
+    What is transparent is laid on white; greys of more than 8 bits are scaled to 8; a palette is looked up; CMYK is
+    turned into colours by the plain formula, without its profile, as are all colour profiles left aside.
+
+    Raises:
+        Exception: of almost any kind, where Pillow cannot read the file or its greys have no known scale.
+    """
+    height, width = target.size
+    with opened(image) as file:
+        loaded(file, 2 * max(height, width))
+        upright = opaque(file, "L" if target.channels == 1 else "RGB")
+    pixels_of_it = np.asarray(fitted(upright, (width, height), target.fit))
+    return pixels_of_it.reshape(height, width, target.channels).transpose(2, 0, 1)
+
+
+def inspect(image: Encoded) -> Facts:
+    """Return what is to be known of an image before its size and channels are chosen.
+
+    Raises:
+        Exception: exactly where `decode` raises one: the whole file is decoded.
+    """
+    with opened(image) as file:
+        (width, height), mode, kind = file.size, file.mode, file.format or ""
+        turned = loaded(file, GLANCE)
+        pixels = np.asarray(opaque(file, "RGB"))
+    grey = bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= ALMOST_GREY)
+    return Facts(*((height, width) if turned else (width, height)), mode, kind, grey)
+
+
+@contextmanager
+def opened(image: Encoded) -> Iterator[Image.Image]:
+    """Open an image but for its pixels."""
+    with Image.open(image if isinstance(image, Path) else BytesIO(image.content), formats=FORMATS) as file:
+        if (pixels := file.width * file.height) > (most := Image.MAX_IMAGE_PIXELS or pixels):
+            raise Image.DecompressionBombError(f"{pixels} pixels, more than {most}")
+        yield file
+
+
+def loaded(file: Image.Image, side: int) -> bool:
+    """Read the pixels, turn them upright and say whether width and height changed places.
+
+    A JPEG is read at a half, a quarter... of its size, at a fraction of the cost, as long as that exceeds `side`.
+    """
+    file.draft(None, (side, side))
+    file.load()
+    orientation = file.getexif().get(ExifTags.Base.Orientation, 1)
+    ImageOps.exif_transpose(file, in_place=True)
+    return orientation in range(5, 9)
+
+
+def name_of(image: Encoded) -> str:
+    """Return how messages call an image."""
+    return str(image) if isinstance(image, Path) else image.name
+
+
+def opaque(image: Image.Image, mode: str) -> Image.Image:
+    """Turn an image of any mode into grey (`L`) or colour (`RGB`) of 8 bits."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return shallow(image).convert(mode)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image)
+    return image if image.mode == mode else image.convert(mode)
+
+
+def shallow(image: Image.Image) -> Image.Image:
+    """Scale greys of more than 8 bits to 8: integers from 0...65535, floats from 0...1 or, if any exceeds 1, 0...255.
+
+    Raises:
+        ValueError: a value lies outside, or is not a number.
+    """
+    values = np.asarray(image)
+    low, high = values.min(), values.max()
+    white = DEEP_GREY if image.mode != "F" else 1 if high <= 1 else 255
+    if not (low >= 0 and high <= white):
+        allowed = "0...1 or 0...255" if image.mode == "F" else f"0...{DEEP_GREY}"
+        raise ValueError(f"greys from {low:g} to {high:g}, allowed are {allowed}")
+    scaled = np.multiply(values, np.float32(255 / white), dtype=np.float32)  # exact enough
+    return Image.fromarray(np.rint(scaled, out=scaled).astype(np.uint8))
+
+
+def fitted(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
+    """Resize to a width and height, bicubically and without aliasing."""
+    if fit == "crop":
+        return ImageOps.fit(image, size)
+    if fit == "pad":
+        return ImageOps.pad(image, size, color=BACKGROUND)
+    return image.resize(size, Image.Resampling.BICUBIC)
+
+
+def result_or_bad(work: Callable[[Encoded], Result], image: Encoded) -> Result | BadFile:
+    """Decode or inspect an image, or say what is wrong with it."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # odd metadata, one line per file
+            return work(image)
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's parsers raise whatever they stumble over
+        return judged(image, error)
+
+
+def judged(image: Encoded, error: Exception) -> BadFile:
+    """Return what is wrong with an image whose decoding raised `error`."""
+    name = name_of(image)
+    if isinstance(error, Image.DecompressionBombError):
+        found = re.search(r"\d+ pixels", str(error))  # far above the limit it is Pillow that speaks, of twice as much
+        said = found.group() if found else str(error)
+        return BadFile(name, "too large", f"{said}, at most {Image.MAX_IMAGE_PIXELS} are read")
+    if isinstance(error, FileNotFoundError):
+        return BadFile(name, "missing", "no such file")
+    if not isinstance(error, UnidentifiedImageError):
+        return BadFile(name, "unreadable", " ".join(str(error).split()) or type(error).__name__)
+    length = image.stat().st_size if isinstance(image, Path) else len(image.content)
+    if length == 0:
+        return BadFile(name, "empty", "0 bytes")
+    return BadFile(name, "not an image", f"of no format that is read: {', '.join(FORMATS)}")
+
+
+def complaint(bad: list[BadFile]) -> str:
+    """Describe the first bad file and say how many more there are."""
+    first, *others = bad
+    more = f" (and {len(others)} more bad files)" if others else ""
+    return f"{first.name}: {first.fault}: {first.details}{more}"

@@ -1,0 +1,82 @@
+"""What pairs share: a real and a synthetic set that were collected elsewhere, and how the files of one are found."""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from counterweight.core.errors import UserError
+from counterweight.data.decode.images import BadFile, Facts, image_files, inspect, result_or_bad
+from counterweight.data.sources.base.lazy_images import FileSettings, Part, encoded, fetching
+
+ONE_CLASS = ("image",)
+SAMPLE = 9  # files of a published set that are looked at before any work
+
+
+class FoundPair(NamedTuple):
+    """Real and synthetic images, all of one class."""
+
+    real: Part
+    synthetic: Part
+
+
+class Collection(NamedTuple):
+    """A published set of images that people have to fetch themselves.
+
+    `pattern` matches, as a whole, the path of each of its images below the folder into which it was unpacked, with `/`
+    between folders; what else lies there (label maps, say) is left alone.
+    """
+
+    title: str
+    get: str
+    pattern: str
+
+
+def files_of(folder: Path, where: str, follow_links: bool, collection: Collection | None = None) -> list[Path]:
+    """Return the image files of one side of a pair, or of one collection on it.
+
+    Raises:
+        UserError: there is no such folder, it has no such images, or a link leads out of it.
+    """
+    wanted = f"{collection.title}: {collection.get}" if collection else "it must hold images"
+    if not folder.is_dir():
+        raise UserError(f"{where}: {folder}: no such folder; {wanted}")
+    try:
+        files = image_files(folder, folder, follow_links).files
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    if collection:
+        files = [path for path in files if re.fullmatch(collection.pattern, path.relative_to(folder).as_posix())]
+    if not files:
+        raise UserError(f"{where}: {folder}: no images there; {wanted}")
+    return files
+
+
+def check_sample(files: Sequence[Path], where: str, complaint: Callable[[Facts], str | None]) -> None:
+    """Look at some files, evenly spread, and refuse what cannot be read or is not as published.
+
+    Args:
+        complaint: says what is wrong with an image, or None.
+
+    Raises:
+        UserError: something is wrong with one of them.
+    """
+    for place in sorted({round(share * (len(files) - 1)) for share in np.linspace(0, 1, SAMPLE)}):
+        found = result_or_bad(inspect, files[place])
+        wrong = f"{found.fault}: {found.details}" if isinstance(found, BadFile) else complaint(found)
+        if wrong:
+            raise UserError(f"{where}: {files[place]}: {wrong}")
+
+
+def side(files: Sequence[Path], root: Path, settings: FileSettings, source: str) -> Part:
+    """Return image files as one side of a pair; origins are their paths below `root`."""
+    return encoded(
+        fetch=fetching(files),
+        labels=np.zeros(len(files), dtype=np.int64),
+        class_names=ONE_CLASS,
+        origins=[path.relative_to(root).as_posix() for path in files],
+        provenance={"source": source, "settings": settings.model_dump(exclude={"mirror", "real", "synthetic"})},
+        settings=settings,
+    )

@@ -1,0 +1,70 @@
+"""Dogs, photographed and generated: Stanford Dogs against dogs that GANs made.
+
+The second pair of the distributions thesis (3.1). The real photographs are those of the source `stanford_dogs`; the
+generated ones come from Kaggle's Generative Dog Images competition (2019): 10,000 images of 64 x 64 pixels, the form in
+which entries were handed in. Such sets lie behind Kaggle's login, so people fetch one themselves.
+"""
+
+from pathlib import Path
+
+from counterweight.core.errors import UserError
+from counterweight.data.decode.images import Facts
+from counterweight.data.pairs.base import Collection, FoundPair, check_sample, files_of, side
+from counterweight.data.sources import stanford_dogs
+
+GENERATED = Collection(
+    "dogs that a GAN made",
+    "log in at https://www.kaggle.com/c/generative-dog-images, open an entry's notebook, download its images.zip"
+    " (10,000 images of 64 x 64 pixels) and unpack it there",
+    r"(.*/)?[^/]+\.png",
+)
+PUBLISHED = 10_000
+SIDE = 64
+
+
+class Settings(stanford_dogs.Settings):
+    """Settings of the dogs: those of Stanford Dogs; generated ones lie in `images/`, the pair's name, `synthetic`."""
+
+
+def precheck(settings: Settings, name: str) -> None:
+    """Check the mirror of Stanford Dogs, if there is one, and that there are as many generated dogs as an entry has.
+
+    Raises:
+        UserError: it is not so.
+    """
+    stanford_dogs.check(settings, where(name))
+    generated(name)
+
+
+def find(settings: Settings, name: str, progress: bool = True) -> FoundPair:
+    """List all photographs of Stanford Dogs and all generated dogs.
+
+    Raises:
+        UserError: the photographs cannot be had, or as in `precheck`.
+    """
+    folder, paths = stanford_dogs.photographs(settings, where(name), progress)
+    root, files = generated(name)
+    real = side([folder / path for path in paths], folder, settings, "dogs")
+    return FoundPair(real, side(files, root, settings, "dogs"))
+
+
+def where(name: str) -> str:
+    """Return file and key of the mirror's setting."""
+    return f"params.yaml: pairs.{name}.mirror"
+
+
+def generated(name: str) -> tuple[Path, list[Path]]:
+    """Return the folder of generated dogs and the files in it."""
+    root = Path("images") / name / "synthetic"
+    files = files_of(root, f"params.yaml: pairs.{name}", False, GENERATED)
+    if len(files) != PUBLISHED:
+        raise UserError(f"params.yaml: pairs.{name}: {root}: {len(files)} images, but an entry has {PUBLISHED}")
+    check_sample(files, f"params.yaml: pairs.{name}", other_size)
+    return root, files
+
+
+def other_size(image: Facts) -> str | None:
+    """Say that an image is not of the size of a competition's entry."""
+    if (image.width, image.height) == (SIDE, SIDE):
+        return None
+    return f"{image.width} x {image.height} pixels; an entry's have {SIDE} x {SIDE}"

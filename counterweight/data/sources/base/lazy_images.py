@@ -1,0 +1,228 @@
+"""What the sources of images share: what they find, settings of images in files, and the target size."""
+
+import os
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from pydantic import BeforeValidator
+
+from counterweight.core import schema
+from counterweight.core.errors import UserError
+from counterweight.core.images import Fit, ImageSet
+from counterweight.data.decode.images import Encoded, Target
+from counterweight.data.decode.pool import Decoded, Workers, decoded
+
+LARGEST = 2048  # pixels; more is surely a slip, and would fill the memory
+CHUNK = 1024
+VALIDATION = ("val", "valid", "validation", "dev")
+PARTS = ("train", "test", *VALIDATION)
+NAMED_PART = re.compile(rf"(?:^|[^a-z])({'|'.join(PARTS)})(?:ing)?(?:[^a-z]|$)")  # in lower case, as in test_images
+LUMINANCE = np.array([19595, 38470, 7471], dtype=np.uint32)  # shares of red, green and blue, times 2^16
+
+Indices = npt.NDArray[np.int64]
+Fetch = Callable[[Indices], Iterable[Encoded]]
+Validation = Literal["use", "leave_out"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Labelled images that are read when they are wanted.
+
+    `labels` is int64 (N,) with values that index `class_names`; `origins` says for each image where it comes from, and
+    `provenance` (plain JSON) where all do; `shape` is channels, height and width once they are read. `read` yields the
+    images at some indices, in that order, some at a time, with a progress bar of the given name if there is one; those
+    that are files are decoded by workers.
+    """
+
+    labels: npt.NDArray[np.int64]
+    class_names: tuple[str, ...]
+    origins: Sequence[str]
+    shape: tuple[int, int, int]
+    provenance: dict[str, Any]
+    read: Callable[[Indices, str | None, Workers], Iterator[Decoded]]
+    skip_bad: bool = False
+    """Leave out images that cannot be read, instead of stopping."""
+    fetch: Fetch | None = None
+    """What yields the images at some indices as files, where they are such."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def joined(self, other: "Part") -> "Part":
+        """Return these images followed by those of `other`, which has the same shape and classes."""
+
+        def read(indices: Indices, bar: str | None, workers: Workers) -> Iterator[Decoded]:
+            yield from self.read(indices[indices < len(self)], bar, workers)
+            yield from other.read(indices[indices >= len(self)] - len(self), bar, workers)
+
+        labels, origins = np.concatenate([self.labels, other.labels]), [*self.origins, *other.origins]
+        return replace(self, labels=labels, origins=origins, read=read, fetch=None)
+
+
+class Found(NamedTuple):
+    """The parts of a dataset; `test` is None where the source brings no split of its own."""
+
+    train: Part
+    test: Part | None
+
+
+def in_memory(images: ImageSet, size: int | list[int], channels: int) -> Part:
+    """Return images that are there already as a part of a dataset; they are resized when they are read."""
+
+    def read(indices: Indices, bar: str | None, workers: Workers) -> Iterator[Decoded]:
+        for start in range(0, len(indices), CHUNK):
+            chosen = shaped(images.images[indices[start : start + CHUNK]], size, channels)
+            yield Decoded(chosen, [None] * len(chosen))
+
+    shape = (channels, *sides(size))
+    return Part(images.labels, images.class_names, images.origins.tolist(), shape, images.provenance, read)
+
+
+def encoded(
+    fetch: Fetch,
+    labels: npt.NDArray[np.int64],
+    class_names: tuple[str, ...],
+    origins: Sequence[str],
+    provenance: dict[str, Any],
+    settings: "FileSettings",
+) -> Part:
+    """Return image files, or contents of such files, as a part of a dataset: all cores decode them.
+
+    Args:
+        fetch: yields the images at some indices, in that order, one at a time.
+    """
+    target = settings.target
+
+    def read(indices: Indices, bar: str | None, workers: Workers) -> Iterator[Decoded]:
+        return decoded(fetch(indices), len(indices), target, bar, workers)
+
+    skip_bad = settings.bad_files == "skip"
+    return Part(labels, class_names, origins, target.shape, provenance, read, skip_bad, fetch)
+
+
+def fetching(images: Sequence[Encoded]) -> Fetch:
+    """Return what fetches images from a list of all."""
+    return lambda indices: (images[index] for index in indices.tolist())
+
+
+def part_word(name: str) -> str | None:
+    """Return which of PARTS a name means, however it is written (`Train`, `testing`); None if it is none."""
+    word = name.lower().removesuffix("ing")
+    return word if word in PARTS else None
+
+
+def parts_by_name(names: Sequence[str]) -> bool:
+    """Say whether names of folders look like those of parts, as `train_images` and `test_images`, not of classes."""
+    found = [NAMED_PART.findall(name.lower()) for name in names]
+    exact = all(part_word(name) for name in names)
+    return bool(names) and all(found) and (exact or any("train" in words for words in found))
+
+
+def below(root: Path, files: Iterable[Path]) -> list[str]:
+    """Return the paths of files below a folder, which they were found in; pathlib takes a second for 50,000."""
+    start = len(os.path.join(root, ""))
+    return [os.fspath(file)[start:] for file in files]
+
+
+def roles(present: Collection[str], validation: Validation) -> tuple[list[str], list[str]]:
+    """Return the names of the parts that make the training part, and of those that make the test part.
+
+    Args:
+        present: names of PARTS, among them `train`.
+    """
+    own = [word for word in VALIDATION if validation == "use" and word in present]
+    tested = [word for word in ("test",) if word in present] or own
+    return ["train", *(word for word in own if word not in tested)], tested
+
+
+def check_counts(names: Sequence[str], labels: npt.NDArray[np.int64], where: str, layout: str, mend: str) -> None:
+    """Refuse fewer than two classes with images, and classes without any.
+
+    Args:
+        where: begins the error's message.
+        layout: what is expected instead, for a part that has no classes.
+        mend: what to do about a class without images.
+    """
+    counts = np.bincount(labels, minlength=len(names))
+    if not counts.any():
+        raise UserError(f"{where}: no images; {layout}")
+    if np.count_nonzero(counts) < 2:
+        raise UserError(f"{where}: images of one class only, {names[int(counts.argmax())]}; {layout}")
+    if not counts.all():
+        empty = ", ".join(names[label] for label in np.flatnonzero(counts == 0).tolist())
+        raise UserError(f"{where}: no images of class {empty}; every class needs some, {mend}")
+
+
+def check_same(train: Collection[str], other: Collection[str], name: str, where: str) -> None:
+    """Refuse a part whose classes are not those of the training images."""
+    if different := sorted({*train} ^ {*other}):
+        raise UserError(f"{where}: train and {name} differ in classes: only one has {', '.join(different)}")
+
+
+def check_size(value: object) -> object:
+    """Let pass a side in pixels or a list of height and width.
+
+    Raises:
+        ValueError: it is something else, or a side is not between 1 and LARGEST.
+    """
+    both = value if isinstance(value, list) else [value, value]
+    if len(both) != 2 or not all(type(side) is int and 0 < side <= LARGEST for side in both):
+        raise ValueError(f"One side in pixels, or [height, width], from 1 to {LARGEST}")
+    return value
+
+
+Size = Annotated[int | list[int], BeforeValidator(check_size)]
+
+
+class FileSettings(schema.Settings):
+    """Settings of sources whose images are files in one of the usual formats."""
+
+    size: Size
+    """Side in pixels to which images are resized, or height and width."""
+    channels: Literal[1, 3] = 3
+    """1 for grey, 3 for colour; what is transparent becomes white."""
+    fit: Fit = "stretch"
+    """`stretch` to the size whatever the proportions (as the balancing thesis did), `crop` or `pad` with white."""
+    bad_files: Literal["error", "skip"] = "error"
+    """What to do about image files that cannot be read: stop, or leave them out and count them."""
+
+    @property
+    def target(self) -> Target:
+        """The shape that every image is brought to."""
+        return Target(sides(self.size), self.channels, self.fit)
+
+
+def sides(size: int | list[int]) -> tuple[int, int]:
+    """Return height and width in pixels."""
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def setting(dataset: str, key: str) -> str:
+    """Return file and key of a dataset's setting, to begin an error's message with."""
+    return f"params.yaml: datasets.{dataset}.{key}"
+
+
+def shaped(images: npt.NDArray[np.uint8], size: int | list[int], channels: int) -> npt.NDArray[np.uint8]:
+    """Bring images, uint8 (N, C, h, w), to a size, bicubically, and to a number of channels, 1 or 3.
+
+    Grey is repeated over the channels; colours become grey by their luminance (ITU-R 601, rounded as Pillow does).
+    """
+    if images.shape[1] > channels:
+        images = ((images.transpose(0, 2, 3, 1) @ LUMINANCE + 2**15) >> 16).astype(np.uint8)[:, None]
+    height, width = sides(size)
+    if images.shape[2:] != (height, width):
+        rows, columns = resampling(images.shape[2], height), resampling(images.shape[3], width)
+        images = np.rint(rows @ images @ columns.T).clip(0, 255).astype(np.uint8)
+    return np.repeat(images, channels // images.shape[1], axis=1)
+
+
+def resampling(old: int, new: int) -> npt.NDArray[np.float32]:
+    """Return the matrix (new, old) by which Pillow resizes a line of pixels: what it makes of unit vectors."""
+    lines = Image.fromarray(np.eye(old, dtype=np.float32))
+    return np.asarray(lines.resize((old, new), Image.Resampling.BICUBIC))

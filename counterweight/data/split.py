@@ -1,0 +1,118 @@
+"""Which images of a source make the training part and which the test part, and how they are read into tables."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from counterweight.core.errors import UserError
+from counterweight.core.images import ImageSet, ImageWriter, stratified
+from counterweight.data.decode.images import BadFile, complaint
+from counterweight.data.decode.pool import Decoded, Workers
+from counterweight.data.sources.base.lazy_images import Found, Indices, Part
+
+
+class Chosen(NamedTuple):
+    """Some images of a part, at increasing indices int64 (n,)."""
+
+    part: Part
+    indices: Indices
+
+
+class Readable(NamedTuple):
+    """Images that could be read, uint8 (n, C, H, W), their indices in the part, and those that could not."""
+
+    images: npt.NDArray[np.uint8]
+    indices: Indices
+    bad: list[BadFile]
+
+
+def divided(found: Found, keep_split: bool, test_fraction: float, rng: np.random.Generator) -> tuple[Chosen, Chosen]:
+    """Return the source's own parts where they are to be kept, else a stratified random split of all its images."""
+    train, test = found
+    if test is not None and keep_split:
+        return whole(train), whole(test)
+    images = train if test is None else train.joined(test)
+    chosen = stratified(images.labels, test_fraction, rng)
+    return Chosen(images, np.flatnonzero(~chosen)), Chosen(images, np.flatnonzero(chosen))
+
+
+def whole(part: Part) -> Chosen:
+    """Choose all images of a part."""
+    return Chosen(part, np.arange(len(part)))
+
+
+def write_part(chosen: Chosen, path: Path, where: str, label: str, workers: Workers) -> None:
+    """Read images and write them as an image table; memory holds but a few of them at a time.
+
+    Args:
+        where: file and key of the dataset, as in `params.yaml: datasets.pets`; begins an error's message.
+        label: name of the part, for the progress bar and messages.
+
+    Raises:
+        UserError: an image cannot be read and is not to be skipped, or a class is left without any.
+    """
+    part, bad = chosen.part, list[BadFile]()
+    counts = np.zeros(len(part.class_names), dtype=np.int64)
+    with ImageWriter(path, part.shape, part.class_names) as writer:
+        for images, indices, faults in readable(chosen, where, label, workers):
+            bad += faults
+            labels = part.labels[indices]
+            counts += np.bincount(labels, minlength=len(counts))
+            writer.add(images, labels, [part.origins[index] for index in indices])
+        check_counts(counts, chosen, where, label)
+        writer.finish({**part.provenance, "skipped_files": skipped(bad, where, label)})
+
+
+def collect(chosen: Chosen, where: str, label: str, workers: Workers) -> ImageSet:
+    """Read images into memory; arguments and errors as of `write_part`, but a class may be without any."""
+    part, chunks = chosen.part, [*readable(chosen, where, label, workers)]
+    bad = [file for chunk in chunks for file in chunk.bad]
+    indices = np.concatenate([np.empty(0, dtype=np.int64), *(chunk.indices for chunk in chunks)])
+    return ImageSet(
+        images=np.concatenate([np.empty((0, *part.shape), dtype=np.uint8), *(chunk.images for chunk in chunks)]),
+        labels=part.labels[indices],
+        class_names=part.class_names,
+        origins=np.array([part.origins[index] for index in indices], dtype=np.str_),
+        provenance={**part.provenance, "skipped_files": skipped(bad, where, label)},
+    )
+
+
+def readable(chosen: Chosen, where: str, label: str, workers: Workers) -> Iterator[Readable]:
+    """Yield the images some at a time; one that cannot be read stops everything if it is not to be skipped."""
+    start = 0
+    for images, faults in chosen.part.read(chosen.indices, label, workers):
+        indices = chosen.indices[start : start + len(faults)]
+        start += len(faults)
+        bad = [fault for fault in faults if fault]
+        if bad and not chosen.part.skip_bad:  # the number of others is not known yet
+            raise UserError(f"{where}: {complaint(bad[:1])}; mend or remove it, or set bad_files: skip")
+        good = Decoded(images, faults).good
+        yield Readable(images[good] if bad else images, indices[good], bad)
+
+
+def check_counts(counts: npt.NDArray[np.int64], chosen: Chosen, where: str, label: str) -> None:
+    """Refuse a part that lacks images of a class."""
+    if (counts == 0).any():
+        name = chosen.part.class_names[int(counts.argmin())]
+        raise UserError(f"{where}: class '{name}' has too few images: none that can be read for the {label} part")
+
+
+def skipped(bad: list[BadFile], where: str, label: str) -> dict[str, int]:
+    """Say on standard error which files were left out, and return how many for each fault."""
+    faults = dict(sorted(Counter(file.fault for file in bad).items()))
+    if bad:
+        words = ", ".join(f"{count} {fault}" for fault, count in faults.items())
+        print(f"{where}.bad_files: {label}: {len(bad)} skipped ({words}): {complaint(bad)}", file=sys.stderr)
+    return faults
+
+
+def draw_some(part: Part, most: int | None, rng: np.random.Generator) -> Chosen:
+    """Choose all images, or as many as are wanted at most, at random."""
+    if most is None or most >= len(part):
+        return whole(part)
+    return Chosen(part, np.sort(rng.permutation(len(part))[:most]))

@@ -1,0 +1,69 @@
+"""Images that were moved towards the real ones, compared with these as synthetic images are.
+
+The two criteria of the distributions thesis (3.3) are among it: the t-tests of no backbone find a difference any more,
+and the style classifier's area under the ROC curve is near 0.5.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from counterweight.core.devices import side_by_side
+from counterweight.core.images import ImageSet
+from counterweight.evaluation.comparison.features import compare_features, without_histograms
+from counterweight.evaluation.style.discrimination import discriminated, sizes_for
+from counterweight.features.extractor import features_of
+from counterweight.settings.compare import Compare
+from counterweight.settings.discriminate import Discriminate
+from counterweight.settings.extract import Extract
+from counterweight.settings.latent import Latent
+
+
+class MeasureSettings(NamedTuple):
+    """How moved images are measured: by what a synthetic set is measured by, and the seed of the whole project."""
+
+    extract: Extract
+    compare: Compare
+    discriminate: Discriminate
+    latent: Latent
+    project_seed: int
+
+
+def verified(
+    real: ImageSet, others: Mapping[str, ImageSet], settings: MeasureSettings, seed: int, device: torch.device
+) -> dict[str, dict[str, object]]:
+    """Compare sets, given by name, with real images; decoded real images among them say what is to be had.
+
+    Returns:
+        For each set `backbones`, as `compare_features` describes them, and `style`: area under the ROC curve, its
+        interval and average precision at the largest size.
+
+    Raises:
+        UserError: weights cannot be had, or a training diverges.
+    """
+    backbones = settings.latent.backbones
+    of_real = features_of(real, backbones, settings.extract, settings.project_seed, device)
+    size = sizes_for(real.shape, settings.discriminate)[-1]
+    style = settings.discriminate.model_copy(
+        update={"seeds": settings.latent.seeds, "sizes": [size], "enlarge": np.inf}
+    )
+
+    def judged(name: str) -> dict[str, object]:
+        found = discriminated(real, others[name], style, seed, device).result["sizes"]
+        assert isinstance(found, dict)
+        return {"style": next(iter(found.values()), None)}
+
+    answers = dict(zip(others, side_by_side(judged, list(others), device, "verify"), strict=True))
+    for name, images in others.items():
+        found = features_of(images, backbones, settings.extract, settings.project_seed, device)
+        compared: dict[str, dict[str, object]] = {
+            # The same draws for all: what they differ in is then the images.
+            backbone: compare_features(
+                of_real[backbone], found[backbone], settings.compare, np.random.default_rng(seed)
+            )
+            for backbone in backbones
+        }
+        answers[name]["backbones"] = without_histograms(compared)
+    return answers

@@ -1,0 +1,123 @@
+"""What can be said about params.yaml before any work: its blocks, a row's source and classes, its generators."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from counterweight.core.devices import choose_device
+from counterweight.core.errors import UserError
+from counterweight.core.registry import names_in, one_of
+from counterweight.core.schema import parse_block
+from counterweight.core.source_plans import SourcePlan
+from counterweight.features.weights import weight_file
+from counterweight.generators.base.generator import find
+from counterweight.generators.base.saved import generator_block
+from counterweight.settings.datasets import Dataset, dataset_plan
+from counterweight.settings.pairs import Pair, pair_plan
+from counterweight.settings.params import Params
+from counterweight.settings.scenarios import Drop, scenario_settings
+
+LOCK = Path("dvc.lock")
+
+
+def check_rows(params: Params) -> None:
+    """Check the datasets and pairs in the table, then download what they publish, as far as it is not there yet."""
+    for dataset in params.table.datasets:
+        check_dataset(params, dataset)
+    for pair in params.table.pairs:
+        check_pair(params, pair)
+    for dataset in params.table.datasets:
+        fetch(dataset_plan(params.datasets, dataset), dataset, "ingest")
+    for pair in params.table.pairs:
+        fetch(pair_plan(params.pairs, pair), pair, "ingest_pair")
+
+
+def check_weights(params: Params) -> None:
+    """Fetch the weights of all backbones, of the latent stage's too, that have some which are not drawn at random."""
+    for backbone in dict.fromkeys([*params.extract.backbones, *params.latent.backbones]):
+        weight_file(backbone, params.extract.weights)
+
+
+def check_latent(params: Params) -> None:
+    """Check the settings of the autoencoder whose latent space is looked at."""
+    generator, settings = find(params.latent.network)
+    where = "params.yaml: latent.autoencoder"
+    generator.precheck(parse_block(settings, params.latent.autoencoder, where), ())
+
+
+def check_dataset(params: Params, name: str) -> None:
+    """Check that the source of a dataset in the table can be read, as far as that is quick, and fits the table."""
+    plan = dataset_plan(params.datasets, name)
+    where = f"params.yaml: datasets.{name}"
+    if "path" in params.datasets[name]:
+        raise UserError(f"{where}.path: only images/{name} is watched; make that a symbolic link to the folder")
+    class_names = plan.source.precheck(plan.settings, name)
+    for minority in plan.common.minority:
+        one_of(minority, class_names, f"{where}.minority")
+    for generator in params.table.generators:
+        precheck_generator(params, generator, name, class_names)
+    for scenario in params.table.scenarios:
+        if isinstance(scenario_settings(params.scenarios, scenario), Drop) and not plan.common.minority:
+            raise UserError(f"{where}.minority: empty, but '{scenario}' drops its classes")
+
+
+def precheck_generator(params: Params, name: str, dataset: str, class_names: Sequence[str]) -> None:
+    """Let a generator of the table say what it can already see to be impossible."""
+    where = f"params.yaml: generators.{name}.{dataset}"
+    generator, settings = find(name)
+    try:
+        generator.precheck(parse_block(settings, generator_block(params.generators, name, dataset), where), class_names)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+
+
+def check_pair(params: Params, name: str) -> None:
+    """Check that both sides of a pair in the table can be read, as far as that is quick."""
+    plan = pair_plan(params.pairs, name)
+    for side in {"real", "synthetic"} & {*params.pairs[name]}:
+        where = f"params.yaml: pairs.{name}.{side}"
+        raise UserError(f"{where}: only images/{name}/{side} is watched; make that a symbolic link to the folder")
+    plan.source.precheck(plan.settings, name)
+
+
+def fetch(plan: SourcePlan[Dataset] | SourcePlan[Pair], name: str, stage: str) -> None:
+    """Download, verify and unpack what a dataset or pair publishes, unless its stage has been run before.
+
+    What has been read once is in DVC's cache: an experiment in a folder of its own needs no second download.
+    """
+    downloads = "mirror" in type(plan.settings).model_fields  # that is what sources have that download
+    if downloads and not (LOCK.is_file() and f"\n  {stage}@{name}:" in LOCK.read_text(encoding="utf-8")):
+        plan.source.find(plan.settings, name)
+
+
+def check_params(params: Params) -> None:
+    """Validate every block of the file, in the table or not; device, weights and the sources of what is in the table.
+
+    ImageNet weights and published datasets that are not there yet are downloaded now: hours later, when other rows of
+    the table have trained, their absence would be bad news.
+
+    Raises:
+        UserError: something in the file cannot be.
+    """
+    check_blocks(params)
+    choose_device(params.device)
+    check_weights(params)
+    check_latent(params)
+    check_rows(params)
+
+
+def check_blocks(params: Params) -> None:
+    """Validate every block of a dataset, pair, scenario, generator or classifier."""
+    for dataset in params.datasets:
+        dataset_plan(params.datasets, dataset)
+    for pair in params.pairs:
+        pair_plan(params.pairs, pair)
+    for scenario in params.scenarios:
+        scenario_settings(params.scenarios, scenario)
+    for generator, blocks in params.generators.items():
+        one_of(generator, names_in("generators"), "params.yaml: generators")
+        for dataset, block in blocks.items():
+            where = f"params.yaml: generators.{generator}.{dataset}"
+            one_of(dataset, params.datasets, f"params.yaml: generators.{generator}")
+            parse_block(find(generator).settings, block, where)
+    for dataset in params.classifiers:
+        one_of(dataset, params.datasets, "params.yaml: classifiers")

@@ -1,0 +1,99 @@
+"""What a style classifier looks at, in pictures: figures 4.3 to 4.6 of the distributions thesis, of our images."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from counterweight.core.tensors import unit
+from counterweight.evaluation.style.discrimination import Discrimination, Outcome, principal
+from counterweight.evaluation.style.training import squared
+from counterweight.plots import figures
+
+EXAMPLES = 8
+WEIGHTS = 8
+
+Titled = list[tuple[str, npt.NDArray[np.generic]]]
+
+
+def draw_style(shown: Outcome, folder: Path) -> None:
+    """Draw example images with their scores, activation maps, weight maps and the hidden space of a network."""
+    images = squared(torch.from_numpy(shown.trial.test.images), shown.trial.side).numpy()
+    chance = 1 / (1 + np.exp(-shown.logits))
+    groups = {"real": 0, "synthetic": 1}
+    places = {name: np.flatnonzero(shown.trial.test.synthetic == value) for name, value in groups.items()}
+    some = {name: spread_over(found, shown.logits) for name, found in places.items()}
+    rows: list[tuple[str, Titled]] = [
+        (name, [(f"{chance[place]:.2f}", images[place]) for place in found]) for name, found in some.items()
+    ]
+    figures.picture_figure(rows, folder / "examples.png")
+    middle = {name: found[len(found) // 2] for name, found in some.items()}
+    maps = [(name, titled_maps(shown, images[place])) for name, place in middle.items()]
+    figures.picture_figure(maps, folder / "activations.png")
+    figures.picture_figure(weight_rows(shown), folder / "weights.png")
+    points, shares = principal(shown.hidden)
+    title = f"last hidden layer, {shown.trial.side} px, test part"
+    figures.scatter_figure(points[places["real"]], points[places["synthetic"]], shares, title, folder / "pca.png")
+
+
+def spread_over(places: npt.NDArray[np.int64], logits: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Choose a few images evenly over the range of their scores, the most real-looking first."""
+    ordered = places[np.argsort(logits[places], kind="stable")]
+    return ordered[np.linspace(0, len(ordered) - 1, min(EXAMPLES, len(ordered))).round().astype(np.int64)]
+
+
+@torch.inference_mode()
+def titled_maps(shown: Outcome, image: npt.NDArray[np.uint8]) -> Titled:
+    """Return an image (C, H, W) and what both convolutions make of it."""
+    network = shown.trial.network
+    pixels = unit(torch.from_numpy(image)[None].to(next(network.parameters()).device))
+    first, second = (maps[0].float().cpu().numpy() for maps in network.maps(pixels))
+    named = [
+        (f"conv {layer}.{number + 1}", each)
+        for layer, maps in ((1, first), (2, second))
+        for number, each in enumerate(maps)
+    ]
+    return [("image", image), *named]
+
+
+@torch.inference_mode()
+def weight_rows(shown: Outcome) -> list[tuple[str, Titled]]:
+    """Return the weights of the neurons that the decision rests on most, each as a map per channel it looks at.
+
+    A neuron's part in the decision is its weight in the last layer times how much it varies over the test part.
+    """
+    network = shown.trial.network
+    part = network.last.weight[0].cpu().numpy() * shown.hidden.std(axis=0)
+    weights = network.hidden.weight.cpu().numpy().reshape(-1, *network.map_shape)
+    chosen = np.argsort(-np.abs(part), kind="stable")[:WEIGHTS]
+    return [
+        (f"{part[neuron]:+.2f}", [(f"channel {number + 1}", each) for number, each in enumerate(weights[neuron])])
+        for neuron in chosen
+    ]
+
+
+def write_plots(found: Discrimination, folder: Path) -> None:
+    """Write ROC curves of all sizes, as a table for DVC and as a figure, and the figures of one network.
+
+    Where there is nothing to draw, a line of text says why.
+    """
+    if found.shown is None:
+        why = found.result.get("reason") or found.result["not_applicable"]
+        (folder / "nothing.txt").write_text(f"{why}\n", encoding="utf-8")
+        return
+    sizes = found.result["sizes"]
+    assert isinstance(sizes, dict)
+    curves = {
+        f"{side} px, AUC {result['auc']['mean']:.2f}": tuple(result["curve"].values()) for side, result in sizes.items()
+    }
+    figures.roc_figure(curves, folder / "roc.png")
+    with (folder / "roc.csv").open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["size", "false_positive_rate", "true_positive_rate"])
+        for side, result in sizes.items():
+            rows.writerows(
+                zip([side] * len(result["curve"]["false_positive_rate"]), *result["curve"].values(), strict=True)
+            )
+    draw_style(found.shown, folder)

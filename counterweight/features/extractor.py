@@ -1,0 +1,109 @@
+"""What the backbones make of a set of images, each of which is resized once for all of them."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional
+
+from counterweight.core.devices import side_by_side
+from counterweight.core.errors import UserError
+from counterweight.core.features import FeatureSet
+from counterweight.core.images import ImageSet
+from counterweight.core.seeds import derived_seed
+from counterweight.features.weights import load_backbone, provenance, weight_file
+from counterweight.networks.backbones.base import find_backbone
+from counterweight.settings.extract import Extract
+
+Floats = npt.NDArray[np.float32]
+
+FEWEST = 16
+"""Images of a batch, at least: CPUs have other kernels for fewer, which round otherwise."""
+
+
+class Extractor(NamedTuple):
+    """A backbone: what it makes of uint8 images (B, 3, H, W), features (B, D), and what is told of it beside them."""
+
+    name: str
+    network: Callable[[Tensor], Tensor]
+    facts: dict[str, object]
+    own_size: int | None = None
+
+
+def drawn(images: ImageSet, most: int | None, seed: int) -> ImageSet:
+    """Return all images, or as many as are wanted at most, drawn at random; `seed` is that of the whole project."""
+    if most is None or len(images) <= most:
+        return images
+    rng = np.random.default_rng(derived_seed(seed, images.item, "extract"))
+    return images.take(np.sort(rng.permutation(len(images))[:most]))
+
+
+def features_of(
+    images: ImageSet, backbones: Sequence[str], settings: Extract, seed: int, device: torch.device
+) -> dict[str, FeatureSet]:
+    """Return the features of every backbone.
+
+    All of them look at a batch before the next one is resized. On a CPU each core has a batch to itself: so all cores
+    are busy with a single backbone, too. What is in memory beside networks and results grows with the cores and the
+    size of a batch, by some 0.8 GiB a core for 32 images of 224 pixels, and not with the number of images.
+
+    Args:
+        seed: that of the whole project, on which random weights depend.
+
+    Raises:
+        UserError: weights are missing or damaged, or features are not finite.
+    """
+    extractors = side_by_side(lambda name: extractor(name, settings, seed, device), backbones, device, "weights")
+
+    def seen(start: int) -> list[Floats]:
+        # Arrays read from a file are read-only, which tensors cannot be.
+        own = torch.from_numpy(images.images[start : start + settings.batch_size].copy()).to(device)
+        square = resized(own, settings.input_size)
+        return [extract(each, own if each.own_size else square) for each in extractors]
+
+    starts = range(0, max(1, len(images)), settings.batch_size)
+    columns = zip(*side_by_side(seen, starts, device, "extract"), strict=True)
+    return {
+        each.name: FeatureSet(np.concatenate(column), images.labels, each.facts)
+        for each, column in zip(extractors, columns, strict=True)
+    }
+
+
+def extractor(name: str, settings: Extract, seed: int, device: torch.device) -> Extractor:
+    """Return a backbone on a device; arguments and errors as of `features_of`."""
+    file = weight_file(name, settings.weights)
+    own_size = find_backbone(name).own_size
+    network = load_backbone(name, settings.weights, derived_seed(seed, "backbone", name))
+    # This order in memory is up to twice as fast on CPUs, and no slower on GPUs.
+    network = network.to(device).to(memory_format=torch.channels_last)
+    facts = {"backbone": name, **provenance(file, settings.weights), "input_size": own_size or settings.input_size}
+    return Extractor(name, network, facts, own_size)
+
+
+def resized(images: Tensor, side: int) -> Tensor:
+    """Return uint8 images (N, C, H, W) as (N, C, side, side), bilinear with antialiasing."""
+    if len(images) == 0:
+        return images.new_empty((0, images.shape[1], side, side))
+    square: Tensor = functional.resize(images, [side, side], antialias=True)
+    return square
+
+
+@torch.inference_mode()
+def extract(extractor: Extractor, images: Tensor) -> Floats:
+    """Return the features float32 (B, D) of uint8 images (B, 1 or 3, H, W).
+
+    On a CPU equal images have equal features, however many others there are: a batch of few is filled up.
+
+    Raises:
+        UserError: features are not finite.
+    """
+    batch = images
+    if len(images) < FEWEST:
+        batch = torch.cat([images, images.new_zeros((FEWEST - len(images), *images.shape[1:]))])
+    features: Floats = extractor.network(batch.expand(-1, 3, -1, -1))[: len(images)].float().cpu().numpy()
+    if not np.isfinite(features).all():
+        raise UserError(f"{extractor.name}: some features are not finite; params.yaml: extract.weights: other weights")
+    return features

@@ -1,0 +1,200 @@
+"""BAGAN, a balancing generative adversarial network.
+
+Balancing thesis (Data Augmentation Using Generative Adversarial Networks), sections 3.3 and 4.3, layer
+tables B.5 (generator), B.6 (discriminator), B.7 (encoder); Mariani et al., BAGAN: Data Augmentation with
+Balancing GAN, https://arxiv.org/abs/1803.09655.
+
+Three acts: an autoencoder learns all classes; its weights start generator and discriminator, and a
+Gaussian is fitted to the latents of each class; then both play, over all classes equally.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Ge, Gt, Lt
+from torch import Tensor, nn
+from torch.nn import functional
+
+from counterweight.core import schema
+from counterweight.core.tensors import Labelled, to_unit
+from counterweight.generators.base.generator import Act, LearnedGenerator, Phase
+from counterweight.networks.generative.diffaugment import Augment
+from counterweight.networks.generative.latents import cholesky, draw
+from counterweight.networks.layers import Crop, Dropout, halved, start_at_mean
+
+
+class Settings(schema.Settings):
+    """Settings of BAGAN; the defaults are the thesis's for MNIST (4.3)."""
+
+    latent_dim: Annotated[int, Ge(1)] = 10
+    autoencoder_epochs: Annotated[int, Ge(1)] = 300
+    epochs: Annotated[int, Ge(1)] = 800
+    """Epochs of the adversarial act."""
+    batch_size: Annotated[int, Ge(1)] = 275
+    optimizer: Literal["adam", "rmsprop"] = "adam"
+    """The thesis takes RMSprop at 0.0002 for its Vehicles, Adam at 0.00005 otherwise."""
+    autoencoder_learning_rate: Annotated[float, Gt(0)] = 5e-5
+    learning_rate: Annotated[float, Gt(0)] = 5e-5
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.3
+    negative_slope: Annotated[float, Ge(0)] = 0.3
+    """Slope of the leaky ReLUs for negative values."""
+
+
+def features(shape: tuple[int, int, int], settings: Settings) -> nn.Sequential:
+    """Return the convolutions that encoder and discriminator share by shape (tables B.6, B.7, rows 1 to 13)."""
+    layers: list[nn.Module] = []
+    inputs = shape[0]
+    for outputs in (32, 64, 128, 256):
+        layers += [
+            nn.Conv2d(inputs, outputs, 3, stride=2, padding=1),
+            nn.LeakyReLU(settings.negative_slope),
+            Dropout(settings.dropout),
+        ]
+        inputs = outputs
+    return nn.Sequential(*layers, nn.Flatten())
+
+
+def generator(shape: tuple[int, int, int], settings: Settings) -> nn.Sequential:
+    """Return the network of table B.5: latents (B, D) to images (B, C, H, W) in [-1, 1]; also the decoder."""
+    channels, height, width = shape
+    rows, columns = halved(height, 2), halved(width, 2)
+    return nn.Sequential(
+        nn.Linear(settings.latent_dim, 64 * rows * columns),
+        nn.ReLU(),
+        nn.Unflatten(1, (64, rows, columns)),
+        nn.ConvTranspose2d(64, 64, 3, padding=1),
+        nn.ReLU(),
+        nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=1),
+        nn.ReLU(),
+        nn.ConvTranspose2d(32, 16, 3, stride=2, padding=1, output_padding=1),
+        nn.ReLU(),
+        nn.ConvTranspose2d(16, channels, 5, padding=2),
+        nn.Tanh(),
+        Crop(height, width),
+    )
+
+
+class BAGAN(LearnedGenerator):
+    """Autoencoder-initialised GAN whose discriminator names the class of an image or calls it fake."""
+
+    settings: Settings
+    class_means: Tensor
+    class_factors: Tensor
+    fitted: Tensor
+
+    def __init__(self, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings) -> None:
+        super().__init__(shape, class_names, settings)
+        classes, latents = len(class_names), settings.latent_dim
+        flat = 256 * halved(shape[1], 4) * halved(shape[2], 4)
+        self.encoder = nn.Sequential(features(shape, settings), nn.Linear(flat, latents))
+        self.generator = generator(shape, settings)
+        self.augment = Augment()
+        # Table B.6 prints a sigmoid; text and loss (4.3) need a softmax over the classes and 'fake',
+        # which the cross-entropy contains, so the network ends in logits.
+        self.discriminator = nn.Sequential(features(shape, settings), nn.Linear(flat, classes + 1))
+        self.register_buffer("class_means", torch.zeros(classes, latents))
+        self.register_buffer("class_factors", torch.zeros(classes, latents, latents))
+        self.register_buffer("fitted", torch.zeros((), dtype=torch.bool))
+
+    def acts(self) -> list[Act]:
+        """First the autoencoder on all images, then the game on batches with all classes equally likely."""
+        s = self.settings
+        adam, rmsprop = partial(torch.optim.Adam, fused=True), torch.optim.RMSprop
+        optimizer: Callable[..., torch.optim.Optimizer] = adam if s.optimizer == "adam" else rmsprop
+        coder = Phase("autoencoder", (self.encoder, self.generator), partial(optimizer, lr=s.autoencoder_learning_rate))
+        players = (
+            Phase("discriminator", (self.discriminator,), partial(optimizer, lr=s.learning_rate)),
+            Phase("generator", (self.generator,), partial(optimizer, lr=s.learning_rate)),
+        )
+        return [
+            Act("autoencoder", s.autoencoder_epochs, s.batch_size, (coder,)),
+            Act("adversarial", s.epochs, s.batch_size, players, balanced=True),
+        ]
+
+    def begin(self, act: str, real: Labelled) -> None:
+        """Before the game: the discriminator takes the encoder's convolutions, and latents get their Gaussians.
+
+        Before the autoencoder its last layer gets the mean intensity, which the thesis does not say: else at learning
+        rates from 0.001 all ReLUs die on MNIST, and every image is black.
+        """
+        if act == "autoencoder":
+            last = self.generator[-3]
+            assert isinstance(last, nn.ConvTranspose2d)
+            start_at_mean(last, real.images, tanh=True)
+        if act == "adversarial":
+            self.discriminator[0].load_state_dict(self.encoder[0].state_dict())
+            means, factors = self.class_gaussians(real)
+            self.class_means.copy_(means)
+            self.class_factors.copy_(factors)
+            self.fitted.fill_(True)
+
+    def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the loss of one phase, a mean over images (and pixels, for the autoencoder)."""
+        if phase == "autoencoder":
+            return {"loss": functional.mse_loss(self.generator(self.encoder(images)), images)}
+        if phase == "discriminator":
+            return self.discriminator_loss(images, labels, rng)
+        wanted = self.even_labels(len(images), rng)
+        opinion = self.discriminator(
+            self.augment(self.generator(draw(self.class_means, self.class_factors, wanted, rng)))
+        )
+        return {"loss": functional.cross_entropy(opinion, wanted), "fooled": hits(opinion, wanted)}
+
+    def discriminator_loss(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the cross-entropy over n classes and 'fake', with fakes a 1/(n+1) share of what is judged (3.3.1)."""
+        classes = len(self.class_names)
+        wanted = self.even_labels(max(1, round(len(images) / classes)), rng)
+        with torch.no_grad():
+            fakes = self.generator(draw(self.class_means, self.class_factors, wanted, rng))
+        opinion = self.discriminator(self.augment(torch.cat([images, fakes])))
+        targets = torch.cat([labels, torch.full_like(wanted, classes)])
+        real, fake = opinion.split([len(images), len(fakes)])
+        return {
+            "loss": functional.cross_entropy(opinion, targets),
+            "real_accuracy": hits(real, labels),
+            "fake_accuracy": hits(fake, targets[len(images) :]),
+        }
+
+    def even_labels(self, count: int, rng: torch.Generator) -> Tensor:
+        """Return `count` labels in which every class stands equally often, give or take one."""
+        shuffled = torch.randperm(count, generator=rng, device=rng.device)
+        offset = torch.randint(len(self.class_names), (1,), generator=rng, device=rng.device)
+        return (shuffled + offset) % len(self.class_names)
+
+    def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
+        """Decode latents drawn from the classes' Gaussians, which a preview during the first act fits for itself."""
+        means, factors = (self.class_means, self.class_factors) if self.fitted else self.class_gaussians(real)
+        images: Tensor = self.generator(draw(means, factors, labels, rng))
+        return images
+
+    @torch.no_grad()
+    def class_gaussians(self, real: Labelled) -> tuple[Tensor, Tensor]:
+        """Return the mean (K, D) of each class's latents and a Cholesky factor (K, D, D) of their covariance.
+
+        A class of n images has a covariance of rank n - 1 at most. Its estimate is therefore drawn to
+        the pooled within-class covariance with weight D / (n - 1 + D), which vanishes for large classes and
+        leaves a class of one image with the pooled one (regularised discriminant analysis: Friedman
+        1989, https://doi.org/10.1080/01621459.1989.10478752).
+        """
+        training = self.training
+        self.eval()
+        latents = torch.cat([self.encoder(to_unit(part.to(self.device))) for part in real.images.split(512)]).double()
+        self.train(training)
+        labels, dim, classes = real.labels.to(self.device), self.settings.latent_dim, len(self.class_names)
+        counts = torch.bincount(labels, minlength=classes).double()
+        sums = torch.zeros(classes, dim, dtype=torch.double, device=self.device).index_add_(0, labels, latents)
+        means = sums / counts.clamp(min=1)[:, None]
+        centred = latents - means[labels]
+        scatter = torch.stack([centred[labels == c].T @ centred[labels == c] for c in range(classes)])
+        pooled = scatter.sum(dim=0) / max(1, len(latents) - classes)
+        own = scatter / (counts - 1).clamp(min=1)[:, None, None]
+        weight = (dim / ((counts - 1).clamp(min=0) + dim))[:, None, None]
+        covariance = (1 - weight) * own + weight * pooled
+        return means.float(), cholesky(covariance)
+
+
+def hits(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the share of logits (B, K) whose largest is that of the label (B,)."""
+    return (logits.argmax(dim=1) == labels).float().mean()

@@ -1,0 +1,85 @@
+"""A generator on disk: `generator.json` says what it is, `weights.safetensors` what it learned; nothing is pickled."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from counterweight.core.errors import UserError
+from counterweight.core.images import ImageSet
+from counterweight.core.params_file import Blocks
+from counterweight.core.registry import one_of
+from counterweight.core.schema import Settings, parse_block
+from counterweight.generators.base.generator import Generator, LearnedGenerator, find
+from counterweight.generators.base.per_class import PerClass
+
+
+def generator_block(generators: Blocks, generator: str, dataset: str) -> dict[str, Any]:
+    """Return the block of a generator for a dataset, as it stands in the file, given all blocks of that section."""
+    of_datasets = generators[one_of(generator, generators, "--generator")]
+    block: dict[str, Any] = of_datasets[one_of(dataset, of_datasets, f"params.yaml: generators.{generator}")]
+    return block
+
+
+def build(name: str, settings: dict[str, object], images: ImageSet, seed: int, where: str) -> Generator:
+    """Return an untrained generator for images like these, its networks initialised from `seed`.
+
+    Raises:
+        UserError: the settings are not those of this generator; `where` says whose they are.
+    """
+    parsed = parse_block(find(name).settings, settings, where)
+    wanted = images.provenance.get("wanted")
+    labels = range(len(images.class_names)) if wanted is None else [at for at, count in enumerate(wanted) if count]
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return assembled(name, images.shape, images.class_names, parsed, labels)
+
+
+def assembled(
+    name: str, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings, labels: Sequence[int]
+) -> Generator:
+    """Return a generator, or one for each of the labels if a single one cannot tell them apart."""
+    kind = find(name).generator
+    if issubclass(kind, LearnedGenerator) and not kind.knows_labels(settings):
+        return PerClass(kind, shape, class_names, settings, labels)
+    return kind(shape, class_names, settings)
+
+
+def save_generator(name: str, generator: Generator, folder: Path) -> None:
+    """Write a generator into a new folder."""
+    facts = {
+        "generator": name,
+        "settings": generator.settings.model_dump(),
+        "shape": generator.shape,
+        "class_names": generator.class_names,
+        "labels": generator.trained_labels if isinstance(generator, LearnedGenerator) else None,
+    }
+    folder.mkdir()
+    (folder / "generator.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    if isinstance(generator, LearnedGenerator):
+        weights = {key: value.contiguous().cpu() for key, value in generator.state_dict().items()}
+        # Not save_file, which reports a full disk as an error of its own kind.
+        (folder / "weights.safetensors").write_bytes(save(weights))
+
+
+def load_generator(folder: Path) -> Generator:
+    """Read what `save_generator` wrote.
+
+    Raises:
+        UserError: the folder holds no generator.
+    """
+    try:
+        facts = json.loads((folder / "generator.json").read_text(encoding="utf-8"))
+        settings = parse_block(find(facts["generator"]).settings, facts["settings"], str(folder / "generator.json"))
+        kind = facts["generator"], tuple(facts["shape"]), facts["class_names"]
+        generator = assembled(*kind, settings, facts["labels"])
+        if isinstance(generator, LearnedGenerator):
+            generator.load_state_dict(load_file(folder / "weights.safetensors"))
+            generator.to(memory_format=torch.channels_last)  # as it was trained: another order of sums rounds otherwise
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"{folder}: no generator that the train stage wrote: {error}") from error
+    return generator

@@ -1,0 +1,199 @@
+"""CVAE-GAN: a conditional variational autoencoder whose decoder is the generator of a GAN, and a classifier.
+
+Balancing thesis (Data Augmentation Using Generative Adversarial Networks), sections 3.2 and 4.2, equations 3.1 to 3.6,
+layer tables B.1 to B.4; Bao et al., CVAE-GAN: Fine-Grained Image Generation through Asymmetric Training,
+https://arxiv.org/abs/1703.10155.
+
+Four networks, each with an optimiser of its own, take turns on every batch of real images x_r: the classifier names
+x_r; the discriminator tells x_r from reconstructions x_f and from images x_p that are made of noise and random labels;
+the encoder keeps latents near the prior and x_f near x_r; the generator keeps x_f near x_r and the mean features of x_p
+near those of x_r. Every loss is a sum over pixels, features or latents and a mean over images, so that all terms of
+equation 3.6 are on one scale. The KL term is the correct form of equation 1.2 (`kl_to_standard_normal`).
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated
+
+import torch
+from annotated_types import Ge, Gt, Lt
+from torch import Tensor
+from torch.nn import functional
+
+from counterweight.core import schema
+from counterweight.core.tensors import Labelled
+from counterweight.generators.base.generator import Act, LearnedGenerator, Phase
+from counterweight.networks.generative.cvae_gan import (
+    Centres,
+    Decoder,
+    Encoder,
+    centre_distance,
+    classifier,
+    discriminator,
+)
+from counterweight.networks.layers import kl_to_standard_normal, reparametrised
+
+
+class Settings(schema.Settings):
+    """Settings of CVAE-GAN; the defaults are the thesis's for MNIST (4.2)."""
+
+    latent_dim: Annotated[int, Ge(1)] = 55
+    width: Annotated[int, Ge(2)] = 32
+    """Channels of the first convolution of encoder and classifier; all other numbers of channels follow from it."""
+    kl_weight: Annotated[float, Ge(0)] = 300.0
+    """Factor of the encoder's KL term (lambda 1); the thesis has 50 for CIFAR-10 and 100 for Vehicles, the original
+    paper 3. Of the sum over latents that is taken here, 300 leaves the latents without information, and all images of
+    a class come out alike; as a factor of the mean over 55 latents it would be 5.5."""
+    reconstruction_weight: Annotated[float, Ge(0)] = 1.0
+    """Factor of the distance of reconstructions in pixels and features (lambda 2)."""
+    discriminator_centre_weight: Annotated[float, Ge(0)] = 1e-3
+    """Factor of the distance between mean features of the discriminator (lambda 3)."""
+    classifier_centre_weight: Annotated[float, Ge(0)] = 1e-3
+    """Factor of the distance between mean features of the classifier, class by class (lambda 4)."""
+    centre_decay: Annotated[float, Ge(0), Lt(1)] = 0.9
+    """Weight of the earlier batches in the moving averages of mean features, which neither source gives: a longer
+    memory would hold features of networks that have since learned better."""
+    balanced: bool = False
+    """Draw batches with all classes equally likely, so that a small class is not drowned by the large ones."""
+    epochs: Annotated[int, Ge(1)] = 1500
+    batch_size: Annotated[int, Ge(2)] = 300
+    learning_rate: Annotated[float, Gt(0)] = 2e-4
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.3
+    negative_slope: Annotated[float, Ge(0)] = 0.3
+    """Slope of the leaky ReLUs for negative values, in discriminator and encoder."""
+
+
+class CVAEGAN(LearnedGenerator):
+    """Encoder, generator, discriminator and classifier."""
+
+    settings: Settings
+
+    def __init__(self, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings) -> None:
+        super().__init__(shape, class_names, settings)
+        s, classes = settings, len(class_names)
+        self.encoder = Encoder(shape, classes, s.width, s.latent_dim, s.negative_slope)
+        self.generator = Decoder(shape, classes, s.width, s.latent_dim)
+        self.discriminator = discriminator(shape, s.width, s.dropout, s.negative_slope)
+        self.classifier = classifier(shape, s.width, s.dropout, classes)
+        self.real_centre, self.fake_centre = (
+            Centres(1, self.discriminator.trunk.size, s.centre_decay) for _ in range(2)
+        )
+        self.real_class_centres, self.fake_class_centres = (
+            Centres(classes, self.classifier.trunk.size, s.centre_decay) for _ in range(2)
+        )
+
+    def acts(self) -> list[Act]:
+        """Let all four networks take their steps, the judges first."""
+        s = self.settings
+        rmsprop = partial(torch.optim.RMSprop, lr=s.learning_rate, alpha=0.9)  # Keras's decay, the thesis's library
+        names = ("classifier", "discriminator", "encoder", "generator")
+        phases = [Phase(name, (self.get_submodule(name),), rmsprop) for name in names]
+        return [Act("adversarial", s.epochs, s.batch_size, phases, balanced=s.balanced)]
+
+    def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the share of equation 3.6 that the network whose turn it is can change."""
+        if phase == "classifier":
+            return {"loss": functional.cross_entropy(self.classifier(images), labels)}
+        if phase == "discriminator":
+            return self.discriminator_losses(images, labels, rng)
+        if phase == "encoder":
+            return self.encoder_losses(images, labels, rng)
+        return self.generator_losses(images, labels, rng)
+
+    def discriminator_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return equation 3.1; one pass over all three kinds, so that they are normalised alike."""
+        with torch.no_grad():
+            mean, log_variance = self.encoder(images, labels)
+            rebuilt = self.generator(reparametrised(mean, log_variance, rng), labels)
+            made, _ = self.invent(len(images), rng)
+        real, fake, invented = self.discriminator(torch.cat([images, rebuilt, made])).split(len(images))
+        parts = {
+            "real": functional.softplus(-real).mean(),
+            "reconstructed": functional.softplus(fake).mean(),
+            "generated": functional.softplus(invented).mean(),
+        }
+        return {"loss": torch.stack(list(parts.values())).sum(), **parts}
+
+    def encoder_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the KL term and equation 3.4 with their weights."""
+        s = self.settings
+        mean, log_variance = self.encoder(images, labels)
+        kl = kl_to_standard_normal(mean, log_variance)
+        rebuilt = self.generator(reparametrised(mean, log_variance, rng), labels)
+        parts = self.distances(images, rebuilt, self.opinions(images))
+        distance = torch.stack(list(parts.values())).sum()
+        return {"loss": s.kl_weight * kl + s.reconstruction_weight * distance, "kl": kl, **parts}
+
+    def generator_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return equations 3.2, 3.3 and 3.4 with their weights."""
+        s = self.settings
+        with torch.no_grad():
+            mean, log_variance = self.encoder(images, labels)
+            real = self.opinions(images)
+        parts = self.distances(images, self.generator(reparametrised(mean, log_variance, rng), labels), real)
+        made, wanted = self.invent(len(images), rng)
+        centre, class_centres = self.centre_distances(real, labels, self.opinions(made), wanted)
+        loss = (
+            s.reconstruction_weight * torch.stack(list(parts.values())).sum()
+            + s.discriminator_centre_weight * centre
+            + s.classifier_centre_weight * class_centres
+        )
+        return {"loss": loss, **parts, "centre": centre, "class_centres": class_centres}
+
+    def opinions(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features (B, F) of images that the discriminator and the classifier see."""
+        return self.discriminator.features(images), self.classifier.features(images)
+
+    def distances(self, images: Tensor, rebuilt: Tensor, real: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        """Return the three terms of equation 3.4: half the squared distances in pixels and in both judges' features.
+
+        Args:
+            images: the real ones.
+            rebuilt: their reconstructions.
+            real: both judges' features of the real ones.
+        """
+        seen, known = self.opinions(rebuilt)
+        return {
+            "pixels": half_square(images, rebuilt),
+            "discriminator_features": half_square(real[0], seen),
+            "classifier_features": half_square(real[1], known),
+        }
+
+    def centre_distances(
+        self, real: tuple[Tensor, Tensor], labels: Tensor, made: tuple[Tensor, Tensor], wanted: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return equations 3.2 and 3.3 between moving averages, to which this batch is added (`Centres`).
+
+        Args:
+            real: both judges' features of real images.
+            labels: of the real images.
+            made: both judges' features of images made of noise.
+            wanted: labels of those.
+        """
+        everyone = torch.zeros_like(labels)
+        centres = self.real_centre(real[0], everyone), self.fake_centre(made[0], everyone)
+        class_centres = self.real_class_centres(real[1], labels), self.fake_class_centres(made[1], wanted)
+        return (
+            centre_distance(self.real_centre, centres[0], self.fake_centre, centres[1]),
+            centre_distance(self.real_class_centres, class_centres[0], self.fake_class_centres, class_centres[1]),
+        )
+
+    def invent(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Make images (B, C, H, W) of noise and random labels, every class equally likely, and return both."""
+        labels = torch.randint(len(self.class_names), (count,), generator=rng, device=rng.device).to(self.device)
+        return self.make(labels, rng), labels
+
+    def make(self, labels: Tensor, rng: torch.Generator) -> Tensor:
+        """Turn noise into images of the classes."""
+        noise = torch.randn((len(labels), self.settings.latent_dim), generator=rng, device=rng.device)
+        images: Tensor = self.generator(noise.to(self.device), labels)
+        return images
+
+    def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
+        """Decode latents from the prior under the wanted labels."""
+        return self.make(labels.to(self.device), rng)
+
+
+def half_square(first: Tensor, second: Tensor) -> Tensor:
+    """Return half the squared distance of tensors (B, ...), summed over all but the batch, over which it is a mean."""
+    return 0.5 * (first - second).square().flatten(1).sum(dim=1).mean()

@@ -1,0 +1,58 @@
+"""Wasserstein GAN with clipped weights.
+
+GAN-vs-VAE report (Generating Realistic Images using Deep Learning), section III.B, equation 6; Arjovsky et al.,
+Wasserstein GAN, algorithm 1, https://arxiv.org/abs/1701.07875: a critic without a final activation, trained more often
+than the generator, RMSprop, weights clipped to +-0.01. The report's equation prints P(S = real | .) for fake images,
+too; implemented is the difference of the mean scores. It knows no labels, so one is trained for each class that needs
+images.
+"""
+
+from dataclasses import replace
+from functools import partial
+from typing import Annotated
+
+import torch
+from annotated_types import Ge, Gt
+from torch import Tensor
+
+from counterweight.generators.base import gan
+from counterweight.generators.base.gan import OneClassGenerator
+from counterweight.generators.base.generator import Act
+from counterweight.networks.generative.gan_losses import discriminator_loss
+
+
+class Settings(gan.Settings):
+    """Settings of the WGAN; the defaults are those of algorithm 1."""
+
+    learning_rate: Annotated[float, Gt(0)] = 5e-5
+    """Of RMSprop; Adam's settings are not used."""
+    critic_steps: Annotated[int, Ge(1)] = 5
+    """Steps of the critic for each of the generator."""
+    clip: Annotated[float, Gt(0)] = 0.01
+    """Largest absolute value of a weight of the critic."""
+
+
+class WGAN(OneClassGenerator):
+    """Generator and critic of the images of one class."""
+
+    settings: Settings
+
+    def acts(self) -> list[Act]:
+        """Let both players take their steps by RMSprop, which does not build up momentum as the loss moves."""
+        rmsprop = partial(torch.optim.RMSprop, lr=self.settings.learning_rate)
+        (act,) = super().acts()
+        return [replace(act, phases=[replace(phase, optimizer=rmsprop) for phase in act.phases])]
+
+    @torch.no_grad()
+    def stepped(self, phase: str) -> None:
+        """Clip the critic's weights after each of its steps, which bounds its slope."""
+        if phase == "discriminator":
+            for parameter in self.discriminator.parameters():
+                parameter.clamp_(-self.settings.clip, self.settings.clip)
+
+    def discriminator_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the critic's loss and the distance between real and fake images that it sees."""
+        with torch.no_grad():
+            fakes = self.make(labels, rng)
+        loss = discriminator_loss("wasserstein", self.discriminator(images), self.discriminator(fakes))
+        return {"loss": loss, "distance": -loss}

@@ -1,0 +1,47 @@
+"""Inception-v3 as FID is computed with in the literature: torch-fidelity's port of the original network and weights.
+
+Heusel et al. 2017, https://arxiv.org/abs/1706.08500; Binkowski et al. 2018, https://arxiv.org/abs/1801.01401. In this
+space the Frechet distance is the FID and the kernel distance the KID, but for the number of images: the literature has
+10,000 and more.
+"""
+
+from dataclasses import dataclass
+from io import BytesIO
+
+import torch
+from torch import Tensor, nn
+from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+
+from counterweight.networks.backbones.base import Backbone
+
+
+@dataclass(frozen=True, kw_only=True)
+class InceptionBackbone(Backbone):
+    """The network of FID, which resizes images by itself, as the original did."""
+
+    def pretrained(self, state: dict[str, Tensor]) -> nn.Module:
+        """Return the extractor with torch-fidelity's weights."""
+        content = BytesIO()
+        torch.save(state, content)  # torch-fidelity would execute what stands in the file itself
+        content.seek(0)
+        return Inception(FeatureExtractorInceptionV3("inception_v3", ["2048"], feature_extractor_weights_path=content))
+
+    def untrained(self, seed: int) -> nn.Module:
+        """Refuse: an untrained Inception is not what FID is measured with."""
+        raise ValueError("inception_v3 has its published weights, always")
+
+
+class Inception(nn.Module):
+    """Map uint8 images (B, 3, H, W) of any size to features (B, 2048)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return features."""
+        features: Tensor = self.network(images)[0]
+        return features
+
+
+BACKBONE = InceptionBackbone(url=URL_INCEPTION_V3, dimension=2048, gflops=5.7, own_size=299, always_pretrained=True)

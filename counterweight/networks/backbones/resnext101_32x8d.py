@@ -1,0 +1,13 @@
+"""ResNeXt of 101 layers, 32 groups of 8 channels: https://arxiv.org/abs/1611.05431."""
+
+from torchvision import models
+
+from counterweight.networks.backbones.base import TorchvisionBackbone
+
+BACKBONE = TorchvisionBackbone(
+    build=models.resnext101_32x8d,
+    url=models.ResNeXt101_32X8D_Weights.IMAGENET1K_V1.url,
+    cut=0,
+    dimension=2048,
+    gflops=16.4,
+)

@@ -1,0 +1,13 @@
+"""VGG16 with batch normalisation: https://arxiv.org/abs/1409.1556."""
+
+from torchvision import models
+
+from counterweight.networks.backbones.base import TorchvisionBackbone
+
+BACKBONE = TorchvisionBackbone(
+    build=models.vgg16_bn,
+    url=models.VGG16_BN_Weights.IMAGENET1K_V1.url,
+    cut=3,
+    dimension=4096,
+    gflops=15.5,
+)

@@ -1,0 +1,24 @@
+"""params.yaml, compare: statistics between real and synthetic features."""
+
+from typing import Annotated, Literal
+
+from annotated_types import Gt
+
+from counterweight.core.schema import Fraction, Positive, Settings
+
+
+class Compare(Settings):
+    """Statistics between real and synthetic features."""
+
+    test: Literal["welch", "student"] = "welch"
+    alpha: Fraction = 0.05
+    effect_size: Annotated[float, Gt(0)] = 0.2
+    """A feature with |Cohen's d| above this counts as different whatever its p-value; 0.2: a small effect."""
+    repeats: Positive = 20
+    """Random halves over which each statistic is averaged."""
+    components: Positive = 64
+    """Principal components of both sets together in which the Gaussian KL is taken, at most."""
+    ssim_pairs: Positive = 500
+    """Random pairs of images of one class whose structural similarity is averaged."""
+    copy_quantile: Fraction = 0.01
+    """A synthetic image nearer to a training image than all but this share of other real images is a likely copy."""

@@ -1,0 +1,24 @@
+"""params.yaml, extract: feature extraction."""
+
+from typing import Annotated
+
+from annotated_types import Ge, Le, MinLen
+from pydantic import AfterValidator
+
+from counterweight.core.registry import name_in
+from counterweight.core.schema import Positive, Settings, without_repetition
+
+BackboneName = Annotated[str, AfterValidator(name_in("networks/backbones"))]
+
+
+class Extract(Settings):
+    """Feature extraction with the backbones."""
+
+    backbones: Annotated[list[BackboneName], MinLen(1), AfterValidator(without_repetition)]
+    weights: str = "random"
+    """`random`, `imagenet`, or a folder that holds a file of weights for each backbone; inception_v3 has its own."""
+    input_size: Annotated[int, Ge(63), Le(1024)] = 224
+    """Side in pixels to which images are resized; AlexNet's pooling needs 63, ImageNet weights saw 224."""
+    batch_size: Positive = 64
+    images: Positive | None = None
+    """At most this many images of a set, drawn at random; null: all."""

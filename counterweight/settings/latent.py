@@ -1,0 +1,30 @@
+"""params.yaml, latent: the latent space of an autoencoder of both sets."""
+
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, MinLen
+from pydantic import AfterValidator, Field
+
+from counterweight.core.schema import Positive, Settings, without_repetition
+from counterweight.settings.extract import BackboneName
+
+
+class Latent(Settings):
+    """The latent space of an autoencoder of real and synthetic images together (distributions thesis, 3.2 and 4.2)."""
+
+    network: Literal["residual_vae", "pretrained_vae"] = "residual_vae"
+    """The generator whose encoder and decoder are used."""
+    autoencoder: dict[str, Any] = Field(default_factory=dict)
+    """Its settings; what is left out takes the default of the generator's file, which is the thesis's."""
+    steps: Annotated[int, Ge(0)] = 1000
+    """Small sets get more epochs, until so many steps are made; 0: as many epochs as the settings say."""
+    components: Positive = 64
+    """Principal components in which the optimal map turns and stretches, at most."""
+    images: Annotated[int, Ge(10)] = 2000
+    """At most so many images of either side, drawn at random."""
+    backbones: Annotated[list[BackboneName], MinLen(1), AfterValidator(without_repetition)] = Field(
+        default=["mobilenet_v2"]
+    )
+    """Whose features of the moved images are compared with real ones."""
+    seeds: Positive = 1
+    """Trainings of the style classifier for each kind of moved images."""

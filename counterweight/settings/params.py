@@ -1,0 +1,100 @@
+"""The whole of params.yaml, its sections checked against each other; nothing here imports torch."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from counterweight.core.errors import UserError
+from counterweight.core.params_file import RunSettings, read_params_file
+from counterweight.core.schema import parse_block, suggestion
+from counterweight.settings.classify import ClassifierConfig, Classify
+from counterweight.settings.compare import Compare
+from counterweight.settings.discriminate import Discriminate
+from counterweight.settings.extract import Extract
+from counterweight.settings.latent import Latent
+from counterweight.settings.synthesize import Synthesize
+from counterweight.settings.table import Table
+from counterweight.settings.train import TrainingConfig
+
+NAME = re.compile(r"[a-z0-9_]+")
+RESERVED = {
+    "balanced",
+    "baselines",
+    "features",
+    "imbalanced",
+    "pairs",
+    "real",
+    "reference",
+    "reweighted",
+    "synthetic",
+    "test",
+    "train",
+}
+SECTIONS = ("datasets", "scenarios", "generators", "pairs")
+
+
+class Params(RunSettings):
+    """The whole file. Blocks of datasets, pairs, scenarios and generators are validated when they are used.
+
+    Every section must be there, since the graph in dvc.yaml names it; its keys may take their defaults.
+    """
+
+    table: Table
+    datasets: dict[str, dict[str, Any]]
+    pairs: dict[str, dict[str, Any]]
+    scenarios: dict[str, dict[str, Any]]
+    generators: dict[str, dict[str, dict[str, Any]]]
+    train: TrainingConfig
+    synthesize: Synthesize
+    extract: Extract
+    compare: Compare
+    discriminate: Discriminate
+    latent: Latent
+    classify: Classify
+    classifiers: dict[str, ClassifierConfig]
+
+
+def load_params(path: Path) -> Params:
+    """Read and validate params.yaml.
+
+    Raises:
+        UserError: the file is missing, is not YAML, or asks for something that cannot be.
+    """
+    params = parse_block(Params, read_params_file(path).values, str(path))
+    check_names(params, path)
+    check_table(params, path)
+    return params
+
+
+def check_names(params: Params, path: Path) -> None:
+    """Refuse names that would make two stages of the graph one, or hide a folder of the layout."""
+    for section in SECTIONS:
+        for name in getattr(params, section):
+            if not NAME.fullmatch(name) or name in RESERVED:
+                taken = f", and not {', '.join(sorted(RESERVED))}"
+                raise UserError(f"{path}: {section}.{name}: names consist of a-z, 0-9 and _{taken}")
+
+
+def check_table(params: Params, path: Path) -> None:
+    """Refuse a table that names what no block describes."""
+    if both := sorted({*params.datasets} & {*params.pairs}):
+        raise UserError(f"{path}: pairs.{both[0]}: a dataset is called so, too; both would use images/{both[0]}")
+    for section in SECTIONS:
+        names, blocks = getattr(params.table, section), getattr(params, section)
+        for name in names:
+            if name not in blocks:
+                raise UserError(
+                    f"{path}: table.{section}: there is no block {section}.{name}{suggestion(name, blocks)}"
+                )
+        if len(set(names)) < len(names):
+            raise UserError(f"{path}: table.{section}: a name stands there twice")
+    if not params.table.datasets and not params.table.pairs:
+        raise UserError(f"{path}: table: neither a dataset nor a pair stands there")
+    for dataset in params.table.datasets:
+        if dataset not in params.classifiers:
+            raise UserError(f"{path}: classifiers.{dataset}: missing; it says how classifiers of {dataset} are trained")
+        for generator in params.table.generators:
+            if dataset not in params.generators[generator]:
+                raise UserError(
+                    f"{path}: generators.{generator}.{dataset}: missing; write '{dataset}: {{}}' there for the defaults"
+                )

@@ -1,0 +1,28 @@
+"""params.yaml, train: the training loop."""
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+from pydantic import AfterValidator, Field
+
+from counterweight.core.schema import Positive, Settings, without_repetition
+
+
+class TrainingConfig(Settings):
+    """What the training loop does besides training."""
+
+    previews: Annotated[int, Ge(0)] = 8
+    """How many grids of samples are drawn over the whole training."""
+    preview_columns: Positive = 8
+    """Images per class in such a grid."""
+    checkpoint_seconds: Annotated[float, Ge(0)] | None = 60.0
+    """At the end of an epoch a checkpoint is written if the last one is this old; 0: after every epoch; null: never."""
+    augment: Annotated[list[Literal["colour", "translation", "cutout"]], AfterValidator(without_repetition)] = Field(
+        default_factory=list
+    )
+    """Differentiable augmentation of what discriminators see, in this order; none: they see images as they are."""
+    # Not float16, whose narrow range needs losses scaled up and down again.
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Format in which layers multiply (torch.autocast); weights and optimisers stay in float32."""
+    compile: bool = False
+    """Translate networks with torch.compile, which takes a minute and pays off in long trainings."""

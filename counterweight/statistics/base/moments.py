@@ -1,0 +1,101 @@
+"""Means, variances and inner products of tables of features, read a block of rows at a time."""
+
+from collections.abc import Iterator
+from functools import reduce
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg
+
+from counterweight.statistics.base.resampling import Features, Indices
+
+Floats = npt.NDArray[np.float64]
+
+ROWS = 1024
+"""Rows of a block: what is made in float64 of a table has so many rows, however many the table has."""
+NEGLIGIBLE = 1e-10
+"""Components with less variance than this share of the first one's are rounding errors."""
+
+
+class Moments(NamedTuple):
+    """Size, mean (D,) and variance (D,) of a sample; the variance of a constant feature is exactly 0."""
+
+    size: int
+    mean: Floats
+    variance: Floats
+
+
+def moments(features: Features, rows: Indices | None = None) -> Moments:
+    """Return size, mean and variance of features (N, D), or of the given `rows` of them, at least two, in float64.
+
+    The variance is that of the second pass, around the mean (Chan, Golub and LeVeque 1983, algorithm 1.1,
+    https://doi.org/10.1080/00031305.1983.10483115), divided by N - 1.
+    """
+    count = len(features) if rows is None else len(rows)
+    origin = first_row(features, rows)
+    mean = total(block.sum(axis=0) for block in shifted(features, origin, rows)) / count
+    squares = total(np.square(block - mean).sum(axis=0) for block in shifted(features, origin, rows))
+    return Moments(count, origin + mean, squares / (count - 1))
+
+
+def shifted(features: Features, origin: Floats, rows: Indices | None = None) -> Iterator[Floats]:
+    """Yield blocks of features (N, D), or of the given rows, minus an origin (D,), in float64.
+
+    Relative to its first row a constant feature is exactly 0, and so is its variance.
+    """
+    count = len(features) if rows is None else len(rows)
+    for start in range(0, count, ROWS):
+        place = slice(start, start + ROWS)
+        yield features[place if rows is None else rows[place]] - origin
+
+
+def total(parts: Iterator[Floats]) -> Floats:
+    """Return the sum of arrays, of which there is at least one and never two in memory beside the sum."""
+    return reduce(np.add, parts)
+
+
+def first_row(features: Features, rows: Indices | None = None) -> Floats:
+    """Return the first row (D,) of a table, or of the given rows, in float64."""
+    return np.asarray(features[0 if rows is None else rows[0]], dtype=np.float64)
+
+
+def centred(features: Features) -> tuple[Floats, Floats]:
+    """Return features (N, D), N >= 1, minus their mean, and the mean (D,), both in float64."""
+    origin = first_row(features)
+    table = features - origin
+    mean = table.mean(axis=0)
+    table -= mean
+    return table, origin + mean
+
+
+def scatter(features: Features) -> tuple[Floats, Floats]:
+    """Return the sums of squares and products (D, D) of features (N, D) around their mean, and the mean (D,).
+
+    Divided by N - 1 they are the covariance matrix. Needs memory for two (D, D), whatever N is.
+    """
+    origin = first_row(features)
+    mean = total(block.sum(axis=0) for block in shifted(features, origin)) / len(features)
+    products = np.zeros((features.shape[1], features.shape[1]))
+    for block in shifted(features, origin + mean):
+        products += block.T @ block
+    return products, origin + mean
+
+
+def leading(inner: Floats, components: int) -> tuple[Floats, Floats]:
+    """Return the largest eigenvalues (K,), ascending, and eigenvectors (L, K) of inner products (L, L).
+
+    K is `components`, or less where fewer components vary.
+    """
+    last = len(inner) - 1
+    variances, vectors = linalg.eigh(inner, subset_by_index=(max(0, last - components + 1), last))
+    varying = (variances > NEGLIGIBLE * variances[-1]) & (variances > 0)
+    return variances[varying], vectors[:, varying]
+
+
+def principal_axes(centred: Floats, components: int) -> Floats:
+    """Return the leading principal axes (D, K) of rows (N, D) around their mean, the first one first; K as above."""
+    few = len(centred) <= centred.shape[1]
+    variances, vectors = leading(centred @ centred.T if few else centred.T @ centred, components)
+    axes = centred.T @ vectors / np.sqrt(variances) if few else vectors
+    return np.asarray(axes[:, ::-1])

@@ -1,0 +1,104 @@
+"""Frechet distance between two sets of features, exactly and without a square root of a (D, D) matrix, and its floor.
+
+The trace of the root of the product of two covariances is the sum of the singular values of A B', if A'A and B'B are
+the covariances. Of N <= D images A is the centred table itself, of more the triangle of its Cholesky or QR
+decomposition: A B' has no more rows than there are images or features.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg
+
+from counterweight.statistics.base.moments import centred, scatter
+from counterweight.statistics.base.resampling import CalibratedDistance, Features, Labels, calibrate, check_comparable
+
+Floats = npt.NDArray[np.float64]
+
+DIRECT = 256
+"""Up to so many singular values are computed as such, more as roots of eigenvalues: five times faster, less exact."""
+
+
+def frechet_distance(a: Features, b: Features) -> float:
+    """Return the squared Frechet distance between Gaussians fitted to two sets of features.
+
+    |ma - mb|^2 + tr(Sa + Sb - 2 (Sa Sb)^1/2) with covariances divided by N - 1: Heusel et al. 2017, GANs Trained
+    by a Two Time-Scale Update Rule, equation 6 (https://arxiv.org/abs/1706.08500). In squared units of the
+    features; on Inception's it is the FID. It is biased: that of n images against n others of one distribution
+    is the larger, the smaller n (454 for n = 250 of 512 independent normal features). Computed in
+    float64, which keeps some 1e-8 of the traces, and far more where N or M is at most min(D, 1024).
+
+    Args:
+        a: (N, D), N >= 2.
+        b: (M, D), M >= 2.
+
+    Returns:
+        A number >= 0, also for sets that are constant or have fewer images than features.
+
+    Raises:
+        ValueError: a shape is another one, there are too few images, or a value is not finite.
+    """
+    if min(len(a), len(b)) < 2:
+        raise ValueError(f"at least two of either are needed, got {len(a)} and {len(b)}")
+    check_comparable(a, b)
+    return distance(factored(a), factored(b))
+
+
+def calibrated(
+    real: Features,
+    real_labels: Labels,
+    synthetic: Features,
+    synthetic_labels: Labels,
+    rng: np.random.Generator,
+    *,
+    repeats: int,
+) -> CalibratedDistance:
+    """Measure the Frechet distance between real and synthetic images, and what it would be between real and real.
+
+    Args:
+        real: (N, D), with labels (N,).
+        synthetic: (M, D), with labels (M,).
+        repeats: number of draws, at least 1; of large sets fewer are made, as `draws_for` says.
+
+    Raises:
+        ValueError: a shape is another one, a value is not finite, or `repeats` is below 1.
+    """
+    tables = real, real_labels, synthetic, synthetic_labels
+    return calibrate(*tables, rng, distances, repeats=repeats, least=2)
+
+
+def distances(real_1: Features, real_2: Features, synthetic_2: Features) -> tuple[float, float]:
+    """Return the distance of a half of real from the other half of synthetic, and from the other half of real."""
+    first = factored(real_1)
+    return distance(first, factored(synthetic_2)), distance(first, factored(real_2))
+
+
+def factored(features: Features) -> tuple[Floats, Floats]:
+    """Return A (K, D), K <= D, with the covariance A'A of features (N, D), N >= 2, and their mean (D,)."""
+    count, dimension = features.shape
+    if count <= dimension:
+        table, mean = centred(features)
+        table /= np.sqrt(count - 1)
+        return table, mean
+    products, mean = scatter(features)
+    products /= count - 1
+    try:
+        return linalg.cholesky(products, overwrite_a=True, check_finite=False), mean
+    except linalg.LinAlgError:  # a feature is constant, or follows from others
+        del products
+        return np.linalg.qr(centred(features)[0], mode="r") / np.sqrt(count - 1), mean
+
+
+def distance(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> float:
+    """Return the squared Frechet distance between sets of which `factored` told factor and mean."""
+    (factor_a, mean_a), (factor_b, mean_b) = a, b
+    apart, traces = mean_a - mean_b, np.vdot(factor_a, factor_a) + np.vdot(factor_b, factor_b)
+    return max(0.0, float(apart @ apart + traces - 2 * nuclear_norm(factor_a @ factor_b.T)))
+
+
+def nuclear_norm(matrix: Floats) -> float:
+    """Return the sum of the singular values of a matrix (K, L)."""
+    if min(matrix.shape) <= DIRECT:
+        return float(np.linalg.svdvals(matrix).sum())
+    squares = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
+    values = np.linalg.eigvalsh(squares)  # not SciPy's, whose threads would wait for those of the products before
+    return float(np.sqrt(np.maximum(values, 0)).sum())

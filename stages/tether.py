@@ -1,9 +1,0 @@
-"""Imported by the server of workers alone, which it ties to the stage that started it.
-
-The workers are tied to that server. Without this it would wait, when a stage is killed, for a pipe that its own workers
-hold open: all of them would stay for ever.
-"""
-
-from stages.process import die_with_parent
-
-die_with_parent()

@@ -1,0 +1,459 @@
+"""What `counterweight add` finds, chooses, writes and refuses; a failure leaves everything as it was."""
+
+import errno
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from counterweight.cli import choices
+from counterweight.cli.main import cli, main
+from counterweight.core import outputs
+from counterweight.core.errors import UserError
+from counterweight.data import inspection
+from counterweight.data.decode.images import Facts
+from counterweight.evaluation.prechecks import check_blocks, check_dataset, check_pair
+from counterweight.settings.pairs import pair_plan
+from counterweight.settings.params import load_params
+
+ROOT = Path(__file__).parents[2]
+Fill = tuple[int, ...] | int
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with the real settings and an empty folder `images`."""
+    folder = tmp_path / "project"
+    (folder / "images").mkdir(parents=True)
+    shutil.copy(ROOT / "params.yaml", folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def write(
+    folder: Path, count: int, size: tuple[int, int] = (30, 24), mode: str = "RGB", fill: Fill = (9, 0, 0)
+) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        Image.new(mode, size, fill).save(folder / f"{number:03}.png")
+    return folder
+
+
+def pets(root: Path, **counts: int) -> Path:
+    for name, count in (counts or {"cat": 6, "dog": 5, "no": 2}).items():
+        write(root / name, count)
+    return root
+
+
+def counterweight(*words: object) -> Result:
+    return CliRunner().invoke(cli, [*map(str, words)], standalone_mode=False)
+
+
+def done(*words: object) -> str:
+    """Return what `counterweight add` prints."""
+    result = counterweight("add", *words)
+    if result.exception:
+        raise result.exception
+    return result.stdout
+
+
+def facts(*words: object) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(done(*words, "--json"))
+    return found
+
+
+def chosen(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: own["value"] for key, own in found["chosen"].items()}
+
+
+def state(project: Path) -> tuple[bytes, list[str]]:
+    return (project / "params.yaml").read_bytes(), sorted(path.name for path in project.rglob("*"))
+
+
+def refused(project: Path, message: str, *words: object) -> None:
+    """Check that a mistake is told in one line and changes nothing."""
+    before = state(project)
+    with pytest.raises(UserError, match=message) as caught:
+        done(*words)
+    assert "\n" not in str(caught.value)
+    assert state(project) == before
+
+
+# Folders.
+
+
+def test_a_folder_of_classes_becomes_a_dataset(project: Path, tmp_path: Path) -> None:
+    path = pets(tmp_path / "pets")
+    (path / "notes.txt").touch()
+    printed = done("pets", path)
+    assert (project / "images/pets").readlink() == path
+    params = load_params(project / "params.yaml")
+    block = {"source": "folder", "size": 24, "channels": 3, "minority": ["no"]}
+    assert params.datasets["pets"] == block
+    rows = {name for name, blocks in params.generators.items() if "pets" in blocks}
+    assert rows == {"oversample", "geometric", "smote", "adasyn", "cutpaste", "cvae", "bagan", "cgan", "cvae_gan"}
+    assert params.classifiers["pets"].network == "vehicles_cnn"
+    for line in ("class    images", "  cat           6", "images: 13", "median 30 x 24", "RGB 13", "PNG 13"):
+        assert line in printed
+    assert "other files: 1" in printed
+    assert printed.endswith(
+        "Next\n"
+        "  dvc exp run -S 'table.datasets=[pets]' -S 'table.scenarios=[natural]'\n"
+        "  cat metrics/report/pets_natural.md\n"
+    )
+
+
+def test_what_was_added_makes_a_valid_table(project: Path, tmp_path: Path) -> None:
+    done("pets", pets(tmp_path / "pets"))
+    params = load_params(project / "params.yaml")
+    check_blocks(params)
+    check_dataset(params.model_copy(update={"table": params.table.model_copy(update={"datasets": ["pets"]})}), "pets")
+
+
+def test_every_old_line_stays(project: Path, tmp_path: Path) -> None:
+    before = (project / "params.yaml").read_text(encoding="utf-8").splitlines()
+    done("pets", pets(tmp_path / "pets"))
+    after = (project / "params.yaml").read_text(encoding="utf-8").splitlines()
+    rest = iter(after)
+    assert all(line in rest for line in before), "the old lines, in their order"
+    added = len(after) - len(before)
+    assert added == sum(after.count(line) - before.count(line) for line in {*after})
+    place = after.index("  pets:")
+    assert after[place - 1] == "    size: 256", "after log_ends, the last one"
+    end = after.index("", place)
+    assert after[end - 1] == "    channels: 3", "no list, with which DVC would take the comment away"
+    assert after[end + 1].startswith("# Pairs: real and synthetic images")
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing(project: Path, tmp_path: Path) -> None:
+    path, before = pets(tmp_path / "pets"), state(project)
+    printed = done("pets", path, "--dry-run")
+    assert state(project) == before
+    assert "Would be added to params.yaml" in printed
+    assert facts("pets", path, "--dry-run") | {"changed": True} == facts("pets", path)
+
+
+def test_train_and_test_are_counted_apart(tmp_path: Path, project: Path) -> None:
+    pets(tmp_path / "pets" / "train", cat=5, dog=4)
+    pets(tmp_path / "pets" / "val", cat=1, dog=1)
+    pets(tmp_path / "pets" / "test", cat=2, dog=1)
+    found = facts("pets", tmp_path / "pets")
+    counts = {"train": {"cat": 6, "dog": 5}, "test": {"cat": 2, "dog": 1}}
+    assert found["found"][str(tmp_path / "pets")]["classes"] == counts
+    assert chosen(found)["scenario"] == "drop75", "six and five are about equal"
+    assert chosen(found)["minority"] == ["dog"]
+
+
+def test_broken_files_are_found_named_and_left_out(tmp_path: Path, project: Path) -> None:
+    path = pets(tmp_path / "pets")
+    noise = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path / "cat" / "cut.png")
+    whole = (path / "cat" / "cut.png").read_bytes()
+    (path / "cat" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    for name in "abcde":
+        (path / "dog" / f"{name}.jpg").touch()
+    found = facts("pets", path, "--dry-run")
+    bad = found["found"][str(path)]["bad_files"]
+    assert bad == {
+        "empty": [str(path / "dog" / f"{name}.jpg") for name in "abcde"],
+        "unreadable": [str(path / "cat" / "cut.png")],
+    }
+    assert found["blocks"]["datasets.pets"]["bad_files"] == "skip"
+    printed = done("pets", path)
+    assert f"broken, empty: 5: {path}/dog/a.jpg, {path}/dog/b.jpg, {path}/dog/c.jpg and 2 more" in printed
+    assert "bad_files: skip (6 cannot be read; error: stop instead)" in printed
+
+
+@pytest.mark.parametrize(
+    ("mode", "fill", "channels", "reason", "network"),
+    [
+        ("L", 7, 1, "all images are grey", "mnist_cnn"),
+        ("RGB", (7, 7, 7), 1, "all images are grey, also those that are kept as colours", "mnist_cnn"),
+        ("RGB", (7, 0, 0), 3, "13 of 13 images have colours", "vehicles_cnn"),
+    ],
+)
+def test_grey_and_colour(
+    mode: str, fill: Fill, channels: int, reason: str, network: str, tmp_path: Path, project: Path
+) -> None:
+    write(tmp_path / "pets" / "cat", 6, (28, 28), mode, fill)
+    write(tmp_path / "pets" / "dog", 7, (28, 28), mode, fill)
+    found = facts("pets", tmp_path / "pets")
+    assert found["chosen"]["channels"] == {"value": channels, "reason": reason}
+    assert found["blocks"]["classifiers.pets"]["network"] == network
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "network"),
+    [((5, 6), 8, "vehicles_cnn"), ((47, 50), 44, "vehicles_cnn"), ((300, 200), 64, "vehicles_cnn")],
+)
+def test_sizes(size: tuple[int, int], side: int, network: str) -> None:
+    found = inspection.findings([Facts(*size, "RGB", "PNG", False)] * 3, {}, 0)
+    value, reason = choices.size(found, None)
+    assert value == side
+    assert ("get stretched" in reason) == (size == (300, 200))
+    assert choices.classifier(value, False, 100)["network"] == network
+
+
+def test_what_is_asked_for_is_taken(tmp_path: Path, project: Path) -> None:
+    options = ["--size", 40, "--channels", 1, "--minority", "dog", "--minority", "no", "--set", "fit=crop"]
+    found = facts("pets", pets(tmp_path / "pets"), *options)
+    block = {"source": "folder", "size": 40, "channels": 1, "minority": ["dog", "no"], "fit": "crop"}
+    assert load_params(project / "params.yaml").datasets["pets"] == found["blocks"]["datasets.pets"] == block
+
+
+def test_more_images_are_trained_on_for_fewer_epochs() -> None:
+    small, large = (choices.generators(28, count)["cvae"]["epochs"] for count in (2000, 50_000))
+    assert (small, large) == (288, 12)  # 240 s of 2,400 images
+    assert [choices.classifier(28, True, count)["epochs"] for count in (10, 1000, 10**6)] == [60, 40, 5]
+
+
+def test_the_link_may_be_there_already(tmp_path: Path, project: Path) -> None:
+    (project / "images/pets").symlink_to(pets(tmp_path / "pets"))
+    assert facts("pets", tmp_path / "pets", "--dry-run")["links"] == {}
+    assert facts("pets", "images/pets")["links"] == {}
+    pets(project / "images/birds")
+    assert facts("birds", "images/birds")["links"] == {}
+    assert set(load_params(project / "params.yaml").datasets) >= {"pets", "birds"}
+
+
+def test_a_relative_path_becomes_an_absolute_link(tmp_path: Path, project: Path) -> None:
+    pets(tmp_path / "pets")
+    done("pets", "../pets")
+    assert (project / "images/pets").readlink() == tmp_path / "pets"
+
+
+# Tables.
+
+
+def test_a_table_of_hugging_face_becomes_a_dataset(tmp_path: Path, project: Path) -> None:
+    write(tmp_path / "x", 9)
+    content = [{"bytes": path.read_bytes(), "path": path.name} for path in sorted((tmp_path / "x").iterdir())]
+    features = {"img": {"_type": "Image"}, "fine": {"names": ["cat", "dog"], "_type": "ClassLabel"}}
+    schema = pa.schema({"img": pa.struct({"bytes": pa.binary(), "path": pa.string()}), "fine": pa.int64()})
+    schema = schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    (tmp_path / "pets" / "data").mkdir(parents=True)
+    for name, rows in {"train-00000-of-00001": slice(0, 5), "test-00000-of-00001": slice(5, 9)}.items():
+        labels = [0, 1, 0, 0, 0, 0, 0, 0, 1][rows]
+        table = pa.table([pa.array(content[rows], schema.types[0]), pa.array(labels)], schema=schema)
+        pq.write_table(table, tmp_path / "pets" / "data" / f"{name}.parquet")
+    found = facts("pets", tmp_path / "pets")
+    assert found["blocks"]["datasets.pets"]["source"] == "table"
+    counts = {"train": {"cat": 4, "dog": 1}, "test": {"cat": 3, "dog": 1}}
+    assert found["found"][str(tmp_path / "pets")]["classes"] == counts
+
+
+def test_a_csv_beside_a_folder_of_images(tmp_path: Path, project: Path) -> None:
+    write(tmp_path / "pets" / "images", 4)
+    table = tmp_path / "pets" / "labels.csv"
+    table.write_text("name,kind\nimages/000.png,cat\nimages/001.png,cat\nimages/002.png,dog\nimages/003.png,dog\n")
+    refused(project, r"labels.csv: no column image, .*; it has name, kind; set image:", "pets", tmp_path / "pets")
+    found = facts("pets", tmp_path / "pets", "--set", "image=name", "--set", "label=kind")
+    assert found["blocks"]["datasets.pets"]["label"] == "kind"
+    assert found["found"][str(tmp_path / "pets")]["classes"] == {"train": {"cat": 2, "dog": 2}}
+    assert chosen(found)["scenario"] == "drop75"
+    assert found["notes"] == []
+    found = facts("more", table, "--set", "image=name", "--set", "label=kind")
+    assert (project / "images/more").readlink() == table
+    assert "not of the images it names" in found["notes"][0]
+
+
+def test_rows_of_the_table_that_need_more_settings_are_left_out_of_the_command(tmp_path: Path, project: Path) -> None:
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    rows = "  generators:\n  - oversample\n"
+    assert rows in text
+    (project / "params.yaml").write_text(text.replace(rows, f"{rows}  - collected\n  - ddpm\n"), encoding="utf-8")
+    found = facts("pets", pets(tmp_path / "pets"))
+    assert found["blocks"]["generators.ddpm.pets"] == {}
+    assert found["commands"][0].endswith("-S 'table.generators=[oversample,ddpm,geometric,smote,cvae,bagan]'")
+
+
+# What is refused.
+
+
+def test_names_that_are_taken_or_wrong(tmp_path: Path, project: Path) -> None:
+    path = pets(tmp_path / "pets")
+    refused(project, r"params.yaml: datasets.digits is there already; take another name", "digits", path)
+    for name in ("Pets", "my-pets", "test", "123", "1_0"):
+        refused(project, rf"NAME '{name}': names consist of a-z, 0-9 and _, with a letter", name, path)
+    refused(project, r"params.yaml: pairs.city is there already", "city", path)
+
+
+def test_a_left_over_block_is_no_free_name(tmp_path: Path, project: Path) -> None:
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    (project / "params.yaml").write_text(text.replace("  oversample:\n", "  oversample:\n    pets: {}\n", 1))
+    refused(project, r"generators.oversample.pets is there already", "pets", pets(tmp_path / "pets"))
+
+
+def test_a_link_to_something_else_is_kept(tmp_path: Path, project: Path) -> None:
+    pets(tmp_path / "pets")
+    (project / "images/pets").symlink_to(tmp_path)
+    refused(project, r"images/pets: is there already and is not .*/pets; take another", "pets", tmp_path / "pets")
+    (project / "images/pets").unlink()
+    (project / "images/pets").symlink_to(tmp_path / "nowhere")
+    refused(project, r"images/pets: is there already", "pets", tmp_path / "pets")
+
+
+def test_a_misspelt_class_is_offered(tmp_path: Path, project: Path) -> None:
+    path = pets(tmp_path / "pets")
+    refused(project, r"--minority: there is no 'dgo'; did you mean 'dog'\?", "pets", path, "--minority", "dgo")
+    refused(project, r"datasets.pets.fitt: unknown key; did you mean 'fit'", "pets", path, "--set", "fitt=crop")
+    refused(project, r"--set size: not here; size, channels", "pets", path, "--set", "size=9")
+
+
+def archive(root: Path) -> None:
+    root.mkdir()
+    (root / "pets.zip").touch()
+
+
+LAYOUTS: list[tuple[Callable[[Path], object], str]] = [
+    (lambda root: None, r"pets: no such file or folder$"),
+    (lambda root: root.mkdir(), r"pets: no sub-folders with images; expected a folder with a sub-folder of images per"),
+    (lambda root: write(root, 3), r"pets: no sub-folders with images, 3 images beside it; expected"),
+    (lambda root: write(root / "cat", 3), r"pets: one sub-folder with images only, 'cat'; expected"),
+    (archive, r"pets: no sub-folders with images; pets.zip is an archive: unpack it; expected"),
+    (lambda root: pets(root, cat=3, dog=1), r"pets: class 'dog': 1 images that can be read in part train; at least 2"),
+    (lambda root: (pets(root), (root / "bird").mkdir()), r"pets: no images of class bird; every class needs some"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), LAYOUTS)
+def test_other_layouts_are_refused(make: Callable[[Path], object], message: str, tmp_path: Path, project: Path) -> None:
+    make(tmp_path / "pets")
+    refused(project, message, "pets", tmp_path / "pets")
+
+
+def test_files_that_are_no_tables_are_refused(tmp_path: Path, project: Path) -> None:
+    for name, message in {
+        "pets.zip": "an archive; unpack it, then give the folder",
+        "a.png": "a file that is no",
+    }.items():
+        (tmp_path / name).touch()
+        refused(project, f"{name}: {message}", "pets", tmp_path / name)
+
+
+def test_a_folder_around_the_project_is_refused(tmp_path: Path, project: Path) -> None:
+    pets(tmp_path)
+    refused(project, r"holds this project itself; give the folder of the images alone", "pets", tmp_path)
+
+
+def test_links_out_of_the_folder_need_a_word(tmp_path: Path, project: Path) -> None:
+    path = pets(tmp_path / "pets")
+    (path / "cat" / "z.png").symlink_to(write(tmp_path / "far", 1) / "000.png")
+    refused(project, r"cat/z.png: a link out of the folder, .* or add --set links=follow$", "pets", path)
+    found = facts("pets", path, "--set", "links=follow")
+    assert found["blocks"]["datasets.pets"]["links"] == "follow"
+
+
+def test_a_failure_half_way_leaves_everything_as_it_was(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(partial: Path, target: Path) -> None:
+        assert any(path.is_symlink() for path in (project / "images").rglob("*"))
+        raise UserError("the disk is full")
+
+    monkeypatch.setattr(outputs, "put_in_place", fail)
+    refused(project, "the disk is full", "pets", pets(tmp_path / "pets"))
+    refused(project, "the disk is full", "scans", *scans(tmp_path))
+
+
+def test_sections_in_one_line_are_refused(tmp_path: Path, project: Path) -> None:
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    start = text.index("  smote:\n    digits: {}\n    mnist: {}\n    mnist_cpu: {}\n")
+    end = text.index("  adasyn:")
+    (project / "params.yaml").write_text(text[:start] + "  smote: {digits: {}, mnist: {}}\n" + text[end:])
+    refused(project, r"params.yaml: generators.smote: written in one line; write it", "pets", pets(tmp_path / "pets"))
+
+
+# Pairs.
+
+
+def scans(root: Path) -> Sequence[object]:
+    real = write(root / "real" / "deep", 3, (32, 32), "L", 7).parent
+    return real, "--pair", write(root / "made", 4, (50, 50), "L", 9)
+
+
+def test_a_pair_of_folders(tmp_path: Path, project: Path) -> None:
+    found = facts("scans", *scans(tmp_path))
+    assert (project / "images/scans/real").readlink() == tmp_path / "real"
+    assert (project / "images/scans/synthetic").readlink() == tmp_path / "made"
+    block = {"source": "folders", "size": 32, "channels": 1}
+    assert load_params(project / "params.yaml").pairs["scans"] == block
+    assert found["commands"] == [
+        "dvc exp run -S 'table.datasets=[]' -S 'table.pairs=[scans]'",
+        "cat metrics/report/pair_scans.md",
+    ]
+    assert [own["images"] for own in found["found"].values()] == [3, 4]
+    refused(project, "pairs.scans is there already", "scans", *scans(tmp_path))
+
+
+def test_a_pair_can_be_compared(tmp_path: Path, project: Path) -> None:
+    done("scans", *scans(tmp_path))
+    params = load_params(project / "params.yaml")
+    check_pair(params, "scans")
+    plan = pair_plan(params.pairs, "scans")
+    assert [len(part) for part in plan.source.find(plan.settings, "scans")] == [3, 4]
+
+
+def test_a_pair_is_the_last_of_its_section(tmp_path: Path, project: Path) -> None:
+    done("scans", *scans(tmp_path))
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    assert "\n  scans:\n    source: folders\n    size: 32\n    channels: 1\n\nscenarios:\n" in text
+
+
+def test_a_pair_with_colours_on_one_side_is_compared_in_colours(tmp_path: Path, project: Path) -> None:
+    real, option, made = scans(tmp_path)
+    write(Path(str(made)), 1, fill=(9, 0, 0))
+    assert chosen(facts("scans", real, option, made))["channels"] == 3
+
+
+def test_pairs_that_cannot_be(tmp_path: Path, project: Path) -> None:
+    real, option, made = scans(tmp_path)
+    refused(project, r"none: no such file or folder$", "scans", real, option, tmp_path / "none")
+    refused(project, r"real: the folder of the real images, too", "scans", real, option, real)
+    (tmp_path / "empty").mkdir()
+    refused(project, r"empty: no image that can be read, of 0", "scans", real, option, tmp_path / "empty")
+    (project / "images/scans").mkdir()
+    refused(project, r"images/scans: is there already", "scans", real, option, made)
+
+
+def test_a_folder_that_cannot_be_read_is_one_line(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(inspection, "source_of", refuse)
+    monkeypatch.setattr(sys, "argv", ["counterweight", "add", "pets", str(pets(tmp_path / "pets"))])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert capsys.readouterr().err == f"error: {tmp_path}/pets: Permission denied\n"
+
+
+def test_a_mistake_is_one_line_without_a_traceback(tmp_path: Path) -> None:
+    code = "from counterweight.cli.main import main; main()"
+    words = ["add", "pets", str(tmp_path / "none")]
+    result = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (2, f"error: {tmp_path}/none: no such file or folder\n")
+
+
+def test_what_is_set_is_what_is_said_to_be_chosen(tmp_path: Path, project: Path) -> None:
+    path = pets(tmp_path / "pets")
+    (path / "cat" / "broken.png").write_bytes(b"")
+    found = facts("pets", path, "--set", "bad_files=error")
+    assert found["chosen"]["bad_files"] == {"value": "error", "reason": "as asked for"}
+    assert found["blocks"]["datasets.pets"]["bad_files"] == "error"
+
+
+def test_a_settings_file_that_is_read_only_is_left_alone(tmp_path: Path, project: Path) -> None:
+    (project / "params.yaml").chmod(0o444)
+    refused(project, r"params.yaml: read-only; make it writable first", "pets", pets(tmp_path / "pets"))

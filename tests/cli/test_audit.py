@@ -1,0 +1,173 @@
+"""The audit of two folders: verdicts on sets that differ and on sets that do not, its files, and what it refuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+from scipy import ndimage
+
+from counterweight.cli.audit import Request, audit
+from counterweight.core.errors import UserError
+from counterweight.core.images import ImageSet, write_images
+
+COMMITTED = Path(__file__).parents[2] / "params.yaml"
+PICTURES = ["activations", "examples", "features", "latents", "moved", "nearest", "pca", "reconstructions", "roc"]
+
+
+@pytest.fixture(scope="module")
+def params(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's settings, but quick ones of what an audit measures."""
+    path = tmp_path_factory.mktemp("settings") / "params.yaml"
+    settings = YAML(typ="safe", pure=True).load(COMMITTED.read_text(encoding="utf-8"))
+    settings["extract"] |= {"backbones": ["mnasnet0_5"], "input_size": 64}
+    settings["compare"] |= {"repeats": 3, "ssim_pairs": 20}
+    settings["discriminate"] |= {"sizes": [32, 16], "steps": 150, "seeds": 2, "learning_rate": 0.001}
+    autoencoder = {"block_channels": 2, "filters": 2, "epochs": 1, "batch_size": 16}
+    settings["latent"] |= {"autoencoder": autoencoder, "steps": 20, "backbones": ["mnasnet0_5"]}
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    return path
+
+
+def drawn(count: int, seed: int, side: int = 20) -> npt.NDArray[np.uint8]:
+    """Coloured blobs (N, side, side, 3)."""
+    rng = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(rng.normal(size=(count, side, side, 3)), (0, 2, 2, 0))
+    return (128 + 60 * np.sign(smooth) + rng.normal(0, 8, smooth.shape)).clip(0, 255).astype(np.uint8)
+
+
+def folder(path: Path, images: npt.NDArray[np.uint8]) -> Path:
+    path.mkdir(parents=True)
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(path / f"{number:03}.png")
+    return path
+
+
+def request_for(params: Path, real: Path, synthetic: Path, latent: bool = False) -> Request:
+    return Request(params, real, synthetic, None, (), None, latent)
+
+
+def test_sets_of_one_kind_are_not_told_apart(params: Path, tmp_path: Path) -> None:
+    real, other = (folder(tmp_path / name, drawn(60, seed)) for seed, name in enumerate(("real", "other")))
+    result = json.loads(audit(request_for(params, real, other), tmp_path / "out", True))
+    assert result["verdict"].startswith("`synthetic`: no difference was found, of 30 images a half")
+    assert result["latent"] == {"reason": "left out"}
+
+
+def test_the_whole_audit_of_blurred_images(params: Path, tmp_path: Path) -> None:
+    real = folder(tmp_path / "real/deeper", drawn(60, 0)).parent
+    blurred = ndimage.gaussian_filter(drawn(50, 1), (0, 1, 1, 0))
+    text = audit(request_for(params, real, folder(tmp_path / "blurred", blurred), latent=True), tmp_path / "out", False)
+    assert text.startswith("`synthetic` differs from real images: a small network tells them apart at ")
+    for title in ("How do they differ", "by their style", "t-test per backbone", "Frechet distance", "latent space"):
+        assert title in text
+    assert "60 real images and 50 synthetic ones, 20 x 20, in colour." in text
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {f"{name}.png" for name in PICTURES} | {"audit.json", "report.md", "roc.csv"} <= names
+    result = json.loads((tmp_path / "out/audit.json").read_text(encoding="utf-8"))
+    assert set(result["latent"]["verification"]) == {"real_decoded", "synthetic_decoded", "mean_shift", "optimal_map"}
+    assert "NaN" not in json.dumps(result)
+
+
+def test_one_image_many_times_has_copies_and_no_recall(params: Path, tmp_path: Path) -> None:
+    images = drawn(40, 0)
+    real, same = folder(tmp_path / "real", images), folder(tmp_path / "same", np.repeat(images[:1], 40, axis=0))
+    result = json.loads(audit(request_for(params, real, same), tmp_path / "out", True))
+    assert "100% of them are likely copies" in result["verdict"]
+    assert result["features"]["copies"]["exact"] == 40
+    overlap = result["features"]["backbones"]["mnasnet0_5"]["overlap"]["between"]
+    assert overlap["recall"]["mean"] < 0.1
+    assert overlap["coverage"]["mean"] < 0.5  # a point lies in about k / n of the balls: 5 / 20
+
+
+def test_image_tables_are_read_as_they_are(params: Path, tmp_path: Path) -> None:
+    for number in range(2):
+        images = drawn(30, number).transpose(0, 3, 1, 2).copy()
+        labels, origins = np.zeros(30, dtype=np.int64), np.array([str(place) for place in range(30)])
+        write_images(ImageSet(images, labels, ("image",), origins, {}), tmp_path / f"{number}.parquet")
+    request = request_for(params, tmp_path / "0.parquet", tmp_path / "1.parquet")
+    texts = [audit(request, tmp_path / name, True) for name in ("first", "second")]
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_few_images_are_an_answer_or_a_clear_refusal(count: int, params: Path, tmp_path: Path) -> None:
+    real, few = folder(tmp_path / "real", drawn(30, 0)), folder(tmp_path / "few", drawn(count, 1))
+    if count == 1:
+        with pytest.raises(UserError, match="few: 1 images that can be read; at least 2 are needed"):
+            audit(request_for(params, real, few), tmp_path / "out", False)
+        assert not (tmp_path / "out").exists()
+        return
+    assert "None" not in audit(request_for(params, real, few, latent=True), tmp_path / "out", False)
+
+
+def test_what_cannot_be_compared_is_refused(params: Path, tmp_path: Path) -> None:
+    real = folder(tmp_path / "sets/real", drawn(5, 0))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "table.parquet").write_bytes(b"")
+    for synthetic, words in {
+        tmp_path / "missing": "missing: no such file or folder",
+        tmp_path / "empty": "empty: no image that can be read",
+        real: "the real images, too, or some of them",
+        tmp_path / "sets": "the real images, too, or some of them",
+        tmp_path / "table.parquet": "two folders or two image tables wanted",
+    }.items():
+        with pytest.raises(UserError, match=words):
+            audit(request_for(params, real, synthetic), tmp_path / "out", False)
+    small = folder(tmp_path / "small", drawn(5, 1, side=3))
+    with pytest.raises(UserError, match="brought to 3 x 3 pixels; --size 4 at least"):
+        audit(request_for(params, real, small), tmp_path / "out", False)
+    with pytest.raises(UserError, match=r"extract\.weights: 'imagnet' is neither"):
+        audit(request_for(params, real, real)._replace(weights="imagnet"), tmp_path / "out", False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_only_the_latent_part_lacks_are_noticed_before_any_work(params: Path, tmp_path: Path) -> None:
+    real, other = (folder(tmp_path / name, drawn(5, seed)) for seed, name in enumerate(("real", "other")))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/mobilenet_v2.npz").write_bytes(b"")
+    settings = YAML(typ="safe", pure=True).load(params.read_text(encoding="utf-8"))
+    settings["extract"]["backbones"] = ["mobilenet_v2"]
+    (tmp_path / "params.yaml").write_text(json.dumps(settings), encoding="utf-8")
+    request = request_for(tmp_path / "params.yaml", real, other, latent=True)
+    with pytest.raises(UserError, match=r"extract\.weights: no file for mnasnet0_5"):
+        audit(request._replace(weights=str(tmp_path / "weights")), tmp_path / "out", False)
+
+
+def test_a_backbone_that_there_is_not_is_one_line(tmp_path: Path) -> None:
+    words = ["audit", str(tmp_path), str(tmp_path), "--backbone", "alexnett", "--params", str(COMMITTED)]
+    code = "from counterweight.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "alexnett" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_nothing_but_an_earlier_audit_is_replaced(params: Path, tmp_path: Path) -> None:
+    """Neither the photographs nor anything else that lies where the results are to go."""
+    real, other = (folder(tmp_path / f"sets/{name}", drawn(12, seed)) for seed, name in enumerate(("real", "other")))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").write_text("years of work")
+    request = request_for(params, real, other)
+    for out in (real, other, tmp_path / "sets", real / "audit", tmp_path / "mine", real / "000.png"):
+        with pytest.raises(UserError, match="name another folder"):
+            audit(request, out, False)
+    assert len(list(real.iterdir())) == 12
+    assert (tmp_path / "mine/thesis.txt").read_text() == "years of work"
+    (tmp_path / "out").mkdir()
+    first = audit(request, tmp_path / "out", True)
+    assert audit(request, tmp_path / "out", True) == first
+
+
+def test_tables_of_other_classes_are_refused(params: Path, tmp_path: Path) -> None:
+    for number, names in enumerate((("cat", "dog"), ("cat", "bus"))):
+        images, origins = drawn(4, number).transpose(0, 3, 1, 2).copy(), np.array(["a", "b", "c", "d"])
+        write_images(ImageSet(images, np.array([0, 0, 1, 1]), names, origins, {}), tmp_path / f"{number}.parquet")
+    with pytest.raises(UserError, match=r"1\.parquet: other classes than in"):
+        audit(request_for(params, tmp_path / "0.parquet", tmp_path / "1.parquet"), tmp_path / "out", False)

@@ -1,0 +1,77 @@
+"""Choosing a device, and doing several things at once."""
+
+import os
+import threading
+import time
+
+import pytest
+import torch
+
+from counterweight.core.devices import choose_device, side_by_side
+from counterweight.core.errors import UserError
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("name", "found"), [("cuda", 0), ("cuda:0", 0), ("cuda:1", 1), ("cuda:7", 2)])
+def test_a_cuda_device_that_is_not_there_is_refused(name: str, found: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: found)
+    with pytest.raises(UserError, match=f"device: '{name}' is not there; {found} CUDA devices found"):
+        choose_device(name)
+
+
+def test_a_cuda_device_that_is_there_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda", 1)
+    assert choose_device("cuda") == torch.device("cuda")
+
+
+@pytest.mark.parametrize(("there", "device"), [(True, "cuda"), (False, "cpu")])
+def test_auto_takes_cuda_where_it_is(there: bool, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    assert choose_device("auto") == torch.device(device)
+    assert choose_device("cpu") == CPU
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    def slow_first(item: int) -> int:
+        time.sleep(0.03 * (5 - item))
+        return item * item
+
+    assert side_by_side(slow_first, range(5), CPU, "") == [0, 1, 4, 9, 16]
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU does one thing at a time")
+def test_items_run_at_the_same_time_on_the_cpu_and_one_by_one_on_a_gpu() -> None:
+    barrier = threading.Barrier(2, timeout=10)
+    assert len(side_by_side(lambda item: barrier.wait(), [1, 2], CPU, "")) == 2
+    running: list[int] = []
+
+    def alone(item: int) -> int:
+        running.append(item)
+        time.sleep(0.01)
+        seen = len(running)
+        running.remove(item)
+        return seen
+
+    assert side_by_side(alone, range(4), torch.device("cuda"), "") == [1, 1, 1, 1]
+
+
+def test_every_item_has_one_of_torchs_threads_and_ours_keep_their_number() -> None:
+    torch.set_num_threads(2)
+    assert side_by_side(lambda item: torch.get_num_threads(), range(4), CPU, "") == [1, 1, 1, 1]
+    assert torch.get_num_threads() == 2
+
+
+def test_an_exception_comes_through_and_what_has_not_begun_is_left() -> None:
+    begun: list[int] = []
+
+    def fails(item: int) -> None:
+        begun.append(item)
+        time.sleep(0.01)
+        if item == 1:
+            raise UserError("item 1 is not possible")
+
+    with pytest.raises(UserError, match="item 1 is not possible"):
+        side_by_side(fails, range(200), CPU, "")
+    assert len(begun) < 200

@@ -1,0 +1,159 @@
+"""The tables of images and of features: what is written is what is read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from counterweight.core import images as image_table
+from counterweight.core.errors import UserError
+from counterweight.core.features import FeatureSet, read_features, write_features
+from counterweight.core.images import ImageSet, read_images, write_images
+
+
+def images(count: int, shape: tuple[int, int, int] = (3, 4, 5)) -> ImageSet:
+    rng = np.random.default_rng(0)
+    return ImageSet(
+        images=rng.integers(0, 256, (count, *shape), dtype=np.uint8),
+        labels=rng.integers(0, 3, count),
+        class_names=("null", "eins", "zwei ½"),
+        origins=np.array([f"ordner/bild {number} ü.png" for number in range(count)], dtype=np.str_),
+        provenance={"source": "folder", "settings": {"size": [4, 5], "none": None}, "wanted": [1, 2, 3]},
+    )
+
+
+def features(count: int, size: int = 7) -> FeatureSet:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(count, size)).astype(np.float32)
+    return FeatureSet(values, rng.integers(0, 3, count), {"backbone": "alexnet", "input_size": 64})
+
+
+def same(first: ImageSet, second: ImageSet) -> bool:
+    arrays = (np.array_equal(getattr(first, key), getattr(second, key)) for key in ("images", "labels", "origins"))
+    return all(arrays) and (first.class_names, first.provenance) == (second.class_names, second.provenance)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 57])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 4, 5), (1, 28, 28)], ids=str)
+def test_images_are_read_as_they_were_written(count: int, shape: tuple[int, int, int], tmp_path: Path) -> None:
+    written = images(count, shape)
+    write_images(written, tmp_path / "images.parquet")
+    read = read_images(tmp_path / "images.parquet")
+    assert same(read, written)
+    assert (read.shape, len(read)) == (shape, count)
+    assert (read.images.dtype, read.labels.dtype) == (np.uint8, np.int64)
+
+
+def test_many_row_groups_are_read_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_table, "ROW_GROUP_BYTES", 200)  # three images
+    path, written = tmp_path / "images.parquet", images(50)
+    write_images(written, path)
+    assert pq.ParquetFile(path).num_row_groups == 17
+    assert same(read_images(path), written)
+
+
+def test_an_image_larger_than_a_row_group_has_one_to_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_table, "ROW_GROUP_BYTES", 10)
+    write_images(images(3), tmp_path / "images.parquet")
+    assert pq.ParquetFile(tmp_path / "images.parquet").num_row_groups == 3
+
+
+def test_pixels_are_not_copied(tmp_path: Path) -> None:
+    write_images(images(9), tmp_path / "images.parquet")
+    column = pq.read_table(tmp_path / "images.parquet").combine_chunks().column("image")
+    found = image_table.pixels(column, (3, 4, 5))
+    assert found.__array_interface__["data"][0] == column.chunk(0).buffers()[1].address
+    part = image_table.pixels(pa.chunked_array([column.chunk(0).slice(4, 3)]), (3, 4, 5))
+    assert np.array_equal(part, images(9).images[4:7])
+
+
+def test_images_of_any_memory_layout_can_be_written(tmp_path: Path) -> None:
+    written = images(6)
+    reversed_ = written.take(np.arange(6)[::-1])
+    turned = ImageSet(written.images.transpose(0, 1, 3, 2), written.labels, ("a", "b", "c"), written.origins, {})
+    for number, part in enumerate((reversed_, turned)):
+        write_images(part, tmp_path / f"{number}.parquet")
+        assert same(read_images(tmp_path / f"{number}.parquet"), part)
+
+
+def test_equal_images_make_equal_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_images(images(20), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_sets_are_joined_taken_from_and_counted() -> None:
+    first, second = images(5), images(4)
+    joined = first.joined(second)
+    assert (len(joined), joined.counts().sum()) == (9, 9)
+    assert joined.counts().tolist() == (first.counts() + second.counts()).tolist()
+    assert same(joined.take(np.arange(5)), first)
+    assert joined.take(np.array([8, 0])).origins.tolist() == [second.origins[3], first.origins[0]]
+
+
+@pytest.mark.parametrize("other", [images(2, (1, 4, 5)), ImageSet(**{**vars(images(2)), "class_names": ("x",)})])
+def test_sets_of_other_shapes_or_classes_are_not_joined(other: ImageSet) -> None:
+    with pytest.raises(ValueError, match="sets differ"):
+        images(3).joined(other)
+
+
+@pytest.mark.parametrize("count", [0, 1, 300])
+@pytest.mark.parametrize("size", [1, 7])
+def test_features_are_read_as_they_were_written(count: int, size: int, tmp_path: Path) -> None:
+    written = features(count, size)
+    write_features(written, tmp_path / "features.parquet")
+    read = read_features(tmp_path / "features.parquet")
+    assert np.array_equal(read.features, written.features)
+    assert np.array_equal(read.labels, written.labels)
+    assert read.provenance == written.provenance
+    assert (read.features.dtype, read.features.shape) == (np.float32, (count, size))
+
+
+def test_features_in_several_row_groups_are_read_as_one(tmp_path: Path) -> None:
+    written = features(300)
+    write_features(written, tmp_path / "one.parquet")
+    pq.write_table(pq.read_table(tmp_path / "one.parquet"), tmp_path / "many.parquet", row_group_size=70)
+    assert pq.ParquetFile(tmp_path / "many.parquet").num_row_groups == 5
+    assert np.array_equal(read_features(tmp_path / "many.parquet").features, written.features)
+
+
+Read = Callable[[Path], object]
+WRONG: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("not a table\n" * 10, encoding="utf-8"),
+    "another table": lambda path: pq.write_table(pa.table({"x": [1, 2]}), path),
+    "no metadata": lambda path: pq.write_table(
+        pa.table({"image": [b"x"], "features": [[1.0]], "label": [0], "origin": [""]}), path
+    ),
+    "cut off": lambda path: (write_images(images(9), path), path.write_bytes(path.read_bytes()[:-40])),
+}
+
+
+@pytest.mark.parametrize(("read", "kind"), [(read_images, "an image"), (read_features, "a feature")])
+@pytest.mark.parametrize("content", WRONG)
+def test_a_wrong_file_is_named(read: Read, kind: str, content: str, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.parquet"
+    WRONG[content](path)
+    with pytest.raises(UserError, match=f"wrong.parquet: not {kind} table of this project: ") as caught:
+        read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_one_kind_of_table_is_not_taken_for_the_other(tmp_path: Path) -> None:
+    write_images(images(3), tmp_path / "images.parquet")
+    write_features(features(3), tmp_path / "features.parquet")
+    with pytest.raises(UserError, match="not a feature table"):
+        read_features(tmp_path / "images.parquet")
+    with pytest.raises(UserError, match="not an image table"):
+        read_images(tmp_path / "features.parquet")
+
+
+@pytest.mark.parametrize("read", [read_images, read_features])
+def test_a_missing_file_is_named(read: Read, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"missing\.parquet: no such file"):
+        read(tmp_path / "missing.parquet")
+    with pytest.raises(UserError, match="no such file"):
+        read(tmp_path)

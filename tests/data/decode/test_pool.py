@@ -1,0 +1,178 @@
+"""Decoding by several processes: order, bad images, decoders that crash or hang, and a memory that stays small."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from counterweight.data.decode import pool
+from counterweight.data.decode.images import BadFile, Embedded, Encoded, Facts, Target, decode, inspect
+from counterweight.data.decode.pool import Job, Workers, decoded, inspected, work_on, work_singly
+
+TARGET = Target((2, 3), 1, "stretch")
+
+
+def encoded(grey: int) -> Embedded:
+    buffer = BytesIO()
+    Image.new("L", (5, 4), grey).save(buffer, "PNG")
+    return Embedded(f"image {grey}", buffer.getvalue())
+
+
+def test_images_come_in_order_whatever_worker_decodes_them() -> None:
+    greys = [*range(200), *range(100)]
+    chunks = list(decoded(map(encoded, greys), len(greys), TARGET, None, Workers()))
+    images = np.concatenate([chunk.images for chunk in chunks])
+    assert images.shape == (300, 1, 2, 3)
+    assert images[:, 0, 0, 0].tolist() == greys
+    assert all(chunk.good.all() for chunk in chunks)
+    assert max(len(chunk.bad) for chunk in chunks) == pool.CHUNK
+
+
+def test_bad_images_are_told_apart() -> None:
+    (chunk,) = decoded([encoded(1), Embedded("broken", b"?"), encoded(3)], 3, TARGET, None, Workers())
+    assert chunk.good.tolist() == [True, False, True]
+    assert chunk.bad[1] is not None
+    assert chunk.bad[1].name == "broken"
+    assert chunk.images[chunk.good][:, 0, 0, 0].tolist() == [1, 3]
+
+
+def test_no_images_are_no_chunks() -> None:
+    assert list(decoded([], 0, TARGET, None, Workers())) == []
+
+
+def test_images_are_taken_as_they_are_wanted() -> None:
+    taken = 0
+
+    def endless() -> Iterator[Encoded]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield encoded(taken % 256)
+
+    stream = decoded(endless(), 10**9, TARGET, None, Workers())
+    next(stream)
+    stream.close()
+    assert taken <= (pool.cores() * pool.WAITING + 1) * pool.CHUNK
+
+
+def test_large_images_come_in_small_chunks() -> None:
+    chunks = list(decoded(map(encoded, range(3)), 3, Target((2048, 2048), 3, "stretch"), None, Workers()))
+    assert [len(chunk.bad) for chunk in chunks] == [1, 1, 1]
+
+
+# Decoders that crash or hang: real processes, but chunks that end them in place of images.
+
+
+class Deadly(Embedded):
+    """An image whose reading ends its process, as a decoder with a fault in C does."""
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "content":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return super().__getattribute__(name)
+
+
+def test_an_image_that_crashes_its_decoder_is_a_bad_file_and_the_others_are_read() -> None:
+    images = [encoded(number % 256) for number in range(300)]
+    images[70] = Deadly("deadly", b"")
+    chunks = list(decoded(images, 300, TARGET, None, Workers()))
+    bad = [fault for chunk in chunks for fault in chunk.bad]
+    assert [number for number, fault in enumerate(bad) if fault] == [70]
+    assert bad[70] == ("deadly", "unreadable", "its decoder crashes, or takes over 60 s")
+    greys = np.concatenate([chunk.images for chunk in chunks])[:, 0, 0, 0]
+    assert np.delete(greys, 70).tolist() == [number % 256 for number in range(300) if number != 70]
+
+
+def test_an_image_that_takes_too_long_ends_its_worker(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.png")  # nobody ever writes into it
+    script = f"""
+from pathlib import Path
+from counterweight.data.decode import pool as workers
+from counterweight.data.decode.images import inspect
+workers.PATIENCE_SECONDS = 1
+workers.work_on([Path({str(tmp_path / "x.png")!r})], workers.Job(inspect, list))
+"""
+    ended = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
+    assert ended.returncode == -signal.SIGALRM
+
+
+def test_the_clock_stops_with_the_last_image() -> None:
+    work_on([encoded(1)], Job(inspect, list))
+    assert signal.alarm(0) == 0
+
+
+def test_one_at_a_time_gives_the_same() -> None:
+    chunk = [encoded(1), Deadly("deadly", b""), encoded(3)]
+    first, bad, last = work_singly(chunk, Job(partial(decode, target=TARGET), list))
+    assert bad == BadFile("deadly", "unreadable", "its decoder crashes, or takes over 60 s")
+    assert [image[0, 0, 0] for image in (first, last) if not isinstance(image, BadFile)] == [1, 3]
+
+
+def test_an_interrupted_stream_leaves_no_worker(tmp_path: Path) -> None:
+    stream = decoded(map(encoded, [1] * 1000), 1000, TARGET, None, Workers())
+    next(stream)
+    stream.close()
+    with pytest.raises(StopIteration):
+        next(stream)
+
+
+def test_images_are_inspected_by_the_same_workers() -> None:
+    images = [*map(encoded, range(70)), Embedded("broken", b""), encoded(1)]
+    results = [result for chunk in inspected(images, 72, None) for result in chunk]
+    assert results[70] == BadFile("broken", "empty", "0 bytes")
+    assert {result for result in results if isinstance(result, Facts)} == {Facts(5, 4, "L", "PNG", True)}
+    assert len(results) == 72
+
+
+def test_nothing_stays_of_a_killed_process(tmp_path: Path) -> None:
+    """Workers hang on their server, and that on whom it works for, even where a signal leaves no time to say so."""
+    script = tmp_path / "endless.py"
+    script.write_text(
+        "from itertools import repeat\n"
+        "from counterweight.data.decode.images import Embedded, Target\n"
+        "from counterweight.data.decode.pool import Workers, decoded\n"
+        "if __name__ == '__main__':\n"
+        "    stream = decoded(repeat(Embedded('x', b'?')), 10**9, Target((2, 2), 1, 'stretch'), None, Workers())\n"
+        "    for number, _ in enumerate(stream):\n"
+        "        if number == 20:\n"
+        "            print('working', flush=True)\n"
+    )
+    root = Path(pool.__file__).parents[3]
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(root)}
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "working\n"
+        family = descendants(process.pid)
+        assert len(family) >= 3  # the server, the tracker of its resources, a worker
+        process.kill()
+    for _ in range(100):
+        if not any(alive(pid) for pid in family):
+            break
+        time.sleep(0.1)
+    assert [pid for pid in family if alive(pid)] == []
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes that a process started, and that these did."""
+    found = [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+    return found + [deeper for child in found for deeper in descendants(child)]
+
+
+def alive(pid: int) -> bool:
+    """Say whether there is a process of that number that is not just waiting to be forgotten."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,216 @@
+"""Pairs: two folders, and the published streets, found, checked and read into tables."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from counterweight.core.errors import UserError
+from counterweight.core.images import ImageSet, read_images
+from counterweight.data.pairs import city, folders
+from counterweight.evaluation.prechecks import check_pair
+from counterweight.features.extractor import drawn as extracted
+from counterweight.settings.pairs import pair_plan
+from counterweight.settings.params import load_params
+from stages import ingest_pair
+
+PARAMS = Path(__file__).parents[3] / "params.yaml"
+BDD = "0a0a0b1a-7c39d841.jpg"
+
+
+def write(path: Path, grey: int = 100, size: tuple[int, int] = (6, 4)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", size, grey).save(path)
+    return path
+
+
+def streets(root: Path) -> Path:
+    """All three published sets, in miniature but for the pixels, beside files that are not to be read."""
+    size = (640, 400)
+    write(root / "real/bdd100k/images/100k/train" / BDD, 10, size)
+    write(root / "real/bdd100k/labels/0a0a0b1a-7c39d841_drivable.png", 0, size)
+    write(root / "synthetic/synthia/SYNTHIA-SF/SEQ1/RGBLeft/0000000.png", 20, size)
+    write(root / "synthetic/synthia/SYNTHIA-SF/SEQ1/DepthLeft/0000000.png", 0, size)
+    write(root / "synthetic/gta/images/00001.png", 30, size)
+    write(root / "synthetic/gta/labels/00001.png", 0, size)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with settings in which the pair `two` is a block to be filled, which stages run in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def settings_file(**block: object) -> Path:
+    params = YAML(typ="safe", pure=True).load(PARAMS.read_text(encoding="utf-8"))
+    params["pairs"] = {"two": {"source": "folders", "size": 4, "channels": 1, **block}}
+    params["table"]["pairs"] = ["two"]
+    Path("params.yaml").write_text(json.dumps(params), encoding="utf-8")
+    return Path("params.yaml")
+
+
+def ingested() -> tuple[ImageSet, ImageSet]:
+    ingest_pair.main(["--pair", "two", "--real", "real.parquet", "--synthetic", "synthetic.parquet"])
+    return read_images(Path("real.parquet")), read_images(Path("synthetic.parquet"))
+
+
+def two_folders(project: Path) -> None:
+    for number in range(5):
+        write(project / "photographs" / f"{number}.png", number)
+    for number in range(7):
+        write(project / "images/two/synthetic/deep" / f"{number}.png", 100 + number)
+    (project / "images/two/real").symlink_to(project / "photographs")
+
+
+def test_two_folders_become_two_tables_of_one_class(project: Path) -> None:
+    two_folders(project)
+    params = load_params(settings_file())
+    check_pair(params, "two")
+    real, synthetic = ingested()
+    assert real.images[:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4]
+    assert synthetic.images[:, 0, 0, 0].tolist() == [*range(100, 107)]
+    assert real.class_names == synthetic.class_names == ("image",)
+    assert synthetic.origins[6] == "deep/6.png"
+    assert real.item == synthetic.item == "pairs/two"
+
+
+def test_as_many_as_wanted_are_drawn_at_random(project: Path) -> None:
+    two_folders(project)
+    settings_file(images=3)
+    real, synthetic = ingested()
+    assert (len(real), len(synthetic)) == (3, 3)
+    assert [*real.origins] == sorted({*real.origins})
+    assert ingested()[0].origins.tolist() == real.origins.tolist()
+    settings_file(images=6)
+    assert [len(images) for images in ingested()] == [5, 6]
+
+
+def test_of_images_made_of_one_another_both_are_drawn_or_neither(project: Path) -> None:
+    for number in range(20):
+        write(project / "images/two/real" / f"{number:02}.png", number)
+        write(project / "images/two/synthetic" / f"{number:02}.png", 100 + number)
+    settings_file(images=12)
+    real, synthetic = ingested()
+    assert real.origins.tolist() == synthetic.origins.tolist()
+    assert extracted(real, 7, 0).origins.tolist() == extracted(synthetic, 7, 0).origins.tolist()
+
+
+@pytest.mark.parametrize("key", ["real", "synthetic"])
+def test_a_side_without_images_is_refused(key: str, project: Path) -> None:
+    two_folders(project)
+    for path in (project / "images/two/synthetic/deep", project / "photographs"):
+        if (path.name == "deep") == (key == "synthetic"):
+            for file in path.iterdir():
+                file.unlink()
+    params = load_params(settings_file())
+    with pytest.raises(UserError, match=rf"^params.yaml: pairs.two.{key}: images/two/{key}: no images there; it must"):
+        check_pair(params, "two")
+
+
+def test_a_side_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UserError, match=r"^params.yaml: pairs.two.real: images/two/real: no such folder"):
+        check_pair(load_params(settings_file()), "two")
+
+
+def test_in_the_table_only_the_folders_that_are_watched_will_do(project: Path) -> None:
+    two_folders(project)
+    with pytest.raises(UserError, match=r"pairs.two.real: only images/two/real is watched"):
+        check_pair(load_params(settings_file(real=str(project / "photographs"))), "two")
+
+
+def test_outside_the_graph_any_folder_will_do(project: Path) -> None:
+    two_folders(project)
+    settings = folders.Settings(size=4, real=str(project / "photographs"), synthetic=str(project / "photographs"))
+    assert len(folders.find(settings, "any").synthetic) == 5
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ({"source": "folder"}, r"pairs.two.source: there is no 'folder'; did you mean 'folders'\?"),
+        ({"images": 0}, "pairs.two.images: 0 is not allowed"),
+        ({"sise": 4}, r"pairs.two.sise: unknown key; did you mean 'size'\?"),
+        ({"minority": ["a"]}, "pairs.two.minority: unknown key"),
+    ],
+)
+def test_wrong_settings_are_refused(block: dict[str, object], message: str) -> None:
+    params = load_params(settings_file(**block))
+    with pytest.raises(UserError, match=message):
+        pair_plan(params.pairs, "two")
+
+
+def test_a_pair_may_not_be_called_as_a_dataset_is() -> None:
+    path = settings_file()
+    path.write_text(path.read_text().replace('"two"', '"mnist"'))
+    with pytest.raises(UserError, match=r"pairs.mnist: a dataset is called so, too"):
+        load_params(path)
+
+
+# The streets.
+
+
+def test_of_the_streets_only_frames_are_read(project: Path) -> None:
+    streets(project / "images/two")
+    params = load_params(settings_file(source="city"))
+    check_pair(params, "two")
+    real, synthetic = ingested()
+    assert real.origins.tolist() == [f"real/bdd100k/images/100k/train/{BDD}"]
+    assert synthetic.images[:, 0, 0, 0].tolist() == [20, 30]
+
+
+@pytest.mark.parametrize(
+    ("folder", "word"),
+    [("real", "bdd-data.berkeley.edu"), ("synthetic/synthia", "synthia-"), ("synthetic/gta", "from_games")],
+)
+def test_a_missing_set_is_told_with_the_place_to_get_it_from(folder: str, word: str, project: Path) -> None:
+    root = streets(project / "images/two")
+    (root / folder).rename(root / "away")
+    with pytest.raises(UserError, match=rf"^params.yaml: pairs.two: images/two/{folder}: no such folder; .*{word}"):
+        city.precheck(city.Settings(size=4), "two")
+    write(root / folder / "other.png")
+    with pytest.raises(UserError, match=rf"images/two/{folder}: no images there; .*{word}"):
+        city.precheck(city.Settings(size=4), "two")
+
+
+def test_thumbnails_and_broken_frames_are_refused(project: Path) -> None:
+    root = streets(project / "images/two")
+    frame = root / "synthetic/gta/images/00001.png"
+    write(frame, 30, (200, 100))
+    with pytest.raises(UserError, match=r"GTA V: images/two/.*00001.png: 200 x 100 pixels; .* have 512 or more"):
+        city.precheck(city.Settings(size=4), "two")
+    frame.write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"00001.png: not an image"):
+        city.precheck(city.Settings(size=4), "two")
+
+
+def test_all_sets_that_are_missing_are_told_at_once(project: Path) -> None:
+    (project / "images/two").mkdir(parents=True)
+    with pytest.raises(UserError) as caught:
+        city.precheck(city.Settings(size=4), "two")
+    assert all(place in str(caught.value) for place in ("bdd-data", "synthia-dataset", "from_games"))
+
+
+def test_some_frames_all_over_a_set_are_looked_at(project: Path) -> None:
+    root = streets(project / "images/two")
+    for number in range(2, 30):
+        write(root / f"synthetic/gta/images/{number:05}.png", 30, (640, 400))
+    city.precheck(city.Settings(size=4), "two")
+    (root / "synthetic/gta/images/00029.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"00029.png: empty"):
+        city.precheck(city.Settings(size=4), "two")
+
+
+def test_bad_frames_are_skipped_where_wanted(project: Path) -> None:
+    two_folders(project)
+    (project / "photographs/2.png").write_bytes(b"")
+    settings_file(bad_files="skip")
+    real, _ = ingested()
+    assert np.array_equal(real.images[:, 0, 0, 0], [0, 1, 3, 4])
+    settings_file()
+    with pytest.raises(UserError, match=r"^params.yaml: pairs.two: images/two/real/2.png: empty"):
+        ingested()

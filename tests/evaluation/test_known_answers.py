@@ -1,0 +1,285 @@
+"""What a comparison says of handwriting where the answer is known: equal, changed, collapsed and tiny sets."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from scipy import ndimage
+from threadpoolctl import threadpool_limits
+
+from counterweight.core.features import FeatureSet
+from counterweight.core.images import ImageSet
+from counterweight.data.sources.base.lazy_images import shaped
+from counterweight.evaluation.comparison.features import compare_features, compare_similarity
+from counterweight.evaluation.comparison.memorization import Memorised, memorised
+from counterweight.evaluation.comparison.plots import draw_comparison
+from counterweight.features.extractor import features_of
+from counterweight.settings.compare import Compare
+from counterweight.settings.extract import Extract
+
+Images = npt.NDArray[np.uint8]
+Result = dict[str, Any]
+
+BACKBONE = "mnasnet0_5"
+ALPHA, REPEATS, HALF = 0.05, 10, 150
+COMPARE = Compare(alpha=ALPHA, repeats=REPEATS)
+EXTRACT = Extract(backbones=[BACKBONE], input_size=64)
+ERRORS = 4
+"""Standard errors that chance is granted: a normal variable is further off once in 16,000 times."""
+
+
+def image_set(images: Images) -> ImageSet:
+    """Images of one class: halves with as many of each of several are more alike than chance makes them."""
+    origins = np.array([str(number) for number in range(len(images))], dtype=np.str_)
+    return ImageSet(images, np.zeros(len(images), dtype=np.int64), ("digit",), origins, {})
+
+
+def features(images: Images) -> FeatureSet:
+    return features_of(image_set(images), [BACKBONE], EXTRACT, 0, torch.device("cpu"))[BACKBONE]
+
+
+def flat(count: int, level: int) -> Images:
+    return np.full((count, 1, 28, 28), level, dtype=np.uint8)
+
+
+def blurred(images: Images, strength: float) -> Images:
+    return ndimage.gaussian_filter(images.astype(np.float64), (0, 0, strength, strength)).round().astype(np.uint8)
+
+
+def noised(images: Images, strength: float) -> Images:
+    return (images + np.random.default_rng(1).normal(0, strength, images.shape)).round().clip(0, 255).astype(np.uint8)
+
+
+def darkened(images: Images, strength: float) -> Images:
+    return (images * (1 - strength)).round().astype(np.uint8)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_blas_thread() -> Iterator[None]:
+    """Products of a few hundred rows gain nothing from several threads, which wait for each other on a busy machine."""
+    with threadpool_limits(1, "blas"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def halves() -> tuple[Images, Images]:
+    """Two times 300 different digits."""
+    from sklearn.datasets import load_digits
+
+    order = np.random.default_rng(0).permutation(1797)[: 4 * HALF]
+    greys = np.rint(load_digits().images[order] * (255 / 16)).astype(np.uint8)
+    images = shaped(greys[:, None], 28, 1)
+    return images[: 2 * HALF], images[2 * HALF :]
+
+
+@pytest.fixture(scope="module")
+def real(halves: tuple[Images, Images]) -> FeatureSet:
+    return features(halves[0])
+
+
+@pytest.fixture(scope="module")
+def equal(halves: tuple[Images, Images], real: FeatureSet) -> Result:
+    return compared(real, features(halves[1]))
+
+
+def compared(real: FeatureSet, synthetic: FeatureSet) -> Result:
+    result = compare_features(real, synthetic, COMPARE, np.random.default_rng(0))
+    json.dumps(result, allow_nan=False)
+    return result
+
+
+def share_deviation(table: npt.NDArray[np.float32]) -> float:
+    """Bound the standard deviation of the share of features that a t-test rejects, of equal distributions.
+
+    Rejections of two features whose (normal) test statistics have correlation r are correlated by at most r^2: their
+    covariance is a series of r^2, r^4 ... in the Hermite coefficients of a symmetric event, which add up to its
+    variance alpha (1 - alpha). So the share's variance is at most that times the mean of r^2 over all pairs.
+    """
+    varying = table.astype(np.float64)[:, table.std(axis=0) > 0]
+    return float(np.sqrt(ALPHA * (1 - ALPHA) * np.mean(np.corrcoef(varying.T) ** 2)))
+
+
+def test_means_of_two_halves_of_one_set_differ_as_often_as_chance_has_it(real: FeatureSet, equal: Result) -> None:
+    """Draws within a set are independent once it is given: the error of their mean falls with the root of their number.
+
+    Those between sets share the accident of which images are in which set. Half a set's mean has twice the variance
+    of the whole one's, so the test statistics of two draws are correlated by 1/2, rejections by at most 1/4.
+    """
+    means, deviation = equal["t_test"], share_deviation(real.features)
+    errors = {
+        "within_real": deviation * np.sqrt(1 / REPEATS),
+        "within_synthetic": deviation * np.sqrt(1 / REPEATS),
+        "between": deviation * np.sqrt(1 / 4 + 3 / 4 / REPEATS),
+    }
+    assert errors["within_real"] < ALPHA / 2  # else the test would say nothing
+    for row, error in errors.items():
+        assert abs(means[row]["share_rejected"]["mean"] - ALPHA) <= ERRORS * error
+        # Of equal sets a draw has any corrected rejection at all with probability alpha, or little more.
+        assert means[row]["share_rejected_fdr"]["mean"] <= ALPHA
+
+
+def test_distances_of_two_halves_of_one_set_are_at_their_floors(equal: Result) -> None:
+    """A draw's deviation is that of one distance; both means share images, and are no further apart than some."""
+    kl, marginal = equal["kl"], equal["marginal"]
+    pairs = [
+        (kl["real_to_synthetic"], kl["floor"]),
+        (kl["synthetic_to_real"], kl["floor"]),
+        *((marginal["between"][key], marginal["floor"][key]) for key in marginal["floor"]),
+        (equal["frechet"]["between"], equal["frechet"]["floor"]),
+        (equal["kid"]["between"], equal["kid"]["floor"]),
+        *((equal["overlap"]["between"][key], equal["overlap"]["floor"][key]) for key in equal["overlap"]["floor"]),
+    ]
+    for between, floor in pairs:
+        assert abs(between["mean"] - floor["mean"]) <= 3 * np.hypot(between["std"], floor["std"])
+
+
+def test_two_halves_of_one_set_lie_within_each_other_and_cannot_be_told_apart(equal: Result) -> None:
+    """Of equal distributions coverage is 1 - 2^-k = 0.97, and 0.9 of 150 images is five deviations,
+    sqrt(0.03 * 0.97 / 150) = 0.014, below that. Precision and recall are higher: any ball may hold the image.
+    """
+    for key in ("precision", "recall", "coverage"):
+        assert equal["overlap"]["between"][key]["mean"] > 0.9
+    low, high = equal["two_sample"]["interval"]
+    assert low < 0.5 < high
+
+
+# The first strength is below what anything notices at this number of images, the last is seen at a glance.
+CHANGES = [(blurred, (0.3, 0.9, 1.8)), (noised, (3, 40, 90)), (darkened, (0.005, 0.1, 0.4))]
+
+
+@pytest.mark.parametrize(("change", "strengths"), CHANGES, ids=[change.__name__ for change, _ in CHANGES])
+def test_every_measure_grows_with_the_change(
+    change: Callable[[Images, float], Images],
+    strengths: tuple[float, ...],
+    halves: tuple[Images, Images],
+    real: FeatureSet,
+    equal: Result,
+) -> None:
+    found = [compared(real, features(change(halves[1], strength))) for strength in strengths]
+    rows = [measures(result) for result in found]
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        assert values == sorted(values), name
+        assert len(set(values)) == len(values) or name in ("fdr", "auc"), name
+    # The draws are those of the unchanged images, so a change that nothing notices matters less than another draw.
+    for name, (nothing, deviation) in unchanged(equal).items():
+        assert abs(rows[0][name] - nothing) <= max(deviation, 1e-9), name
+        assert rows[-1][name] - nothing > 3 * deviation, name
+
+
+def measures(result: Result) -> dict[str, float]:
+    """What grows with the difference, by name."""
+    return {name: spread["mean"] * (-1 if name == "coverage" else 1) for name, spread in spreads(result).items()}
+
+
+def unchanged(result: Result) -> dict[str, tuple[float, float]]:
+    """What two equal sets have, and how much a draw of them matters; of corrected tests, a feature at the edge."""
+    values, one = measures(result), 1 / result["t_test"]["features"]
+    return {
+        name: (values[name], max(spread["std"], one if name == "fdr" else 0))
+        for name, spread in spreads(result).items()
+    }
+
+
+def spreads(result: Result) -> dict[str, dict[str, float]]:
+    return {
+        "fdr": result["t_test"]["between"]["share_rejected_fdr"],
+        "effect": result["t_test"]["between"]["share_effect"],
+        "kl": result["kl"]["real_to_synthetic"],
+        "jensen_shannon": result["marginal"]["between"]["jensen_shannon"],
+        "frechet": result["frechet"]["between"],
+        "kid": result["kid"]["between"],
+        "auc": result["two_sample"]["auc"],
+        "coverage": result["overlap"]["between"]["coverage"],
+    }
+
+
+def test_a_set_of_one_image_covers_few_and_is_a_copy(halves: tuple[Images, Images], real: FeatureSet) -> None:
+    """Real balls in which one more real image lies are k on average over all such images, and here below 8 k.
+
+    More than 8 k is at most one image in eight (Markov), and this one is not among them. The ball of an image that is
+    there 150 times has radius 0: only the image itself is in it, in the half of the draws that have it.
+    """
+    alike = np.repeat(halves[0][:1], 2 * HALF, axis=0)
+    result = compared(real, features(alike))
+    overlap = result["overlap"]
+    assert overlap["between"]["recall"]["mean"] <= 1 / HALF
+    assert 0 < overlap["between"]["coverage"]["mean"] < 8 * overlap["k"] / HALF
+    assert result["t_test"]["within_synthetic"]["share_rejected"]["mean"] == 0
+    assert result["t_test"]["between"]["share_rejected_fdr"]["mean"] > 0.5
+    assert result["two_sample"]["interval"][0] > 0.9
+    assert result["kl"]["real_to_synthetic"]["mean"] > 1000 * result["kl"]["floor"]["mean"]
+    copied = copies(halves[0], alike).result
+    assert copied["exact"] == copied["n"] == 2 * HALF
+    assert copied["share"] == 1
+    assert copied["real_share"] is not None
+    assert copied["real_share"] <= COMPARE.copy_quantile
+
+
+def test_constant_images_that_are_equal_are_no_difference_however_many_there_are() -> None:
+    """Not even the last digits of features may depend on the number of images: where nothing varies, they are all."""
+    result = compared(features(flat(300, 90)), features(flat(12, 90)))
+    means, overlap = result["t_test"]["between"], result["overlap"]["between"]
+    assert means["share_rejected"]["mean"] == means["share_effect"]["mean"] == 0
+    assert means["constant"]["mean"] == result["t_test"]["features"]
+    assert result["kl"]["reason"] == "no feature varies over the images of the common classes"
+    assert result["frechet"]["between"]["mean"] == result["kid"]["between"]["mean"] == 0
+    assert result["marginal"]["between"]["jensen_shannon"]["mean"] == 0
+    assert overlap["precision"]["mean"] == overlap["recall"]["mean"] == overlap["coverage"]["mean"] == 1
+    assert result["two_sample"]["first"] == 0.5
+
+
+def test_constant_images_of_two_levels_are_all_the_difference_there_can_be() -> None:
+    result = compared(features(flat(30, 90)), features(flat(30, 91)))
+    assert result["t_test"]["between"]["share_rejected_fdr"]["mean"] == 1
+    assert result["marginal"]["between"]["jensen_shannon"]["mean"] == pytest.approx(np.log(2))
+    assert result["overlap"]["between"]["precision"]["mean"] == result["overlap"]["between"]["recall"]["mean"] == 0
+    assert result["two_sample"]["first"] == 1
+
+
+SIZES = [(300, 12), (12, 300), (300, 5), (5, 5), (5, 1), (1, 300), (2, 2), (1, 1), (300, 0), (0, 5), (0, 0)]
+
+
+@pytest.mark.parametrize(("count", "other"), SIZES)
+def test_few_images_are_a_number_or_a_reason(
+    count: int, other: int, halves: tuple[Images, Images], tmp_path: Path
+) -> None:
+    """Halves of two images are enough for all but the overlap, whose k neighbours need more than k."""
+    result = everything(halves[0][:count], halves[1][:other], tmp_path)
+    size = min(count, other) // 2
+    for name in ("t_test", "kl", "marginal", "frechet", "kid", "overlap", "two_sample"):
+        least = 6 if name == "overlap" else 2
+        assert result[name]["n"] == size
+        assert (result[name]["reason"] is None) == (size >= least)
+
+
+@pytest.mark.parametrize(("level", "sides"), [(90, "real"), (90, "synthetic"), (90, "both"), (0, "both")])
+def test_constant_images_are_a_number_or_a_reason(
+    level: int, sides: str, halves: tuple[Images, Images], tmp_path: Path
+) -> None:
+    pair = [flat(60, level) if sides in (name, "both") else halves[0][:60] for name in ("real", "synthetic")]
+    result = everything(pair[0], pair[1], tmp_path)
+    assert (result["kl"]["reason"] is None) == (sides != "both")
+
+
+def everything(first: Images, other: Images, folder: Path) -> Result:
+    """Do all that the stage does, and refuse numbers that are none and missing ones without a reason."""
+    result, copied = compared(features(first), features(other)), copies(first, other)
+    similarity = compare_similarity(image_set(first), image_set(other), 20, np.random.default_rng(0))
+    json.dumps([similarity, copied.result], allow_nan=False)
+    blocks = {**result, **similarity, **result["families"], "copies": copied.result}
+    for name, block in blocks.items():
+        if isinstance(block, dict) and "reason" in block:
+            missing = [key for key, value in block.items() if value is None and key != "reason"]
+            assert bool(missing) == (block["reason"] is not None), name
+    draw_comparison({BACKBONE: result}, copied, folder)
+    return result
+
+
+def copies(first: Images, other: Images) -> Memorised:
+    return memorised(image_set(other), image_set(first), None, COMPARE.copy_quantile, np.random.default_rng(0))

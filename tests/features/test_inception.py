@@ -1,0 +1,60 @@
+"""Inception's features through torch-fidelity: what its own network makes of images, and weights that are not there."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch_fidelity import feature_extractor_inceptionv3 as original
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+from counterweight.core.errors import UserError
+from counterweight.core.weight_files import read_weights
+from counterweight.features import weights
+from counterweight.features.extractor import Extractor, extract
+from counterweight.features.weights import load_backbone, weight_file
+from counterweight.networks.backbones import inception_v3
+from counterweight.statistics.two_sample.frechet import frechet_distance
+
+
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> tuple[torch.nn.Module, Path]:
+    """The network of torch-fidelity with random weights, and these in a file as it publishes its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(original, "load_state_dict_from_url", lambda *_, **__: {})
+        patch.setattr(original.FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None)
+        with torch.random.fork_rng([]):
+            torch.manual_seed(0)
+            network = original.FeatureExtractorInceptionV3("inception", ["2048"])
+    path = tmp_path_factory.mktemp("weights") / "weights-inception.pth"
+    torch.save(network.state_dict(), path)
+    return network, path
+
+
+def test_features_and_distance_are_those_of_torch_fidelity(untrained: tuple[torch.nn.Module, Path]) -> None:
+    network, path = untrained
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (6, 3, 20, 30), dtype=np.uint8))
+    features = extract(Extractor("inception_v3", inception_v3.BACKBONE.pretrained(read_weights(path)), {}), images)
+    assert features.shape == (6, 2048)
+    np.testing.assert_allclose(features, network(images)[0].numpy(), rtol=1e-4, atol=1e-6)
+    halves = features[:3], features[3:]
+    facts = [fid_features_to_statistics(torch.from_numpy(half)) for half in halves]
+    expected = fid_statistics_to_metric(*facts, verbose=False)["frechet_inception_distance"]
+    assert frechet_distance(*halves) == pytest.approx(expected, rel=1e-3, abs=1e-6)
+
+
+def test_weights_that_cannot_be_had_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    url = "http://127.0.0.1:9/weights-inception-6726825d.pth"
+    monkeypatch.setattr(inception_v3, "BACKBONE", replace(inception_v3.BACKBONE, url=url))
+    with pytest.raises(UserError, match=r"neither in .* nor to be downloaded .* without inception_v3"):
+        weight_file("inception_v3", "random")
+
+
+def test_a_file_of_something_else_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "other.pth"
+    torch.save({"x": torch.zeros(1)}, path)
+    monkeypatch.setattr(weights, "weight_file", lambda *_: path)
+    with pytest.raises(UserError, match=r"other\.pth: not the published weights of inception_v3: "):
+        load_backbone("inception_v3", "random", 0)

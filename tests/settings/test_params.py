@@ -1,0 +1,385 @@
+"""params.yaml: the committed file is valid, and every mistake is told in one line that helps."""
+
+import copy
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from counterweight.core import schema
+from counterweight.core.errors import UserError
+from counterweight.core.process import fail
+from counterweight.core.registry import names_in
+from counterweight.core.schema import parse_block, suggestion
+from counterweight.core.seeds import derived_seed
+from counterweight.evaluation.prechecks import check_params
+from counterweight.generators.base.generator import find
+from counterweight.generators.base.saved import generator_block
+from counterweight.settings.datasets import dataset_plan
+from counterweight.settings.params import load_params
+from stages.check import main
+
+ROOT = Path(__file__).parents[2]
+COMMITTED = ROOT / "params.yaml"
+GONE = object()
+
+
+@pytest.fixture(scope="module")
+def committed() -> dict[str, Any]:
+    values: dict[str, Any] = YAML(typ="safe", pure=True).load(COMMITTED.read_text(encoding="utf-8"))
+    return values
+
+
+def edited(values: dict[str, Any], key: str, value: object) -> dict[str, Any]:
+    values = copy.deepcopy(values)
+    *blocks, last = key.split(".")
+    block = values
+    for name in blocks:
+        block = block[name]
+    if value is GONE:
+        del block[last]
+    else:
+        block[last] = value
+    return values
+
+
+def written(values: dict[str, Any]) -> str:
+    """Return YAML: JSON, but for what it calls infinity."""
+    return json.dumps(values).replace("Infinity", ".inf")
+
+
+def problem(path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what a person reads who runs a stage on a file with this text."""
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        check_params(load_params(path))
+    assert fail(str(caught.value)) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    return message
+
+
+def test_the_committed_file_is_valid_as_a_whole() -> None:
+    check_params(load_params(COMMITTED))
+
+
+def test_every_generator_has_settings_for_the_datasets_of_the_table() -> None:
+    params = load_params(COMMITTED)
+    assert set(params.generators) == set(names_in("generators"))
+    for generator in params.generators:
+        for dataset in params.table.datasets:
+            assert isinstance(generator_block(params.generators, generator, dataset), dict)
+
+
+def test_a_valid_file_leaves_a_stamp(tmp_path: Path) -> None:
+    main(["--params", str(COMMITTED), "--out", str(tmp_path / "stamp")])
+    assert (tmp_path / "stamp").read_text(encoding="utf-8") == "the settings are valid\n"
+
+
+MISTAKES: list[tuple[str, object, str]] = [
+    # misspelt keys, the nearest one offered
+    ("sed", 1, "sed: unknown key; did you mean 'seed'?"),
+    ("tables", {}, "tables: unknown key; did you mean 'table'?"),
+    ("table.dataset", [], "table.dataset: unknown key; did you mean 'datasets'?"),
+    ("datasets.digits.minorty", ["4"], "datasets.digits.minorty: unknown key; did you mean 'minority'?"),
+    ("datasets.digits.sizes", 28, "datasets.digits.sizes: unknown key; did you mean 'size'?"),
+    ("datasets.mnist.miror", None, "datasets.mnist.miror: unknown key; did you mean 'mirror'?"),
+    ("scenarios.drop75.shar", 0.5, "scenarios.drop75.shar: unknown key; did you mean 'share'?"),
+    ("generators.bagan.digits.epoch", 3, "generators.bagan.digits.epoch: unknown key; did you mean 'epochs'?"),
+    ("generators.oversample.digits.epochs", 3, "generators.oversample.digits.epochs: unknown key"),
+    ("train.preview", 1, "train.preview: unknown key; did you mean 'previews'?"),
+    ("synthesize.perclass", 1, "synthesize.perclass: unknown key; did you mean 'per_class'?"),
+    ("extract.backbone", [], "extract.backbone: unknown key; did you mean 'backbones'?"),
+    ("compare.alfa", 0.05, "compare.alfa: unknown key; did you mean 'alpha'?"),
+    ("classify.seed", 6, "classify.seed: unknown key; did you mean 'seeds'?"),
+    ("classifiers.digits.epoch", 3, "classifiers.digits.epoch: unknown key; did you mean 'epochs'?"),
+    # names that no block or file has
+    ("table.datasets", ["digit"], "table.datasets: there is no block datasets.digit; did you mean 'digits'?"),
+    ("table.scenarios", ["drop57"], "table.scenarios: there is no block scenarios.drop57; did you mean 'drop"),
+    ("table.generators", ["bagn"], "table.generators: there is no block generators.bagn; did you mean 'bagan'?"),
+    ("datasets.digits.source", "digit", "datasets.digits.source: there is no 'digit'; did you mean 'digits'?"),
+    ("datasets.digits.source", GONE, "datasets.digits.source: missing; allowed: celeba, chars74k, "),
+    ("scenarios.drop75.kind", "dropp", "scenarios.drop75.kind: there is no 'dropp'; did you mean 'drop'?"),
+    ("scenarios.drop75.kind", GONE, "scenarios.drop75.kind: missing; allowed: drop, longtail, natural"),
+    ("generators.bagann", {}, "generators: there is no 'bagann'; did you mean 'bagan'?"),
+    ("generators.bagan.digitz", {}, "generators.bagan: there is no 'digitz'; did you mean 'digits'?"),
+    ("classifiers.digitz", {"network": "mnist_cnn", "epochs": 1}, "classifiers: there is no 'digitz'"),
+    ("classifiers.digits.network", "resnet", "classifiers.digits.network: 'resnet' is not allowed"),
+    ("extract.backbones", ["resnet18"], "extract.backbones.0: 'resnet18' is not allowed"),
+    # missing blocks and keys
+    ("table", GONE, "table: missing; it must be set"),
+    ("table.generators", GONE, "table.generators: missing; it must be set"),
+    ("table.datasets", [], "table: neither a dataset nor a pair stands there"),
+    ("generators.bagan.digits", GONE, "generators.bagan.digits: missing; write 'digits: {}' there for the defaults"),
+    ("classifiers.digits", GONE, "classifiers.digits: missing"),
+    ("classifiers.digits.epochs", GONE, "classifiers.digits.epochs: missing; it must be set"),
+    ("scenarios.drop75.share", GONE, "scenarios.drop75.share: missing; it must be set"),
+    ("datasets.digits.minority", [], "datasets.digits.minority: empty, but 'drop75' drops its classes"),
+    (
+        "datasets.digits.minority",
+        ["4", "5", "4"],
+        "datasets.digits.minority: ['4', '5', '4'] is not allowed: '4' stands",
+    ),
+    ("datasets.digits.minority", ["four"], "datasets.digits.minority: there is no 'four'; allowed: 0, 1"),
+    (
+        "extract.backbones",
+        ["alexnet", "alexnet"],
+        "extract.backbones: ['alexnet', 'alexnet'] is not allowed: 'alexnet'",
+    ),
+    (
+        "extract.weights",
+        "randm",
+        "extract.weights: 'randm' is neither random, imagenet nor a folder; did you mean 'random",
+    ),
+    ("extract.weights", "", "extract.weights: '' is neither"),
+    ("extract.weights", "/nowhere", "extract.weights: '/nowhere' is neither random, imagenet nor a folder"),
+    ("device", "cuda:97", "device: 'cuda:97' is not there"),
+    # wrong types
+    ("train", None, "train: None is not allowed: a block of settings (key: value) is needed"),
+    ("seed", "0", "seed: '0' is not allowed: input should be a valid integer"),
+    ("seed", True, "seed: True is not allowed"),
+    ("table.datasets", "digits", "table.datasets: 'digits' is not allowed: input should be a valid list"),
+    ("datasets.digits", None, "datasets.digits: None is not allowed"),
+    ("datasets.digits.minority", "4", "datasets.digits.minority: '4' is not allowed: input should be a valid list"),
+    ("datasets.digits.keep_split", "yes", "datasets.digits.keep_split: 'yes' is not allowed"),
+    ("datasets.digits.size", "28", "datasets.digits.size: '28' is not allowed"),
+    ("generators.bagan.digits", None, "generators.bagan.digits: None is not allowed"),
+    ("scenarios.natural.cap", 1.5, "scenarios.natural.cap: 1.5 is not allowed: input should be a valid integer"),
+    ("scenarios.drop75.cap", 9, "scenarios.drop75.cap: unknown key"),
+    ("generators.bagan.digits.epochs", 1.5, "generators.bagan.digits.epochs: 1.5 is not allowed"),
+    ("generators.geometric.digits.fill", "black", "generators.geometric.digits.fill: 'black' is not allowed"),
+    ("classify.seeds", "many", "classify.seeds: 'many' is not allowed"),
+    ("classifiers.digits", [], "classifiers.digits: [] is not allowed"),
+    # out of range
+    ("seed", -1, "seed: -1 is not allowed: input should be greater than or equal to 0"),
+    ("device", "tpu", "device: 'tpu' is not allowed"),
+    ("device", "cuda:", "device: 'cuda:' is not allowed"),
+    ("datasets.digits.test_share", 1.0, "datasets.digits.test_share: 1.0 is not allowed"),
+    ("datasets.digits.size", 0, "datasets.digits.size: 0 is not allowed"),
+    ("datasets.digits.size", 100_000, "datasets.digits.size: 100000 is not allowed"),
+    ("extract.input_size", 50_000, "extract.input_size: 50000 is not allowed"),
+    ("scenarios.longtail.ratio", math.inf, "scenarios.longtail.ratio: inf is not allowed"),
+    ("generators.bagan.digits.learning_rate", math.inf, "generators.bagan.digits.learning_rate: inf is not allowed"),
+    ("scenarios.drop75.share", 1.0, "scenarios.drop75.share: 1.0 is not allowed"),
+    ("scenarios.natural.cap", 0, "scenarios.natural.cap: 0 is not allowed: input should be greater than or equal to 1"),
+    ("scenarios.longtail.ratio", 1.0, "scenarios.longtail.ratio: 1.0 is not allowed"),
+    ("generators.bagan.digits.dropout", 1.0, "generators.bagan.digits.dropout: 1.0 is not allowed"),
+    ("generators.smote.digits.neighbours", 0, "generators.smote.digits.neighbours: 0 is not allowed"),
+    ("extract.input_size", 62, "extract.input_size: 62 is not allowed"),
+    ("extract.backbones", [], "extract.backbones: [] is not allowed"),
+    ("classify.seeds", 1, "classify.seeds: 1 is not allowed"),
+    ("classifiers.digits.learning_rate", 0, "classifiers.digits.learning_rate: 0 is not allowed"),
+    # what is not in the table is validated, too
+    ("generators.bagan.mnist.epochs", 0, "generators.bagan.mnist.epochs: 0 is not allowed"),
+    ("scenarios.drop50.share", 2.0, "scenarios.drop50.share: 2.0 is not allowed"),
+    # names
+    ("table.datasets", ["digits", "digits"], "table.datasets: a name stands there twice"),
+    ("table.generators", ["smote", "bagan", "smote"], "table.generators: a name stands there twice"),
+    ("scenarios.drop-75", {"kind": "natural"}, "scenarios.drop-75: names consist of a-z, 0-9 and _"),
+    ("datasets.Digits", {"source": "digits"}, "datasets.Digits: names consist of"),
+    ("datasets.a/b", {"source": "digits"}, "datasets.a/b: names consist of"),
+    ("scenarios.train", {"kind": "natural"}, "scenarios.train: names consist of"),
+    ("generators.reweighted", {}, "generators.reweighted: names consist of"),
+    ("datasets.", {"source": "digits"}, "datasets.: names consist of"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "message"), MISTAKES)
+def test_a_mistake_is_told_in_one_line(
+    key: str,
+    value: object,
+    message: str,
+    committed: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    values = edited(committed, key, value)
+    assert f"params.yaml: {message}" in problem(tmp_path / "params.yaml", written(values), capsys)
+
+
+def test_several_mistakes_are_counted(
+    committed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = edited(edited(committed, "seed", -1), "extract.input_size", 1)
+    assert "(and 1 more such errors)" in problem(tmp_path / "params.yaml", json.dumps(values), capsys)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "params.yaml: None is not allowed"),
+        ("# nothing\n", "params.yaml: None is not allowed"),
+        ("- seed\n", "params.yaml: ['seed'] is not allowed"),
+        ("seed: 0\nseed: 1\n", 'params.yaml: not valid YAML: line 2: found duplicate key "seed"'),
+        ("seed: [0\n", "params.yaml: not valid YAML: line 2: "),
+        ("seed:\t- 0\n\tx", "params.yaml: not valid YAML: "),
+        ("\x00", "params.yaml: not valid YAML: "),
+        ("seed: *nothing\n", "params.yaml: not valid YAML: "),
+        ("seed: !!python/object:os.system 1\n", "params.yaml: not valid YAML: "),
+    ],
+)
+def test_a_text_that_is_no_settings_file_is_refused(
+    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in problem(tmp_path / "params.yaml", text, capsys)
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes("seed: 0 # fünf\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"params\.yaml: not valid YAML: .*utf-8"):
+        load_params(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"params\.yaml: no such file; stages run in the project's root"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_class_names_may_be_written_as_numbers(committed: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(json.dumps(edited(committed, "datasets.digits.minority", [4, "5"])), encoding="utf-8")
+    check_params(load_params(path))
+
+
+class Inner(schema.Settings):
+    """A block in a block."""
+
+    number: int = 1
+
+
+class Outer(schema.Settings):
+    """A block."""
+
+    inner: Inner = Inner()
+    named: dict[str, Inner] = {}  # noqa: RUF012 - pydantic copies it
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"iner": {}}, "here: iner: unknown key; did you mean 'inner'?"),
+        ({"inner": {"numbre": 1}}, "here: inner.numbre: unknown key; did you mean 'number'?"),
+        ({"named": {"any": {"numbre": 1}}}, "here: named.any.numbre: unknown key; did you mean 'number'?"),
+        ({"inner": {"zzz": 1}}, "here: inner.zzz: unknown key; allowed: number"),
+    ],
+)
+def test_the_nearest_key_is_offered_at_every_depth(values: object, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_block(Outer, values, "here")
+    assert str(caught.value) == message
+
+
+def test_where_no_name_is_near_all_are_listed() -> None:
+    assert suggestion("zzz", ["b", "a"]) == "; allowed: a, b"
+    assert suggestion("zzz", []) == "; allowed: none"
+
+
+def test_seeds_depend_on_every_name_its_place_and_the_seed() -> None:
+    seeds = [
+        derived_seed(0),
+        derived_seed(1),
+        derived_seed(0, "a"),
+        derived_seed(0, "b"),
+        derived_seed(0, "a", "b"),
+        derived_seed(0, "b", "a"),
+        derived_seed(1, "a", "b"),
+        derived_seed(0, "a", "b", "c"),
+    ]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert derived_seed(0, "a", "b") == derived_seed(0, "a", "b")
+
+
+def test_seeds_stay_the_same_from_version_to_version() -> None:
+    assert derived_seed(0, "digits", "split") == 8_105_681_861_195_006_390
+
+
+def test_a_folder_elsewhere_is_refused_in_the_graph_which_cannot_watch_it(
+    committed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pets = {"source": "folder", "size": 8, "path": str(tmp_path), "minority": ["cat"]}
+    values = edited(committed, "datasets.digits", pets)
+    message = problem(tmp_path / "params.yaml", json.dumps(values), capsys)
+    assert "datasets.digits.path: only images/digits is watched; make that a symbolic link to the folder" in message
+
+
+# The documents' settings.
+
+DROPPED = {"mnist": ["4"], "cifar10": ["ship"], "vehicles": ["cars"]}
+BALANCING = [  # balancing thesis, 4.2 and 4.3
+    ("cvae_gan", "mnist", {"latent_dim": 55, "kl_weight": 300, "epochs": 1500, "batch_size": 300, "rate": 2e-4}),
+    ("cvae_gan", "cifar10", {"latent_dim": 128, "kl_weight": 50, "epochs": 5000, "batch_size": 256, "rate": 3e-4}),
+    ("cvae_gan", "vehicles", {"latent_dim": 128, "kl_weight": 100, "epochs": 3000, "batch_size": 200, "rate": 2e-4}),
+    ("bagan", "mnist", {"latent_dim": 10, "autoencoder_epochs": 300, "epochs": 800, "batch_size": 275, "rate": 5e-5}),
+    ("bagan", "cifar10", {"latent_dim": 40, "autoencoder_epochs": 800, "epochs": 2000, "batch_size": 275}),
+    ("bagan", "cifar10", {"optimizer": "adam", "autoencoder_learning_rate": 5e-5, "rate": 5e-5}),
+    ("bagan", "vehicles", {"latent_dim": 20, "autoencoder_epochs": 1200, "epochs": 2500, "batch_size": 220}),
+    ("bagan", "vehicles", {"optimizer": "rmsprop", "autoencoder_learning_rate": 2e-4, "rate": 2e-4}),
+]
+OTHERS = [
+    ("vae", "mnist", {"latent_dim": 2}),  # GAN-vs-VAE report, II.D
+    ("cvae", "celeba", {"latent_dim": 300}),
+    ("vae", "chars74k_fnt", {"latent_dim": 300}),
+    ("cgan", "clothing", {"latent_dim": 100, "batch_size": 64}),  # conditional GAN article, 4 and 6
+    ("vanilla_vae", "log_ends", {"latent_dim": 1024, "epochs": 400}),  # log-ends thesis, 6.1.3
+    ("variant_vae", "log_ends", {"latent_dim": 1024, "epochs": 400}),
+]
+
+
+@pytest.mark.parametrize(("generator", "dataset", "expected"), BALANCING + OTHERS)
+def test_generators_have_the_settings_of_the_documents(
+    generator: str, dataset: str, expected: dict[str, object]
+) -> None:
+    settings = parse_block(
+        find(generator).settings, generator_block(load_params(COMMITTED).generators, generator, dataset), ""
+    )
+    found = settings.model_dump()
+    assert {key: found["learning_rate" if key == "rate" else key] for key in expected} == expected
+
+
+@pytest.mark.parametrize(("dataset", "classes"), DROPPED.items())
+def test_the_class_that_is_dropped_and_the_split_are_the_thesis_s(dataset: str, classes: list[str]) -> None:
+    plan = dataset_plan(load_params(COMMITTED).datasets, dataset)
+    assert plan.common.minority == classes
+    assert plan.common.test_share == 0.3
+    assert not plan.common.keep_split or dataset == "vehicles"  # which comes without a split
+
+
+def test_every_dataset_has_what_the_default_table_needs() -> None:
+    params = load_params(COMMITTED)
+    for dataset in params.datasets:
+        assert dataset in params.classifiers
+        assert all(dataset in params.generators[generator] for generator in params.table.generators)
+
+
+def test_datasets_and_pairs_that_are_downloaded_have_a_folder_for_the_graph_to_watch() -> None:
+    params = load_params(COMMITTED)
+    for dataset, block in params.datasets.items():
+        assert block["source"] in ("folder", "table") or (ROOT / "images" / dataset / "README.md").is_file()
+    assert (ROOT / "images/dogs/real/README.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("override", "old", "new"),
+    [
+        ("seed=7", "seed: 0\n", "seed: 7\n"),
+        ("table.datasets=[mnist]", "  datasets:\n  - digits\n", "  datasets:\n  - mnist\n"),
+        ("table.pairs=[city]", "  pairs: []\n", "  pairs:\n  - city\n"),
+        ("extract.images=200", "  images: 1000  #", "  images: 200   #"),
+        ("datasets.digits.minority=['5']", "    - '4'\n    source: digits", "    - '5'\n    source: digits"),
+        ("datasets.vehicles.mirror=/a/b", "    size: 64\n    mirror:\n", "    size: 64\n    mirror: /a/b\n"),
+    ],
+)
+def test_an_experiment_changes_no_line_but_its_own(override: str, old: str, new: str, tmp_path: Path) -> None:
+    from dvc.utils.hydra import apply_overrides
+
+    text = COMMITTED.read_text(encoding="utf-8")
+    copied = tmp_path / "params.yaml"
+    copied.write_text(text, encoding="utf-8")
+    apply_overrides(copied, [override])
+    assert text.count(old) >= 1
+    assert copied.read_text(encoding="utf-8") == text.replace(old, new, 1)

@@ -1,0 +1,145 @@
+"""Precision, recall, density and coverage against loops and closed forms, exact copies, and degenerate cases."""
+
+import json
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from counterweight.statistics.base import pairwise
+from counterweight.statistics.two_sample.prdc import CalibratedOverlap, Overlap, OverlapSpread, calibrated, overlap
+
+Floats = npt.NDArray[np.float64]
+
+
+def normal(seed: int, *shape: int) -> Floats:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def calibrate(real: Floats, synthetic: Floats, repeats: int = 5, seed: int = 0, k: int = 5) -> CalibratedOverlap:
+    labels = np.zeros(len(real), np.int64), np.zeros(len(synthetic), np.int64)
+    return calibrated(real, labels[0], synthetic, labels[1], np.random.default_rng(seed), repeats=repeats, k=k)
+
+
+def both(result: CalibratedOverlap) -> tuple[OverlapSpread, OverlapSpread]:
+    assert result["between"] is not None
+    assert result["floor"] is not None
+    return result["between"], result["floor"]
+
+
+def by_loops(real: Floats, synthetic: Floats, k: int) -> Overlap:
+    def reach(table: Floats) -> list[float]:
+        return [float(np.sort([np.sum((x - y) ** 2) for y in table])[k]) for x in table]
+
+    real_reach, synthetic_reach = reach(real), reach(synthetic)
+    inside = np.array([[np.sum((x - y) ** 2) <= r for y in synthetic] for x, r in zip(real, real_reach, strict=True)])
+    recalled = [any(np.sum((x - y) ** 2) <= r for y, r in zip(synthetic, synthetic_reach, strict=True)) for x in real]
+    return Overlap(
+        float(inside.any(axis=0).mean()),
+        float(np.mean(recalled)),
+        float(inside.sum() / (k * len(synthetic))),
+        float(inside.any(axis=1).mean()),
+    )
+
+
+@pytest.mark.parametrize("block", [2**22, 100])
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_it_is_the_definition_in_blocks_of_any_size(k: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairwise, "BLOCK", block)
+    real, synthetic = normal(0, 40, 3), 0.7 * normal(1, 25, 3) + 0.5
+    assert overlap(real, synthetic, k) == pytest.approx(by_loops(real, synthetic, k), rel=1e-12)
+    swapped = overlap(synthetic, real, k)
+    assert (swapped.precision, swapped.recall) == overlap(real, synthetic, k)[1::-1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("offset", [0.0, 1e4])
+def test_a_copied_set_is_wholly_inside(dtype: type, offset: float) -> None:
+    real = (normal(0, 60, 500) + offset).astype(dtype)
+    # Every copy is in its own ball and in those k in whose edge it is, which rounding must not decide.
+    assert overlap(real, real[::-1].copy()) == (1, 1, pytest.approx(6 / 5), 1)
+
+
+def test_copies_of_repeated_images_are_in_balls_of_radius_zero() -> None:
+    real = np.repeat(normal(0, 5, 300), 6, axis=0)
+    # Six copies, of which each ball of radius 0 reaches to the fifth other one: a copy is in six balls of the 30.
+    assert overlap(real, real) == (1, 1, pytest.approx(6 / 5), 1)
+    assert overlap(real, real + 1e-3) == (0, 0, 0, 0)
+    assert overlap(np.ones((9, 4)), np.ones((7, 4))) == (1, 1, pytest.approx(9 / 5), 1)
+
+
+def test_equal_distributions_have_their_closed_forms() -> None:
+    n, m, k = 40, 30, 5
+    results = [overlap(normal(seed, n, 8), normal(1000 + seed, m, 8), k) for seed in range(200)]
+    # Of the n - 1 others and m synthetic images around a real one the nearest k are all real with this probability;
+    # and before the k-th real one stand k m / n synthetic ones on average.
+    missed = prod((n - 1 - i) / (n + m - 1 - i) for i in range(k))
+    for values, expected in ((np.array(results)[:, 3], 1 - missed), (np.array(results)[:, 2], 1.0)):
+        assert np.mean(values) == pytest.approx(expected, abs=4 * np.std(values, ddof=1) / np.sqrt(200))
+
+
+def test_lost_modes_cost_recall_and_coverage_and_strange_images_precision_and_density() -> None:
+    real = normal(0, 400, 4)
+    real[200:] += 50
+    both_modes, one_mode = normal(1, 400, 4), normal(2, 400, 4)
+    both_modes[200:] += 50
+    good, lost = overlap(real, both_modes), overlap(real, one_mode)
+    assert lost.recall < 0.55 < 0.85 < good.recall
+    assert lost.coverage < 0.55 < 0.9 < good.coverage
+    assert lost.precision > 0.85
+    strange = both_modes.copy()
+    strange[::2] -= 500
+    assert overlap(real, strange).precision == pytest.approx(good.precision / 2, abs=0.05)
+    assert overlap(real, strange).density == pytest.approx(good.density / 2, abs=0.1)
+
+
+def test_it_falls_with_the_shift() -> None:
+    real, synthetic = normal(0, 100, 10), normal(1, 100, 10)
+    values = [both(calibrate(real, synthetic + shift))[0] for shift in (0, 1, 2, 4)]
+    for name in ("precision", "recall", "density", "coverage"):
+        found = [value[name]["mean"] for value in values]  # type: ignore[literal-required]
+        assert np.all(np.diff(found) < 0)
+        assert found[-1] < 0.02
+
+
+def test_equal_distributions_are_at_the_floor() -> None:
+    excess = []
+    for seed in range(40):
+        found = both(calibrate(normal(seed, 70, 6), normal(1000 + seed, 50, 6), repeats=2, seed=seed))
+        excess.append([found[0][name]["mean"] - found[1][name]["mean"] for name in found[0]])  # type: ignore[literal-required]
+    error = np.std(excess, axis=0, ddof=1) / np.sqrt(40)
+    assert np.all(np.abs(np.mean(excess, axis=0)) < 4 * error)
+
+
+def test_a_collapsed_set_covers_nothing() -> None:
+    between, floor = both(calibrate(normal(0, 60, 3), np.repeat(normal(1, 1, 3), 60, axis=0)))
+    assert between["recall"]["mean"] == 0
+    assert between["coverage"]["mean"] < 0.4 < floor["coverage"]["mean"]
+
+
+@pytest.mark.parametrize(("real", "synthetic", "n"), [(0, 50, 0), (1, 1, 0), (50, 3, 1), (10, 50, 5), (12, 50, 6)])
+def test_few_images_give_a_reason_or_finite_numbers(real: int, synthetic: int, n: int) -> None:
+    result = calibrate(normal(0, real, 20), normal(1, synthetic, 20))
+    json.dumps(result, allow_nan=False)
+    assert (result["n"], result["k"]) == (n, 5)
+    assert (result["between"] is None) == (result["floor"] is None) == (n < 6)
+    assert (result["reason"] is None) == (n >= 6)
+
+
+def test_a_seed_determines_the_result_and_arguments_stay() -> None:
+    a, b = normal(0, 20, 3), normal(1, 20, 3)
+    copies = a.copy(), b.copy()
+    assert calibrate(a, b, seed=3) == calibrate(a, b, seed=3) != calibrate(a, b, seed=4)
+    np.testing.assert_array_equal((a, b), copies)
+
+
+def test_mistakes_are_refused() -> None:
+    a = normal(0, 6, 3)
+    for k in (0, 6):
+        with pytest.raises(ValueError, match="more than k"):
+            overlap(a, a, k)
+    with pytest.raises(ValueError, match="wanted"):
+        overlap(a, a[:, :2])
+    with pytest.raises(ValueError, match="at least 1"):
+        calibrate(a, a, k=0)
