@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.rerender import photographs
-from counterweight.evaluation.comparison.memorization import memorised
+from counterweight.evaluation.comparison.memorization import find_copies
 from counterweight.reporting.verdicts import copy_reasons
 
 COUNTS = [(5, 62), (20, 120), (60, 120), (100, 120), (120, 400), (200, 200), (350, 350)]
@@ -31,7 +31,7 @@ def false_alarms(folder: Path, trials: int) -> dict[str, int]:
             rng = np.random.default_rng(trial)
             order = rng.permutation(len(images))[: real + others]
             sets = images.take(order[real:]), images.take(order[:real])
-            copied = memorised(*sets, None, QUANTILE, rng).result
+            copied = find_copies(*sets, None, QUANTILE, rng).result
             alarms += bool(copy_reasons({"copies": copied, "copies_of": "real images"}))
         found[f"{real} real, {others} others"] = alarms
     return found

@@ -29,9 +29,9 @@ from ruamel.yaml import YAML
 from torch import Tensor, nn
 
 from counterweight.core.images import ImageSet, write_images
-from counterweight.features.extractor import resized
+from counterweight.features.extractor import resize_images
 from counterweight.features.weights import load_backbone
-from counterweight.networks.backbones.base import normalised
+from counterweight.networks.backbones.base import normalize_imagenet
 from counterweight.settings.params import load_params
 from stages import extract
 
@@ -88,8 +88,8 @@ def one_backbone(name: str, count: int, side: int, batch_size: int, rounds: int)
     cores = len(os.sched_getaffinity(0))
     with TemporaryDirectory() as text:
         folder = Path(text)
-        pixels = resized(torch.from_numpy(write_files(folder, name, count, side).images), side)
-        ready = normalised(pixels).contiguous(memory_format=torch.channels_last).split(batch_size)
+        pixels = resize_images(torch.from_numpy(write_files(folder, name, count, side).images), side)
+        ready = normalize_imagenet(pixels).contiguous(memory_format=torch.channels_last).split(batch_size)
         network = built(name)
         works: list[Callable[[], object]] = [
             lambda: shared(network, ready, cores),

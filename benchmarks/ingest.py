@@ -26,8 +26,8 @@ import numpy.typing as npt
 from PIL import Image
 from ruamel.yaml import YAML
 
-from counterweight.data.decode.images import Target, image_files
-from counterweight.data.decode.pool import Workers, decoded
+from counterweight.data.decode.images import Target, find_image_files
+from counterweight.data.decode.pool import Workers, decode_images
 
 SIDE = 64
 CLASSES = 5
@@ -64,14 +64,14 @@ def stream_alone(files: Sequence[str]) -> None:
     """Decode all files as the stage does, and throw the pixels away."""
     images = map(Path, files)
     with Workers() as workers:
-        for _ in decoded(images, len(files), Target((SIDE, SIDE), 3, "stretch"), None, workers):
+        for _ in decode_images(images, len(files), Target((SIDE, SIDE), 3, "stretch"), None, workers):
             pass
 
 
 def write_files(folder: Path, count: int, photographs: Path | None) -> list[str]:
     """Write JPEGs of about 200 x 200 pixels in as many sub-folders as there are classes; return their paths."""
     rng = np.random.default_rng(0)
-    originals = image_files(photographs, photographs).files if photographs else []
+    originals = find_image_files(photographs, photographs).files if photographs else []
     paths = []
     for number in range(count):
         size = (int(rng.integers(180, 221)), int(rng.integers(180, 221)))

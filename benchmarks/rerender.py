@@ -18,16 +18,16 @@ import torch
 from PIL import Image
 
 from counterweight.core.images import ImageSet
-from counterweight.core.outputs import writing
-from counterweight.core.schema import parse_block
-from counterweight.core.tensors import labelled
-from counterweight.data.decode.images import image_files
+from counterweight.core.outputs import atomic_output
+from counterweight.core.schema import parse_settings
+from counterweight.core.tensors import to_labelled
+from counterweight.data.decode.images import find_image_files
 from counterweight.data.decode.pool import Workers
-from counterweight.data.pairs.base import side
+from counterweight.data.pairs.base import make_side
 from counterweight.data.sources.base.lazy_images import FileSettings
-from counterweight.data.split import collect, whole
-from counterweight.evaluation.latent_space.analysis import decoded, encoded
-from counterweight.generators.base.generator import find
+from counterweight.data.split import choose_all, read_into_memory
+from counterweight.evaluation.latent_space.analysis import decode_latents, encode_images
+from counterweight.generators.base.generator import find_generator
 from counterweight.generators.base.vae import VariationalAutoencoder
 from counterweight.settings.train import TrainingConfig
 from counterweight.training.loop import fit
@@ -47,21 +47,23 @@ def photographs(folder: Path, size: int) -> ImageSet:
     """Read all images of a folder, at any depth, cut to squares."""
     settings = FileSettings(size=size, fit="crop", bad_files="skip")
     with Workers() as workers:
-        files = image_files(folder, folder).files
-        return collect(whole(side(files, folder, settings, "folder")), str(folder), "photographs", workers)
+        files = find_image_files(folder, folder).files
+        return read_into_memory(
+            choose_all(make_side(files, folder, settings, "folder")), str(folder), "photographs", workers
+        )
 
 
 def rendered(images: ImageSet, epochs: int, seed: int) -> ImageSet:
     """Return what an autoencoder makes of the images that it has learned."""
-    entry = find("residual_vae")
-    settings = parse_block(entry.settings, {**SETTINGS, "epochs": epochs}, "SETTINGS")
+    entry = find_generator("residual_vae")
+    settings = parse_settings(entry.settings, {**SETTINGS, "epochs": epochs}, "SETTINGS")
     torch.manual_seed(seed)
     model = entry.generator(images.shape, images.class_names, settings)
     assert isinstance(model, VariationalAutoencoder)
     with TemporaryDirectory() as folder:
         quiet = TrainingConfig(previews=0, checkpoint_seconds=None)
-        fit(model, labelled(images.images, images.labels), seed, quiet, Path(folder))
-    return replace(images, images=decoded(model.eval(), encoded(model, images)))
+        fit(model, to_labelled(images.images, images.labels), seed, quiet, Path(folder))
+    return replace(images, images=decode_latents(model.eval(), encode_images(model, images)))
 
 
 def write_files(images: ImageSet, folder: Path) -> None:
@@ -80,7 +82,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=25)
     arguments = parser.parse_args()
     images = photographs(arguments.folder.expanduser(), arguments.size)
-    with writing(arguments.out) as folder:
+    with atomic_output(arguments.out) as folder:
         folder.mkdir()
         write_files(images, folder / "real")
         write_files(rendered(images, arguments.epochs, 0), folder / "synthetic")

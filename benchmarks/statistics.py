@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from counterweight.cli.gallery import hardware
+from counterweight.cli.gallery import name_hardware
 from counterweight.statistics.base.resampling import Features
 from counterweight.statistics.two_sample import (
     c2st,
@@ -128,7 +128,7 @@ def main() -> None:
     facts = {
         f"{arguments.count}_images_of_{arguments.dimension}_features": json.loads(printed),
         "frechet_500_images_of_2048_features": fidelity(500, 2048, arguments.rounds),
-        "on": hardware(torch.device("cpu")),
+        "on": name_hardware(torch.device("cpu")),
         "numpy": np.__version__,
     }
     print(json.dumps(facts))

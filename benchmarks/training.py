@@ -5,8 +5,8 @@
 The plain loop is what a tutorial has: a Dataset that turns one image after another into a tensor, a DataLoader with
 two workers that shuffles and stacks them, zero_grad, loss, backward, step, and the loss fetched after every step. Both
 train the same generator with the same settings, losses and optimisers on the same images, in turn, several times; what
-is printed are medians, and the ratio of the two speeds in each round. The loop's own overhead is the share of its time
-that is spent outside losses, backward and the optimisers' steps.
+is printed are medians, and the ratio of the two speeds in each round. The loop's own overhead is that fraction of its
+time that is spent outside losses, backward and the optimisers' steps.
 """
 
 import argparse
@@ -23,12 +23,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from counterweight.cli.gallery import hardware, parts
+from counterweight.cli.gallery import name_hardware, read_parts
 from counterweight.core.devices import choose_device
 from counterweight.core.images import ImageSet
-from counterweight.core.tensors import labelled
-from counterweight.generators.base.generator import Act, LearnedGenerator
-from counterweight.generators.base.saved import build, generator_block
+from counterweight.core.tensors import to_labelled
+from counterweight.generators.base.generator import LearnedGenerator, Phase
+from counterweight.generators.base.saved import build_generator, find_generator_block
 from counterweight.networks.layers import use_rng
 from counterweight.settings.params import load_params
 from counterweight.settings.train import TrainingConfig
@@ -54,45 +54,45 @@ class Pictures(Dataset[tuple[Tensor, int]]):
         return self.transform(pixels), int(self.images.labels[index])
 
 
-def plain(model: LearnedGenerator, act: Act, images: ImageSet, epochs: int) -> float:
+def plain(model: LearnedGenerator, phase: Phase, images: ImageSet, epochs: int) -> float:
     """Train by the plain loop and return images per second; workers start before the clock."""
     loader = DataLoader(
-        Pictures(images), act.batch_size, shuffle=True, num_workers=WORKERS, drop_last=True, persistent_workers=True
+        Pictures(images), phase.batch_size, shuffle=True, num_workers=WORKERS, drop_last=True, persistent_workers=True
     )
     rng = torch.Generator(model.device).manual_seed(0)
     use_rng(model, rng)
-    optimizers = build_optimizers(act)
+    optimizers = build_optimizers(phase)
     model.train()
     next(iter(loader))
     seen, step, started = 0, 0, time.perf_counter()
     for _ in range(epochs):
         for batch, labels in loader:
             step += 1
-            for phase in act.phases:
-                if step % phase.every:
+            for update in phase.updates:
+                if step % update.every:
                     continue
-                optimizers[phase.name].zero_grad()
-                loss = model.losses(phase.name, batch.to(model.device), labels.to(model.device), rng)["loss"]
+                optimizers[update.name].zero_grad()
+                loss = model.losses(update.name, batch.to(model.device), labels.to(model.device), rng)["loss"]
                 loss.backward()
-                optimizers[phase.name].step()
+                optimizers[update.name].step()
                 loss.item()
             seen += len(labels)
     return seen / (time.perf_counter() - started)
 
 
-def ours(model: LearnedGenerator, act: Act, images: ImageSet, epochs: int) -> tuple[float, float]:
-    """Train by the project's loop and return images per second and the share of time that is the loop's own."""
+def ours(model: LearnedGenerator, phase: Phase, images: ImageSet, epochs: int) -> tuple[float, float]:
+    """Train by the project's loop and return images per second and the fraction of time that is the loop's own."""
     with tempfile.TemporaryDirectory() as folder:
-        loop = Loop(model, labelled(images.images, images.labels), 0, QUIET, Path(folder))
+        loop = Loop(model, to_labelled(images.images, images.labels), 0, QUIET, Path(folder))
         inside = [0.0]
         losses = model.losses
 
-        def timed(phase: str, batch: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        def timed(update: str, batch: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
             with clock(inside):
-                return losses(phase, batch, labels, rng)
+                return losses(update, batch, labels, rng)
 
         model.losses = timed  # type: ignore[method-assign]
-        loop.optimizers = build_optimizers(act)
+        loop.optimizers = build_optimizers(phase)
         for optimizer in loop.optimizers.values():
             optimizer.step = clocked(optimizer.step, inside)  # type: ignore[method-assign]
         backward = Tensor.backward
@@ -100,11 +100,11 @@ def ours(model: LearnedGenerator, act: Act, images: ImageSet, epochs: int) -> tu
         try:
             started = time.perf_counter()
             for _ in range(epochs):
-                loop.run_epoch(act, Silent())  # type: ignore[arg-type]
+                loop.run_epoch(phase, Silent())  # type: ignore[arg-type]
             seconds = time.perf_counter() - started
         finally:
             Tensor.backward = backward  # type: ignore[method-assign]
-    return loop.step * act.batch_size / seconds, 1 - inside[0] / seconds
+    return loop.step * phase.batch_size / seconds, 1 - inside[0] / seconds
 
 
 class Silent:
@@ -138,16 +138,16 @@ def clocked(function: object, total: list[float]) -> object:
 def measure(name: str, dataset: str, images: ImageSet, epochs: int, rounds: int) -> dict[str, object]:
     """Let both loops train a generator in turn and return their medians."""
     params = load_params(Path("params.yaml"))
-    block = generator_block(params.generators, name, dataset)
+    block = find_generator_block(params.generators, name, dataset)
     device = choose_device(params.device)
 
-    def fresh() -> tuple[LearnedGenerator, Act]:
-        model = build(name, block, images, 0, name)
+    def fresh() -> tuple[LearnedGenerator, Phase]:
+        model = build_generator(name, block, images, 0, name)
         assert isinstance(model, LearnedGenerator)
         model.to(device)
-        act = model.acts()[-1]
-        model.begin(act.name, labelled(images.images, images.labels))
-        return model, act
+        phase = model.phases()[-1]
+        model.on_phase_start(phase.name, to_labelled(images.images, images.labels))
+        return model, phase
 
     loops, plains, overheads = [], [], []
     for place in range(rounds + 1):
@@ -164,7 +164,7 @@ def measure(name: str, dataset: str, images: ImageSet, epochs: int, rounds: int)
         "ratio": round(statistics.median(a / b for a, b in zip(loops, plains, strict=True)), 2),
         "ratios": [round(a / b, 2) for a, b in zip(loops, plains, strict=True)],
         "own_overhead": round(statistics.median(overheads), 4),
-        "on": hardware(device),
+        "on": name_hardware(device),
     }
 
 
@@ -177,7 +177,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     arguments = parser.parse_args()
-    images, _ = parts(load_params(Path("params.yaml")), arguments.dataset)
+    images, _ = read_parts(load_params(Path("params.yaml")), arguments.dataset)
     found = {}
     for name in arguments.names:
         found[name] = measure(name, arguments.dataset, images, arguments.epochs, arguments.rounds)

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from counterweight.cli.gallery import hardware
+from counterweight.cli.gallery import name_hardware
 from counterweight.core.devices import choose_device
 from counterweight.generators import vanilla_vae, variant_vae
 from counterweight.generators.base.vae import VariationalAutoencoder
@@ -58,7 +58,7 @@ def main() -> None:
         "vanilla_images_per_second": round(count / statistics.median(first for first, _ in rounds), 1),
         "variant_images_per_second": round(count / statistics.median(second for _, second in rounds), 1),
         "time_ratio": round(statistics.median(second / first for first, second in rounds), 3),
-        "on": hardware(device),
+        "on": name_hardware(device),
         "torch": torch.__version__,
     }
     print(json.dumps(facts))

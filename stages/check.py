@@ -6,7 +6,7 @@ The graph's first stage. Its output never changes, so that nothing else runs aga
 from collections.abc import Sequence
 from pathlib import Path
 
-from counterweight.core.outputs import writing
+from counterweight.core.outputs import atomic_output
 from counterweight.core.process import run, stage_parser
 from counterweight.evaluation.prechecks import check_params
 from counterweight.settings.params import load_params
@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--out", type=Path, required=True, help="stamp to write")
     arguments = parser.parse_args(argv)
     check_params(load_params(arguments.params))
-    with writing(arguments.out) as partial:
+    with atomic_output(arguments.out) as partial:
         partial.write_text("the settings are valid\n", encoding="utf-8")
 
 

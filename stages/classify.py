@@ -6,12 +6,12 @@ from pathlib import Path
 
 from counterweight.core.devices import choose_device
 from counterweight.core.images import read_images
-from counterweight.core.outputs import writing
+from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
-from counterweight.core.seeds import derived_seed
-from counterweight.evaluation.retraining import Variant, retrain, write_confusion
-from counterweight.settings.classify import Classify, classifier_config
+from counterweight.core.seeds import derive_seed
+from counterweight.evaluation.retraining import Variant, retrain_classifiers, write_confusion
+from counterweight.settings.classify import Classify, parse_classifier_config
 from counterweight.statistics.classification import classification_scores
 
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
     settings = file.section("classify", Classify)
-    config = classifier_config(file.blocks("classifiers"), arguments.dataset)
+    config = parse_classifier_config(file.blocks("classifiers"), arguments.dataset)
     device = choose_device(file.run.device)
     imbalanced, test = read_images(arguments.imbalanced), read_images(arguments.test)
     results: dict[str, dict[str, object]] = {}
@@ -42,13 +42,13 @@ def main(argv: Sequence[str]) -> None:
         variants["reweighted"] = Variant(imbalanced, reweighted=True)
     # No variant's name is in the seeds: variants share splits and first weights as far as they can.
     names = [(imbalanced.item, "classify", str(number)) for number in range(settings.seeds)]
-    seeds = [derived_seed(file.run.seed, *name) for name in names]
-    with writing(arguments.out) as out, writing(arguments.confusion) as confusion:
+    seeds = [derive_seed(file.run.seed, *name) for name in names]
+    with atomic_output(arguments.out) as out, atomic_output(arguments.confusion) as confusion:
         confusion.mkdir()
-        share = settings.validation_share
-        predictions = retrain(list(variants.values()), test, seeds, config, share, device)
+        fraction = settings.validation_fraction
+        predictions = retrain_classifiers(list(variants.values()), test, seeds, config, fraction, device)
         for (name, variant), predicted in zip(variants.items(), predictions, strict=True):
-            minority, classes = imbalanced.noted("minority"), len(test.class_names)
+            minority, classes = imbalanced.read_fact("minority"), len(test.class_names)
             scores = [classification_scores(test.labels, found, minority, classes) for found in predicted]
             results[name] = {"images": len(variant), "seeds": scores}
             write_confusion(test, predicted[0], confusion / f"{name}.csv")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from counterweight.core.features import read_features
 from counterweight.core.images import read_images
-from counterweight.core.outputs import writing
+from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
-from counterweight.core.seeds import derived_seed
+from counterweight.core.seeds import derive_seed
 from counterweight.evaluation.comparison.plots import draw_comparison
 from counterweight.evaluation.comparison.sets import compare_sets
 from counterweight.settings.compare import Compare
@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> None:
     file = read_params_file(arguments.params)
     settings, names = file.section("compare", Compare), file.section("extract", Extract).backbones
     real, synthetic = read_images(arguments.real), read_images(arguments.synthetic)
-    with writing(arguments.out) as partial, writing(arguments.plots) as plots:
+    with atomic_output(arguments.out) as partial, atomic_output(arguments.plots) as plots:
         plots.mkdir()
         if synthetic.not_applicable is not None:
             result: dict[str, object] = {"not_applicable": synthetic.not_applicable}
@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> None:
             folders = arguments.real_features, arguments.synthetic_features
             features = [{name: read_features(folder / f"{name}.parquet") for name in names} for folder in folders]
             train = None if arguments.train is None else read_images(arguments.train)
-            seed = derived_seed(file.run.seed, synthetic.item, "compare")
+            seed = derive_seed(file.run.seed, synthetic.item, "compare")
             compared = compare_sets(real, synthetic, train, (features[0], features[1]), settings, seed)
             result = compared.result
             draw_comparison(compared.backbones, compared.copied, plots)

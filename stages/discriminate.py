@@ -6,12 +6,12 @@ from pathlib import Path
 
 from counterweight.core.devices import choose_device
 from counterweight.core.images import read_images
-from counterweight.core.outputs import writing
+from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
-from counterweight.core.seeds import derived_seed
-from counterweight.evaluation.style.discrimination import Discrimination, discriminated
-from counterweight.evaluation.style.plots import write_plots
+from counterweight.core.seeds import derive_seed
+from counterweight.evaluation.style.discrimination import StyleResult, train_style_classifiers
+from counterweight.evaluation.style.plots import write_style_plots
 from counterweight.settings.discriminate import Discriminate
 
 
@@ -25,17 +25,17 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
     real, synthetic = read_images(arguments.real), read_images(arguments.synthetic)
-    with writing(arguments.out) as partial, writing(arguments.plots) as plots:
+    with atomic_output(arguments.out) as partial, atomic_output(arguments.plots) as plots:
         plots.mkdir()
         if synthetic.not_applicable is not None:
-            found = Discrimination({"not_applicable": synthetic.not_applicable}, None)
+            found = StyleResult({"not_applicable": synthetic.not_applicable}, None)
         else:
-            seed = derived_seed(file.run.seed, synthetic.item, "discriminate")
-            found = discriminated(
+            seed = derive_seed(file.run.seed, synthetic.item, "discriminate")
+            found = train_style_classifiers(
                 real, synthetic, file.section("discriminate", Discriminate), seed, choose_device(file.run.device)
             )
         partial.write_text(json.dumps(found.result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        write_plots(found, plots)
+        write_style_plots(found, plots)
 
 
 if __name__ == "__main__":

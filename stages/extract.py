@@ -6,10 +6,10 @@ from pathlib import Path
 from counterweight.core.devices import choose_device
 from counterweight.core.features import write_features
 from counterweight.core.images import read_images
-from counterweight.core.outputs import writing
+from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
-from counterweight.features.extractor import drawn, features_of
+from counterweight.features.extractor import draw_some_images, extract_features
 from counterweight.settings.extract import Extract
 
 
@@ -22,13 +22,13 @@ def main(argv: Sequence[str]) -> None:
     file = read_params_file(arguments.params)
     settings, device, seed = file.section("extract", Extract), choose_device(file.run.device), file.run.seed
     images = read_images(arguments.images)
-    with writing(arguments.out) as partial:
+    with atomic_output(arguments.out) as partial:
         partial.mkdir()
         if images.not_applicable is not None:
             (partial / "not_applicable.txt").write_text(images.not_applicable + "\n", encoding="utf-8")
             return
-        some = drawn(images, settings.images, seed)
-        for name, features in features_of(some, settings.backbones, settings, seed, device).items():
+        some = draw_some_images(images, settings.images, seed)
+        for name, features in extract_features(some, settings.backbones, settings, seed, device).items():
             write_features(features, partial / f"{name}.parquet")
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from counterweight.core.images import read_images, write_images
-from counterweight.core.outputs import writing
+from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
-from counterweight.core.registry import one_of
-from counterweight.core.seeds import derived_seed
+from counterweight.core.registry import require_one_of
+from counterweight.core.seeds import derive_seed
 from counterweight.data.imbalance import make_imbalance
-from counterweight.settings.datasets import dataset_settings
-from counterweight.settings.scenarios import scenario_settings
+from counterweight.settings.datasets import parse_dataset_settings
+from counterweight.settings.scenarios import parse_scenario
 
 
 def main(argv: Sequence[str]) -> None:
@@ -28,14 +28,18 @@ def main(argv: Sequence[str]) -> None:
         parser.add_argument(f"--{name}", type=Path, required=True, help="file to write")
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
-    scenario = scenario_settings(file.blocks("scenarios"), arguments.scenario)
+    scenario = parse_scenario(file.blocks("scenarios"), arguments.scenario)
     train, test = read_images(arguments.train), read_images(arguments.test)
-    names = dataset_settings(file.blocks("datasets"), arguments.dataset).minority
-    minority = [train.class_names.index(one_of(name, train.class_names, "minority")) for name in names]
+    names = parse_dataset_settings(file.blocks("datasets"), arguments.dataset).minority
+    minority = [train.class_names.index(require_one_of(name, train.class_names, "minority")) for name in names]
     item = f"{arguments.dataset}/{arguments.scenario}"
-    rng = np.random.default_rng(derived_seed(file.run.seed, arguments.dataset, arguments.scenario, "imbalance"))
+    rng = np.random.default_rng(derive_seed(file.run.seed, arguments.dataset, arguments.scenario, "imbalance"))
     made = make_imbalance(train, test, scenario, minority, item, rng)
-    with writing(arguments.out) as out, writing(arguments.reference) as aside, writing(arguments.counts) as counts:
+    with (
+        atomic_output(arguments.out) as out,
+        atomic_output(arguments.reference) as aside,
+        atomic_output(arguments.counts) as counts,
+    ):
         write_images(made.train, out)
         write_images(made.reference, aside)
         counts.write_text(json.dumps(made.counts, indent=1) + "\n", encoding="utf-8")

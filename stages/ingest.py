@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from counterweight.core.outputs import writing
+from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
-from counterweight.core.registry import one_of
-from counterweight.core.seeds import derived_seed
+from counterweight.core.registry import require_one_of
+from counterweight.core.seeds import derive_seed
 from counterweight.data.decode.pool import Workers, warm_up
-from counterweight.data.split import divided, write_part
-from counterweight.settings.datasets import dataset_plan
+from counterweight.data.split import split_parts, write_part
+from counterweight.settings.datasets import plan_dataset
 
 
 def main(argv: Sequence[str]) -> None:
@@ -24,14 +24,14 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     warm_up()
     file = read_params_file(arguments.params)
-    plan = dataset_plan(file.blocks("datasets"), arguments.dataset)
+    plan = plan_dataset(file.blocks("datasets"), arguments.dataset)
     where = f"params.yaml: datasets.{arguments.dataset}"
-    with writing(arguments.train) as train_partial, writing(arguments.test) as test_partial:
+    with atomic_output(arguments.train) as train_partial, atomic_output(arguments.test) as test_partial:
         found = plan.source.find(plan.settings, arguments.dataset)
         for name in plan.common.minority:
-            one_of(name, found.train.class_names, f"{where}.minority")
-        rng = np.random.default_rng(derived_seed(file.run.seed, arguments.dataset, "split"))
-        train, test = divided(found, plan.common.keep_split, plan.common.test_share, rng)
+            require_one_of(name, found.train.class_names, f"{where}.minority")
+        rng = np.random.default_rng(derive_seed(file.run.seed, arguments.dataset, "split"))
+        train, test = split_parts(found, plan.common.keep_split, plan.common.test_fraction, rng)
         with Workers() as workers:
             write_part(train, train_partial, where, "train", workers)
             write_part(test, test_partial, where, "test", workers)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from counterweight.core.outputs import writing
+from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
-from counterweight.core.seeds import derived_seed
+from counterweight.core.seeds import derive_seed
 from counterweight.data.decode.pool import Workers
 from counterweight.data.split import draw_some, write_part
-from counterweight.settings.pairs import pair_plan
+from counterweight.settings.pairs import plan_pair
 
 
 def main(argv: Sequence[str]) -> None:
@@ -23,13 +23,13 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--synthetic", type=Path, required=True, help="image table to write")
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
-    plan = pair_plan(file.blocks("pairs"), arguments.pair)
-    with writing(arguments.real) as real, writing(arguments.synthetic) as synthetic, Workers() as workers:
+    plan = plan_pair(file.blocks("pairs"), arguments.pair)
+    with atomic_output(arguments.real) as real, atomic_output(arguments.synthetic) as synthetic, Workers() as workers:
         found = plan.source.find(plan.settings, arguments.pair)
         for part, side, path in ((found.real, "real", real), (found.synthetic, "synthetic", synthetic)):
             # One name for both sides: of images made of one another, equal draws take both or neither.
             item = f"pairs/{arguments.pair}"
-            rng = np.random.default_rng(derived_seed(file.run.seed, item))
+            rng = np.random.default_rng(derive_seed(file.run.seed, item))
             chosen = draw_some(replace(part, provenance={**part.provenance, "item": item}), plan.common.images, rng)
             write_part(chosen, path, f"params.yaml: pairs.{arguments.pair}", side, workers)
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from counterweight.core.outputs import writing
+from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.reporting.differences import difference
@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
     table, seed = file.section("table", Table), file.run.seed
-    with writing(arguments.summary) as summary, writing(arguments.reports) as reports:
+    with atomic_output(arguments.summary) as summary, atomic_output(arguments.reports) as reports:
         reports.mkdir()
         headlines: dict[str, dict[str, object]] = {}
         for dataset in table.datasets:

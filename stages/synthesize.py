@@ -8,10 +8,10 @@ import torch
 
 from counterweight.core.devices import choose_device
 from counterweight.core.images import read_images, write_images
-from counterweight.core.outputs import writing
+from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
-from counterweight.core.seeds import derived_seed
+from counterweight.core.seeds import derive_seed
 from counterweight.generators.base.generator import LearnedGenerator
 from counterweight.generators.base.saved import load_generator
 from counterweight.generators.base.synthesis import synthesize
@@ -34,10 +34,10 @@ def main(argv: Sequence[str]) -> None:
     images = read_images(arguments.images)
     generator = load_generator(arguments.generator)
     item = f"{images.item}/{arguments.generator.name}"
-    rng = torch.Generator().manual_seed(derived_seed(file.run.seed, item, "synthesize"))
+    rng = torch.Generator().manual_seed(derive_seed(file.run.seed, item, "synthesize"))
     if isinstance(generator, LearnedGenerator):
         generator.to(device)
-    with writing(arguments.out) as out, writing(arguments.picture) as picture:
+    with atomic_output(arguments.out) as out, atomic_output(arguments.picture) as picture:
         made = synthesize(generator, images, settings.per_class, item, rng)
         write_images(made, out)
         # The images come class by class: an even walk through them shows every class.

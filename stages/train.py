@@ -7,15 +7,15 @@ from pathlib import Path
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
 from counterweight.core.images import read_images
-from counterweight.core.outputs import writing
+from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
-from counterweight.core.seeds import derived_seed
-from counterweight.core.tensors import labelled
+from counterweight.core.seeds import derive_seed
+from counterweight.core.tensors import to_labelled
 from counterweight.generators.base.generator import LearnedGenerator
-from counterweight.generators.base.saved import build, generator_block, save_generator
+from counterweight.generators.base.saved import build_generator, find_generator_block, save_generator
 from counterweight.settings.train import TrainingConfig
-from counterweight.training.fingerprint import fingerprint
+from counterweight.training.fingerprint import fingerprint_training
 from counterweight.training.history import Row, write_history
 from counterweight.training.loop import fit
 
@@ -32,18 +32,18 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     file, name = read_params_file(arguments.params), arguments.generator
     config, device = file.section("train", TrainingConfig), choose_device(file.run.device)
-    block = generator_block(file.blocks("generators"), name, arguments.dataset)
+    block = find_generator_block(file.blocks("generators"), name, arguments.dataset)
     where = f"params.yaml: generators.{name}.{arguments.dataset}"
     images = read_images(arguments.images)
-    seed = derived_seed(file.run.seed, images.item, name, "train")
-    with writing(arguments.out) as out, writing(arguments.curves) as curves:
-        generator = build(name, block, images, seed, where)
+    seed = derive_seed(file.run.seed, images.item, name, "train")
+    with atomic_output(arguments.out) as out, atomic_output(arguments.curves) as curves:
+        generator = build_generator(name, block, images, seed, where)
         curves.mkdir()
         history: list[Row] = []
         if isinstance(generator, LearnedGenerator):
-            unfinished = arguments.checkpoints / fingerprint(generator, images, seed, config, device)
+            unfinished = arguments.checkpoints / fingerprint_training(generator, images, seed, config, device)
             try:
-                real = labelled(images.images, images.labels)
+                real = to_labelled(images.images, images.labels)
                 history = fit(generator.to(device), real, seed, config, unfinished)
             except UserError as error:
                 raise UserError(f"{where}: {error}") from error

@@ -159,7 +159,7 @@ def test_settings_are_read_without_torch() -> None:
 
 
 def test_only_training_knows_optimisers() -> None:
-    """Generators name the optimisers of their phases; networks know none."""
+    """Generators name the optimisers of their updates; networks know none."""
     networks = [path for path in FILES if "networks" in path.parts]
     assert networks
     assert [path.name for path in networks if "optim" in path.read_text(encoding="utf-8")] == []

@@ -11,19 +11,19 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from counterweight.cli import choices
-from counterweight.cli.describe import parsed
+from counterweight.cli.describe import parse_change
 from counterweight.core.errors import UserError
-from counterweight.core.outputs import writing
-from counterweight.core.registry import one_of
-from counterweight.core.schema import parse_block
+from counterweight.core.outputs import atomic_output
+from counterweight.core.registry import require_one_of
+from counterweight.core.schema import parse_settings
 from counterweight.data import inspection
-from counterweight.data.decode.images import image_files
+from counterweight.data.decode.images import find_image_files
 from counterweight.data.inspection import Findings
 from counterweight.data.sources.base.columns import DELIMITERS
-from counterweight.data.sources.base.lazy_images import Found
+from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.evaluation.prechecks import check_blocks
-from counterweight.generators.base.generator import find
-from counterweight.settings.datasets import dataset_plan
+from counterweight.generators.base.generator import find_generator
+from counterweight.settings.datasets import plan_dataset
 from counterweight.settings.editing import Addition, with_additions
 from counterweight.settings.params import NAME, RESERVED, Params, load_params
 
@@ -56,7 +56,7 @@ class Plan(NamedTuple):
     """What is to be changed, and what to say about it."""
 
     findings: Mapping[str, Findings]
-    chosen: Mapping[str, choices.Chosen]
+    chosen: Mapping[str, choices.Choice]
     links: Links
     additions: Sequence[Addition]
     commands: Sequence[str]
@@ -69,17 +69,17 @@ def add(request: Request, dry_run: bool, as_json: bool) -> str:
     Raises:
         UserError: there is no such dataset, a name is taken, or a setting cannot be; nothing is changed then.
     """
-    params = checked(request)
-    return carried_out(request, planned(request, params), dry_run, as_json)
+    params = check_request(request)
+    return carry_out(request, plan_dataset_addition(request, params), dry_run, as_json)
 
 
 def add_pair(request: Request, synthetic: Path, dry_run: bool, as_json: bool) -> str:
     """Inspect two folders of images, add a pair to params.yaml and links to `images`; as `add`."""
-    checked(request)
-    return carried_out(request, planned_pair(request, synthetic), dry_run, as_json)
+    check_request(request)
+    return carry_out(request, plan_pair_addition(request, synthetic), dry_run, as_json)
 
 
-def checked(request: Request) -> Params:
+def check_request(request: Request) -> Params:
     """Return the settings if the file may be changed and the name is still free."""
     params, name, file = load_params(request.params), request.name, request.params
     if not os.access(file, os.W_OK) or not file.stat().st_mode & 0o222:
@@ -99,53 +99,61 @@ def checked(request: Request) -> Params:
     return params
 
 
-def planned(request: Request, params: Params) -> Plan:
+def plan_dataset_addition(request: Request, params: Params) -> Plan:
     """Inspect a dataset and choose its settings."""
     path = request.path
-    kind = inspection.source_of(path)
-    changes = changed(request)
-    links = link_to(request.images, path)
-    found = inspection.survey(found_in(request, {"source": kind, "size": choices.LARGEST_SIDE, **changes}, params))
+    kind = inspection.detect_source(path)
+    changes = parse_changes(request)
+    links = plan_link(request.images, path)
+    found = inspection.inspect_dataset(
+        find_images(request, {"source": kind, "size": choices.LARGEST_SIZE, **changes}, params)
+    )
     counts = next(iter(found.counts.values()))
     check_found(request, found, counts)
     for name in request.minority:
-        one_of(name, counts, "--minority")
+        require_one_of(name, counts, "--minority")
     chosen = {
-        "size": choices.size(found, request.size),
-        "channels": choices.channels(found, request.channels),
-        "minority": choices.minority(counts, request.minority),
-        "scenario": choices.scenario(counts, params),
+        "size": choices.choose_size(found, request.size),
+        "channels": choices.choose_channels(found, request.channels),
+        "minority": choices.choose_minority(counts, request.minority),
+        "scenario": choices.choose_scenario(counts, params),
     }
     for key, value in changes.items():
-        chosen[key] = choices.Chosen(value, "as asked for")
+        chosen[key] = choices.Choice(value, "as asked for")
     if found.bad and "bad_files" not in changes:
-        chosen["bad_files"] = choices.Chosen("skip", f"{len(found.bad):,} cannot be read; error: stop instead")
+        chosen["bad_files"] = choices.Choice("skip", f"{len(found.bad):,} cannot be read; error: stop instead")
     # A list comes first: DVC takes the comment after one away with it, when it sets the list anew.
     shown: Json = {key: chosen[key].value for key in ("minority", "size", "channels", "bad_files") if key in chosen}
     block: Json = {"source": kind, **shown, **changes}
     trained = sum(counts.values()) if len(found.counts) > 1 else round(0.7 * sum(counts.values()))
-    additions = [Addition(("datasets",), request.name, block), *recipes(request.name, block, counts, trained, params)]
+    additions = [
+        Addition(("datasets",), request.name, block),
+        *list_blocks(request.name, block, counts, trained, params),
+    ]
     scenario = chosen["scenario"].value
-    commands = [command(request.name, scenario, additions, params), f"cat metrics/report/{request.name}_{scenario}.md"]
+    commands = [
+        build_command(request.name, scenario, additions, params),
+        f"cat metrics/report/{request.name}_{scenario}.md",
+    ]
     notes = [ONLY_TABLE] if path.suffix.lower() in DELIMITERS else []
     return Plan({str(path): found}, chosen, links, additions, commands, notes)
 
 
-def changed(request: Request) -> Json:
+def parse_changes(request: Request) -> Json:
     """Return the settings that are asked for by --set."""
-    changes: Json = dict(map(parsed, request.changes))
+    changes: Json = dict(map(parse_change, request.changes))
     for key in ("source", "size", "channels", "minority", "path"):
         if key in changes:
             raise UserError(f"--set {key}: not here; size, channels and minority have options of their own")
     return changes
 
 
-def found_in(request: Request, settings: Json, params: Params) -> Found:
+def find_images(request: Request, settings: Json, params: Params) -> DatasetSplits:
     """Return what the source of images finds, errors without the key that is not there yet."""
     blocks = {request.name: {**settings, "path": str(request.path.absolute())}}
-    plan = dataset_plan(blocks, request.name)
+    plan = plan_dataset(blocks, request.name)
     try:
-        found: Found = plan.source.find(plan.settings, request.name)
+        found: DatasetSplits = plan.source.find(plan.settings, request.name)
     except UserError as error:
         message = str(error).removeprefix(f"params.yaml: datasets.{request.name}.path: ")
         raise UserError(message.replace("set links: follow", "add --set links=follow")) from error
@@ -162,28 +170,28 @@ def check_found(request: Request, found: Findings, counts: Mapping[str, int]) ->
                 raise UserError(f"{where} in part {part}; at least {needed} are needed, or remove it")
 
 
-def recipes(name: str, block: Json, counts: Mapping[str, int], images: int, params: Params) -> Iterator[Addition]:
+def list_blocks(name: str, block: Json, counts: Mapping[str, int], images: int, params: Params) -> Iterator[Addition]:
     """Yield the blocks of generators and of the classifier."""
-    made = choices.generators(block["size"], images)
+    made = choices.choose_generators(block["size"], images)
     others: dict[str, Json] = {generator: {} for generator in params.table.generators if generator not in made}
     for generator, values in {**made, **others}.items():
         comment = SHORT.format(name=generator) if values else ""
-        if generator in made or ready(generator, [*counts]):
+        if generator in made or is_ready(generator, [*counts]):
             yield Addition(("generators", generator), name, values, comment)
-    yield Addition(("classifiers",), name, choices.classifier(block["size"], block["channels"] == 1, images))
+    yield Addition(("classifiers",), name, choices.choose_classifier(block["size"], block["channels"] == 1, images))
 
 
-def ready(generator: str, names: Sequence[str]) -> bool:
+def is_ready(generator: str, names: Sequence[str]) -> bool:
     """Say whether a generator can work on classes without being told more."""
-    kind, settings = find(generator)
+    kind, settings = find_generator(generator)
     try:
-        kind.precheck(parse_block(settings, {}, generator), names)
+        kind.precheck(parse_settings(settings, {}, generator), names)
     except UserError:
         return False
     return True
 
 
-def command(name: str, scenario: str, additions: Sequence[Addition], params: Params) -> str:
+def build_command(name: str, scenario: str, additions: Sequence[Addition], params: Params) -> str:
     """Return the command that makes the table of a dataset."""
     words = ["dvc", "exp", "run", "-S", f"table.datasets=[{name}]", "-S", f"table.scenarios=[{scenario}]"]
     known = [addition.above[1] for addition in additions if addition.above[0] == "generators"]
@@ -193,43 +201,48 @@ def command(name: str, scenario: str, additions: Sequence[Addition], params: Par
     return shlex.join(words)
 
 
-def planned_pair(request: Request, synthetic: Path) -> Plan:
+def plan_pair_addition(request: Request, synthetic: Path) -> Plan:
     """Inspect two folders of images and choose the shape in which they are compared."""
     folders = {"real": request.path, "synthetic": synthetic}
     if request.images.exists() or request.images.is_symlink():
         raise UserError(f"{request.images}: is there already; take another name, or remove it first")
-    links = {goal: way for word, path in folders.items() for goal, way in link_to(request.images / word, path).items()}
+    links = {
+        goal: way for word, path in folders.items() for goal, way in plan_link(request.images / word, path).items()
+    }
     if os.path.samefile(request.path, synthetic):
         raise UserError(f"{synthetic}: the folder of the real images, too; the pair must be of two folders")
-    found = {str(path): inspected_folder(path, word) for word, path in folders.items()}
+    found = {str(path): inspect_folder(path, word) for word, path in folders.items()}
     real, made = found.values()
-    chosen = {"size": choices.size(real, request.size), "channels": choices.channels(real, request.channels)}
+    chosen = {
+        "size": choices.choose_size(real, request.size),
+        "channels": choices.choose_channels(real, request.channels),
+    }
     if request.channels is None and made.grey < made.total:
-        chosen["channels"] = choices.channels(made if chosen["channels"].value == 1 else real, None)
+        chosen["channels"] = choices.choose_channels(made if chosen["channels"].value == 1 else real, None)
     bad = real.bad + made.bad
     if bad:
-        chosen["bad_files"] = choices.Chosen("skip", f"{len(bad):,} cannot be read; error: stop instead")
+        chosen["bad_files"] = choices.Choice("skip", f"{len(bad):,} cannot be read; error: stop instead")
     block = {"source": "folders", **{key: own.value for key, own in chosen.items()}}
     run = shlex.join(["dvc", "exp", "run", "-S", "table.datasets=[]", "-S", f"table.pairs=[{request.name}]"])
     commands = [run, f"cat metrics/report/pair_{request.name}.md"]
     return Plan(found, chosen, links, [Addition(("pairs",), request.name, block)], commands)
 
 
-def inspected_folder(path: Path, label: str) -> Findings:
+def inspect_folder(path: Path, label: str) -> Findings:
     """Inspect all images of a folder, at any depth."""
     if not path.is_dir():
         raise UserError(f"{path}: no such folder; two folders of images are compared")
     try:
-        files, others = image_files(path, path)
+        files, others = find_image_files(path, path)
     except UserError as error:
         raise UserError(str(error).replace(", or set links: follow", "")) from error
-    found = inspection.findings(inspection.read(files, len(files), label), {}, others)
+    found = inspection.summarize_findings(inspection.inspect_all(files, len(files), label), {}, others)
     if not found.total:
         raise UserError(f"{path}: no image that can be read, of {len(files):,}; other files: {others:,}")
     return found
 
 
-def link_to(link: Path, path: Path) -> Links:
+def plan_link(link: Path, path: Path) -> Links:
     """Return the link that is to be made, if any, and where it leads to.
 
     Raises:
@@ -247,19 +260,19 @@ def link_to(link: Path, path: Path) -> Links:
     return {link: goal}
 
 
-def carried_out(request: Request, plan: Plan, dry_run: bool, as_json: bool) -> str:
+def carry_out(request: Request, plan: Plan, dry_run: bool, as_json: bool) -> str:
     """Change params.yaml and make the links, unless it is only a trial; return the account."""
     if dry_run:
-        valid_text(request.params, plan.additions)
+        render_params(request.params, plan.additions)
     else:
         file = Path(os.path.realpath(request.params))
-        with linked(plan.links), writing(file) as partial:
-            partial.write_bytes(valid_text(request.params, plan.additions).encode())
+        with create_links(plan.links), atomic_output(file) as partial:
+            partial.write_bytes(render_params(request.params, plan.additions).encode())
             partial.chmod(file.stat().st_mode)
-    return json.dumps(account(request, plan, dry_run), indent=1) if as_json else told(request, plan, dry_run)
+    return json.dumps(to_json(request, plan, dry_run), indent=1) if as_json else render_account(request, plan, dry_run)
 
 
-def valid_text(params: Path, additions: Sequence[Addition]) -> str:
+def render_params(params: Path, additions: Sequence[Addition]) -> str:
     """Return params.yaml with the blocks added, once all of it is valid."""
     with params.open(encoding="utf-8", newline="") as file:
         added = with_additions(file.read(), additions, str(params))
@@ -271,7 +284,7 @@ def valid_text(params: Path, additions: Sequence[Addition]) -> str:
 
 
 @contextmanager
-def linked(links: Links) -> Iterator[None]:
+def create_links(links: Links) -> Iterator[None]:
     """Make symbolic links, and remove them if what follows fails."""
     made: list[Path] = []
     folders = [link.parent for link in links if not link.parent.exists()]
@@ -290,12 +303,12 @@ def linked(links: Links) -> Iterator[None]:
         raise
 
 
-def account(request: Request, plan: Plan, dry_run: bool) -> Json:
+def to_json(request: Request, plan: Plan, dry_run: bool) -> Json:
     """Return everything as plain JSON."""
     blocks = {".".join((*addition.above, addition.name)): addition.values for addition in plan.additions}
     return {
         "name": request.name,
-        "found": {path: inspection.as_json(found) for path, found in plan.findings.items()},
+        "found": {path: inspection.to_json(found) for path, found in plan.findings.items()},
         "chosen": {key: {"value": own.value, "reason": own.reason} for key, own in plan.chosen.items()},
         "links": {str(link): str(goal) for link, goal in plan.links.items()},
         "blocks": blocks,
@@ -305,13 +318,13 @@ def account(request: Request, plan: Plan, dry_run: bool) -> Json:
     }
 
 
-def told(request: Request, plan: Plan, dry_run: bool) -> str:
+def render_account(request: Request, plan: Plan, dry_run: bool) -> str:
     """Return everything as text for people."""
     lines: list[str] = []
     for path, found in plan.findings.items():
-        lines += [path, *(f"  {line}" for line in inspection.as_text(found)), ""]
+        lines += [path, *(f"  {line}" for line in inspection.render_findings(found)), ""]
     lines.append("Chosen, all of which can be changed in params.yaml")
-    lines += [f"  {key}: {in_words(own.value)} ({own.reason})" for key, own in plan.chosen.items()]
+    lines += [f"  {key}: {format_value(own.value)} ({own.reason})" for key, own in plan.chosen.items()]
     lines += ["", f"{'Would be added' if dry_run else 'Added'} to {request.params}"]
     lines += [f"  {line}".rstrip() for line in with_additions("", plan.additions, "").splitlines()]
     lines += [""] if plan.links else []
@@ -319,6 +332,6 @@ def told(request: Request, plan: Plan, dry_run: bool) -> str:
     return "\n".join([*lines, "", *plan.notes, "Next", *(f"  {words}" for words in plan.commands)])
 
 
-def in_words(value: object) -> str:
+def format_value(value: object) -> str:
     """Return a value for people."""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -9,37 +9,37 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from counterweight.cli.add import inspected_folder
-from counterweight.cli.choices import channels
+from counterweight.cli.add import inspect_folder
+from counterweight.cli.choices import choose_channels
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, read_images
-from counterweight.core.outputs import writing
-from counterweight.core.schema import parse_block
-from counterweight.core.seeds import derived_seed
-from counterweight.data.decode.images import image_files
+from counterweight.core.outputs import atomic_output
+from counterweight.core.schema import parse_settings
+from counterweight.core.seeds import derive_seed
+from counterweight.data.decode.images import find_image_files
 from counterweight.data.decode.pool import Workers
 from counterweight.data.inspection import Findings
-from counterweight.data.pairs.base import side
+from counterweight.data.pairs.base import make_side
 from counterweight.data.sources.base.lazy_images import FileSettings
-from counterweight.data.split import collect, whole
+from counterweight.data.split import choose_all, read_into_memory
 from counterweight.evaluation.comparison.plots import draw_comparison
 from counterweight.evaluation.comparison.sets import compare_sets
-from counterweight.evaluation.latent_space.analysis import Explored, explored
-from counterweight.evaluation.latent_space.moved_images import MeasureSettings, verified
+from counterweight.evaluation.latent_space.analysis import LatentSpace, analyse_latent_space
+from counterweight.evaluation.latent_space.moved_images import MeasureSettings, measure_moved_images
 from counterweight.evaluation.latent_space.plots import draw_latents
 from counterweight.evaluation.prechecks import check_latent
-from counterweight.evaluation.style.discrimination import discriminated
-from counterweight.evaluation.style.plots import write_plots
-from counterweight.features.extractor import drawn, features_of
-from counterweight.features.weights import weight_file
-from counterweight.networks.style import SMALLEST_SIDE
+from counterweight.evaluation.style.discrimination import train_style_classifiers
+from counterweight.evaluation.style.plots import write_style_plots
+from counterweight.features.extractor import draw_some_images, extract_features
+from counterweight.features.weights import find_weight_file
+from counterweight.networks.style import SMALLEST_SIZE
 from counterweight.reporting.differences import Comparison, differences
 from counterweight.reporting.verdicts import verdict
 from counterweight.settings.extract import Extract
 from counterweight.settings.params import Params, load_params
 
-LARGEST_SIDE = 224  # pixels; what the backbones and the largest style classifier look at
+LARGEST_SIZE = 224  # pixels; what the backbones and the largest style classifier look at
 FEWEST = 2
 RESULTS = {"audit.json", "report.md"}
 
@@ -62,19 +62,19 @@ def audit(request: Request, out: Path, as_json: bool) -> str:
     Raises:
         UserError: a folder is missing or empty, the sets do not fit together, or `out` cannot be written.
     """
-    params = with_changes(load_params(request.params), request)
+    params = apply_changes(load_params(request.params), request)
     check_out(out, (request.real, request.synthetic))
     device = choose_device(params.device)
     for backbone in [*params.extract.backbones, *(params.latent.backbones if request.latent else [])]:
-        weight_file(backbone, params.extract.weights)
+        find_weight_file(backbone, params.extract.weights)
     if request.latent:
         check_latent(params)
-    with writing(out) as folder:
+    with atomic_output(out) as folder:
         folder.mkdir()
-        real, synthetic = sets(request, params)
-        comparison = measured(real, synthetic, params, request.latent, device, folder)
-        text = report(real, synthetic, comparison)
-        result = json.dumps(as_plain(comparison), indent=1, allow_nan=False) + "\n"
+        real, synthetic = read_sets(request, params)
+        comparison = measure_sets(real, synthetic, params, request.latent, device, folder)
+        text = render_audit(real, synthetic, comparison)
+        result = json.dumps(to_json(comparison), indent=1, allow_nan=False) + "\n"
         (folder / "audit.json").write_text(result, encoding="utf-8")
         (folder / "report.md").write_text(text, encoding="utf-8")
     return result.rstrip() if as_json else f"{text}\nPictures and numbers: {out}/"
@@ -101,19 +101,19 @@ def is_audit(folder: Path) -> bool:
     return names >= RESULTS and all(name in RESULTS or Path(name).suffix in (".png", ".csv", ".txt") for name in names)
 
 
-def with_changes(params: Params, request: Request) -> Params:
+def apply_changes(params: Params, request: Request) -> Params:
     """Return the settings with what the command line says instead."""
     changes: dict[str, Any] = {}
     if request.backbones:
         changes["backbones"] = list(request.backbones)
     if request.weights is not None:
         changes["weights"] = request.weights
-    extract = parse_block(Extract, {**params.extract.model_dump(), **changes}, "extract")
+    extract = parse_settings(Extract, {**params.extract.model_dump(), **changes}, "extract")
     latent = params.latent.model_copy(update={"backbones": extract.backbones} if request.backbones else {})
     return params.model_copy(update={"extract": extract, "latent": latent})
 
 
-def sets(request: Request, params: Params) -> tuple[ImageSet, ImageSet]:
+def read_sets(request: Request, params: Params) -> tuple[ImageSet, ImageSet]:
     """Read both sets, brought to one shape."""
     for path in (request.real, request.synthetic):
         if not path.exists():
@@ -131,70 +131,72 @@ def sets(request: Request, params: Params) -> tuple[ImageSet, ImageSet]:
     elif any(tables):
         raise UserError(f"{request.real}, {request.synthetic}: two folders or two image tables wanted, not one of each")
     else:
-        real, synthetic = folders(request)
-    if min(real.shape[1:]) < SMALLEST_SIDE:
+        real, synthetic = read_folders(request)
+    if min(real.shape[1:]) < SMALLEST_SIZE:
         raise UserError(
-            f"{request.real}: brought to {real.shape[1]} x {real.shape[2]} pixels; --size {SMALLEST_SIDE} at least"
+            f"{request.real}: brought to {real.shape[1]} x {real.shape[2]} pixels; --size {SMALLEST_SIZE} at least"
         )
     for path, images in ((request.real, real), (request.synthetic, synthetic)):
         if len(images) < FEWEST:
             raise UserError(f"{path}: {len(images)} images that can be read; at least {FEWEST} are needed")
-    return named(real), named(synthetic)
+    return rename_set(real), rename_set(synthetic)
 
 
-def named(images: ImageSet) -> ImageSet:
+def rename_set(images: ImageSet) -> ImageSet:
     """Return a set under the name that its random draws are derived from, whatever folder it lies in."""
     return replace(images, provenance={**images.provenance, "item": "audit"})
 
 
-def folders(request: Request) -> tuple[ImageSet, ImageSet]:
+def read_folders(request: Request) -> tuple[ImageSet, ImageSet]:
     """Read two folders of images at any depth, whose sub-folders are not looked at as classes."""
-    found = [inspected_folder(path, word) for path, word in ((request.real, "real"), (request.synthetic, "synthetic"))]
-    colours = max(channels(each, None).value for each in found)
-    settings = FileSettings(size=request.size or chosen_side(found), channels=colours, bad_files="skip")
+    found = [inspect_folder(path, word) for path, word in ((request.real, "real"), (request.synthetic, "synthetic"))]
+    colours = max(choose_channels(each, None).value for each in found)
+    settings = FileSettings(size=request.size or choose_common_size(found), channels=colours, bad_files="skip")
     read = []
     with Workers() as workers:
         for path, word in ((request.real, "real"), (request.synthetic, "synthetic")):
-            part = side(image_files(path, path).files, path, settings, "folder")
-            read.append(collect(whole(part), str(path), word, workers))
+            part = make_side(find_image_files(path, path).files, path, settings, "folder")
+            read.append(read_into_memory(choose_all(part), str(path), word, workers))
     return read[0], read[1]
 
 
-def chosen_side(found: Sequence[Findings]) -> int:
+def choose_common_size(found: Sequence[Findings]) -> int:
     """Return the side in pixels to which images are brought: the smaller of both sets' medians, 224 at most."""
-    return min(LARGEST_SIDE, *(int(np.median(each.sides)) for each in found))
+    return min(LARGEST_SIZE, *(int(np.median(each.shorter_sides)) for each in found))
 
 
-def measured(
+def measure_sets(
     real: ImageSet, synthetic: ImageSet, params: Params, latent: bool, device: torch.device, folder: Path
 ) -> Comparison:
     """Measure everything, and draw it into a folder."""
     backbones = params.extract.backbones
-    some = [drawn(images, params.extract.images, params.seed) for images in (real, synthetic)]
-    of_real, of_synthetic = (features_of(each, backbones, params.extract, params.seed, device) for each in some)
-    seed = derived_seed(params.seed, "audit", "compare")
+    some = [draw_some_images(images, params.extract.images, params.seed) for images in (real, synthetic)]
+    of_real, of_synthetic = (extract_features(each, backbones, params.extract, params.seed, device) for each in some)
+    seed = derive_seed(params.seed, "audit", "compare")
     compared = compare_sets(real, synthetic, None, (of_real, of_synthetic), params.compare, seed)
     draw_comparison(compared.backbones, compared.copied, folder)
-    style_seed = derived_seed(params.seed, "audit", "discriminate")
-    style = discriminated(real, synthetic, params.discriminate, style_seed, device)
-    write_plots(style, folder)
-    space = Explored({"reason": "left out"}, None)
+    style_seed = derive_seed(params.seed, "audit", "discriminate")
+    style = train_style_classifiers(real, synthetic, params.discriminate, style_seed, device)
+    write_style_plots(style, folder)
+    space = LatentSpace({"reason": "left out"}, None)
     if latent:
-        own = derived_seed(params.seed, "audit", "latent")
+        own = derive_seed(params.seed, "audit", "latent")
         settings = MeasureSettings(params.extract, params.compare, params.discriminate, params.latent, params.seed)
-        space = explored(real, synthetic, params.latent, params.compare, own, device)
+        space = analyse_latent_space(real, synthetic, params.latent, params.compare, own, device)
         if space.shown is not None:
-            space.result["verification"] = verified(space.shown.real, space.shown.decoded, settings, own, device)
+            space.result["verification"] = measure_moved_images(
+                space.shown.real, space.shown.decoded, settings, own, device
+            )
         draw_latents(space, folder)
     return Comparison(compared.result, style.result, space.result)
 
 
-def as_plain(comparison: Comparison) -> dict[str, Any]:
+def to_json(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as plain JSON, the verdict first."""
     return {"verdict": verdict("synthetic", comparison), **vars(comparison)}
 
 
-def report(real: ImageSet, synthetic: ImageSet, comparison: Comparison) -> str:
+def render_audit(real: ImageSet, synthetic: ImageSet, comparison: Comparison) -> str:
     """Return the verdict and the tables."""
     channels_, height, width = real.shape
     colours = "grey" if channels_ == 1 else "in colour"

@@ -7,13 +7,13 @@ import numpy as np
 
 from counterweight.data.inspection import Findings
 from counterweight.settings.params import Params
-from counterweight.settings.scenarios import Drop, Natural, scenario_settings
+from counterweight.settings.scenarios import Drop, Natural, parse_scenario
 
-LARGEST_SIDE = 64  # pixels; twice the side is four to five times the training
-SMALLEST_SIDE = 8
-GREY_SIDE = 32  # pixels; the grey classifier was made for 28
+LARGEST_SIZE = 64  # pixels; twice the side is four to five times the training
+SMALLEST_SIZE = 8
+GREY_SIZE = 32  # pixels; the grey classifier was made for 28
 UNEQUAL = 1.5  # times the smallest class
-SECONDS = 240  # of training of a generator, or of each act of one that has two, on one CPU core
+SECONDS = 240  # of training of a generator, or of each phase of one that has two, on one CPU core
 PIXELS = 28 * 28  # of the images by which speeds were measured
 MOST_EPOCHS = 400
 CLASSIFIED = 40_000  # images that a classifier sees in a training
@@ -24,86 +24,86 @@ SPEEDS = {"cvae": 2400, "bagan": 700, "cgan": 1100, "cvae_gan": 430}  # images o
 PLAIN = ("oversample", "geometric", "smote", "adasyn", "cutpaste")
 
 
-class Chosen(NamedTuple):
+class Choice(NamedTuple):
     """A value and the reason for it."""
 
     value: Any
     reason: str
 
 
-def size(found: Findings, wanted: int | None) -> Chosen:
-    """Choose the side to which images are brought."""
+def choose_size(found: Findings, wanted: int | None) -> Choice:
+    """Choose the size to which images are brought."""
     if wanted is not None:
-        return Chosen(wanted, "as asked for")
-    median = int(np.median(found.sides))
-    side = min(LARGEST_SIDE, max(SMALLEST_SIDE, median - median % 4))
+        return Choice(wanted, "as asked for")
+    median = int(np.median(found.shorter_sides))
+    size = min(LARGEST_SIZE, max(SMALLEST_SIZE, median - median % 4))
     why = f"the median of the shorter sides is {median}"
-    if median > LARGEST_SIDE:
-        why += f", but twice {LARGEST_SIDE} would take four to five times as long"
-    shapes = np.maximum(found.widths, found.heights) / found.sides
+    if median > LARGEST_SIZE:
+        why += f", but twice {LARGEST_SIZE} would take four to five times as long"
+    shapes = np.maximum(found.widths, found.heights) / found.shorter_sides
     if (middle := float(np.median(shapes))) > 1.25:
         why += f"; most are longer ({middle:.1f} : 1) and get stretched: fit: crop or pad keeps proportions"
-    return Chosen(side, why)
+    return Choice(size, why)
 
 
-def channels(found: Findings, wanted: int | None) -> Chosen:
+def choose_channels(found: Findings, wanted: int | None) -> Choice:
     """Choose between grey and colour."""
     if wanted is not None:
-        return Chosen(wanted, "as asked for")
+        return Choice(wanted, "as asked for")
     if found.grey < found.total:
-        return Chosen(3, f"{found.total - found.grey:,} of {found.total:,} images have colours")
+        return Choice(3, f"{found.total - found.grey:,} of {found.total:,} images have colours")
     by_mode = {*found.modes} <= GREY_MODES
-    return Chosen(1, f"all images are grey{'' if by_mode else ', also those that are kept as colours'}")
+    return Choice(1, f"all images are grey{'' if by_mode else ', also those that are kept as colours'}")
 
 
-def minority(counts: Mapping[str, int], wanted: Sequence[str]) -> Chosen:
+def choose_minority(counts: Mapping[str, int], wanted: Sequence[str]) -> Choice:
     """Choose the classes that are called the minority."""
     sizes, mean = [*counts.values()], sum(counts.values()) / len(counts)
     if wanted:
-        return Chosen([*wanted], "as asked for")
-    if unequal(counts):
-        return Chosen([name for name, count in counts.items() if count < mean], f"below the mean of {mean:,.1f} images")
-    return Chosen([min(counts, key=lambda name: counts[name])], f"the smallest, of {min(sizes):,} images")
+        return Choice([*wanted], "as asked for")
+    if are_unequal(counts):
+        return Choice([name for name, count in counts.items() if count < mean], f"below the mean of {mean:,.1f} images")
+    return Choice([min(counts, key=lambda name: counts[name])], f"the smallest, of {min(sizes):,} images")
 
 
-def unequal(counts: Mapping[str, int]) -> bool:
+def are_unequal(counts: Mapping[str, int]) -> bool:
     """Say whether the classes are clearly unequal."""
     return max(counts.values()) >= UNEQUAL * min(counts.values())
 
 
-def scenario(counts: Mapping[str, int], params: Params) -> Chosen:
+def choose_scenario(counts: Mapping[str, int], params: Params) -> Choice:
     """Choose the scenario to begin with: the classes as they are, or without most of the minority."""
-    settings = {name: scenario_settings(params.scenarios, name) for name in params.scenarios}
+    settings = {name: parse_scenario(params.scenarios, name) for name in params.scenarios}
     natural = [name for name, own in settings.items() if isinstance(own, Natural)]
-    drops = sorted((-own.share, name) for name, own in settings.items() if isinstance(own, Drop))
-    if unequal(counts) and natural:
-        return Chosen(natural[0], "the classes are unequal as they are")
+    drops = sorted((-own.fraction, name) for name, own in settings.items() if isinstance(own, Drop))
+    if are_unequal(counts) and natural:
+        return Choice(natural[0], "the classes are unequal as they are")
     if drops:
-        return Chosen(drops[0][1], "the classes are about equal: a minority is made")
-    return Chosen(next(iter(settings)), "there is no other")
+        return Choice(drops[0][1], "the classes are about equal: a minority is made")
+    return Choice(next(iter(settings)), "there is no other")
 
 
-def classifier(side: int, grey: bool, images: int) -> dict[str, Any]:
+def choose_classifier(size: int, grey: bool, images: int) -> dict[str, Any]:
     """Choose a classifier and its training, for so many training images."""
-    network = "mnist_cnn" if grey and side <= GREY_SIDE else "vehicles_cnn"  # cifar10_cnn takes 18 times as long
+    network = "mnist_cnn" if grey and size <= GREY_SIZE else "vehicles_cnn"  # cifar10_cnn takes 18 times as long
     few, many = CLASSIFIER_EPOCHS
     epochs = min(many, max(few, round(CLASSIFIED / images)))
-    return {"network": network, "epochs": epochs, "batch_size": batch(images), "learning_rate": 0.001}
+    return {"network": network, "epochs": epochs, "batch_size": choose_batch_size(images), "learning_rate": 0.001}
 
 
-def batch(images: int) -> int:
+def choose_batch_size(images: int) -> int:
     """Return the size of batches."""
     return 32 if images < SMALL else 64
 
 
-def generators(side: int, images: int) -> dict[str, dict[str, Any]]:
+def choose_generators(size: int, images: int) -> dict[str, dict[str, Any]]:
     """Return settings of generators that train for minutes on so many images."""
 
     def epochs(name: str) -> int:
-        seen = SECONDS * SPEEDS[name] * PIXELS / side**2
+        seen = SECONDS * SPEEDS[name] * PIXELS / size**2
         return min(MOST_EPOCHS, max(1, round(seen / images)))
 
-    small = {"batch_size": batch(images)}
+    small = {"batch_size": choose_batch_size(images)}
     learned: dict[str, dict[str, Any]] = {
         # Where a class has few images its label says little to the decoder, and the prior shows the larger classes.
         "cvae": {

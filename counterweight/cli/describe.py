@@ -12,11 +12,11 @@ from ruamel.yaml.error import YAMLError
 from torch import nn
 
 from counterweight.core.errors import UserError
-from counterweight.core.registry import names_in, one_of
-from counterweight.core.schema import parse_block
-from counterweight.generators.base.generator import Generator, LearnedGenerator, find
+from counterweight.core.registry import names_in, require_one_of
+from counterweight.core.schema import parse_settings
+from counterweight.generators.base.generator import Generator, LearnedGenerator, find_generator
 from counterweight.generators.base.per_class import PerClass
-from counterweight.generators.base.saved import assembled
+from counterweight.generators.base.saved import assemble_generator
 from counterweight.generators.base.vae import VariationalAutoencoder
 from counterweight.networks.layers import parameter_count
 
@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 def overview(as_json: bool) -> str:
     """Return a line per generator: its name and the first sentence of its file."""
-    lines = {name: title(name) for name in names_in("generators")}
+    lines = {name: read_title(name) for name in names_in("generators")}
     if as_json:
         return json.dumps(lines, indent=1)
     width = max(map(len, lines))
@@ -41,27 +41,29 @@ def describe(name: str, shape: tuple[int, int, int], classes: int, changes: Sequ
     Raises:
         UserError: there is no such generator or setting, or a value is not allowed.
     """
-    one_of(name, names_in("generators"), "generator")
-    settings = parse_block(find(name).settings, dict(map(parsed, changes)), "--set")
+    require_one_of(name, names_in("generators"), "generator")
+    settings = parse_settings(find_generator(name).settings, dict(map(parse_change, changes)), "--set")
     try:
         with torch.device("meta"):  # nothing is computed: the largest networks are described at once
-            generator = assembled(name, shape, [str(label) for label in range(classes)], settings, range(classes))
+            generator = assemble_generator(
+                name, shape, [str(label) for label in range(classes)], settings, range(classes)
+            )
     except (RuntimeError, OverflowError, TypeError) as error:  # what torch says of sizes that no computer has
         raise UserError(f"{name}: no network of this size: {str(error).splitlines()[0]}") from error
     facts = {
         "name": name,
-        "title": title(name),
-        "paper": paper(name),
+        "title": read_title(name),
+        "paper": read_paper(name),
         "shape": list(shape),
         "classes": classes,
         "latents": generator.latent_dim if isinstance(generator, VariationalAutoencoder) else None,
-        "settings": described_settings(generator),
-        "networks": networks(generator),
+        "settings": describe_settings(generator),
+        "networks": describe_networks(generator),
     }
-    return json.dumps(facts, indent=1) if as_json else as_text(facts)
+    return json.dumps(facts, indent=1) if as_json else render_description(facts)
 
 
-def parsed(change: str) -> tuple[str, object]:
+def parse_change(change: str) -> tuple[str, object]:
     """Split KEY=VALUE; the value is YAML."""
     key, sign, value = change.partition("=")
     if not sign or not key:
@@ -72,22 +74,22 @@ def parsed(change: str) -> tuple[str, object]:
         raise UserError(f"--set {change}: the value is not valid YAML") from error
 
 
-def title(name: str) -> str:
+def read_title(name: str) -> str:
     """Return the first sentence of a generator's file."""
-    return documentation(name).split("\n\n")[0].replace("\n", " ").rstrip(".")
+    return read_documentation(name).split("\n\n")[0].replace("\n", " ").rstrip(".")
 
 
-def paper(name: str) -> str:
+def read_paper(name: str) -> str:
     """Return the rest of what a generator's file says of itself: its source."""
-    return documentation(name).partition("\n\n")[2].strip()
+    return read_documentation(name).partition("\n\n")[2].strip()
 
 
-def documentation(name: str) -> str:
+def read_documentation(name: str) -> str:
     """Return the docstring of a generator's file."""
-    return inspect.getdoc(sys.modules[find(name).generator.__module__]) or ""
+    return inspect.getdoc(sys.modules[find_generator(name).generator.__module__]) or ""
 
 
-def described_settings(generator: Generator) -> list[Json]:
+def describe_settings(generator: Generator) -> list[Json]:
     """Return name, value, default and description of every setting."""
     kind = type(generator.settings)
     return [
@@ -101,7 +103,7 @@ def described_settings(generator: Generator) -> list[Json]:
     ]
 
 
-def networks(generator: Generator) -> Json:
+def describe_networks(generator: Generator) -> Json:
     """Return the networks of a generator by name, with parameters (running statistics included) and layers.
 
     Where one model is trained per class, the networks are those of one class.
@@ -111,13 +113,13 @@ def networks(generator: Generator) -> Json:
     if not isinstance(generator, LearnedGenerator):
         return {}
     return {
-        name: {"parameters": parameter_count(network), "layers": layers(network)}
+        name: {"parameters": parameter_count(network), "layers": list_layers(network)}
         for name, network in generator.named_children()
         if parameter_count(network)
     }
 
 
-def layers(network: nn.Module) -> list[Json]:
+def list_layers(network: nn.Module) -> list[Json]:
     """Return the modules of a network that hold no others."""
     leaves = [(name, layer) for name, layer in network.named_modules() if not list(layer.children())]
     return [
@@ -126,7 +128,7 @@ def layers(network: nn.Module) -> list[Json]:
     ]
 
 
-def as_text(facts: Json) -> str:
+def render_description(facts: Json) -> str:
     """Return a description for people."""
     lines = [f"{facts['name']}: {facts['title']}", "", facts["paper"], "", "Settings (value, then what it means)"]
     for setting in facts["settings"]:

@@ -14,21 +14,21 @@ import torch
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
-from counterweight.core.outputs import make_room, writing
-from counterweight.core.registry import one_of
-from counterweight.core.schema import parse_block
-from counterweight.core.seeds import derived_seed
-from counterweight.core.tensors import labelled
+from counterweight.core.outputs import atomic_output, make_room
+from counterweight.core.registry import require_one_of
+from counterweight.core.schema import parse_settings
+from counterweight.core.seeds import derive_seed
+from counterweight.core.tensors import to_labelled
 from counterweight.data.decode.pool import Workers
-from counterweight.data.split import collect, divided
+from counterweight.data.split import read_into_memory, split_parts
 from counterweight.evaluation.prechecks import precheck_generator
 from counterweight.evaluation.retraining import Variant
-from counterweight.generators.base.generator import LearnedGenerator, NotApplicable, find
-from counterweight.generators.base.saved import build, generator_block
+from counterweight.generators.base.generator import LearnedGenerator, NotApplicable, find_generator
+from counterweight.generators.base.saved import build_generator, find_generator_block
 from counterweight.plots.grid import save_grid
-from counterweight.recipes.fit import Recipe, build_classifier, fit_classifier, predict
-from counterweight.reporting.markdown import markdown_table, percent
-from counterweight.settings.datasets import dataset_plan
+from counterweight.recipes.fit import build_classifier, fit_classifier, predict
+from counterweight.reporting.markdown import format_percent, render_table
+from counterweight.settings.datasets import plan_dataset
 from counterweight.settings.params import Params, load_params
 from counterweight.settings.train import TrainingConfig
 from counterweight.training.loop import fit
@@ -44,7 +44,7 @@ def gallery(params_path: Path, dataset: str, names: Sequence[str], per_class: in
     """Train generators on the whole training part of a dataset and write what each of them makes.
 
     For each generator `out`/`dataset` gets NAME.png (a row of samples per class) and NAME.json: its settings, training
-    time, and the share of its images that a classifier trained on real images alone takes for the class asked for.
+    time, and the fraction of its images that a classifier trained on real images alone takes for the class asked for.
     README.md beside them shows all that are there. A generator is written as soon as it is done.
 
     Args:
@@ -55,89 +55,94 @@ def gallery(params_path: Path, dataset: str, names: Sequence[str], per_class: in
         UserError: a name or a setting is not known, or a training fails.
     """
     params = load_params(params_path)
-    chosen = choose(params, params_path, dataset, names)
+    chosen = choose_generators(params, params_path, dataset, names)
     device = choose_device(params.device)
-    train, test = parts(params, dataset)
+    train, test = read_parts(params, dataset)
     for name in names:  # what is not named may turn out not to be applicable
         precheck_generator(params, name, dataset, train.class_names)
     folder = out / dataset
     make_room(folder / "README.md")
-    judge = trained_judge(params, dataset, train, device)
-    facts = {"dataset": dataset, "judge_on_real_images": share(judge, test.images, test.labels)}
+    judge = train_judge(params, dataset, train, device)
+    facts = {"dataset": dataset, "judge_on_real_images": measure_accuracy(judge, test.images, test.labels)}
     for name in chosen:
-        row = {"generator": name, **facts, **show(params, name, dataset, train, per_class, judge, folder)}
-        with writing(folder / f"{name}.json") as partial:
+        row = {"generator": name, **facts, **make_row(params, name, dataset, train, per_class, judge, folder)}
+        with atomic_output(folder / f"{name}.json") as partial:
             partial.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
-        with writing(folder / "README.md") as partial:
-            partial.write_text(page(dataset, rows(folder)), encoding="utf-8")
-    print(table([row for row in rows(folder) if row["generator"] in chosen]))
+        with atomic_output(folder / "README.md") as partial:
+            partial.write_text(render_page(dataset, read_rows(folder)), encoding="utf-8")
+    print(render_rows([row for row in read_rows(folder) if row["generator"] in chosen]))
 
 
-def choose(params: Params, path: Path, dataset: str, names: Sequence[str]) -> list[str]:
+def choose_generators(params: Params, path: Path, dataset: str, names: Sequence[str]) -> list[str]:
     """Return the generators that are meant, none naming all, once every setting of theirs is valid."""
-    one_of(dataset, params.datasets, "dataset")
+    require_one_of(dataset, params.datasets, "dataset")
     known = [name for name, blocks in params.generators.items() if dataset in blocks]
-    chosen = [one_of(name, known, f"{path}: generators with a block for {dataset}") for name in names] or known
+    chosen = [require_one_of(name, known, f"{path}: generators with a block for {dataset}") for name in names] or known
     if dataset not in params.classifiers:
         raise UserError(f"{path}: classifiers.{dataset}: missing; it says how the judge is trained")
     for name in chosen:
-        parse_block(find(name).settings, params.generators[name][dataset], f"{path}: generators.{name}.{dataset}")
+        parse_settings(
+            find_generator(name).settings, params.generators[name][dataset], f"{path}: generators.{name}.{dataset}"
+        )
     return chosen
 
 
-def parts(params: Params, dataset: str) -> tuple[ImageSet, ImageSet]:
+def read_parts(params: Params, dataset: str) -> tuple[ImageSet, ImageSet]:
     """Return the training and the test part, as the ingest stage makes them."""
-    plan = dataset_plan(params.datasets, dataset)
+    plan = plan_dataset(params.datasets, dataset)
     found = plan.source.find(plan.settings, dataset)
-    rng = np.random.default_rng(derived_seed(params.seed, dataset, "split"))
-    train, test = divided(found, plan.common.keep_split, plan.common.test_share, rng)
+    rng = np.random.default_rng(derive_seed(params.seed, dataset, "split"))
+    train, test = split_parts(found, plan.common.keep_split, plan.common.test_fraction, rng)
     where = f"params.yaml: datasets.{dataset}"
     with Workers() as workers:
-        return collect(train, where, "train", workers), collect(test, where, "test", workers)
+        return read_into_memory(train, where, "train", workers), read_into_memory(test, where, "test", workers)
 
 
-def trained_judge(params: Params, dataset: str, train: ImageSet, device: torch.device) -> Judge:
+def train_judge(params: Params, dataset: str, train: ImageSet, device: torch.device) -> Judge:
     """Train the dataset's classifier on real images and return what turns images (N, C, H, W) into labels (N,)."""
-    settings, seed = params.classifiers[dataset], derived_seed(params.seed, dataset, "judge")
+    settings, seed = params.classifiers[dataset], derive_seed(params.seed, dataset, "judge")
     print(f"{dataset}: training the judge ({settings.network}, {settings.epochs} epochs)", file=sys.stderr)
     network = build_classifier(settings.network, train.shape, len(train.class_names), seed).to(device)
-    fitted, validation = Variant(train).split(params.classify.validation_share, np.random.default_rng(seed))
-    recipe = Recipe(settings.epochs, settings.batch_size, settings.learning_rate)
-    own, choosing = (labelled(part.images, part.labels).to(device) for part in (fitted, validation))
-    fit_classifier(network, len(train.class_names), own, choosing, recipe, seed)
+    fitted, validation = Variant(train).split(params.classify.validation_fraction, np.random.default_rng(seed))
+    own, choosing = (to_labelled(part.images, part.labels).to(device) for part in (fitted, validation))
+    fit_classifier(network, len(train.class_names), own, choosing, settings, seed)
     return lambda images: predict(network, images.to(device)).argmax(dim=1).cpu()
 
 
-def share(judge: Judge, images: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share of images that the judge takes for what they are."""
+def measure_accuracy(judge: Judge, images: np.ndarray, labels: np.ndarray) -> float:
+    """Return the fraction of images that the judge takes for what they are."""
     return float((judge(torch.from_numpy(images.copy())).numpy() == labels).mean())
 
 
-def show(params: Params, name: str, dataset: str, train: ImageSet, per_class: int, judge: Judge, folder: Path) -> Json:
+def make_row(
+    params: Params, name: str, dataset: str, train: ImageSet, per_class: int, judge: Judge, folder: Path
+) -> Json:
     """Train one generator, draw its picture and return its row."""
-    where, seed = f"params.yaml: generators.{name}.{dataset}", derived_seed(params.seed, dataset, name, "gallery")
-    generator = build(name, generator_block(params.generators, name, dataset), train, seed, where)
+    where, seed = f"params.yaml: generators.{name}.{dataset}", derive_seed(params.seed, dataset, name, "gallery")
+    generator = build_generator(name, find_generator_block(params.generators, name, dataset), train, seed, where)
     print(f"{dataset}: {name}", file=sys.stderr)
     row: Json = {"settings": generator.settings.model_dump(), "seed": seed, "training": None, "not_applicable": None}
     if isinstance(generator, LearnedGenerator):
-        row["training"] = trained(generator.to(choose_device(params.device)), train, seed, params.train, where)
-    real = labelled(train.images, train.labels)
+        row["training"] = train_generator(generator.to(choose_device(params.device)), train, seed, params.train, where)
+    real = to_labelled(train.images, train.labels)
     labels = torch.arange(len(train.class_names)).repeat_interleave(per_class)
     try:
         images = generator.sample(labels, real, torch.Generator().manual_seed(seed))
     except NotApplicable as error:
         return row | {"not_applicable": str(error)}
     shown = (torch.arange(len(labels)) % per_class) < COLUMNS
-    with writing(folder / f"{name}.png") as partial:
+    with atomic_output(folder / f"{name}.png") as partial:
         save_grid(images[shown].numpy(), COLUMNS, partial)
     right = (judge(images) == labels).float().reshape(len(train.class_names), -1).mean(dim=1)
     by_class = dict(zip(train.class_names, (round(value, 4) for value in right.tolist()), strict=True))
     return row | {"images": len(labels), "asked_class": float(right.mean()), "asked_class_by_class": by_class}
 
 
-def trained(generator: LearnedGenerator, train: ImageSet, seed: int, settings: TrainingConfig, where: str) -> Json:
+def train_generator(
+    generator: LearnedGenerator, train: ImageSet, seed: int, settings: TrainingConfig, where: str
+) -> Json:
     """Train a generator and return how long that took, and where."""
-    real = labelled(train.images, train.labels)
+    real = to_labelled(train.images, train.labels)
     # Nothing but the training is to be timed: no previews, no checkpoints.
     config = settings.model_copy(update={"previews": 0, "checkpoint_seconds": None})
     started = time.perf_counter()
@@ -148,16 +153,18 @@ def trained(generator: LearnedGenerator, train: ImageSet, seed: int, settings: T
             raise UserError(f"{where}: {error}") from error
     seconds = time.perf_counter() - started
     sizes = train.counts().tolist()
-    seen = sum(act.epochs * (len(train) if act.label is None else sizes[act.label]) for act in generator.acts())
+    seen = sum(
+        phase.epochs * (len(train) if phase.label is None else sizes[phase.label]) for phase in generator.phases()
+    )
     return {
         "seconds": round(seconds, 1),
         "images_per_second": round(seen / seconds, 1),
-        "device": hardware(generator.device),
+        "device": name_hardware(generator.device),
         "torch": torch.__version__,
     }
 
 
-def hardware(device: torch.device) -> str:
+def name_hardware(device: torch.device) -> str:
     """Name a device."""
     threads = torch.get_num_threads()
     return (
@@ -165,48 +172,48 @@ def hardware(device: torch.device) -> str:
     )
 
 
-def rows(folder: Path) -> list[Json]:
+def read_rows(folder: Path) -> list[Json]:
     """Return what was written of each generator, by name."""
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
 
 
-def page(dataset: str, found: Sequence[Json]) -> str:
+def render_page(dataset: str, found: Sequence[Json]) -> str:
     """Return the Markdown page of a gallery: a sentence, a table, and the pictures."""
-    judge = ", ".join(sorted({percent(row["judge_on_real_images"]) for row in found}))
+    judge = ", ".join(sorted({format_percent(row["judge_on_real_images"]) for row in found}))
     pictures = [
-        f"**{row['generator']}**<br>![{row['generator']}]({row['generator']}.png)" for row in found if made(row)
+        f"**{row['generator']}**<br>![{row['generator']}]({row['generator']}.png)" for row in found if has_images(row)
     ]
     lines = [f"| {' | '.join(pictures[start : start + WIDTH])} |" for start in range(0, len(pictures), WIDTH)]
     return "\n\n".join(
         [
             f"# {dataset}: what each generator makes",
-            "Asked class: share of the images that a classifier, trained on real images alone, takes for the class that"
+            "Asked class: fraction of images that a classifier, trained on real images alone, takes for the class that"
             f" was asked for; of real test images it recognises {judge}. Each row of a picture is a class.",
-            table(found),
+            render_rows(found),
             "\n".join([f"|{' |' * WIDTH}", f"|{' - |' * WIDTH}", *lines]) + "\n",
         ]
     )
 
 
-def table(found: Sequence[Json]) -> str:
+def render_rows(found: Sequence[Json]) -> str:
     """Return a line for each generator."""
     header = ["generator", "asked class", "worst class", "training", "images / s", "on"]
-    return markdown_table(header, [cells(row) for row in found])
+    return render_table(header, [render_cells(row) for row in found])
 
 
-def cells(row: Json) -> list[str]:
+def render_cells(row: Json) -> list[str]:
     """Return a generator's line of the table."""
     training = row["training"]
-    if not made(row):
+    if not has_images(row):
         return [row["generator"], f"not applicable: {row['not_applicable']}", "", "", "", ""]
     worst = min(row["asked_class_by_class"].items(), key=lambda item: item[1])
-    seen = [percent(row["asked_class"]), f"{percent(worst[1])} ({worst[0]})"]
+    seen = [format_percent(row["asked_class"]), f"{format_percent(worst[1])} ({worst[0]})"]
     if training is None:
         return [row["generator"], *seen, "", "", ""]
     speed = f"{training['images_per_second']:,.0f}"
     return [row["generator"], *seen, f"{training['seconds']:,.0f} s", speed, training["device"]]
 
 
-def made(row: Json) -> bool:
+def has_images(row: Json) -> bool:
     """Say whether a generator could make images at all."""
     return row["not_applicable"] is None

@@ -73,7 +73,7 @@ Examples:
 @click.option("--out", type=PATH, default=Path("gallery"), show_default=True, help="Folder to write DATASET/ into.")
 @click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
 def gallery(dataset: str, names: tuple[str, ...], per_class: int, out: Path, params: Path) -> None:
-    """Train generators on all of DATASET and show what each makes: pictures, training time, share of right classes.
+    """Train generators on all of DATASET and show what each makes: pictures, training time, fraction of right classes.
 
     Without a GENERATOR, all that have a block for DATASET in the settings file.
     """

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-def batches(labels: Tensor, size: int, balanced: bool, rng: torch.Generator) -> list[Tensor]:
+def draw_batches(labels: Tensor, size: int, balanced: bool, rng: torch.Generator) -> list[Tensor]:
     """Return the batches of one epoch as indices, each int64 (B,), on the CPU.
 
     A shuffled epoch walks through the set once and leaves out an incomplete last batch; a balanced one
@@ -17,15 +17,15 @@ def batches(labels: Tensor, size: int, balanced: bool, rng: torch.Generator) -> 
         return list(torch.randperm(len(labels), generator=rng)[: count * size].split(size))
     classes = labels.unique()
     pools = [(labels == label).nonzero().squeeze(1) for label in classes]
-    return [balanced_batch(pools, size, rng) for _ in range(count)]
+    return [draw_balanced_batch(pools, size, rng) for _ in range(count)]
 
 
-def balanced_batch(pools: list[Tensor], size: int, rng: torch.Generator) -> Tensor:
+def draw_balanced_batch(pools: list[Tensor], size: int, rng: torch.Generator) -> Tensor:
     """Return `size` indices spread evenly over the pools, the remainder over randomly chosen ones."""
     order = torch.randperm(len(pools), generator=rng).tolist()
-    shares = [size // len(pools) + (place < size % len(pools)) for place in range(len(pools))]
+    sizes = [size // len(pools) + (place < size % len(pools)) for place in range(len(pools))]
     picks = [
-        pools[pool][torch.randint(len(pools[pool]), (share,), generator=rng)]
-        for pool, share in zip(order, shares, strict=True)
+        pools[pool][torch.randint(len(pools[pool]), (count,), generator=rng)]
+        for pool, count in zip(order, sizes, strict=True)
     ]
     return torch.cat(picks)[torch.randperm(size, generator=rng)]  # a part of a batch is to have all classes, too

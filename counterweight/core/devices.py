@@ -28,7 +28,7 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def side_by_side(
+def map_in_parallel(
     function: Callable[[Item], Result], items: Sequence[Item], device: torch.device, title: str
 ) -> list[Result]:
     """Apply `function` to every item under a progress bar: one after another on a GPU, in threads on the CPU.

@@ -53,7 +53,7 @@ class ImageSet:
         reason = self.provenance.get("not_applicable")
         return None if reason is None else str(reason)
 
-    def noted(self, name: str) -> list[int]:
+    def read_fact(self, name: str) -> list[int]:
         """Return `wanted` (images of each class) or `minority` (labels), which the imbalance stage notes of a set.
 
         Raises:
@@ -71,7 +71,7 @@ class ImageSet:
         """Return the images at `indices`, in that order."""
         return replace(self, images=self.images[indices], labels=self.labels[indices], origins=self.origins[indices])
 
-    def joined(self, other: "ImageSet") -> "ImageSet":
+    def concatenate(self, other: "ImageSet") -> "ImageSet":
         """Return these images followed by those of `other`, which has the same shape and classes."""
         if self.shape != other.shape or self.class_names != other.class_names:
             raise ValueError(f"sets differ: {self.shape} {self.class_names} and {other.shape} {other.class_names}")
@@ -158,7 +158,7 @@ def read_images(path: Path) -> ImageSet:
             table = file.read().combine_chunks()
         shape = tuple(json.loads(metadata[b"shape"]))
         return ImageSet(
-            images=pixels(table.column("image"), shape),
+            images=view_pixels(table.column("image"), shape),
             labels=table.column("label").to_numpy(),
             class_names=tuple(json.loads(metadata[b"class_names"])),
             origins=np.asarray(table.column("origin").to_pylist(), dtype=np.str_),
@@ -168,7 +168,7 @@ def read_images(path: Path) -> ImageSet:
         raise UserError(f"{path}: not an image table of this project: {error}") from error
 
 
-def pixels(column: pa.ChunkedArray, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+def view_pixels(column: pa.ChunkedArray, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     """Return an image column as (N, C, H, W) without copying it."""
     if column.num_chunks == 0:
         return np.empty((0, *shape), dtype=np.uint8)
@@ -177,14 +177,16 @@ def pixels(column: pa.ChunkedArray, shape: tuple[int, ...]) -> npt.NDArray[np.ui
     return np.frombuffer(chunk.buffers()[1], dtype=np.uint8)[start : start + size].reshape(-1, *shape)
 
 
-def stratified(labels: npt.NDArray[np.int64], share: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Choose a share of the images of every class at random, bool (N,).
+def choose_stratified(
+    labels: npt.NDArray[np.int64], fraction: float, rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Choose a fraction of the images of every class at random, bool (N,).
 
-    A class of two or more images has one on either side, however small or large the share.
+    A class of two or more images has one on either side, however small or large the fraction.
     """
     chosen = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         own = np.flatnonzero(labels == label)
-        count = min(max(1, round(share * len(own))), len(own) - 1)
+        count = min(max(1, round(fraction * len(own))), len(own) - 1)
         chosen[rng.permutation(own)[:count]] = True
     return chosen

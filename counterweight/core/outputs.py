@@ -13,7 +13,7 @@ MINIMUM_FREE_BYTES = 64 * 2**20
 
 
 @contextlib.contextmanager
-def writing(target: Path) -> Iterator[Path]:
+def atomic_output(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target` that becomes `target` when the block ends without an error.
 
     The block writes a file or makes a folder there. A lock beside it keeps a second process away;
@@ -26,24 +26,24 @@ def writing(target: Path) -> Iterator[Path]:
         raise UserError(f"{target}: a folder that is there already; name a file or folder to be written")
     make_room(target)
     partial = target.with_name(f".{target.name}.partial")
-    with locked(target.with_name(f".{target.name}.lock"), busy=f"{target}: another process is writing it"):
+    with exclusive_lock(target.with_name(f".{target.name}.lock"), busy=f"{target}: another process is writing it"):
         try:
-            remove(partial)
+            remove_path(partial)
             yield partial
             put_in_place(partial, target)
         finally:
-            remove(partial)
+            remove_path(partial)
 
 
 def put_in_place(partial: Path, target: Path) -> None:
     """Rename `partial` to `target`; an earlier folder goes away as a whole, never half deleted under its name."""
     earlier = target.with_name(f".{target.name}.earlier.partial")
-    remove(earlier)
+    remove_path(earlier)
     if partial.is_dir() or (partial.exists() and target.is_dir()):  # renaming cannot replace these
         with contextlib.suppress(FileNotFoundError):
             target.replace(earlier)
     partial.replace(target)
-    remove(earlier)
+    remove_path(earlier)
 
 
 def make_room(target: Path) -> None:
@@ -62,7 +62,7 @@ def make_room(target: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path, busy: str) -> Iterator[None]:
+def exclusive_lock(path: Path, busy: str) -> Iterator[None]:
     """Hold an exclusive lock file, removed at the end; the kernel drops the lock of a killed process."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -84,7 +84,7 @@ def locked(path: Path, busy: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def remove(path: Path) -> None:
+def remove_path(path: Path) -> None:
     """Delete a file or folder, if there is one."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

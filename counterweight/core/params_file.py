@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from counterweight.core.errors import UserError
-from counterweight.core.schema import Settings, SettingsType, parse_block
+from counterweight.core.schema import Settings, SettingsType, parse_settings
 
 Blocks = Mapping[str, dict[str, Any]]
 
@@ -32,7 +32,7 @@ class ParamsFile(NamedTuple):
 
     def section(self, name: str, model: type[SettingsType]) -> SettingsType:
         """Return a section, validated."""
-        return parse_block(model, self.value(name), f"{self.path}: {name}")
+        return parse_settings(model, self.value(name), f"{self.path}: {name}")
 
     def blocks(self, name: str) -> Blocks:
         """Return the blocks of a section by name: each is validated when it is used."""
@@ -50,7 +50,7 @@ class ParamsFile(NamedTuple):
     @property
     def run(self) -> RunSettings:
         """Seed and device."""
-        return parse_block(RunSettings, {key: self.value(key) for key in RunSettings.model_fields}, str(self.path))
+        return parse_settings(RunSettings, {key: self.value(key) for key in RunSettings.model_fields}, str(self.path))
 
 
 def read_params_file(path: Path) -> ParamsFile:

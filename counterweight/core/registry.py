@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 
 from counterweight.core.errors import UserError
-from counterweight.core.schema import suggestion
+from counterweight.core.schema import suggest_name
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -24,20 +24,20 @@ def load_module(folder: str, name: str) -> ModuleType:
     return importlib.import_module(f"{PACKAGE.name}.{folder.replace('/', '.')}.{name}")
 
 
-def one_of(name: str, allowed: Iterable[str], where: str) -> str:
+def require_one_of(name: str, allowed: Iterable[str], where: str) -> str:
     """Return `name`, or raise a UserError that offers the nearest allowed one."""
     if name not in allowed:
-        raise UserError(f"{where}: there is no '{name}'{suggestion(name, allowed)}")
+        raise UserError(f"{where}: there is no '{name}'{suggest_name(name, allowed)}")
     return name
 
 
-def name_in(folder: str) -> Callable[[str], str]:
+def make_name_validator(folder: str) -> Callable[[str], str]:
     """Return a validator for pydantic that lets pass the name of a module of a folder."""
 
     def check(name: str) -> str:
         names = names_in(folder)
         if name not in names:
-            raise ValueError(f"there is none of that name{suggestion(name, names)}")
+            raise ValueError(f"there is none of that name{suggest_name(name, names)}")
         return name
 
     return check

@@ -27,7 +27,7 @@ class Settings(BaseModel):
 SettingsType = TypeVar("SettingsType", bound=BaseModel)
 
 
-def parse_block(model: type[SettingsType], values: object, where: str) -> SettingsType:
+def parse_settings(model: type[SettingsType], values: object, where: str) -> SettingsType:
     """Return `values` as a `model`.
 
     Args:
@@ -43,13 +43,13 @@ def parse_block(model: type[SettingsType], values: object, where: str) -> Settin
         more = f" (and {len(others)} more such errors)" if others else ""
         key = ".".join(str(part) for part in first["loc"])
         separator = "" if not key else "." if ": " in where else ": "
-        raise UserError(f"{where}{separator}{key}: {reason(model, first)}{more}") from None
+        raise UserError(f"{where}{separator}{key}: {explain_error(model, first)}{more}") from None
 
 
-def reason(model: type[BaseModel], error: Mapping[str, Any]) -> str:
+def explain_error(model: type[BaseModel], error: Mapping[str, Any]) -> str:
     """Say what is wrong with one value, and for an unknown key which name was probably meant."""
     if error["type"] == "extra_forbidden":
-        return f"unknown key{suggestion(str(error['loc'][-1]), keys_beside(model, error['loc']))}"
+        return f"unknown key{suggest_name(str(error['loc'][-1]), list_keys_beside(model, error['loc']))}"
     if error["type"] == "missing":
         return "missing; it must be set"
     if error["type"] == "model_type":
@@ -58,14 +58,14 @@ def reason(model: type[BaseModel], error: Mapping[str, Any]) -> str:
     return f"{error['input']!r} is not allowed: {message[0].lower()}{message[1:]}"
 
 
-def suggestion(name: str, allowed: Iterable[str]) -> str:
+def suggest_name(name: str, allowed: Iterable[str]) -> str:
     """Return a clause that offers the allowed name nearest to `name`, or lists them all."""
     names = sorted(allowed)
     nearest = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean '{nearest[0]}'?" if nearest else f"; allowed: {', '.join(names) or 'none'}"
 
 
-def keys_beside(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+def list_keys_beside(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """Return the keys that `model` knows in the block that holds `location`."""
     kind: object = model
     for part in location[:-1]:
@@ -79,7 +79,7 @@ def is_block(kind: object) -> TypeGuard[type[BaseModel]]:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def without_repetition(names: list[str]) -> list[str]:
+def refuse_repetition(names: list[str]) -> list[str]:
     """Let pass a list in which no name stands twice.
 
     Raises:

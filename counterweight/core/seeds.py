@@ -3,7 +3,7 @@
 import hashlib
 
 
-def derived_seed(seed: int, *names: str) -> int:
+def derive_seed(seed: int, *names: str) -> int:
     """Return a 63-bit seed that depends on `seed` and the item's names alone, so that items are independent."""
     digest = hashlib.sha256("/".join([str(seed), *names]).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1

@@ -4,8 +4,8 @@ from types import ModuleType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from counterweight.core.errors import UserError
-from counterweight.core.registry import load_module, names_in, one_of
-from counterweight.core.schema import Settings, parse_block, suggestion
+from counterweight.core.registry import load_module, names_in, require_one_of
+from counterweight.core.schema import Settings, parse_settings, suggest_name
 
 CommonType = TypeVar("CommonType", bound=Settings)
 
@@ -18,7 +18,7 @@ class SourcePlan(NamedTuple, Generic[CommonType]):
     settings: Settings
 
 
-def source_plan(block: dict[str, Any], model: type[CommonType], folder: str, where: str) -> SourcePlan[CommonType]:
+def plan_source(block: dict[str, Any], model: type[CommonType], folder: str, where: str) -> SourcePlan[CommonType]:
     """Return everything that is said in a block, validated.
 
     Args:
@@ -31,11 +31,11 @@ def source_plan(block: dict[str, Any], model: type[CommonType], folder: str, whe
     """
     if "source" not in block:
         raise UserError(f"{where}.source: missing; allowed: {', '.join(names_in(folder))}")
-    source = load_module(folder, one_of(str(block["source"]), names_in(folder), f"{where}.source"))
+    source = load_module(folder, require_one_of(str(block["source"]), names_in(folder), f"{where}.source"))
     own = source.Settings.model_fields
     for key in block:
         if key not in model.model_fields and key not in own:
-            raise UserError(f"{where}.{key}: unknown key{suggestion(key, {*model.model_fields, *own})}")
-    common = parse_block(model, {key: block[key] for key in block if key in model.model_fields}, where)
-    settings = parse_block(source.Settings, {key: block[key] for key in block if key in own}, where)
+            raise UserError(f"{where}.{key}: unknown key{suggest_name(key, {*model.model_fields, *own})}")
+    common = parse_settings(model, {key: block[key] for key in block if key in model.model_fields}, where)
+    settings = parse_settings(source.Settings, {key: block[key] for key in block if key in own}, where)
     return SourcePlan(common, source, settings)

@@ -23,7 +23,7 @@ class Labelled(NamedTuple):
         return Labelled(self.images.to(device), self.labels.to(device))
 
 
-def labelled(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> Labelled:
+def to_labelled(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> Labelled:
     """Return arrays as tensors; they are copied, since arrays read from a file are read-only and tensors are not."""
     return Labelled(torch.from_numpy(images.copy()), torch.from_numpy(labels.copy()))
 
@@ -38,6 +38,6 @@ def to_bytes(images: Tensor) -> Tensor:
     return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def unit(images: Tensor) -> Tensor:
+def to_network_input(images: Tensor) -> Tensor:
     """Turn uint8 pixels into float32 in [-1, 1], in the networks' memory format."""
     return to_unit(images).contiguous(memory_format=torch.channels_last)

@@ -30,7 +30,7 @@ UNREADABLE = (
 )
 
 
-def imagenet_file(url: str, instead: str) -> Path:
+def fetch_weight_file(url: str, instead: str) -> Path:
     """Return torchvision's file of ImageNet weights, downloaded if it is not in torch's cache, its hash checked.
 
     Args:
@@ -51,7 +51,7 @@ def imagenet_file(url: str, instead: str) -> Path:
                 f"{path.name}: neither in {path.parent} nor to be downloaded from {url} ({error}); "
                 f"put the file into that folder, or choose {instead}"
             ) from error
-    found = sha256(path)
+    found = hash_file(path)
     if not found.startswith(prefix):
         raise UserError(
             f"{path}: damaged: its SHA-256 begins with {found[: len(prefix)]} instead of {prefix}; delete it"
@@ -59,7 +59,7 @@ def imagenet_file(url: str, instead: str) -> Path:
     return path
 
 
-def sha256(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

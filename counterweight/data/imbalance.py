@@ -35,20 +35,20 @@ def make_imbalance(
     """
     dataset, name = item.split("/")
     before = train.counts()
-    kept = kept_counts(scenario, before, minority)
+    kept = count_kept(scenario, before, minority)
     if empty := [own for own, count in zip(train.class_names, kept, strict=True) if not count]:
         raise UserError(f"params.yaml: scenarios.{name}: nothing would be left of class '{empty[0]}'")
-    wanted = wanted_counts(scenario, before, kept)
+    wanted = count_wanted(scenario, before, kept)
     if not wanted.any():
         where = f"params.yaml: scenarios.{name}: nothing to balance in {dataset}"
-        raise UserError(f"{where}: {nothing_to_balance(scenario, before)}")
-    minority = minority or smallest_classes(scenario, kept, wanted)
+        raise UserError(f"{where}: {explain_balance(scenario, before)}")
+    minority = minority or find_smallest_classes(scenario, kept, wanted)
     stays = np.zeros(len(train), dtype=bool)
     for label, count in enumerate(kept):
         stays[rng.permutation(np.flatnonzero(train.labels == label))[:count]] = True
     removed = train.take(np.flatnonzero(~stays))
     facts = {**train.provenance, "item": item}
-    reference = replace(removed.joined(test.take(np.flatnonzero(wanted[test.labels] > 0))), provenance=facts)
+    reference = replace(removed.concatenate(test.take(np.flatnonzero(wanted[test.labels] > 0))), provenance=facts)
     thinned = train.take(np.flatnonzero(stays))
     thinned = replace(thinned, provenance={**facts, "wanted": wanted.tolist(), "minority": minority})
     sizes = {"before": before, "train": kept, "wanted": wanted, "reference": reference.counts(), "test": test.counts()}
@@ -59,7 +59,7 @@ def make_imbalance(
     return Imbalance(thinned, reference, table)
 
 
-def kept_counts(scenario: Scenario, counts: Counts, minority: list[int]) -> Counts:
+def count_kept(scenario: Scenario, counts: Counts, minority: list[int]) -> Counts:
     """Return how many images of each class (K,) stay in the training part.
 
     `longtail` orders the classes as the dataset does, but with the minority classes at the tail (Cui et
@@ -67,7 +67,7 @@ def kept_counts(scenario: Scenario, counts: Counts, minority: list[int]) -> Coun
     """
     kept = counts.copy()
     if isinstance(scenario, Drop):
-        kept[minority] = np.rint(counts[minority] * (1 - scenario.share)).astype(np.int64)
+        kept[minority] = np.rint(counts[minority] * (1 - scenario.fraction)).astype(np.int64)
     if isinstance(scenario, Longtail):
         order = [label for label in range(len(counts)) if label not in minority] + minority
         sizes = counts.max() * scenario.ratio ** (-np.arange(len(counts)) / (len(counts) - 1))
@@ -75,7 +75,7 @@ def kept_counts(scenario: Scenario, counts: Counts, minority: list[int]) -> Coun
     return kept
 
 
-def wanted_counts(scenario: Scenario, counts: Counts, kept: Counts) -> Counts:
+def count_wanted(scenario: Scenario, counts: Counts, kept: Counts) -> Counts:
     """Return how many synthetic images of each class (K,) restore the balance.
 
     As many as were removed; `natural` fills every class up to the largest, or to its cap if that is lower.
@@ -87,7 +87,7 @@ def wanted_counts(scenario: Scenario, counts: Counts, kept: Counts) -> Counts:
     return wanted
 
 
-def smallest_classes(scenario: Scenario, kept: Counts, wanted: Counts) -> list[int]:
+def find_smallest_classes(scenario: Scenario, kept: Counts, wanted: Counts) -> list[int]:
     """Return the labels that stand for the minority where the dataset names none.
 
     `natural`: every class that gets images and has fewer than the classes have on average. Of 800, 798 and
@@ -98,7 +98,7 @@ def smallest_classes(scenario: Scenario, kept: Counts, wanted: Counts) -> list[i
     return np.flatnonzero(rare).tolist()
 
 
-def nothing_to_balance(scenario: Scenario, counts: Counts) -> str:
+def explain_balance(scenario: Scenario, counts: Counts) -> str:
     """Say why no class wants an image."""
     if not isinstance(scenario, Natural):
         return "not one image would be dropped"

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.images import BadFile, Encoded, Facts, suffixes
-from counterweight.data.decode.pool import inspected
+from counterweight.data.decode.images import BadFile, Encoded, Facts, list_suffixes
+from counterweight.data.decode.pool import inspect_images
 from counterweight.data.sources.base.columns import SUFFIXES
-from counterweight.data.sources.base.lazy_images import Found, part_word, parts_by_name
+from counterweight.data.sources.base.lazy_images import DatasetSplits, are_part_names, parse_part_name
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 NAMED = 3  # bad files of a kind
@@ -42,7 +42,7 @@ class Findings(NamedTuple):
         return len(self.widths)
 
     @property
-    def sides(self) -> npt.NDArray[np.int64]:
+    def shorter_sides(self) -> npt.NDArray[np.int64]:
         """The shorter sides of the images."""
         return np.minimum(self.widths, self.heights)
 
@@ -54,7 +54,7 @@ class Findings(NamedTuple):
         return dict(sorted(found.items()))
 
 
-def source_of(path: Path) -> str:
+def detect_source(path: Path) -> str:
     """Return the kind of source that reads a path: `folder` or `table`.
 
     Raises:
@@ -68,65 +68,67 @@ def source_of(path: Path) -> str:
         if path.suffix.lower() in ARCHIVES:
             raise UserError(f"{path}: an archive; unpack it, then give the folder")
         raise UserError(f"{path}: a file that is no table ({', '.join(SUFFIXES)}); {WANTED}")
-    classes = class_folders(path)
-    if len(classes) > 1 and not parts_by_name(classes):
+    classes = find_class_folders(path)
+    if len(classes) > 1 and not are_part_names(classes):
         return "folder"
-    if next(files(path, SUFFIXES), None):
+    if next(find_files(path, SUFFIXES), None):
         return "table"
     if len(classes) > 1:
         raise UserError(f"{path}: {', '.join(classes)} look like parts, not classes; {WANTED}")
     seen = f"one sub-folder with images only, '{classes[0]}'" if classes else "no sub-folders with images"
-    loose = sum(file.suffix.lower() in suffixes() for file in path.iterdir())
-    archives = [file.name for file in files(path, ARCHIVES)]
+    loose = sum(file.suffix.lower() in list_suffixes() for file in path.iterdir())
+    archives = [file.name for file in find_files(path, ARCHIVES)]
     seen += f", {loose} images beside it" if loose else ""
     raise UserError(f"{path}: {seen}; {f'{archives[0]} is an archive: unpack it; ' if archives else ''}{WANTED}")
 
 
-def class_folders(root: Path) -> list[str]:
+def find_class_folders(root: Path) -> list[str]:
     """Return the names of the sub-folders that hold images, at any depth; those in `train` if that has any."""
-    train = next((path for path in sorted(root.iterdir()) if path.is_dir() and part_word(path.name) == "train"), None)
-    inner = class_folders(train) if train else []
+    train = next(
+        (path for path in sorted(root.iterdir()) if path.is_dir() and parse_part_name(path.name) == "train"), None
+    )
+    inner = find_class_folders(train) if train else []
     if len(inner) > 1:
         return inner
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if train and all(part_word(path.name) for path in folders):
+    if train and all(parse_part_name(path.name) for path in folders):
         return inner  # parts without classes are no classes
-    return [folder.name for folder in folders if next(files(folder, suffixes()), None)]
+    return [folder.name for folder in folders if next(find_files(folder, list_suffixes()), None)]
 
 
-def hidden(path: Path, folder: Path) -> bool:
+def is_hidden(path: Path, folder: Path) -> bool:
     """Say whether a file, or a folder on the way to it, is hidden."""
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-def files(root: Path, endings: Collection[str]) -> Iterator[Path]:
+def find_files(root: Path, endings: Collection[str]) -> Iterator[Path]:
     """Yield the files below a folder whose names have one of some endings."""
-    found = (path for path in root.rglob("*") if path.suffix.lower() in endings and not hidden(path, root))
+    found = (path for path in root.rglob("*") if path.suffix.lower() in endings and not is_hidden(path, root))
     return (path for path in found if path.is_file())
 
 
-def survey(found: Found) -> Findings:
+def inspect_dataset(found: DatasetSplits) -> Findings:
     """Read every image of a dataset."""
     results, counts = Results(), {}
     for label, part in (("train", found.train), ("test", found.test)):
         if part is None or part.fetch is None:
             continue
-        own = read(part.fetch(np.arange(len(part))), len(part), label)
+        own = inspect_all(part.fetch(np.arange(len(part))), len(part), label)
         good = np.array([isinstance(result, Facts) for result in own], dtype=np.bool_)
         sizes = np.bincount(part.labels[good], minlength=len(part.class_names)).tolist()
         counts[label] = dict(zip(part.class_names, sizes, strict=True))
         results += own
     others = found.train.provenance.get("ignored_files", 0)
     others += found.test.provenance.get("ignored_files", 0) if found.test else 0
-    return findings(results, counts, others)
+    return summarize_findings(results, counts, others)
 
 
-def read(images: Iterable[Encoded], total: int, label: str) -> Results:
+def inspect_all(images: Iterable[Encoded], total: int, label: str) -> Results:
     """Inspect images by all cores."""
-    return [result for chunk in inspected(images, total, label) for result in chunk]
+    return [result for chunk in inspect_images(images, total, label) for result in chunk]
 
 
-def findings(results: Results, counts: Mapping[str, Mapping[str, int]], others: int) -> Findings:
+def summarize_findings(results: Results, counts: Mapping[str, Mapping[str, int]], others: int) -> Findings:
     """Sum up what was found."""
     facts = [result for result in results if isinstance(result, Facts)]
     return Findings(
@@ -141,13 +143,13 @@ def findings(results: Results, counts: Mapping[str, Mapping[str, int]], others: 
     )
 
 
-def as_json(found: Findings) -> dict[str, Any]:
+def to_json(found: Findings) -> dict[str, Any]:
     """Return findings as plain JSON."""
     median = [int(np.median(sides)) for sides in (found.widths, found.heights)]
     return {
         "images": found.total,
         "classes": found.counts,
-        "sizes": {"smallest": extreme(found, 0), "median": median, "largest": extreme(found, -1)},
+        "sizes": {"smallest": find_extreme_size(found, 0), "median": median, "largest": find_extreme_size(found, -1)},
         "modes": dict(found.modes.most_common()),
         "formats": dict(found.formats.most_common()),
         "grey": found.grey,
@@ -156,18 +158,18 @@ def as_json(found: Findings) -> dict[str, Any]:
     }
 
 
-def extreme(found: Findings, place: int) -> list[int]:
+def find_extreme_size(found: Findings, place: int) -> list[int]:
     """Return width and height of the image with the fewest pixels (0) or the most (-1)."""
     index = int(np.argsort(found.widths * found.heights, kind="stable")[place])
     return [int(found.widths[index]), int(found.heights[index])]
 
 
-def as_text(found: Findings) -> list[str]:
+def render_findings(found: Findings) -> list[str]:
     """Return findings for people, a line each."""
-    facts = as_json(found)
+    facts = to_json(found)
     sizes = ", ".join(f"{word} {width} x {height}" for word, (width, height) in facts["sizes"].items())
-    lines = [*class_lines(found.counts), f"images: {found.total:,}", f"width x height: {sizes}"]
-    lines += [f"{word}: {counted(facts[word])}" for word in ("modes", "formats")]
+    lines = [*render_classes(found.counts), f"images: {found.total:,}", f"width x height: {sizes}"]
+    lines += [f"{word}: {render_counts(facts[word])}" for word in ("modes", "formats")]
     lines.append(f"other files: {found.others:,}")
     for fault, names in found.faults().items():
         more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
@@ -175,12 +177,12 @@ def as_text(found: Findings) -> list[str]:
     return lines
 
 
-def counted(counts: Mapping[str, int]) -> str:
+def render_counts(counts: Mapping[str, int]) -> str:
     """Return counts in one line."""
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
-def class_lines(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
+def render_classes(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Return a table of classes and parts."""
     if not counts:
         return []

@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from counterweight.core.errors import UserError
-from counterweight.core.images import ImageSet, ImageWriter, stratified
-from counterweight.data.decode.images import BadFile, complaint
+from counterweight.core.images import ImageSet, ImageWriter, choose_stratified
+from counterweight.data.decode.images import BadFile, describe_bad_files
 from counterweight.data.decode.pool import Decoded, Workers
-from counterweight.data.sources.base.lazy_images import Found, Indices, Part
+from counterweight.data.sources.base.lazy_images import DatasetSplits, Indices, LazyImages
 
 
-class Chosen(NamedTuple):
+class Subset(NamedTuple):
     """Some images of a part, at increasing indices int64 (n,)."""
 
-    part: Part
+    part: LazyImages
     indices: Indices
 
 
@@ -31,22 +31,24 @@ class Readable(NamedTuple):
     bad: list[BadFile]
 
 
-def divided(found: Found, keep_split: bool, test_fraction: float, rng: np.random.Generator) -> tuple[Chosen, Chosen]:
+def split_parts(
+    found: DatasetSplits, keep_split: bool, test_fraction: float, rng: np.random.Generator
+) -> tuple[Subset, Subset]:
     """Return the source's own parts where they are to be kept, else a stratified random split of all its images."""
     train, test = found
     if test is not None and keep_split:
-        return whole(train), whole(test)
-    images = train if test is None else train.joined(test)
-    chosen = stratified(images.labels, test_fraction, rng)
-    return Chosen(images, np.flatnonzero(~chosen)), Chosen(images, np.flatnonzero(chosen))
+        return choose_all(train), choose_all(test)
+    images = train if test is None else train.concatenate(test)
+    chosen = choose_stratified(images.labels, test_fraction, rng)
+    return Subset(images, np.flatnonzero(~chosen)), Subset(images, np.flatnonzero(chosen))
 
 
-def whole(part: Part) -> Chosen:
+def choose_all(part: LazyImages) -> Subset:
     """Choose all images of a part."""
-    return Chosen(part, np.arange(len(part)))
+    return Subset(part, np.arange(len(part)))
 
 
-def write_part(chosen: Chosen, path: Path, where: str, label: str, workers: Workers) -> None:
+def write_part(chosen: Subset, path: Path, where: str, label: str, workers: Workers) -> None:
     """Read images and write them as an image table; memory holds but a few of them at a time.
 
     Args:
@@ -59,18 +61,18 @@ def write_part(chosen: Chosen, path: Path, where: str, label: str, workers: Work
     part, bad = chosen.part, list[BadFile]()
     counts = np.zeros(len(part.class_names), dtype=np.int64)
     with ImageWriter(path, part.shape, part.class_names) as writer:
-        for images, indices, faults in readable(chosen, where, label, workers):
+        for images, indices, faults in read_subset(chosen, where, label, workers):
             bad += faults
             labels = part.labels[indices]
             counts += np.bincount(labels, minlength=len(counts))
             writer.add(images, labels, [part.origins[index] for index in indices])
         check_counts(counts, chosen, where, label)
-        writer.finish({**part.provenance, "skipped_files": skipped(bad, where, label)})
+        writer.finish({**part.provenance, "skipped_files": report_skipped(bad, where, label)})
 
 
-def collect(chosen: Chosen, where: str, label: str, workers: Workers) -> ImageSet:
+def read_into_memory(chosen: Subset, where: str, label: str, workers: Workers) -> ImageSet:
     """Read images into memory; arguments and errors as of `write_part`, but a class may be without any."""
-    part, chunks = chosen.part, [*readable(chosen, where, label, workers)]
+    part, chunks = chosen.part, [*read_subset(chosen, where, label, workers)]
     bad = [file for chunk in chunks for file in chunk.bad]
     indices = np.concatenate([np.empty(0, dtype=np.int64), *(chunk.indices for chunk in chunks)])
     return ImageSet(
@@ -78,11 +80,11 @@ def collect(chosen: Chosen, where: str, label: str, workers: Workers) -> ImageSe
         labels=part.labels[indices],
         class_names=part.class_names,
         origins=np.array([part.origins[index] for index in indices], dtype=np.str_),
-        provenance={**part.provenance, "skipped_files": skipped(bad, where, label)},
+        provenance={**part.provenance, "skipped_files": report_skipped(bad, where, label)},
     )
 
 
-def readable(chosen: Chosen, where: str, label: str, workers: Workers) -> Iterator[Readable]:
+def read_subset(chosen: Subset, where: str, label: str, workers: Workers) -> Iterator[Readable]:
     """Yield the images some at a time; one that cannot be read stops everything if it is not to be skipped."""
     start = 0
     for images, faults in chosen.part.read(chosen.indices, label, workers):
@@ -90,29 +92,29 @@ def readable(chosen: Chosen, where: str, label: str, workers: Workers) -> Iterat
         start += len(faults)
         bad = [fault for fault in faults if fault]
         if bad and not chosen.part.skip_bad:  # the number of others is not known yet
-            raise UserError(f"{where}: {complaint(bad[:1])}; mend or remove it, or set bad_files: skip")
+            raise UserError(f"{where}: {describe_bad_files(bad[:1])}; mend or remove it, or set bad_files: skip")
         good = Decoded(images, faults).good
         yield Readable(images[good] if bad else images, indices[good], bad)
 
 
-def check_counts(counts: npt.NDArray[np.int64], chosen: Chosen, where: str, label: str) -> None:
+def check_counts(counts: npt.NDArray[np.int64], chosen: Subset, where: str, label: str) -> None:
     """Refuse a part that lacks images of a class."""
     if (counts == 0).any():
         name = chosen.part.class_names[int(counts.argmin())]
         raise UserError(f"{where}: class '{name}' has too few images: none that can be read for the {label} part")
 
 
-def skipped(bad: list[BadFile], where: str, label: str) -> dict[str, int]:
+def report_skipped(bad: list[BadFile], where: str, label: str) -> dict[str, int]:
     """Say on standard error which files were left out, and return how many for each fault."""
     faults = dict(sorted(Counter(file.fault for file in bad).items()))
     if bad:
         words = ", ".join(f"{count} {fault}" for fault, count in faults.items())
-        print(f"{where}.bad_files: {label}: {len(bad)} skipped ({words}): {complaint(bad)}", file=sys.stderr)
+        print(f"{where}.bad_files: {label}: {len(bad)} skipped ({words}): {describe_bad_files(bad)}", file=sys.stderr)
     return faults
 
 
-def draw_some(part: Part, most: int | None, rng: np.random.Generator) -> Chosen:
+def draw_some(part: LazyImages, most: int | None, rng: np.random.Generator) -> Subset:
     """Choose all images, or as many as are wanted at most, at random."""
     if most is None or most >= len(part):
-        return whole(part)
-    return Chosen(part, np.sort(rng.permutation(len(part))[:most]))
+        return choose_all(part)
+    return Subset(part, np.sort(rng.permutation(len(part))[:most]))

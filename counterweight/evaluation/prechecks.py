@@ -5,16 +5,16 @@ from pathlib import Path
 
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
-from counterweight.core.registry import names_in, one_of
-from counterweight.core.schema import parse_block
+from counterweight.core.registry import names_in, require_one_of
+from counterweight.core.schema import parse_settings
 from counterweight.core.source_plans import SourcePlan
-from counterweight.features.weights import weight_file
-from counterweight.generators.base.generator import find
-from counterweight.generators.base.saved import generator_block
-from counterweight.settings.datasets import Dataset, dataset_plan
-from counterweight.settings.pairs import Pair, pair_plan
+from counterweight.features.weights import find_weight_file
+from counterweight.generators.base.generator import find_generator
+from counterweight.generators.base.saved import find_generator_block
+from counterweight.settings.datasets import Dataset, plan_dataset
+from counterweight.settings.pairs import Pair, plan_pair
 from counterweight.settings.params import Params
-from counterweight.settings.scenarios import Drop, scenario_settings
+from counterweight.settings.scenarios import Drop, parse_scenario
 
 LOCK = Path("dvc.lock")
 
@@ -26,53 +26,55 @@ def check_rows(params: Params) -> None:
     for pair in params.table.pairs:
         check_pair(params, pair)
     for dataset in params.table.datasets:
-        fetch(dataset_plan(params.datasets, dataset), dataset, "ingest")
+        fetch(plan_dataset(params.datasets, dataset), dataset, "ingest")
     for pair in params.table.pairs:
-        fetch(pair_plan(params.pairs, pair), pair, "ingest_pair")
+        fetch(plan_pair(params.pairs, pair), pair, "ingest_pair")
 
 
 def check_weights(params: Params) -> None:
     """Fetch the weights of all backbones, of the latent stage's too, that have some which are not drawn at random."""
     for backbone in dict.fromkeys([*params.extract.backbones, *params.latent.backbones]):
-        weight_file(backbone, params.extract.weights)
+        find_weight_file(backbone, params.extract.weights)
 
 
 def check_latent(params: Params) -> None:
     """Check the settings of the autoencoder whose latent space is looked at."""
-    generator, settings = find(params.latent.network)
+    generator, settings = find_generator(params.latent.network)
     where = "params.yaml: latent.autoencoder"
-    generator.precheck(parse_block(settings, params.latent.autoencoder, where), ())
+    generator.precheck(parse_settings(settings, params.latent.autoencoder, where), ())
 
 
 def check_dataset(params: Params, name: str) -> None:
     """Check that the source of a dataset in the table can be read, as far as that is quick, and fits the table."""
-    plan = dataset_plan(params.datasets, name)
+    plan = plan_dataset(params.datasets, name)
     where = f"params.yaml: datasets.{name}"
     if "path" in params.datasets[name]:
         raise UserError(f"{where}.path: only images/{name} is watched; make that a symbolic link to the folder")
     class_names = plan.source.precheck(plan.settings, name)
     for minority in plan.common.minority:
-        one_of(minority, class_names, f"{where}.minority")
+        require_one_of(minority, class_names, f"{where}.minority")
     for generator in params.table.generators:
         precheck_generator(params, generator, name, class_names)
     for scenario in params.table.scenarios:
-        if isinstance(scenario_settings(params.scenarios, scenario), Drop) and not plan.common.minority:
+        if isinstance(parse_scenario(params.scenarios, scenario), Drop) and not plan.common.minority:
             raise UserError(f"{where}.minority: empty, but '{scenario}' drops its classes")
 
 
 def precheck_generator(params: Params, name: str, dataset: str, class_names: Sequence[str]) -> None:
     """Let a generator of the table say what it can already see to be impossible."""
     where = f"params.yaml: generators.{name}.{dataset}"
-    generator, settings = find(name)
+    generator, settings = find_generator(name)
     try:
-        generator.precheck(parse_block(settings, generator_block(params.generators, name, dataset), where), class_names)
+        generator.precheck(
+            parse_settings(settings, find_generator_block(params.generators, name, dataset), where), class_names
+        )
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
 
 
 def check_pair(params: Params, name: str) -> None:
     """Check that both sides of a pair in the table can be read, as far as that is quick."""
-    plan = pair_plan(params.pairs, name)
+    plan = plan_pair(params.pairs, name)
     for side in {"real", "synthetic"} & {*params.pairs[name]}:
         where = f"params.yaml: pairs.{name}.{side}"
         raise UserError(f"{where}: only images/{name}/{side} is watched; make that a symbolic link to the folder")
@@ -108,16 +110,16 @@ def check_params(params: Params) -> None:
 def check_blocks(params: Params) -> None:
     """Validate every block of a dataset, pair, scenario, generator or classifier."""
     for dataset in params.datasets:
-        dataset_plan(params.datasets, dataset)
+        plan_dataset(params.datasets, dataset)
     for pair in params.pairs:
-        pair_plan(params.pairs, pair)
+        plan_pair(params.pairs, pair)
     for scenario in params.scenarios:
-        scenario_settings(params.scenarios, scenario)
+        parse_scenario(params.scenarios, scenario)
     for generator, blocks in params.generators.items():
-        one_of(generator, names_in("generators"), "params.yaml: generators")
+        require_one_of(generator, names_in("generators"), "params.yaml: generators")
         for dataset, block in blocks.items():
             where = f"params.yaml: generators.{generator}.{dataset}"
-            one_of(dataset, params.datasets, f"params.yaml: generators.{generator}")
-            parse_block(find(generator).settings, block, where)
+            require_one_of(dataset, params.datasets, f"params.yaml: generators.{generator}")
+            parse_settings(find_generator(generator).settings, block, where)
     for dataset in params.classifiers:
-        one_of(dataset, params.datasets, "params.yaml: classifiers")
+        require_one_of(dataset, params.datasets, "params.yaml: classifiers")

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from counterweight.core.devices import side_by_side
-from counterweight.core.images import ImageSet, stratified
-from counterweight.core.tensors import labelled
-from counterweight.recipes.fit import Recipe, build_classifier, fit_classifier, predict
+from counterweight.core.devices import map_in_parallel
+from counterweight.core.images import ImageSet, choose_stratified
+from counterweight.core.tensors import to_labelled
+from counterweight.recipes.fit import build_classifier, fit_classifier, predict
 from counterweight.settings.classify import ClassifierConfig
 
 Labels = npt.NDArray[np.int64]
@@ -35,26 +35,28 @@ class Variant:
         """Why there are no synthetic images, as their generator said; None where there are, or none are wanted."""
         return self.added.not_applicable if self.added is not None else None
 
-    def split(self, share: float, rng: np.random.Generator) -> tuple[ImageSet, ImageSet]:
+    def split(self, fraction: float, rng: np.random.Generator) -> tuple[ImageSet, ImageSet]:
         """Return what a classifier is fitted to and the real images that choose its epoch.
 
         The balancing thesis (5.3) splits real and synthetic images together 75:25. Here the validation part
         is real only, since a copy or a near copy in it would praise what was learned by heart; as many of the
         synthetic images are left out, so that the fitted part is as balanced as the whole.
         """
-        validation = stratified(self.train.labels, share, rng)
+        validation = choose_stratified(self.train.labels, fraction, rng)
         fitted = self.train.take(np.flatnonzero(~validation))
         if self.added:
-            fitted = fitted.joined(self.added.take(np.flatnonzero(~stratified(self.added.labels, share, rng))))
+            fitted = fitted.concatenate(
+                self.added.take(np.flatnonzero(~choose_stratified(self.added.labels, fraction, rng)))
+            )
         return fitted, self.train.take(np.flatnonzero(validation))
 
 
-def retrain(
+def retrain_classifiers(
     variants: Sequence[Variant],
     test: ImageSet,
     seeds: Sequence[int],
-    settings: ClassifierConfig,
-    validation_share: float,
+    config: ClassifierConfig,
+    validation_fraction: float,
     device: torch.device,
 ) -> list[list[Labels]]:
     """Return the labels (N,) that classifiers give the test images, for each variant and each seed.
@@ -62,21 +64,20 @@ def retrain(
     A seed sets first weights, split, batches and dropout, whatever the variant: their differences are paired.
     """
     classes = len(test.class_names)
-    untrained = {seed: build_classifier(settings.network, test.shape, classes, seed).to(device) for seed in seeds}
+    untrained = {seed: build_classifier(config.network, test.shape, classes, seed).to(device) for seed in seeds}
     tested = torch.from_numpy(test.images.copy()).to(device)
 
     def train_and_predict(job: tuple[Variant, int]) -> Labels:
         variant, seed = job
         network = deepcopy(untrained[seed])
-        parts = variant.split(validation_share, np.random.default_rng(seed))
-        fitted, validation = (labelled(part.images, part.labels).to(device) for part in parts)
-        recipe = Recipe(settings.epochs, settings.batch_size, settings.learning_rate, variant.reweighted)
-        fit_classifier(network, classes, fitted, validation, recipe, seed)
+        parts = variant.split(validation_fraction, np.random.default_rng(seed))
+        fitted, validation = (to_labelled(part.images, part.labels).to(device) for part in parts)
+        fit_classifier(network, classes, fitted, validation, config, seed, variant.reweighted)
         predicted: Labels = predict(network, tested).argmax(dim=1).cpu().numpy()
         return predicted
 
     jobs = [(variant, seed) for variant in variants for seed in seeds]
-    predictions = side_by_side(train_and_predict, jobs, device, "classify")
+    predictions = map_in_parallel(train_and_predict, jobs, device, "classify")
     return [predictions[start : start + len(seeds)] for start in range(0, len(jobs), len(seeds))]
 
 

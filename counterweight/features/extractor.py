@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
-from counterweight.core.devices import side_by_side
+from counterweight.core.devices import map_in_parallel
 from counterweight.core.errors import UserError
 from counterweight.core.features import FeatureSet
 from counterweight.core.images import ImageSet
-from counterweight.core.seeds import derived_seed
-from counterweight.features.weights import load_backbone, provenance, weight_file
+from counterweight.core.seeds import derive_seed
+from counterweight.features.weights import describe_weights, find_weight_file, load_backbone
 from counterweight.networks.backbones.base import find_backbone
 from counterweight.settings.extract import Extract
 
@@ -33,15 +33,15 @@ class Extractor(NamedTuple):
     own_size: int | None = None
 
 
-def drawn(images: ImageSet, most: int | None, seed: int) -> ImageSet:
+def draw_some_images(images: ImageSet, most: int | None, seed: int) -> ImageSet:
     """Return all images, or as many as are wanted at most, drawn at random; `seed` is that of the whole project."""
     if most is None or len(images) <= most:
         return images
-    rng = np.random.default_rng(derived_seed(seed, images.item, "extract"))
+    rng = np.random.default_rng(derive_seed(seed, images.item, "extract"))
     return images.take(np.sort(rng.permutation(len(images))[:most]))
 
 
-def features_of(
+def extract_features(
     images: ImageSet, backbones: Sequence[str], settings: Extract, seed: int, device: torch.device
 ) -> dict[str, FeatureSet]:
     """Return the features of every backbone.
@@ -56,43 +56,49 @@ def features_of(
     Raises:
         UserError: weights are missing or damaged, or features are not finite.
     """
-    extractors = side_by_side(lambda name: extractor(name, settings, seed, device), backbones, device, "weights")
+    extractors = map_in_parallel(
+        lambda name: build_extractor(name, settings, seed, device), backbones, device, "weights"
+    )
 
     def seen(start: int) -> list[Floats]:
         # Arrays read from a file are read-only, which tensors cannot be.
         own = torch.from_numpy(images.images[start : start + settings.batch_size].copy()).to(device)
-        square = resized(own, settings.input_size)
-        return [extract(each, own if each.own_size else square) for each in extractors]
+        square = resize_images(own, settings.input_size)
+        return [run_extractor(each, own if each.own_size else square) for each in extractors]
 
     starts = range(0, max(1, len(images)), settings.batch_size)
-    columns = zip(*side_by_side(seen, starts, device, "extract"), strict=True)
+    columns = zip(*map_in_parallel(seen, starts, device, "extract"), strict=True)
     return {
         each.name: FeatureSet(np.concatenate(column), images.labels, each.facts)
         for each, column in zip(extractors, columns, strict=True)
     }
 
 
-def extractor(name: str, settings: Extract, seed: int, device: torch.device) -> Extractor:
+def build_extractor(name: str, settings: Extract, seed: int, device: torch.device) -> Extractor:
     """Return a backbone on a device; arguments and errors as of `features_of`."""
-    file = weight_file(name, settings.weights)
+    file = find_weight_file(name, settings.weights)
     own_size = find_backbone(name).own_size
-    network = load_backbone(name, settings.weights, derived_seed(seed, "backbone", name))
+    network = load_backbone(name, settings.weights, derive_seed(seed, "backbone", name))
     # This order in memory is up to twice as fast on CPUs, and no slower on GPUs.
     network = network.to(device).to(memory_format=torch.channels_last)
-    facts = {"backbone": name, **provenance(file, settings.weights), "input_size": own_size or settings.input_size}
+    facts = {
+        "backbone": name,
+        **describe_weights(file, settings.weights),
+        "input_size": own_size or settings.input_size,
+    }
     return Extractor(name, network, facts, own_size)
 
 
-def resized(images: Tensor, side: int) -> Tensor:
-    """Return uint8 images (N, C, H, W) as (N, C, side, side), bilinear with antialiasing."""
+def resize_images(images: Tensor, size: int) -> Tensor:
+    """Return uint8 images (N, C, H, W) as (N, C, size, size), bilinear with antialiasing."""
     if len(images) == 0:
-        return images.new_empty((0, images.shape[1], side, side))
-    square: Tensor = functional.resize(images, [side, side], antialias=True)
+        return images.new_empty((0, images.shape[1], size, size))
+    square: Tensor = functional.resize(images, [size, size], antialias=True)
     return square
 
 
 @torch.inference_mode()
-def extract(extractor: Extractor, images: Tensor) -> Floats:
+def run_extractor(extractor: Extractor, images: Tensor) -> Floats:
     """Return the features float32 (B, D) of uint8 images (B, 1 or 3, H, W).
 
     On a CPU equal images have equal features, however many others there are: a batch of few is filled up.

@@ -6,8 +6,8 @@ from pathlib import Path
 from torch import nn
 
 from counterweight.core.errors import UserError
-from counterweight.core.schema import suggestion
-from counterweight.core.weight_files import UNREADABLE, imagenet_file, read_weights, sha256
+from counterweight.core.schema import suggest_name
+from counterweight.core.weight_files import UNREADABLE, fetch_weight_file, hash_file, read_weights
 from counterweight.networks.backbones.base import find_backbone
 
 
@@ -23,7 +23,7 @@ def load_backbone(name: str, weights: str, seed: int) -> nn.Module:
     Raises:
         UserError: a file of weights is missing, cannot be downloaded, is damaged or fits another network.
     """
-    path = weight_file(name, weights)
+    path = find_weight_file(name, weights)
     if path is None:
         return find_backbone(name).untrained(seed)
     try:
@@ -33,7 +33,7 @@ def load_backbone(name: str, weights: str, seed: int) -> nn.Module:
         raise UserError(f"{path}: not the published weights of {name}: {reason}") from error
 
 
-def weight_file(name: str, weights: str) -> Path | None:
+def find_weight_file(name: str, weights: str) -> Path | None:
     """Return the file with a backbone's weights, downloaded if need be; None where they are drawn at random.
 
     Raises:
@@ -41,26 +41,26 @@ def weight_file(name: str, weights: str) -> Path | None:
     """
     backbone = find_backbone(name)
     if backbone.always_pretrained:
-        return imagenet_file(backbone.url, f"params.yaml: extract.backbones: without {name}")
+        return fetch_weight_file(backbone.url, f"params.yaml: extract.backbones: without {name}")
     if weights == "random":
         return None
     if weights == "imagenet":
-        return imagenet_file(backbone.url, "params.yaml: extract.weights: random or a folder")
+        return fetch_weight_file(backbone.url, "params.yaml: extract.weights: random or a folder")
     folder = Path(weights).expanduser()
     if not weights or not folder.is_dir():
-        words = suggestion(weights, ("random", "imagenet")) if os.sep not in weights else ""
+        words = suggest_name(weights, ("random", "imagenet")) if os.sep not in weights else ""
         raise UserError(f"params.yaml: extract.weights: '{weights}' is neither random, imagenet nor a folder{words}")
-    return file_in(folder, name)
+    return find_file_in(folder, name)
 
 
-def provenance(path: Path | None, weights: str) -> dict[str, str]:
+def describe_weights(path: Path | None, weights: str) -> dict[str, str]:
     """Return which weights they are, whatever the machine calls the folder they lie in."""
     if path is None:
         return {"weights": "random"}
-    return {"weights": "imagenet" if weights == "imagenet" else path.name, "sha256": sha256(path)}
+    return {"weights": "imagenet" if weights == "imagenet" else path.name, "sha256": hash_file(path)}
 
 
-def file_in(folder: Path, name: str) -> Path:
+def find_file_in(folder: Path, name: str) -> Path:
     """Return the file of a backbone's weights in a folder."""
     own = Path(find_backbone(name).url).name
     names = [f"{name}.safetensors", f"{name}.npz", f"{name}.pth", own]

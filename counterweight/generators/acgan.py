@@ -48,7 +48,7 @@ class ACGAN(AdversarialGenerator):
         self.classifier = head(size, len(class_names))
 
     def players(self) -> dict[str, tuple[nn.Module, ...]]:
-        """Return the modules of each phase."""
+        """Return the modules of each update."""
         return {
             "discriminator": (self.features, self.real_or_fake, self.classifier),
             "generator": (self.embedding, self.generator),

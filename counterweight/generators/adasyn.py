@@ -19,12 +19,12 @@ from counterweight.generators.base.generator import Generator, NotApplicable
 class Settings(schema.Settings):
     """Settings of ADASYN."""
 
-    neighbours: Annotated[int, Ge(1)] = 5
-    """Nearest neighbours looked at, among all images for the share of other classes and inside the class for the
+    k_neighbors: Annotated[int, Ge(1)] = 5
+    """Nearest neighbours looked at, among all images for the fraction of other classes and inside the class for the
     interpolation; a class with fewer images than that uses all it has."""
 
 
-class Adasyn(Generator):
+class ADASYN(Generator):
     """Interpolation between neighbours, most of it where other classes are near, by imbalanced-learn."""
 
     settings: Settings
@@ -47,7 +47,7 @@ class Adasyn(Generator):
         adasyn = ADASYN(
             # Children are rounded for each image, by half of one at most: with one more for each there are enough.
             sampling_strategy={label: 2 * size + count},
-            n_neighbors=min(self.settings.neighbours, size - 1),
+            n_neighbors=min(self.settings.k_neighbors, size - 1),
             random_state=int(torch.randint(2**31 - 1, (1,), generator=rng)),
         )
         pixels = real.images.flatten(1).float().numpy()

@@ -4,7 +4,7 @@ Balancing thesis (Data Augmentation Using Generative Adversarial Networks), sect
 tables B.5 (generator), B.6 (discriminator), B.7 (encoder); Mariani et al., BAGAN: Data Augmentation with
 Balancing GAN, https://arxiv.org/abs/1803.09655.
 
-Three acts: an autoencoder learns all classes; its weights start generator and discriminator, and a
+Three phases: an autoencoder learns all classes; its weights start generator and discriminator, and a
 Gaussian is fitted to the latents of each class; then both play, over all classes equally.
 """
 
@@ -19,10 +19,10 @@ from torch.nn import functional
 
 from counterweight.core import schema
 from counterweight.core.tensors import Labelled, to_unit
-from counterweight.generators.base.generator import Act, LearnedGenerator, Phase
+from counterweight.generators.base.generator import LearnedGenerator, Phase, Update
 from counterweight.networks.generative.diffaugment import Augment
-from counterweight.networks.generative.latents import cholesky, draw
-from counterweight.networks.layers import Crop, Dropout, halved, start_at_mean
+from counterweight.networks.generative.latents import draw_from_classes, factorize_covariances
+from counterweight.networks.layers import Crop, Dropout, halve_size, start_at_mean
 
 
 class Settings(schema.Settings):
@@ -31,7 +31,7 @@ class Settings(schema.Settings):
     latent_dim: Annotated[int, Ge(1)] = 10
     autoencoder_epochs: Annotated[int, Ge(1)] = 300
     epochs: Annotated[int, Ge(1)] = 800
-    """Epochs of the adversarial act."""
+    """Epochs of the adversarial phase."""
     batch_size: Annotated[int, Ge(1)] = 275
     optimizer: Literal["adam", "rmsprop"] = "adam"
     """The thesis takes RMSprop at 0.0002 for its Vehicles, Adam at 0.00005 otherwise."""
@@ -59,7 +59,7 @@ def features(shape: tuple[int, int, int], settings: Settings) -> nn.Sequential:
 def generator(shape: tuple[int, int, int], settings: Settings) -> nn.Sequential:
     """Return the network of table B.5: latents (B, D) to images (B, C, H, W) in [-1, 1]; also the decoder."""
     channels, height, width = shape
-    rows, columns = halved(height, 2), halved(width, 2)
+    rows, columns = halve_size(height, 2), halve_size(width, 2)
     return nn.Sequential(
         nn.Linear(settings.latent_dim, 64 * rows * columns),
         nn.ReLU(),
@@ -87,7 +87,7 @@ class BAGAN(LearnedGenerator):
     def __init__(self, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings) -> None:
         super().__init__(shape, class_names, settings)
         classes, latents = len(class_names), settings.latent_dim
-        flat = 256 * halved(shape[1], 4) * halved(shape[2], 4)
+        flat = 256 * halve_size(shape[1], 4) * halve_size(shape[2], 4)
         self.encoder = nn.Sequential(features(shape, settings), nn.Linear(flat, latents))
         self.generator = generator(shape, settings)
         self.augment = Augment()
@@ -98,56 +98,58 @@ class BAGAN(LearnedGenerator):
         self.register_buffer("class_factors", torch.zeros(classes, latents, latents))
         self.register_buffer("fitted", torch.zeros((), dtype=torch.bool))
 
-    def acts(self) -> list[Act]:
+    def phases(self) -> list[Phase]:
         """First the autoencoder on all images, then the game on batches with all classes equally likely."""
         s = self.settings
         adam, rmsprop = partial(torch.optim.Adam, fused=True), torch.optim.RMSprop
         optimizer: Callable[..., torch.optim.Optimizer] = adam if s.optimizer == "adam" else rmsprop
-        coder = Phase("autoencoder", (self.encoder, self.generator), partial(optimizer, lr=s.autoencoder_learning_rate))
+        coder = Update(
+            "autoencoder", (self.encoder, self.generator), partial(optimizer, lr=s.autoencoder_learning_rate)
+        )
         players = (
-            Phase("discriminator", (self.discriminator,), partial(optimizer, lr=s.learning_rate)),
-            Phase("generator", (self.generator,), partial(optimizer, lr=s.learning_rate)),
+            Update("discriminator", (self.discriminator,), partial(optimizer, lr=s.learning_rate)),
+            Update("generator", (self.generator,), partial(optimizer, lr=s.learning_rate)),
         )
         return [
-            Act("autoencoder", s.autoencoder_epochs, s.batch_size, (coder,)),
-            Act("adversarial", s.epochs, s.batch_size, players, balanced=True),
+            Phase("autoencoder", s.autoencoder_epochs, s.batch_size, (coder,)),
+            Phase("adversarial", s.epochs, s.batch_size, players, balanced=True),
         ]
 
-    def begin(self, act: str, real: Labelled) -> None:
+    def on_phase_start(self, phase: str, real: Labelled) -> None:
         """Before the game: the discriminator takes the encoder's convolutions, and latents get their Gaussians.
 
         Before the autoencoder its last layer gets the mean intensity, which the thesis does not say: else at learning
         rates from 0.001 all ReLUs die on MNIST, and every image is black.
         """
-        if act == "autoencoder":
+        if phase == "autoencoder":
             last = self.generator[-3]
             assert isinstance(last, nn.ConvTranspose2d)
             start_at_mean(last, real.images, tanh=True)
-        if act == "adversarial":
+        if phase == "adversarial":
             self.discriminator[0].load_state_dict(self.encoder[0].state_dict())
             means, factors = self.class_gaussians(real)
             self.class_means.copy_(means)
             self.class_factors.copy_(factors)
             self.fitted.fill_(True)
 
-    def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return the loss of one phase, a mean over images (and pixels, for the autoencoder)."""
-        if phase == "autoencoder":
+    def losses(self, update: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the loss of one update, a mean over images (and pixels, for the autoencoder)."""
+        if update == "autoencoder":
             return {"loss": functional.mse_loss(self.generator(self.encoder(images)), images)}
-        if phase == "discriminator":
+        if update == "discriminator":
             return self.discriminator_loss(images, labels, rng)
         wanted = self.even_labels(len(images), rng)
         opinion = self.discriminator(
-            self.augment(self.generator(draw(self.class_means, self.class_factors, wanted, rng)))
+            self.augment(self.generator(draw_from_classes(self.class_means, self.class_factors, wanted, rng)))
         )
         return {"loss": functional.cross_entropy(opinion, wanted), "fooled": hits(opinion, wanted)}
 
     def discriminator_loss(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return the cross-entropy over n classes and 'fake', with fakes a 1/(n+1) share of what is judged (3.3.1)."""
+        """Return the cross-entropy over n classes and 'fake', 1/(n+1) of what is judged being fakes (3.3.1)."""
         classes = len(self.class_names)
         wanted = self.even_labels(max(1, round(len(images) / classes)), rng)
         with torch.no_grad():
-            fakes = self.generator(draw(self.class_means, self.class_factors, wanted, rng))
+            fakes = self.generator(draw_from_classes(self.class_means, self.class_factors, wanted, rng))
         opinion = self.discriminator(self.augment(torch.cat([images, fakes])))
         targets = torch.cat([labels, torch.full_like(wanted, classes)])
         real, fake = opinion.split([len(images), len(fakes)])
@@ -164,9 +166,9 @@ class BAGAN(LearnedGenerator):
         return (shuffled + offset) % len(self.class_names)
 
     def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
-        """Decode latents drawn from the classes' Gaussians, which a preview during the first act fits for itself."""
+        """Decode latents drawn from the classes' Gaussians, which a preview during the first phase fits for itself."""
         means, factors = (self.class_means, self.class_factors) if self.fitted else self.class_gaussians(real)
-        images: Tensor = self.generator(draw(means, factors, labels, rng))
+        images: Tensor = self.generator(draw_from_classes(means, factors, labels, rng))
         return images
 
     @torch.no_grad()
@@ -192,9 +194,9 @@ class BAGAN(LearnedGenerator):
         own = scatter / (counts - 1).clamp(min=1)[:, None, None]
         weight = (dim / ((counts - 1).clamp(min=0) + dim))[:, None, None]
         covariance = (1 - weight) * own + weight * pooled
-        return means.float(), cholesky(covariance)
+        return means.float(), factorize_covariances(covariance)
 
 
 def hits(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the share of logits (B, K) whose largest is that of the label (B,)."""
+    """Return the fraction of logits (B, K) whose largest is that of the label (B,)."""
     return (logits.argmax(dim=1) == labels).float().mean()

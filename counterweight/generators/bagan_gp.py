@@ -3,7 +3,7 @@
 Huang and Jafari, Enhanced Balancing GAN: Minority-class Image Generation, https://arxiv.org/abs/2011.00189, and its
 code, https://github.com/GH920/improved-bagan-gp, where numbers and layers come from.
 
-Two acts: an autoencoder is told the labels, since a vector for each class multiplies the latent; decoder and vectors
+Two phases: an autoencoder is told the labels, since a vector for each class multiplies the latent; decoder and vectors
 start the generator, the encoder's convolutions the discriminator, which judges whether an image fits a label; then both
 play. Three things are to be told from real images under their labels: fakes, and real images under wrong labels. Where
 this differs from the code: a wrong label is never the right one, fakes have the labels of the batch (so both ends of
@@ -23,11 +23,11 @@ from torch.nn import functional
 
 from counterweight.core import schema
 from counterweight.core.tensors import Labelled
-from counterweight.generators.base.generator import Act, LearnedGenerator, Phase
+from counterweight.generators.base.generator import LearnedGenerator, Phase, Update
 from counterweight.networks.generative.dcgan import initialise
 from counterweight.networks.generative.diffaugment import Augment
 from counterweight.networks.generative.gan_losses import discriminator_loss, generator_loss, gradient_penalty
-from counterweight.networks.layers import Crop, halved
+from counterweight.networks.layers import Crop, halve_size
 
 COARSEST = 4  # side of the smallest map at most, as in the code's networks for 64 pixels
 SLOPE = 0.2
@@ -46,11 +46,11 @@ class Settings(schema.Settings):
     difference of scores."""
     penalty: Annotated[float, Gt(0)] = 10.0
     """Factor of the gradient penalty."""
-    critic_steps: Annotated[int, Ge(1)] = 5
+    n_critic: Annotated[int, Ge(1)] = 5
     """Steps of the discriminator for each of the generator."""
     autoencoder_epochs: Annotated[int, Ge(1)] = 30
     epochs: Annotated[int, Ge(1)] = 100
-    """Epochs of the adversarial act."""
+    """Epochs of the adversarial phase."""
     batch_size: Annotated[int, Ge(2)] = 128
     autoencoder_learning_rate: Annotated[float, Gt(0)] = 2e-4
     learning_rate: Annotated[float, Gt(0)] = 2e-4
@@ -63,7 +63,7 @@ class Settings(schema.Settings):
 def channels_of(shape: tuple[int, int, int], width: int) -> list[int]:
     """Return the channels of each map that halves the image's sides until none is longer than COARSEST."""
     times = 1
-    while max(halved(side, times) for side in shape[1:]) > COARSEST:
+    while max(halve_size(side, times) for side in shape[1:]) > COARSEST:
         times += 1
     return [width * factor for factor in (1, *[2] * (times - 2), 4)[-times:]]
 
@@ -77,14 +77,14 @@ def features(shape: tuple[int, int, int], width: int) -> tuple[nn.Sequential, in
     network = nn.Sequential(*layers, nn.Flatten())
     network.apply(initialise)
     times = len(outputs)
-    return network, outputs[-1] * halved(shape[1], times) * halved(shape[2], times)
+    return network, outputs[-1] * halve_size(shape[1], times) * halve_size(shape[2], times)
 
 
 def decoder(shape: tuple[int, int, int], width: int, latents: int) -> nn.Sequential:
     """Return the network from labelled latents (B, D) to images (B, C, H, W) in [-1, 1]."""
     channels, height, columns = shape
     maps = channels_of(shape, width)[::-1]
-    coarsest = (maps[0], halved(height, len(maps)), halved(columns, len(maps)))
+    coarsest = (maps[0], halve_size(height, len(maps)), halve_size(columns, len(maps)))
     layers: list[nn.Module] = [
         nn.Linear(latents, coarsest[0] * coarsest[1] * coarsest[2]),
         nn.LeakyReLU(SLOPE),
@@ -130,40 +130,40 @@ class BAGANGP(LearnedGenerator):
         self.generator = decoder(shape, s.width, s.latent_dim)
         self.discriminator = Discriminator(shape, classes, s.width, s.label_dim)
 
-    def acts(self) -> list[Act]:
+    def phases(self) -> list[Phase]:
         """First the autoencoder on all images, then the game on batches with all classes equally likely."""
         s = self.settings
         adam = partial(torch.optim.Adam, betas=(s.beta1, s.beta2), fused=True)
         coder = (self.encoder, self.embedding, self.generator)
         players = (
-            Phase("discriminator", (self.discriminator,), partial(adam, lr=s.learning_rate)),
-            Phase("generator", coder[1:], partial(adam, lr=s.learning_rate), every=s.critic_steps),
+            Update("discriminator", (self.discriminator,), partial(adam, lr=s.learning_rate)),
+            Update("generator", coder[1:], partial(adam, lr=s.learning_rate), every=s.n_critic),
         )
         return [
-            Act(
+            Phase(
                 "autoencoder",
                 s.autoencoder_epochs,
                 s.batch_size,
-                (Phase("autoencoder", coder, partial(adam, lr=s.autoencoder_learning_rate)),),
+                (Update("autoencoder", coder, partial(adam, lr=s.autoencoder_learning_rate)),),
             ),
-            Act("adversarial", s.epochs, s.batch_size, players, balanced=True),
+            Phase("adversarial", s.epochs, s.batch_size, players, balanced=True),
         ]
 
     def compilable(self) -> list[nn.Module]:
         """Return all networks but the one whose gradient is penalised."""
         return [self.encoder, self.embedding, self.generator]
 
-    def begin(self, act: str, real: Labelled) -> None:
+    def on_phase_start(self, phase: str, real: Labelled) -> None:
         """Before the game the discriminator takes the encoder's convolutions; the generator is the decoder already."""
-        if act == "adversarial":
+        if phase == "adversarial":
             self.discriminator.features.load_state_dict(self.encoder[0].state_dict())
 
-    def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return the loss of one phase, a mean over images (and pixels, for the autoencoder)."""
-        if phase == "autoencoder":
+    def losses(self, update: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the loss of one update, a mean over images (and pixels, for the autoencoder)."""
+        if update == "autoencoder":
             rebuilt = self.generator(self.encoder(images) * self.embedding(labels))
             return {"loss": functional.l1_loss(rebuilt, images)}
-        if phase == "discriminator":
+        if update == "discriminator":
             return self.discriminator_losses(images, labels, rng)
         return {"loss": generator_loss(self.settings.loss, self.discriminator(self.make(labels, rng), labels))}
 

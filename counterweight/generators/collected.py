@@ -63,8 +63,8 @@ class Collected(Generator):
     def sample(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Read as many images of each class as are wanted, in random order."""
         # Here, since training stands on no decoding: a change there would train every generator anew.
-        from counterweight.data.decode.images import Target, complaint
-        from counterweight.data.decode.pool import Workers, decoded
+        from counterweight.data.decode.images import Target, describe_bad_files
+        from counterweight.data.decode.pool import Workers, decode_images
 
         refuse_links(ROOT / self.settings.folder)
         files: list[Path] = [Path()] * len(labels)
@@ -77,9 +77,9 @@ class Collected(Generator):
         channels, height, width = self.shape
         target = Target((height, width), channels, self.settings.fit)
         with Workers() as workers:
-            chunks = [*decoded(files, len(files), target, "decode", workers)]
+            chunks = [*decode_images(files, len(files), target, "decode", workers)]
         if bad := [fault for chunk in chunks for fault in chunk.bad if fault]:
-            raise UserError(f"{complaint(bad)}; mend or remove it")
+            raise UserError(f"{describe_bad_files(bad)}; mend or remove it")
         none = np.empty((0, *self.shape), dtype=np.uint8)
         return torch.from_numpy(np.concatenate([none, *(chunk.images for chunk in chunks)]))
 
@@ -89,10 +89,10 @@ class Collected(Generator):
         Raises:
             NotApplicable: there are fewer than wanted.
         """
-        from counterweight.data.decode.images import image_files
+        from counterweight.data.decode.images import find_image_files
 
         folder = ROOT / self.settings.folder / name
-        found = image_files(folder, folder, follow_links=True).files if folder.is_dir() else []
+        found = find_image_files(folder, folder, follow_links=True).files if folder.is_dir() else []
         if len(found) < wanted:
             raise NotApplicable(f"{folder}: {len(found)} images, but class '{name}' needs {wanted}")
         return found

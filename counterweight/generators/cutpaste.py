@@ -35,9 +35,9 @@ class Settings(schema.Settings):
     tilt: Annotated[float, Ge(0), Lt(90)] = 30.0
     """Largest angle about the horizontal and the vertical axis in degrees, either way: the foreground foreshortens."""
     shift: Annotated[float, Ge(0), Lt(1)] = 0.1
-    """Largest shift as a share of height and width, either way."""
+    """Largest shift as a fraction of height and width, either way."""
     smallest: Annotated[float, Gt(0), Lt(1)] = 0.01
-    """An image with a smaller share of foreground than this has none that can be told: it is pasted as a whole."""
+    """An image with a smaller fraction of foreground than this has none that can be told: it is pasted as a whole."""
 
 
 class CutPaste(Generator):
@@ -56,13 +56,13 @@ class CutPaste(Generator):
 
     def paste(self, front: Tensor, back: Tensor, rng: torch.Generator) -> Tensor:
         """Return `front`'s foregrounds on `back`'s backgrounds, uint8 (B, C, H, W), from grey levels (B, C, H, W)."""
-        matte = foreground(front)
+        matte = segment_foreground(front)
         matte[matte.mean(dim=(1, 2, 3)) < self.settings.smallest] = 1.0
         grid = functional.affine_grid(self.attitudes(len(front), rng), list(front.shape), align_corners=False)
-        # Colours go with their share of the foreground, or the old background would shine through at the edges.
+        # Colours go with their fraction of the foreground, or the old background would shine through at the edges.
         moved = functional.grid_sample(torch.cat([front * matte, matte], dim=1), grid, align_corners=False)
         colour, matte = moved[:, :-1], moved[:, -1:]
-        plain = widened(foreground(back), FRINGE)
+        plain = widen(segment_foreground(back), FRINGE)
         background = back * (1 - plain) + border_colour(back) * plain
         return (colour + (1 - matte) * background).round().clamp(0, 255).to(torch.uint8)
 
@@ -81,15 +81,15 @@ class CutPaste(Generator):
         return torch.cat([torch.linalg.inv(forward), -shift], dim=2)
 
 
-def foreground(images: Tensor) -> Tensor:
+def segment_foreground(images: Tensor) -> Tensor:
     """Return which pixels of grey levels (B, C, H, W) are foreground, (B, 1, H, W), 0 or 1."""
     distance = (images - border_colour(images)).abs().amax(dim=1)
     return (distance > otsu(distance)[:, None, None]).float()[:, None]
 
 
-def widened(mask: Tensor, share: float) -> Tensor:
-    """Return a mask (B, 1, H, W) that reaches further by a share of the image's longer side, by one pixel at least."""
-    reach = max(1, round(share * max(mask.shape[2:])))
+def widen(mask: Tensor, fraction: float) -> Tensor:
+    """Return a mask (B, 1, H, W) that reaches further by a fraction of the longer side, by one pixel at least."""
+    reach = max(1, round(fraction * max(mask.shape[2:])))
     return functional.max_pool2d(mask, 2 * reach + 1, stride=1, padding=reach)
 
 

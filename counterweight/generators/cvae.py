@@ -39,7 +39,7 @@ class CVAE(VariationalAutoencoder):
         self.encoder = Encoder(shape, *sizes)
         self.decoder = Decoder(shape, *sizes)
 
-    def begin(self, act: str, real: Labelled) -> None:
+    def on_phase_start(self, phase: str, real: Labelled) -> None:
         """Let the decoder start from the mean image."""
         self.decoder.start_from(real.images)
 

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from counterweight.core import schema
 from counterweight.core.tensors import Labelled
-from counterweight.generators.base.generator import Act, LearnedGenerator, Phase
+from counterweight.generators.base.generator import LearnedGenerator, Phase, Update
 from counterweight.networks.generative.cvae_gan import (
     Centres,
     Decoder,
@@ -31,7 +31,7 @@ from counterweight.networks.generative.cvae_gan import (
     classifier,
     discriminator,
 )
-from counterweight.networks.layers import kl_to_standard_normal, reparametrised
+from counterweight.networks.layers import kl_to_standard_normal, reparametrize
 
 
 class Settings(schema.Settings):
@@ -82,21 +82,21 @@ class CVAEGAN(LearnedGenerator):
             Centres(classes, self.classifier.trunk.size, s.centre_decay) for _ in range(2)
         )
 
-    def acts(self) -> list[Act]:
+    def phases(self) -> list[Phase]:
         """Let all four networks take their steps, the judges first."""
         s = self.settings
         rmsprop = partial(torch.optim.RMSprop, lr=s.learning_rate, alpha=0.9)  # Keras's decay, the thesis's library
         names = ("classifier", "discriminator", "encoder", "generator")
-        phases = [Phase(name, (self.get_submodule(name),), rmsprop) for name in names]
-        return [Act("adversarial", s.epochs, s.batch_size, phases, balanced=s.balanced)]
+        updates = [Update(name, (self.get_submodule(name),), rmsprop) for name in names]
+        return [Phase("adversarial", s.epochs, s.batch_size, updates, balanced=s.balanced)]
 
-    def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return the share of equation 3.6 that the network whose turn it is can change."""
-        if phase == "classifier":
+    def losses(self, update: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the part of equation 3.6 that the network whose turn it is can change."""
+        if update == "classifier":
             return {"loss": functional.cross_entropy(self.classifier(images), labels)}
-        if phase == "discriminator":
+        if update == "discriminator":
             return self.discriminator_losses(images, labels, rng)
-        if phase == "encoder":
+        if update == "encoder":
             return self.encoder_losses(images, labels, rng)
         return self.generator_losses(images, labels, rng)
 
@@ -104,7 +104,7 @@ class CVAEGAN(LearnedGenerator):
         """Return equation 3.1; one pass over all three kinds, so that they are normalised alike."""
         with torch.no_grad():
             mean, log_variance = self.encoder(images, labels)
-            rebuilt = self.generator(reparametrised(mean, log_variance, rng), labels)
+            rebuilt = self.generator(reparametrize(mean, log_variance, rng), labels)
             made, _ = self.invent(len(images), rng)
         real, fake, invented = self.discriminator(torch.cat([images, rebuilt, made])).split(len(images))
         parts = {
@@ -119,7 +119,7 @@ class CVAEGAN(LearnedGenerator):
         s = self.settings
         mean, log_variance = self.encoder(images, labels)
         kl = kl_to_standard_normal(mean, log_variance)
-        rebuilt = self.generator(reparametrised(mean, log_variance, rng), labels)
+        rebuilt = self.generator(reparametrize(mean, log_variance, rng), labels)
         parts = self.distances(images, rebuilt, self.opinions(images))
         distance = torch.stack(list(parts.values())).sum()
         return {"loss": s.kl_weight * kl + s.reconstruction_weight * distance, "kl": kl, **parts}
@@ -130,7 +130,7 @@ class CVAEGAN(LearnedGenerator):
         with torch.no_grad():
             mean, log_variance = self.encoder(images, labels)
             real = self.opinions(images)
-        parts = self.distances(images, self.generator(reparametrised(mean, log_variance, rng), labels), real)
+        parts = self.distances(images, self.generator(reparametrize(mean, log_variance, rng), labels), real)
         made, wanted = self.invent(len(images), rng)
         centre, class_centres = self.centre_distances(real, labels, self.opinions(made), wanted)
         loss = (

@@ -31,16 +31,16 @@ from torch.nn import functional
 
 from counterweight.core import schema
 from counterweight.core.tensors import Labelled
-from counterweight.generators.base.generator import Act, LearnedGenerator, Phase
+from counterweight.generators.base.generator import LearnedGenerator, Phase, Update
 from counterweight.networks.generative.diffusion import (
     Levels,
     Prediction,
     Schedule,
+    add_noise,
+    compute_levels,
+    compute_target,
     ddim,
-    denoised,
-    levels_of,
-    noised,
-    target,
+    remove_noise,
 )
 from counterweight.networks.generative.unet import UNet
 
@@ -92,9 +92,9 @@ class DDPM(LearnedGenerator):
         super().__init__(shape, class_names, settings)
         s = settings
         self.network = UNet(shape[0], len(class_names), s.width, s.multipliers, s.blocks, s.patch, s.dropout)
-        self.average = frozen_copy(self.network)
+        self.average = copy_frozen(self.network)
         self.register_buffer("steps", torch.zeros(()))
-        for name, values in levels_of(s.schedule, s.timesteps)._asdict().items():
+        for name, values in compute_levels(s.schedule, s.timesteps)._asdict().items():
             self.register_buffer(name, values, persistent=False)  # the settings say what they are
 
     @property
@@ -102,28 +102,30 @@ class DDPM(LearnedGenerator):
         """The schedule, on the device of the networks."""
         return Levels(self.signal, self.noise)
 
-    def acts(self) -> list[Act]:
+    def phases(self) -> list[Phase]:
         """Train the network with Adam."""
         s = self.settings
         adam = partial(torch.optim.Adam, lr=s.learning_rate, fused=True)
-        return [Act("diffusion", s.epochs, s.batch_size, [Phase("denoise", [self.network], adam)], balanced=s.balanced)]
+        return [
+            Phase("diffusion", s.epochs, s.batch_size, [Update("denoise", [self.network], adam)], balanced=s.balanced)
+        ]
 
-    def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+    def losses(self, update: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the squared error of what is predicted, averaged over everything, at a random time for each image."""
         count, last = len(images), self.settings.timesteps
         times = torch.randint(1, last + 1, (count,), generator=rng, device=rng.device).to(self.device)
         untold = torch.rand(count, generator=rng, device=rng.device).to(self.device) < self.settings.label_dropout
         told, noise = labels.masked_fill(untold, len(self.class_names)), self.draw(images.shape, rng)
         level = self.levels.at(times)
-        said = self.network(noised(images, noise, level), times / last, told)
-        return {"loss": functional.mse_loss(said, target(self.settings.prediction, images, noise, level))}
+        said = self.network(add_noise(images, noise, level), times / last, told)
+        return {"loss": functional.mse_loss(said, compute_target(self.settings.prediction, images, noise, level))}
 
     @torch.no_grad()
-    def stepped(self, phase: str) -> None:
+    def after_step(self, update: str) -> None:
         """Move the average towards the weights."""
-        share = torch.clamp(9 / (10 + self.steps), min=1 - self.settings.decay)  # 1 - (1 + n)/(10 + n)
+        fraction = torch.clamp(9 / (10 + self.steps), min=1 - self.settings.decay)  # 1 - (1 + n)/(10 + n)
         for mean, value in zip(self.average.buffers(), self.network.parameters(), strict=True):
-            mean.lerp_(value, share)
+            mean.lerp_(value, fraction)
         self.steps += 1
 
     def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
@@ -134,10 +136,10 @@ class DDPM(LearnedGenerator):
 
     def denoise(self, labels: Tensor, noisy: Tensor, times: Tensor) -> Tensor:
         """Return images (B, C, H, W) of the classes without their noise, by one call of the network."""
-        said = self.guided(noisy, times / self.settings.timesteps, labels)
-        return denoised(self.settings.prediction, noisy, said, self.levels.at(times))
+        said = self.predict_guided(noisy, times / self.settings.timesteps, labels)
+        return remove_noise(self.settings.prediction, noisy, said, self.levels.at(times))
 
-    def guided(self, noisy: Tensor, times: Tensor, labels: Tensor) -> Tensor:
+    def predict_guided(self, noisy: Tensor, times: Tensor, labels: Tensor) -> Tensor:
         """Return what the network says with labels, moved away from what it says without."""
         w = self.settings.guidance
         if w == 0:
@@ -154,7 +156,7 @@ class DDPM(LearnedGenerator):
         return torch.randn(tuple(shape), generator=rng, device=rng.device).to(self.device)
 
 
-def frozen_copy(network: nn.Module) -> nn.Module:
+def copy_frozen(network: nn.Module) -> nn.Module:
     """Return a copy whose parameters are buffers of the same names: saved and moved with the rest, never trained."""
     frozen = copy.deepcopy(network)
     for module in frozen.modules():

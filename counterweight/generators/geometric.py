@@ -29,9 +29,9 @@ class Settings(schema.Settings):
     rotation: Annotated[float, Ge(0), Le(180)] = 15.0
     """Largest angle in degrees, either way."""
     shift: Annotated[float, Ge(0), Lt(1)] = 0.1
-    """Largest shift as a share of height and width, either way."""
+    """Largest shift as a fraction of height and width, either way."""
     crop: Annotated[float, Gt(0), Le(1)] = 0.9
-    """Smallest side of the window that is cut out and enlarged, as a share of the image's side."""
+    """Smallest side of the window that is cut out and enlarged, as a fraction of the image's side."""
     colour: Annotated[float, Ge(0), Lt(1)] = 0.1
     """Largest relative change of each channel's intensity, either way."""
     noise: Annotated[float, Ge(0)] = 2.0

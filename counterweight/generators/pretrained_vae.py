@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, MultipleOf
 
 from counterweight.core import schema
 from counterweight.core.tensors import Labelled
-from counterweight.core.weight_files import imagenet_file, read_weights
+from counterweight.core.weight_files import fetch_weight_file, read_weights
 from counterweight.generators.base import cyclic_vae, vae
 from counterweight.generators.base.cyclic_vae import CyclicVariationalAutoencoder
 from counterweight.networks.generative.pretrained_vae import URLS, Backbone, Decoder, Encoder
@@ -57,11 +57,11 @@ class PretrainedVAE(CyclicVariationalAutoencoder):
         """Fetch ImageNet's weights now: hours later their absence would be bad news."""
         assert isinstance(settings, Settings)
         if settings.weights == "imagenet":
-            imagenet_file(URLS[settings.backbone], "weights: random")
+            fetch_weight_file(URLS[settings.backbone], "weights: random")
 
-    def begin(self, act: str, real: Labelled) -> None:
+    def on_phase_start(self, phase: str, real: Labelled) -> None:
         """Let the encoder start from ImageNet's weights, and the decoder from the mean image."""
-        super().begin(act, real)
+        super().on_phase_start(phase, real)
         if self.settings.weights == "imagenet":
             assert isinstance(self.encoder, Encoder)
-            self.encoder.take_over(read_weights(imagenet_file(URLS[self.settings.backbone], "weights: random")))
+            self.encoder.take_over(read_weights(fetch_weight_file(URLS[self.settings.backbone], "weights: random")))

@@ -19,11 +19,11 @@ from counterweight.generators.base.generator import Generator, NotApplicable
 class Settings(schema.Settings):
     """Settings of SMOTE."""
 
-    neighbours: Annotated[int, Ge(1)] = 5
+    k_neighbors: Annotated[int, Ge(1)] = 5
     """Nearest neighbours among which one is chosen; a class with fewer images than that uses all it has."""
 
 
-class Smote(Generator):
+class SMOTE(Generator):
     """Interpolation between neighbours, by imbalanced-learn."""
 
     settings: Settings
@@ -34,10 +34,10 @@ class Smote(Generator):
         made = torch.empty((len(labels), *self.shape), dtype=torch.uint8)
         for label in labels.unique().tolist():
             wanted = labels == label
-            made[wanted] = self.interpolate(real, label, int(wanted.sum()), settings.neighbours, rng)
+            made[wanted] = self.interpolate(real, label, int(wanted.sum()), settings.k_neighbors, rng)
         return made
 
-    def interpolate(self, real: Labelled, label: int, count: int, neighbours: int, rng: torch.Generator) -> Tensor:
+    def interpolate(self, real: Labelled, label: int, count: int, k_neighbors: int, rng: torch.Generator) -> Tensor:
         """Return `count` new images of one class."""
         from imblearn.over_sampling import SMOTE  # takes seconds, which building the generator need not pay
 
@@ -51,7 +51,7 @@ class Smote(Generator):
         classes = torch.cat([torch.ones(size, dtype=torch.int64), torch.zeros(1, dtype=torch.int64)]).numpy()
         smote = SMOTE(
             sampling_strategy={1: size + count},
-            k_neighbors=min(neighbours, size - 1),
+            k_neighbors=min(k_neighbors, size - 1),
             random_state=int(torch.randint(2**31 - 1, (1,), generator=rng)),
         )
         resampled, _ = smote.fit_resample(pixels, classes)

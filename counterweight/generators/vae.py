@@ -44,7 +44,7 @@ class VAE(VariationalAutoencoder):
         """Latents from the prior tell nothing of the class."""
         return not (isinstance(settings, Settings) and settings.sampling == "prior")
 
-    def begin(self, act: str, real: Labelled) -> None:
+    def on_phase_start(self, phase: str, real: Labelled) -> None:
         """Let the decoder start from the mean image."""
         self.decoder.start_from(real.images)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from counterweight.generators.base import gan
 from counterweight.generators.base.gan import OneClassGenerator
-from counterweight.generators.base.generator import Act
+from counterweight.generators.base.generator import Phase
 from counterweight.networks.generative.gan_losses import discriminator_loss
 
 
@@ -26,7 +26,7 @@ class Settings(gan.Settings):
 
     learning_rate: Annotated[float, Gt(0)] = 5e-5
     """Of RMSprop; Adam's settings are not used."""
-    critic_steps: Annotated[int, Ge(1)] = 5
+    n_critic: Annotated[int, Ge(1)] = 5
     """Steps of the critic for each of the generator."""
     clip: Annotated[float, Gt(0)] = 0.01
     """Largest absolute value of a weight of the critic."""
@@ -37,16 +37,16 @@ class WGAN(OneClassGenerator):
 
     settings: Settings
 
-    def acts(self) -> list[Act]:
+    def phases(self) -> list[Phase]:
         """Let both players take their steps by RMSprop, which does not build up momentum as the loss moves."""
         rmsprop = partial(torch.optim.RMSprop, lr=self.settings.learning_rate)
-        (act,) = super().acts()
-        return [replace(act, phases=[replace(phase, optimizer=rmsprop) for phase in act.phases])]
+        (phase,) = super().phases()
+        return [replace(phase, updates=[replace(update, optimizer=rmsprop) for update in phase.updates])]
 
     @torch.no_grad()
-    def stepped(self, phase: str) -> None:
+    def after_step(self, update: str) -> None:
         """Clip the critic's weights after each of its steps, which bounds its slope."""
-        if phase == "discriminator":
+        if update == "discriminator":
             for parameter in self.discriminator.parameters():
                 parameter.clamp_(-self.settings.clip, self.settings.clip)
 

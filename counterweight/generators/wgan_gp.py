@@ -25,7 +25,7 @@ class Settings(gan.Settings):
     """Adam's decay of the first moment: none."""
     beta2: Annotated[float, Ge(0), Lt(1)] = 0.9
     """Adam's decay of the second moment."""
-    critic_steps: Annotated[int, Ge(1)] = 5
+    n_critic: Annotated[int, Ge(1)] = 5
     """Steps of the critic for each of the generator."""
     penalty: Annotated[float, Gt(0)] = 10.0
     """Factor of the gradient penalty (lambda)."""

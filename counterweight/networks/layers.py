@@ -26,19 +26,19 @@ class Dropout(nn.Module):
     `use_rng` hands the generator over; without one, training is refused.
     """
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, fraction: float) -> None:
         super().__init__()
-        self.share = share
+        self.fraction = fraction
         self.rng: torch.Generator | None = None
 
     def forward(self, values: Tensor) -> Tensor:
-        """Zero a random share of the values in training and scale the others so that the mean stays."""
-        if not self.training or self.share == 0:
+        """Zero a random fraction of the values in training and scale the others so that the mean stays."""
+        if not self.training or self.fraction == 0:
             return values
         if self.rng is None:
             raise RuntimeError("no random generator: call use_rng on the network before training it")
-        kept = torch.rand(values.shape, generator=self.rng, device=values.device) >= self.share
-        return values * kept / (1 - self.share)
+        kept = torch.rand(values.shape, generator=self.rng, device=values.device) >= self.fraction
+        return values * kept / (1 - self.fraction)
 
 
 def use_rng(network: nn.Module, rng: torch.Generator) -> None:
@@ -63,7 +63,7 @@ def parameter_count(module: nn.Module) -> int:
     return sum(tensor.numel() for tensor in (*module.parameters(), *statistics))
 
 
-def halved(size: int, times: int) -> int:
+def halve_size(size: int, times: int) -> int:
     """Return a side after `times` convolutions of stride 2 that pad as Keras's 'same': rounded up each time."""
     for _ in range(times):
         size = -(-size // 2)
@@ -93,7 +93,7 @@ def bernoulli(logits: Tensor, images: Tensor) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits, (images + 1) / 2, reduction="sum") / len(images)
 
 
-def reparametrised(mean: Tensor, log_variance: Tensor, rng: torch.Generator) -> Tensor:
+def reparametrize(mean: Tensor, log_variance: Tensor, rng: torch.Generator) -> Tensor:
     """Draw from N(mean, variance) so that gradients reach both (B, D)."""
     noise = torch.randn(mean.shape, generator=rng, device=mean.device)
     return mean + (log_variance / 2).exp() * noise

@@ -14,7 +14,7 @@ from torch.nn import functional
 from counterweight.networks.layers import Dropout
 
 FEATURES = 64
-SMALLEST_SIDE = 4  # pixels; of less the two poolings leave nothing
+SMALLEST_SIZE = 4  # pixels; of less the two poolings leave nothing
 
 
 class StyleClassifier(nn.Module):

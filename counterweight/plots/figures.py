@@ -64,17 +64,17 @@ def show(axes: Axes, picture: npt.NDArray[np.generic]) -> None:
     axes.imshow(values, cmap=colours, vmin=lowest, vmax=most, interpolation="nearest")
 
 
-def scatter_figure(real: Floats, synthetic: Floats, shares: Sequence[float], title: str, path: Path) -> None:
-    """Draw points of both sets, (N, 2) and (M, 2) on two principal components, and each component's share."""
+def scatter_figure(real: Floats, synthetic: Floats, fractions: Sequence[float], title: str, path: Path) -> None:
+    """Draw points of both sets, (N, 2) and (M, 2) on two principal components, and each component's fraction."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     points, bars = figure.subplots(1, 2, width_ratios=(3, 2))
     for found, colour, name in ((real, REAL, "real"), (synthetic, SYNTHETIC, "synthetic")):
         points.scatter(found[:, 0], found[:, 1], s=8, alpha=0.5, color=colour, label=name)
     points.set(xlabel="first component", ylabel="second component", title=title)
     points.legend()
-    bars.bar(np.arange(1, len(shares) + 1), np.multiply(shares, 100), color="grey")
-    bars.set(xlabel="component", ylabel="share of the variance, %", ylim=(0, 100), title="explained variance")
-    bars.set_xticks(np.arange(1, len(shares) + 1))
+    bars.bar(np.arange(1, len(fractions) + 1), np.multiply(fractions, 100), color="grey")
+    bars.set(xlabel="component", ylabel="fraction of the variance, %", ylim=(0, 100), title="explained variance")
+    bars.set_xticks(np.arange(1, len(fractions) + 1))
     save(figure, path)
 
 

@@ -1,28 +1,17 @@
 """Training of an evaluation classifier."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from counterweight.core.batches import batches
+from counterweight.core.batches import draw_batches
 from counterweight.core.errors import UserError
-from counterweight.core.tensors import Labelled, unit
+from counterweight.core.tensors import Labelled, to_network_input
 from counterweight.networks.classifiers.base import build_network
 from counterweight.networks.layers import use_rng
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a classifier is trained: Adam on cross-entropy."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    reweighted: bool = False
-    """Weight each class in the loss by the inverse of its share of the training images."""
+from counterweight.settings.classify import ClassifierConfig
 
 
 def build_classifier(name: str, shape: tuple[int, int, int], classes: int, seed: int) -> nn.Module:
@@ -33,12 +22,21 @@ def build_classifier(name: str, shape: tuple[int, int, int], classes: int, seed:
 
 
 def fit_classifier(
-    network: nn.Module, classes: int, train: Labelled, validation: Labelled, recipe: Recipe, seed: int
+    network: nn.Module,
+    classes: int,
+    train: Labelled,
+    validation: Labelled,
+    config: ClassifierConfig,
+    seed: int,
+    reweighted: bool = False,
 ) -> None:
     """Train `network`, in place, and leave it with the weights of the epoch that did best on `validation`.
 
     Best means the lowest cross-entropy averaged over classes, so that a small class counts as much as a
     large one in the choice. Both sets lie on the network's device. `seed` sets the batches and dropout.
+
+    Args:
+        reweighted: weight each class in the loss by the inverse of its fraction of the training images.
 
     Raises:
         UserError: the loss is not finite.
@@ -46,21 +44,21 @@ def fit_classifier(
     device = next(network.parameters()).device
     network.to(memory_format=torch.channels_last)  # a fifth faster on CPUs, more on GPUs
     use_rng(network, torch.Generator(device).manual_seed(seed))
-    weights = class_weights(train.labels, classes) if recipe.reweighted else None
-    optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate, fused=True)
+    weights = compute_class_weights(train.labels, classes) if reweighted else None
+    optimizer = torch.optim.Adam(network.parameters(), config.learning_rate, fused=True)
     rng = torch.Generator().manual_seed(seed)
     labels = train.labels.cpu()
     best, kept = float("inf"), {}
-    for epoch in range(recipe.epochs):
+    for epoch in range(config.epochs):
         network.train()
-        for index in batches(labels, recipe.batch_size, False, rng):
+        for index in draw_batches(labels, config.batch_size, False, rng):
             place = index.to(device)
-            logits = network(unit(train.images[place]))
+            logits = network(to_network_input(train.images[place]))
             loss = functional.cross_entropy(logits, train.labels[place], weights)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        score = float(balanced_loss(predict(network, validation.images), validation.labels))
+        score = float(compute_balanced_loss(predict(network, validation.images), validation.labels))
         if not math.isfinite(score):
             raise UserError(f"classifier: the loss is {score} after epoch {epoch + 1}; a lower learning rate may help")
         if score < best:
@@ -68,19 +66,19 @@ def fit_classifier(
     network.load_state_dict(kept)
 
 
-def class_weights(labels: Tensor, classes: int) -> Tensor:
+def compute_class_weights(labels: Tensor, classes: int) -> Tensor:
     """Return N / (K n_c) for each class (K,), and 0 for a class without images."""
     counts = torch.bincount(labels, minlength=classes).float()
     return torch.where(counts > 0, len(labels) / (classes * counts.clamp(min=1)), 0.0)
 
 
-def balanced_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def compute_balanced_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the cross-entropy, averaged inside each class and then over the classes."""
-    return functional.cross_entropy(logits, labels, class_weights(labels, logits.shape[1]))
+    return functional.cross_entropy(logits, labels, compute_class_weights(labels, logits.shape[1]))
 
 
 @torch.inference_mode()
 def predict(network: nn.Module, images: Tensor, chunk: int = 1024) -> Tensor:
     """Return logits (N, K) of uint8 images (N, C, H, W), in evaluation mode."""
     network.eval()
-    return torch.cat([network(unit(part)) for part in images.split(chunk)])
+    return torch.cat([network(to_network_input(part)) for part in images.split(chunk)])

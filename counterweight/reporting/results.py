@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from counterweight.core.errors import UserError
-from counterweight.core.seeds import derived_seed
+from counterweight.core.seeds import derive_seed
 from counterweight.reporting.differences import Comparison
 from counterweight.reporting.markdown import Json
 from counterweight.reporting.tables import Results
-from counterweight.statistics.paired_test import Verdict, paired_verdict
+from counterweight.statistics.paired_test import Verdict, compare_paired
 
 
 def read_comparison(metrics: Path, item: str) -> Comparison:
@@ -57,8 +57,8 @@ def verdicts(scores: dict[str, list[Json]], item: str, seed: int) -> dict[str, V
     if None in minority["imbalanced"]:
         return {}
     return {
-        name: paired_verdict(
-            values, minority["imbalanced"], np.random.default_rng(derived_seed(seed, item, name, "verdict"))
+        name: compare_paired(
+            values, minority["imbalanced"], np.random.default_rng(derive_seed(seed, item, name, "verdict"))
         )
         for name, values in minority.items()
         if name != "imbalanced"

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from counterweight.reporting.differences import Comparison, Comparisons, difference, differences
-from counterweight.reporting.markdown import Json, markdown_table, mean_or_none, number, rounded, spread
+from counterweight.reporting.markdown import (
+    Json,
+    format_number,
+    format_spread,
+    mean_or_none,
+    render_table,
+    round_for_diff,
+)
 from counterweight.reporting.verdicts import verdict
 from counterweight.statistics.paired_test import Verdict
 
@@ -120,11 +127,11 @@ def help_table(results: Results) -> str:
         if own:
             low, high = own["interval"]
             change, interval, word = f"{own['mean_difference']:+.4f}", f"{low:+.4f} {high:+.4f}", own["verdict"]
-        means = [spread([seed[key] for seed in seeds]) for key in ("minority_f1", "accuracy")]
+        means = [format_spread([seed[key] for seed in seeds]) for key in ("minority_f1", "accuracy")]
         rows.append([variant, word, change, interval, *means, f"{fmean(seed['macro_f1'] for seed in seeds):.4f}"])
     rows += [[name, "not applicable", *[""] * 5] for name in results.not_applicable]
     header = ["trained on", "verdict", "change", "95 % interval", "minority F1", "accuracy", "macro F1"]
-    return markdown_table(header, rows)
+    return render_table(header, rows)
 
 
 def classes(results: Results) -> list[str]:
@@ -181,18 +188,18 @@ def class_table(results: Results, shown: Sequence[tuple[str, int]], variants: Se
         found = [mean_or_none([seed["f1"][label] for seed in results.scores[variant]]) for variant in variants]
         star = " *" if count["minority"] else ""
         sizes = [str(count[key]) for key in ("train", "wanted", "test")]
-        rows.append([name.replace("|", r"\|") + star, *sizes, *(number(value, ".3f") for value in found)])
-    return markdown_table(["class", "train", "wanted", "test", *variants], rows)
+        rows.append([name.replace("|", r"\|") + star, *sizes, *(format_number(value, ".3f") for value in found)])
+    return render_table(["class", "train", "wanted", "test", *variants], rows)
 
 
 def headline(results: Results) -> dict[str, Json]:
     """Return the few numbers per variant that are worth a column when runs are compared."""
     lines: dict[str, Json] = {}
     for variant, seeds in results.scores.items():
-        line: Json = {"f1": rounded(mean_or_none([seed["minority_f1"] for seed in seeds]))}
-        line["accuracy"] = rounded(fmean(seed["accuracy"] for seed in seeds))
+        line: Json = {"f1": round_for_diff(mean_or_none([seed["minority_f1"] for seed in seeds]))}
+        line["accuracy"] = round_for_diff(fmean(seed["accuracy"] for seed in seeds))
         if variant in results.verdicts:
-            line["gain"] = rounded(results.verdicts[variant]["mean_difference"])
+            line["gain"] = round_for_diff(results.verdicts[variant]["mean_difference"])
             line["verdict"] = results.verdicts[variant]["verdict"]
         if variant in results.comparisons:
             line |= difference(results.comparisons[variant])

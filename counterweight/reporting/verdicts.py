@@ -8,8 +8,8 @@ from counterweight.reporting.differences import FDR, Comparison
 from counterweight.reporting.markdown import Json
 
 SHARE = 0.05  # of the features whose means differ, beyond what halves of the real images show
-COPIES = 5  # times the share of real images that are as near, if that can be no accident
-REACHED = 0.5  # of the share of real images that other real images reach
+COPIES = 5  # times the fraction of real images that are as near, if that can be no accident
+REACHED = 0.5  # of the fraction of real images that other real images reach
 ALPHA = 0.05
 TWINS = (
     " A linear classifier takes each set for the other, as where images are made of the very images that they are "
@@ -46,17 +46,19 @@ def exchanged(backbones: Json) -> bool:
 def copy_reasons(features: Json) -> list[str]:
     """Say so if copies are several times as frequent among synthetic images as they could be among real ones.
 
-    That is the upper end of the 95 % interval (Clopper and Pearson) of the share of real images that are as near: of
+    That is the upper end of the 95 % interval (Clopper and Pearson) of the fraction of real images that are as near: of
     few real images it is large, since the nearest of them is near by chance. Fisher's exact test beside it, one-sided.
     """
     found = features["copies"]
-    if found["share"] is None:
+    if found["fraction"] is None:
         return []
-    near, near_real = (round(found[share] * found[size]) for share, size in (("share", "n"), ("real_share", "n_real")))
+    near, near_real = (
+        round(found[fraction] * found[size]) for fraction, size in (("fraction", "n"), ("real_fraction", "n_real"))
+    )
     table = [[near, found["n"] - near], [near_real, found["n_real"] - near_real]]
     most = binomtest(near_real, found["n_real"]).proportion_ci().high
-    if found["share"] > COPIES * most and fisher_exact(table, alternative="greater").pvalue < COPY_LEVEL:
-        return [f"{found['share']:.0%} of them are likely copies of {features['copies_of']}"]
+    if found["fraction"] > COPIES * most and fisher_exact(table, alternative="greater").pvalue < COPY_LEVEL:
+        return [f"{found['fraction']:.0%} of them are likely copies of {features['copies_of']}"]
     return []
 
 
@@ -80,11 +82,13 @@ def feature_reasons(backbones: Json) -> list[str]:
     if beyond and fmean(beyond) > SHARE:
         mean = fmean(test["between"][FDR]["mean"] for test in tests)
         reasons.append(f"the means of {mean:.0%} of their features differ")
-    overlaps = [item["overlap"] for item in found if None not in (item["overlap"]["between"], item["overlap"]["floor"])]
+    overlaps = [
+        item["overlap"] for item in found if None not in (item["overlap"]["between"], item["overlap"]["baseline"])
+    ]
     reached = [
-        item["between"]["coverage"]["mean"] / item["floor"]["coverage"]["mean"]
+        item["between"]["coverage"]["mean"] / item["baseline"]["coverage"]["mean"]
         for item in overlaps
-        if item["floor"]["coverage"]["mean"] > 0
+        if item["baseline"]["coverage"]["mean"] > 0
     ]
     if reached and fmean(reached) < REACHED:
         reasons.append(f"they reach {fmean(reached):.0%} of what other real images reach")

@@ -21,4 +21,4 @@ class Compare(Settings):
     ssim_pairs: Positive = 500
     """Random pairs of images of one class whose structural similarity is averaged."""
     copy_quantile: Fraction = 0.01
-    """A synthetic image nearer to a training image than all but this share of other real images is a likely copy."""
+    """A synthetic image nearer to a training image than all but this fraction of other real images is a likely copy."""

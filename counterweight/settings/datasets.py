@@ -5,22 +5,22 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, field_validator
 
 from counterweight.core.params_file import Blocks
-from counterweight.core.registry import one_of
-from counterweight.core.schema import Fraction, Settings, parse_block, without_repetition
-from counterweight.core.source_plans import SourcePlan, source_plan
+from counterweight.core.registry import require_one_of
+from counterweight.core.schema import Fraction, Settings, parse_settings, refuse_repetition
+from counterweight.core.source_plans import SourcePlan, plan_source
 
 
 class Dataset(Settings):
     """What every dataset has, whatever its source; the source's own settings stand beside these."""
 
     source: str
-    minority: Annotated[list[str], AfterValidator(without_repetition)] = Field(default_factory=list)
+    minority: Annotated[list[str], AfterValidator(refuse_repetition)] = Field(default_factory=list)
     """Classes that a `drop` scenario thins out and whose precision, recall and F1 are the headline; empty: the
     smallest (longtail), or all below the average size that get images (natural)."""
     keep_split: bool = True
     """Keep the train/test split the source brings; a source without one is always split here."""
-    test_share: Fraction = 0.3
-    """Share of the images that become the test part where a split is made (balancing thesis, 5.2)."""
+    test_fraction: Fraction = 0.3
+    """Fraction of the images that become the test part where a split is made (balancing thesis, 5.2)."""
 
     @field_validator("minority", mode="before")
     @classmethod
@@ -30,14 +30,14 @@ class Dataset(Settings):
         return [str(name) for name in value] if numbers and isinstance(value, list) else value
 
 
-def dataset_plan(datasets: Blocks, name: str) -> SourcePlan[Dataset]:
+def plan_dataset(datasets: Blocks, name: str) -> SourcePlan[Dataset]:
     """Return everything that is said about a dataset, validated, given all blocks of that section."""
-    block = datasets[one_of(name, datasets, "--dataset")]
-    return source_plan(block, Dataset, "data/sources", f"params.yaml: datasets.{name}")
+    block = datasets[require_one_of(name, datasets, "--dataset")]
+    return plan_source(block, Dataset, "data/sources", f"params.yaml: datasets.{name}")
 
 
-def dataset_settings(datasets: Blocks, name: str) -> Dataset:
+def parse_dataset_settings(datasets: Blocks, name: str) -> Dataset:
     """Return what is said about a dataset beside the settings of its source, given all blocks of that section."""
-    block = datasets[one_of(name, datasets, "--dataset")]
+    block = datasets[require_one_of(name, datasets, "--dataset")]
     own = {key: value for key, value in block.items() if key in Dataset.model_fields}
-    return parse_block(Dataset, own, f"params.yaml: datasets.{name}")
+    return parse_settings(Dataset, own, f"params.yaml: datasets.{name}")

@@ -20,7 +20,7 @@ class Discriminate(Settings):
     """Small sets get more epochs, until so many steps are made; 0: the thesis's ten epochs, come what may."""
     batch_size: Positive = 16
     learning_rate: Annotated[float, Gt(0), Le(1)] = 1e-4
-    test_share: Fraction = 0.3
+    test_fraction: Fraction = 0.3
     seeds: Positive = 3
     """Trainings for each size, each with a split and first weights of its own."""
     images: Annotated[int, Ge(10)] = 2000

@@ -5,16 +5,16 @@ from typing import Annotated
 from annotated_types import Ge, Le, MinLen
 from pydantic import AfterValidator
 
-from counterweight.core.registry import name_in
-from counterweight.core.schema import Positive, Settings, without_repetition
+from counterweight.core.registry import make_name_validator
+from counterweight.core.schema import Positive, Settings, refuse_repetition
 
-BackboneName = Annotated[str, AfterValidator(name_in("networks/backbones"))]
+BackboneName = Annotated[str, AfterValidator(make_name_validator("networks/backbones"))]
 
 
 class Extract(Settings):
     """Feature extraction with the backbones."""
 
-    backbones: Annotated[list[BackboneName], MinLen(1), AfterValidator(without_repetition)]
+    backbones: Annotated[list[BackboneName], MinLen(1), AfterValidator(refuse_repetition)]
     weights: str = "random"
     """`random`, `imagenet`, or a folder that holds a file of weights for each backbone; inception_v3 has its own."""
     input_size: Annotated[int, Ge(63), Le(1024)] = 224

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, MinLen
 from pydantic import AfterValidator, Field
 
-from counterweight.core.schema import Positive, Settings, without_repetition
+from counterweight.core.schema import Positive, Settings, refuse_repetition
 from counterweight.settings.extract import BackboneName
 
 
@@ -22,7 +22,7 @@ class Latent(Settings):
     """Principal components in which the optimal map turns and stretches, at most."""
     images: Annotated[int, Ge(10)] = 2000
     """At most so many images of either side, drawn at random."""
-    backbones: Annotated[list[BackboneName], MinLen(1), AfterValidator(without_repetition)] = Field(
+    backbones: Annotated[list[BackboneName], MinLen(1), AfterValidator(refuse_repetition)] = Field(
         default=["mobilenet_v2"]
     )
     """Whose features of the moved images are compared with real ones."""

@@ -1,9 +1,9 @@
 """params.yaml, pairs: what every pair has, whatever its source."""
 
 from counterweight.core.params_file import Blocks
-from counterweight.core.registry import one_of
+from counterweight.core.registry import require_one_of
 from counterweight.core.schema import Positive, Settings
-from counterweight.core.source_plans import SourcePlan, source_plan
+from counterweight.core.source_plans import SourcePlan, plan_source
 
 
 class Pair(Settings):
@@ -14,7 +14,7 @@ class Pair(Settings):
     """At most this many images of either side, drawn at random; null: all."""
 
 
-def pair_plan(pairs: Blocks, name: str) -> SourcePlan[Pair]:
+def plan_pair(pairs: Blocks, name: str) -> SourcePlan[Pair]:
     """Return everything that is said about a pair, validated, given all blocks of that section."""
-    block = pairs[one_of(name, pairs, "--pair")]
-    return source_plan(block, Pair, "data/pairs", f"params.yaml: pairs.{name}")
+    block = pairs[require_one_of(name, pairs, "--pair")]
+    return plan_source(block, Pair, "data/pairs", f"params.yaml: pairs.{name}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from counterweight.core.errors import UserError
 from counterweight.core.params_file import RunSettings, read_params_file
-from counterweight.core.schema import parse_block, suggestion
+from counterweight.core.schema import parse_settings, suggest_name
 from counterweight.settings.classify import ClassifierConfig, Classify
 from counterweight.settings.compare import Compare
 from counterweight.settings.discriminate import Discriminate
@@ -60,7 +60,7 @@ def load_params(path: Path) -> Params:
     Raises:
         UserError: the file is missing, is not YAML, or asks for something that cannot be.
     """
-    params = parse_block(Params, read_params_file(path).values, str(path))
+    params = parse_settings(Params, read_params_file(path).values, str(path))
     check_names(params, path)
     check_table(params, path)
     return params
@@ -84,7 +84,7 @@ def check_table(params: Params, path: Path) -> None:
         for name in names:
             if name not in blocks:
                 raise UserError(
-                    f"{path}: table.{section}: there is no block {section}.{name}{suggestion(name, blocks)}"
+                    f"{path}: table.{section}: there is no block {section}.{name}{suggest_name(name, blocks)}"
                 )
         if len(set(names)) < len(names):
             raise UserError(f"{path}: table.{section}: a name stands there twice")

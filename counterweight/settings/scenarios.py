@@ -6,15 +6,15 @@ from annotated_types import Gt
 
 from counterweight.core.errors import UserError
 from counterweight.core.params_file import Blocks
-from counterweight.core.registry import one_of
-from counterweight.core.schema import Fraction, Positive, Settings, parse_block
+from counterweight.core.registry import require_one_of
+from counterweight.core.schema import Fraction, Positive, Settings, parse_settings
 
 
 class Drop(Settings):
-    """Drop a share of every minority class from the training part (balancing thesis, 5.2)."""
+    """Drop a fraction of every minority class from the training part (balancing thesis, 5.2)."""
 
     kind: Literal["drop"]
-    share: Fraction
+    fraction: Fraction
 
 
 class Longtail(Settings):
@@ -42,10 +42,10 @@ SCENARIOS: dict[str, type[Drop] | type[Longtail] | type[Natural]] = {
 Scenario = Drop | Longtail | Natural
 
 
-def scenario_settings(scenarios: Blocks, name: str) -> Scenario:
+def parse_scenario(scenarios: Blocks, name: str) -> Scenario:
     """Return the settings of a scenario, given all blocks of that section."""
     where = f"params.yaml: scenarios.{name}"
-    block = scenarios[one_of(name, scenarios, "--scenario")]
+    block = scenarios[require_one_of(name, scenarios, "--scenario")]
     if "kind" not in block:
         raise UserError(f"{where}.kind: missing; allowed: {', '.join(SCENARIOS)}")
-    return parse_block(SCENARIOS[one_of(str(block["kind"]), SCENARIOS, f"{where}.kind")], block, where)
+    return parse_settings(SCENARIOS[require_one_of(str(block["kind"]), SCENARIOS, f"{where}.kind")], block, where)

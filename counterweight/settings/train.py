@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 from pydantic import AfterValidator, Field
 
-from counterweight.core.schema import Positive, Settings, without_repetition
+from counterweight.core.schema import Positive, Settings, refuse_repetition
 
 
 class TrainingConfig(Settings):
@@ -17,7 +17,7 @@ class TrainingConfig(Settings):
     """Images per class in such a grid."""
     checkpoint_seconds: Annotated[float, Ge(0)] | None = 60.0
     """At the end of an epoch a checkpoint is written if the last one is this old; 0: after every epoch; null: never."""
-    augment: Annotated[list[Literal["colour", "translation", "cutout"]], AfterValidator(without_repetition)] = Field(
+    augment: Annotated[list[Literal["colour", "translation", "cutout"]], AfterValidator(refuse_repetition)] = Field(
         default_factory=list
     )
     """Differentiable augmentation of what discriminators see, in this order; none: they see images as they are."""

@@ -64,14 +64,14 @@ def classification_scores(
         "minority_precision": mean_or_none(precision[rare]),
         "minority_recall": mean_or_none(recall[rare]),
         "minority_f1": mean_or_none(f1[rare]),
-        "precision": where_known(precision, tested),
-        "recall": where_known(recall, tested),
-        "f1": where_known(f1, tested),
+        "precision": mask_unknown(precision, tested),
+        "recall": mask_unknown(recall, tested),
+        "f1": mask_unknown(f1, tested),
         "confusion": confusion_matrix(true, predicted, labels=labels).tolist(),
     }
 
 
-def where_known(values: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]) -> list[float | None]:
+def mask_unknown(values: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]) -> list[float | None]:
     """Return the values (K,) of the classes, None for those of which nothing is known."""
     return [float(value) if there else None for value, there in zip(values, known, strict=True)]
 

@@ -8,7 +8,7 @@ from scipy import linalg
 from sklearn.covariance import ledoit_wolf
 from sklearn.mixture import GaussianMixture
 
-from counterweight.statistics.base.moments import centred, principal_axes
+from counterweight.statistics.base.moments import center, principal_axes
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,7 +22,7 @@ FEWEST_PER_MODE = 5
 WIDTH = 0.03
 """Of a mode, at least, in standard deviations of the first component: else a few equal points would be one."""
 RIDGE = 1e-6
-"""Added to variances, as a share of the largest, so that what does not vary can be inverted."""
+"""Added to variances, as a fraction of the largest, so that what does not vary can be inverted."""
 
 
 class Density(TypedDict):
@@ -30,14 +30,14 @@ class Density(TypedDict):
 
     points: int
     dimensions: int
-    share_inside: float
-    share_of_coordinates: float
+    fraction_inside: float
+    fraction_of_coordinates: float
     log10_per_unit_volume: float | None
     per_unit_length: float
     effective_dimension: float
 
 
-def density(points: Floats) -> Density:
+def describe_density(points: Floats) -> Density:
     """Say how densely points fill the cube of -1.5 to 1.5, in which the distributions thesis finds most of its own.
 
     The thesis (4.3) divides the points in the cube by its side, 80,000 / 3, and calls the quotient the number per unit
@@ -48,7 +48,7 @@ def density(points: Floats) -> Density:
         points: (N, D), N >= 1, D >= 1.
 
     Returns:
-        `share_inside`: of the points that have all coordinates inside, 0 to 1; `share_of_coordinates`: of all
+        `fraction_inside`: of the points that have all coordinates inside, 0 to 1; `fraction_of_coordinates`: of all
         coordinates; `log10_per_unit_volume`: None without a point inside; `effective_dimension`: as of
         `effective_dimension`.
 
@@ -61,8 +61,8 @@ def density(points: Floats) -> Density:
     return {
         "points": len(points),
         "dimensions": dimensions,
-        "share_inside": within / len(points),
-        "share_of_coordinates": float(inside.mean()),
+        "fraction_inside": within / len(points),
+        "fraction_of_coordinates": float(inside.mean()),
         "log10_per_unit_volume": float(np.log10(within) - dimensions * np.log10(2 * HALF_SIDE)) if within else None,
         "per_unit_length": within / (2 * HALF_SIDE),
         "effective_dimension": effective_dimension(points),
@@ -79,13 +79,13 @@ def effective_dimension(points: Floats) -> float:
     Args:
         points: (N, D).
     """
-    table = centred(points)[0]
+    table = center(points)[0]
     inner = table @ table.T if len(table) <= table.shape[1] else table.T @ table
     square = float(np.sum(inner**2))
     return float(np.trace(inner)) ** 2 / square if square > 0 else 0.0
 
 
-def modes(points: Floats, seed: int) -> int:
+def count_modes(points: Floats, seed: int) -> int:
     """Return the number of Gaussians, 1 to 5, whose mixture describes points best: the lowest BIC.
 
     Schwarz 1978, https://doi.org/10.1214/aos/1176344136. On the leading principal components, at most eight and one for
@@ -100,7 +100,7 @@ def modes(points: Floats, seed: int) -> int:
     """
     check_points(points)
     kept = max(1, min(MOST_DIMENSIONS, len(points) // POINTS_PER_DIMENSION, points.shape[1]))
-    table = centred(points)[0]
+    table = center(points)[0]
     scores = table @ principal_axes(table, kept)
     if scores.shape[1] == 0:
         return 1
@@ -157,7 +157,7 @@ def optimal_map(origin: Floats, goal: Floats, components: int) -> Move:
     """
     if min(len(origin), len(goal)) < 2 or origin.shape[1] != goal.shape[1]:
         raise ValueError(f"at least two points each in as many dimensions wanted, got {origin.shape} and {goal.shape}")
-    both = [centred(cloud)[0] for cloud in (origin, goal)]
+    both = [center(cloud)[0] for cloud in (origin, goal)]
     kept = min(components, max(1, min(len(origin), len(goal)) // POINTS_PER_DIMENSION))
     axes = principal_axes(np.concatenate(both), kept)
     if axes.shape[1] == 0:  # neither varies

@@ -24,7 +24,7 @@ class Verdict(TypedDict):
     seeds: int
 
 
-def paired_verdict(
+def compare_paired(
     scores: Sequence[float], baseline: Sequence[float], rng: np.random.Generator, alpha: float = 0.05
 ) -> Verdict:
     """Say whether scores are higher or lower than a baseline's with the same seeds.

@@ -30,11 +30,11 @@ def save_checkpoint(
     tensors = {f"model/{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
     tensors |= {f"rng/{name}": state for name, state in rng.items()}
     groups = {}
-    for phase, optimizer in optimizers.items():
+    for update, optimizer in optimizers.items():
         state = optimizer.state_dict()
-        groups[phase] = state["param_groups"]
+        groups[update] = state["param_groups"]
         for index, values in state["state"].items():
-            tensors |= {f"optimizer/{phase}/{index}/{key}": value.contiguous() for key, value in values.items()}
+            tensors |= {f"optimizer/{update}/{index}/{key}": value.contiguous() for key, value in values.items()}
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{FILE}.partial"
     # Not save_file, which reports a full disk as an error of its own kind.
@@ -60,17 +60,17 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any], di
         raise UserError(f"{path}: unreadable checkpoint ({error}); delete it to train from the beginning") from error
 
 
-def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def select_prefixed(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Return the tensors whose names begin with `prefix`/, without it."""
     return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
 
 
 def restore_optimizer(
-    optimizer: torch.optim.Optimizer, phase: str, tensors: dict[str, Tensor], groups: list[dict[str, Any]]
+    optimizer: torch.optim.Optimizer, update: str, tensors: dict[str, Tensor], groups: list[dict[str, Any]]
 ) -> None:
-    """Give an optimiser the state that it had under the name `phase`."""
+    """Give an optimiser the state that it had under the name `update`."""
     state: dict[int, dict[str, Tensor]] = {}
-    for name, value in part(tensors, f"optimizer/{phase}").items():
+    for name, value in select_prefixed(tensors, f"optimizer/{update}").items():
         index, key = name.split("/")
         state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -14,7 +14,7 @@ TRANSLATIONS = 512
 
 
 @contextmanager
-def compiled(model: LearnedGenerator, wanted: bool) -> Iterator[None]:
+def compile_networks(model: LearnedGenerator, wanted: bool) -> Iterator[None]:
     """Let torch.compile translate a model's networks, if that is wanted, when they are first called."""
     if not wanted:
         yield

@@ -15,7 +15,7 @@ from counterweight.settings.train import TrainingConfig
 TRAINED_BY = tuple(f"counterweight.{room}." for room in ("core", "generators", "networks", "training"))
 
 
-def fingerprint(
+def fingerprint_training(
     generator: LearnedGenerator, images: ImageSet, seed: int, config: TrainingConfig, device: torch.device
 ) -> str:
     """Return a name for this training that changes with its code, settings, classes, data, seed, torch and device."""

@@ -1,4 +1,4 @@
-"""The one loop that trains every learned generator: acts one after another, phases in turn on every batch."""
+"""The one loop that trains every learned generator: phases one after another, updates in turn on every batch."""
 
 import math
 import sys
@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from counterweight.core.batches import batches
+from counterweight.core.batches import draw_batches
 from counterweight.core.errors import UserError
 from counterweight.core.tensors import Labelled, to_unit
-from counterweight.generators.base.generator import Act, LearnedGenerator, Phase
+from counterweight.generators.base.generator import LearnedGenerator, Phase, Update
 from counterweight.networks.generative.diffaugment import use_augmentation
 from counterweight.networks.layers import use_rng
 from counterweight.plots.grid import save_grid
 from counterweight.settings.train import TrainingConfig
-from counterweight.training.checkpoint import load_checkpoint, part, restore_optimizer, save_checkpoint
-from counterweight.training.compile import compiled
+from counterweight.training.checkpoint import load_checkpoint, restore_optimizer, save_checkpoint, select_prefixed
+from counterweight.training.compile import compile_networks
 from counterweight.training.history import Row
 
 FLUSH_STEPS = 50  # losses stay on the device for so many steps, so that a GPU need not wait for the CPU
@@ -36,13 +36,13 @@ def fit(model: LearnedGenerator, real: Labelled, seed: int, config: TrainingConf
         folder: gets the checkpoint while training runs, and the grids of samples (`epoch_00030.png`).
 
     Returns:
-        The history: for every epoch and phase the mean of each named loss.
+        The history: for every epoch and update the mean of each named loss.
 
     Raises:
         UserError: a loss is not finite, or the checkpoint cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with compiled(model, config.compile):
+    with compile_networks(model, config.compile):
         try:
             return Loop(model, real, seed, config, folder).run()
         except ValueError as error:
@@ -62,7 +62,7 @@ class Loop:
         self.model = model.to(memory_format=torch.channels_last)  # a fifth faster on CPUs, more on GPUs
         self.real, self.seed, self.config, self.folder = real, seed, config, folder
         self.data = real.to(model.device)
-        self.acts = model.acts()
+        self.phases = model.phases()
         self.batch_rng = torch.Generator().manual_seed(seed)
         self.loss_rng = torch.Generator(model.device).manual_seed(seed)
         use_rng(model, self.loss_rng)
@@ -72,106 +72,106 @@ class Loop:
         )
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self.history: list[Row] = []
-        self.act = self.epoch = self.step = 0  # acts and epochs that are done, batches of the running act
-        self.learning: Phase | None = None
+        self.phase = self.epoch = self.step = 0  # phases and epochs that are done, batches of the running phase
+        self.learning: Update | None = None
         self.saved_at = time.monotonic()
 
     def run(self) -> list[Row]:
-        """Play the acts that are left."""
+        """Run the phases that are left."""
         self.restore()
-        per_epoch = [self.steps_per_epoch(act) for act in self.acts]
-        steps = [act.epochs * count for act, count in zip(self.acts, per_epoch, strict=True)]
-        self.tell_idle_phases(steps)
+        per_epoch = [self.steps_per_epoch(phase) for phase in self.phases]
+        steps = [phase.epochs * count for phase, count in zip(self.phases, per_epoch, strict=True)]
+        self.report_idle_updates(steps)
         with tqdm(total=sum(steps), unit="step", disable=None, dynamic_ncols=True) as bar:
-            bar.update(sum(steps[: self.act]) + (self.epoch * per_epoch[self.act] if self.epoch else 0))
-            while self.act < len(self.acts):
-                self.play(self.acts[self.act], bar)
-                self.act, self.epoch, self.step = self.act + 1, 0, 0
+            bar.update(sum(steps[: self.phase]) + (self.epoch * per_epoch[self.phase] if self.epoch else 0))
+            while self.phase < len(self.phases):
+                self.run_phase(self.phases[self.phase], bar)
+                self.phase, self.epoch, self.step = self.phase + 1, 0, 0
         return self.history
 
-    def steps_per_epoch(self, act: Act) -> int:
-        """Return the number of an epoch's batches; an act without images is refused."""
-        images = len(self.pool(act))
+    def steps_per_epoch(self, phase: Phase) -> int:
+        """Return the number of an epoch's batches; a phase without images is refused."""
+        images = len(self.pool(phase))
         if images == 0:
-            raise UserError(f"training stopped: there is no image for '{act.name}'")
-        return max(1, images // act.batch_size)
+            raise UserError(f"training stopped: there is no image for '{phase.name}'")
+        return max(1, images // phase.batch_size)
 
-    def tell_idle_phases(self, steps: Sequence[int]) -> None:
-        """Say which phases never have a turn: what they should improve stays as it was drawn at random."""
-        for act, count in zip(self.acts, steps, strict=True):
-            for phase in act.phases:
-                if phase.every > count:
-                    reason = f"its first is on batch {phase.every}, and all epochs have {count}"
-                    print(f"'{act.name}': phase '{phase.name}' never has a turn: {reason}", file=sys.stderr)
+    def report_idle_updates(self, steps: Sequence[int]) -> None:
+        """Say which updates never have a turn: what they should improve stays as it was drawn at random."""
+        for phase, count in zip(self.phases, steps, strict=True):
+            for update in phase.updates:
+                if update.every > count:
+                    reason = f"its first is on batch {update.every}, and all epochs have {count}"
+                    print(f"'{phase.name}': update '{update.name}' never has a turn: {reason}", file=sys.stderr)
 
-    def play(self, act: Act, bar: "tqdm[None]") -> None:
-        """Run the epochs of an act that are left."""
-        bar.set_description(act.name)
+    def run_phase(self, phase: Phase, bar: "tqdm[None]") -> None:
+        """Run the epochs of a phase that are left."""
+        bar.set_description(phase.name)
         if self.epoch == 0:
-            self.model.begin(act.name, self.real)
-            self.optimizers = build_optimizers(act)
-        for epoch in range(self.epoch, act.epochs):
-            self.run_epoch(act, bar)
+            self.model.on_phase_start(phase.name, self.real)
+            self.optimizers = build_optimizers(phase)
+        for epoch in range(self.epoch, phase.epochs):
+            self.run_epoch(phase, bar)
             self.epoch = epoch + 1
-            self.preview(act)
+            self.preview(phase)
             if self.is_time_to_save():
                 self.save()
 
-    def run_epoch(self, act: Act, bar: "tqdm[None]") -> None:
-        """Take every phase's step on every batch and add the epoch's mean losses to the history."""
+    def run_epoch(self, phase: Phase, bar: "tqdm[None]") -> None:
+        """Take every update's step on every batch and add the epoch's mean losses to the history."""
         self.model.train()
-        record = Record(act, self.epoch + 1)
-        pool = self.pool(act)
-        for index in batches(self.real.labels[pool], act.batch_size, act.balanced, self.batch_rng):
+        record = Record(phase, self.epoch + 1)
+        pool = self.pool(phase)
+        for index in draw_batches(self.real.labels[pool], phase.batch_size, phase.balanced, self.batch_rng):
             place = pool[index].to(self.model.device)
             images = to_unit(self.data.images[place]).contiguous(memory_format=torch.channels_last)
             labels = self.data.labels[place]
             self.step += 1
-            for phase in act.phases:
-                if self.step % phase.every == 0:
-                    record.add(phase.name, self.take_step(phase, images, labels))
+            for update in phase.updates:
+                if self.step % update.every == 0:
+                    record.add(update.name, self.take_step(update, images, labels))
             if self.step % FLUSH_STEPS == 0:
                 bar.set_postfix(record.flush())
             bar.update()
         bar.set_postfix(record.flush())
         self.history += record.rows(self.total_epochs())
 
-    def pool(self, act: Act) -> Tensor:
-        """Return which images an act is trained on, int64 (N,)."""
+    def pool(self, phase: Phase) -> Tensor:
+        """Return which images a phase is trained on, int64 (N,)."""
         labels = self.real.labels
-        return torch.arange(len(labels)) if act.label is None else (labels == act.label).nonzero().squeeze(1)
+        return torch.arange(len(labels)) if phase.label is None else (labels == phase.label).nonzero().squeeze(1)
 
-    def take_step(self, phase: Phase, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Improve a phase's modules by one step; the others' parameters get no gradient."""
-        self.let_learn(phase)
+    def take_step(self, update: Update, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Improve an update's modules by one step; the others' parameters get no gradient."""
+        self.set_trainable(update)
         with self.autocast:
-            losses = self.model.losses(phase.name, images, labels, self.loss_rng)
-        optimizer = self.optimizers[phase.name]
-        if phase.schedule is not None:
-            factor = phase.schedule(self.step // phase.every - 1)
+            losses = self.model.losses(update.name, images, labels, self.loss_rng)
+        optimizer = self.optimizers[update.name]
+        if update.schedule is not None:
+            factor = update.schedule(self.step // update.every - 1)
             for group in optimizer.param_groups:
                 group["lr"] = optimizer.defaults["lr"] * factor
         optimizer.zero_grad()
         losses["loss"].backward()
         optimizer.step()
-        self.model.stepped(phase.name)
+        self.model.after_step(update.name)
         return {name: value.detach() for name, value in losses.items()}
 
-    def let_learn(self, phase: Phase) -> None:
-        """Ask for gradients of a phase's modules alone, unless it had the last turn, too."""
-        if phase is not self.learning:
+    def set_trainable(self, update: Update) -> None:
+        """Ask for gradients of an update's modules alone, unless it had the last turn, too."""
+        if update is not self.learning:
             self.model.requires_grad_(False)
-            for module in phase.modules:
+            for module in update.modules:
                 module.requires_grad_(True)
-            self.learning = phase
+            self.learning = update
 
     def total_epochs(self) -> int:
-        """Return how many epochs were done before the running one, over all acts."""
-        return sum(act.epochs for act in self.acts[: self.act]) + self.epoch
+        """Return how many epochs were done before the running one, over all phases."""
+        return sum(phase.epochs for phase in self.phases[: self.phase]) + self.epoch
 
-    def preview(self, act: Act) -> None:
+    def preview(self, phase: Phase) -> None:
         """Draw a grid of samples, one row per class and always from the same noise, when it is time for one."""
-        total, done = sum(act.epochs for act in self.acts), self.total_epochs()
+        total, done = sum(phase.epochs for phase in self.phases), self.total_epochs()
         count = min(self.config.previews, total)
         if done not in {round(total * (place + 1) / count) for place in range(count)}:
             return
@@ -187,7 +187,7 @@ class Loop:
     def save(self) -> None:
         """Write a checkpoint."""
         rng = {"batch": self.batch_rng.get_state(), "loss": self.loss_rng.get_state()}
-        progress = {"act": self.act, "epoch": self.epoch, "step": self.step, "history": self.history}
+        progress = {"phase": self.phase, "epoch": self.epoch, "step": self.step, "history": self.history}
         save_checkpoint(self.folder, self.model, self.optimizers, rng, progress)
         self.saved_at = time.monotonic()
 
@@ -197,13 +197,13 @@ class Loop:
         if saved is None:
             return
         tensors, progress, groups = saved
-        self.act, self.epoch, self.step = progress["act"], progress["epoch"], progress["step"]
+        self.phase, self.epoch, self.step = progress["phase"], progress["epoch"], progress["step"]
         self.history = progress["history"]
-        self.model.load_state_dict(part(tensors, "model"))
-        self.optimizers = build_optimizers(self.acts[self.act])
-        for phase, optimizer in self.optimizers.items():
-            restore_optimizer(optimizer, phase, tensors, groups[phase])
-        rng = part(tensors, "rng")
+        self.model.load_state_dict(select_prefixed(tensors, "model"))
+        self.optimizers = build_optimizers(self.phases[self.phase])
+        for update, optimizer in self.optimizers.items():
+            restore_optimizer(optimizer, update, tensors, groups[update])
+        rng = select_prefixed(tensors, "rng")
         self.batch_rng.set_state(rng["batch"])
         self.loss_rng.set_state(rng["loss"])
 
@@ -211,48 +211,48 @@ class Loop:
 class Record:
     """The losses of one epoch."""
 
-    def __init__(self, act: Act, epoch: int) -> None:
-        self.act, self.epoch = act, epoch
+    def __init__(self, phase: Phase, epoch: int) -> None:
+        self.phase, self.epoch = phase, epoch
         self.waiting: list[tuple[str, dict[str, Tensor]]] = []
-        self.values: dict[str, dict[str, list[float]]] = {phase.name: {} for phase in act.phases}
+        self.values: dict[str, dict[str, list[float]]] = {update.name: {} for update in phase.updates}
 
-    def add(self, phase: str, losses: dict[str, Tensor]) -> None:
+    def add(self, update: str, losses: dict[str, Tensor]) -> None:
         """Keep a step's losses where they are."""
-        self.waiting.append((phase, losses))
+        self.waiting.append((update, losses))
 
     def flush(self) -> dict[str, str]:
-        """Fetch the waiting losses from the device, refuse those that are not finite, return each phase's last one."""
+        """Fetch the waiting losses from the device, refuse those that are not finite, return each update's last one."""
         if self.waiting:
-            named = [(phase, name, value) for phase, losses in self.waiting for name, value in losses.items()]
+            named = [(update, name, value) for update, losses in self.waiting for name, value in losses.items()]
             fetched = torch.stack([value.float() for *_, value in named]).tolist()
-            for (phase, name, _), value in zip(named, fetched, strict=True):
-                self.keep(phase, name, value)
+            for (update, name, _), value in zip(named, fetched, strict=True):
+                self.keep(update, name, value)
             self.waiting.clear()
-        return {phase: f"{parts['loss'][-1]:.4g}" for phase, parts in self.values.items() if parts}
+        return {update: f"{parts['loss'][-1]:.4g}" for update, parts in self.values.items() if parts}
 
-    def keep(self, phase: str, name: str, value: float) -> None:
+    def keep(self, update: str, name: str, value: float) -> None:
         """Add one value to the record."""
-        values = self.values[phase].setdefault(name, [])
+        values = self.values[update].setdefault(name, [])
         values.append(value)
         if not math.isfinite(value):
             raise UserError(
-                f"training stopped: '{name}' of phase '{phase}' is {value} in epoch {self.epoch} of "
-                f"'{self.act.name}', step {len(values)}; a lower learning rate is the usual remedy"
+                f"training stopped: '{name}' of update '{update}' is {value} in epoch {self.epoch} of "
+                f"phase '{self.phase.name}', step {len(values)}; a lower learning rate is the usual remedy"
             )
 
     def rows(self, epochs_before: int) -> list[Row]:
-        """Return one row per phase that ran, with the means of its losses."""
+        """Return one row per update that ran, with the means of its losses."""
         rows: list[Row] = []
-        for phase, parts in self.values.items():
+        for update, parts in self.values.items():
             if parts:
                 means = {name: sum(values) / len(values) for name, values in parts.items()}
-                rows.append({"epoch": epochs_before + 1, "phase": phase, **means})
+                rows.append({"epoch": epochs_before + 1, "update": update, **means})
         return rows
 
 
-def build_optimizers(act: Act) -> dict[str, torch.optim.Optimizer]:
-    """Return the optimiser of each phase over the parameters of its modules."""
+def build_optimizers(phase: Phase) -> dict[str, torch.optim.Optimizer]:
+    """Return the optimiser of each update over the parameters of its modules."""
     return {
-        phase.name: phase.optimizer(parameter for module in phase.modules for parameter in module.parameters())
-        for phase in act.phases
+        update.name: update.optimizer(parameter for module in update.modules for parameter in module.parameters())
+        for update in phase.updates
     }

@@ -23,7 +23,7 @@ from counterweight.core.errors import UserError
 from counterweight.data import inspection
 from counterweight.data.decode.images import Facts
 from counterweight.evaluation.prechecks import check_blocks, check_dataset, check_pair
-from counterweight.settings.pairs import pair_plan
+from counterweight.settings.pairs import plan_pair
 from counterweight.settings.params import load_params
 
 ROOT = Path(__file__).parents[2]
@@ -197,11 +197,11 @@ def test_grey_and_colour(
     [((5, 6), 8, "vehicles_cnn"), ((47, 50), 44, "vehicles_cnn"), ((300, 200), 64, "vehicles_cnn")],
 )
 def test_sizes(size: tuple[int, int], side: int, network: str) -> None:
-    found = inspection.findings([Facts(*size, "RGB", "PNG", False)] * 3, {}, 0)
-    value, reason = choices.size(found, None)
+    found = inspection.summarize_findings([Facts(*size, "RGB", "PNG", False)] * 3, {}, 0)
+    value, reason = choices.choose_size(found, None)
     assert value == side
     assert ("get stretched" in reason) == (size == (300, 200))
-    assert choices.classifier(value, False, 100)["network"] == network
+    assert choices.choose_classifier(value, False, 100)["network"] == network
 
 
 def test_what_is_asked_for_is_taken(tmp_path: Path, project: Path) -> None:
@@ -212,9 +212,9 @@ def test_what_is_asked_for_is_taken(tmp_path: Path, project: Path) -> None:
 
 
 def test_more_images_are_trained_on_for_fewer_epochs() -> None:
-    small, large = (choices.generators(28, count)["cvae"]["epochs"] for count in (2000, 50_000))
+    small, large = (choices.choose_generators(28, count)["cvae"]["epochs"] for count in (2000, 50_000))
     assert (small, large) == (288, 12)  # 240 s of 2,400 images
-    assert [choices.classifier(28, True, count)["epochs"] for count in (10, 1000, 10**6)] == [60, 40, 5]
+    assert [choices.choose_classifier(28, True, count)["epochs"] for count in (10, 1000, 10**6)] == [60, 40, 5]
 
 
 def test_the_link_may_be_there_already(tmp_path: Path, project: Path) -> None:
@@ -400,7 +400,7 @@ def test_a_pair_can_be_compared(tmp_path: Path, project: Path) -> None:
     done("scans", *scans(tmp_path))
     params = load_params(project / "params.yaml")
     check_pair(params, "scans")
-    plan = pair_plan(params.pairs, "scans")
+    plan = plan_pair(params.pairs, "scans")
     assert [len(part) for part in plan.source.find(plan.settings, "scans")] == [3, 4]
 
 
@@ -432,7 +432,7 @@ def test_a_folder_that_cannot_be_read_is_one_line(
     def refuse(path: Path) -> str:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(inspection, "source_of", refuse)
+    monkeypatch.setattr(inspection, "detect_source", refuse)
     monkeypatch.setattr(sys, "argv", ["counterweight", "add", "pets", str(pets(tmp_path / "pets"))])
     with pytest.raises(SystemExit, match="2"):
         main()

@@ -75,7 +75,7 @@ def test_a_learned_generator_tells_its_training(made: Path) -> None:
         seen = training["seconds"] * training["images_per_second"]
         assert training["seconds"] > 0
         assert training["device"].startswith("CPU")
-        # 1,258 images an epoch, however many models share them; seconds are rounded to a tenth.
+        # 1,258 images an epoch, however many models fraction them; seconds are rounded to a tenth.
         assert seen == pytest.approx(1258 * epochs, rel=0.06 / training["seconds"] + 0.01)
         assert found["settings"]["epochs"] == epochs
 

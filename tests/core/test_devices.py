@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from counterweight.core.devices import choose_device, side_by_side
+from counterweight.core.devices import choose_device, map_in_parallel
 from counterweight.core.errors import UserError
 
 CPU = torch.device("cpu")
@@ -38,13 +38,13 @@ def test_results_come_in_the_order_of_the_items() -> None:
         time.sleep(0.03 * (5 - item))
         return item * item
 
-    assert side_by_side(slow_first, range(5), CPU, "") == [0, 1, 4, 9, 16]
+    assert map_in_parallel(slow_first, range(5), CPU, "") == [0, 1, 4, 9, 16]
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU does one thing at a time")
 def test_items_run_at_the_same_time_on_the_cpu_and_one_by_one_on_a_gpu() -> None:
     barrier = threading.Barrier(2, timeout=10)
-    assert len(side_by_side(lambda item: barrier.wait(), [1, 2], CPU, "")) == 2
+    assert len(map_in_parallel(lambda item: barrier.wait(), [1, 2], CPU, "")) == 2
     running: list[int] = []
 
     def alone(item: int) -> int:
@@ -54,12 +54,12 @@ def test_items_run_at_the_same_time_on_the_cpu_and_one_by_one_on_a_gpu() -> None
         running.remove(item)
         return seen
 
-    assert side_by_side(alone, range(4), torch.device("cuda"), "") == [1, 1, 1, 1]
+    assert map_in_parallel(alone, range(4), torch.device("cuda"), "") == [1, 1, 1, 1]
 
 
 def test_every_item_has_one_of_torchs_threads_and_ours_keep_their_number() -> None:
     torch.set_num_threads(2)
-    assert side_by_side(lambda item: torch.get_num_threads(), range(4), CPU, "") == [1, 1, 1, 1]
+    assert map_in_parallel(lambda item: torch.get_num_threads(), range(4), CPU, "") == [1, 1, 1, 1]
     assert torch.get_num_threads() == 2
 
 
@@ -73,5 +73,5 @@ def test_an_exception_comes_through_and_what_has_not_begun_is_left() -> None:
             raise UserError("item 1 is not possible")
 
     with pytest.raises(UserError, match="item 1 is not possible"):
-        side_by_side(fails, range(200), CPU, "")
+        map_in_parallel(fails, range(200), CPU, "")
     assert len(begun) < 200

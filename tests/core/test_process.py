@@ -14,14 +14,14 @@ import pytest
 
 from counterweight.core import outputs, process
 from counterweight.core.errors import UserError
-from counterweight.core.outputs import writing
+from counterweight.core.outputs import atomic_output
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
 import sys, time
 from pathlib import Path
-from counterweight.core.outputs import writing
-with writing(Path(sys.argv[1])) as partial:
+from counterweight.core.outputs import atomic_output
+with atomic_output(Path(sys.argv[1])) as partial:
     partial.write_text("half")
     print("ready", flush=True)
     time.sleep(60)
@@ -53,7 +53,7 @@ def run_stage(body: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     lines = "".join(f"    {line}\n" for line in body.splitlines())
     code = (
         "import errno, os\nfrom pathlib import Path\nfrom counterweight.core import outputs, process\n"
-        "from counterweight.core.errors import UserError\nfrom counterweight.core.outputs import writing\n"
+        "from counterweight.core.errors import UserError\nfrom counterweight.core.outputs import atomic_output\n"
         f"def main(argv):\n{lines}"
         "process.run(main)\n"
     )
@@ -153,7 +153,7 @@ def test_other_system_errors_keep_their_traceback() -> None:
 
 
 def test_a_file_appears_when_the_block_ends(target: Path) -> None:
-    with writing(target) as partial:
+    with atomic_output(target) as partial:
         partial.write_text("all of it")
         assert not target.exists()
     assert target.read_text() == "all of it"
@@ -161,7 +161,7 @@ def test_a_file_appears_when_the_block_ends(target: Path) -> None:
 
 
 def test_a_folder_appears_when_the_block_ends(target: Path) -> None:
-    with writing(target) as partial:
+    with atomic_output(target) as partial:
         partial.mkdir()
         (partial / "weights").write_text("all of it")
         assert not target.exists()
@@ -173,7 +173,7 @@ def test_a_folder_appears_when_the_block_ends(target: Path) -> None:
 @pytest.mark.parametrize("folder", [False, True])
 def test_an_error_in_the_block_leaves_nothing(target: Path, folder: bool, error: type[BaseException]) -> None:
     def fail() -> None:
-        with writing(target) as partial:
+        with atomic_output(target) as partial:
             if folder:
                 partial.mkdir()
                 (partial / "half").touch()
@@ -191,7 +191,7 @@ def test_an_error_in_the_block_leaves_the_earlier_output_alone(target: Path) -> 
     target.write_text("earlier")
 
     def fail() -> None:
-        with writing(target) as partial:
+        with atomic_output(target) as partial:
             partial.write_text("half")
             raise UserError("too bad")
 
@@ -204,7 +204,7 @@ def test_an_error_in_the_block_leaves_the_earlier_output_alone(target: Path) -> 
 def test_a_block_that_writes_nothing_is_a_mistake_of_ours_and_keeps_the_earlier_output(target: Path) -> None:
     target.parent.mkdir()
     target.write_text("earlier")
-    with pytest.raises(FileNotFoundError), writing(target):
+    with pytest.raises(FileNotFoundError), atomic_output(target):
         pass
     assert names(target.parent) == ["table.parquet"]
 
@@ -213,7 +213,7 @@ def test_a_block_that_writes_nothing_is_a_mistake_of_ours_and_keeps_the_earlier_
 @pytest.mark.parametrize("new", ["file", "folder"])
 def test_an_earlier_output_is_replaced(target: Path, old: str, new: str) -> None:
     for kind in (old, new):
-        with writing(target) as partial:
+        with atomic_output(target) as partial:
             if kind == "folder":
                 partial.mkdir()
                 (partial / kind).touch()
@@ -228,7 +228,7 @@ def test_an_earlier_folder_is_never_half_deleted_under_its_name(target: Path, mo
     (target / "earlier").touch()
     deleted = []
     monkeypatch.setattr(outputs.shutil, "rmtree", lambda path: deleted.append(Path(path)))
-    with writing(target) as partial:
+    with atomic_output(target) as partial:
         partial.mkdir()
     assert target not in deleted
     assert len(deleted) == 1
@@ -240,7 +240,7 @@ def test_a_link_is_replaced_and_what_it_points_to_stays(target: Path, tmp_path: 
     (elsewhere / "precious").touch()
     target.parent.mkdir()
     target.symlink_to(elsewhere)
-    with writing(target) as partial:
+    with atomic_output(target) as partial:
         partial.write_text("new")
     assert not target.is_symlink()
     assert names(elsewhere) == ["precious"]
@@ -256,7 +256,7 @@ def test_what_a_killed_process_left_is_removed(target: Path, folder: bool) -> No
         target.parent.mkdir()
         leftover.write_text("half")
     (target.parent / ".table.parquet.lock").touch()
-    with writing(target) as partial:
+    with atomic_output(target) as partial:
         assert not partial.exists()
         partial.mkdir()
     assert names(target.parent) == ["table.parquet"]
@@ -268,7 +268,7 @@ def test_what_a_killed_process_left_is_removed(target: Path, folder: bool) -> No
 
 @pytest.mark.usefixtures("holder")
 def test_a_second_process_is_refused_in_one_line(target: Path) -> None:
-    done = run_stage(f"with writing(Path({str(target)!r})):\n    raise AssertionError('two writers')")
+    done = run_stage(f"with atomic_output(Path({str(target)!r})):\n    raise AssertionError('two writers')")
     assert_one_line(done, str(target), "another process is writing it")
     assert (target.parent / ".table.parquet.partial").read_text() == "half"
 
@@ -276,7 +276,7 @@ def test_a_second_process_is_refused_in_one_line(target: Path) -> None:
 @pytest.mark.usefixtures("holder")
 def test_a_refused_process_does_not_free_the_lock(target: Path) -> None:
     for _ in range(2):
-        with pytest.raises(UserError, match="another process"), writing(target):
+        with pytest.raises(UserError, match="another process"), atomic_output(target):
             raise AssertionError("two writers")
 
 
@@ -284,14 +284,14 @@ def test_the_kernel_frees_the_lock_of_a_killed_process(target: Path, holder: "su
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     assert names(target.parent) == [".table.parquet.lock", ".table.parquet.partial"]
-    with writing(target) as partial:
+    with atomic_output(target) as partial:
         partial.write_text("whole")
     assert names(target.parent) == ["table.parquet"]
     assert target.read_text() == "whole"
 
 
 def test_other_targets_of_the_folder_are_free(target: Path, holder: "subprocess.Popen[str]") -> None:
-    with writing(target.with_name("test.parquet")) as partial:
+    with atomic_output(target.with_name("test.parquet")) as partial:
         partial.touch()
     assert holder.poll() is None
     assert target.with_name("test.parquet").exists()
@@ -309,7 +309,7 @@ def test_a_lock_file_that_its_owner_has_just_removed_guards_nothing(
         flock(descriptor, operation)
 
     monkeypatch.setattr(outputs.fcntl, "flock", removed_before_locked)
-    with pytest.raises(UserError, match="another process"), writing(target):
+    with pytest.raises(UserError, match="another process"), atomic_output(target):
         raise AssertionError("two writers")
 
 
@@ -320,26 +320,26 @@ def test_too_little_room_is_refused_before_any_work(target: Path, monkeypatch: p
     usage = shutil.disk_usage(target.parents[1])._replace(free=outputs.MINIMUM_FREE_BYTES - 1)
     monkeypatch.setattr(outputs.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(UserError, match=r"table\.parquet: 64 MiB free on its disk, at least 64 MiB needed"):
-        writing(target).__enter__()
+        atomic_output(target).__enter__()
     assert names(target.parent) == []
 
 
 def test_a_folder_without_write_permission_is_refused(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outputs.os, "access", lambda *_: False)
     with pytest.raises(UserError, match="read-only"):
-        writing(target).__enter__()
+        atomic_output(target).__enter__()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
 def test_a_read_only_folder_is_refused(target: Path) -> None:
     target.parent.mkdir(mode=0o555)
     with pytest.raises(UserError, match=r"table\.parquet: its folder .* is read-only"):
-        writing(target).__enter__()
+        atomic_output(target).__enter__()
 
 
 def test_a_file_where_a_folder_is_needed_is_one_line(target: Path) -> None:
     target.parent.touch()
-    assert_one_line(run_stage(f"writing(Path({str(target)!r})).__enter__()"), str(target), "cannot be written")
+    assert_one_line(run_stage(f"atomic_output(Path({str(target)!r})).__enter__()"), str(target), "cannot be written")
 
 
 @pytest.fixture
@@ -355,7 +355,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_real_disk_that_is_small_is_refused_before_any_work(tiny_disk: Path) -> None:
-    done = run_stage(f"with writing(Path({str(tiny_disk / 'out')!r})):\n    raise AssertionError('no room')")
+    done = run_stage(f"with atomic_output(Path({str(tiny_disk / 'out')!r})):\n    raise AssertionError('no room')")
     assert_one_line(done, "1 MiB free", "64 MiB needed")
     assert names(tiny_disk) == []
 
@@ -379,7 +379,7 @@ BIG = {
 
 @pytest.mark.parametrize("work", BIG.values(), ids=BIG)
 def test_a_real_disk_that_fills_up_is_one_line_and_leaves_nothing(tiny_disk: Path, work: str) -> None:
-    body = f"outputs.MINIMUM_FREE_BYTES = 0\nwith writing(Path({str(tiny_disk / 'out')!r})) as partial:\n"
+    body = f"outputs.MINIMUM_FREE_BYTES = 0\nwith atomic_output(Path({str(tiny_disk / 'out')!r})) as partial:\n"
     done = run_stage(body + "".join(f"    {line}\n" for line in work.splitlines()))
     assert_one_line(done, "no space left")
     assert names(tiny_disk) == []
@@ -388,7 +388,7 @@ def test_a_real_disk_that_fills_up_is_one_line_and_leaves_nothing(tiny_disk: Pat
 def test_a_real_file_system_that_is_read_only_is_one_line(tiny_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
     for place in (tiny_disk / "out", tiny_disk / "folder" / "out"):
-        assert_one_line(run_stage(f"writing(Path({str(place)!r})).__enter__()"), str(place))
+        assert_one_line(run_stage(f"atomic_output(Path({str(place)!r})).__enter__()"), str(place))
 
 
 # Orphans.

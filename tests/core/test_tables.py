@@ -64,9 +64,9 @@ def test_an_image_larger_than_a_row_group_has_one_to_itself(tmp_path: Path, monk
 def test_pixels_are_not_copied(tmp_path: Path) -> None:
     write_images(images(9), tmp_path / "images.parquet")
     column = pq.read_table(tmp_path / "images.parquet").combine_chunks().column("image")
-    found = image_table.pixels(column, (3, 4, 5))
+    found = image_table.view_pixels(column, (3, 4, 5))
     assert found.__array_interface__["data"][0] == column.chunk(0).buffers()[1].address
-    part = image_table.pixels(pa.chunked_array([column.chunk(0).slice(4, 3)]), (3, 4, 5))
+    part = image_table.view_pixels(pa.chunked_array([column.chunk(0).slice(4, 3)]), (3, 4, 5))
     assert np.array_equal(part, images(9).images[4:7])
 
 
@@ -87,7 +87,7 @@ def test_equal_images_make_equal_files(tmp_path: Path) -> None:
 
 def test_sets_are_joined_taken_from_and_counted() -> None:
     first, second = images(5), images(4)
-    joined = first.joined(second)
+    joined = first.concatenate(second)
     assert (len(joined), joined.counts().sum()) == (9, 9)
     assert joined.counts().tolist() == (first.counts() + second.counts()).tolist()
     assert same(joined.take(np.arange(5)), first)
@@ -97,7 +97,7 @@ def test_sets_are_joined_taken_from_and_counted() -> None:
 @pytest.mark.parametrize("other", [images(2, (1, 4, 5)), ImageSet(**{**vars(images(2)), "class_names": ("x",)})])
 def test_sets_of_other_shapes_or_classes_are_not_joined(other: ImageSet) -> None:
     with pytest.raises(ValueError, match="sets differ"):
-        images(3).joined(other)
+        images(3).concatenate(other)
 
 
 @pytest.mark.parametrize("count", [0, 1, 300])

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 
 from counterweight.core.images import Fit
-from counterweight.data.decode.images import FORMATS, BadFile, Embedded, Target, decode, inspect, result_or_bad
-from counterweight.data.decode.pool import Workers, decoded
+from counterweight.data.decode.images import FORMATS, BadFile, Embedded, Target, decode, inspect, try_image
+from counterweight.data.decode.pool import Workers, decode_images
 
 MUTATIONS = 40
 FAULTS = {"empty", "not an image", "too large", "unreadable"}
@@ -26,10 +26,10 @@ LARGEST = 2**30  # bytes that one image may take: a few times the 89 million pix
 LARGE = """
 import resource, sys
 from functools import partial
-from counterweight.data.decode.images import BadFile, Embedded, Target, decode, result_or_bad
+from counterweight.data.decode.images import BadFile, Embedded, Target, decode, try_image
 work = partial(decode, target=Target((8, 8), 3, "crop"))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-read = result_or_bad(work, Embedded("x", sys.stdin.buffer.read()))
+read = try_image(work, Embedded("x", sys.stdin.buffer.read()))
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print((after - before) // 1024, read.fault if isinstance(read, BadFile) else "read")
 """
@@ -115,7 +115,7 @@ def mutations(name: str) -> list[Embedded]:
 
 def tried(image: Embedded, channels: int = 3, fit: Fit = "stretch") -> npt.NDArray[np.uint8] | BadFile:
     """Return an image's pixels, or what is wrong with it, which has to be one line."""
-    read = result_or_bad(partial(decode, target=Target((8, 8), channels, fit)), image)
+    read = try_image(partial(decode, target=Target((8, 8), channels, fit)), image)
     if isinstance(read, BadFile):
         assert read.fault in FAULTS
         assert read.details
@@ -145,7 +145,7 @@ def test_a_damaged_image_is_read_or_refused(name: str) -> None:
     for number, image in enumerate(mutations(name)):
         read = tried(image, (1, 3)[number % 2], fits[number % 3])
         outcomes[read.fault if isinstance(read, BadFile) else "read"] += 1
-        assert isinstance(result_or_bad(inspect, image), BadFile) == isinstance(read, BadFile)
+        assert isinstance(try_image(inspect, image), BadFile) == isinstance(read, BadFile)
     assert outcomes.total() == MUTATIONS
     assert outcomes["read"] < MUTATIONS, "no mutation did any harm"
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < LARGEST
@@ -154,7 +154,7 @@ def test_a_damaged_image_is_read_or_refused(name: str) -> None:
 @pytest.mark.timeout(120)
 def test_workers_read_or_refuse_damaged_images_in_their_order() -> None:
     images = [image for name in SAMPLES for image in mutations(name)[: MUTATIONS // 2]]
-    chunks = list(decoded(images, len(images), Target((8, 8), 3, "stretch"), None, Workers()))
+    chunks = list(decode_images(images, len(images), Target((8, 8), 3, "stretch"), None, Workers()))
     assert sum(len(chunk.bad) for chunk in chunks) == len(images) > 500
     found = [fault for chunk in chunks for fault in chunk.bad]
     everything = np.concatenate([chunk.images for chunk in chunks])

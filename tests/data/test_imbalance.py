@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from counterweight.data.imbalance import kept_counts, nothing_to_balance, smallest_classes, wanted_counts
+from counterweight.data.imbalance import count_kept, count_wanted, explain_balance, find_smallest_classes
 from counterweight.settings.scenarios import Drop, Longtail, Natural, Scenario
 
 CLOTHES = [795, 790, 640, 512, 455, 377, 300, 241, 160, 112]  # 4382: 438 on average
@@ -12,11 +12,11 @@ CLOTHES = [795, 790, 640, 512, 455, 377, 300, 241, 160, 112]  # 4382: 438 on ave
 @pytest.mark.parametrize(
     ("scenario", "counts", "minority", "kept"),
     [
-        (Drop(kind="drop", share=0.75), [40, 40, 40], [1], [40, 10, 40]),
-        (Drop(kind="drop", share=0.75), [41, 42, 43], [0, 2], [10, 42, 11]),
-        (Drop(kind="drop", share=0.5), [10, 20, 30], [0, 1, 2], [5, 10, 15]),
-        (Drop(kind="drop", share=0.1), [4, 4, 4], [0], [4, 4, 4]),
-        (Drop(kind="drop", share=0.9), [4, 4, 4], [0], [0, 4, 4]),
+        (Drop(kind="drop", fraction=0.75), [40, 40, 40], [1], [40, 10, 40]),
+        (Drop(kind="drop", fraction=0.75), [41, 42, 43], [0, 2], [10, 42, 11]),
+        (Drop(kind="drop", fraction=0.5), [10, 20, 30], [0, 1, 2], [5, 10, 15]),
+        (Drop(kind="drop", fraction=0.1), [4, 4, 4], [0], [4, 4, 4]),
+        (Drop(kind="drop", fraction=0.9), [4, 4, 4], [0], [0, 4, 4]),
         (Natural(kind="natural"), [10, 20, 30], [1], [10, 20, 30]),
         (Longtail(kind="longtail", ratio=100.0), [1000, 1000, 1000], [], [1000, 100, 10]),
         (Longtail(kind="longtail", ratio=4.0), [100, 100, 100], [0], [25, 100, 50]),
@@ -29,7 +29,7 @@ def test_the_counts_are_those_of_a_calculation_by_hand(
     scenario: Scenario, counts: list[int], minority: list[int], kept: list[int]
 ) -> None:
     given = np.array(counts)
-    assert kept_counts(scenario, given, minority).tolist() == kept
+    assert count_kept(scenario, given, minority).tolist() == kept
     assert given.tolist() == counts
 
 
@@ -47,14 +47,14 @@ def natural(cap: int | None = None) -> Natural:
         (natural(20), [10, 20, 30], [10, 20, 30], [10, 0, 0]),
         (natural(10), [10, 20, 30], [10, 20, 30], [0, 0, 0]),
         (natural(1), [10, 20, 30], [10, 20, 30], [0, 0, 0]),
-        (Drop(kind="drop", share=0.5), [10, 20, 30], [10, 10, 30], [0, 10, 0]),
+        (Drop(kind="drop", fraction=0.5), [10, 20, 30], [10, 10, 30], [0, 10, 0]),
         (Longtail(kind="longtail", ratio=4.0), [100, 30, 100], [100, 30, 25], [0, 0, 75]),
     ],
 )
 def test_what_was_removed_is_wanted_back_and_naturally_what_is_missing_to_a_level(
     scenario: Scenario, counts: list[int], kept: list[int], wanted: list[int]
 ) -> None:
-    assert wanted_counts(scenario, np.array(counts), np.array(kept)).tolist() == wanted
+    assert count_wanted(scenario, np.array(counts), np.array(kept)).tolist() == wanted
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_naturally_classes_below_the_average_that_get_images_are_the_minority(
     cap: int | None, counts: list[int], minority: list[int]
 ) -> None:
     sizes = np.array(counts)
-    assert smallest_classes(natural(cap), sizes, wanted_counts(natural(cap), sizes, sizes)) == minority
+    assert find_smallest_classes(natural(cap), sizes, count_wanted(natural(cap), sizes, sizes)) == minority
 
 
 def test_unequal_classes_always_have_a_minority() -> None:
@@ -82,13 +82,13 @@ def test_unequal_classes_always_have_a_minority() -> None:
     for _ in range(200):
         sizes = rng.integers(1, 6, rng.integers(2, 6))
         for cap in (None, 2, 3, 4):
-            wanted = wanted_counts(natural(cap), sizes, sizes)
-            assert bool(smallest_classes(natural(cap), sizes, wanted)) == bool(wanted.any())
+            wanted = count_wanted(natural(cap), sizes, sizes)
+            assert bool(find_smallest_classes(natural(cap), sizes, wanted)) == bool(wanted.any())
 
 
 def test_elsewhere_the_smallest_classes_are_the_minority() -> None:
     kept, wanted = np.array([100, 25, 25, 50]), np.array([0, 75, 0, 50])
-    assert smallest_classes(Longtail(kind="longtail", ratio=4.0), kept, wanted) == [1, 2]
+    assert find_smallest_classes(Longtail(kind="longtail", ratio=4.0), kept, wanted) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_elsewhere_the_smallest_classes_are_the_minority() -> None:
         (natural(), [12, 12], "the classes are equally large, 12 images each"),
         (natural(5), [12, 12], "the classes are equally large, 12 images each"),
         (natural(9), [12, 40, 10], "cap 9 is not above the smallest class; the classes have 10 to 40 images"),
-        (Drop(kind="drop", share=0.1), [4, 40], "not one image would be dropped"),
+        (Drop(kind="drop", fraction=0.1), [4, 40], "not one image would be dropped"),
     ],
 )
 def test_why_there_is_nothing_to_balance(scenario: Scenario, counts: list[int], why: str) -> None:
-    assert nothing_to_balance(scenario, np.array(counts)) == why
+    assert explain_balance(scenario, np.array(counts)) == why

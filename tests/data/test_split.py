@@ -8,10 +8,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from counterweight.core.errors import UserError
-from counterweight.core.images import ImageSet, read_images, stratified
+from counterweight.core.images import ImageSet, choose_stratified, read_images
 from counterweight.data.decode.pool import Workers
-from counterweight.data.sources.base.lazy_images import Found, in_memory
-from counterweight.data.split import collect, divided
+from counterweight.data.sources.base.lazy_images import DatasetSplits, wrap_array
+from counterweight.data.split import read_into_memory, split_parts
 from counterweight.settings.datasets import Dataset
 from stages.ingest import main
 
@@ -26,10 +26,10 @@ def images(*sizes: int, name: str = "image") -> ImageSet:
 
 
 def split(train: ImageSet, test: ImageSet | None, settings: Dataset, rng: np.random.Generator) -> list[ImageSet]:
-    found = Found(in_memory(train, 2, 1), in_memory(test, 2, 1) if test else None)
+    found = DatasetSplits(wrap_array(train, 2, 1), wrap_array(test, 2, 1) if test else None)
     return [
-        collect(chosen, "here", "train", Workers())
-        for chosen in divided(found, settings.keep_split, settings.test_share, rng)
+        read_into_memory(chosen, "here", "train", Workers())
+        for chosen in split_parts(found, settings.keep_split, settings.test_fraction, rng)
     ]
 
 
@@ -51,8 +51,8 @@ def test_the_parts_are_disjoint_complete_and_in_order() -> None:
     assert sorted(places[0] + places[1]) == list(range(160))
 
 
-def test_the_share_can_be_chosen() -> None:
-    _, test = split(images(100, 50), None, Dataset(source="digits", test_share=0.1), rng())
+def test_the_fraction_can_be_chosen() -> None:
+    _, test = split(images(100, 50), None, Dataset(source="digits", test_fraction=0.1), rng())
     assert test.counts().tolist() == [10, 5]
 
 
@@ -78,10 +78,10 @@ def test_the_same_seed_makes_the_same_split() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "share", "expected"), [(0, 0.3, 0), (1, 0.3, 0), (2, 0.01, 1), (2, 0.99, 1), (3, 0.5, 2), (10, 0.99, 9)]
+    ("size", "fraction", "expected"), [(0, 0.3, 0), (1, 0.3, 0), (2, 0.01, 1), (2, 0.99, 1), (3, 0.5, 2), (10, 0.99, 9)]
 )
-def test_a_class_of_two_or_more_images_has_one_on_either_side(size: int, share: float, expected: int) -> None:
-    assert stratified(np.zeros(size, dtype=np.int64), share, rng()).sum() == expected
+def test_a_class_of_two_or_more_images_has_one_on_either_side(size: int, fraction: float, expected: int) -> None:
+    assert choose_stratified(np.zeros(size, dtype=np.int64), fraction, rng()).sum() == expected
 
 
 def ingested(folder: Path, **dataset: object) -> tuple[ImageSet, ImageSet]:
@@ -97,8 +97,8 @@ def test_the_digits_are_split_stratified_and_the_same_way_each_time(tmp_path: Pa
     train, test = ingested(tmp_path)
     assert len(train) + len(test) == 1797
     assert len(set(train.origins) | set(test.origins)) == 1797
-    shares = test.counts() / (train.counts() + test.counts())
-    assert shares == pytest.approx(np.full(10, 0.3), abs=0.004)
+    fractions = test.counts() / (train.counts() + test.counts())
+    assert fractions == pytest.approx(np.full(10, 0.3), abs=0.004)
     assert ingested(tmp_path)[1].origins.tolist() == test.origins.tolist()
 
 

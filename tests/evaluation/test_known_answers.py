@@ -14,11 +14,11 @@ from threadpoolctl import threadpool_limits
 
 from counterweight.core.features import FeatureSet
 from counterweight.core.images import ImageSet
-from counterweight.data.sources.base.lazy_images import shaped
+from counterweight.data.sources.base.lazy_images import resize_array
 from counterweight.evaluation.comparison.features import compare_features, compare_similarity
-from counterweight.evaluation.comparison.memorization import Memorised, memorised
+from counterweight.evaluation.comparison.memorization import NearestPairs, find_copies
 from counterweight.evaluation.comparison.plots import draw_comparison
-from counterweight.features.extractor import features_of
+from counterweight.features.extractor import extract_features
 from counterweight.settings.compare import Compare
 from counterweight.settings.extract import Extract
 
@@ -40,7 +40,7 @@ def image_set(images: Images) -> ImageSet:
 
 
 def features(images: Images) -> FeatureSet:
-    return features_of(image_set(images), [BACKBONE], EXTRACT, 0, torch.device("cpu"))[BACKBONE]
+    return extract_features(image_set(images), [BACKBONE], EXTRACT, 0, torch.device("cpu"))[BACKBONE]
 
 
 def flat(count: int, level: int) -> Images:
@@ -73,7 +73,7 @@ def halves() -> tuple[Images, Images]:
 
     order = np.random.default_rng(0).permutation(1797)[: 4 * HALF]
     greys = np.rint(load_digits().images[order] * (255 / 16)).astype(np.uint8)
-    images = shaped(greys[:, None], 28, 1)
+    images = resize_array(greys[:, None], 28, 1)
     return images[: 2 * HALF], images[2 * HALF :]
 
 
@@ -93,12 +93,12 @@ def compared(real: FeatureSet, synthetic: FeatureSet) -> Result:
     return result
 
 
-def share_deviation(table: npt.NDArray[np.float32]) -> float:
-    """Bound the standard deviation of the share of features that a t-test rejects, of equal distributions.
+def fraction_deviation(table: npt.NDArray[np.float32]) -> float:
+    """Bound the standard deviation of the fraction of features that a t-test rejects, of equal distributions.
 
     Rejections of two features whose (normal) test statistics have correlation r are correlated by at most r^2: their
     covariance is a series of r^2, r^4 ... in the Hermite coefficients of a symmetric event, which add up to its
-    variance alpha (1 - alpha). So the share's variance is at most that times the mean of r^2 over all pairs.
+    variance alpha (1 - alpha). So the fraction's variance is at most that times the mean of r^2 over all pairs.
     """
     varying = table.astype(np.float64)[:, table.std(axis=0) > 0]
     return float(np.sqrt(ALPHA * (1 - ALPHA) * np.mean(np.corrcoef(varying.T) ** 2)))
@@ -110,7 +110,7 @@ def test_means_of_two_halves_of_one_set_differ_as_often_as_chance_has_it(real: F
     Those between sets share the accident of which images are in which set. Half a set's mean has twice the variance
     of the whole one's, so the test statistics of two draws are correlated by 1/2, rejections by at most 1/4.
     """
-    means, deviation = equal["t_test"], share_deviation(real.features)
+    means, deviation = equal["t_test"], fraction_deviation(real.features)
     errors = {
         "within_real": deviation * np.sqrt(1 / REPEATS),
         "within_synthetic": deviation * np.sqrt(1 / REPEATS),
@@ -118,24 +118,27 @@ def test_means_of_two_halves_of_one_set_differ_as_often_as_chance_has_it(real: F
     }
     assert errors["within_real"] < ALPHA / 2  # else the test would say nothing
     for row, error in errors.items():
-        assert abs(means[row]["share_rejected"]["mean"] - ALPHA) <= ERRORS * error
+        assert abs(means[row]["fraction_rejected"]["mean"] - ALPHA) <= ERRORS * error
         # Of equal sets a draw has any corrected rejection at all with probability alpha, or little more.
-        assert means[row]["share_rejected_fdr"]["mean"] <= ALPHA
+        assert means[row]["fraction_rejected_fdr"]["mean"] <= ALPHA
 
 
 def test_distances_of_two_halves_of_one_set_are_at_their_floors(equal: Result) -> None:
     """A draw's deviation is that of one distance; both means share images, and are no further apart than some."""
     kl, marginal = equal["kl"], equal["marginal"]
     pairs = [
-        (kl["real_to_synthetic"], kl["floor"]),
-        (kl["synthetic_to_real"], kl["floor"]),
-        *((marginal["between"][key], marginal["floor"][key]) for key in marginal["floor"]),
-        (equal["frechet"]["between"], equal["frechet"]["floor"]),
-        (equal["kid"]["between"], equal["kid"]["floor"]),
-        *((equal["overlap"]["between"][key], equal["overlap"]["floor"][key]) for key in equal["overlap"]["floor"]),
+        (kl["real_to_synthetic"], kl["baseline"]),
+        (kl["synthetic_to_real"], kl["baseline"]),
+        *((marginal["between"][key], marginal["baseline"][key]) for key in marginal["baseline"]),
+        (equal["frechet"]["between"], equal["frechet"]["baseline"]),
+        (equal["kid"]["between"], equal["kid"]["baseline"]),
+        *(
+            (equal["overlap"]["between"][key], equal["overlap"]["baseline"][key])
+            for key in equal["overlap"]["baseline"]
+        ),
     ]
-    for between, floor in pairs:
-        assert abs(between["mean"] - floor["mean"]) <= 3 * np.hypot(between["std"], floor["std"])
+    for between, baseline in pairs:
+        assert abs(between["mean"] - baseline["mean"]) <= 3 * np.hypot(between["std"], baseline["std"])
 
 
 def test_two_halves_of_one_set_lie_within_each_other_and_cannot_be_told_apart(equal: Result) -> None:
@@ -188,8 +191,8 @@ def unchanged(result: Result) -> dict[str, tuple[float, float]]:
 
 def spreads(result: Result) -> dict[str, dict[str, float]]:
     return {
-        "fdr": result["t_test"]["between"]["share_rejected_fdr"],
-        "effect": result["t_test"]["between"]["share_effect"],
+        "fdr": result["t_test"]["between"]["fraction_rejected_fdr"],
+        "effect": result["t_test"]["between"]["fraction_effect"],
         "kl": result["kl"]["real_to_synthetic"],
         "jensen_shannon": result["marginal"]["between"]["jensen_shannon"],
         "frechet": result["frechet"]["between"],
@@ -210,22 +213,22 @@ def test_a_set_of_one_image_covers_few_and_is_a_copy(halves: tuple[Images, Image
     overlap = result["overlap"]
     assert overlap["between"]["recall"]["mean"] <= 1 / HALF
     assert 0 < overlap["between"]["coverage"]["mean"] < 8 * overlap["k"] / HALF
-    assert result["t_test"]["within_synthetic"]["share_rejected"]["mean"] == 0
-    assert result["t_test"]["between"]["share_rejected_fdr"]["mean"] > 0.5
+    assert result["t_test"]["within_synthetic"]["fraction_rejected"]["mean"] == 0
+    assert result["t_test"]["between"]["fraction_rejected_fdr"]["mean"] > 0.5
     assert result["two_sample"]["interval"][0] > 0.9
-    assert result["kl"]["real_to_synthetic"]["mean"] > 1000 * result["kl"]["floor"]["mean"]
+    assert result["kl"]["real_to_synthetic"]["mean"] > 1000 * result["kl"]["baseline"]["mean"]
     copied = copies(halves[0], alike).result
     assert copied["exact"] == copied["n"] == 2 * HALF
-    assert copied["share"] == 1
-    assert copied["real_share"] is not None
-    assert copied["real_share"] <= COMPARE.copy_quantile
+    assert copied["fraction"] == 1
+    assert copied["real_fraction"] is not None
+    assert copied["real_fraction"] <= COMPARE.copy_quantile
 
 
 def test_constant_images_that_are_equal_are_no_difference_however_many_there_are() -> None:
     """Not even the last digits of features may depend on the number of images: where nothing varies, they are all."""
     result = compared(features(flat(300, 90)), features(flat(12, 90)))
     means, overlap = result["t_test"]["between"], result["overlap"]["between"]
-    assert means["share_rejected"]["mean"] == means["share_effect"]["mean"] == 0
+    assert means["fraction_rejected"]["mean"] == means["fraction_effect"]["mean"] == 0
     assert means["constant"]["mean"] == result["t_test"]["features"]
     assert result["kl"]["reason"] == "no feature varies over the images of the common classes"
     assert result["frechet"]["between"]["mean"] == result["kid"]["between"]["mean"] == 0
@@ -236,7 +239,7 @@ def test_constant_images_that_are_equal_are_no_difference_however_many_there_are
 
 def test_constant_images_of_two_levels_are_all_the_difference_there_can_be() -> None:
     result = compared(features(flat(30, 90)), features(flat(30, 91)))
-    assert result["t_test"]["between"]["share_rejected_fdr"]["mean"] == 1
+    assert result["t_test"]["between"]["fraction_rejected_fdr"]["mean"] == 1
     assert result["marginal"]["between"]["jensen_shannon"]["mean"] == pytest.approx(np.log(2))
     assert result["overlap"]["between"]["precision"]["mean"] == result["overlap"]["between"]["recall"]["mean"] == 0
     assert result["two_sample"]["first"] == 1
@@ -281,5 +284,5 @@ def everything(first: Images, other: Images, folder: Path) -> Result:
     return result
 
 
-def copies(first: Images, other: Images) -> Memorised:
-    return memorised(image_set(other), image_set(first), None, COMPARE.copy_quantile, np.random.default_rng(0))
+def copies(first: Images, other: Images) -> NearestPairs:
+    return find_copies(image_set(other), image_set(first), None, COMPARE.copy_quantile, np.random.default_rng(0))

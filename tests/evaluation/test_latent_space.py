@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
-from counterweight.evaluation.latent_space.analysis import Explored, explored
+from counterweight.evaluation.latent_space.analysis import LatentSpace, analyse_latent_space
 from counterweight.evaluation.latent_space.plots import draw_latents
 from counterweight.settings.compare import Compare
 from counterweight.settings.latent import Latent
@@ -42,18 +42,18 @@ def drawn(count: int, seed: int, level: float = 128) -> npt.NDArray[np.uint8]:
 
 def test_two_halves_of_one_set_lie_together() -> None:
     """Corrected t-tests find nothing between them, as within each."""
-    found = explored(image_set(drawn(60, 0)), image_set(drawn(60, 1)), QUICK, TESTS, 0, CPU)
+    found = analyse_latent_space(image_set(drawn(60, 0)), image_set(drawn(60, 1)), QUICK, TESTS, 0, CPU)
     tests = found.result["t_test"]
     for kind in ("within_real", "within_synthetic", "between"):
-        assert tests[kind]["share_rejected_fdr"]["mean"] < 0.05, kind  # 3 of 16 latents in 5 draws
+        assert tests[kind]["fraction_rejected_fdr"]["mean"] < 0.05, kind  # 3 of 16 latents in 5 draws
     assert found.result["latents"] == 4 * 2 * 2
 
 
 def test_a_set_of_another_brightness_is_moved_to_the_real_one() -> None:
     """Dark images lie elsewhere; with the mean of the bright ones they are decoded to that brightness, roughly."""
     real, dark = image_set(drawn(60, 0, 170)), image_set(drawn(60, 1, 70))
-    found = explored(real, dark, QUICK, TESTS, 0, CPU)
-    assert found.result["t_test"]["between"]["share_rejected_fdr"]["mean"] > 0.3
+    found = analyse_latent_space(real, dark, QUICK, TESTS, 0, CPU)
+    assert found.result["t_test"]["between"]["fraction_rejected_fdr"]["mean"] > 0.3
     assert found.shown is not None
     level = {name: images.images.mean() for name, images in found.shown.decoded.items()}
     assert level["real_decoded"] - level["synthetic_decoded"] > 60
@@ -65,7 +65,7 @@ def test_a_set_of_another_brightness_is_moved_to_the_real_one() -> None:
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     sets = image_set(drawn(20, 0)), image_set(drawn(20, 1))
-    results = [explored(*sets, QUICK, TESTS, 0, CPU) for _ in range(2)]
+    results = [analyse_latent_space(*sets, QUICK, TESTS, 0, CPU) for _ in range(2)]
     assert results[0].result == results[1].result
     for number, found in enumerate(results):
         (tmp_path / str(number)).mkdir()
@@ -78,7 +78,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 9])
 def test_few_images_are_a_reason(count: int, tmp_path: Path) -> None:
-    found = explored(image_set(drawn(30, 0)), image_set(drawn(count, 1)), QUICK, TESTS, 0, CPU)
+    found = analyse_latent_space(image_set(drawn(30, 0)), image_set(drawn(count, 1)), QUICK, TESTS, 0, CPU)
     assert found.shown is None
     assert "fewer than 10 images" in str(found.result["reason"])
     draw_latents(found, tmp_path)
@@ -90,11 +90,11 @@ def test_a_collapsed_set_and_constant_images_are_no_crash() -> None:
     grey = image_set(np.full((20, 1, 16, 16), 90, dtype=np.uint8))
     quick = QUICK.model_copy(update={"steps": 5})
     for real, synthetic in ((image_set(drawn(20, 0)), same), (grey, grey)):
-        found: Explored = explored(real, synthetic, quick, TESTS, 0, CPU)
+        found: LatentSpace = analyse_latent_space(real, synthetic, quick, TESTS, 0, CPU)
         assert "nan" not in str(found.result).lower()
 
 
 def test_a_training_that_diverges_is_one_line() -> None:
     wild = QUICK.model_copy(update={"autoencoder": {**AUTOENCODER, "learning_rate": 1e30, "lowest_rate": 1e30}})
-    with pytest.raises(UserError, match=r"params\.yaml: latent\.autoencoder: training stopped: 'loss' of phase"):
-        explored(image_set(drawn(20, 0)), image_set(drawn(20, 1)), wild, TESTS, 0, CPU)
+    with pytest.raises(UserError, match=r"params\.yaml: latent\.autoencoder: training stopped: 'loss' of update"):
+        analyse_latent_space(image_set(drawn(20, 0)), image_set(drawn(20, 1)), wild, TESTS, 0, CPU)

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from counterweight.core.images import ImageSet
-from counterweight.evaluation.comparison.memorization import MOST, memorised, taken, thumbnails
+from counterweight.evaluation.comparison.memorization import MOST, draw_at_most, find_copies, make_thumbnails
 
 QUANTILE = 0.05
 
@@ -24,10 +24,10 @@ def rng() -> np.random.Generator:
 
 
 def test_new_images_are_as_near_as_real_ones() -> None:
-    """Of equal distributions the share is about the quantile: 5 % of 200 are 10 +- 3, 10 % is five deviations off."""
-    found = memorised(image_set(noise(200, 0)), image_set(noise(200, 1)), image_set(noise(300, 2)), QUANTILE, rng())
-    assert found.result["share"] is not None
-    assert found.result["share"] < 0.1
+    """Of equal distributions the fraction is about the quantile: 5 % of 200 are 10 +- 3; 10 % is five deviations."""
+    found = find_copies(image_set(noise(200, 0)), image_set(noise(200, 1)), image_set(noise(300, 2)), QUANTILE, rng())
+    assert found.result["fraction"] is not None
+    assert found.result["fraction"] < 0.1
     assert found.result["exact"] == 0
 
 
@@ -35,16 +35,16 @@ def test_copies_are_found_and_shown_beside_their_originals() -> None:
     train, real = noise(50, 0), noise(50, 1)
     near = (train[:10].astype(int) + 1).clip(0, 255).astype(np.uint8)
     synthetic = np.concatenate([train[20:30], near, noise(20, 2)])
-    found = memorised(image_set(synthetic), image_set(real), image_set(train), QUANTILE, rng())
+    found = find_copies(image_set(synthetic), image_set(real), image_set(train), QUANTILE, rng())
     assert found.result["exact"] == 10
-    assert found.result["share"] == pytest.approx(0.5, abs=0.05)
+    assert found.result["fraction"] == pytest.approx(0.5, abs=0.05)
     np.testing.assert_array_equal(found.synthetic, found.nearest)
     assert (found.distances == 0).all()
 
 
 def test_without_training_images_the_real_ones_take_their_place() -> None:
     real = noise(60, 0)
-    found = memorised(image_set(np.concatenate([real[:30], noise(30, 1)])), image_set(real), None, QUANTILE, rng())
+    found = find_copies(image_set(np.concatenate([real[:30], noise(30, 1)])), image_set(real), None, QUANTILE, rng())
     assert found.result["exact"] == 30
     assert found.result["n_real"] == 60
 
@@ -52,15 +52,15 @@ def test_without_training_images_the_real_ones_take_their_place() -> None:
 def test_distances_are_levels_of_intensity() -> None:
     """All pixels differ by 7 levels from the only training image."""
     train, real = np.full((1, 1, 8, 8), 100, dtype=np.uint8), noise(5, 0)[:, :1]
-    found = memorised(image_set(train + 7), image_set(real), image_set(train), QUANTILE, rng())
+    found = find_copies(image_set(train + 7), image_set(real), image_set(train), QUANTILE, rng())
     assert found.distances == pytest.approx([7.0])
 
 
 @pytest.mark.parametrize(("synthetic", "real", "train"), [(0, 5, 5), (5, 0, 5), (5, 5, 0), (5, 1, None), (5, 0, None)])
 def test_without_images_there_is_a_reason(synthetic: int, real: int, train: int | None) -> None:
     sets = image_set(noise(synthetic, 0)), image_set(noise(real, 1))
-    found = memorised(*sets, None if train is None else image_set(noise(train, 2)), QUANTILE, rng())
-    assert found.result["share"] is None
+    found = find_copies(*sets, None if train is None else image_set(noise(train, 2)), QUANTILE, rng())
+    assert found.result["fraction"] is None
     assert found.result["reason"]
     assert len(found.synthetic) == 0
 
@@ -70,7 +70,7 @@ def test_without_images_there_is_a_reason(synthetic: int, real: int, train: int 
 )
 def test_large_images_are_averaged_down(shape: tuple[int, int, int], expected: int) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
-    small = thumbnails(images)
+    small = make_thumbnails(images)
     assert small.shape == (2, expected)
     if max(shape) == 96:
         assert small[0, 0] == pytest.approx(images[0, 0, :2, :2].mean())
@@ -78,4 +78,4 @@ def test_large_images_are_averaged_down(shape: tuple[int, int, int], expected: i
 
 def test_many_images_are_drawn_from() -> None:
     many = image_set(np.zeros((MOST + 1, 1, 1, 1), dtype=np.uint8))
-    assert len(taken(many, rng())) == MOST
+    assert len(draw_at_most(many, rng())) == MOST

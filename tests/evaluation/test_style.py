@@ -12,9 +12,14 @@ from scipy import ndimage
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.tensors import Labelled
-from counterweight.evaluation.style.discrimination import Discrimination, discriminated, principal, sizes_for
-from counterweight.evaluation.style.plots import write_plots
-from counterweight.evaluation.style.training import StyleRecipe, build_style, fit_style
+from counterweight.evaluation.style.discrimination import (
+    StyleResult,
+    choose_sizes,
+    project_hidden,
+    train_style_classifiers,
+)
+from counterweight.evaluation.style.plots import write_style_plots
+from counterweight.evaluation.style.training import build_style_classifier, count_epochs, fit_style_classifier
 from counterweight.settings.discriminate import Discriminate
 
 CPU = torch.device("cpu")
@@ -27,10 +32,10 @@ def image_set(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64] | Non
     return ImageSet(images, labels, ("a", "b"), origins, {})
 
 
-def drawn(count: int, seed: int, side: int = 16) -> npt.NDArray[np.uint8]:
+def drawn(count: int, seed: int, size: int = 16) -> npt.NDArray[np.uint8]:
     """Grey images of smooth noise with sharp edges, as photographs have."""
     rng = np.random.default_rng(seed)
-    smooth = ndimage.gaussian_filter(rng.normal(size=(count, 1, side, side)), (0, 0, 2, 2))
+    smooth = ndimage.gaussian_filter(rng.normal(size=(count, 1, size, size)), (0, 0, 2, 2))
     noise = rng.normal(0, 12, size=smooth.shape)
     return (128 + 60 * np.sign(smooth) + noise).clip(0, 255).astype(np.uint8)
 
@@ -39,13 +44,13 @@ def blurred(images: npt.NDArray[np.uint8], strength: float) -> npt.NDArray[np.ui
     return ndimage.gaussian_filter(images.astype(np.float64), (0, 0, strength, strength)).astype(np.uint8)
 
 
-def auc(found: Discrimination) -> float:
+def auc(found: StyleResult) -> float:
     (size,) = found.result["sizes"].values()
     return size["auc"]["mean"]
 
 
 def test_two_halves_of_one_set_cannot_be_told_apart() -> None:
-    found = discriminated(image_set(drawn(150, 0)), image_set(drawn(150, 1)), QUICK, 0, CPU)
+    found = train_style_classifiers(image_set(drawn(150, 0)), image_set(drawn(150, 1)), QUICK, 0, CPU)
     (size,) = found.result["sizes"].values()
     low, high = size["interval"]
     assert low < 0.5 < high
@@ -54,37 +59,39 @@ def test_two_halves_of_one_set_cannot_be_told_apart() -> None:
 
 def test_blur_is_told_the_better_the_stronger_it_is() -> None:
     real, other = image_set(drawn(150, 0)), drawn(150, 1)
-    areas = [auc(discriminated(real, image_set(blurred(other, by)), QUICK, 0, CPU)) for by in (0.3, 0.5, 1.0)]
+    areas = [auc(train_style_classifiers(real, image_set(blurred(other, by)), QUICK, 0, CPU)) for by in (0.3, 0.5, 1.0)]
     assert areas == sorted(areas)
     assert areas[-1] > 0.99
     assert areas[0] < 0.65
 
 
 def test_a_set_of_one_image_is_told_and_nothing_is_nan() -> None:
-    found = discriminated(image_set(drawn(60, 0)), image_set(np.repeat(drawn(1, 1), 60, axis=0)), QUICK, 0, CPU)
+    found = train_style_classifiers(
+        image_set(drawn(60, 0)), image_set(np.repeat(drawn(1, 1), 60, axis=0)), QUICK, 0, CPU
+    )
     assert auc(found) > 0.95
     assert "nan" not in str(found.result).lower()
 
 
 def test_constant_images_on_both_sides_are_no_crash() -> None:
     grey = image_set(np.full((20, 1, 16, 16), 90, dtype=np.uint8))
-    found = discriminated(grey, grey, QUICK, 0, CPU)
+    found = train_style_classifiers(grey, grey, QUICK, 0, CPU)
     assert auc(found) == 0.5
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_few_images_are_a_reason_and_not_a_number(count: int, tmp_path: Path) -> None:
-    found = discriminated(image_set(drawn(40, 0)), image_set(drawn(count, 1)), QUICK, 0, CPU)
+    found = train_style_classifiers(image_set(drawn(40, 0)), image_set(drawn(count, 1)), QUICK, 0, CPU)
     assert found.result["sizes"] == {}
     assert "fewer than" in str(found.result["reason"])
-    write_plots(found, tmp_path)
+    write_style_plots(found, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["nothing.txt"]
 
 
 def test_classes_are_balanced() -> None:
     """Of class b there are 30 real images and 10 synthetic ones, of class a the other way round."""
     labels = np.repeat([0, 1], [10, 30])
-    found = discriminated(image_set(drawn(40, 0), labels), image_set(drawn(40, 1), 1 - labels), QUICK, 0, CPU)
+    found = train_style_classifiers(image_set(drawn(40, 0), labels), image_set(drawn(40, 1), 1 - labels), QUICK, 0, CPU)
     assert found.result["train"] == 28
     assert found.result["test"] == 12
 
@@ -94,7 +101,7 @@ def test_the_same_seed_gives_the_same_numbers_and_figures(tmp_path: Path) -> Non
     folders = tmp_path / "first", tmp_path / "second"
     for folder in folders:
         folder.mkdir()
-        write_plots(discriminated(real, synthetic, QUICK, 0, CPU), folder)
+        write_style_plots(train_style_classifiers(real, synthetic, QUICK, 0, CPU), folder)
     names = sorted(path.name for path in folders[0].iterdir())
     assert names == ["activations.png", "examples.png", "pca.png", "roc.csv", "roc.png", "weights.png"]
     for name in names:
@@ -105,37 +112,37 @@ def test_the_same_seed_gives_the_same_numbers_and_figures(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("side", "expected"), [(28, [32]), (112, [32, 64, 128, 224]), (16, [32]), (8, [8]), (64, [32, 64, 128])]
+    ("size", "expected"), [(28, [32]), (112, [32, 64, 128, 224]), (16, [32]), (8, [8]), (64, [32, 64, 128])]
 )
-def test_images_are_not_blown_up_beyond_the_factor(side: int, expected: list[int]) -> None:
-    assert sizes_for((3, side, side + 5), Discriminate()) == expected
+def test_images_are_not_blown_up_beyond_the_factor(size: int, expected: list[int]) -> None:
+    assert choose_sizes((3, size, size + 5), Discriminate()) == expected
 
 
 def test_images_of_three_pixels_are_refused() -> None:
     with pytest.raises(UserError, match="3 x 9 pixels; the style classifier needs 4"):
-        sizes_for((3, 3, 9), Discriminate())
+        choose_sizes((3, 3, 9), Discriminate())
 
 
 def test_a_loss_that_is_not_finite_stops_the_training() -> None:
-    network = build_style((1, 16, 16), 0)
+    network = build_style_classifier((1, 16, 16), 0)
     with torch.no_grad():
         network.last.bias.fill_(torch.inf)
     train = Labelled(torch.zeros((8, 1, 16, 16), dtype=torch.uint8), torch.arange(8) % 2)
     with pytest.raises(UserError, match=r"discriminate: training stopped: the loss is (inf|nan) in epoch 1"):
-        fit_style(network, train, StyleRecipe(2, 0, 4, 1e-3), 0)
+        fit_style_classifier(network, train, Discriminate(epochs=2, steps=0, batch_size=4, learning_rate=1e-3), 0)
 
 
 @pytest.mark.parametrize(
     ("count", "steps", "expected"), [(1600, 0, 10), (1600, 1000, 10), (160, 1000, 100), (5, 30, 30)]
 )
 def test_small_sets_get_more_epochs(count: int, steps: int, expected: int) -> None:
-    assert StyleRecipe(10, steps, 16, 1e-4).epochs_for(count) == expected
+    assert count_epochs(Discriminate(epochs=10, steps=steps, batch_size=16), count) == expected
 
 
 def test_principal_components_of_points_on_a_line() -> None:
-    """All variance lies on the first component: its share is 1."""
+    """All variance lies on the first component: its fraction is 1."""
     line = np.outer(np.arange(10.0), np.ones(64))
-    points, shares = principal(line)
-    assert shares[0] == pytest.approx(1)
+    points, fractions = project_hidden(line)
+    assert fractions[0] == pytest.approx(1)
     assert np.ptp(points[:, 0]) == pytest.approx(9 * 8)  # nine steps of length sqrt(64)
-    assert principal(np.ones((5, 64)))[1] == [0.0, 0.0]
+    assert project_hidden(np.ones((5, 64)))[1] == [0.0, 0.0]

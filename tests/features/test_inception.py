@@ -12,8 +12,8 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 from counterweight.core.errors import UserError
 from counterweight.core.weight_files import read_weights
 from counterweight.features import weights
-from counterweight.features.extractor import Extractor, extract
-from counterweight.features.weights import load_backbone, weight_file
+from counterweight.features.extractor import Extractor, run_extractor
+from counterweight.features.weights import find_weight_file, load_backbone
 from counterweight.networks.backbones import inception_v3
 from counterweight.statistics.two_sample.frechet import frechet_distance
 
@@ -35,7 +35,9 @@ def untrained(tmp_path_factory: pytest.TempPathFactory) -> tuple[torch.nn.Module
 def test_features_and_distance_are_those_of_torch_fidelity(untrained: tuple[torch.nn.Module, Path]) -> None:
     network, path = untrained
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (6, 3, 20, 30), dtype=np.uint8))
-    features = extract(Extractor("inception_v3", inception_v3.BACKBONE.pretrained(read_weights(path)), {}), images)
+    features = run_extractor(
+        Extractor("inception_v3", inception_v3.BACKBONE.pretrained(read_weights(path)), {}), images
+    )
     assert features.shape == (6, 2048)
     np.testing.assert_allclose(features, network(images)[0].numpy(), rtol=1e-4, atol=1e-6)
     halves = features[:3], features[3:]
@@ -49,12 +51,12 @@ def test_weights_that_cannot_be_had_are_refused(monkeypatch: pytest.MonkeyPatch,
     url = "http://127.0.0.1:9/weights-inception-6726825d.pth"
     monkeypatch.setattr(inception_v3, "BACKBONE", replace(inception_v3.BACKBONE, url=url))
     with pytest.raises(UserError, match=r"neither in .* nor to be downloaded .* without inception_v3"):
-        weight_file("inception_v3", "random")
+        find_weight_file("inception_v3", "random")
 
 
 def test_a_file_of_something_else_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "other.pth"
     torch.save({"x": torch.zeros(1)}, path)
-    monkeypatch.setattr(weights, "weight_file", lambda *_: path)
+    monkeypatch.setattr(weights, "find_weight_file", lambda *_: path)
     with pytest.raises(UserError, match=r"other\.pth: not the published weights of inception_v3: "):
         load_backbone("inception_v3", "random", 0)

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from counterweight.core.errors import UserError
 from counterweight.core.registry import names_in
-from counterweight.core.weight_files import imagenet_file
-from counterweight.features.weights import file_in, load_backbone
+from counterweight.core.weight_files import fetch_weight_file
+from counterweight.features.weights import find_file_in, load_backbone
 from counterweight.networks.backbones import mnasnet0_5
 from counterweight.networks.backbones.base import TorchvisionBackbone, find_backbone
 
@@ -217,7 +217,7 @@ def test_imagenet_weights_are_downloaded_once_and_used(
 def test_a_download_with_another_hash_is_refused_and_not_kept(server: Server, place: Place) -> None:
     path = place(b"what was expected")
     with pytest.raises(UserError, match="invalid hash value") as caught:
-        imagenet_file(find_backbone(NAME).url, "another setting")
+        fetch_weight_file(find_backbone(NAME).url, "another setting")
     assert path.name in str(caught.value)
     assert server.requests == 1
     assert list(path.parent.iterdir()) == []
@@ -246,10 +246,10 @@ def test_no_server_is_told_in_one_line(server: Server, place: Place) -> None:
 def test_a_damaged_file_in_the_cache_is_refused(server: Server, place: Place) -> None:
     path = place(SERVED)
     url = find_backbone(NAME).url
-    imagenet_file(url, "another setting")
+    fetch_weight_file(url, "another setting")
     path.write_bytes(SERVED[:-1])
     with pytest.raises(UserError, match=r"damaged: its SHA-256 begins with [0-9a-f]{8} instead of ") as caught:
-        imagenet_file(url, "another setting")
+        fetch_weight_file(url, "another setting")
     assert str(path) in str(caught.value)
     assert server.requests == 1
 
@@ -262,7 +262,7 @@ def test_the_files_of_torchvision_carry_their_hash_in_their_names(name: str) -> 
 @pytest.mark.skipif(not (REAL and REAL_WEIGHTS.is_file()), reason="COUNTERWEIGHT_REAL_DATA has no weights beside it")
 def test_weights_that_were_trained_on_imagenet_load(tmp_path: Path) -> None:
     shutil.copy(REAL_WEIGHTS, tmp_path / "mobilenet_v2.npz")
-    assert file_in(tmp_path, "mobilenet_v2").name == "mobilenet_v2.npz"
+    assert find_file_in(tmp_path, "mobilenet_v2").name == "mobilenet_v2.npz"
     trained, drawn = (load_backbone("mobilenet_v2", weights, 0) for weights in (str(tmp_path), "random"))
     image = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
     with torch.inference_mode():

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from counterweight.core.tensors import Labelled
-from counterweight.generators.adasyn import Adasyn, Settings
+from counterweight.generators.adasyn import ADASYN, Settings
 from counterweight.generators.base.generator import NotApplicable
 
 
-def model() -> Adasyn:
-    return Adasyn((1, 1, 2), ("small", "large"), Settings(neighbours=2))
+def model() -> ADASYN:
+    return ADASYN((1, 1, 2), ("small", "large"), Settings(k_neighbors=2))
 
 
 def points(small: list[list[int]], large: list[list[int]]) -> Labelled:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from counterweight.core.tensors import Labelled, to_unit
 from counterweight.generators.bagan import BAGAN, Settings
-from counterweight.generators.base.generator import Act
+from counterweight.generators.base.generator import Phase
 from counterweight.networks.layers import parameter_count, use_rng
 
 LATENTS = 3
@@ -57,16 +57,16 @@ def test_parameters_are_those_of_tables_b5_to_b7() -> None:
 
 
 def test_the_published_settings_are_the_defaults() -> None:
-    first, second = model((1, 28, 28), latent_dim=10).acts()
+    first, second = model((1, 28, 28), latent_dim=10).phases()
     assert (first.epochs, first.batch_size, first.balanced) == (300, 275, False)
     assert (second.epochs, second.batch_size, second.balanced) == (800, 275, True)
-    assert [phase.name for phase in second.phases] == ["discriminator", "generator"]
+    assert [update.name for update in second.updates] == ["discriminator", "generator"]
     assert learning_rates(first) == [5e-5]
     assert learning_rates(second) == [5e-5, 5e-5]
 
 
-def learning_rates(act: Act) -> list[float]:
-    optimizers = [phase.optimizer(phase.modules[0].parameters()) for phase in act.phases]
+def learning_rates(phase: Phase) -> list[float]:
+    optimizers = [update.optimizer(update.modules[0].parameters()) for update in phase.updates]
     assert all(isinstance(optimizer, torch.optim.Adam) for optimizer in optimizers)
     return [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
 
@@ -74,9 +74,9 @@ def learning_rates(act: Act) -> list[float]:
 def test_each_act_has_its_own_learning_rate_and_rmsprop_is_to_be_had() -> None:
     network = model(optimizer="rmsprop", autoencoder_learning_rate=0.1, learning_rate=0.2)
     rates = []
-    for act in network.acts():
-        for phase in act.phases:
-            optimizer = phase.optimizer(phase.modules[0].parameters())
+    for phase in network.phases():
+        for update in phase.updates:
+            optimizer = update.optimizer(update.modules[0].parameters())
             assert isinstance(optimizer, torch.optim.RMSprop)
             rates.append(optimizer.param_groups[0]["lr"])
     assert rates == [0.1, 0.2, 0.2]
@@ -124,9 +124,9 @@ def test_the_game_begins_with_the_encoders_convolutions_and_its_gaussians() -> N
     mine, yours = network.discriminator[0], network.encoder[0]
     assert not torch.equal(mine[0].weight, yours[0].weight)
     head = network.discriminator[1].weight.clone()
-    network.begin("autoencoder", real)
+    network.on_phase_start("autoencoder", real)
     assert not network.fitted
-    network.begin("adversarial", real)
+    network.on_phase_start("adversarial", real)
     assert all(torch.equal(mine.state_dict()[key], value) for key, value in yours.state_dict().items())
     assert mine[0].weight.data_ptr() != yours[0].weight.data_ptr()
     assert torch.equal(network.discriminator[1].weight, head)
@@ -184,7 +184,7 @@ def test_previews_during_the_first_act_come_from_the_encoders_present_gaussians(
     network, real = model(), noise((9, 8, 7, 6))
     made = network.sample(torch.arange(4), real, seeded())
     assert network.class_means.abs().max() == 0
-    network.begin("adversarial", real)
+    network.on_phase_start("adversarial", real)
     assert torch.equal(network.sample(torch.arange(4), real, seeded()), made)
 
 
@@ -192,7 +192,7 @@ def test_previews_during_the_first_act_come_from_the_encoders_present_gaussians(
 def test_the_decoder_starts_from_the_mean_intensity(intensity: int) -> None:
     network = model()
     real = Labelled(torch.full((6, 1, 8, 8), intensity, dtype=torch.uint8), torch.arange(6) % 4)
-    network.begin("autoencoder", real)
+    network.on_phase_start("autoencoder", real)
     with torch.no_grad():
         network.generator[-3].weight.zero_()
         images = network.generator(torch.randn((5, LATENTS), generator=seeded()))

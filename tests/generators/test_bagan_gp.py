@@ -1,4 +1,4 @@
-"""BAGAN-GP: its acts, what its discriminator is to tell apart, and its penalty."""
+"""BAGAN-GP: its phases, what its discriminator is to tell apart, and its penalty."""
 
 import math
 
@@ -29,12 +29,12 @@ def batch(count: int = 8) -> tuple[Tensor, Tensor]:
 
 
 def test_the_authors_settings_are_the_defaults() -> None:
-    first, second = BAGANGP((1, 28, 28), ("a", "b"), Settings()).acts()
+    first, second = BAGANGP((1, 28, 28), ("a", "b"), Settings()).phases()
     assert (first.epochs, first.batch_size, first.balanced) == (30, 128, False)
     assert (second.epochs, second.batch_size, second.balanced) == (100, 128, True)
-    assert [phase.every for phase in second.phases] == [1, 5]
-    for phase in (*first.phases, *second.phases):
-        group = phase.optimizer(phase.modules[0].parameters()).param_groups[0]
+    assert [update.every for update in second.updates] == [1, 5]
+    for update in (*first.updates, *second.updates):
+        group = update.optimizer(update.modules[0].parameters()).param_groups[0]
         assert (group["lr"], group["betas"]) == (2e-4, (0.5, 0.9))
     assert Settings().penalty == 10
 
@@ -58,9 +58,9 @@ def test_the_coarsest_map_has_the_most_channels(side: int, channels: list[int]) 
 def test_the_discriminator_begins_with_a_copy_of_the_encoders_convolutions() -> None:
     network, real = model(), Labelled(torch.zeros(2, *SHAPE, dtype=torch.uint8), torch.tensor([0, 1]))
     mine, yours = network.discriminator.features, network.encoder[0]
-    network.begin("autoencoder", real)
+    network.on_phase_start("autoencoder", real)
     assert not torch.equal(mine[0].weight, yours[0].weight)
-    network.begin("adversarial", real)
+    network.on_phase_start("adversarial", real)
     assert all(torch.equal(mine.state_dict()[key], value) for key, value in yours.state_dict().items())
     assert mine[0].weight.data_ptr() != yours[0].weight.data_ptr()
 
@@ -129,5 +129,5 @@ def test_the_penalty_vanishes_for_a_critic_of_slope_one() -> None:
 
 def test_the_game_is_played_with_every_class_of_one_image() -> None:
     network, (images, labels) = model(), batch(4)
-    for phase in ("autoencoder", "discriminator", "generator"):
-        assert network.losses(phase, images, labels, seeded())["loss"].isfinite()
+    for update in ("autoencoder", "discriminator", "generator"):
+        assert network.losses(update, images, labels, seeded())["loss"].isfinite()

@@ -14,9 +14,9 @@ from torch import Tensor
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.registry import names_in
-from counterweight.core.tensors import Labelled, labelled, to_unit
-from counterweight.generators.base.generator import Act, Generator, LearnedGenerator, NotApplicable, find
-from counterweight.generators.base.saved import build, load_generator, save_generator
+from counterweight.core.tensors import Labelled, to_labelled, to_unit
+from counterweight.generators.base.generator import Generator, LearnedGenerator, NotApplicable, Phase, find_generator
+from counterweight.generators.base.saved import build_generator, load_generator, save_generator
 from counterweight.networks.layers import use_rng
 from counterweight.settings.train import TrainingConfig
 from counterweight.training import loop
@@ -33,7 +33,7 @@ SMALL: dict[str, dict[str, object]] = {
     "bagan": {"latent_dim": 3, "autoencoder_epochs": 1, "epochs": 1, "batch_size": 8},
     "bagan_gp": {
         **{"latent_dim": 4, "width": 4, "label_dim": 4, "autoencoder_epochs": 1, "epochs": 1},
-        **{"batch_size": 4, "critic_steps": 1},
+        **{"batch_size": 4, "n_critic": 1},
     },
     "cvae": {"latent_dim": 2, "filters": 4, "hidden": 8, "epochs": 1, "batch_size": 8},
     "cvae_gan": {"latent_dim": 2, "width": 4, "epochs": 1, "batch_size": 8},
@@ -41,7 +41,7 @@ SMALL: dict[str, dict[str, object]] = {
         **{"width": 4, "multipliers": [1, 2], "blocks": 1, "timesteps": 20, "sampling_steps": 2},
         **{"epochs": 1, "batch_size": 8},
     },
-    **{name: {"latent_dim": 4, "width": 4, "epochs": 1, "batch_size": 4, "critic_steps": 1} for name in GANS},
+    **{name: {"latent_dim": 4, "width": 4, "epochs": 1, "batch_size": 4, "n_critic": 1} for name in GANS},
     "glow": {"levels": 2, "depth": 1, "width": 4, "epochs": 1, "batch_size": 8},
     "pretrained_vae": {
         "weights": "random",
@@ -100,7 +100,7 @@ PLAIN = {
     "vertical_flip",
 }
 
-LEARNED = [name for name in NAMES if issubclass(find(name).generator, LearnedGenerator)]
+LEARNED = [name for name in NAMES if issubclass(find_generator(name).generator, LearnedGenerator)]
 every_generator = pytest.mark.parametrize("name", NAMES)
 every_learned_generator = pytest.mark.parametrize("name", LEARNED)
 
@@ -115,16 +115,16 @@ def image_set(shape: tuple[int, int, int], sizes: tuple[int, ...] = SIZES, sprea
 
 
 def tensors(images: ImageSet) -> Labelled:
-    return labelled(images.images, images.labels)
+    return to_labelled(images.images, images.labels)
 
 
 def small(name: str) -> dict[str, object]:
-    epochs: dict[str, object] = {field: 1 for field in find(name).settings.model_fields if "epochs" in field}
+    epochs: dict[str, object] = {field: 1 for field in find_generator(name).settings.model_fields if "epochs" in field}
     return SMALL.get(name, epochs)
 
 
 def ready(name: str, images: ImageSet, folder: Path, settings: dict[str, object] | None = None) -> Generator:
-    generator = build(name, small(name) if settings is None else settings, images, 0, name)
+    generator = build_generator(name, small(name) if settings is None else settings, images, 0, name)
     if isinstance(generator, LearnedGenerator):
         fit(generator, tensors(images), 0, TrainingConfig(previews=0), folder)
     return generator
@@ -251,7 +251,7 @@ def test_a_generator_read_from_disk_makes_the_same_images(
 @every_generator
 def test_building_depends_on_the_seed_alone_and_leaves_the_global_generator(name: str) -> None:
     images, state = image_set((1, 12, 14)), torch.get_rng_state()
-    first, again, other = (build(name, small(name), images, seed, name) for seed in (0, 0, 1))
+    first, again, other = (build_generator(name, small(name), images, seed, name) for seed in (0, 0, 1))
     assert torch.equal(torch.get_rng_state(), state)
     if isinstance(first, LearnedGenerator):
         assert isinstance(again, LearnedGenerator)
@@ -264,18 +264,18 @@ def test_building_depends_on_the_seed_alone_and_leaves_the_global_generator(name
 @every_generator
 def test_an_unknown_setting_is_refused_by_name(name: str) -> None:
     with pytest.raises(UserError, match=r"here: no_such_setting: unknown key"):
-        build(name, {"no_such_setting": 1}, image_set((1, 12, 14)), 0, "here")
+        build_generator(name, {"no_such_setting": 1}, image_set((1, 12, 14)), 0, "here")
 
 
 @every_generator
 def test_defaults_are_valid(name: str) -> None:
-    settings = find(name).settings
+    settings = find_generator(name).settings
     assert settings.model_validate(settings().model_dump()) == settings()
 
 
 @every_generator
 def test_every_setting_is_described(name: str) -> None:
-    settings = find(name).settings
+    settings = find_generator(name).settings
     assert settings.__doc__
     described = {field for field, info in settings.model_fields.items() if info.description}
     assert set(settings.model_fields) <= described | PLAIN
@@ -307,25 +307,25 @@ def test_sampling_keeps_the_mode_and_the_weights(name: str, folder: Path) -> Non
 @every_learned_generator
 def test_every_phase_moves_its_own_modules_and_no_others(name: str) -> None:
     images = image_set((1, 12, 14))
-    model, rng = build(name, small(name), images, 0, name), torch.Generator().manual_seed(0)
+    model, rng = build_generator(name, small(name), images, 0, name), torch.Generator().manual_seed(0)
     assert isinstance(model, LearnedGenerator)
     use_rng(model, rng)
     trained: set[str] = set()
-    for act in model.acts():
-        model.begin(act.name, tensors(images))
+    for phase in model.phases():
+        model.on_phase_start(phase.name, tensors(images))
         model.train()
-        for phase in act.phases:
-            own = {id(parameter) for module in phase.modules for parameter in module.parameters()}
+        for update in phase.updates:
+            own = {id(parameter) for module in update.modules for parameter in module.parameters()}
             for parameter in model.parameters():
                 parameter.grad = None
                 parameter.requires_grad_(id(parameter) in own)
-            losses = model.losses(phase.name, to_unit(tensors(images).images), tensors(images).labels, rng)
+            losses = model.losses(update.name, to_unit(tensors(images).images), tensors(images).labels, rng)
             assert losses["loss"].shape == ()
             assert all(value.isfinite() for value in losses.values())
             losses["loss"].backward()
             moved = {key for key, parameter in model.named_parameters() if parameter.grad is not None}
             assert moved == {key for key, parameter in model.named_parameters() if id(parameter) in own}
-            for module in phase.modules:
+            for module in update.modules:
                 assert any(parameter.grad.any() for parameter in module.parameters() if parameter.grad is not None)
             trained |= moved
     assert trained == {key for key, _ in model.named_parameters()}
@@ -333,22 +333,22 @@ def test_every_phase_moves_its_own_modules_and_no_others(name: str) -> None:
 
 @every_learned_generator
 def test_phases_have_names_of_their_own_and_optimisers_that_take_their_parameters(name: str) -> None:
-    model = build(name, small(name), image_set((1, 12, 14)), 0, name)
+    model = build_generator(name, small(name), image_set((1, 12, 14)), 0, name)
     assert isinstance(model, LearnedGenerator)
-    for act in model.acts():
-        assert set(build_optimizers(act)) == {phase.name for phase in act.phases}
-        assert len({phase.name for phase in act.phases}) == len(act.phases)
+    for phase in model.phases():
+        assert set(build_optimizers(phase)) == {update.name for update in phase.updates}
+        assert len({update.name for update in phase.updates}) == len(phase.updates)
 
 
 @every_learned_generator
 def test_a_batch_may_be_larger_than_the_set(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images = image_set((1, 12, 14))
-    model = build(name, small(name), images, 0, name)
+    model = build_generator(name, small(name), images, 0, name)
     assert isinstance(model, LearnedGenerator)
     before = {key: value.clone() for key, value in model.named_parameters()}
-    monkeypatch.setattr(model, "acts", with_batches_of(model.acts, 1000))
+    monkeypatch.setattr(model, "phases", with_batches_of(model.phases, 1000))
     history = fit(model, tensors(images), 0, TrainingConfig(previews=0), tmp_path)
-    assert len(history) >= len(model.acts())
+    assert len(history) >= len(model.phases())
     assert all(not torch.equal(value, before[key]) for key, value in model.named_parameters() if value.dim() > 1)
 
 
@@ -360,7 +360,7 @@ def test_a_training_that_is_resumed_ends_as_if_it_had_never_stopped(
     longer = {key: 3 if "epochs" in key else value for key, value in small(name).items()}
 
     def trained(folder: Path) -> dict[str, Tensor]:
-        model = build(name, longer, images, 0, name)
+        model = build_generator(name, longer, images, 0, name)
         assert isinstance(model, LearnedGenerator)
         fit(model, tensors(images), 0, every_epoch, folder)
         return model.state_dict()
@@ -382,13 +382,13 @@ def test_a_training_that_is_resumed_ends_as_if_it_had_never_stopped(
 
 
 def first_losses(name: str, options: TrainingConfig, folder: Path) -> dict[str, float]:
-    """Train for SMALL's epochs and return the loss of every phase's first epoch."""
+    """Train for SMALL's epochs and return the loss of every update's first epoch."""
     images = image_set((1, 12, 14))
-    model = build(name, small(name), images, 0, name)
+    model = build_generator(name, small(name), images, 0, name)
     assert isinstance(model, LearnedGenerator)
     losses: dict[str, float] = {}
     for row in fit(model, tensors(images), 0, options, folder):
-        losses.setdefault(str(row["phase"]), float(row["loss"]))
+        losses.setdefault(str(row["update"]), float(row["loss"]))
     return losses
 
 
@@ -417,13 +417,13 @@ def test_a_batch_that_is_not_finite_stops_the_training(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = image_set((1, 12, 14))
-    model = build(name, small(name), images, 0, name)
+    model = build_generator(name, small(name), images, 0, name)
     assert isinstance(model, LearnedGenerator)
     monkeypatch.setattr(loop, "to_unit", lambda batch: to_unit(batch) * float("nan"))
-    with pytest.raises(UserError, match=r"^training stopped: '.+' of phase '.+' is nan in epoch 1 of '.+', step 1"):
+    with pytest.raises(UserError, match=r"^training stopped: '.+' of update '.+' is nan in epoch 1 of phase '.+', step 1"):
         fit(model, tensors(images), 0, TrainingConfig(previews=0), tmp_path)
 
 
-def with_batches_of(acts: Callable[[], list[Act]], size: int) -> Callable[[], list[Act]]:
-    shortened = [replace(act, batch_size=size, epochs=1) for act in acts()]
+def with_batches_of(phases: Callable[[], list[Phase]], size: int) -> Callable[[], list[Phase]]:
+    shortened = [replace(phase, batch_size=size, epochs=1) for phase in phases()]
     return lambda: shortened

@@ -7,7 +7,7 @@ from skimage.filters import threshold_otsu
 from torch import Tensor
 
 from counterweight.core.tensors import Labelled
-from counterweight.generators.cutpaste import CutPaste, Settings, border_colour, foreground, otsu
+from counterweight.generators.cutpaste import CutPaste, Settings, border_colour, otsu, segment_foreground
 
 STILL = {"size": 0.0, "shape": 0.0, "rotation": 0.0, "tilt": 0.0, "shift": 0.0}
 
@@ -38,7 +38,7 @@ def test_the_threshold_is_that_of_scikit_image() -> None:
 
 def test_the_foreground_is_what_differs_from_the_border() -> None:
     images = torch.stack([square((250, 250, 250), (20, 30, 200)), square((0, 90, 0), (0, 90, 255), side=11)]).float()
-    mask = foreground(images)
+    mask = segment_foreground(images)
     assert mask.sum(dim=(1, 2, 3)).tolist() == [49, 121]
     assert mask[0, 0, 7:14, 7:14].all()
     assert border_colour(images).flatten(1).tolist() == [[250, 250, 250], [0, 90, 0]]

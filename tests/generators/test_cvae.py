@@ -10,7 +10,7 @@ from torch.distributions import Independent, Normal, kl_divergence
 from counterweight.core.tensors import Labelled
 from counterweight.generators.base import vae
 from counterweight.generators.cvae import CVAE, Settings
-from counterweight.networks.layers import kl_to_standard_normal, reparametrised
+from counterweight.networks.layers import kl_to_standard_normal, reparametrize
 
 SHAPE = (3, 9, 7)
 
@@ -47,7 +47,7 @@ def test_kl_is_that_of_torch_summed_over_latents_and_averaged_over_the_batch() -
 
 def test_draws_have_the_mean_and_the_variance_that_were_asked_for() -> None:
     mean, log_variance = torch.tensor([[1.0, -2.0]]), torch.tensor([[0.0, math.log(9.0)]])
-    drawn = reparametrised(mean.expand(100_000, 2), log_variance.expand(100_000, 2), seeded())
+    drawn = reparametrize(mean.expand(100_000, 2), log_variance.expand(100_000, 2), seeded())
     assert drawn.mean(dim=0).tolist() == pytest.approx([1, -2], abs=0.05)
     assert drawn.var(dim=0).tolist() == pytest.approx([1, 9], rel=0.03)
 
@@ -59,7 +59,7 @@ def test_before_training_images_are_as_bright_as_the_real_ones(grey: int) -> Non
     network = model()
     network.decoder.last.weight.zero_()
     real = Labelled(images, torch.zeros(5000, dtype=torch.int64))
-    network.begin("autoencoder", real)
+    network.on_phase_start("autoencoder", real)
     made = network.sample(torch.tensor([0, 1, 2]), real, seeded())
     assert made[:, 1].unique().tolist() == [100]
     assert made[:, 0].unique().tolist() == [grey]
@@ -76,7 +76,7 @@ def test_a_decoder_that_knows_nothing_costs_log_two_per_pixel_and_channel() -> N
 
 
 def test_the_loss_is_a_mean_over_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vae, "reparametrised", lambda mean, log_variance, rng: mean)
+    monkeypatch.setattr(vae, "reparametrize", lambda mean, log_variance, rng: mean)
     network, (images, labels) = model(), batch()
     once = network.losses("autoencoder", images, labels, seeded())
     twice = network.losses("autoencoder", torch.cat([images, images]), torch.cat([labels, labels]), seeded())

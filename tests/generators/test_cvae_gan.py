@@ -58,17 +58,17 @@ def test_networks_take_images_of_any_size(shape: tuple[int, int, int]) -> None:
     network = model(shape)
     use_rng(network, seeded())
     images, labels = torch.zeros(4, *shape), torch.arange(4) % 3
-    for phase in PHASES:
-        assert network.losses(phase, images, labels, seeded())["loss"].isfinite()
+    for update in PHASES:
+        assert network.losses(update, images, labels, seeded())["loss"].isfinite()
     assert network.make(labels, seeded()).shape == images.shape
 
 
 def test_the_published_settings_are_the_defaults() -> None:
-    (act,) = CVAEGAN((1, 28, 28), ("a", "b"), Settings()).acts()
-    assert (act.epochs, act.batch_size) == (1500, 300)
-    assert [phase.name for phase in act.phases] == PHASES
-    for phase in act.phases:
-        optimizer = phase.optimizer(phase.modules[0].parameters())
+    (phase,) = CVAEGAN((1, 28, 28), ("a", "b"), Settings()).phases()
+    assert (phase.epochs, phase.batch_size) == (1500, 300)
+    assert [update.name for update in phase.updates] == PHASES
+    for update in phase.updates:
+        optimizer = update.optimizer(update.modules[0].parameters())
         assert isinstance(optimizer, torch.optim.RMSprop)
         assert optimizer.param_groups[0]["lr"] == 2e-4
     s = Settings()
@@ -127,8 +127,8 @@ def test_equation_3_4_is_half_of_sums_over_pixels_and_features_averaged_over_ima
     assert half_square(torch.ones(3, 5), torch.zeros(3, 5)) == 2.5
 
 
-@pytest.mark.parametrize("phase", ["encoder", "generator"])
-def test_weights_stand_before_their_terms(phase: str) -> None:
+@pytest.mark.parametrize("update", ["encoder", "generator"])
+def test_weights_stand_before_their_terms(update: str) -> None:
     images, labels = batch()
     changes = {
         "kl_weight": 7.0,
@@ -136,14 +136,14 @@ def test_weights_stand_before_their_terms(phase: str) -> None:
         "discriminator_centre_weight": 0.5,
         "classifier_centre_weight": 0.25,
     }
-    parts = model(**changes).losses(phase, images, labels, seeded())
+    parts = model(**changes).losses(update, images, labels, seeded())
     distance = parts["pixels"] + parts["discriminator_features"] + parts["classifier_features"]
-    if phase == "encoder":
+    if update == "encoder":
         expected = 7 * parts["kl"] + 3 * distance
     else:
         expected = 3 * distance + 0.5 * parts["centre"] + 0.25 * parts["class_centres"]
     assert float(parts["loss"]) == pytest.approx(float(expected), rel=1e-5)
-    assert len(parts) == 5 + (phase == "generator")
+    assert len(parts) == 5 + (update == "generator")
 
 
 def test_the_centre_is_the_weighted_mean_of_the_batches_means() -> None:
@@ -194,8 +194,8 @@ def test_centres_are_saved_and_only_the_generators_turn_moves_them() -> None:
     use_rng(network, seeded())
     names = [name for name in network.state_dict() if "centre" in name]
     assert len(names) == 8
-    for phase in PHASES[:3]:
-        network.losses(phase, images, labels, seeded())
+    for update in PHASES[:3]:
+        network.losses(update, images, labels, seeded())
     assert all(network.state_dict()[name].abs().max() == 0 for name in names)
     network.losses("generator", images, labels, seeded())
     assert all(network.state_dict()[name].abs().max() > 0 for name in names)
@@ -205,8 +205,8 @@ def test_the_others_turns_leave_the_judges_statistics_alone() -> None:
     network, (images, labels) = model(), batch()
     judges = (network.discriminator, network.classifier)
     before = [value.clone() for judge in judges for value in judge.state_dict().values()]
-    for phase in ("encoder", "generator"):
-        network.losses(phase, images, labels, seeded())
+    for update in ("encoder", "generator"):
+        network.losses(update, images, labels, seeded())
     assert all(judge.training for judge in judges)
     after = [value for judge in judges for value in judge.state_dict().values()]
     assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))

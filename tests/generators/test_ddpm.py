@@ -13,16 +13,16 @@ from counterweight.networks.generative.diffusion import (
     Levels,
     Prediction,
     Schedule,
-    betas_of,
+    add_noise,
+    compute_betas,
+    compute_levels,
+    compute_target,
     ddim,
     ddim_step,
-    denoised,
-    levels_of,
-    noised,
+    remove_noise,
     sampling_times,
-    target,
 )
-from counterweight.networks.generative.unet import UNet, group_norm, sinusoidal
+from counterweight.networks.generative.unet import UNet, embed_times, group_norm
 
 CLASSES = ("zero", "one", "two")
 QUICK = Settings(width=4, multipliers=(1, 2), blocks=1, timesteps=20, sampling_steps=5, dropout=0.0)
@@ -55,7 +55,7 @@ def changed(**values: object) -> Settings:
 @both_schedules
 @pytest.mark.parametrize("steps", [1, 10, 1000])
 def test_noise_grows_and_the_image_fades(schedule: Schedule, steps: int) -> None:
-    levels = levels_of(schedule, steps)
+    levels = compute_levels(schedule, steps)
     assert len(levels.signal) == len(levels.noise) == steps + 1
     assert (levels.signal[0], levels.noise[0]) == (1, 0)
     assert (levels.signal.diff() < 0).all()
@@ -64,22 +64,22 @@ def test_noise_grows_and_the_image_fades(schedule: Schedule, steps: int) -> None
 
 
 def test_the_cosine_schedule_is_that_of_its_equation() -> None:
-    levels, betas = levels_of("cosine", 1000), betas_of("cosine", 1000)
+    levels, betas = compute_levels("cosine", 1000), compute_betas("cosine", 1000)
     for time in (1, 10, 500, 900, 999):
         assert betas[time - 1] < 0.999, "only the last is clipped"
-        f = [math.cos((share + 0.008) / 1.008 * math.pi / 2) ** 2 for share in (0, time / 1000)]
+        f = [math.cos((fraction + 0.008) / 1.008 * math.pi / 2) ** 2 for fraction in (0, time / 1000)]
         assert levels.signal[time].item() == pytest.approx(math.sqrt(f[1] / f[0]), rel=1e-6)
         assert levels.noise[time].item() == pytest.approx(math.sqrt(1 - f[1] / f[0]), rel=1e-6)
     assert betas[999] == 0.999
 
 
 def test_the_linear_schedule_is_that_of_its_section() -> None:
-    betas = betas_of("linear", 1000)
+    betas = compute_betas("linear", 1000)
     assert (betas[0].item(), betas[999].item()) == (pytest.approx(1e-4), pytest.approx(0.02))
     level = math.exp(sum(math.log1p(-(1e-4 + (0.02 - 1e-4) * step / 999)) for step in range(1000)))
-    assert levels_of("linear", 1000).signal[1000].item() == pytest.approx(math.sqrt(level), rel=1e-5)
+    assert compute_levels("linear", 1000).signal[1000].item() == pytest.approx(math.sqrt(level), rel=1e-5)
     # So few steps that the ends cannot be kept: the last level is of the same order.
-    assert levels_of("linear", 100).signal[100].item() == pytest.approx(math.sqrt(level), rel=0.3)
+    assert compute_levels("linear", 100).signal[100].item() == pytest.approx(math.sqrt(level), rel=0.3)
 
 
 def test_sampling_times_lead_from_the_last_to_the_first() -> None:
@@ -96,20 +96,20 @@ def test_sampling_times_lead_from_the_last_to_the_first() -> None:
 def test_the_true_noise_gives_the_image_back(prediction: Prediction, schedule: Schedule) -> None:
     rng = seeded()
     images, noise = torch.rand((100, 1, 4, 4), generator=rng) * 2 - 1, torch.randn((100, 1, 4, 4), generator=rng)
-    levels = levels_of(schedule, 1000)
+    levels = compute_levels(schedule, 1000)
     level = levels.at(torch.linspace(0, 1000, 100).long())
-    noisy = noised(images, noise, level)
-    back = denoised(prediction, noisy, target(prediction, images, noise, level), level)
-    # Values below 5 are rounded a few times to 2^-24; noise taken away, they are divided by the share of the image.
+    noisy = add_noise(images, noise, level)
+    back = remove_noise(prediction, noisy, compute_target(prediction, images, noise, level), level)
+    # Values below 5 are rounded a few times to 2^-24; noise taken away, they are divided by the fraction of the image.
     tolerance = 5 * 4 * 2**-24 / (level.signal if prediction == "noise" else 1)
     assert ((back - images).abs() <= tolerance).all()
 
 
 def test_velocity_is_noise_at_first_and_the_image_at_last() -> None:
-    images, noise, levels = torch.rand(1, 1, 2, 2), torch.randn(1, 1, 2, 2), levels_of("cosine", 1000)
-    assert torch.equal(target("velocity", images, noise, levels.at(torch.tensor([0]))), noise)
+    images, noise, levels = torch.rand(1, 1, 2, 2), torch.randn(1, 1, 2, 2), compute_levels("cosine", 1000)
+    assert torch.equal(compute_target("velocity", images, noise, levels.at(torch.tensor([0]))), noise)
     # sqrt(a_T) is 5e-5, and no value above 5.
-    last = target("velocity", images, noise, levels.at(torch.tensor([1000])))
+    last = compute_target("velocity", images, noise, levels.at(torch.tensor([1000])))
     torch.testing.assert_close(last, -images, atol=5e-4, rtol=0)
 
 
@@ -132,7 +132,7 @@ def gaussian_denoiser(levels: Levels) -> Callable[[Tensor, Tensor], Tensor]:
 @both_schedules
 @pytest.mark.parametrize("steps", [10, 50, 1000])
 def test_ddim_with_the_exact_denoiser_of_gaussian_data_draws_such_data(schedule: Schedule, steps: int) -> None:
-    levels, count = levels_of(schedule, 1000), 40_000
+    levels, count = compute_levels(schedule, 1000), 40_000
     start = torch.randn((count, 1, 1, 1), generator=seeded())
     made = ddim(gaussian_denoiser(levels), start, levels, steps, 0.0, seeded())
     # With r = sqrt(1 - a)/sqrt(a) and u = x/sqrt(a), equation 12 is u' - m = (u - m) (s^2 + r r')/(s^2 + r^2), where
@@ -150,7 +150,7 @@ def test_ddim_with_the_exact_denoiser_of_gaussian_data_draws_such_data(schedule:
 
 
 def test_without_eta_images_depend_on_the_first_noise_alone() -> None:
-    levels, start = levels_of("cosine", 100), torch.randn((5, 1, 2, 2), generator=seeded())
+    levels, start = compute_levels("cosine", 100), torch.randn((5, 1, 2, 2), generator=seeded())
     rng, other = seeded(1), seeded(2)
     state = rng.get_state()
     made = ddim(gaussian_denoiser(levels), start, levels, 10, 0.0, rng)
@@ -163,7 +163,7 @@ def test_without_eta_images_depend_on_the_first_noise_alone() -> None:
 @pytest.mark.parametrize("time", [1, 300, 999])
 def test_with_an_eta_of_one_a_step_is_that_of_ddpm(time: int) -> None:
     """Ho et al., equation 7: mean and variance of x_(t-1), given x_t and x_0."""
-    levels, beta = levels_of("linear", 1000), betas_of("linear", 1000)[time - 1].item()
+    levels, beta = compute_levels("linear", 1000), compute_betas("linear", 1000)[time - 1].item()
     image, noisy = torch.tensor([[[[0.3]]]]), torch.tensor([[[[-0.8]]]])
     now, then = levels.at(torch.tensor([time])), levels.at(torch.tensor([time - 1]))
     noise = (noisy - now.signal * image) / now.noise
@@ -177,7 +177,7 @@ def test_with_an_eta_of_one_a_step_is_that_of_ddpm(time: int) -> None:
 
 
 def test_predicted_images_are_clipped() -> None:
-    levels = levels_of("cosine", 10)
+    levels = compute_levels("cosine", 10)
     made = ddim(lambda noisy, times: noisy * 0 + 5, torch.randn(3, 1, 2, 2), levels, 10, 0.0, seeded())
     assert torch.equal(made, torch.ones(3, 1, 2, 2))
 
@@ -209,7 +209,7 @@ def test_guidance_needs_one_call_of_the_network_per_step(guidance: float, batch:
 def test_guidance_leads_away_from_what_is_said_without_a_label() -> None:
     model, labels = built(changed(guidance=2.0)), torch.tensor([2, 0, 1])
     model.average = Spy()
-    said = model.guided(torch.zeros(3, 1, 8, 8), torch.ones(3), labels)
+    said = model.predict_guided(torch.zeros(3, 1, 8, 8), torch.ones(3), labels)
     # Without a label the spy says 3, the number of classes.
     assert torch.equal(said[:, 0, 0, 0], 3.0 * labels - 2.0 * 3)
 
@@ -248,7 +248,7 @@ def test_the_average_follows_the_weights_quickly_at_first() -> None:
             value.fill_(1)
     left = 1.0
     for step in range(12):
-        model.stepped("denoise")
+        model.after_step("denoise")
         left *= min(0.5, (1 + step) / (10 + step))  # 1/10, 2/11, ..., from the ninth step on 1/2
         for mean in model.average.buffers():
             torch.testing.assert_close(mean, torch.full_like(mean, 1 - left))
@@ -307,7 +307,7 @@ def test_every_pixel_time_and_label_matters_everywhere() -> None:
 
 
 def test_the_embedding_of_times_is_sines_and_cosines() -> None:
-    made = sinusoidal(torch.tensor([0.0, 2.0]), 4)  # rates 1 and 1/100
+    made = embed_times(torch.tensor([0.0, 2.0]), 4)  # rates 1 and 1/100
     wanted = [[0, 0, 1, 1], [math.sin(2), math.sin(0.02), math.cos(2), math.cos(0.02)]]
     torch.testing.assert_close(made, torch.tensor(wanted))
 

@@ -9,12 +9,19 @@ from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 
 from counterweight.core.tensors import Labelled, to_unit
-from counterweight.generators.base.flow import FlowGenerator, warming
+from counterweight.generators.base.flow import FlowGenerator, warm_up_factor
 from counterweight.generators.glow import Glow
 from counterweight.generators.glow import Settings as GlowSettings
 from counterweight.generators.realnvp import RealNVP
 from counterweight.generators.realnvp import Settings as RealNVPSettings
-from counterweight.networks.generative.flows import COUPLING_LIMIT, Bounded, ClassPrior, Pixels, bounded, multiscale
+from counterweight.networks.generative.flows import (
+    COUPLING_LIMIT,
+    Bounded,
+    ClassPrior,
+    Pixels,
+    multiscale,
+    squeeze_to_limit,
+)
 from counterweight.settings.train import TrainingConfig
 from counterweight.training.loop import fit
 
@@ -42,7 +49,7 @@ def real_images(shape: tuple[int, int, int], count: int = 12) -> Labelled:
 
 def shaken(model: FlowGenerator, real: Labelled) -> FlowGenerator:
     """Prepare a flow and move its weights, as training would, so that no coupling is the identity."""
-    model.begin("flow", real)
+    model.on_phase_start("flow", real)
     rng = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -110,7 +117,7 @@ def test_padding_costs_what_its_uniform_noise_has_under_the_flow() -> None:
 
 def test_padding_continues_the_edge_and_every_level_gets_its_own_noise() -> None:
     model, images = flow("realnvp", (1, 5, 6)), real_images((1, 5, 6)).images
-    levels = model.dequantised(to_unit(images), torch.Generator().manual_seed(0))
+    levels = model.dequantize(to_unit(images), torch.Generator().manual_seed(0))
     assert levels.shape == (12, 1, 8, 8)
     assert torch.equal(levels[..., :5, :6].floor(), images.float())
     assert torch.equal(levels[..., 5:, :].floor(), levels[..., 4:5, :].floor().expand(-1, -1, 3, -1))
@@ -140,7 +147,7 @@ def test_latents_lead_back_to_the_image(kind: str, pixels: Pixels) -> None:
     shape = (3, 16, 16)
     real = real_images(shape)
     model = shaken(flow(kind, shape, pixels, levels=2), real)
-    levels = model.dequantised(to_unit(real.images), torch.Generator().manual_seed(0))
+    levels = model.dequantize(to_unit(real.images), torch.Generator().manual_seed(0))
     with torch.no_grad():
         latents, there = model.flow.inverse_and_log_det(levels / 256)
         again, back = model.flow.forward_and_log_det(latents)
@@ -183,13 +190,13 @@ def test_an_act_begins_where_some_latents_are_normalised(kind: str) -> None:
     shape = (1, 8, 8)
     real, model, twin = real_images(shape, 60), flow(kind, shape), flow(kind, shape)
     for one in (model, twin):
-        one.begin("flow", real)
+        one.on_phase_start("flow", real)
     state = model.state_dict()
     assert all(torch.equal(value, state[key]) for key, value in twin.state_dict().items())
     done = [value for key, value in state.items() if key.endswith("data_dep_init_done")]
     assert len(done) == (2 if kind == "glow" else 10)
     assert all(bool(value) for value in done)
-    levels = model.dequantised(to_unit(real.images), torch.Generator().manual_seed(9))
+    levels = model.dequantize(to_unit(real.images), torch.Generator().manual_seed(9))
     with torch.no_grad():
         latents, _ = model.flow.inverse_and_log_det(levels / 256)
     everything = torch.cat([part.flatten(1) for part in latents], dim=1)
@@ -205,7 +212,7 @@ def test_a_class_has_its_own_gaussian() -> None:
         torch.randn((5, 2, 3, 4), generator=torch.Generator().manual_seed(2)),
         torch.tensor([2, 0, 0, 1, 2]),
     )
-    normal = torch.distributions.Normal(prior.mean[labels], bounded(prior.raw_log_scale, 8)[labels].exp())
+    normal = torch.distributions.Normal(prior.mean[labels], squeeze_to_limit(prior.raw_log_scale, 8)[labels].exp())
     assert torch.allclose(prior.log_prob(latents, labels), normal.log_prob(latents).flatten(1).sum(dim=1), rtol=1e-5)
 
 
@@ -222,7 +229,9 @@ def test_gaussians_start_from_the_means_of_classes_and_the_deviation_within_them
     prior.start_from(latents, labels)
     assert prior.mean[:, 0, 0, 0].tolist() == [2, 12, 7]
     deviation = math.sqrt((1 + 1 + 4 + 4) / 4)
-    assert torch.allclose(bounded(prior.raw_log_scale, 8).exp(), torch.full((3, 1, 2, 2), deviation), rtol=1e-5)
+    assert torch.allclose(
+        squeeze_to_limit(prior.raw_log_scale, 8).exp(), torch.full((3, 1, 2, 2), deviation), rtol=1e-5
+    )
 
 
 def test_a_coupling_cannot_scale_without_bounds() -> None:
@@ -230,7 +239,9 @@ def test_a_coupling_cannot_scale_without_bounds() -> None:
     shift, log_scale = Bounded()(values)[:, 0::2], Bounded()(values)[:, 1::2]
     assert (shift == 1e6).all()
     assert (log_scale == COUPLING_LIMIT).all()
-    assert torch.allclose(bounded(torch.tensor([-1e-3, 0.0, 1e-3]), 2.0), torch.tensor([-1e-3, 0.0, 1e-3]), atol=1e-9)
+    assert torch.allclose(
+        squeeze_to_limit(torch.tensor([-1e-3, 0.0, 1e-3]), 2.0), torch.tensor([-1e-3, 0.0, 1e-3]), atol=1e-9
+    )
 
 
 def test_real_nvp_has_the_paper_s_couplings() -> None:
@@ -250,4 +261,4 @@ def test_glow_has_the_paper_s_steps() -> None:
 
 
 def test_the_learning_rate_rises_to_its_value() -> None:
-    assert [warming(step, 4) for step in (0, 1, 3, 4, 100)] == [0.25, 0.5, 1, 1, 1]
+    assert [warm_up_factor(step, 4) for step in (0, 1, 3, 4, 100)] == [0.25, 0.5, 1, 1, 1]

@@ -87,7 +87,7 @@ def test_a_shift_fills_what_it_uncovers(fill: str, by: float, expected: list[flo
     assert made.flatten().tolist() == pytest.approx(expected, abs=1e-4)
 
 
-def test_a_shift_moves_by_at_most_its_share_of_the_side() -> None:
+def test_a_shift_moves_by_at_most_its_fraction_of_the_side() -> None:
     matrices, offsets = pixel_map(only((1, 10, 40), shift=0.25), 2000)
     assert torch.allclose(matrices, torch.eye(2).expand_as(matrices), atol=1e-6)
     largest = offsets.abs().max(dim=0).values

@@ -104,7 +104,7 @@ def test_before_training_images_are_as_bright_as_the_real_ones() -> None:
     real = Labelled(images, torch.arange(10) % 2)
     assert isinstance(model.decoder, nn.Module)
     model.decoder.last.weight.data.zero_()
-    model.begin("autoencoder", real)
+    model.on_phase_start("autoencoder", real)
     assert model.sample(torch.tensor([0, 1]), real, seeded()).unique().tolist() == [30]
     assert model.encode(to_unit(images), real.labels)[0].shape == (10, 4)
 

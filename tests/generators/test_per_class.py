@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from counterweight.core.images import ImageSet
-from counterweight.core.tensors import labelled
+from counterweight.core.tensors import to_labelled
 from counterweight.generators.base.generator import LearnedGenerator, NotApplicable
 from counterweight.generators.base.per_class import PerClass
-from counterweight.generators.base.saved import build, load_generator, save_generator
+from counterweight.generators.base.saved import build_generator, load_generator, save_generator
 from counterweight.settings.train import TrainingConfig
 from counterweight.training.loop import fit
 
@@ -28,7 +28,7 @@ def images(wanted: list[int] | None = None) -> ImageSet:
 
 
 def model(wanted: list[int] | None = None, epochs: int = 1) -> PerClass:
-    built = build("vae", {**SETTINGS, "epochs": epochs, "learning_rate": 0.01}, images(wanted), 0, "vae")
+    built = build_generator("vae", {**SETTINGS, "epochs": epochs, "learning_rate": 0.01}, images(wanted), 0, "vae")
     assert isinstance(built, PerClass)
     return built
 
@@ -36,28 +36,28 @@ def model(wanted: list[int] | None = None, epochs: int = 1) -> PerClass:
 def test_only_classes_that_need_images_get_a_model() -> None:
     assert model().trained_labels == (0, 1, 2)
     assert model([0, 5, 0]).trained_labels == (1,)
-    assert [act.label for act in model([3, 0, 1]).acts()] == [0, 2]
+    assert [phase.label for phase in model([3, 0, 1]).phases()] == [0, 2]
 
 
 def test_names_of_acts_and_phases_tell_the_class() -> None:
-    assert [act.name for act in model([1, 0, 1]).acts()] == ["a: b: autoencoder", "c: autoencoder"]
-    assert [phase.name for act in model([1, 0, 1]).acts() for phase in act.phases] == [
+    assert [phase.name for phase in model([1, 0, 1]).phases()] == ["a: b: autoencoder", "c: autoencoder"]
+    assert [update.name for phase in model([1, 0, 1]).phases() for update in phase.updates] == [
         "a: b: autoencoder",
         "c: autoencoder",
     ]
 
 
 def test_a_class_without_a_model_is_refused_by_name() -> None:
-    real = labelled(images().images, images().labels)
+    real = to_labelled(images().images, images().labels)
     with pytest.raises(NotApplicable, match="no model was trained for class 'a: b'"):
         model([0, 1, 0]).sample(torch.tensor([1, 0]), real, torch.Generator())
 
 
 def test_every_model_learns_its_own_class(tmp_path: Path) -> None:
-    real = labelled(images().images, images().labels)
+    real = to_labelled(images().images, images().labels)
     built = model([7, 0, 7], epochs=60)
     history = fit(built, real, 0, TrainingConfig(previews=1, preview_columns=2), tmp_path)
-    assert {row["phase"] for row in history} == {"a: b: autoencoder", "c: autoencoder"}
+    assert {row["update"] for row in history} == {"a: b: autoencoder", "c: autoencoder"}
     assert [row["epoch"] for row in history] == list(range(1, 121))
     labels = torch.tensor([2, 0, 0, 2, 2])
     made = built.sample(labels, real, torch.Generator().manual_seed(0)).float().mean(dim=(1, 2, 3))
@@ -70,7 +70,7 @@ def test_models_are_read_back_for_the_same_classes(tmp_path: Path) -> None:
     read = load_generator(tmp_path / "saved")
     assert isinstance(read, PerClass)
     assert read.trained_labels == (0, 2)
-    real, labels = labelled(images().images, images().labels), torch.tensor([0, 2])
+    real, labels = to_labelled(images().images, images().labels), torch.tensor([0, 2])
     made = [one.sample(labels, real, torch.Generator().manual_seed(0)) for one in (built, read)]
     assert torch.equal(*made)
 
@@ -78,12 +78,12 @@ def test_models_are_read_back_for_the_same_classes(tmp_path: Path) -> None:
 def test_an_act_sees_the_images_of_its_label_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     built, seen = model(), []
 
-    def losses(self: LearnedGenerator, phase: str, batch: torch.Tensor, *_: object) -> dict[str, torch.Tensor]:
-        seen.append((phase, batch.unique().tolist()))
+    def losses(self: LearnedGenerator, update: str, batch: torch.Tensor, *_: object) -> dict[str, torch.Tensor]:
+        seen.append((update, batch.unique().tolist()))
         return {"loss": sum((parameter.sum() * 0 for parameter in self.parameters()), torch.zeros(()))}
 
     monkeypatch.setattr(type(built.model_of(0)), "losses", losses)
-    fit(built, labelled(images().images, images().labels), 0, TrainingConfig(previews=0), tmp_path)
+    fit(built, to_labelled(images().images, images().labels), 0, TrainingConfig(previews=0), tmp_path)
     assert len(seen) == 3
     assert [value for _, values in seen for value in values] == pytest.approx(
         [50 / 127.5 - 1, 128 / 127.5 - 1, 206 / 127.5 - 1], abs=1e-6
@@ -91,4 +91,4 @@ def test_an_act_sees_the_images_of_its_label_alone(tmp_path: Path, monkeypatch: 
 
 
 def test_acts_can_be_shortened_without_losing_their_label() -> None:
-    assert replace(model().acts()[1], epochs=3).label == 1
+    assert replace(model().phases()[1], epochs=3).label == 1

@@ -13,7 +13,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.tensors import Labelled
 from counterweight.generators.pretrained_vae import PretrainedVAE, Settings
 from counterweight.networks.generative import pretrained_vae as networks
-from counterweight.networks.generative.pretrained_vae import URLS, Encoder, convolutions
+from counterweight.networks.generative.pretrained_vae import URLS, Encoder, build_convolutions
 
 CLASSES = ("a", "b")
 
@@ -28,7 +28,7 @@ def test_the_backbone_is_that_of_torchvision_without_its_dense_layers(backbone: 
         whole = getattr(models, backbone)(weights=None)
         cut = {name for name, _ in whole.named_parameters() if name.startswith(("classifier", "fc"))}
         expected = [value.shape for name, value in whole.named_parameters() if name not in cut]
-    made = convolutions(backbone)  # type: ignore[arg-type]
+    made = build_convolutions(backbone)  # type: ignore[arg-type]
     assert [value.shape for value in made.parameters()] == expected
     assert all(value.isfinite().all() for value in (*made.parameters(), *made.buffers()))
 
@@ -54,9 +54,9 @@ def test_images_of_any_size_go_in_and_come_out(shape: tuple[int, int, int]) -> N
 
 
 def test_the_learning_rate_is_a_triangle_between_the_two_values_of_the_thesis() -> None:
-    ((phase,),) = [act.phases for act in model((1, 8, 8), hidden=64, input_size=32).acts()]
-    assert phase.schedule is not None
-    rates = [1e-2 * phase.schedule(step) for step in (0, 250, 500, 1000, 1500)]
+    ((update,),) = [phase.updates for phase in model((1, 8, 8), hidden=64, input_size=32).phases()]
+    assert update.schedule is not None
+    rates = [1e-2 * update.schedule(step) for step in (0, 250, 500, 1000, 1500)]
     assert rates == pytest.approx([1e-5, (1e-5 + 1e-2) / 2, 1e-2, 1e-5, 1e-2])
 
 
@@ -85,9 +85,9 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_training_starts_from_imagenets_weights(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = model((1, 12, 14), weights="imagenet", input_size=32, hidden=64, latent_dim=2)
-    monkeypatch.setattr(networks, "whole", lambda backbone: without_dense_layers())
+    monkeypatch.setattr(networks, "build_whole", lambda backbone: without_dense_layers())
     with torch.random.fork_rng([]):
-        network.begin("autoencoder", REAL)
+        network.on_phase_start("autoencoder", REAL)
     assert isinstance(network.encoder, Encoder)
     assert torch.equal(network.encoder.backbone.state_dict()["0.0.bias"], torch.arange(64.0))
     saved = torch.load(file, weights_only=True)

@@ -88,9 +88,9 @@ def test_a_decoder_that_knows_nothing_costs_the_squares_of_what_is_missing() -> 
 
 def test_the_learning_rate_is_a_triangle_between_the_two_values_of_the_thesis() -> None:
     network = ResidualVAE((1, 8, 8), ("a",), Settings(filters=1, block_channels=1))
-    ((phase,),) = [act.phases for act in network.acts()]
-    assert phase.schedule is not None
-    rates = [1e-4 * phase.schedule(step) for step in (0, 500, 1000, 1500, 2000, 3000)]
+    ((update,),) = [phase.updates for phase in network.phases()]
+    assert update.schedule is not None
+    rates = [1e-4 * update.schedule(step) for step in (0, 500, 1000, 1500, 2000, 3000)]
     middle = (1e-7 + 1e-4) / 2
     assert rates == pytest.approx([1e-7, middle, 1e-4, middle, 1e-7, 1e-4])
-    assert phase.optimizer(network.parameters()).defaults["lr"] == 1e-4
+    assert update.optimizer(network.parameters()).defaults["lr"] == 1e-4

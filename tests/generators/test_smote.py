@@ -6,13 +6,13 @@ from torch import Tensor
 
 from counterweight.core.tensors import Labelled
 from counterweight.generators.base.generator import NotApplicable
-from counterweight.generators.smote import Settings, Smote
+from counterweight.generators.smote import SMOTE, Settings
 
 SHAPE = (1, 4, 5)
 
 
-def smote(neighbours: int = 5) -> Smote:
-    return Smote(SHAPE, ("a", "b", "c"), Settings(neighbours=neighbours))
+def smote(k_neighbors: int = 5) -> SMOTE:
+    return SMOTE(SHAPE, ("a", "b", "c"), Settings(k_neighbors=k_neighbors))
 
 
 def seeded(seed: int = 0) -> torch.Generator:

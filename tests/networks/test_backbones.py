@@ -10,11 +10,11 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.registry import names_in
 from counterweight.core.tensors import IMAGENET_DEVIATION, IMAGENET_MEAN
-from counterweight.features.extractor import Extractor, extract, features_of, resized
+from counterweight.features.extractor import Extractor, extract_features, resize_images, run_extractor
 from counterweight.networks.backbones.base import (
     TorchvisionBackbone,
     find_backbone,
-    normalised,
+    normalize_imagenet,
 )
 from counterweight.settings.extract import Extract
 
@@ -56,7 +56,7 @@ def image_set(images: Tensor) -> ImageSet:
 
 def found(name: str, images: ImageSet, batch_size: int) -> npt.NDArray[np.float32]:
     settings = EXTRACT.model_copy(update={"batch_size": batch_size})
-    return features_of(images, [name], settings, 0, torch.device("cpu"))[name].features
+    return extract_features(images, [name], settings, 0, torch.device("cpu"))[name].features
 
 
 def weights(network: nn.Module) -> dict[str, Tensor]:
@@ -98,7 +98,7 @@ def test_dense_features_are_the_input_of_the_relu() -> None:
     network.get_submodule("classifier.5").register_forward_pre_hook(
         lambda module, inputs: seen.append(inputs[0].clone())  # the ReLU works in place
     )
-    images = normalised(pixels(2))
+    images = normalize_imagenet(pixels(2))
     with torch.inference_mode():
         network(images)
         features = found_backbone("alexnet").without_classifier(network)(images)
@@ -112,7 +112,7 @@ def test_convolutional_features_are_averages_of_the_last_map(name: str) -> None:
     last = {"mnasnet0_5": "layers", "mobilenet_v2": "features"}[name]
     network.get_submodule(last).register_forward_hook(lambda module, inputs, output: seen.append(output))
     with torch.inference_mode():
-        features = found_backbone(name).without_classifier(network)(normalised(pixels(2)))
+        features = found_backbone(name).without_classifier(network)(normalize_imagenet(pixels(2)))
     assert torch.allclose(features, seen[0].mean(dim=(2, 3)), rtol=1e-5, atol=1e-6)
     assert features.min() >= 0
 
@@ -174,7 +174,7 @@ def test_equal_images_have_equal_features_however_many_others_there_are(name: st
 def test_all_backbones_see_every_image_in_its_place() -> None:
     images = image_set(pixels(40))
     settings = EXTRACT.model_copy(update={"batch_size": 16})
-    together = features_of(images, FAST, settings, 0, torch.device("cpu"))
+    together = extract_features(images, FAST, settings, 0, torch.device("cpu"))
     assert list(together) == FAST
     for name, features in together.items():
         assert features.provenance["backbone"] == name
@@ -184,7 +184,7 @@ def test_all_backbones_see_every_image_in_its_place() -> None:
 def test_features_that_are_not_finite_are_refused() -> None:
     broken = Extractor("mobilenet_v2", lambda images: images.float().mean((2, 3)) / 0, {})
     with pytest.raises(UserError, match=r"mobilenet_v2: some features are not finite; params\.yaml: extract\.weights"):
-        extract(broken, pixels(2))
+        run_extractor(broken, pixels(2))
 
 
 def test_given_weights_are_used_and_must_fit() -> None:
@@ -199,7 +199,7 @@ def test_given_weights_are_used_and_must_fit() -> None:
 
 
 def test_pixels_are_normalised_as_imagenet_was() -> None:
-    made = normalised(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 1, 1)).view(2, 3)
+    made = normalize_imagenet(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 1, 1)).view(2, 3)
     for level in (0, 1):
         expected = [(level - mean) / dev for mean, dev in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)]
         assert made[level].tolist() == pytest.approx(expected, rel=1e-5)
@@ -207,8 +207,8 @@ def test_pixels_are_normalised_as_imagenet_was() -> None:
 
 def test_images_are_resized_and_grey_is_repeated() -> None:
     grey = pixels(5, 20)[:, :1]
-    assert resized(grey, 64).shape == (5, 1, 64, 64)
-    assert torch.equal(resized(pixels(2), 64), pixels(2))
-    assert resized(grey[:0], 64).shape == (0, 1, 64, 64)
+    assert resize_images(grey, 64).shape == (5, 1, 64, 64)
+    assert torch.equal(resize_images(pixels(2), 64), pixels(2))
+    assert resize_images(grey[:0], 64).shape == (0, 1, 64, 64)
     of_grey, of_colour = (found("mnasnet0_5", image_set(images), 16) for images in (grey, grey.expand(-1, 3, -1, -1)))
     assert (of_grey == of_colour).all()

@@ -5,7 +5,7 @@ import torch
 
 from counterweight.core.registry import names_in
 from counterweight.networks.classifiers.base import build_network
-from counterweight.networks.layers import Crop, Dropout, halved, parameter_count, use_rng
+from counterweight.networks.layers import Crop, Dropout, halve_size, parameter_count, use_rng
 
 
 @pytest.mark.parametrize(
@@ -32,14 +32,14 @@ def test_other_sizes_and_numbers_of_classes_run(name: str, shape: tuple[int, int
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.8])
-def test_dropout_zeroes_its_share_and_keeps_the_mean(share: float) -> None:
-    layer = Dropout(share)
+@pytest.mark.parametrize("fraction", [0.1, 0.3, 0.8])
+def test_dropout_zeroes_its_fraction_and_keeps_the_mean(fraction: float) -> None:
+    layer = Dropout(fraction)
     use_rng(layer, torch.Generator().manual_seed(0))
     values = layer(torch.ones(1_000_000))
-    assert (values == 0).float().mean() == pytest.approx(share, abs=0.003)
+    assert (values == 0).float().mean() == pytest.approx(fraction, abs=0.003)
     assert values.mean() == pytest.approx(1, abs=0.01)
-    assert values.max() == pytest.approx(1 / (1 - share))
+    assert values.max() == pytest.approx(1 / (1 - fraction))
 
 
 def test_dropout_draws_from_its_own_generator_alone() -> None:
@@ -59,7 +59,7 @@ def test_dropout_without_a_generator_is_refused() -> None:
         Dropout(0.5)(torch.ones(3))
 
 
-def test_dropout_is_off_in_evaluation_and_at_a_share_of_nothing() -> None:
+def test_dropout_is_off_in_evaluation_and_at_a_fraction_of_nothing() -> None:
     values = torch.ones(3)
     assert torch.equal(Dropout(0.5).eval()(values), values)
     assert torch.equal(Dropout(0.0)(values), values)
@@ -77,7 +77,7 @@ def test_use_rng_reaches_every_layer() -> None:
     ("size", "times", "left"), [(28, 2, 7), (28, 4, 2), (13, 1, 7), (13, 2, 4), (1, 5, 1), (64, 0, 64)]
 )
 def test_halving_rounds_up_each_time(size: int, times: int, left: int) -> None:
-    assert halved(size, times) == left
+    assert halve_size(size, times) == left
 
 
 def test_crop_keeps_the_upper_left_corner() -> None:

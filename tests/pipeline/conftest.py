@@ -50,7 +50,7 @@ datasets:
       - no
 pairs: {}
 scenarios:
-  drop75: {kind: drop, share: 0.75}
+  drop75: {kind: drop, fraction: 0.75}
 generators:
   smote:
     shapes: {}

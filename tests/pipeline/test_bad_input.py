@@ -185,7 +185,7 @@ def test_a_training_that_diverges(fresh: Project, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(fresh.root)
     ingest.main(INGEST[1:])
     words = "--dataset shapes --generator bagan --images data/shapes/train.parquet --out models/m --curves plots/c"
-    where = re.escape("params.yaml: generators.bagan.shapes: training stopped: 'loss' of phase 'autoencoder' is ")
+    where = re.escape("params.yaml: generators.bagan.shapes: training stopped: 'loss' of update 'autoencoder' is ")
     with pytest.raises(UserError, match=f"{where}.*learning rate"):
         train.main(words.split())
     assert [*(fresh / "models").iterdir(), *(fresh / "plots").iterdir()] == []

@@ -196,7 +196,7 @@ def test_a_killed_training_goes_on_from_its_checkpoint(built: Built, copy: Proje
         assert present(copy, [MODEL, CURVES]) == []
         (checkpoint,) = checkpoints.glob("*/checkpoint.safetensors")
         # A mark in what the checkpoint remembers of the first epoch: only a run that goes on from it can know it.
-        content, first, mark = checkpoint.read_bytes(), *(rb"{\"epoch\": %d, \"phase\"" % number for number in (1, 9))
+        content, first, mark = checkpoint.read_bytes(), *(rb"{\"epoch\": %d, \"update\"" % number for number in (1, 9))
         assert content.count(first) == 1
         checkpoint.write_bytes(content.replace(first, mark))
         assert runs.whole() == 0

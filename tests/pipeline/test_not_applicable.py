@@ -20,7 +20,7 @@ def scarce(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project in which the minority class has one image, too few for SMOTE and enough for copies."""
     fresh.edit("    - bagan\n", "    - oversample\n")
     fresh.edit("  bagan:\n", SETTINGS)
-    fresh.edit("share: 0.75", "share: 0.97")
+    fresh.edit("fraction: 0.75", "fraction: 0.97")
     monkeypatch.chdir(fresh.root)
     return fresh
 

@@ -94,7 +94,7 @@ def test_curves_confusions_and_pictures_are_there(built: Built) -> None:
         assert [row["actual"] for row in rows].count("no") == TEST_IMAGES // 3
         assert len(rows) == TEST_IMAGES
     with (plots / "train/shapes/drop75/bagan/history.csv").open(newline="") as file:
-        epochs = [(row["epoch"], row["phase"]) for row in csv.DictReader(file)]
+        epochs = [(row["epoch"], row["update"]) for row in csv.DictReader(file)]
     assert epochs[0] == ("1", "autoencoder")
     assert epochs[-1] == ("8", "generator")
     assert len(epochs) == 3 + 2 * 5

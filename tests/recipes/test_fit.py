@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from counterweight.core.devices import side_by_side
+from counterweight.core.devices import map_in_parallel
 from counterweight.core.errors import UserError
 from counterweight.core.tensors import Labelled
 from counterweight.networks.classifiers.base import build_network
 from counterweight.recipes import fit
-from counterweight.recipes.fit import Recipe, balanced_loss, class_weights, fit_classifier, predict
+from counterweight.recipes.fit import compute_balanced_loss, compute_class_weights, fit_classifier, predict
+from counterweight.settings.classify import ClassifierConfig
 
 SHAPE = (1, 12, 12)
 CPU = torch.device("cpu")
@@ -32,19 +33,35 @@ def images(sizes: tuple[int, int], seed: int = 0, contrast: int = 12) -> Labelle
     return Labelled((noise + contrast * labels[:, None, None, None]).to(torch.uint8), labels)
 
 
-def fitted(recipe: Recipe, seed: int = 0, name: str = "mnist_cnn", sizes: tuple[int, int] = (60, 12)) -> nn.Module:
-    return fit_to_noise(network(name), recipe, seed, sizes)
+def config(epochs: int, batch_size: int, learning_rate: float) -> ClassifierConfig:
+    return ClassifierConfig(network="mnist_cnn", epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
 
 
-def fit_to_noise(model: nn.Module, recipe: Recipe, seed: int, sizes: tuple[int, int] = (60, 12)) -> nn.Module:
-    fit_classifier(model, 2, images(sizes), images((20, 20), 1), recipe, seed)
+def fitted(
+    recipe: ClassifierConfig,
+    seed: int = 0,
+    name: str = "mnist_cnn",
+    sizes: tuple[int, int] = (60, 12),
+    reweighted: bool = False,
+) -> nn.Module:
+    return fit_to_noise(network(name), recipe, seed, sizes, reweighted)
+
+
+def fit_to_noise(
+    model: nn.Module,
+    recipe: ClassifierConfig,
+    seed: int,
+    sizes: tuple[int, int] = (60, 12),
+    reweighted: bool = False,
+) -> nn.Module:
+    fit_classifier(model, 2, images(sizes), images((20, 20), 1), recipe, seed, reweighted)
     return model
 
 
 def side_by_side_weights(name: str, seeds: list[int]) -> list[list[float]]:
     """Train one classifier per seed at the same time; their first weights come from a generator all threads share."""
-    models, recipe = [network(name) for _ in seeds], Recipe(1, 12, 1e-3)
-    return side_by_side(
+    models, recipe = [network(name) for _ in seeds], config(1, 12, 1e-3)
+    return map_in_parallel(
         lambda place: weights(fit_to_noise(models[place], recipe, seeds[place])), range(len(seeds)), CPU, ""
     )
 
@@ -59,68 +76,68 @@ def losses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     found: list[float] = []
 
     def recorded(logits: Tensor, labels: Tensor) -> Tensor:
-        loss = balanced_loss(logits, labels)
+        loss = compute_balanced_loss(logits, labels)
         found.append(float(loss))
         return loss
 
-    monkeypatch.setattr(fit, "balanced_loss", recorded)
+    monkeypatch.setattr(fit, "compute_balanced_loss", recorded)
     return found
 
 
-def test_class_weights_are_the_inverse_of_the_share_and_average_to_one() -> None:
+def test_class_weights_are_the_inverse_of_the_fraction_and_average_to_one() -> None:
     labels = torch.tensor([0, 0, 0, 0, 0, 0, 2, 2])
-    assert class_weights(labels, 3).tolist() == pytest.approx([8 / 18, 0, 8 / 6])
+    assert compute_class_weights(labels, 3).tolist() == pytest.approx([8 / 18, 0, 8 / 6])
     labels = torch.tensor([0, 0, 0, 1])
-    assert class_weights(labels, 2).tolist() == pytest.approx([2 / 3, 2])
-    assert class_weights(labels, 2)[labels].mean() == pytest.approx(1)
+    assert compute_class_weights(labels, 2).tolist() == pytest.approx([2 / 3, 2])
+    assert compute_class_weights(labels, 2)[labels].mean() == pytest.approx(1)
 
 
 def test_the_loss_on_validation_counts_every_class_alike() -> None:
     sure, unsure = [[9.0, 0.0]], [[0.0, 0.0]]
     logits, labels = torch.tensor(sure * 9 + unsure), torch.tensor([0] * 9 + [1])
     per_class = [float(torch.log1p(torch.tensor(-9.0).exp())), float(torch.tensor(2.0).log())]
-    assert float(balanced_loss(logits, labels)) == pytest.approx(sum(per_class) / 2, rel=1e-5)
+    assert float(compute_balanced_loss(logits, labels)) == pytest.approx(sum(per_class) / 2, rel=1e-5)
 
 
 def test_the_weights_of_the_best_epoch_on_validation_are_kept(losses: list[float]) -> None:
     model, validation = network(), images((20, 20), 1, contrast=4)
-    fit_classifier(model, 2, images((40, 40), contrast=4), validation, Recipe(15, 8, 3e-3), 0)
+    fit_classifier(model, 2, images((40, 40), contrast=4), validation, config(15, 8, 3e-3), 0)
     assert len(losses) == 15
     assert min(losses) < losses[-1]
-    assert float(balanced_loss(predict(model, validation.images), validation.labels)) == min(losses)
+    assert float(compute_balanced_loss(predict(model, validation.images), validation.labels)) == min(losses)
 
 
 def test_running_statistics_belong_to_the_weights_that_are_kept(losses: list[float]) -> None:
     model, validation = network("cifar10_cnn"), images((20, 20), 1, contrast=4)
-    fit_classifier(model, 2, images((40, 40), contrast=4), validation, Recipe(5, 8, 3e-3), 0)
+    fit_classifier(model, 2, images((40, 40), contrast=4), validation, config(5, 8, 3e-3), 0)
     assert min(losses) < losses[-1]
-    assert float(balanced_loss(predict(model, validation.images), validation.labels)) == min(losses)
+    assert float(compute_balanced_loss(predict(model, validation.images), validation.labels)) == min(losses)
 
 
 def test_a_difference_between_classes_is_learned() -> None:
     model, test = network(), images((50, 50), 2, contrast=50)
-    fit_classifier(model, 2, images((50, 50), contrast=50), images((20, 20), 1, contrast=50), Recipe(8, 8, 3e-3), 0)
+    fit_classifier(model, 2, images((50, 50), contrast=50), images((20, 20), 1, contrast=50), config(8, 8, 3e-3), 0)
     assert (predict(model, test.images).argmax(dim=1) == test.labels).float().mean() > 0.9
 
 
 def test_reweighting_makes_the_small_class_count() -> None:
-    test, shares = images((200, 200), 2, contrast=30), []
+    test, fractions = images((200, 200), 2, contrast=30), []
     for flag in (False, True):
         model = network()
         train, validation = images((60, 12), contrast=30), images((20, 20), 1, contrast=30)
-        fit_classifier(model, 2, train, validation, Recipe(6, 12, 1e-3, flag), 0)
-        shares.append(float((predict(model, test.images).argmax(dim=1) == 1).float().mean()))
-    assert shares[0] + 0.1 < shares[1]
+        fit_classifier(model, 2, train, validation, config(6, 12, 1e-3), 0, flag)
+        fractions.append(float((predict(model, test.images).argmax(dim=1) == 1).float().mean()))
+    assert fractions[0] + 0.1 < fractions[1]
 
 
 def test_reweighting_changes_nothing_where_classes_are_equally_large() -> None:
-    plain, reweighted = (fitted(Recipe(2, 12, 1e-3, flag), sizes=(24, 24)) for flag in (False, True))
+    plain, reweighted = (fitted(config(2, 12, 1e-3), sizes=(24, 24), reweighted=flag) for flag in (False, True))
     assert weights(plain) == pytest.approx(weights(reweighted), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["mnist_cnn", "cifar10_cnn"])
 def test_seeds_decide_everything_and_torchs_global_generator_stays(name: str) -> None:
-    before, recipe = torch.get_rng_state(), Recipe(2, 12, 1e-3)
+    before, recipe = torch.get_rng_state(), config(2, 12, 1e-3)
     first, again, other = (weights(fitted(recipe, seed, name)) for seed in (0, 0, 1))
     assert first == again != other
     assert torch.equal(torch.get_rng_state(), before)
@@ -136,14 +153,14 @@ def test_side_by_side_the_number_of_torchs_threads_does_not_matter() -> None:
 
 @pytest.mark.parametrize("name", ["mnist_cnn", "cifar10_cnn"])
 def test_several_at_once_equal_one_after_another(name: str) -> None:
-    alone = [weights(fitted(Recipe(1, 12, 1e-3), seed, name)) for seed in (0, 1)]
+    alone = [weights(fitted(config(1, 12, 1e-3), seed, name)) for seed in (0, 1)]
     assert side_by_side_weights(name, [0, 1]) == alone
     assert alone[0] != alone[1]
 
 
 def test_a_loss_that_is_no_number_stops_the_training() -> None:
     with pytest.raises(UserError, match="the loss is nan after epoch 1"):
-        fitted(Recipe(3, 12, 1e30))
+        fitted(config(3, 12, 1e-3).model_copy(update={"learning_rate": 1e30}))
 
 
 def test_images_are_predicted_in_chunks_and_evaluation_mode() -> None:

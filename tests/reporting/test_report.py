@@ -11,7 +11,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from counterweight.reporting.differences import Comparison
-from counterweight.reporting.markdown import markdown_table, mean_of, number, percent, spread
+from counterweight.reporting.markdown import (
+    format_number,
+    format_percent,
+    format_spread,
+    mean_over_backbones,
+    render_table,
+)
 from counterweight.reporting.tables import (
     Results,
     beside_each_other,
@@ -26,10 +32,10 @@ from stages.report import main
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
-def shares(value: float | None) -> dict[str, Any] | None:
+def fractions(value: float | None) -> dict[str, Any] | None:
     if value is None:
         return None
-    return {key: {"mean": value} for key in ("share_rejected", "share_rejected_fdr", "share_effect")}
+    return {key: {"mean": value} for key in ("fraction_rejected", "fraction_rejected_fdr", "fraction_effect")}
 
 
 def backbone(value: float, missing: bool = False) -> dict[str, Any]:
@@ -40,19 +46,19 @@ def backbone(value: float, missing: bool = False) -> dict[str, Any]:
         "t_test": {
             "n": 50,
             "repeats": 10,
-            "between": shares(value),
-            "within_real": shares(within),
-            "within_synthetic": shares(within),
+            "between": fractions(value),
+            "within_real": fractions(within),
+            "within_synthetic": fractions(within),
         },
         "kl": {
-            "floor": None if missing else {"mean": 0.25},
+            "baseline": None if missing else {"mean": 0.25},
             "real_to_synthetic": {"mean": 10 * value},
             "synthetic_to_real": {"mean": 20 * value},
         },
-        "frechet": {"between": {"mean": 40 * value}, "floor": None if missing else {"mean": 4.0}},
+        "frechet": {"between": {"mean": 40 * value}, "baseline": None if missing else {"mean": 4.0}},
         "overlap": {
             "between": {key: {"mean": value} for key in OVERLAP},
-            "floor": None if missing else {key: {"mean": 0.9} for key in OVERLAP},
+            "baseline": None if missing else {key: {"mean": 0.9} for key in OVERLAP},
         },
         "two_sample": {
             "auc": None if missing else {"mean": 0.75},
@@ -63,7 +69,7 @@ def backbone(value: float, missing: bool = False) -> dict[str, Any]:
 
 
 OVERLAP = ("precision", "recall", "density", "coverage")
-TESTED = {"share_rejected": {"mean": 0.2}, "share_rejected_fdr": {"mean": 0.1}, "share_effect": {"mean": 0.3}}
+TESTED = {"fraction_rejected": {"mean": 0.2}, "fraction_rejected_fdr": {"mean": 0.1}, "fraction_effect": {"mean": 0.3}}
 STYLE = {"auc": {"mean": 0.876}, "interval": [0.8, 0.95], "average_precision": {"mean": 0.9}}
 
 
@@ -75,7 +81,7 @@ def style(missing: bool = False) -> dict[str, Any]:
 def latent(missing: bool = False) -> dict[str, Any]:
     if missing:
         return {"images": 3, "reason": "fewer than 10 images"}
-    cloud = {"share_inside": 0.5, "log10_per_unit_volume": -120.34, "effective_dimension": 4.56}
+    cloud = {"fraction_inside": 0.5, "log10_per_unit_volume": -120.34, "effective_dimension": 4.56}
     verified = {"backbones": {"mobilenet_v2": backbone(0.1)}, "style": STYLE}
     return {
         "network": "residual_vae",
@@ -102,7 +108,7 @@ def comparison(value: float, missing: bool = False) -> Comparison:
 def features(value: float, missing: bool = False) -> dict[str, Any]:
     return {
         "settings": {"alpha": 0.05, "effect_size": 0.2, "copy_quantile": 0.01},
-        "copies": {"share": None if missing else 0.25, "real_share": 0.01, "n": 100, "n_real": 100},
+        "copies": {"fraction": None if missing else 0.25, "real_fraction": 0.01, "n": 100, "n_real": 100},
         "copies_of": "training images",
         "backbones": {"alexnet": backbone(value), "resnet152": backbone(value + 0.2, missing)},
         "ssim": {"real": {"mean": 0.3}, "synthetic": {"mean": None if missing else 0.4}},
@@ -146,7 +152,7 @@ def tables(text: str) -> list[list[list[str]]]:
 
 
 def test_columns_are_aligned_the_first_to_the_left() -> None:
-    assert markdown_table(["name", "x y"], [["a", "1.25"], ["longer", "-"]]) == (
+    assert render_table(["name", "x y"], [["a", "1.25"], ["longer", "-"]]) == (
         "| name   |  x y |\n"  #
         "| ------ | ---: |\n"
         "| a      | 1.25 |\n"
@@ -155,7 +161,7 @@ def test_columns_are_aligned_the_first_to_the_left() -> None:
 
 
 def test_a_table_without_rows_has_its_header() -> None:
-    assert markdown_table(["name", "value"], []) == "| name | value |\n| ---- | ----: |"
+    assert render_table(["name", "value"], []) == "| name | value |\n| ---- | ----: |"
 
 
 @pytest.mark.parametrize("missing", [False, True])
@@ -256,9 +262,9 @@ DIFFERENCE = {
 
 def test_a_mean_over_backbones_needs_all_of_them() -> None:
     whole, partly = features(0.5), features(0.5, missing=True)
-    assert mean_of(whole, "kl", "floor") == pytest.approx(0.25)
-    assert mean_of(partly, "kl", "floor") is None
-    assert mean_of(partly, "t_test", "within_real", "share_effect") is None
+    assert mean_over_backbones(whole, "kl", "baseline") == pytest.approx(0.25)
+    assert mean_over_backbones(partly, "kl", "baseline") is None
+    assert mean_over_backbones(partly, "t_test", "within_real", "fraction_effect") is None
 
 
 def test_many_classes_are_listed_in_part() -> None:
@@ -381,6 +387,6 @@ def test_a_minority_that_the_test_set_lacks_is_a_dash(tmp_path: Path, capsys: py
 
 
 def test_numbers_have_their_form_or_a_dash() -> None:
-    assert (number(1.256, ".2f"), number(None, ".2f"), number(0.0, ".1f")) == ("1.26", "-", "0.0")
-    assert (percent(0.1234), percent(None), percent(0.0)) == ("12.3 %", "-", "0.0 %")
-    assert (spread([1.0, 3.0]), spread([1.0, None])) == ("2.0000 ± 1.4142", "-")
+    assert (format_number(1.256, ".2f"), format_number(None, ".2f"), format_number(0.0, ".1f")) == ("1.26", "-", "0.0")
+    assert (format_percent(0.1234), format_percent(None), format_percent(0.0)) == ("12.3 %", "-", "0.0 %")
+    assert (format_spread([1.0, 3.0]), format_spread([1.0, None])) == ("2.0000 ± 1.4142", "-")

@@ -13,12 +13,12 @@ from counterweight.core import schema
 from counterweight.core.errors import UserError
 from counterweight.core.process import fail
 from counterweight.core.registry import names_in
-from counterweight.core.schema import parse_block, suggestion
-from counterweight.core.seeds import derived_seed
+from counterweight.core.schema import parse_settings, suggest_name
+from counterweight.core.seeds import derive_seed
 from counterweight.evaluation.prechecks import check_params
-from counterweight.generators.base.generator import find
-from counterweight.generators.base.saved import generator_block
-from counterweight.settings.datasets import dataset_plan
+from counterweight.generators.base.generator import find_generator
+from counterweight.generators.base.saved import find_generator_block
+from counterweight.settings.datasets import plan_dataset
 from counterweight.settings.params import load_params
 from stages.check import main
 
@@ -71,7 +71,7 @@ def test_every_generator_has_settings_for_the_datasets_of_the_table() -> None:
     assert set(params.generators) == set(names_in("generators"))
     for generator in params.generators:
         for dataset in params.table.datasets:
-            assert isinstance(generator_block(params.generators, generator, dataset), dict)
+            assert isinstance(find_generator_block(params.generators, generator, dataset), dict)
 
 
 def test_a_valid_file_leaves_a_stamp(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("datasets.digits.minorty", ["4"], "datasets.digits.minorty: unknown key; did you mean 'minority'?"),
     ("datasets.digits.sizes", 28, "datasets.digits.sizes: unknown key; did you mean 'size'?"),
     ("datasets.mnist.miror", None, "datasets.mnist.miror: unknown key; did you mean 'mirror'?"),
-    ("scenarios.drop75.shar", 0.5, "scenarios.drop75.shar: unknown key; did you mean 'share'?"),
+    ("scenarios.drop75.fractio", 0.5, "scenarios.drop75.fractio: unknown key; did you mean 'fraction'?"),
     ("generators.bagan.digits.epoch", 3, "generators.bagan.digits.epoch: unknown key; did you mean 'epochs'?"),
     ("generators.oversample.digits.epochs", 3, "generators.oversample.digits.epochs: unknown key"),
     ("train.preview", 1, "train.preview: unknown key; did you mean 'previews'?"),
@@ -116,7 +116,7 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("generators.bagan.digits", GONE, "generators.bagan.digits: missing; write 'digits: {}' there for the defaults"),
     ("classifiers.digits", GONE, "classifiers.digits: missing"),
     ("classifiers.digits.epochs", GONE, "classifiers.digits.epochs: missing; it must be set"),
-    ("scenarios.drop75.share", GONE, "scenarios.drop75.share: missing; it must be set"),
+    ("scenarios.drop75.fraction", GONE, "scenarios.drop75.fraction: missing; it must be set"),
     ("datasets.digits.minority", [], "datasets.digits.minority: empty, but 'drop75' drops its classes"),
     (
         "datasets.digits.minority",
@@ -157,24 +157,24 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("seed", -1, "seed: -1 is not allowed: input should be greater than or equal to 0"),
     ("device", "tpu", "device: 'tpu' is not allowed"),
     ("device", "cuda:", "device: 'cuda:' is not allowed"),
-    ("datasets.digits.test_share", 1.0, "datasets.digits.test_share: 1.0 is not allowed"),
+    ("datasets.digits.test_fraction", 1.0, "datasets.digits.test_fraction: 1.0 is not allowed"),
     ("datasets.digits.size", 0, "datasets.digits.size: 0 is not allowed"),
     ("datasets.digits.size", 100_000, "datasets.digits.size: 100000 is not allowed"),
     ("extract.input_size", 50_000, "extract.input_size: 50000 is not allowed"),
     ("scenarios.longtail.ratio", math.inf, "scenarios.longtail.ratio: inf is not allowed"),
     ("generators.bagan.digits.learning_rate", math.inf, "generators.bagan.digits.learning_rate: inf is not allowed"),
-    ("scenarios.drop75.share", 1.0, "scenarios.drop75.share: 1.0 is not allowed"),
+    ("scenarios.drop75.fraction", 1.0, "scenarios.drop75.fraction: 1.0 is not allowed"),
     ("scenarios.natural.cap", 0, "scenarios.natural.cap: 0 is not allowed: input should be greater than or equal to 1"),
     ("scenarios.longtail.ratio", 1.0, "scenarios.longtail.ratio: 1.0 is not allowed"),
     ("generators.bagan.digits.dropout", 1.0, "generators.bagan.digits.dropout: 1.0 is not allowed"),
-    ("generators.smote.digits.neighbours", 0, "generators.smote.digits.neighbours: 0 is not allowed"),
+    ("generators.smote.digits.k_neighbors", 0, "generators.smote.digits.k_neighbors: 0 is not allowed"),
     ("extract.input_size", 62, "extract.input_size: 62 is not allowed"),
     ("extract.backbones", [], "extract.backbones: [] is not allowed"),
     ("classify.seeds", 1, "classify.seeds: 1 is not allowed"),
     ("classifiers.digits.learning_rate", 0, "classifiers.digits.learning_rate: 0 is not allowed"),
     # what is not in the table is validated, too
     ("generators.bagan.mnist.epochs", 0, "generators.bagan.mnist.epochs: 0 is not allowed"),
-    ("scenarios.drop50.share", 2.0, "scenarios.drop50.share: 2.0 is not allowed"),
+    ("scenarios.drop50.fraction", 2.0, "scenarios.drop50.fraction: 2.0 is not allowed"),
     # names
     ("table.datasets", ["digits", "digits"], "table.datasets: a name stands there twice"),
     ("table.generators", ["smote", "bagan", "smote"], "table.generators: a name stands there twice"),
@@ -269,33 +269,33 @@ class Outer(schema.Settings):
 )
 def test_the_nearest_key_is_offered_at_every_depth(values: object, message: str) -> None:
     with pytest.raises(UserError) as caught:
-        parse_block(Outer, values, "here")
+        parse_settings(Outer, values, "here")
     assert str(caught.value) == message
 
 
 def test_where_no_name_is_near_all_are_listed() -> None:
-    assert suggestion("zzz", ["b", "a"]) == "; allowed: a, b"
-    assert suggestion("zzz", []) == "; allowed: none"
+    assert suggest_name("zzz", ["b", "a"]) == "; allowed: a, b"
+    assert suggest_name("zzz", []) == "; allowed: none"
 
 
 def test_seeds_depend_on_every_name_its_place_and_the_seed() -> None:
     seeds = [
-        derived_seed(0),
-        derived_seed(1),
-        derived_seed(0, "a"),
-        derived_seed(0, "b"),
-        derived_seed(0, "a", "b"),
-        derived_seed(0, "b", "a"),
-        derived_seed(1, "a", "b"),
-        derived_seed(0, "a", "b", "c"),
+        derive_seed(0),
+        derive_seed(1),
+        derive_seed(0, "a"),
+        derive_seed(0, "b"),
+        derive_seed(0, "a", "b"),
+        derive_seed(0, "b", "a"),
+        derive_seed(1, "a", "b"),
+        derive_seed(0, "a", "b", "c"),
     ]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**63 for seed in seeds)
-    assert derived_seed(0, "a", "b") == derived_seed(0, "a", "b")
+    assert derive_seed(0, "a", "b") == derive_seed(0, "a", "b")
 
 
 def test_seeds_stay_the_same_from_version_to_version() -> None:
-    assert derived_seed(0, "digits", "split") == 8_105_681_861_195_006_390
+    assert derive_seed(0, "digits", "split") == 8_105_681_861_195_006_390
 
 
 def test_a_folder_elsewhere_is_refused_in_the_graph_which_cannot_watch_it(
@@ -334,8 +334,10 @@ OTHERS = [
 def test_generators_have_the_settings_of_the_documents(
     generator: str, dataset: str, expected: dict[str, object]
 ) -> None:
-    settings = parse_block(
-        find(generator).settings, generator_block(load_params(COMMITTED).generators, generator, dataset), ""
+    settings = parse_settings(
+        find_generator(generator).settings,
+        find_generator_block(load_params(COMMITTED).generators, generator, dataset),
+        "",
     )
     found = settings.model_dump()
     assert {key: found["learning_rate" if key == "rate" else key] for key in expected} == expected
@@ -343,9 +345,9 @@ def test_generators_have_the_settings_of_the_documents(
 
 @pytest.mark.parametrize(("dataset", "classes"), DROPPED.items())
 def test_the_class_that_is_dropped_and_the_split_are_the_thesis_s(dataset: str, classes: list[str]) -> None:
-    plan = dataset_plan(load_params(COMMITTED).datasets, dataset)
+    plan = plan_dataset(load_params(COMMITTED).datasets, dataset)
     assert plan.common.minority == classes
-    assert plan.common.test_share == 0.3
+    assert plan.common.test_fraction == 0.3
     assert not plan.common.keep_split or dataset == "vehicles"  # which comes without a split
 
 

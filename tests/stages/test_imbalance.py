@@ -55,7 +55,7 @@ def imbalanced(
 
 
 def test_what_stays_is_a_part_of_the_set_in_its_order(tmp_path: Path) -> None:
-    made, whole = imbalanced(tmp_path, {"kind": "drop", "share": 0.75}, ["b"]), numbered("train", (40, 24, 12))
+    made, whole = imbalanced(tmp_path, {"kind": "drop", "fraction": 0.75}, ["b"]), numbered("train", (40, 24, 12))
     assert made.train.counts().tolist() == [40, 6, 12]
     places = [whole.origins.tolist().index(origin) for origin in made.train.origins]
     assert places == sorted(set(places))
@@ -65,7 +65,7 @@ def test_what_stays_is_a_part_of_the_set_in_its_order(tmp_path: Path) -> None:
 
 def test_the_reference_is_what_was_removed_and_then_the_test_images_of_the_same_classes(tmp_path: Path) -> None:
     made, whole, test = (
-        imbalanced(tmp_path, {"kind": "drop", "share": 0.75}, ["b"]),
+        imbalanced(tmp_path, {"kind": "drop", "fraction": 0.75}, ["b"]),
         numbered("train", (40, 24, 12)),
         numbered("test", (8, 6, 4)),
     )
@@ -76,7 +76,7 @@ def test_the_reference_is_what_was_removed_and_then_the_test_images_of_the_same_
 
 
 def test_several_minority_classes_are_thinned_out_alike(tmp_path: Path) -> None:
-    made = imbalanced(tmp_path, {"kind": "drop", "share": 0.5}, ["c", "a"])
+    made = imbalanced(tmp_path, {"kind": "drop", "fraction": 0.5}, ["c", "a"])
     assert made.train.counts().tolist() == [20, 24, 6]
     assert made.reference.counts().tolist() == [20 + 8, 0, 6 + 4]
     assert made.train.provenance["minority"] == [2, 0]
@@ -84,7 +84,7 @@ def test_several_minority_classes_are_thinned_out_alike(tmp_path: Path) -> None:
 
 
 def test_the_counts_are_written_for_each_class(tmp_path: Path) -> None:
-    made = imbalanced(tmp_path, {"kind": "drop", "share": 0.75}, ["b"])
+    made = imbalanced(tmp_path, {"kind": "drop", "fraction": 0.75}, ["b"])
     assert made.counts == {
         "a": {"before": 40, "train": 40, "wanted": 0, "reference": 0, "test": 8, "minority": False},
         "b": {"before": 24, "train": 6, "wanted": 18, "reference": 24, "test": 6, "minority": True},
@@ -127,20 +127,20 @@ def test_what_the_source_said_is_kept(tmp_path: Path) -> None:
 
 
 def test_the_seed_chooses_the_images(tmp_path: Path) -> None:
-    scenario = {"kind": "drop", "share": 0.75}
+    scenario = {"kind": "drop", "fraction": 0.75}
     origins = [imbalanced(tmp_path, scenario, ["b"], seed=seed).train.origins.tolist() for seed in (0, 0, 1)]
     assert origins[0] == origins[1] != origins[2]
 
 
 def test_a_class_that_would_lose_everything_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"scenarios\.mine: nothing would be left of class 'b'"):
-        imbalanced(tmp_path, {"kind": "drop", "share": 0.99}, ["b"])
+        imbalanced(tmp_path, {"kind": "drop", "fraction": 0.99}, ["b"])
     assert not list(tmp_path.glob("*out*"))
 
 
 def test_an_unknown_minority_class_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no 'd'; allowed: a, b, c"):
-        imbalanced(tmp_path, {"kind": "drop", "share": 0.5}, ["d"])
+        imbalanced(tmp_path, {"kind": "drop", "fraction": 0.5}, ["d"])
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_an_unknown_minority_class_is_named(tmp_path: Path) -> None:
     [
         ({"kind": "natural"}, "the classes are equally large, 12 images each"),
         ({"kind": "natural", "cap": 5}, "the classes are equally large, 12 images each"),
-        ({"kind": "drop", "share": 0.01}, "not one image"),
+        ({"kind": "drop", "fraction": 0.01}, "not one image"),
     ],
 )
 def test_a_scenario_without_anything_to_balance_is_refused(scenario: dict[str, Any], why: str, tmp_path: Path) -> None:

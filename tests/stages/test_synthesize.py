@@ -5,7 +5,7 @@ import pytest
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
-from counterweight.generators.base.synthesis import wanted_labels
+from counterweight.generators.base.synthesis import choose_labels
 
 
 def wanting(wanted: list[int]) -> ImageSet:
@@ -15,14 +15,14 @@ def wanting(wanted: list[int]) -> ImageSet:
 
 
 def test_as_many_as_are_wanted_come_class_by_class() -> None:
-    assert wanted_labels(wanting([2, 0, 3]), None).tolist() == [0, 0, 2, 2, 2]
+    assert choose_labels(wanting([2, 0, 3]), None).tolist() == [0, 0, 2, 2, 2]
 
 
 def test_a_number_per_class_counts_for_classes_that_need_some_and_for_no_other() -> None:
-    assert wanted_labels(wanting([1, 0, 30]), 2).tolist() == [0, 0, 2, 2]
+    assert choose_labels(wanting([1, 0, 30]), 2).tolist() == [0, 0, 2, 2]
 
 
 @pytest.mark.parametrize("per_class", [None, 5])
 def test_nothing_wanted_is_refused(per_class: int | None) -> None:
     with pytest.raises(UserError, match="x/natural: no class needs an image"):
-        wanted_labels(wanting([0, 0, 0]), per_class)
+        choose_labels(wanting([0, 0, 0]), per_class)

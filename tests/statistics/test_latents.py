@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from counterweight.statistics.latents import (
-    density,
+    count_modes,
+    describe_density,
     effective_dimension,
     mean_shift,
-    modes,
     optimal_map,
     symmetric_root,
 )
@@ -19,24 +19,24 @@ def cloud(count: int, dimensions: int, seed: int = 0) -> np.ndarray:
 
 def test_density_of_known_points() -> None:
     """Two of four points have both coordinates in the cube; its area is 9."""
-    found = density(np.array([[0.0, 1.5], [-1.5, 0.3], [1.6, 0.0], [-9.0, 9.0]]))
-    assert found["share_inside"] == 0.5
-    assert found["share_of_coordinates"] == 5 / 8
+    found = describe_density(np.array([[0.0, 1.5], [-1.5, 0.3], [1.6, 0.0], [-9.0, 9.0]]))
+    assert found["fraction_inside"] == 0.5
+    assert found["fraction_of_coordinates"] == 5 / 8
     assert found["log10_per_unit_volume"] == pytest.approx(np.log10(2 / 9))
     assert found["per_unit_length"] == pytest.approx(2 / 3)
 
 
 def test_density_where_no_point_is_inside() -> None:
-    found = density(np.full((3, 2), 7.0))
+    found = describe_density(np.full((3, 2), 7.0))
     assert found["log10_per_unit_volume"] is None
     assert found["effective_dimension"] == 0.0
 
 
 def test_density_of_the_thesis() -> None:
     """Its 'twenty-six thousand per unit' are 80,000 points by the side of the cube; 4096 dimensions have 3^4096."""
-    found = density(np.zeros((80_000, 1)))
+    found = describe_density(np.zeros((80_000, 1)))
     assert found["per_unit_length"] == pytest.approx(26_667, abs=1)
-    sparse = density(np.zeros((80, 4096)))
+    sparse = describe_density(np.zeros((80, 4096)))
     assert sparse["log10_per_unit_volume"] == pytest.approx(np.log10(80) - 4096 * np.log10(3))
 
 
@@ -58,22 +58,22 @@ def test_effective_dimension_is_the_same_from_either_matrix() -> None:
 def test_modes_that_are_far_apart_are_counted(number: int) -> None:
     centres = 12 * np.eye(5)[:number]
     points = np.concatenate([cloud(80, 5, seed) + centre for seed, centre in enumerate(centres)])
-    assert modes(points, 0) == number
+    assert count_modes(points, 0) == number
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_few_equal_points_or_one_far_away_are_no_mode(seed: int) -> None:
     points = cloud(60, 5, seed)
     points[:3] = points[0]
-    assert modes(points, 0) == 1
+    assert count_modes(points, 0) == 1
     points[-1] *= 8
-    assert modes(points, 0) == 1
+    assert count_modes(points, 0) == 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 9])
 def test_modes_of_few_or_equal_points(count: int) -> None:
-    assert modes(np.ones((count, 4)), 0) == 1
-    assert 1 <= modes(cloud(count, 4), 0) <= 2
+    assert count_modes(np.ones((count, 4)), 0) == 1
+    assert 1 <= count_modes(cloud(count, 4), 0) <= 2
 
 
 def test_a_mean_shift_moves_the_mean_and_nothing_else() -> None:
@@ -128,7 +128,7 @@ def test_collapsed_clouds_are_moved_without_nan() -> None:
 def test_what_is_no_cloud_is_refused() -> None:
     for points in (np.zeros((0, 3)), np.zeros(3), np.full((2, 2), np.nan)):
         with pytest.raises(ValueError, match="finite points"):
-            density(points)
+            describe_density(points)
     with pytest.raises(ValueError, match="at least two points"):
         optimal_map(cloud(1, 3), cloud(5, 3), 2)
 

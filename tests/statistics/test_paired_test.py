@@ -7,17 +7,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from counterweight.statistics.paired_test import Verdict, paired_verdict
+from counterweight.statistics.paired_test import Verdict, compare_paired
 
 Floats = npt.NDArray[np.float64]
 
 
 def verdict(differences: Floats, seed: int = 0, alpha: float = 0.05) -> Verdict:
-    return paired_verdict(list(0.5 + differences), [0.5] * len(differences), np.random.default_rng(seed), alpha)
+    return compare_paired(list(0.5 + differences), [0.5] * len(differences), np.random.default_rng(seed), alpha)
 
 
 @pytest.mark.parametrize("seeds", [2, 5, 6, 9])
-def test_p_is_the_share_of_sign_patterns_as_extreme(seeds: int) -> None:
+def test_p_is_the_fraction_of_sign_patterns_as_extreme(seeds: int) -> None:
     for seed in range(5):
         differences = np.random.default_rng(seed).normal(0.3, 1, seeds)
         sums = [abs(np.dot(signs, differences)) for signs in itertools.product((-1, 1), repeat=seeds)]
@@ -42,8 +42,8 @@ def test_one_contrary_seed_of_six_is_no_evidence() -> None:
 
 def test_swapping_the_arguments_mirrors_the_result() -> None:
     scores, baseline = np.random.default_rng(0).normal(size=(2, 8))
-    one = paired_verdict(list(scores), list(baseline), np.random.default_rng(1))
-    other = paired_verdict(list(baseline), list(scores), np.random.default_rng(1))
+    one = compare_paired(list(scores), list(baseline), np.random.default_rng(1))
+    other = compare_paired(list(baseline), list(scores), np.random.default_rng(1))
     assert other["mean_difference"] == -one["mean_difference"]
     assert other["p_value"] == one["p_value"]
     # The same resamples; quantiles are interpolated in the other direction.
@@ -55,7 +55,7 @@ def test_swapping_the_arguments_mirrors_the_result() -> None:
 def test_equal_differences_have_an_interval_of_no_width(seeds: int, difference: float) -> None:
     # 0.9 + 0.1 - 0.9 and 0.3 + 0.1 - 0.3 differ in the last digit.
     baseline = np.resize([0.9, 0.3], seeds)
-    result = paired_verdict(list(baseline + difference), list(baseline), np.random.default_rng(0))
+    result = compare_paired(list(baseline + difference), list(baseline), np.random.default_rng(0))
     assert result["interval"] == [result["mean_difference"]] * 2
     assert result["mean_difference"] == pytest.approx(difference, abs=1e-15)
     assert result["p_value"] == (1 if difference == 0 else min(1, 2 / 2**seeds))
@@ -112,4 +112,4 @@ def test_a_seed_determines_the_result() -> None:
 )
 def test_mistakes_are_refused(scores: list[float], baseline: list[float], alpha: float) -> None:
     with pytest.raises(ValueError, match=r"wanted|finite|alpha"):
-        paired_verdict(scores, baseline, np.random.default_rng(0), alpha)
+        compare_paired(scores, baseline, np.random.default_rng(0), alpha)

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
 from counterweight.core import schema
-from counterweight.core.batches import batches
+from counterweight.core.batches import draw_batches
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.tensors import Labelled
-from counterweight.generators.base.generator import Act, LearnedGenerator, Phase
-from counterweight.generators.base.saved import build
+from counterweight.generators.base.generator import LearnedGenerator, Phase, Update
+from counterweight.generators.base.saved import build_generator
 from counterweight.networks.layers import Dropout
 from counterweight.settings.train import TrainingConfig
 from counterweight.training.checkpoint import FILE
@@ -37,38 +37,38 @@ class NoSettings(schema.Settings):
     """The toy has none."""
 
 
-def two_acts() -> tuple[Act, ...]:
-    return Act("first", 2, 4, ()), Act("second", 1, 4, (), balanced=True)
+def two_acts() -> tuple[Phase, ...]:
+    return Phase("first", 2, 4, ()), Phase("second", 1, 4, (), balanced=True)
 
 
 class Toy(LearnedGenerator):
-    """Two networks of one layer that learn in two acts, and a log of what the loop asked for."""
+    """Two networks of one layer that learn in two phases, and a log of what the loop asked for."""
 
-    def __init__(self, plan: tuple[Act, ...] | None = None, every: int = 3) -> None:
+    def __init__(self, plan: tuple[Phase, ...] | None = None, every: int = 3) -> None:
         super().__init__(SHAPE, CLASSES, NoSettings())
         self.left, self.right = nn.Linear(70, 1), nn.Sequential(nn.Linear(70, 2), Dropout(0.5))
         self.plan, self.every = plan or two_acts(), every
         self.log: list[tuple[object, ...]] = []
 
-    def acts(self) -> list[Act]:
+    def phases(self) -> list[Phase]:
         momentum = partial(torch.optim.SGD, lr=0.1, momentum=0.9)
-        left = Phase("left", (self.left,), momentum)
-        right = Phase("right", (self.right,), partial(torch.optim.RMSprop, lr=0.1), every=self.every)
-        both = Phase("both", (self.left, self.right), partial(torch.optim.Adam, lr=0.1, fused=True))
+        left = Update("left", (self.left,), momentum)
+        right = Update("right", (self.right,), partial(torch.optim.RMSprop, lr=0.1), every=self.every)
+        both = Update("both", (self.left, self.right), partial(torch.optim.Adam, lr=0.1, fused=True))
         return [
-            Act(act.name, act.epochs, act.batch_size, (left, right) if number == 0 else (both,), act.balanced)
-            for number, act in enumerate(self.plan)
+            Phase(phase.name, phase.epochs, phase.batch_size, (left, right) if number == 0 else (both,), phase.balanced)
+            for number, phase in enumerate(self.plan)
         ]
 
-    def begin(self, act: str, real: Labelled) -> None:
-        self.log.append(("begin", act, len(real.labels)))
+    def on_phase_start(self, phase: str, real: Labelled) -> None:
+        self.log.append(("begin", phase, len(real.labels)))
 
-    def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+    def losses(self, update: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         grads = [next(part.parameters()).requires_grad for part in (self.left, self.right)]
-        self.log.append((phase, len(labels), self.training, *grads))
+        self.log.append((update, len(labels), self.training, *grads))
         noise = torch.rand((), generator=rng)
         parts = {"left": self.left(images.flatten(1)), "right": self.right(images.flatten(1))}
-        chosen = parts.values() if phase == "both" else [parts[phase]]
+        chosen = parts.values() if update == "both" else [parts[update]]
         return {"loss": sum((noise - part).square().mean() for part in chosen), "noise": noise}
 
     def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
@@ -92,7 +92,7 @@ def generator(name: str, **settings: object) -> Model:
     set_ = ImageSet(real().images.numpy(), real().labels.numpy(), CLASSES, np.array([""] * 10), {})
 
     def make(seed: int) -> LearnedGenerator:
-        model = build(name, {"batch_size": 4, "latent_dim": 3, **settings}, set_, seed, name)
+        model = build_generator(name, {"batch_size": 4, "latent_dim": 3, **settings}, set_, seed, name)
         assert isinstance(model, LearnedGenerator)
         return model
 
@@ -171,25 +171,27 @@ def test_acts_phases_and_modes_come_in_the_order_that_was_planned(tmp_path: Path
         ("right", 4, True, False, True),
         ("both", 4, True, True, True),
     )
-    # Ten images make two batches of four; the right network learns on every third of the act's four.
+    # Ten images make two batches of four; the right network learns on every third of the phase's four.
     assert model.log == [("begin", "first", 10), left, left, left, right, left, ("begin", "second", 10), both, both]
 
 
 @pytest.mark.parametrize(("every", "steps"), [(1, 12), (2, 6), (5, 2), (13, 0)])
 def test_a_phase_with_every_k_learns_on_every_kth_batch_over_all_epochs(every: int, steps: int, tmp_path: Path) -> None:
-    model = Toy((Act("only", 6, 4, ()),), every)
+    model = Toy((Phase("only", 6, 4, ()),), every)
     fit(model, real(), 0, QUIET, tmp_path)
-    phases = [entry[0] for entry in model.log]
-    assert (phases.count("left"), phases.count("right")) == (12, steps)
+    updates = [entry[0] for entry in model.log]
+    assert (updates.count("left"), updates.count("right")) == (12, steps)
 
 
 class Scheduled(Toy):
-    """The toy with a learning rate that falls and rises every three steps of a phase."""
+    """The toy with a learning rate that falls and rises every three steps of an update."""
 
-    def acts(self) -> list[Act]:
+    def phases(self) -> list[Phase]:
         return [
-            replace(act, phases=[replace(phase, schedule=lambda step: (step % 3 + 1) / 4) for phase in act.phases])
-            for act in super().acts()
+            replace(
+                phase, updates=[replace(update, schedule=lambda step: (step % 3 + 1) / 4) for update in phase.updates]
+            )
+            for phase in super().phases()
         ]
 
 
@@ -202,9 +204,9 @@ def scheduled(seed: int, every: int = 3) -> Scheduled:
 def rates(log: list[tuple[str, float]], monkeypatch: pytest.MonkeyPatch) -> None:
     step = Loop.take_step
 
-    def logged(self: Loop, phase: Phase, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        losses = step(self, phase, images, labels)
-        log.append((phase.name, self.optimizers[phase.name].param_groups[0]["lr"]))
+    def logged(self: Loop, update: Update, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        losses = step(self, update, images, labels)
+        log.append((update.name, self.optimizers[update.name].param_groups[0]["lr"]))
         return losses
 
     monkeypatch.setattr(Loop, "take_step", logged)
@@ -214,7 +216,7 @@ def test_a_schedule_counts_the_steps_of_its_phase_in_its_act(tmp_path: Path, mon
     log: list[tuple[str, float]] = []
     rates(log, monkeypatch)
     fit(scheduled(0, every=2), real(), 5, QUIET, tmp_path)
-    steps = {name: [rate for phase, rate in log if phase == name] for name in ("left", "right", "both")}
+    steps = {name: [rate for update, rate in log if update == name] for name in ("left", "right", "both")}
     assert steps["left"] == pytest.approx([0.025, 0.05, 0.075, 0.025])
     assert steps["right"] == pytest.approx([0.025, 0.05])
     assert steps["both"] == pytest.approx([0.025, 0.05])
@@ -223,20 +225,20 @@ def test_a_schedule_counts_the_steps_of_its_phase_in_its_act(tmp_path: Path, mon
 def test_the_history_holds_the_means_of_an_epochs_losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = iter(range(100))
     monkeypatch.setattr(Toy, "losses", lambda self, *_: {"loss": self.left.weight.sum() * 0 + next(values)})
-    model = Toy((Act("only", 2, 4, ()),), every=100)
+    model = Toy((Phase("only", 2, 4, ()),), every=100)
     assert fit(model, real(), 0, QUIET, tmp_path) == [
-        {"epoch": 1, "phase": "left", "loss": 0.5},
-        {"epoch": 2, "phase": "left", "loss": 2.5},
+        {"epoch": 1, "update": "left", "loss": 0.5},
+        {"epoch": 2, "update": "left", "loss": 2.5},
     ]
 
 
 def test_epochs_are_counted_over_all_acts(tmp_path: Path) -> None:
     history = fit(toy(), real(), 0, QUIET, tmp_path)
-    assert [(row["epoch"], row["phase"]) for row in history] == [(1, "left"), (2, "left"), (2, "right"), (3, "both")]
+    assert [(row["epoch"], row["update"]) for row in history] == [(1, "left"), (2, "left"), (2, "right"), (3, "both")]
 
 
-def rows_of(history: list[Row], phase: str) -> list[float]:
-    return [float(row["loss"]) for row in history if row["phase"] == phase]
+def rows_of(history: list[Row], update: str) -> list[float]:
+    return [float(row["loss"]) for row in history if row["update"] == update]
 
 
 def test_training_makes_the_loss_smaller(tmp_path: Path) -> None:
@@ -256,28 +258,28 @@ def test_training_makes_the_loss_smaller(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize(
-    ("phase", "call", "place"),
+    ("update", "call", "place"),
     [
-        ("left", 1, "epoch 1 of 'first', step 1;"),
+        ("left", 1, "epoch 1 of phase 'first', step 1;"),
         ("left", 4, "epoch 2 of 'first', step 2;"),
         ("right", 1, "epoch 2 of 'first', step 1;"),
-        ("both", 2, "epoch 1 of 'second', step 2;"),
+        ("both", 2, "epoch 1 of phase 'second', step 2;"),
     ],
 )
 def test_a_loss_that_is_no_number_stops_the_training_and_says_where(
-    value: float, phase: str, call: int, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    value: float, update: str, call: int, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses, calls = Toy.losses, []
 
     def broken(self: Toy, name: str, *rest: Tensor) -> dict[str, Tensor]:
         found = losses(self, name, *rest)  # type: ignore[arg-type]
         calls.append(name)
-        return {**found, "noise": torch.tensor(value)} if (name, calls.count(phase)) == (phase, call) else found
+        return {**found, "noise": torch.tensor(value)} if (name, calls.count(update)) == (update, call) else found
 
     monkeypatch.setattr(Toy, "losses", broken)
     with pytest.raises(UserError) as caught:
         fit(toy(), real(), 0, EVERY_EPOCH, tmp_path)
-    assert f"'noise' of phase '{phase}' is {value} in {place}" in str(caught.value)
+    assert f"'noise' of update '{update}' is {value} in {place}" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -287,7 +289,7 @@ def test_a_loss_that_is_no_number_is_found_within_a_long_epoch(tmp_path: Path, m
     steps: list[int] = []
     monkeypatch.setattr(Loop, "take_step", counted(Loop.take_step, steps))
     with pytest.raises(UserError, match="step 1;"):
-        fit(Toy((Act("only", 1, 1, ()),), every=100), real(), 0, QUIET, tmp_path)
+        fit(Toy((Phase("only", 1, 1, ()),), every=100), real(), 0, QUIET, tmp_path)
     assert len(steps) == 3
 
 
@@ -306,7 +308,7 @@ def counted(step: Callable[..., dict[str, Tensor]], steps: list[int]) -> Callabl
 def test_previews_are_drawn_evenly_and_the_last_epoch_has_one(
     previews: int, epochs: tuple[int, int], expected: list[int], tmp_path: Path
 ) -> None:
-    plan = tuple(Act(name, count, 4, ()) for name, count in zip("ab", epochs, strict=True))
+    plan = tuple(Phase(name, count, 4, ()) for name, count in zip("ab", epochs, strict=True))
     fit(Toy(plan), real(), 0, TrainingConfig(previews=previews), tmp_path)
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [f"epoch_{epoch:05d}.png" for epoch in expected]
 
@@ -352,7 +354,7 @@ def test_a_half_written_checkpoint_does_not_replace_the_last_one(tmp_path: Path)
 
 
 def test_shuffled_batches_walk_through_the_set_once() -> None:
-    parts = batches(torch.zeros(11), 3, False, torch.Generator().manual_seed(0))
+    parts = draw_batches(torch.zeros(11), 3, False, torch.Generator().manual_seed(0))
     assert [len(part) for part in parts] == [3, 3, 3]
     assert len(set(torch.cat(parts).tolist())) == 9
     assert torch.cat(parts).tolist() != sorted(torch.cat(parts).tolist())
@@ -360,21 +362,21 @@ def test_shuffled_batches_walk_through_the_set_once() -> None:
 
 @pytest.mark.parametrize("balanced", [False, True])
 def test_a_set_smaller_than_a_batch_is_one_batch(balanced: bool) -> None:
-    (only,) = batches(torch.arange(5), 64, balanced, torch.Generator().manual_seed(0))
+    (only,) = draw_batches(torch.arange(5), 64, balanced, torch.Generator().manual_seed(0))
     assert sorted(only.tolist()) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(("size", "counts"), [(9, [3, 3, 3]), (10, [3, 3, 4]), (11, [3, 4, 4]), (2, [0, 1, 1])])
 def test_balanced_batches_have_every_class_equally_often(size: int, counts: list[int]) -> None:
     labels = torch.tensor([0] * 30 + [1] * 3 + [2])
-    parts = batches(labels, size, True, torch.Generator().manual_seed(0))
+    parts = draw_batches(labels, size, True, torch.Generator().manual_seed(0))
     assert len(parts) == 34 // size
     assert all(sorted(torch.bincount(labels[part], minlength=3).tolist()) == counts for part in parts)
 
 
 def test_the_remainder_of_balanced_batches_goes_to_all_classes_in_turn() -> None:
     labels = torch.arange(400) % 3
-    parts = batches(labels, 4, True, torch.Generator().manual_seed(0))
+    parts = draw_batches(labels, 4, True, torch.Generator().manual_seed(0))
     total = torch.bincount(labels[torch.cat(parts)]).tolist()
     assert max(total) - min(total) < 40
     assert len(set(torch.cat(parts).tolist())) > 200
@@ -382,7 +384,9 @@ def test_the_remainder_of_balanced_batches_goes_to_all_classes_in_turn() -> None
 
 def flow(seed: int) -> LearnedGenerator:
     set_ = ImageSet(real().images.numpy(), real().labels.numpy(), CLASSES, np.array([""] * 10), {})
-    model = build("glow", {"levels": 1, "depth": 1, "width": 4, "epochs": 2, "batch_size": 4}, set_, seed, "glow")
+    model = build_generator(
+        "glow", {"levels": 1, "depth": 1, "width": 4, "epochs": 2, "batch_size": 4}, set_, seed, "glow"
+    )
     assert isinstance(model, LearnedGenerator)
     return model
 
@@ -400,16 +404,16 @@ def test_compiled_networks_learn_the_same_but_for_rounding(make: Model, tmp_path
 
 
 def test_a_phase_that_never_has_a_turn_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    fit(Toy((Act("only", 2, 4, ()),), every=5), real(), 0, QUIET, tmp_path)
-    expected = "'only': phase 'right' never has a turn: its first is on batch 5, and all epochs have 4\n"
+    fit(Toy((Phase("only", 2, 4, ()),), every=5), real(), 0, QUIET, tmp_path)
+    expected = "'only': update 'right' never has a turn: its first is on batch 5, and all epochs have 4\n"
     assert capsys.readouterr().err == expected
-    fit(Toy((Act("only", 2, 4, ()),), every=4), real(), 0, QUIET, tmp_path)
+    fit(Toy((Phase("only", 2, 4, ()),), every=4), real(), 0, QUIET, tmp_path)
     assert capsys.readouterr().err == ""
 
 
 def test_an_act_without_images_is_refused(tmp_path: Path) -> None:
     model = toy()
-    model.acts = lambda: [Act("fours", 1, 4, (), label=7)]  # type: ignore[method-assign]
+    model.phases = lambda: [Phase("fours", 1, 4, (), label=7)]  # type: ignore[method-assign]
     with pytest.raises(UserError, match="there is no image for 'fours'"):
         fit(model, real(), 0, QUIET, tmp_path)
 
@@ -417,7 +421,7 @@ def test_an_act_without_images_is_refused(tmp_path: Path) -> None:
 def test_a_single_value_for_batch_normalisation_is_told_in_one_line(tmp_path: Path) -> None:
     images = Labelled(torch.zeros((1, 1, 2, 2), dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
     set_ = ImageSet(images.images.numpy(), images.labels.numpy(), ("a",), np.array([""]), {})
-    model = build("gan", {"latent_dim": 2, "width": 2, "epochs": 1, "batch_size": 2}, set_, 0, "gan")
+    model = build_generator("gan", {"latent_dim": 2, "width": 2, "epochs": 1, "batch_size": 2}, set_, 0, "gan")
     assert isinstance(model, LearnedGenerator)
     with pytest.raises(UserError, match="batch normalisation got one value"):
         fit(model, images, 0, QUIET, tmp_path)
@@ -425,6 +429,6 @@ def test_a_single_value_for_batch_normalisation_is_told_in_one_line(tmp_path: Pa
 
 def test_half_of_a_balanced_batch_has_nearly_all_classes() -> None:
     labels = torch.arange(1000) % 10
-    halves = [labels[part[:32]] for part in batches(labels, 64, True, torch.Generator().manual_seed(0))]
+    halves = [labels[part[:32]] for part in draw_batches(labels, 64, True, torch.Generator().manual_seed(0))]
     # 32 of 64 with six or seven of each of ten classes: one is missing with a probability below 10 * 2^-6.
     assert np.mean([len(half.unique()) for half in halves]) > 9.7

@@ -80,7 +80,7 @@ class ImageFiles(NamedTuple):
     others: int
 
 
-def image_files(folder: Path, root: Path, follow_links: bool = False) -> ImageFiles:
+def find_image_files(folder: Path, root: Path, follow_links: bool = False) -> ImageFiles:
     """Find the image files of a folder at any depth.
 
     Args:
@@ -89,14 +89,14 @@ def image_files(folder: Path, root: Path, follow_links: bool = False) -> ImageFi
     Raises:
         UserError: a link does, a link to a folder leads back to a folder above it, or a name cannot be written down.
     """
-    known = suffixes()
+    known = list_suffixes()
     inside = Path(os.path.realpath(root))
     everything = list(walk(os.fspath(folder), inside, follow_links))
     images = [Path(path) for path in everything if path and os.path.splitext(path)[1].lower() in known]
     return ImageFiles(images, len(everything) - len(images))
 
 
-def suffixes() -> frozenset[str]:
+def list_suffixes() -> frozenset[str]:
     """Return the endings of the names of image files, in lower case."""
     formats = {*FORMATS, "MPO"}  # several JPEGs in one file, opened as the first
     return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in formats)
@@ -145,10 +145,10 @@ def decode(image: Encoded, target: Target) -> npt.NDArray[np.uint8]:
         Exception: of almost any kind, where Pillow cannot read the file or its greys have no known scale.
     """
     height, width = target.size
-    with opened(image) as file:
-        loaded(file, 2 * max(height, width))
-        upright = opaque(file, "L" if target.channels == 1 else "RGB")
-    pixels_of_it = np.asarray(fitted(upright, (width, height), target.fit))
+    with open_image(image) as file:
+        load_upright(file, 2 * max(height, width))
+        upright = make_opaque(file, "L" if target.channels == 1 else "RGB")
+    pixels_of_it = np.asarray(fit_to_size(upright, (width, height), target.fit))
     return pixels_of_it.reshape(height, width, target.channels).transpose(2, 0, 1)
 
 
@@ -158,16 +158,16 @@ def inspect(image: Encoded) -> Facts:
     Raises:
         Exception: exactly where `decode` raises one: the whole file is decoded.
     """
-    with opened(image) as file:
+    with open_image(image) as file:
         (width, height), mode, kind = file.size, file.mode, file.format or ""
-        turned = loaded(file, GLANCE)
-        pixels = np.asarray(opaque(file, "RGB"))
+        turned = load_upright(file, GLANCE)
+        pixels = np.asarray(make_opaque(file, "RGB"))
     grey = bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= ALMOST_GREY)
     return Facts(*((height, width) if turned else (width, height)), mode, kind, grey)
 
 
 @contextmanager
-def opened(image: Encoded) -> Iterator[Image.Image]:
+def open_image(image: Encoded) -> Iterator[Image.Image]:
     """Open an image but for its pixels."""
     with Image.open(image if isinstance(image, Path) else BytesIO(image.content), formats=FORMATS) as file:
         if (pixels := file.width * file.height) > (most := Image.MAX_IMAGE_PIXELS or pixels):
@@ -175,34 +175,34 @@ def opened(image: Encoded) -> Iterator[Image.Image]:
         yield file
 
 
-def loaded(file: Image.Image, side: int) -> bool:
+def load_upright(file: Image.Image, size: int) -> bool:
     """Read the pixels, turn them upright and say whether width and height changed places.
 
-    A JPEG is read at a half, a quarter... of its size, at a fraction of the cost, as long as that exceeds `side`.
+    A JPEG is read at a half, a quarter... of its size, at a fraction of the cost, as long as that exceeds `size`.
     """
-    file.draft(None, (side, side))
+    file.draft(None, (size, size))
     file.load()
     orientation = file.getexif().get(ExifTags.Base.Orientation, 1)
     ImageOps.exif_transpose(file, in_place=True)
     return orientation in range(5, 9)
 
 
-def name_of(image: Encoded) -> str:
+def name_image(image: Encoded) -> str:
     """Return how messages call an image."""
     return str(image) if isinstance(image, Path) else image.name
 
 
-def opaque(image: Image.Image, mode: str) -> Image.Image:
+def make_opaque(image: Image.Image, mode: str) -> Image.Image:
     """Turn an image of any mode into grey (`L`) or colour (`RGB`) of 8 bits."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return shallow(image).convert(mode)
+        return scale_to_8_bits(image).convert(mode)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image)
     return image if image.mode == mode else image.convert(mode)
 
 
-def shallow(image: Image.Image) -> Image.Image:
+def scale_to_8_bits(image: Image.Image) -> Image.Image:
     """Scale greys of more than 8 bits to 8: integers from 0...65535, floats from 0...1 or, if any exceeds 1, 0...255.
 
     Raises:
@@ -218,7 +218,7 @@ def shallow(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.rint(scaled, out=scaled).astype(np.uint8))
 
 
-def fitted(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
+def fit_to_size(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
     """Resize to a width and height, bicubically and without aliasing."""
     if fit == "crop":
         return ImageOps.fit(image, size)
@@ -227,7 +227,7 @@ def fitted(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
     return image.resize(size, Image.Resampling.BICUBIC)
 
 
-def result_or_bad(work: Callable[[Encoded], Result], image: Encoded) -> Result | BadFile:
+def try_image(work: Callable[[Encoded], Result], image: Encoded) -> Result | BadFile:
     """Decode or inspect an image, or say what is wrong with it."""
     try:
         with warnings.catch_warnings(action="ignore"):  # odd metadata, one line per file
@@ -235,12 +235,12 @@ def result_or_bad(work: Callable[[Encoded], Result], image: Encoded) -> Result |
     except MemoryError:
         raise
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
-        return judged(image, error)
+        return diagnose(image, error)
 
 
-def judged(image: Encoded, error: Exception) -> BadFile:
+def diagnose(image: Encoded, error: Exception) -> BadFile:
     """Return what is wrong with an image whose decoding raised `error`."""
-    name = name_of(image)
+    name = name_image(image)
     if isinstance(error, Image.DecompressionBombError):
         found = re.search(r"\d+ pixels", str(error))  # far above the limit it is Pillow that speaks, of twice as much
         said = found.group() if found else str(error)
@@ -255,7 +255,7 @@ def judged(image: Encoded, error: Exception) -> BadFile:
     return BadFile(name, "not an image", f"of no format that is read: {', '.join(FORMATS)}")
 
 
-def complaint(bad: list[BadFile]) -> str:
+def describe_bad_files(bad: list[BadFile]) -> str:
     """Describe the first bad file and say how many more there are."""
     first, *others = bad
     more = f" (and {len(others)} more bad files)" if others else ""

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from counterweight.core.process import die_with_parent
-from counterweight.data.decode.images import BadFile, Encoded, Facts, Target, decode, inspect, name_of, result_or_bad
+from counterweight.data.decode.images import BadFile, Encoded, Facts, Target, decode, inspect, name_image, try_image
 
 CHUNK = 64
 CHUNK_BYTES = 2**20
@@ -61,8 +61,8 @@ class Workers:
 
     def __init__(self, most: int | None = None) -> None:
         """Start nothing yet; `most` processes at once are as many as there are cores unless told otherwise."""
-        self.most = most or cores()
-        self.pool = new_pool(self.most)
+        self.most = most or count_cores()
+        self.pool = start_pool(self.most)
 
     def submit(self, chunk: Chunk, job: Job[Gathered]) -> Future[Gathered]:
         """Let a worker work on a chunk."""
@@ -75,7 +75,7 @@ class Workers:
     def replace(self) -> None:
         """Start anew after one died; all that was under way is lost."""
         self.pool.shutdown()
-        self.pool = new_pool(self.most)
+        self.pool = start_pool(self.most)
 
     def __enter__(self) -> "Workers":
         return self
@@ -84,7 +84,7 @@ class Workers:
         self.pool.shutdown(cancel_futures=True)
 
 
-def decoded(
+def decode_images(
     images: Iterable[Encoded], total: int, target: Target, label: str | None, workers: Workers
 ) -> Iterator[Decoded]:
     """Decode images in the order in which they come, a chunk at a time.
@@ -94,11 +94,11 @@ def decoded(
         label: name of the progress bar, which shows itself in a terminal only; None for no bar.
     """
     size = max(1, min(CHUNK, CHUNK_BYTES // prod(target.shape)))
-    job = Job(partial(decode, target=target), partial(stacked, shape=(size, *target.shape)))
-    return worked(images, total, job, label, size, workers)
+    job = Job(partial(decode, target=target), partial(stack_images, shape=(size, *target.shape)))
+    return process_images(images, total, job, label, size, workers)
 
 
-def stacked(results: Iterable[npt.NDArray[np.uint8] | BadFile], shape: tuple[int, int, int, int]) -> Decoded:
+def stack_images(results: Iterable[npt.NDArray[np.uint8] | BadFile], shape: tuple[int, int, int, int]) -> Decoded:
     """Put up to N images into one array (N, C, H, W), in the worker, as one travels faster than many.
 
     Each goes there at once: kept until the last is there, they scatter over the memory that the next is decoded in,
@@ -112,13 +112,13 @@ def stacked(results: Iterable[npt.NDArray[np.uint8] | BadFile], shape: tuple[int
     return Decoded(images[: len(bad)], bad)
 
 
-def inspected(images: Iterable[Encoded], total: int, label: str | None) -> Iterator[list[Facts | BadFile]]:
+def inspect_images(images: Iterable[Encoded], total: int, label: str | None) -> Iterator[list[Facts | BadFile]]:
     """Look at images, a chunk at a time; arguments as of `decoded`."""
     with Workers() as workers:
-        yield from worked(images, total, Job(inspect, list), label, CHUNK, workers)
+        yield from process_images(images, total, Job(inspect, list), label, CHUNK, workers)
 
 
-def worked(
+def process_images(
     images: Iterable[Encoded], total: int, job: Job[Gathered], label: str | None, size: int, workers: Workers
 ) -> Iterator[Gathered]:
     """Let all cores work on images, and yield what they make of each chunk of a size, in order."""
@@ -126,12 +126,12 @@ def worked(
     chunks: Iterator[Chunk] = iter(lambda: list(islice(waiting, size)), [])
     silent = True if label is None else None
     with tqdm(total=total, desc=label, unit="image", disable=silent) as bar:
-        for gathered in in_order(chunks, job, workers):
+        for gathered in process_in_order(chunks, job, workers):
             yield gathered
             bar.update(min(size, total - bar.n))
 
 
-def in_order(chunks: Iterator[Chunk], job: Job[Gathered], workers: Workers) -> Iterator[Gathered]:
+def process_in_order(chunks: Iterator[Chunk], job: Job[Gathered], workers: Workers) -> Iterator[Gathered]:
     """Let workers work on the chunks, and yield the results in their order."""
     under_way = deque[tuple[Chunk, Future[Gathered]]]()
     try:
@@ -159,13 +159,13 @@ def warm_up() -> None:
     ensure_running()
 
 
-def new_pool(most: int) -> ProcessPoolExecutor:
+def start_pool(most: int) -> ProcessPoolExecutor:
     """Return a pool of processes; the server they are forked from has no threads that a fork could catch at work."""
     get_context("forkserver").set_forkserver_preload(PRELOADED)
     return ProcessPoolExecutor(most, get_context("forkserver"), initializer=die_with_parent)
 
 
-def cores() -> int:
+def count_cores() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -176,7 +176,7 @@ def work_on(chunk: Chunk, job: Job[Gathered]) -> Gathered:
     def results() -> Iterator[Any]:
         for image in chunk:
             signal.alarm(PATIENCE_SECONDS)
-            yield result_or_bad(job.work, image)
+            yield try_image(job.work, image)
 
     gathered = job.gather(results())
     signal.alarm(0)
@@ -193,5 +193,5 @@ def work_singly(chunk: Chunk, job: Job[Gathered]) -> Gathered:
             except BrokenProcessPool:
                 worker.replace()
                 fault = f"its decoder crashes, or takes over {PATIENCE_SECONDS} s"
-                results.append(BadFile(name_of(image), "unreadable", fault))
+                results.append(BadFile(name_image(image), "unreadable", fault))
     return job.gather(results)

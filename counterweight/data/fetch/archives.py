@@ -20,7 +20,7 @@ from typing import IO, Any, BinaryIO, NamedTuple, cast
 from tqdm import tqdm
 
 from counterweight.core.errors import UserError
-from counterweight.core.outputs import writing
+from counterweight.core.outputs import atomic_output
 
 CHUNK_BYTES = 2**18
 LONGEST_READ = 2**20  # a tar header that wants more at once would only fill the memory
@@ -54,7 +54,7 @@ class Member(NamedTuple):
     opened: Callable[[], IO[bytes]]
 
 
-def extracted(
+def extract_archive(
     archive: Path, folder: Path, limit_bytes: int, progress: bool = True, wanted: Filter | None = None
 ) -> Path:
     """Return the folder in `folder` that holds what is in an archive, unpacked if that was not done before.
@@ -79,7 +79,7 @@ def extracted(
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
     target = folder / f"{archive.name[: -len(suffix)]}-{checksum[:12]}"
     if not target.is_dir():
-        with writing(target) as partial:
+        with atomic_output(target) as partial:
             partial.mkdir()
             unpack(archive, suffix, Writer(archive, partial, limit_bytes), progress, wanted)
     return target
@@ -93,8 +93,8 @@ def unpack(archive: Path, suffix: str, writer: "Writer", progress: bool, wanted:
     files = 0
     with bar, archive.open("rb") as file:
         try:
-            for member in members(file, suffix):
-                path = writer.checked(member.name)
+            for member in list_members(file, suffix):
+                path = writer.check_path(member.name)
                 if is_junk(path) or (wanted and member.kind != "folder" and not wanted("/".join(path))):
                     continue
                 for _ in writer.write(member, path):
@@ -122,16 +122,16 @@ class Writer:
     target: Path
     left: int
 
-    def checked(self, name: str) -> tuple[str, ...]:
+    def check_path(self, name: str) -> tuple[str, ...]:
         """Return the parts of a member's path; refuse one that leads elsewhere, here or on another system."""
         if name.startswith("/") or "\\" in name or "\0" in name or DRIVE.match(name) or ".." in name.split("/"):
-            raise self.refused(name, "its path may lead out of the archive's folder")
+            raise self.make_error(name, "its path may lead out of the archive's folder")
         return tuple(part for part in name.split("/") if part not in ("", "."))
 
     def write(self, member: Member, parts: tuple[str, ...]) -> Iterator[None]:
         """Write one member; yield now and then, for the progress bar."""
         if member.kind not in ("file", "folder"):
-            raise self.refused(member.name, f"is {member.kind}; only plain files are unpacked")
+            raise self.make_error(member.name, f"is {member.kind}; only plain files are unpacked")
         path = self.target.joinpath(*parts)
         try:
             (path if member.kind == "folder" else path.parent).mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ class Writer:
                 return
             target = path.open("xb")  # not even through a link, if there could be one
         except (FileExistsError, NotADirectoryError):
-            raise self.refused(member.name, "an earlier member has the same name") from None
+            raise self.make_error(member.name, "an earlier member has the same name") from None
         with target, member.opened() as source:
             os.fchmod(target.fileno(), 0o644)
             yield from self.copy(source, target, member)
@@ -151,34 +151,34 @@ class Writer:
             copied += len(chunk)
             self.left -= len(chunk)
             if self.left < 0:
-                raise self.refused(member.name, "the archive holds more bytes than it may")
+                raise self.make_error(member.name, "the archive holds more bytes than it may")
             target.write(chunk)
             yield
         if copied != member.size:
-            raise self.refused(member.name, f"is {copied} bytes long, its header promises {member.size}: damaged")
+            raise self.make_error(member.name, f"is {copied} bytes long, its header promises {member.size}: damaged")
 
-    def refused(self, name: str, reason: str) -> UserError:
+    def make_error(self, name: str, reason: str) -> UserError:
         """Return the error for a member."""
         return UserError(f"{self.archive}: member {name!a}: {reason}")
 
 
-def members(file: BinaryIO, suffix: str) -> Iterator[Member]:
+def list_members(file: BinaryIO, suffix: str) -> Iterator[Member]:
     """Yield the members of an archive in the order of their bytes; each is to be read before the next one."""
     if suffix == ".zip":
-        return zip_members(file)
-    return tar_members(Forward(file if suffix == ".tar" else cast(BinaryIO, gzip.GzipFile(fileobj=file))))
+        return list_zip_members(file)
+    return list_tar_members(Forward(file if suffix == ".tar" else cast(BinaryIO, gzip.GzipFile(fileobj=file))))
 
 
-def zip_members(file: BinaryIO) -> Iterator[Member]:
+def list_zip_members(file: BinaryIO) -> Iterator[Member]:
     """Yield the members of a zip file."""
     with zipfile.ZipFile(file) as archive:
         for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
             # zipfile cuts a name at its first NUL, which is to be refused instead.
             name = info.orig_filename if "\0" in info.orig_filename else info.filename
-            yield Member(name, zip_kind(info), info.file_size, bound(archive.open, info))
+            yield Member(name, detect_zip_kind(info), info.file_size, bound(archive.open, info))
 
 
-def zip_kind(info: zipfile.ZipInfo) -> str:
+def detect_zip_kind(info: zipfile.ZipInfo) -> str:
     """Say what a member of a zip file is; those made on Windows have no mode."""
     mode = stat.S_IFMT(info.external_attr >> 16)
     if mode not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -213,11 +213,11 @@ class Forward:
         return self.stream.tell()
 
 
-def tar_members(stream: Forward) -> Iterator[Member]:
+def list_tar_members(stream: Forward) -> Iterator[Member]:
     """Yield the members of a tar file, and read it to its end, where gzip has its checksum."""
     with tarfile.open(fileobj=cast(Any, stream), mode="r:") as archive:
         while (info := archive.next()) is not None:
-            yield Member(info.name, tar_kind(info), info.size, bound(contents, archive, info))
+            yield Member(info.name, detect_tar_kind(info), info.size, bound(open_contents, archive, info))
             cast(Any, archive).members.clear()  # it would keep all of them
         if stream.last != bytes(tarfile.BLOCKSIZE):  # tarfile takes a damaged header, too, for the end
             raise tarfile.ReadError("a header is damaged, or the end is missing")
@@ -225,12 +225,12 @@ def tar_members(stream: Forward) -> Iterator[Member]:
             pass
 
 
-def contents(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+def open_contents(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     """Return a stream of a plain file's bytes."""
     return cast(IO[bytes], archive.extractfile(info))
 
 
-def tar_kind(info: tarfile.TarInfo) -> str:
+def detect_tar_kind(info: tarfile.TarInfo) -> str:
     """Say what a member of a tar file is."""
     if info.isdir() or info.isreg():
         return "folder" if info.isdir() else "file"

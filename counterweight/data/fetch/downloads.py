@@ -9,7 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from counterweight.core.errors import UserError
-from counterweight.core.outputs import locked, make_room, writing
+from counterweight.core.outputs import atomic_output, exclusive_lock, make_room
 from counterweight.data.fetch.http import Patience, RefusedError, Transfer, transfer
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -26,7 +26,7 @@ class Remote(NamedTuple):
     md5: str | None = None
 
 
-def fetched(
+def fetch_file(
     remote: Remote,
     folder: Path,
     mirror: str | None,
@@ -46,24 +46,24 @@ def fetched(
         UserError: no address gives the file, it is not the published one, or another process is downloading it.
     """
     target = folder / remote.name
-    record = record_of(target)
-    if (path := mirror_file(mirror, (remote.name,), where)) is not None:
-        if wrong := fault(path, remote, record):
+    record = find_record(target)
+    if (path := find_mirror_file(mirror, (remote.name,), where)) is not None:
+        if wrong := find_fault(path, remote, record):
             raise UserError(f"{path}: {wrong}")
         return path
-    if target.is_file() and verifiable(remote, record) and fault(target, remote, record) is None:
+    if target.is_file() and can_verify(remote, record) and find_fault(target, remote, record) is None:
         return target
     make_room(target)
     lock = target.with_name(f".{target.name}.lock")
-    with locked(lock, busy=f"{target}: another process is downloading it; wait for that one"):
+    with exclusive_lock(lock, busy=f"{target}: another process is downloading it; wait for that one"):
         if not is_good(target, remote, record):  # looked at again: another process may have brought it since
-            download(remote, addresses(remote, mirror), target, where, progress, patience)
-        if not verifiable(remote, record):
-            remember(target, record)
+            download(remote, list_addresses(remote, mirror), target, where, progress, patience)
+        if not can_verify(remote, record):
+            write_record(target, record)
     return target
 
 
-def mirror_file(mirror: str | None, names: Sequence[str], where: str) -> Path | None:
+def find_mirror_file(mirror: str | None, names: Sequence[str], where: str) -> Path | None:
     """Return the first of some names that is there in a mirror folder, unverified; None if no folder is set.
 
     Raises:
@@ -81,7 +81,7 @@ def mirror_file(mirror: str | None, names: Sequence[str], where: str) -> Path | 
     raise UserError(f"{where}: {folder}: {lacking}")
 
 
-def addresses(remote: Remote, mirror: str | None) -> tuple[str, ...]:
+def list_addresses(remote: Remote, mirror: str | None) -> tuple[str, ...]:
     """Return where a file can be downloaded: from its publisher or, in its place, a mirror."""
     return remote.urls if mirror is None else (f"{mirror.rstrip('/')}/{quote(remote.name)}",)
 
@@ -90,7 +90,7 @@ def is_good(target: Path, remote: Remote, record: Path) -> bool:
     """Say whether the file is there and the right one; tell the person if it is there and another one."""
     if not target.is_file():
         return False
-    if wrong := fault(target, remote, record):
+    if wrong := find_fault(target, remote, record):
         print(f"{target}: {wrong}; it is downloaded again", file=sys.stderr)
     return wrong is None
 
@@ -112,15 +112,15 @@ def download(remote: Remote, urls: Sequence[str], target: Path, where: str, prog
 
 def download_from(url: str, remote: Remote, target: Path, progress: bool, patience: Patience) -> None:
     """Download a file, verify it and give it its name; what was joined from parts gets a second chance in one piece."""
-    record = record_of(target)
-    wanted = Transfer(url, target.with_name(f".{target.name}.partial"), remote.size, verifiable(remote, record))
+    record = find_record(target)
+    wanted = Transfer(url, target.with_name(f".{target.name}.partial"), remote.size, can_verify(remote, record))
     joined = transfer(wanted, progress, patience)
-    wrong = fault(wanted.partial, remote, record)
+    wrong = find_fault(wanted.partial, remote, record)
     if wrong and joined:
         print(f"{target.name}: {url}: {wrong}; its parts do not belong together, now in one piece", file=sys.stderr)
         wanted.forget()
         transfer(wanted, progress, patience)
-        wrong = fault(wanted.partial, remote, record)
+        wrong = find_fault(wanted.partial, remote, record)
     if wrong is None:
         wanted.partial.replace(target)
     wanted.forget()
@@ -128,38 +128,38 @@ def download_from(url: str, remote: Remote, target: Path, progress: bool, patien
         raise RefusedError(wrong)
 
 
-def verifiable(remote: Remote, record: Path) -> bool:
+def can_verify(remote: Remote, record: Path) -> bool:
     """Say whether there is a checksum to compare a file's with: the publisher's, or one on record."""
     return bool(remote.sha256 or remote.md5) or record.is_file()
 
 
-def fault(path: Path, remote: Remote, record: Path) -> str | None:
+def find_fault(path: Path, remote: Remote, record: Path) -> str | None:
     """Say in what a file differs from the published one, or the one on record; None if in nothing."""
     size = path.stat().st_size
     if remote.size is not None and size != remote.size:
         return f"is {size} bytes long, expected {remote.size}; the file is damaged or another one"
     for name, expected in (("MD5", remote.md5), ("SHA-256", remote.sha256)):
-        if expected and (found := digest(path, name)) != expected:
+        if expected and (found := compute_digest(path, name)) != expected:
             return f"{name} is {found}, expected {expected}; the file is damaged or another one"
     if remote.md5 or remote.sha256 or not record.is_file():
         return None
-    found, first = digest(path, "SHA-256"), recorded(record)
+    found, first = compute_digest(path, "SHA-256"), read_record(record)
     advice = f"the file is damaged or, if its publisher really changed it, delete {record}"
     return None if found == first else f"SHA-256 is {found}, that of the first download was {first}; {advice}"
 
 
-def digest(path: Path, name: str) -> str:
+def compute_digest(path: Path, name: str) -> str:
     """Return the checksum of a file, `MD5` or `SHA-256`, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.new(name.replace("-", ""), usedforsecurity=False)).hexdigest()
 
 
-def record_of(target: Path) -> Path:
+def find_record(target: Path) -> Path:
     """Return the file that remembers a file's checksum, in the format of `sha256sum`."""
     return target.with_name(f"{target.name}.sha256")
 
 
-def recorded(record: Path) -> str:
+def read_record(record: Path) -> str:
     """Return the checksum on record.
 
     Raises:
@@ -171,7 +171,7 @@ def recorded(record: Path) -> str:
     return first
 
 
-def remember(target: Path, record: Path) -> None:
+def write_record(target: Path, record: Path) -> None:
     """Put the checksum of a file on record."""
-    with writing(record) as partial:
-        partial.write_text(f"{digest(target, 'SHA-256')}  {target.name}\n", encoding="utf-8")
+    with atomic_output(record) as partial:
+        partial.write_text(f"{compute_digest(target, 'SHA-256')}  {target.name}\n", encoding="utf-8")

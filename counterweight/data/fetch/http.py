@@ -108,23 +108,23 @@ def attempt(wanted: Transfer, progress: bool, patience: Patience) -> bool:
     if 0 < wanted.arrived == wanted.size:
         return True
     timeouts = (patience.connect_seconds, patience.read_seconds)
-    headers = {**HEADERS, **missing_part(wanted)}
+    headers = {**HEADERS, **request_headers(wanted)}
     try:
         with requests.get(wanted.url, headers=headers, stream=True, timeout=timeouts) as response:
             check_status(response, patience)
-            start, total = extent(response, wanted)
+            start, total = parse_extent(response, wanted)
             keep_origin(response, wanted, start)
             receive(response, wanted, start, total, progress)
             return start > 0
     except (ChunkedEncodingError, requests.ConnectionError, Timeout) as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            raise RefusedError(innermost(error)) from error
-        raise BrokenError(innermost(error)) from error
+            raise RefusedError(find_innermost_error(error)) from error
+        raise BrokenError(find_innermost_error(error)) from error
     except RequestException as error:
-        raise RefusedError(innermost(error)) from error
+        raise RefusedError(find_innermost_error(error)) from error
 
 
-def missing_part(wanted: Transfer) -> dict[str, str]:
+def request_headers(wanted: Transfer) -> dict[str, str]:
     """Return the headers that ask for the rest of a file only.
 
     What came from elsewhere, or from a server that names no versions, is only added to if a checksum will be compared.
@@ -132,12 +132,12 @@ def missing_part(wanted: Transfer) -> dict[str, str]:
     if not wanted.arrived or (wanted.size is not None and wanted.arrived > wanted.size):
         return {}
     rest = {"Range": f"bytes={wanted.arrived}-"}
-    if version := known_version(wanted):
+    if version := read_version(wanted):
         return {**rest, "If-Range": version}
     return rest if wanted.verifiable else {}
 
 
-def known_version(wanted: Transfer) -> str | None:
+def read_version(wanted: Transfer) -> str | None:
     """Return which version of the address's file has partly arrived."""
     try:
         url, version = json.loads(wanted.origin.read_text(encoding="utf-8"))
@@ -159,7 +159,7 @@ def check_status(response: Response, patience: Patience) -> None:
     """Tell errors that may pass from those that stay."""
     status = f"{response.status_code} {response.reason}"
     if response.status_code in (408, 429) or response.status_code >= 500:
-        seconds = retry_after(response)
+        seconds = parse_retry_after(response)
         if seconds > patience.longest_seconds:
             raise RefusedError(f"{status}; it asks to come back in {seconds:.0f} s")
         raise BrokenError(status, seconds)
@@ -167,7 +167,7 @@ def check_status(response: Response, patience: Patience) -> None:
         raise RefusedError(status)
 
 
-def retry_after(response: Response) -> float:
+def parse_retry_after(response: Response) -> float:
     """Return for how many seconds a server wants to be left alone: it says so in seconds or names a date."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isdecimal():
@@ -179,9 +179,9 @@ def retry_after(response: Response) -> float:
     return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def extent(response: Response, wanted: Transfer) -> tuple[int, int | None]:
+def parse_extent(response: Response, wanted: Transfer) -> tuple[int, int | None]:
     """Return at which byte of the file a response begins, and how long the file is, if that is known."""
-    start, total = 0, content_length(response)
+    start, total = 0, parse_content_length(response)
     if response.status_code == 416:
         wanted.forget()
         raise BrokenError("has nothing beyond what arrived before")
@@ -202,7 +202,7 @@ def extent(response: Response, wanted: Transfer) -> tuple[int, int | None]:
     return start, total
 
 
-def content_length(response: Response) -> int | None:
+def parse_content_length(response: Response) -> int | None:
     """Return how many bytes a response announces; none that count if it comes in chunks."""
     value = response.headers.get("Content-Length", "")
     return int(value) if value.isdecimal() and not is_chunked(response) else None
@@ -250,7 +250,7 @@ def receive(response: Response, wanted: Transfer, start: int, total: int | None,
         raise BrokenError(f"the connection broke off {total - position} bytes before the end")
 
 
-def innermost(error: BaseException) -> str:
+def find_innermost_error(error: BaseException) -> str:
     """Return what an error of the network began with, which the library wraps in its own words several times."""
     way = "proxy: " if isinstance(error, ProxyError) else ""
     cause: BaseException | None = error

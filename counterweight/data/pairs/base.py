@@ -8,18 +8,18 @@ from typing import NamedTuple
 import numpy as np
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.images import BadFile, Facts, image_files, inspect, result_or_bad
-from counterweight.data.sources.base.lazy_images import FileSettings, Part, encoded, fetching
+from counterweight.data.decode.images import BadFile, Facts, find_image_files, inspect, try_image
+from counterweight.data.sources.base.lazy_images import FileSettings, LazyImages, make_fetch, wrap_files
 
 ONE_CLASS = ("image",)
 SAMPLE = 9  # files of a published set that are looked at before any work
 
 
-class FoundPair(NamedTuple):
+class ImagePair(NamedTuple):
     """Real and synthetic images, all of one class."""
 
-    real: Part
-    synthetic: Part
+    real: LazyImages
+    synthetic: LazyImages
 
 
 class Collection(NamedTuple):
@@ -34,7 +34,7 @@ class Collection(NamedTuple):
     pattern: str
 
 
-def files_of(folder: Path, where: str, follow_links: bool, collection: Collection | None = None) -> list[Path]:
+def list_side_files(folder: Path, where: str, follow_links: bool, collection: Collection | None = None) -> list[Path]:
     """Return the image files of one side of a pair, or of one collection on it.
 
     Raises:
@@ -44,7 +44,7 @@ def files_of(folder: Path, where: str, follow_links: bool, collection: Collectio
     if not folder.is_dir():
         raise UserError(f"{where}: {folder}: no such folder; {wanted}")
     try:
-        files = image_files(folder, folder, follow_links).files
+        files = find_image_files(folder, folder, follow_links).files
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
     if collection:
@@ -63,17 +63,17 @@ def check_sample(files: Sequence[Path], where: str, complaint: Callable[[Facts],
     Raises:
         UserError: something is wrong with one of them.
     """
-    for place in sorted({round(share * (len(files) - 1)) for share in np.linspace(0, 1, SAMPLE)}):
-        found = result_or_bad(inspect, files[place])
+    for place in sorted({round(fraction * (len(files) - 1)) for fraction in np.linspace(0, 1, SAMPLE)}):
+        found = try_image(inspect, files[place])
         wrong = f"{found.fault}: {found.details}" if isinstance(found, BadFile) else complaint(found)
         if wrong:
             raise UserError(f"{where}: {files[place]}: {wrong}")
 
 
-def side(files: Sequence[Path], root: Path, settings: FileSettings, source: str) -> Part:
+def make_side(files: Sequence[Path], root: Path, settings: FileSettings, source: str) -> LazyImages:
     """Return image files as one side of a pair; origins are their paths below `root`."""
-    return encoded(
-        fetch=fetching(files),
+    return wrap_files(
+        fetch=make_fetch(files),
         labels=np.zeros(len(files), dtype=np.int64),
         class_names=ONE_CLASS,
         origins=[path.relative_to(root).as_posix() for path in files],

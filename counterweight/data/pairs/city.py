@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.images import Facts
-from counterweight.data.pairs.base import Collection, FoundPair, check_sample, files_of, side
+from counterweight.data.pairs.base import Collection, ImagePair, check_sample, list_side_files, make_side
 from counterweight.data.sources.base.lazy_images import FileSettings
 
 BDD = Collection(
@@ -46,27 +46,27 @@ def precheck(settings: Settings, name: str) -> None:
     Raises:
         UserError: one is missing, with the address where it is to be had, or is something else.
     """
-    for folder, files in listed(name).items():
-        check_sample(files, f"params.yaml: pairs.{name}: {FOLDERS[folder].title}", thumbnail)
+    for folder, files in list_frames(name).items():
+        check_sample(files, f"params.yaml: pairs.{name}: {FOLDERS[folder].title}", refuse_thumbnail)
 
 
-def find(settings: Settings, name: str, progress: bool = True) -> FoundPair:
+def find(settings: Settings, name: str, progress: bool = True) -> ImagePair:
     """List the frames of all three sets.
 
     Raises:
         UserError: as in `precheck`.
     """
-    real, synthia, gta = listed(name).values()
+    real, synthia, gta = list_frames(name).values()
     root = Path("images") / name
-    return FoundPair(side(real, root, settings, "city"), side([*synthia, *gta], root, settings, "city"))
+    return ImagePair(make_side(real, root, settings, "city"), make_side([*synthia, *gta], root, settings, "city"))
 
 
-def listed(name: str) -> dict[str, list[Path]]:
+def list_frames(name: str) -> dict[str, list[Path]]:
     """Return the frames in each of the folders."""
     found, missing = {}, []
     for folder, own in FOLDERS.items():
         try:
-            found[folder] = files_of(Path("images") / name / folder, f"params.yaml: pairs.{name}", False, own)
+            found[folder] = list_side_files(Path("images") / name / folder, f"params.yaml: pairs.{name}", False, own)
         except UserError as error:  # all of them in one go: each takes a day to get
             missing.append(str(error))
     if missing:
@@ -74,7 +74,7 @@ def listed(name: str) -> dict[str, list[Path]]:
     return found
 
 
-def thumbnail(frame: Facts) -> str | None:
+def refuse_thumbnail(frame: Facts) -> str | None:
     """Say that a frame is too small to be one as published."""
     if max(frame.width, frame.height) >= SMALLEST:
         return None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.images import Facts
-from counterweight.data.pairs.base import Collection, FoundPair, check_sample, files_of, side
+from counterweight.data.pairs.base import Collection, ImagePair, check_sample, list_side_files, make_side
 from counterweight.data.sources import stanford_dogs
 
 GENERATED = Collection(
@@ -19,7 +19,7 @@ GENERATED = Collection(
     r"(.*/)?[^/]+\.png",
 )
 PUBLISHED = 10_000
-SIDE = 64
+SIZE = 64
 
 
 class Settings(stanford_dogs.Settings):
@@ -32,39 +32,39 @@ def precheck(settings: Settings, name: str) -> None:
     Raises:
         UserError: it is not so.
     """
-    stanford_dogs.check(settings, where(name))
-    generated(name)
+    stanford_dogs.check(settings, name_mirror_key(name))
+    find_generated(name)
 
 
-def find(settings: Settings, name: str, progress: bool = True) -> FoundPair:
+def find(settings: Settings, name: str, progress: bool = True) -> ImagePair:
     """List all photographs of Stanford Dogs and all generated dogs.
 
     Raises:
         UserError: the photographs cannot be had, or as in `precheck`.
     """
-    folder, paths = stanford_dogs.photographs(settings, where(name), progress)
-    root, files = generated(name)
-    real = side([folder / path for path in paths], folder, settings, "dogs")
-    return FoundPair(real, side(files, root, settings, "dogs"))
+    folder, paths = stanford_dogs.list_photographs(settings, name_mirror_key(name), progress)
+    root, files = find_generated(name)
+    real = make_side([folder / path for path in paths], folder, settings, "dogs")
+    return ImagePair(real, make_side(files, root, settings, "dogs"))
 
 
-def where(name: str) -> str:
+def name_mirror_key(name: str) -> str:
     """Return file and key of the mirror's setting."""
     return f"params.yaml: pairs.{name}.mirror"
 
 
-def generated(name: str) -> tuple[Path, list[Path]]:
+def find_generated(name: str) -> tuple[Path, list[Path]]:
     """Return the folder of generated dogs and the files in it."""
     root = Path("images") / name / "synthetic"
-    files = files_of(root, f"params.yaml: pairs.{name}", False, GENERATED)
+    files = list_side_files(root, f"params.yaml: pairs.{name}", False, GENERATED)
     if len(files) != PUBLISHED:
         raise UserError(f"params.yaml: pairs.{name}: {root}: {len(files)} images, but an entry has {PUBLISHED}")
-    check_sample(files, f"params.yaml: pairs.{name}", other_size)
+    check_sample(files, f"params.yaml: pairs.{name}", refuse_other_size)
     return root, files
 
 
-def other_size(image: Facts) -> str | None:
+def refuse_other_size(image: Facts) -> str | None:
     """Say that an image is not of the size of a competition's entry."""
-    if (image.width, image.height) == (SIDE, SIDE):
+    if (image.width, image.height) == (SIZE, SIZE):
         return None
-    return f"{image.width} x {image.height} pixels; an entry's have {SIDE} x {SIDE}"
+    return f"{image.width} x {image.height} pixels; an entry's have {SIZE} x {SIZE}"

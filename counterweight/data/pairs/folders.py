@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from annotated_types import MinLen
 
-from counterweight.data.pairs.base import FoundPair, files_of, side
+from counterweight.data.pairs.base import ImagePair, list_side_files, make_side
 from counterweight.data.sources.base.lazy_images import FileSettings
 
 
@@ -30,7 +30,7 @@ def precheck(settings: Settings, name: str) -> None:
     find(settings, name)
 
 
-def find(settings: Settings, name: str, progress: bool = True) -> FoundPair:
+def find(settings: Settings, name: str, progress: bool = True) -> ImagePair:
     """List the image files of both folders, in the order of their sorted paths.
 
     Raises:
@@ -39,6 +39,6 @@ def find(settings: Settings, name: str, progress: bool = True) -> FoundPair:
     parts = []
     for key, path in (("real", settings.real), ("synthetic", settings.synthetic)):
         folder = Path(path or f"images/{name}/{key}").expanduser()
-        files = files_of(folder, f"params.yaml: pairs.{name}.{key}", settings.links == "follow")
-        parts.append(side(files, folder, settings, "folders"))
-    return FoundPair(*parts)
+        files = list_side_files(folder, f"params.yaml: pairs.{name}.{key}", settings.links == "follow")
+        parts.append(make_side(files, folder, settings, "folders"))
+    return ImagePair(*parts)

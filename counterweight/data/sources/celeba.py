@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterweight.core.errors import UserError
-from counterweight.data.fetch.downloads import Remote, fetched
+from counterweight.data.fetch.downloads import Remote, fetch_file
 from counterweight.data.sources.base.archive import (
     DOWNLOADS,
     DRIVE,
@@ -24,10 +24,10 @@ from counterweight.data.sources.base.archive import (
     ArchiveSettings,
     Labelled,
     check_mirror,
-    file_part,
-    unpacked,
+    make_part,
+    unpack_published,
 )
-from counterweight.data.sources.base.lazy_images import Found, Size, setting
+from counterweight.data.sources.base.lazy_images import DatasetSplits, Size, name_setting
 
 CLASSES = ("female", "male")
 PARTS = ("0", "1", "2")  # training, validation, test
@@ -62,7 +62,7 @@ class Settings(ArchiveSettings):
     """`crop` what is too long (hair and chin), `stretch` to the size whatever the proportions, or `pad` with white."""
 
 
-def remotes() -> list[Remote]:
+def list_remotes() -> list[Remote]:
     """Return the three files, with the addresses and checksums that torchvision has."""
     from torchvision.datasets import CelebA  # imports torch, which validating settings must not
 
@@ -77,33 +77,33 @@ def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     Raises:
         UserError: there is no such folder, or it lacks one.
     """
-    check_mirror([Remote(file, ()) for file in FILES], settings, setting(name, "mirror"))
+    check_mirror([Remote(file, ()) for file in FILES], settings, name_setting(name, "mirror"))
     return CLASSES
 
 
-def find(settings: Settings, name: str, progress: bool = True) -> Found:
+def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
     """List all portraits in their own split; those for validation join the training part.
 
     Raises:
         UserError: a file cannot be had, is damaged, or is not what was published.
     """
-    where = setting(name, "mirror")
-    portraits, *lists = remotes()
-    attributes, partition = (fetched(file, DOWNLOADS / "celeba", settings.mirror, where, progress) for file in lists)
-    names, male = males(attributes)
-    tested = test_portraits(partition, names)
-    folder = unpacked(Archive(portraits, LIMIT), "celeba", settings, where, progress) / "img_align_celeba"
+    where = name_setting(name, "mirror")
+    portraits, *lists = list_remotes()
+    attributes, partition = (fetch_file(file, DOWNLOADS / "celeba", settings.mirror, where, progress) for file in lists)
+    names, male = read_labels(attributes)
+    tested = read_test_portraits(partition, names)
+    folder = unpack_published(Archive(portraits, LIMIT), "celeba", settings, where, progress) / "img_align_celeba"
     there = set(os.listdir(folder)) if folder.is_dir() else set()
     if missing := next((name for name in names if name not in there), None):
         raise UserError(f"{folder / missing}: not there, but {attributes.name} has it")
     parts = []
     for chosen in (~tested, tested):
         images = Labelled([folder / names[index] for index in np.flatnonzero(chosen)], male[chosen])
-        parts.append(file_part(images, folder, CLASSES, "celeba", settings))
-    return Found(*parts)
+        parts.append(make_part(images, folder, CLASSES, "celeba", settings))
+    return DatasetSplits(*parts)
 
 
-def males(file: Path) -> tuple[list[str], npt.NDArray[np.int64]]:
+def read_labels(file: Path) -> tuple[list[str], npt.NDArray[np.int64]]:
     """Return the names of all portraits, and 1 for each that shows a man, int64 (N,), from the list of attributes.
 
     Raises:
@@ -124,7 +124,7 @@ def males(file: Path) -> tuple[list[str], npt.NDArray[np.int64]]:
     return names, np.array(male, dtype=np.int64)
 
 
-def test_portraits(file: Path, names: list[str]) -> npt.NDArray[np.bool_]:
+def read_test_portraits(file: Path, names: list[str]) -> npt.NDArray[np.bool_]:
     """Return which portraits belong to the test part, bool (N,).
 
     Raises:

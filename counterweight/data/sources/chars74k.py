@@ -15,12 +15,12 @@ from counterweight.data.sources.base.archive import (
     DRIVE,
     Archive,
     ArchiveSettings,
-    by_class,
     check_mirror,
-    file_part,
-    unpacked,
+    label_folders,
+    make_part,
+    unpack_published,
 )
-from counterweight.data.sources.base.lazy_images import Found, setting
+from counterweight.data.sources.base.lazy_images import DatasetSplits, name_setting
 
 CLASSES = tuple(digits + ascii_uppercase + ascii_lowercase)
 ADDRESSES = ("https://info-ee.surrey.ac.uk/CVSSP/demos/chars74k", "http://www.ee.surrey.ac.uk/CVSSP/demos/chars74k")
@@ -34,7 +34,7 @@ class Subset(NamedTuple):
     published: int | None
 
 
-def archive(name: str, drive_id: str, md5: str) -> Archive:
+def make_archive(name: str, drive_id: str, md5: str) -> Archive:
     """Return one of the publisher's archives."""
     urls = (f"{DRIVE}{drive_id}", *(f"{address}/{name}" for address in ADDRESSES))
     return Archive(Remote(name, urls, md5=md5), limit_bytes=2**31)
@@ -43,12 +43,12 @@ def archive(name: str, drive_id: str, md5: str) -> Archive:
 SUBSETS = MappingProxyType(
     {
         "fnt": Subset(
-            archive("EnglishFnt.tgz", "1j3aQTIgmoYXycjBSNwAFQ68pChFY1AgV", "f6710b1302a7e9693d904b16389d9d8a"),
+            make_archive("EnglishFnt.tgz", "1j3aQTIgmoYXycjBSNwAFQ68pChFY1AgV", "f6710b1302a7e9693d904b16389d9d8a"),
             folders=("English/Fnt",),
             published=1016,
         ),
         "img": Subset(
-            archive("EnglishImg.tgz", "1VNMJEvx9UJwzVi7IaNF2QfbMbAD90krX", "85d157e0c58f998e1cda8def62bcda0d"),
+            make_archive("EnglishImg.tgz", "1VNMJEvx9UJwzVi7IaNF2QfbMbAD90krX", "85d157e0c58f998e1cda8def62bcda0d"),
             folders=("English/Img/GoodImg/Bmp", "English/Img/BadImag/Bmp"),
             published=None,
         ),
@@ -71,22 +71,22 @@ def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     Raises:
         UserError: there is no such folder, or it lacks the archive.
     """
-    check_mirror([SUBSETS[settings.subset].archive.remote], settings, setting(name, "mirror"))
+    check_mirror([SUBSETS[settings.subset].archive.remote], settings, name_setting(name, "mirror"))
     return CLASSES
 
 
-def find(settings: Settings, name: str, progress: bool = True) -> Found:
+def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
     """List all images, which come without a split.
 
     Raises:
         UserError: the archive cannot be had, is damaged, or lacks a class.
     """
     subset = SUBSETS[settings.subset]
-    folder = unpacked(subset.archive, "chars74k", settings, setting(name, "mirror"), progress)
+    folder = unpack_published(subset.archive, "chars74k", settings, name_setting(name, "mirror"), progress)
     clear, *hard = subset.folders
     samples = [f"Sample{number + 1:03}" for number in range(len(CLASSES))]
     chosen = [(folder / clear / sample, label, subset.published) for label, sample in enumerate(samples)]
     for inner in hard if settings.hard_to_read else []:  # which may lack a class
         every = [(folder / inner / sample, label, None) for label, sample in enumerate(samples)]
         chosen += [one for one in every if any(one[0].glob("*.png"))]
-    return Found(file_part(by_class(chosen), folder, CLASSES, "chars74k", settings), None)
+    return DatasetSplits(make_part(label_folders(chosen), folder, CLASSES, "chars74k", settings), None)

@@ -14,9 +14,9 @@ from annotated_types import MinLen
 from counterweight.core import schema
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
-from counterweight.data.fetch.archives import extracted
-from counterweight.data.fetch.downloads import Remote, fetched, mirror_file
-from counterweight.data.sources.base.lazy_images import Found, Size, in_memory, setting
+from counterweight.data.fetch.archives import extract_archive
+from counterweight.data.fetch.downloads import Remote, fetch_file, find_mirror_file
+from counterweight.data.sources.base.lazy_images import DatasetSplits, Size, name_setting, wrap_array
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 DOWNLOADS = Path("downloads/cifar10")
@@ -30,8 +30,8 @@ REMOTE = Remote(
     md5="c32a1d4ab5d03f1284b67883e8d87530",
 )
 LIMIT = 2**28
-SIDE = 32
-PIXELS = 3 * SIDE * SIDE
+SIZE = 32
+PIXELS = 3 * SIZE * SIZE
 TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST = ("test_batch.bin",)
 
@@ -39,7 +39,7 @@ TEST = ("test_batch.bin",)
 class Settings(schema.Settings):
     """Settings of CIFAR-10."""
 
-    size: Size = SIDE
+    size: Size = SIZE
     """Side in pixels to which images are resized, or height and width."""
     channels: Literal[1, 3] = 3
     """3 for colour, 1 for its luminance."""
@@ -54,24 +54,24 @@ def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     Raises:
         UserError: there is no such folder, or it lacks the archive.
     """
-    mirror_file(settings.mirror, (REMOTE.name,), setting(name, "mirror"))
+    find_mirror_file(settings.mirror, (REMOTE.name,), name_setting(name, "mirror"))
     return CLASSES
 
 
-def find(settings: Settings, name: str, progress: bool = True) -> Found:
+def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
     """Return CIFAR-10 in its own split.
 
     Raises:
         UserError: the archive cannot be had, is damaged, or holds something else.
     """
-    archive = fetched(REMOTE, DOWNLOADS, settings.mirror, setting(name, "mirror"), progress)
-    folder = extracted(archive, DOWNLOADS, LIMIT, progress) / "cifar-10-batches-bin"
-    parts = (image_set([folder / file for file in files], settings) for files in (TRAIN, TEST))
-    train, test = (in_memory(part, settings.size, settings.channels) for part in parts)
-    return Found(train, test)
+    archive = fetch_file(REMOTE, DOWNLOADS, settings.mirror, name_setting(name, "mirror"), progress)
+    folder = extract_archive(archive, DOWNLOADS, LIMIT, progress) / "cifar-10-batches-bin"
+    parts = (read_batches([folder / file for file in files], settings) for files in (TRAIN, TEST))
+    train, test = (wrap_array(part, settings.size, settings.channels) for part in parts)
+    return DatasetSplits(train, test)
 
 
-def image_set(files: list[Path], settings: Settings) -> ImageSet:
+def read_batches(files: list[Path], settings: Settings) -> ImageSet:
     """Return the images of some batches, each a row of a label's byte and the pixels', red first.
 
     Raises:
@@ -86,7 +86,7 @@ def image_set(files: list[Path], settings: Settings) -> ImageSet:
         if rows[:, 0].max() >= len(CLASSES):
             raise UserError(f"{file}: label {rows[:, 0].max()}, the largest is {len(CLASSES) - 1}")
         labels.append(rows[:, 0].astype(np.int64))
-        images.append(rows[:, 1:].reshape(-1, 3, SIDE, SIDE))
+        images.append(rows[:, 1:].reshape(-1, 3, SIZE, SIZE))
         origins += [f"{file.stem}/{number}" for number in range(len(rows))]
     return ImageSet(
         images=np.concatenate(images),

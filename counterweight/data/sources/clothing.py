@@ -14,12 +14,12 @@ from counterweight.data.fetch.downloads import Remote
 from counterweight.data.sources.base.archive import (
     Archive,
     ArchiveSettings,
-    by_class,
     check_mirror,
-    file_part,
-    unpacked,
+    label_folders,
+    make_part,
+    unpack_published,
 )
-from counterweight.data.sources.base.lazy_images import Found, Part, setting
+from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages, name_setting
 
 CLASSES = ("dress", "hat", "longsleeve", "outwear", "pants", "shirt", "shoes", "shorts", "skirt", "t-shirt")
 PUBLISHED = MappingProxyType({"train": 3068, "validation": 341, "test": 372})
@@ -50,30 +50,30 @@ def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     Raises:
         UserError: there is no such folder, or it lacks the archive.
     """
-    check_mirror([ARCHIVE.remote], settings, setting(name, "mirror"))
+    check_mirror([ARCHIVE.remote], settings, name_setting(name, "mirror"))
     return CLASSES
 
 
-def find(settings: Settings, name: str, progress: bool = True) -> Found:
+def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
     """List all photographs in their own split.
 
     Raises:
         UserError: the archive cannot be had, is damaged, or lacks images.
     """
-    folder = unpacked(ARCHIVE, "clothing", settings, setting(name, "mirror"), progress)
+    folder = unpack_published(ARCHIVE, "clothing", settings, name_setting(name, "mirror"), progress)
     roots = sorted(path.parent for path in folder.rglob("train") if path.is_dir())
     if not roots:
         raise UserError(f"{folder}: no folder train; the archive is not the published one: delete or replace it")
     trained = ["train"] if settings.validation == "leave_out" else ["train", "validation"]
-    return Found(part(roots[0], trained, settings), part(roots[0], ["test"], settings))
+    return DatasetSplits(make_split_part(roots[0], trained, settings), make_split_part(roots[0], ["test"], settings))
 
 
-def part(root: Path, words: list[str], settings: Settings) -> Part:
+def make_split_part(root: Path, words: list[str], settings: Settings) -> LazyImages:
     """Return the images in some folders of the split."""
-    images = by_class((root / word / name, label, None) for word in words for label, name in enumerate(CLASSES))
+    images = label_folders((root / word / name, label, None) for word in words for label, name in enumerate(CLASSES))
     if len(images.files) != (published := sum(PUBLISHED[word] for word in words)):
         found = f"{len(images.files)} images in {' and '.join(words)}"
         raise UserError(
             f"{root}: {found}, expected {published}; the archive is not the published one: delete or replace it"
         )
-    return file_part(images, root, CLASSES, "clothing", settings)
+    return make_part(images, root, CLASSES, "clothing", settings)

@@ -6,7 +6,7 @@ import numpy as np
 
 from counterweight.core import schema
 from counterweight.core.images import ImageSet
-from counterweight.data.sources.base.lazy_images import Found, Size, in_memory
+from counterweight.data.sources.base.lazy_images import DatasetSplits, Size, wrap_array
 
 CLASSES = tuple("0123456789")
 BRIGHTEST = 16  # ink is counted in blocks of 4 x 4 binary pixels
@@ -26,7 +26,7 @@ def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     return CLASSES
 
 
-def find(settings: Settings, name: str, progress: bool = True) -> Found:
+def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
     """Return the digits, classes `0` to `9`; they bring no split."""
     from sklearn.datasets import load_digits  # takes seconds to import, and settings are validated everywhere
 
@@ -39,4 +39,4 @@ def find(settings: Settings, name: str, progress: bool = True) -> Found:
         origins=np.array([f"digits/{number}" for number in range(len(greys))]),
         provenance={"source": "digits", "settings": settings.model_dump()},
     )
-    return Found(in_memory(images, settings.size, settings.channels), None)
+    return DatasetSplits(wrap_array(images, settings.size, settings.channels), None)

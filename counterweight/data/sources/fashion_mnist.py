@@ -3,7 +3,7 @@
 from types import MappingProxyType
 
 from counterweight.data.sources.base.idx import Checksums, Dataset, IdxSettings, check_mirror, find_idx
-from counterweight.data.sources.base.lazy_images import Found
+from counterweight.data.sources.base.lazy_images import DatasetSplits
 
 FASHION_MNIST = Dataset(
     name="fashion_mnist",
@@ -54,7 +54,7 @@ def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     return FASHION_MNIST.classes
 
 
-def find(settings: Settings, name: str, progress: bool = True) -> Found:
+def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
     """Return Fashion-MNIST, ten kinds of clothes, in its own split of 60,000 and 10,000.
 
     Raises:

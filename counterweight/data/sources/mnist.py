@@ -3,7 +3,7 @@
 from types import MappingProxyType
 
 from counterweight.data.sources.base.idx import Checksums, Dataset, IdxSettings, check_mirror, find_idx
-from counterweight.data.sources.base.lazy_images import Found
+from counterweight.data.sources.base.lazy_images import DatasetSplits
 
 MNIST = Dataset(
     name="mnist",
@@ -42,7 +42,7 @@ def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     return MNIST.classes
 
 
-def find(settings: Settings, name: str, progress: bool = True) -> Found:
+def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
     """Return MNIST, classes `0` to `9`, in its own split of 60,000 and 10,000.
 
     Raises:

@@ -16,24 +16,24 @@ from counterweight.data.sources.base.archive import (
     ArchiveSettings,
     Labelled,
     check_mirror,
-    file_part,
-    unpacked,
+    make_part,
+    unpack_published,
 )
-from counterweight.data.sources.base.lazy_images import Found, Part, setting
+from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages, name_setting
 
 SOURCE = "stanford_dogs"
 ADDRESSES = tuple(f"{scheme}://vision.stanford.edu/aditya86/ImageNetDogs" for scheme in ("https", "http"))
 
 
-def archive(name: str, size: int, sha256: str, limit_bytes: int) -> Archive:
+def make_archive(name: str, size: int, sha256: str, limit_bytes: int) -> Archive:
     """Return one of the publisher's archives."""
     return Archive(Remote(name, tuple(f"{address}/{name}" for address in ADDRESSES), size, sha256), limit_bytes)
 
 
-IMAGES = archive(
+IMAGES = make_archive(
     "images.tar", 793_579_520, "a443fc2f9a851aa1a7b8e4fa4af94b8459fce2c9f5a2f4dd4669cf9673a4ec58", limit_bytes=2**30
 )
-LISTS = archive(
+LISTS = make_archive(
     "lists.tar", 481_280, "34b47cacd9a98b5d150e084f24d29391c084c55272295ec65c85651bc35f4d6c", limit_bytes=2**22
 )
 
@@ -50,9 +50,9 @@ def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     Raises:
         UserError: there is no such folder, it lacks an archive, or the lists cannot be had.
     """
-    where = setting(name, "mirror")
+    where = name_setting(name, "mirror")
     check(settings, where)
-    return breeds(listed("train_list.mat", settings, where, progress=False))
+    return list_breeds(read_list("train_list.mat", settings, where, progress=False))
 
 
 def check(settings: ArchiveSettings, where: str) -> None:
@@ -64,42 +64,44 @@ def check(settings: ArchiveSettings, where: str) -> None:
     check_mirror([IMAGES.remote, LISTS.remote], settings, where)
 
 
-def find(settings: Settings, name: str, progress: bool = True) -> Found:
+def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
     """List all photographs in their own split.
 
     Raises:
         UserError: an archive cannot be had, is damaged, or is not what was published.
     """
-    where = setting(name, "mirror")
-    folder, everything = photographs(settings, where, progress)
-    tested = listed("test_list.mat", settings, where, progress)
+    where = name_setting(name, "mirror")
+    folder, everything = list_photographs(settings, where, progress)
+    tested = read_list("test_list.mat", settings, where, progress)
     trained = everything[: len(everything) - len(tested)]
-    names = breeds(trained)
-    if breeds(tested) != names:
+    names = list_breeds(trained)
+    if list_breeds(tested) != names:
         raise UserError(f"{LISTS.remote.name}: train_list.mat and test_list.mat differ in breeds")
-    return Found(part(folder, trained, names, settings), part(folder, tested, names, settings))
+    return DatasetSplits(
+        make_split_part(folder, trained, names, settings), make_split_part(folder, tested, names, settings)
+    )
 
 
-def photographs(settings: ArchiveSettings, where: str, progress: bool) -> tuple[Path, list[str]]:
+def list_photographs(settings: ArchiveSettings, where: str, progress: bool) -> tuple[Path, list[str]]:
     """Return the folder of all photographs and their paths in it, those to train on before those to test on.
 
     Raises:
         UserError: an archive cannot be had, is damaged, or is not what was published.
     """
-    paths = [path for word in ("train", "test") for path in listed(f"{word}_list.mat", settings, where, progress)]
-    folder = unpacked(IMAGES, SOURCE, settings, where, progress) / "Images"
+    paths = [path for word in ("train", "test") for path in read_list(f"{word}_list.mat", settings, where, progress)]
+    folder = unpack_published(IMAGES, SOURCE, settings, where, progress) / "Images"
     if missing := next((path for path in paths if not (folder / path).is_file()), None):
         raise UserError(f"{folder / missing}: not there, but {LISTS.remote.name} has it")
     return folder, paths
 
 
-def part(folder: Path, paths: list[str], names: tuple[str, ...], settings: Settings) -> Part:
+def make_split_part(folder: Path, paths: list[str], names: tuple[str, ...], settings: Settings) -> LazyImages:
     """Return some photographs as a part of the dataset."""
-    labels = np.array([names.index(breed(path)) for path in paths], dtype=np.int64)
-    return file_part(Labelled([folder / path for path in paths], labels), folder, names, SOURCE, settings)
+    labels = np.array([names.index(parse_breed(path)) for path in paths], dtype=np.int64)
+    return make_part(Labelled([folder / path for path in paths], labels), folder, names, SOURCE, settings)
 
 
-def listed(file: str, settings: ArchiveSettings, where: str, progress: bool) -> list[str]:
+def read_list(file: str, settings: ArchiveSettings, where: str, progress: bool) -> list[str]:
     """Return the paths below `Images/` in one of the lists, as in `n02085620-Chihuahua/n02085620_5927.jpg`.
 
     Raises:
@@ -107,15 +109,15 @@ def listed(file: str, settings: ArchiveSettings, where: str, progress: bool) -> 
     """
     from scipy.io import loadmat  # takes a second to import
 
-    path = unpacked(LISTS, SOURCE, settings, where, progress) / file
+    path = unpack_published(LISTS, SOURCE, settings, where, progress) / file
     try:
         cells = loadmat(path, variable_names=["file_list"])["file_list"]
-        return [checked(str(np.asarray(cell).item())) for cell in cells.ravel()]
+        return [check_breeds(str(np.asarray(cell).item())) for cell in cells.ravel()]
     except Exception as error:  # a reader of many formats raises whatever it stumbles over
         raise UserError(f"{path}: not a list of Stanford Dogs: {' '.join(str(error).split())}") from error
 
 
-def checked(path: str) -> str:
+def check_breeds(path: str) -> str:
     """Let pass a path of a photograph in its breed's folder.
 
     Raises:
@@ -127,11 +129,11 @@ def checked(path: str) -> str:
     return path
 
 
-def breed(path: str) -> str:
+def parse_breed(path: str) -> str:
     """Return the breed in a path."""
     return path.split("/")[0].split("-", 1)[1]
 
 
-def breeds(paths: list[str]) -> tuple[str, ...]:
+def list_breeds(paths: list[str]) -> tuple[str, ...]:
     """Return the breeds in some paths, sorted."""
-    return tuple(sorted({breed(path) for path in paths}))
+    return tuple(sorted({parse_breed(path) for path in paths}))

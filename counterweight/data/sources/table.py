@@ -21,29 +21,29 @@ from counterweight.data.sources.base.columns import (
     SUFFIXES,
     Columns,
     Content,
-    chosen,
-    columns_of,
-    contents,
-    fields,
+    choose_column,
     holds_images,
     is_binary,
-    paths,
-    texts,
+    list_fields,
+    read_columns,
+    read_contents,
+    read_paths,
+    read_texts,
 )
 from counterweight.data.sources.base.lazy_images import (
     NAMED_PART,
     PARTS,
+    DatasetSplits,
     FileSettings,
-    Found,
     Indices,
-    Part,
+    LazyImages,
     Validation,
+    assign_parts,
     check_counts,
     check_same,
-    encoded,
-    part_word,
-    roles,
-    setting,
+    name_setting,
+    parse_part_name,
+    wrap_files,
 )
 
 LAYOUT = "expected labels of two or more classes"
@@ -138,26 +138,29 @@ def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     return find(settings, name).train.class_names
 
 
-def find(settings: Settings, name: str, progress: bool = True) -> Found:
+def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
     """List the images in the order of the sorted tables and their rows; columns of images are not read yet.
 
     Raises:
         UserError: as in `precheck`.
     """
-    where, root = setting(name, "path"), Path(settings.path or f"images/{name}").expanduser()
+    where, root = name_setting(name, "path"), Path(settings.path or f"images/{name}").expanduser()
     try:
-        tables = [read_table(file, root, settings) for file in table_files(root, settings)]
-        words = chosen_parts({word for table in tables for word in table.parts}, tables, settings, root)
-        trained, tested = ([rows_of(tables, word) for word in own] for own in words)
+        tables = [read_table(file, root, settings) for file in find_table_files(root, settings)]
+        words = choose_parts({word for table in tables for word in table.parts}, tables, settings, root)
+        trained, tested = ([select_rows(tables, word) for word in own] for own in words)
         for word, rows in zip((*words[0], *words[1]), (*trained, *tested), strict=True):
             check_same({*trained[0].classes}, {*rows.classes}, word, str(root))
-        names = in_order({*trained[0].classes})
-        return Found(part(trained, names, settings, root), part(tested, names, settings, root) if tested else None)
+        names = order_rows({*trained[0].classes})
+        return DatasetSplits(
+            make_table_part(trained, names, settings, root),
+            make_table_part(tested, names, settings, root) if tested else None,
+        )
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
 
 
-def table_files(root: Path, settings: Settings) -> list[Path]:
+def find_table_files(root: Path, settings: Settings) -> list[Path]:
     """Return the tables, sorted, of which there must be one, and all of one kind."""
     if root.is_file():
         files = [Path(os.path.realpath(root))]  # the link may have another name
@@ -177,35 +180,37 @@ def table_files(root: Path, settings: Settings) -> list[Path]:
 
 def read_table(file: Path, root: Path, settings: Settings) -> Table:
     """Read a table but for the images that it may hold."""
-    columns = columns_of(file)
-    image = named(columns, settings.image, "image", IMAGE)
-    classes = texts(columns, named(columns, settings.label, "label", LABEL))
+    columns = read_columns(file)
+    image = name_column(columns, settings.image, "image", IMAGE)
+    classes = read_texts(columns, name_column(columns, settings.label, "label", LABEL))
     folder = root if root.is_dir() else file.parent
     place, label = Place(file.parent, folder, settings.links == "follow"), file.relative_to(folder).as_posix()
     if holds_images(columns, image):
         found, origins = None, [f"{label}:{row}" for row in range(1, len(classes) + 1)]
     else:
-        words = paths(columns, image)
+        words = read_paths(columns, image)
         prefix = file.relative_to(folder).parent
-        found, origins = located(words, place, file), [(prefix / word).as_posix() for word in words]
-    parts = parts_of(columns, settings, folder, len(classes))
+        found, origins = locate_images(words, place, file), [(prefix / word).as_posix() for word in words]
+    parts = read_parts(columns, settings, folder, len(classes))
     return Table(columns, image, place, classes, parts, origins, found)
 
 
-def named(columns: Columns, wanted: str | None, key: str, usual: tuple[str, ...]) -> str:
+def name_column(columns: Columns, wanted: str | None, key: str, usual: tuple[str, ...]) -> str:
     """Return the name of the column of images or of labels."""
 
     def only(name: str) -> bool:
         kind = columns.kind(name)
-        return columns.class_names(name) is not None if key == "label" else is_binary(kind) or "bytes" in fields(kind)
+        return (
+            columns.class_names(name) is not None if key == "label" else is_binary(kind) or "bytes" in list_fields(kind)
+        )
 
-    if (found := chosen(columns, wanted, usual, only)) is None:
+    if (found := choose_column(columns, wanted, usual, only)) is None:
         every = ", ".join(columns.names)
         raise UserError(f"{columns.file}: no column {', '.join(usual)}; it has {every}; set {key}: to one of them")
     return found
 
 
-def located(words: list[str], place: Place, file: Path) -> list[Path]:
+def locate_images(words: list[str], place: Place, file: Path) -> list[Path]:
     """Return the files that paths lead to."""
     found = []
     for row, word in enumerate(words, 1):
@@ -216,23 +221,23 @@ def located(words: list[str], place: Place, file: Path) -> list[Path]:
     return found
 
 
-def parts_of(columns: Columns, settings: Settings, folder: Path, count: int) -> list[str]:
+def read_parts(columns: Columns, settings: Settings, folder: Path, count: int) -> list[str]:
     """Return the part of each row: what a column says, else the name of the table or of a folder above it."""
-    if column := chosen(columns, settings.split, SPLIT, lambda name: False):
+    if column := choose_column(columns, settings.split, SPLIT, lambda name: False):
         parts = []
-        for row, word in enumerate(texts(columns, column), 1):
-            part = part_word(word.strip())
+        for row, word in enumerate(read_texts(columns, column), 1):
+            part = parse_part_name(word.strip())
             if part is None:
                 allowed = ", ".join(PARTS)
                 raise UserError(f"{columns.file}: row {row}: '{column}' says '{word}'; allowed: {allowed}")
             parts.append(part)
         return parts
     stem, above = columns.file.stem.lower(), columns.file.relative_to(folder).parent.parts
-    names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := part_word(name))] or [""]
+    names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
     return [names[0]] * count
 
 
-def chosen_parts(
+def choose_parts(
     words: Collection[str], tables: list[Table], settings: Settings, root: Path
 ) -> tuple[list[str], list[str]]:
     """Return the names of the parts that make the training part, and of those that make the test part."""
@@ -245,10 +250,10 @@ def chosen_parts(
         raise UserError(f"{bare}: neither its name nor a column split says which part it is, as others do")
     if "train" not in words:
         raise UserError(f"{root}: no part train, only {', '.join(sorted(words))}")
-    return roles(words, settings.validation)
+    return assign_parts(words, settings.validation)
 
 
-def rows_of(tables: list[Table], word: str) -> Rows:
+def select_rows(tables: list[Table], word: str) -> Rows:
     """Return the rows of one part."""
     own = [np.flatnonzero(np.array([part == word for part in table.parts], dtype=np.bool_)) for table in tables]
     numbers = np.repeat(np.arange(len(tables)), [len(rows) for rows in own])
@@ -256,14 +261,14 @@ def rows_of(tables: list[Table], word: str) -> Rows:
     return Rows(tables, numbers, np.concatenate(own), classes)
 
 
-def in_order(names: Collection[str]) -> tuple[str, ...]:
+def order_rows(names: Collection[str]) -> tuple[str, ...]:
     """Sort class names, numbers by their size."""
     if all(re.fullmatch(r"-?\d+", name) for name in names):
         return tuple(sorted(names, key=lambda name: (int(name), name)))
     return tuple(sorted(names))
 
 
-def part(listed: list[Rows], names: tuple[str, ...], settings: Settings, root: Path) -> Part:
+def make_table_part(listed: list[Rows], names: tuple[str, ...], settings: Settings, root: Path) -> LazyImages:
     """Return rows as a part of the dataset."""
     tables = listed[0].tables
     table, row = (np.concatenate(column) for column in zip(*((rows.table, rows.row) for rows in listed), strict=True))
@@ -272,9 +277,9 @@ def part(listed: list[Rows], names: tuple[str, ...], settings: Settings, root: P
     check_counts(names, labels, str(root), LAYOUT, "or remove it")
 
     def fetch(indices: Indices) -> Iterator[Encoded]:
-        return images(tables, table[indices], row[indices])
+        return wrap_images(tables, table[indices], row[indices])
 
-    return encoded(
+    return wrap_files(
         fetch=fetch,
         labels=labels,
         class_names=names,
@@ -288,17 +293,17 @@ def part(listed: list[Rows], names: tuple[str, ...], settings: Settings, root: P
     )
 
 
-def images(tables: list[Table], numbers: Indices, rows: Indices) -> Iterator[Encoded]:
+def wrap_images(tables: list[Table], numbers: Indices, rows: Indices) -> Iterator[Encoded]:
     """Yield the images in some rows of some tables, reading no more of the tables than these need."""
     for number, places in groupby(range(len(rows)), key=lambda place: int(numbers[place])):
         own, table = rows[[*places]], tables[number]
         if table.paths is not None:
             yield from (table.paths[row] for row in own.tolist())
         else:
-            yield from (image_of(table, content) for content in contents(table.columns, table.image, own))
+            yield from (find_image(table, content) for content in read_contents(table.columns, table.image, own))
 
 
-def image_of(table: Table, found: Content) -> Encoded:
+def find_image(table: Table, found: Content) -> Encoded:
     """Return an image of a table as something that can be decoded."""
     label = f"{table.columns.file}: row {found.row + 1}"
     if found.content is None and found.path:

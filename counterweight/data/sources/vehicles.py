@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.fetch.archives import extracted
+from counterweight.data.fetch.archives import extract_archive
 from counterweight.data.fetch.downloads import Remote
 from counterweight.data.sources.base.archive import (
     DOWNLOADS,
     Archive,
     ArchiveSettings,
-    by_class,
     check_mirror,
-    file_part,
-    unpacked,
+    label_folders,
+    make_part,
+    unpack_published,
 )
-from counterweight.data.sources.base.lazy_images import Found, Size, setting
+from counterweight.data.sources.base.lazy_images import DatasetSplits, Size, name_setting
 
 CLASSES = ("airplanes", "cars", "motorcycles")
 LIMIT = 2**28
@@ -104,29 +104,29 @@ def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     Raises:
         UserError: there is no such folder, or it lacks one.
     """
-    check_mirror([category.archive.remote for category in CATEGORIES], settings, setting(name, "mirror"))
+    check_mirror([category.archive.remote for category in CATEGORIES], settings, name_setting(name, "mirror"))
     return CLASSES
 
 
-def find(settings: Settings, name: str, progress: bool = True) -> Found:
+def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
     """List all photographs, which come without a split.
 
     Raises:
         UserError: an archive cannot be had, is damaged, or does not hold as many photographs as were published.
     """
     ordered = sorted(CATEGORIES, key=lambda category: category.label)
-    where = setting(name, "mirror")
+    where = name_setting(name, "mirror")
     folders = [folder_of(category, settings, where, progress) for category in ordered]
-    images = by_class((folder, own.label, own.images) for folder, own in zip(folders, ordered, strict=True))
-    return Found(file_part(images, DOWNLOADS / "vehicles", CLASSES, "vehicles", settings), None)
+    images = label_folders((folder, own.label, own.images) for folder, own in zip(folders, ordered, strict=True))
+    return DatasetSplits(make_part(images, DOWNLOADS / "vehicles", CLASSES, "vehicles", settings), None)
 
 
 def folder_of(category: Category, settings: Settings, where: str, progress: bool) -> Path:
     """Return the folder that holds an archive's photographs, unpacked twice if it is packed twice."""
-    folder = unpacked(category.archive, "vehicles", settings, where, progress)
+    folder = unpack_published(category.archive, "vehicles", settings, where, progress)
     if category.inner is None:
         return folder
     inner = sorted(folder.rglob(category.inner))
     if not inner:
         raise UserError(f"{category.archive.remote.name}: holds no {category.inner}; it is not the published one")
-    return extracted(inner[0], DOWNLOADS / "vehicles", category.archive.limit_bytes, progress)
+    return extract_archive(inner[0], DOWNLOADS / "vehicles", category.archive.limit_bytes, progress)

@@ -55,7 +55,7 @@ def compare_features(
     }
 
 
-def without_histograms(backbones: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def drop_histograms(backbones: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return results per backbone without what only figures need."""
     return {
         name: {

@@ -8,14 +8,14 @@ import numpy.typing as npt
 from counterweight.core.images import ImageSet
 from counterweight.statistics.images import nearest_neighbours
 
-SIDE = 32  # pixels; larger images are averaged down to about this, at most twice as much
+THUMBNAIL_SIZE = 32  # pixels; larger images are averaged down to about this, at most twice as much
 MOST = 2000  # synthetic images, and other real ones, whose neighbours are sought
 SHOWN = 10
 
 Floats = npt.NDArray[np.float32]
 
 
-class Memorised(NamedTuple):
+class NearestPairs(NamedTuple):
     """The result as plain JSON; the synthetic images that are nearest to a training image, and those, (n, C, H, W)."""
 
     result: nearest_neighbours.Copies
@@ -24,9 +24,9 @@ class Memorised(NamedTuple):
     distances: npt.NDArray[np.float64]
 
 
-def memorised(
+def find_copies(
     synthetic: ImageSet, real: ImageSet, train: ImageSet | None, quantile: float, rng: np.random.Generator
-) -> Memorised:
+) -> NearestPairs:
     """Count synthetic images that are nearer to a training image than other real images are.
 
     Distances are root mean squares over the pixels, in levels of 255. Meehan et al. 2020, A Non-Parametric Test to
@@ -36,37 +36,37 @@ def memorised(
         real: images that the generator has not seen.
         train: those that it has; None where they are not known: then `real` takes their place, and an image's distance
             from the nearest other one that of real images.
-        quantile: share of real images below the threshold.
+        quantile: fraction of real images below the threshold.
     """
-    some, others = (taken(images, rng) for images in (synthetic, real))
+    some, others = (draw_at_most(images, rng) for images in (synthetic, real))
     known = real if train is None else train
     if 0 in (len(some), len(others), len(known)) or (train is None and len(real) < 2):
         none = np.empty((0, *synthetic.shape), dtype=np.uint8)
         empty = np.empty(0)
-        return Memorised(nearest_neighbours.likely_copies(empty, empty, quantile), none, none, empty)
-    keys = thumbnails(known.images)
-    found = nearest_neighbours.nearest(thumbnails(some.images), keys)
-    queries = keys if train is None else thumbnails(others.images)
-    reference = nearest_neighbours.nearest(queries, keys, exclude_self=train is None)
+        return NearestPairs(nearest_neighbours.count_likely_copies(empty, empty, quantile), none, none, empty)
+    keys = make_thumbnails(known.images)
+    found = nearest_neighbours.find_nearest(make_thumbnails(some.images), keys)
+    queries = keys if train is None else make_thumbnails(others.images)
+    reference = nearest_neighbours.find_nearest(queries, keys, exclude_self=train is None)
     scale = np.sqrt(keys.shape[1])
     order = np.argsort(found.distance, kind="stable")[:SHOWN]
-    return Memorised(
-        nearest_neighbours.likely_copies(found.distance / scale, reference.distance / scale, quantile),
+    return NearestPairs(
+        nearest_neighbours.count_likely_copies(found.distance / scale, reference.distance / scale, quantile),
         some.images[order],
         known.images[found.row[order]],
         found.distance[order] / scale,
     )
 
 
-def taken(images: ImageSet, rng: np.random.Generator) -> ImageSet:
+def draw_at_most(images: ImageSet, rng: np.random.Generator) -> ImageSet:
     """Return all images, or some drawn at random if there are too many."""
     return images if len(images) <= MOST else images.take(np.sort(rng.permutation(len(images))[:MOST]))
 
 
-def thumbnails(images: npt.NDArray[np.uint8]) -> Floats:
+def make_thumbnails(images: npt.NDArray[np.uint8]) -> Floats:
     """Return images (N, C, H, W), averaged over squares of pixels if they are large, as rows (N, D)."""
     height, width = images.shape[2:]
-    step = max(1, min(height, width) // SIDE)
+    step = max(1, min(height, width) // THUMBNAIL_SIZE)
     cut = images[:, :, : height // step * step, : width // step * step]
     squares = cut.reshape(*images.shape[:2], height // step, step, width // step, step)
     means: Floats = squares.mean(axis=(3, 5), dtype=np.float32)

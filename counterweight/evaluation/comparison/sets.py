@@ -8,8 +8,8 @@ from tqdm import tqdm
 
 from counterweight.core.features import FeatureSet
 from counterweight.core.images import ImageSet
-from counterweight.evaluation.comparison.features import compare_features, compare_similarity, without_histograms
-from counterweight.evaluation.comparison.memorization import Memorised, memorised
+from counterweight.evaluation.comparison.features import compare_features, compare_similarity, drop_histograms
+from counterweight.evaluation.comparison.memorization import NearestPairs, find_copies
 from counterweight.settings.compare import Compare
 
 Features = Mapping[str, FeatureSet]
@@ -20,7 +20,7 @@ class Compared(NamedTuple):
 
     result: dict[str, Any]
     backbones: dict[str, dict[str, Any]]
-    copied: Memorised
+    copied: NearestPairs
 
 
 def compare_sets(
@@ -43,11 +43,11 @@ def compare_sets(
     for name in tqdm(features[0], "compare", unit="backbone", disable=None, dynamic_ncols=True):
         pair = features[0][name], features[1][name]
         backbones[name] = compare_features(*pair, settings, np.random.default_rng(seed))
-    copied = memorised(synthetic, real, train, settings.copy_quantile, np.random.default_rng(seed))
+    copied = find_copies(synthetic, real, train, settings.copy_quantile, np.random.default_rng(seed))
     result = {
         "images": {"real": len(real), "synthetic": len(synthetic)},
         "settings": settings.model_dump(),
-        "backbones": without_histograms(backbones),
+        "backbones": drop_histograms(backbones),
         "ssim": compare_similarity(real, synthetic, settings.ssim_pairs, np.random.default_rng(seed)),
         "copies": copied.result,
         "copies_of": "real images" if train is None else "training images",

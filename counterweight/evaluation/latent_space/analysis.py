@@ -13,35 +13,35 @@ from sklearn.decomposition import PCA
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
-from counterweight.core.schema import parse_block
-from counterweight.core.seeds import derived_seed
-from counterweight.core.tensors import labelled, to_bytes, to_unit
-from counterweight.generators.base.generator import LearnedGenerator, find
+from counterweight.core.schema import parse_settings
+from counterweight.core.seeds import derive_seed
+from counterweight.core.tensors import to_bytes, to_labelled, to_unit
+from counterweight.generators.base.generator import LearnedGenerator, find_generator
 from counterweight.generators.base.vae import CommonSettings, VariationalAutoencoder
 from counterweight.settings.compare import Compare
 from counterweight.settings.latent import Latent
 from counterweight.settings.train import TrainingConfig
 from counterweight.statistics import latents
-from counterweight.statistics.base.resampling import matched
+from counterweight.statistics.base.resampling import draw_matched
 from counterweight.statistics.two_sample import ttest
 from counterweight.training.loop import fit
 
 Floats = npt.NDArray[np.float64]
 CHUNK = 256
-COMPONENTS = 8  # principal components whose share of the variance is told, at most
+COMPONENTS = 8  # principal components whose fraction of the variance is reported, at most
 FEWEST = 10  # images of either side
 
 
 @dataclass(frozen=True)
-class Explored:
+class LatentSpace:
     """The result as plain JSON, and what pictures are made of; None where there are too few images."""
 
     result: dict[str, object]
-    shown: "Shown | None"
+    shown: "LatentImages | None"
 
 
 @dataclass(frozen=True)
-class Shown:
+class LatentImages:
     """Images of both sides, equally many; what the decoder makes of latents, by name; latents on two components."""
 
     real: ImageSet
@@ -49,12 +49,12 @@ class Shown:
     decoded: Mapping[str, ImageSet]
     """`real_decoded` and `synthetic_decoded` from their own latents; `mean_shift` and `optimal_map` from moved ones."""
     points: Mapping[str, Floats]
-    shares: list[float]
+    fractions: list[float]
 
 
-def explored(
+def analyse_latent_space(
     real: ImageSet, synthetic: ImageSet, settings: Latent, tests: Compare, seed: int, device: torch.device
-) -> Explored:
+) -> LatentSpace:
     """Train an autoencoder on both sets together and describe where in its latent space each of them lies.
 
     The second part of the distributions thesis (3.2, 4.2 and 4.3). Both sets give as many images of every class.
@@ -63,39 +63,41 @@ def explored(
         UserError: the training diverges.
     """
     rng = np.random.default_rng(seed)
-    of_real, of_synthetic = matched(real.labels, synthetic.labels, rng)
+    of_real, of_synthetic = draw_matched(real.labels, synthetic.labels, rng)
     kept = np.sort(rng.permutation(len(of_real))[: settings.images])
     real, synthetic = real.take(of_real[kept]), synthetic.take(of_synthetic[kept])
     facts: dict[str, object] = {"images": len(kept), "settings": settings.model_dump()}
     if len(kept) < FEWEST:
-        return Explored({**facts, "reason": f"fewer than {FEWEST} images of the common classes of either side"}, None)
-    model = trained(real, synthetic, settings, derived_seed(seed, "training"), device)
-    clouds = {name: encoded(model, images) for name, images in (("real", real), ("synthetic", synthetic))}
-    moved = moved_clouds(clouds, settings.components)
+        return LatentSpace(
+            {**facts, "reason": f"fewer than {FEWEST} images of the common classes of either side"}, None
+        )
+    model = train_autoencoder(real, synthetic, settings, derive_seed(seed, "training"), device)
+    clouds = {name: encode_images(model, images) for name, images in (("real", real), ("synthetic", synthetic))}
+    moved = move_clouds(clouds, settings.components)
     drawn = {
-        "real_decoded": replace(real, images=decoded(model, clouds["real"])),
-        "synthetic_decoded": replace(synthetic, images=decoded(model, clouds["synthetic"])),
-        **{name: replace(synthetic, images=decoded(model, points)) for name, points in moved.items()},
+        "real_decoded": replace(real, images=decode_latents(model, clouds["real"])),
+        "synthetic_decoded": replace(synthetic, images=decode_latents(model, clouds["synthetic"])),
+        **{name: replace(synthetic, images=decode_latents(model, points)) for name, points in moved.items()},
     }
-    points, shares = principal({**clouds, **moved})
+    points, fractions = project_latents({**clouds, **moved})
     result = {
         **facts,
         "network": settings.network,
         "latents": clouds["real"].shape[1],
-        "t_test": tested(clouds, real, synthetic, tests, rng),
-        "density": {name: latents.density(cloud) for name, cloud in {**clouds, **moved}.items()},
-        "modes": counted(clouds, seed),
-        "explained_variance": shares,
+        "t_test": compare_latent_means(clouds, real, synthetic, tests, rng),
+        "density": {name: latents.describe_density(cloud) for name, cloud in {**clouds, **moved}.items()},
+        "modes": count_modes(clouds, seed),
+        "explained_variance": fractions,
         "error": {
-            "real": error(real, drawn["real_decoded"]),
-            "synthetic": error(synthetic, drawn["synthetic_decoded"]),
+            "real": measure_error(real, drawn["real_decoded"]),
+            "synthetic": measure_error(synthetic, drawn["synthetic_decoded"]),
         },
         "reason": None,
     }
-    return Explored(result, Shown(real, synthetic, drawn, points, shares))
+    return LatentSpace(result, LatentImages(real, synthetic, drawn, points, fractions))
 
 
-def moved_clouds(clouds: Mapping[str, Floats], components: int) -> dict[str, Floats]:
+def move_clouds(clouds: Mapping[str, Floats], components: int) -> dict[str, Floats]:
     """Return the synthetic latents moved to the mean of the real ones, and to their mean and covariance."""
     origin, goal = clouds["synthetic"], clouds["real"]
     moves = {
@@ -105,14 +107,14 @@ def moved_clouds(clouds: Mapping[str, Floats], components: int) -> dict[str, Flo
     return {name: move(origin) for name, move in moves.items()}
 
 
-def trained(
+def train_autoencoder(
     real: ImageSet, synthetic: ImageSet, settings: Latent, seed: int, device: torch.device
 ) -> VariationalAutoencoder:
     """Return the autoencoder, trained on both sets together."""
-    entry = find(settings.network)
-    parsed = parse_block(entry.settings, settings.autoencoder, "params.yaml: latent.autoencoder")
+    entry = find_generator(settings.network)
+    parsed = parse_settings(entry.settings, settings.autoencoder, "params.yaml: latent.autoencoder")
     assert isinstance(parsed, CommonSettings)
-    both = real.joined(replace(synthetic, class_names=real.class_names))
+    both = real.concatenate(replace(synthetic, class_names=real.class_names))
     epochs = max(parsed.epochs, math.ceil(settings.steps / max(1, len(both) // parsed.batch_size)))
     with torch.random.fork_rng([]):  # torch initialises layers from a generator that all threads share
         torch.manual_seed(seed)
@@ -121,16 +123,16 @@ def trained(
     quiet = TrainingConfig(previews=0, checkpoint_seconds=None)
     with TemporaryDirectory() as folder:
         try:
-            fit(model.to(device), labelled(both.images, both.labels), seed, quiet, Path(folder))
+            fit(model.to(device), to_labelled(both.images, both.labels), seed, quiet, Path(folder))
         except UserError as error:
             raise UserError(f"params.yaml: latent.autoencoder: {error}") from error
     return model.eval()
 
 
 @torch.inference_mode()
-def encoded(model: VariationalAutoencoder, images: ImageSet) -> Floats:
+def encode_images(model: VariationalAutoencoder, images: ImageSet) -> Floats:
     """Return the means of the latents of a set, (N, D)."""
-    pixels, labels = labelled(images.images, images.labels)
+    pixels, labels = to_labelled(images.images, images.labels)
     parts = [
         model.encode(to_unit(part.to(model.device)), own.to(model.device))[0].double().cpu().numpy()
         for part, own in zip(pixels.split(CHUNK), labels.split(CHUNK), strict=True)
@@ -139,7 +141,7 @@ def encoded(model: VariationalAutoencoder, images: ImageSet) -> Floats:
 
 
 @torch.inference_mode()
-def decoded(model: LearnedGenerator, points: Floats) -> npt.NDArray[np.uint8]:
+def decode_latents(model: LearnedGenerator, points: Floats) -> npt.NDArray[np.uint8]:
     """Return the images uint8 (N, C, H, W) that latents (N, D) decode to."""
     assert isinstance(model, VariationalAutoencoder)
     parts = [
@@ -149,7 +151,7 @@ def decoded(model: LearnedGenerator, points: Floats) -> npt.NDArray[np.uint8]:
     return np.concatenate(parts)
 
 
-def tested(
+def compare_latent_means(
     clouds: Mapping[str, Floats], real: ImageSet, synthetic: ImageSet, settings: Compare, rng: np.random.Generator
 ) -> ttest.Calibrated:
     """Compare the means of latents within and between the sets (distributions thesis, tables 4.4 and 4.5)."""
@@ -166,14 +168,14 @@ def tested(
     )
 
 
-def counted(clouds: Mapping[str, Floats], seed: int) -> dict[str, int]:
+def count_modes(clouds: Mapping[str, Floats], seed: int) -> dict[str, int]:
     """Return the number of modes of either cloud, and of both together (section 4.2.3)."""
     every = {**clouds, "both": np.concatenate(list(clouds.values()))}
-    return {name: latents.modes(cloud, seed % 2**32) for name, cloud in every.items()}
+    return {name: latents.count_modes(cloud, seed % 2**32) for name, cloud in every.items()}
 
 
-def principal(clouds: Mapping[str, Floats]) -> tuple[dict[str, Floats], list[float]]:
-    """Return clouds on the two leading principal components of real and synthetic together, and components' shares."""
+def project_latents(clouds: Mapping[str, Floats]) -> tuple[dict[str, Floats], list[float]]:
+    """Return clouds on the two leading principal components of both sets together, and components' fractions."""
     both = np.concatenate([clouds["real"], clouds["synthetic"]])
     if not np.ptp(both, axis=0).any():
         return {name: np.zeros((len(cloud), 2)) for name, cloud in clouds.items()}, [0.0, 0.0]
@@ -182,7 +184,7 @@ def principal(clouds: Mapping[str, Floats]) -> tuple[dict[str, Floats], list[flo
     return points, found.explained_variance_ratio_.tolist()
 
 
-def error(images: ImageSet, reconstructed: ImageSet) -> float:
+def measure_error(images: ImageSet, reconstructed: ImageSet) -> float:
     """Return the root of the mean squared error of intensities, in levels of 255."""
     difference = images.images.astype(np.float64) - reconstructed.images
     return float(np.sqrt((difference**2).mean()))

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from counterweight.core.devices import side_by_side
+from counterweight.core.devices import map_in_parallel
 from counterweight.core.images import ImageSet
-from counterweight.evaluation.comparison.features import compare_features, without_histograms
-from counterweight.evaluation.style.discrimination import discriminated, sizes_for
-from counterweight.features.extractor import features_of
+from counterweight.evaluation.comparison.features import compare_features, drop_histograms
+from counterweight.evaluation.style.discrimination import choose_sizes, train_style_classifiers
+from counterweight.features.extractor import extract_features
 from counterweight.settings.compare import Compare
 from counterweight.settings.discriminate import Discriminate
 from counterweight.settings.extract import Extract
@@ -31,7 +31,7 @@ class MeasureSettings(NamedTuple):
     project_seed: int
 
 
-def verified(
+def measure_moved_images(
     real: ImageSet, others: Mapping[str, ImageSet], settings: MeasureSettings, seed: int, device: torch.device
 ) -> dict[str, dict[str, object]]:
     """Compare sets, given by name, with real images; decoded real images among them say what is to be had.
@@ -44,20 +44,20 @@ def verified(
         UserError: weights cannot be had, or a training diverges.
     """
     backbones = settings.latent.backbones
-    of_real = features_of(real, backbones, settings.extract, settings.project_seed, device)
-    size = sizes_for(real.shape, settings.discriminate)[-1]
+    of_real = extract_features(real, backbones, settings.extract, settings.project_seed, device)
+    size = choose_sizes(real.shape, settings.discriminate)[-1]
     style = settings.discriminate.model_copy(
         update={"seeds": settings.latent.seeds, "sizes": [size], "enlarge": np.inf}
     )
 
     def judged(name: str) -> dict[str, object]:
-        found = discriminated(real, others[name], style, seed, device).result["sizes"]
+        found = train_style_classifiers(real, others[name], style, seed, device).result["sizes"]
         assert isinstance(found, dict)
         return {"style": next(iter(found.values()), None)}
 
-    answers = dict(zip(others, side_by_side(judged, list(others), device, "verify"), strict=True))
+    answers = dict(zip(others, map_in_parallel(judged, list(others), device, "verify"), strict=True))
     for name, images in others.items():
-        found = features_of(images, backbones, settings.extract, settings.project_seed, device)
+        found = extract_features(images, backbones, settings.extract, settings.project_seed, device)
         compared: dict[str, dict[str, object]] = {
             # The same draws for all: what they differ in is then the images.
             backbone: compare_features(
@@ -65,5 +65,5 @@ def verified(
             )
             for backbone in backbones
         }
-        answers[name]["backbones"] = without_histograms(compared)
+        answers[name]["backbones"] = drop_histograms(compared)
     return answers

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from counterweight.evaluation.latent_space.analysis import Explored
+from counterweight.evaluation.latent_space.analysis import LatentSpace
 from counterweight.plots import figures
 
 COLUMNS = 10
@@ -13,7 +13,7 @@ COLUMNS = 10
 Titled = list[tuple[str, npt.NDArray[np.generic]]]
 
 
-def draw_latents(found: Explored, folder: Path) -> None:
+def draw_latents(found: LatentSpace, folder: Path) -> None:
     """Draw reconstructions, moved images and the latent space; where there is nothing to draw, say why in a line."""
     shown = found.shown
     if shown is None:
@@ -32,4 +32,4 @@ def draw_latents(found: Explored, folder: Path) -> None:
     figures.picture_figure(moved, folder / "moved.png")
     points = shown.points
     title = "latents of real and synthetic images"
-    figures.scatter_figure(points["real"], points["synthetic"], shown.shares, title, folder / "latents.png")
+    figures.scatter_figure(points["real"], points["synthetic"], shown.fractions, title, folder / "latents.png")

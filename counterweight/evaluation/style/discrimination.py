@@ -8,20 +8,25 @@ import numpy.typing as npt
 import torch
 from sklearn.decomposition import PCA
 
-from counterweight.core.devices import side_by_side
+from counterweight.core.devices import map_in_parallel
 from counterweight.core.errors import UserError
-from counterweight.core.images import ImageSet, stratified
-from counterweight.core.seeds import derived_seed
-from counterweight.core.tensors import labelled
-from counterweight.evaluation.style.training import StyleRecipe, build_style, fit_style, judged, squared
-from counterweight.networks.style import SMALLEST_SIDE, StyleClassifier
+from counterweight.core.images import ImageSet, choose_stratified
+from counterweight.core.seeds import derive_seed
+from counterweight.core.tensors import to_labelled
+from counterweight.evaluation.style.training import (
+    build_style_classifier,
+    fit_style_classifier,
+    judge_images,
+    resize_square,
+)
+from counterweight.networks.style import SMALLEST_SIZE, StyleClassifier
 from counterweight.settings.discriminate import Discriminate
 from counterweight.statistics.base import roc
-from counterweight.statistics.base.resampling import matched, spread
+from counterweight.statistics.base.resampling import draw_matched, summarize
 
 FEWEST_PAIRS = 5
 GRID = np.linspace(0, 1, 101)  # false positive rates at which the curves of several seeds are averaged
-COMPONENTS = 8  # principal components whose share of the variance is told, at most
+COMPONENTS = 8  # principal components whose fraction of the variance is reported, at most
 
 Floats = npt.NDArray[np.float64]
 Value = TypeVar("Value")
@@ -35,9 +40,9 @@ class Split(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """One training: side in pixels, number of the seed, an untrained network, and the images it is for."""
+    """One training: size in pixels, number of the seed, an untrained network, and the images it is for."""
 
-    side: int
+    size: int
     number: int
     network: StyleClassifier
     train: Split
@@ -52,30 +57,30 @@ class Outcome(NamedTuple):
     hidden: Floats
 
     @property
-    def sides(self) -> tuple[Floats, Floats]:
+    def split_logits(self) -> tuple[Floats, Floats]:
         """The logits of the synthetic images, and those of the real ones."""
         synthetic = self.trial.test.synthetic == 1
         return self.logits[synthetic], self.logits[~synthetic]
 
 
 @dataclass(frozen=True)
-class Discrimination:
+class StyleResult:
     """The result as plain JSON, and the first seed's network at the largest size; None where there are too few."""
 
     result: dict[str, object]
     shown: Outcome | None
 
 
-def discriminated(
+def train_style_classifiers(
     real: ImageSet, synthetic: ImageSet, settings: Discriminate, seed: int, device: torch.device
-) -> Discrimination:
+) -> StyleResult:
     """Train the style classifier at every size with every seed, and score it on images that it has not seen.
 
     Raises:
         UserError: the images are too small, or a training diverges.
     """
-    sides = sizes_for(real.shape, settings)
-    splits = [parts(real, synthetic, settings, derived_seed(seed, str(number))) for number in range(settings.seeds)]
+    sizes = choose_sizes(real.shape, settings)
+    splits = [draw_parts(real, synthetic, settings, derive_seed(seed, str(number))) for number in range(settings.seeds)]
     facts = {
         "images": {"real": len(real), "synthetic": len(synthetic)},
         "train": len(splits[0][0].images),
@@ -85,43 +90,50 @@ def discriminated(
     }
     if min(len(part.images) for split in splits for part in split) < 2 or len(splits[0][0].images) < 2 * FEWEST_PAIRS:
         reason = f"fewer than {FEWEST_PAIRS} images of the common classes of either side to train on"
-        return Discrimination({**facts, "sizes": {}, "reason": reason}, None)
-    shapes = {side: (real.shape[0], side, side) for side in sides}
+        return StyleResult({**facts, "sizes": {}, "reason": reason}, None)
+    shapes = {size: (real.shape[0], size, size) for size in sizes}
     trials = [
-        Trial(side, number, build_style(shapes[side], derived_seed(seed, str(number), str(side))), *splits[number])
-        for side in sorted(sides, reverse=True)
+        Trial(
+            size,
+            number,
+            build_style_classifier(shapes[size], derive_seed(seed, str(number), str(size))),
+            *splits[number],
+        )
+        for size in sorted(sizes, reverse=True)
         for number in range(settings.seeds)
     ]
-    outcomes = side_by_side(lambda trial: outcome(trial, settings, seed, device), trials, device, "discriminate")
-    of_size = {side: [found for found in outcomes if found.trial.side == side] for side in sides}
-    result = {**facts, "sizes": {str(side): scores(found) for side, found in of_size.items()}, "reason": None}
-    result["explained_variance"] = principal(outcomes[0].hidden)[1]
-    return Discrimination(result, outcomes[0])
+    outcomes = map_in_parallel(lambda trial: run_trial(trial, settings, seed, device), trials, device, "discriminate")
+    of_size = {size: [found for found in outcomes if found.trial.size == size] for size in sizes}
+    result = {**facts, "sizes": {str(size): score_outcomes(found) for size, found in of_size.items()}, "reason": None}
+    result["explained_variance"] = project_hidden(outcomes[0].hidden)[1]
+    return StyleResult(result, outcomes[0])
 
 
-def sizes_for(shape: tuple[int, int, int], settings: Discriminate) -> list[int]:
-    """Return the sides to which images are brought: those asked for, but for what would blow them up too far.
+def choose_sizes(shape: tuple[int, int, int], settings: Discriminate) -> list[int]:
+    """Return the sizes to which images are brought: those asked for, but for what would blow them up too far.
 
     Where that leaves none, it is the images' own shorter side.
     """
     own = min(shape[1:])
-    if own < SMALLEST_SIDE:
-        raise UserError(f"images of {shape[1]} x {shape[2]} pixels; the style classifier needs {SMALLEST_SIDE} a side")
-    return sorted(side for side in settings.sizes if side <= settings.enlarge * own) or [own]
+    if own < SMALLEST_SIZE:
+        raise UserError(f"images of {shape[1]} x {shape[2]} pixels; the style classifier needs {SMALLEST_SIZE} a size")
+    return sorted(size for size in settings.sizes if size <= settings.enlarge * own) or [own]
 
 
-def parts(real: ImageSet, synthetic: ImageSet, settings: Discriminate, seed: int) -> tuple[Split, Split]:
+def draw_parts(real: ImageSet, synthetic: ImageSet, settings: Discriminate, seed: int) -> tuple[Split, Split]:
     """Draw as many images of every class from both sets, and part them into what is trained on and a test part."""
     rng = np.random.default_rng(seed)
-    of_real, of_synthetic = matched(real.labels, synthetic.labels, rng)
+    of_real, of_synthetic = draw_matched(real.labels, synthetic.labels, rng)
     kept = np.sort(rng.permutation(len(of_real))[: settings.images])
     of_real, of_synthetic = of_real[kept], of_synthetic[kept]
-    tested = stratified(real.labels[of_real], settings.test_share, rng)
-    train, test = (joined(real, of_real[chosen], synthetic, of_synthetic[chosen]) for chosen in (~tested, tested))
+    tested = choose_stratified(real.labels[of_real], settings.test_fraction, rng)
+    train, test = (
+        concatenate_sets(real, of_real[chosen], synthetic, of_synthetic[chosen]) for chosen in (~tested, tested)
+    )
     return train, test
 
 
-def joined(
+def concatenate_sets(
     real: ImageSet, of_real: npt.NDArray[np.int64], synthetic: ImageSet, of_synthetic: npt.NDArray[np.int64]
 ) -> Split:
     """Put chosen images of both sets into one, the real ones first."""
@@ -129,48 +141,49 @@ def joined(
     return Split(images, np.repeat([0, 1], [len(of_real), len(of_synthetic)]))
 
 
-def outcome(trial: Trial, settings: Discriminate, seed: int, device: torch.device) -> Outcome:
+def run_trial(trial: Trial, settings: Discriminate, seed: int, device: torch.device) -> Outcome:
     """Train a network, and let it judge the test part."""
-    recipe = StyleRecipe(settings.epochs, settings.steps, settings.batch_size, settings.learning_rate)
-    train, test = (labelled(*part).to(device) for part in (trial.train, trial.test))
+    train, test = (to_labelled(*part).to(device) for part in (trial.train, trial.test))
     network = trial.network.to(device)
-    own = derived_seed(seed, str(trial.number), str(trial.side), "training")
-    fit_style(network, train._replace(images=squared(train.images, trial.side)), recipe, own)
-    logits, hidden = judged(network, squared(test.images, trial.side))
+    own = derive_seed(seed, str(trial.number), str(trial.size), "training")
+    fit_style_classifier(network, train._replace(images=resize_square(train.images, trial.size)), settings, own)
+    logits, hidden = judge_images(network, resize_square(test.images, trial.size))
     return Outcome(trial, logits.double().numpy(), hidden.double().numpy())
 
 
-def scores(outcomes: list[Outcome]) -> dict[str, object]:
+def score_outcomes(outcomes: list[Outcome]) -> dict[str, object]:
     """Return area under the ROC curve and average precision over the seeds, and their mean ROC curve.
 
     The interval's ends are means of DeLong's over the seeds: as wide as that of one test part, since those overlap.
     """
-    areas = [roc.area(*found.sides) for found in outcomes]
-    rates = [averaged(there(roc.curve(*found.sides))) for found in outcomes]
+    areas = [roc.roc_auc(*found.split_logits) for found in outcomes]
+    rates = [interpolate_curve(require_value(roc.roc_points(*found.split_logits))) for found in outcomes]
     return {
-        "auc": spread([there(area["auc"]) for area in areas]),
-        "interval": np.mean([there(area["interval"]) for area in areas], axis=0).tolist(),
-        "average_precision": spread([there(roc.average_precision(*found.sides)) for found in outcomes]),
+        "auc": summarize([require_value(area["auc"]) for area in areas]),
+        "interval": np.mean([require_value(area["interval"]) for area in areas], axis=0).tolist(),
+        "average_precision": summarize(
+            [require_value(roc.average_precision(*found.split_logits)) for found in outcomes]
+        ),
         "curve": {"false_positive_rate": GRID.tolist(), "true_positive_rate": np.mean(rates, axis=0).tolist()},
     }
 
 
-def there(value: Value | None) -> Value:
+def require_value(value: Value | None) -> Value:
     """Return a value that there is because a test part has images of both sides."""
     assert value is not None, "a test part has images of both sides"
     return value
 
 
-def averaged(curve: roc.Curve) -> Floats:
+def interpolate_curve(curve: roc.Curve) -> Floats:
     """Return the true positive rates of a curve at the rates of GRID."""
     rates: Floats = np.interp(GRID, np.array(curve["false_positive_rate"]), np.array(curve["true_positive_rate"]))
     return rates
 
 
-def principal(hidden: Floats) -> tuple[Floats, list[float]]:
-    """Return the first two principal components (N, 2) of hidden features (N, 64), and all components' shares.
+def project_hidden(hidden: Floats) -> tuple[Floats, list[float]]:
+    """Return the first two principal components (N, 2) of hidden features (N, 64), and all components' fractions.
 
-    Shares are of the variance, at most eight of them; zero where nothing varies.
+    Fractions are of the variance, at most eight of them; zero where nothing varies.
     """
     centred = hidden - hidden.mean(axis=0)
     if not centred.any():

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from counterweight.core.tensors import unit
-from counterweight.evaluation.style.discrimination import Discrimination, Outcome, principal
-from counterweight.evaluation.style.training import squared
+from counterweight.core.tensors import to_network_input
+from counterweight.evaluation.style.discrimination import Outcome, StyleResult, project_hidden
+from counterweight.evaluation.style.training import resize_square
 from counterweight.plots import figures
 
 EXAMPLES = 8
@@ -20,35 +20,35 @@ Titled = list[tuple[str, npt.NDArray[np.generic]]]
 
 def draw_style(shown: Outcome, folder: Path) -> None:
     """Draw example images with their scores, activation maps, weight maps and the hidden space of a network."""
-    images = squared(torch.from_numpy(shown.trial.test.images), shown.trial.side).numpy()
+    images = resize_square(torch.from_numpy(shown.trial.test.images), shown.trial.size).numpy()
     chance = 1 / (1 + np.exp(-shown.logits))
     groups = {"real": 0, "synthetic": 1}
     places = {name: np.flatnonzero(shown.trial.test.synthetic == value) for name, value in groups.items()}
-    some = {name: spread_over(found, shown.logits) for name, found in places.items()}
+    some = {name: choose_spread(found, shown.logits) for name, found in places.items()}
     rows: list[tuple[str, Titled]] = [
         (name, [(f"{chance[place]:.2f}", images[place]) for place in found]) for name, found in some.items()
     ]
     figures.picture_figure(rows, folder / "examples.png")
     middle = {name: found[len(found) // 2] for name, found in some.items()}
-    maps = [(name, titled_maps(shown, images[place])) for name, place in middle.items()]
+    maps = [(name, draw_maps(shown, images[place])) for name, place in middle.items()]
     figures.picture_figure(maps, folder / "activations.png")
-    figures.picture_figure(weight_rows(shown), folder / "weights.png")
-    points, shares = principal(shown.hidden)
-    title = f"last hidden layer, {shown.trial.side} px, test part"
-    figures.scatter_figure(points[places["real"]], points[places["synthetic"]], shares, title, folder / "pca.png")
+    figures.picture_figure(choose_weights(shown), folder / "weights.png")
+    points, fractions = project_hidden(shown.hidden)
+    title = f"last hidden layer, {shown.trial.size} px, test part"
+    figures.scatter_figure(points[places["real"]], points[places["synthetic"]], fractions, title, folder / "pca.png")
 
 
-def spread_over(places: npt.NDArray[np.int64], logits: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def choose_spread(places: npt.NDArray[np.int64], logits: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Choose a few images evenly over the range of their scores, the most real-looking first."""
     ordered = places[np.argsort(logits[places], kind="stable")]
     return ordered[np.linspace(0, len(ordered) - 1, min(EXAMPLES, len(ordered))).round().astype(np.int64)]
 
 
 @torch.inference_mode()
-def titled_maps(shown: Outcome, image: npt.NDArray[np.uint8]) -> Titled:
+def draw_maps(shown: Outcome, image: npt.NDArray[np.uint8]) -> Titled:
     """Return an image (C, H, W) and what both convolutions make of it."""
     network = shown.trial.network
-    pixels = unit(torch.from_numpy(image)[None].to(next(network.parameters()).device))
+    pixels = to_network_input(torch.from_numpy(image)[None].to(next(network.parameters()).device))
     first, second = (maps[0].float().cpu().numpy() for maps in network.maps(pixels))
     named = [
         (f"conv {layer}.{number + 1}", each)
@@ -59,7 +59,7 @@ def titled_maps(shown: Outcome, image: npt.NDArray[np.uint8]) -> Titled:
 
 
 @torch.inference_mode()
-def weight_rows(shown: Outcome) -> list[tuple[str, Titled]]:
+def choose_weights(shown: Outcome) -> list[tuple[str, Titled]]:
     """Return the weights of the neurons that the decision rests on most, each as a map per channel it looks at.
 
     A neuron's part in the decision is its weight in the last layer times how much it varies over the test part.
@@ -74,7 +74,7 @@ def weight_rows(shown: Outcome) -> list[tuple[str, Titled]]:
     ]
 
 
-def write_plots(found: Discrimination, folder: Path) -> None:
+def write_style_plots(found: StyleResult, folder: Path) -> None:
     """Write ROC curves of all sizes, as a table for DVC and as a figure, and the figures of one network.
 
     Where there is nothing to draw, a line of text says why.
@@ -86,14 +86,14 @@ def write_plots(found: Discrimination, folder: Path) -> None:
     sizes = found.result["sizes"]
     assert isinstance(sizes, dict)
     curves = {
-        f"{side} px, AUC {result['auc']['mean']:.2f}": tuple(result["curve"].values()) for side, result in sizes.items()
+        f"{size} px, AUC {result['auc']['mean']:.2f}": tuple(result["curve"].values()) for size, result in sizes.items()
     }
     figures.roc_figure(curves, folder / "roc.png")
     with (folder / "roc.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["size", "false_positive_rate", "true_positive_rate"])
-        for side, result in sizes.items():
+        for size, result in sizes.items():
             rows.writerows(
-                zip([side] * len(result["curve"]["false_positive_rate"]), *result["curve"].values(), strict=True)
+                zip([size] * len(result["curve"]["false_positive_rate"]), *result["curve"].values(), strict=True)
             )
     draw_style(found.shown, folder)

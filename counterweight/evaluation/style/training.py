@@ -1,44 +1,37 @@
 """Training of the style classifier, and what it says of images that it has not seen."""
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.transforms.v2 import functional as transforms
 
-from counterweight.core.batches import batches
+from counterweight.core.batches import draw_batches
 from counterweight.core.errors import UserError
-from counterweight.core.tensors import Labelled, unit
+from counterweight.core.tensors import Labelled, to_network_input
 from counterweight.networks.layers import use_rng
 from counterweight.networks.style import StyleClassifier
+from counterweight.settings.discriminate import Discriminate
 
 
-@dataclass(frozen=True)
-class StyleRecipe:
-    """How it is trained: Adam on binary cross-entropy (distributions thesis, 4.1.1)."""
+def count_epochs(settings: Discriminate, images: int) -> int:
+    """Return the number of epochs for so many training images.
 
-    epochs: int
-    steps: int
-    """Small sets get more epochs, until so many steps are made: else a network that has learned nothing would say that
-    nothing differs."""
-    batch_size: int
-    learning_rate: float
-
-    def epochs_for(self, count: int) -> int:
-        """Return the number of epochs for so many images."""
-        per_epoch = max(1, count // min(self.batch_size, count))
-        return max(self.epochs, math.ceil(self.steps / per_epoch))
+    Small sets get more of them, until so many steps are made as the settings say: else a network that has learned
+    nothing would say that nothing differs.
+    """
+    per_epoch = max(1, images // min(settings.batch_size, images))
+    return max(settings.epochs, math.ceil(settings.steps / per_epoch))
 
 
-def squared(images: Tensor, side: int, chunk: int = 1024) -> Tensor:
-    """Return uint8 images (N, C, H, W) as (N, C, side, side), bilinear with antialiasing."""
-    parts = [transforms.resize(part, [side, side], antialias=True) for part in images.split(chunk)]
+def resize_square(images: Tensor, size: int, chunk: int = 1024) -> Tensor:
+    """Return uint8 images (N, C, H, W) as (N, C, size, size), bilinear with antialiasing."""
+    parts = [transforms.resize(part, [size, size], antialias=True) for part in images.split(chunk)]
     return torch.cat(parts)
 
 
-def build_style(shape: tuple[int, int, int], seed: int) -> StyleClassifier:
+def build_style_classifier(shape: tuple[int, int, int], seed: int) -> StyleClassifier:
     """Return an untrained classifier for images of `shape`.
 
     Its weights are drawn from `seed` with variance 2 / fan-in (He et al., https://arxiv.org/abs/1502.01852): torch
@@ -52,7 +45,7 @@ def build_style(shape: tuple[int, int, int], seed: int) -> StyleClassifier:
     return network
 
 
-def fit_style(network: StyleClassifier, train: Labelled, recipe: StyleRecipe, seed: int) -> None:
+def fit_style_classifier(network: StyleClassifier, train: Labelled, settings: Discriminate, seed: int) -> None:
     """Train a classifier, in place, on images whose labels are 1 where they are synthetic, on the device they are on.
 
     Args:
@@ -64,14 +57,16 @@ def fit_style(network: StyleClassifier, train: Labelled, recipe: StyleRecipe, se
     device = train.images.device
     network.to(memory_format=torch.channels_last).train()
     use_rng(network, torch.Generator(device).manual_seed(seed))
-    optimizer = torch.optim.Adam(network.parameters(), recipe.learning_rate, fused=True)
+    optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, fused=True)
     rng, labels = torch.Generator().manual_seed(seed), train.labels.cpu()
     wanted = train.labels.float()
-    for epoch in range(recipe.epochs_for(len(labels))):
+    for epoch in range(count_epochs(settings, len(labels))):
         total = torch.zeros((), device=device)
-        for index in batches(labels, recipe.batch_size, False, rng):
+        for index in draw_batches(labels, settings.batch_size, False, rng):
             place = index.to(device)
-            loss = functional.binary_cross_entropy_with_logits(network(unit(train.images[place])), wanted[place])
+            loss = functional.binary_cross_entropy_with_logits(
+                network(to_network_input(train.images[place])), wanted[place]
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -85,7 +80,7 @@ def fit_style(network: StyleClassifier, train: Labelled, recipe: StyleRecipe, se
 
 
 @torch.inference_mode()
-def judged(network: StyleClassifier, images: Tensor, chunk: int = 256) -> tuple[Tensor, Tensor]:
+def judge_images(network: StyleClassifier, images: Tensor, chunk: int = 256) -> tuple[Tensor, Tensor]:
     """Return the logits (N,) of being synthetic, and the hidden features (N, 64), of uint8 images (N, C, H, W)."""
-    hidden = torch.cat([network.features(unit(part)) for part in images.split(chunk)])
+    hidden = torch.cat([network.features(to_network_input(part)) for part in images.split(chunk)])
     return network.last(hidden).squeeze(1).cpu(), hidden.cpu()

@@ -6,7 +6,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt
 
 from counterweight.generators.base import vae
-from counterweight.generators.base.generator import Act
+from counterweight.generators.base.generator import Phase
 from counterweight.generators.base.plain_vae import PlainVariationalAutoencoder
 
 
@@ -27,15 +27,15 @@ class CyclicVariationalAutoencoder(PlainVariationalAutoencoder):
 
     settings: Settings
 
-    def acts(self) -> list[Act]:
+    def phases(self) -> list[Phase]:
         """Train all networks together with Adam, at a rate that depends on the step."""
         return [
-            replace(act, phases=[replace(phase, schedule=self.factor) for phase in act.phases])
-            for act in super().acts()
+            replace(phase, updates=[replace(update, schedule=self.factor) for update in phase.updates])
+            for phase in super().phases()
         ]
 
     def factor(self, step: int) -> float:
-        """Return the share of the highest learning rate that is due after so many steps."""
+        """Return the fraction of the highest learning rate that is due after so many steps."""
         lowest = self.settings.lowest_rate / self.settings.learning_rate
         position = step % self.settings.cycle / self.settings.cycle
         return lowest + (1 - lowest) * (1 - abs(2 * position - 1))

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from counterweight.core import schema
 from counterweight.core.tensors import Labelled, to_unit
-from counterweight.generators.base.generator import Act, LearnedGenerator, Phase
+from counterweight.generators.base.generator import LearnedGenerator, Phase, Update
 from counterweight.networks.generative.flows import LEVELS, Pixels, log_likelihood
 
 START_IMAGES = 512  # so many images, of all classes, tell where normalisations and Gaussians start
@@ -61,36 +61,36 @@ class FlowGenerator(LearnedGenerator):
         """Return the number of which the flow's sides are multiples."""
         return int(2**settings.levels)
 
-    def acts(self) -> list[Act]:
+    def phases(self) -> list[Phase]:
         """Let Adam raise the likelihood."""
         s = self.settings
         adam = partial(torch.optim.Adam, lr=s.learning_rate, fused=True)
-        schedule = partial(warming, steps=s.warm_up) if s.warm_up else None
-        phase = Phase("likelihood", (self.flow,), adam, schedule=schedule)
-        return [Act("flow", s.epochs, s.batch_size, [phase], balanced=s.balanced)]
+        schedule = partial(warm_up_factor, steps=s.warm_up) if s.warm_up else None
+        update = Update("likelihood", (self.flow,), adam, schedule=schedule)
+        return [Phase("flow", s.epochs, s.batch_size, [update], balanced=s.balanced)]
 
     def compilable(self) -> list[nn.Module]:
         """Return the couplings' networks; the flow around them is not called as a module."""
         return [module for module in self.flow.modules() if isinstance(module, nn.Sequential)]
 
     @torch.no_grad()
-    def begin(self, act: str, real: Labelled) -> None:
+    def on_phase_start(self, phase: str, real: Labelled) -> None:
         """Let normalisations start from some real images (Glow, 3.1), and the classes' Gaussians from their latents."""
-        share = -(-len(real.labels) // START_IMAGES)
-        chosen = torch.cat([(real.labels == label).nonzero()[::share, 0] for label in self.trained_labels])
+        step = -(-len(real.labels) // START_IMAGES)
+        chosen = torch.cat([(real.labels == label).nonzero()[::step, 0] for label in self.trained_labels])
         some = Labelled(real.images[chosen], real.labels[chosen]).to(self.device)
         rng = torch.Generator(self.device).manual_seed(0)  # the noise that fills bytes, the same for all models
-        latents, _ = self.flow.inverse_and_log_det(self.dequantised(to_unit(some.images), rng) / LEVELS)
+        latents, _ = self.flow.inverse_and_log_det(self.dequantize(to_unit(some.images), rng) / LEVELS)
         for prior, part in zip(self.flow.q0, latents, strict=True):
             prior.start_from(part, some.labels)
 
-    def dequantised(self, images: Tensor, rng: torch.Generator) -> Tensor:
+    def dequantize(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Turn images in [-1, 1] into reals in [0, 256], their bytes plus uniform noise, at the flow's size."""
         levels = functional.pad(((images + 1) * 127.5).round(), self.padding, mode="replicate")
         noise = torch.rand(levels.shape, generator=rng, device=rng.device).to(levels.device)
         return levels + noise
 
-    def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+    def losses(self, update: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the negative log-likelihood in nats per image (thesis, equation 13), and the bits per dimension.
 
         With bytes b, uniform noise u and the flow f from intensities x = (b + u) / 256 to latents z of D' dimensions,
@@ -103,7 +103,7 @@ class FlowGenerator(LearnedGenerator):
         padding together are on average at least those of the image alone: bits_per_dim is an upper bound, and exact
         where nothing is padded.
         """
-        nats = -log_likelihood(self.flow, self.dequantised(images, rng), labels).mean()
+        nats = -log_likelihood(self.flow, self.dequantize(images, rng), labels).mean()
         return {"loss": nats, "bits_per_dim": nats / (math.prod(self.shape) * math.log(2))}
 
     def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
@@ -118,6 +118,6 @@ class FlowGenerator(LearnedGenerator):
         return images
 
 
-def warming(step: int, steps: int) -> float:
+def warm_up_factor(step: int, steps: int) -> float:
     """Return the factor of the learning rate that rises to 1 over `steps`."""
     return min(1.0, (step + 1) / steps)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from counterweight.core import schema
 from counterweight.core.tensors import Labelled
-from counterweight.generators.base.generator import Act, LearnedGenerator, Phase
+from counterweight.generators.base.generator import LearnedGenerator, Phase, Update
 from counterweight.networks.generative.dcgan import Norm, Upsampling, dcgan_features, dcgan_generator, head
 from counterweight.networks.generative.diffaugment import Augment
 from counterweight.networks.generative.gan_losses import Loss, generator_loss
@@ -34,7 +34,7 @@ class Settings(schema.Settings):
     """Adam's decay of the first moment."""
     beta2: Annotated[float, Ge(0), Lt(1)] = 0.999
     """Adam's decay of the second moment."""
-    critic_steps: Annotated[int, Ge(1)] = 1
+    n_critic: Annotated[int, Ge(1)] = 1
     """Steps of the discriminator for each of the generator."""
 
 
@@ -45,24 +45,24 @@ class AdversarialGenerator(LearnedGenerator):
     generator: nn.Module
 
     def players(self) -> dict[str, tuple[nn.Module, ...]]:
-        """Return the modules of each phase."""
+        """Return the modules of each update."""
         others = tuple(module for name, module in self.named_children() if name not in ("generator", "augment"))
         return {"discriminator": others, "generator": (self.generator,)}
 
-    def acts(self) -> list[Act]:
+    def phases(self) -> list[Phase]:
         """Let the discriminator and then the generator take their steps."""
         s = self.settings
         adam = partial(torch.optim.Adam, lr=s.learning_rate, betas=(s.beta1, s.beta2), fused=True)
         players = self.players()
-        phases = [
-            Phase("discriminator", players["discriminator"], adam),
-            Phase("generator", players["generator"], adam, every=s.critic_steps),
+        updates = [
+            Update("discriminator", players["discriminator"], adam),
+            Update("generator", players["generator"], adam, every=s.n_critic),
         ]
-        return [Act("adversarial", s.epochs, s.batch_size, phases, balanced=s.balanced)]
+        return [Phase("adversarial", s.epochs, s.batch_size, updates, balanced=s.balanced)]
 
-    def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+    def losses(self, update: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the loss of the player whose turn it is."""
-        if phase == "discriminator":
+        if update == "discriminator":
             return self.discriminator_losses(images, labels, rng)
         return self.generator_losses(2 * len(images), rng)  # as many as the discriminator sees (report, III)
 

@@ -56,8 +56,8 @@ class Generator(ABC):
 
 
 @dataclass(frozen=True)
-class Phase:
-    """One optimiser's share of a training step: a loss by name, and the modules it improves."""
+class Update:
+    """One optimiser's part in a training step: a loss by name, and the modules it improves."""
 
     name: str
     modules: Sequence[nn.Module]
@@ -65,17 +65,17 @@ class Phase:
     every: int = 1
     """Run on every k-th batch; a critic that is trained five times as often leaves 5 to its generator."""
     schedule: Callable[[int], float] | None = None
-    """Factor of the optimiser's learning rate, given how many steps this phase has taken in its act; None: 1."""
+    """Factor of the optimiser's learning rate, given how many steps this update has taken in its phase; None: 1."""
 
 
 @dataclass(frozen=True)
-class Act:
-    """Epochs in which the same phases take turns on every batch; acts follow one another."""
+class Phase:
+    """Epochs in which the same updates take turns on every batch; phases follow one another."""
 
     name: str
     epochs: int
     batch_size: int
-    phases: Sequence[Phase]
+    updates: Sequence[Update]
     balanced: bool = False
     """Draw every batch with all classes equally likely instead of walking through the set."""
     label: int | None = None
@@ -89,15 +89,15 @@ class LearnedGenerator(Generator, nn.Module):
     """
 
     @abstractmethod
-    def acts(self) -> list[Act]:
+    def phases(self) -> list[Phase]:
         """Say what is trained, in which order, for how long and by which optimisers."""
 
     @abstractmethod
-    def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+    def losses(self, update: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the scalar to be minimised under `loss`, and its named parts for the record.
 
         Args:
-            phase: name of the phase.
+            update: name of the update.
             images: float32 (B, C, H, W) in [-1, 1].
             labels: int64 (B,).
             rng: source of all randomness, on the device of the images.
@@ -107,11 +107,11 @@ class LearnedGenerator(Generator, nn.Module):
     def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Make float32 images (B, C, H, W) in [-1, 1] on the module's device, in evaluation mode."""
 
-    def begin(self, act: str, real: Labelled) -> None:
-        """Prepare an act that is about to start: transfer weights, fit what is not learned by gradients."""
+    def on_phase_start(self, phase: str, real: Labelled) -> None:
+        """Prepare a phase that is about to start: transfer weights, fit what is not learned by gradients."""
 
-    def stepped(self, phase: str) -> None:
-        """Do what must follow each optimiser step of a phase: clip weights, move an average."""
+    def after_step(self, update: str) -> None:
+        """Do what must follow each optimiser step of an update: clip weights, move an average."""
 
     def compilable(self) -> list[nn.Module]:
         """Return the networks that torch.compile may translate: not those whose gradients are differentiated again."""
@@ -170,7 +170,7 @@ class Entry(NamedTuple):
     settings: type[Settings]
 
 
-def find(name: str) -> Entry:
+def find_generator(name: str) -> Entry:
     """Return the generator and the settings that the file `name`.py of this folder defines."""
     module = load_module("generators", name)
     own = [item for item in vars(module).values() if isinstance(item, type) and item.__module__ == module.__name__]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from counterweight.core.schema import Settings
 from counterweight.core.tensors import Labelled
-from counterweight.generators.base.generator import Act, LearnedGenerator, NotApplicable
+from counterweight.generators.base.generator import LearnedGenerator, NotApplicable, Phase
 
 
 class PerClass(LearnedGenerator):
@@ -30,33 +30,33 @@ class PerClass(LearnedGenerator):
         """The classes that have a model."""
         return tuple(int(label) for label in self.models)
 
-    def acts(self) -> list[Act]:
-        """Let the models play their acts, one model after another."""
+    def phases(self) -> list[Phase]:
+        """Let the models play their phases, one model after another."""
         return [
             replace(
-                act,
-                name=self.named(label, act.name),
+                phase,
+                name=self.add_class_name(label, phase.name),
                 label=label,
-                phases=[replace(phase, name=self.named(label, phase.name)) for phase in act.phases],
+                updates=[replace(update, name=self.add_class_name(label, update.name)) for update in phase.updates],
             )
             for label in self.trained_labels
-            for act in self.model_of(label).acts()
+            for phase in self.model_of(label).phases()
         ]
 
-    def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+    def losses(self, update: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the losses of the class's model, which sees one class only."""
-        label, own = self.parsed(phase)
+        label, own = self.split_class_name(update)
         return self.model_of(label).losses(own, images, torch.zeros_like(labels), rng)
 
-    def begin(self, act: str, real: Labelled) -> None:
+    def on_phase_start(self, phase: str, real: Labelled) -> None:
         """Prepare the class's model with the images of its class."""
-        label, own = self.parsed(act)
-        self.model_of(label).begin(own, self.only(real, label))
+        label, own = self.split_class_name(phase)
+        self.model_of(label).on_phase_start(own, self.only(real, label))
 
-    def stepped(self, phase: str) -> None:
+    def after_step(self, update: str) -> None:
         """Tell the class's model."""
-        label, own = self.parsed(phase)
-        self.model_of(label).stepped(own)
+        label, own = self.split_class_name(update)
+        self.model_of(label).after_step(own)
 
     def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Let each label's model make its images."""
@@ -79,12 +79,12 @@ class PerClass(LearnedGenerator):
         assert isinstance(model, LearnedGenerator)
         return model
 
-    def named(self, label: int, name: str) -> str:
-        """Return the name of a model's act or phase among those of all classes."""
+    def add_class_name(self, label: int, name: str) -> str:
+        """Return the name of a model's phase or update among those of all classes."""
         return f"{self.class_names[label]}: {name}"
 
-    def parsed(self, name: str) -> tuple[int, str]:
-        """Return the label and the model's own name of an act or phase."""
+    def split_class_name(self, name: str) -> tuple[int, str]:
+        """Return the label and the model's own name of a phase or update."""
         own = name.rsplit(": ", 1)[1]
         return self.class_names.index(name.removesuffix(f": {own}")), own
 

@@ -12,38 +12,38 @@ from safetensors.torch import load_file, save
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.params_file import Blocks
-from counterweight.core.registry import one_of
-from counterweight.core.schema import Settings, parse_block
-from counterweight.generators.base.generator import Generator, LearnedGenerator, find
+from counterweight.core.registry import require_one_of
+from counterweight.core.schema import Settings, parse_settings
+from counterweight.generators.base.generator import Generator, LearnedGenerator, find_generator
 from counterweight.generators.base.per_class import PerClass
 
 
-def generator_block(generators: Blocks, generator: str, dataset: str) -> dict[str, Any]:
+def find_generator_block(generators: Blocks, generator: str, dataset: str) -> dict[str, Any]:
     """Return the block of a generator for a dataset, as it stands in the file, given all blocks of that section."""
-    of_datasets = generators[one_of(generator, generators, "--generator")]
-    block: dict[str, Any] = of_datasets[one_of(dataset, of_datasets, f"params.yaml: generators.{generator}")]
+    of_datasets = generators[require_one_of(generator, generators, "--generator")]
+    block: dict[str, Any] = of_datasets[require_one_of(dataset, of_datasets, f"params.yaml: generators.{generator}")]
     return block
 
 
-def build(name: str, settings: dict[str, object], images: ImageSet, seed: int, where: str) -> Generator:
+def build_generator(name: str, settings: dict[str, object], images: ImageSet, seed: int, where: str) -> Generator:
     """Return an untrained generator for images like these, its networks initialised from `seed`.
 
     Raises:
         UserError: the settings are not those of this generator; `where` says whose they are.
     """
-    parsed = parse_block(find(name).settings, settings, where)
+    parsed = parse_settings(find_generator(name).settings, settings, where)
     wanted = images.provenance.get("wanted")
     labels = range(len(images.class_names)) if wanted is None else [at for at, count in enumerate(wanted) if count]
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        return assembled(name, images.shape, images.class_names, parsed, labels)
+        return assemble_generator(name, images.shape, images.class_names, parsed, labels)
 
 
-def assembled(
+def assemble_generator(
     name: str, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings, labels: Sequence[int]
 ) -> Generator:
     """Return a generator, or one for each of the labels if a single one cannot tell them apart."""
-    kind = find(name).generator
+    kind = find_generator(name).generator
     if issubclass(kind, LearnedGenerator) and not kind.knows_labels(settings):
         return PerClass(kind, shape, class_names, settings, labels)
     return kind(shape, class_names, settings)
@@ -74,9 +74,11 @@ def load_generator(folder: Path) -> Generator:
     """
     try:
         facts = json.loads((folder / "generator.json").read_text(encoding="utf-8"))
-        settings = parse_block(find(facts["generator"]).settings, facts["settings"], str(folder / "generator.json"))
+        settings = parse_settings(
+            find_generator(facts["generator"]).settings, facts["settings"], str(folder / "generator.json")
+        )
         kind = facts["generator"], tuple(facts["shape"]), facts["class_names"]
-        generator = assembled(*kind, settings, facts["labels"])
+        generator = assemble_generator(*kind, settings, facts["labels"])
         if isinstance(generator, LearnedGenerator):
             generator.load_state_dict(load_file(folder / "weights.safetensors"))
             generator.to(memory_format=torch.channels_last)  # as it was trained: another order of sums rounds otherwise

@@ -8,7 +8,7 @@ import torch
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
-from counterweight.core.tensors import labelled
+from counterweight.core.tensors import to_labelled
 from counterweight.generators.base.generator import Generator, NotApplicable
 
 
@@ -22,9 +22,9 @@ def synthesize(
         per_class: images of every class that needs some; None: as many as restore the balance.
         item: name of the set, as in `digits/drop75/bagan`.
     """
-    wanted, facts = wanted_labels(images, per_class), {"item": item}
+    wanted, facts = choose_labels(images, per_class), {"item": item}
     try:
-        real = labelled(images.images, images.labels)
+        real = to_labelled(images.images, images.labels)
         made = generator.sample(torch.from_numpy(wanted), real, rng).numpy()
     except NotApplicable as error:  # an answer, too: the table shows it, and the other rows are made
         print(f"{item}: not applicable: {error}", file=sys.stderr)
@@ -34,13 +34,13 @@ def synthesize(
     return ImageSet(made, wanted, images.class_names, origins, facts)
 
 
-def wanted_labels(images: ImageSet, per_class: int | None) -> npt.NDArray[np.int64]:
+def choose_labels(images: ImageSet, per_class: int | None) -> npt.NDArray[np.int64]:
     """Return the labels (N,) of the images to be made, class by class.
 
     Raises:
         UserError: no class needs an image.
     """
-    wanted = np.asarray(images.noted("wanted"), dtype=np.int64)
+    wanted = np.asarray(images.read_fact("wanted"), dtype=np.int64)
     if per_class is not None:
         wanted = np.where(wanted > 0, per_class, 0)
     if not wanted.any():

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from counterweight.core import schema
 from counterweight.core.tensors import Labelled, to_unit
-from counterweight.generators.base.generator import Act, LearnedGenerator, NotApplicable, Phase
-from counterweight.networks.generative.latents import draw_alike, slerp
-from counterweight.networks.layers import kl_to_standard_normal, reparametrised
+from counterweight.generators.base.generator import LearnedGenerator, NotApplicable, Phase, Update
+from counterweight.networks.generative.latents import draw_from_posteriors, slerp
+from counterweight.networks.layers import kl_to_standard_normal, reparametrize
 
 
 class CommonSettings(schema.Settings):
@@ -66,13 +66,13 @@ class VariationalAutoencoder(LearnedGenerator):
         """Return what is trained: everything, unless a part is frozen."""
         return (self,)
 
-    def acts(self) -> list[Act]:
+    def phases(self) -> list[Phase]:
         """Train all networks together with Adam."""
         adam = partial(torch.optim.Adam, lr=self.settings.learning_rate, fused=True)
-        phase = Phase("autoencoder", self.networks(), adam)
-        return [Act("autoencoder", self.settings.epochs, self.settings.batch_size, (phase,))]
+        update = Update("autoencoder", self.networks(), adam)
+        return [Phase("autoencoder", self.settings.epochs, self.settings.batch_size, (update,))]
 
-    def losses(self, phase: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+    def losses(self, update: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the negative evidence lower bound per image; both terms are sums, averaged over the batch."""
         mean, log_variance = self.encode(images, labels)
         reconstruction = self.reconstruction(images, self.reparametrise(mean, log_variance, rng), labels)
@@ -81,7 +81,7 @@ class VariationalAutoencoder(LearnedGenerator):
 
     def reparametrise(self, mean: Tensor, log_variance: Tensor, rng: torch.Generator) -> Tensor:
         """Draw latents from their posterior so that gradients reach both of its parameters."""
-        return reparametrised(mean, log_variance, rng)
+        return reparametrize(mean, log_variance, rng)
 
     def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Decode latents that are drawn as `sampling` says."""
@@ -101,15 +101,17 @@ class VariationalAutoencoder(LearnedGenerator):
             raise NotApplicable(f"class '{self.class_names[label]}' has no image to encode")
         if self.settings.sampling == "class_gaussian":
             means, log_variances = self.posteriors(own, label)
-            return draw_alike(means, log_variances, count, rng)
+            return draw_from_posteriors(means, log_variances, count, rng)
         first, second = (torch.randint(len(own), (count,), generator=rng) for _ in range(2))
         if self.settings.sampling == "jitter":
             mean, log_variance = self.posteriors(own[first], label)
             noise = torch.randn(mean.shape, generator=rng).to(self.device)
             return mean + self.settings.jitter * (log_variance / 2).exp() * noise
         start, end = (self.posteriors(own[chosen], label)[0] for chosen in (first, second))
-        share = torch.rand((count, 1), generator=rng).to(self.device)
-        return slerp(start, end, share) if self.settings.sampling == "spherical" else start + share * (end - start)
+        fraction = torch.rand((count, 1), generator=rng).to(self.device)
+        return (
+            slerp(start, end, fraction) if self.settings.sampling == "spherical" else start + fraction * (end - start)
+        )
 
     def posteriors(self, images: Tensor, label: int) -> tuple[Tensor, Tensor]:
         """Return mean and log variance (N, D) of the latents of uint8 images (N, C, H, W) of one class."""

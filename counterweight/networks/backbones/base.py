@@ -131,7 +131,7 @@ class Normalised(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the features of uint8 images (B, 3, H, W)."""
-        features: Tensor = self.network(normalised(images))
+        features: Tensor = self.network(normalize_imagenet(images))
         return features
 
 
@@ -146,7 +146,7 @@ def initialise(layer: nn.Conv2d | nn.Linear | nn.BatchNorm2d, seed: int) -> None
         nn.init.zeros_(layer.bias)
 
 
-def normalised(images: Tensor) -> Tensor:
+def normalize_imagenet(images: Tensor) -> Tensor:
     """Turn uint8 images (B, 3, H, W) into what the ImageNet networks were trained on, float32 with channels last."""
     mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1)
     deviation = torch.tensor(IMAGENET_DEVIATION, device=images.device).view(3, 1, 1)

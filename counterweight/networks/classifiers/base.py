@@ -7,7 +7,7 @@ A file of this folder defines one as `build(shape, classes)`: a network from ima
 from torch import nn
 
 from counterweight.core.registry import load_module
-from counterweight.networks.layers import halved
+from counterweight.networks.layers import halve_size
 
 
 def build_network(name: str, shape: tuple[int, int, int], classes: int) -> nn.Module:
@@ -23,5 +23,5 @@ def plain_cnn(shape: tuple[int, int, int], classes: int, filters: tuple[int, ...
     for outputs in filters:
         layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.ReLU()]
         inputs = outputs
-    flat = inputs * halved(height, len(filters)) * halved(width, len(filters))
+    flat = inputs * halve_size(height, len(filters)) * halve_size(width, len(filters))
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, 64), nn.ReLU(), nn.Linear(64, classes))

@@ -6,7 +6,7 @@ loss here. Sizes other than the published ones change the first dense layer only
 
 from torch import nn
 
-from counterweight.networks.layers import Dropout, halved
+from counterweight.networks.layers import Dropout, halve_size
 
 NEGATIVE_SLOPE = 0.3  # Keras's default, as printed in table B.10
 
@@ -25,5 +25,5 @@ def build(shape: tuple[int, int, int], classes: int) -> nn.Sequential:
         if place == 1:
             layers.append(nn.MaxPool2d(2, ceil_mode=True))
         inputs = outputs
-    flat = inputs * halved(height, 5) * halved(width, 5)
+    flat = inputs * halve_size(height, 5) * halve_size(width, 5)
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, 64), nn.ReLU(), nn.Linear(64, classes))

@@ -9,7 +9,7 @@ file.
 import torch
 from torch import Tensor, nn
 
-from counterweight.networks.layers import Crop, halved, one_hot, start_at_mean
+from counterweight.networks.layers import Crop, halve_size, one_hot, start_at_mean
 
 
 class Encoder(nn.Module):
@@ -30,14 +30,14 @@ class Encoder(nn.Module):
             nn.ReLU(),
             nn.Flatten(),
         )
-        flat = filters * halved(height, 2) * halved(width, 2)
+        flat = filters * halve_size(height, 2) * halve_size(width, 2)
         self.hidden = nn.Sequential(nn.Linear(flat + classes, hidden), nn.ReLU())
         self.mean = nn.Linear(hidden, latent_dim)
         self.log_variance = nn.Linear(hidden, latent_dim)
 
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance of the latent variables."""
-        hidden = self.hidden(conditioned(self.convolutions(images), labels, self.classes))
+        hidden = self.hidden(append_labels(self.convolutions(images), labels, self.classes))
         return self.mean(hidden), self.log_variance(hidden)
 
 
@@ -47,7 +47,7 @@ class Decoder(nn.Module):
     def __init__(self, shape: tuple[int, int, int], classes: int, filters: int, hidden: int, latent_dim: int) -> None:
         super().__init__()
         channels, height, width = shape
-        rows, columns = halved(height, 2), halved(width, 2)
+        rows, columns = halve_size(height, 2), halve_size(width, 2)
         self.classes = classes
         self.layers = nn.Sequential(
             nn.Linear(latent_dim + classes, hidden),
@@ -67,7 +67,7 @@ class Decoder(nn.Module):
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
         """Return logits; their sigmoid is the intensity in [0, 1]."""
-        logits: Tensor = self.crop(self.last(self.layers(conditioned(latents, labels, self.classes))))
+        logits: Tensor = self.crop(self.last(self.layers(append_labels(latents, labels, self.classes))))
         return logits
 
     def start_from(self, images: Tensor) -> None:
@@ -75,6 +75,6 @@ class Decoder(nn.Module):
         start_at_mean(self.last, images)
 
 
-def conditioned(values: Tensor, labels: Tensor, classes: int) -> Tensor:
+def append_labels(values: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Append one-hot labels to vectors (B, D), if there are classes."""
     return torch.cat([values, one_hot(labels, classes)], dim=1) if classes else values

@@ -9,7 +9,7 @@ that images of any size can be used; at 28 x 28 this changes nothing. Larger ima
 import torch
 from torch import Tensor, nn
 
-from counterweight.networks.layers import Crop, Dropout, halved, one_hot
+from counterweight.networks.layers import Crop, Dropout, halve_size, one_hot
 
 
 class Trunk(nn.Module):
@@ -33,8 +33,8 @@ class Trunk(nn.Module):
                 layers.append(nn.MaxPool2d(window))
                 sides = [side // part for side, part in zip(sides, window, strict=True)]
                 continue
-            padding = [int(place >= valid or convolved(side, stride, 0) < 2) for side in sides]
-            sides = [convolved(side, stride, pad) for side, pad in zip(sides, padding, strict=True)]
+            padding = [int(place >= valid or count_convolved_pixels(side, stride, 0) < 2) for side in sides]
+            sides = [count_convolved_pixels(side, stride, pad) for side, pad in zip(sides, padding, strict=True)]
             layers.append(nn.Conv2d(inputs, outputs, 3, stride=stride, padding=(padding[0], padding[1])))
             layers += [nn.LeakyReLU(slope), nn.BatchNorm2d(outputs)]
             inputs = outputs
@@ -47,7 +47,7 @@ class Trunk(nn.Module):
         return features
 
 
-def convolved(side: int, stride: int, padding: int) -> int:
+def count_convolved_pixels(side: int, stride: int, padding: int) -> int:
     """Return how many pixels of a side a convolution with a 3 x 3 kernel leaves."""
     return (side + 2 * padding - 3) // stride + 1
 
@@ -117,7 +117,7 @@ class Decoder(nn.Module):
     def __init__(self, shape: tuple[int, int, int], classes: int, width: int, latents: int) -> None:
         super().__init__()
         channels, height, columns = shape
-        size, w = (halved(height, 2), halved(columns, 2)), width
+        size, w = (halve_size(height, 2), halve_size(columns, 2)), width
         self.embedding = nn.Embedding(classes, latents)
         self.layers = nn.Sequential(
             nn.Linear(2 * latents, 2 * w * size[0] * size[1]),

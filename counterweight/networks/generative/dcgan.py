@@ -10,7 +10,7 @@ from typing import Literal
 
 from torch import nn
 
-from counterweight.networks.layers import Crop, halved
+from counterweight.networks.layers import Crop, halve_size
 
 COARSEST = 8  # side of the smallest map at most, as in the networks for 64 pixels (8 x 8) and 28 pixels (7 x 7)
 SLOPE = 0.2
@@ -20,10 +20,10 @@ Norm = Literal["batch", "layer"]
 Upsampling = Literal["transposed", "nearest"]
 
 
-def halvings(shape: tuple[int, int, int]) -> int:
+def count_halvings(shape: tuple[int, int, int]) -> int:
     """Return how often an image's sides are halved, rounded up, until neither is longer than COARSEST."""
     times = 1
-    while max(halved(side, times) for side in shape[1:]) > COARSEST:
+    while max(halve_size(side, times) for side in shape[1:]) > COARSEST:
         times += 1
     return times
 
@@ -37,8 +37,8 @@ def dcgan_generator(latents: int, shape: tuple[int, int, int], width: int, upsam
             as good and quicker on simple images.
     """
     channels, height, width_of_image = shape
-    times = halvings(shape)
-    rows, columns, outputs = halved(height, times), halved(width_of_image, times), width * 2 ** (times - 1)
+    times = count_halvings(shape)
+    rows, columns, outputs = halve_size(height, times), halve_size(width_of_image, times), width * 2 ** (times - 1)
     layers: list[nn.Module] = [
         nn.Linear(latents, outputs * rows * columns, bias=False),
         nn.Unflatten(1, (outputs, rows, columns)),
@@ -48,14 +48,14 @@ def dcgan_generator(latents: int, shape: tuple[int, int, int], width: int, upsam
     for step in range(times):
         inputs, outputs = outputs, max(width, outputs // 2)
         last = step == times - 1
-        layers += doubled(inputs, channels if last else outputs, upsampling, bias=last)
+        layers += double_sides(inputs, channels if last else outputs, upsampling, bias=last)
         layers += [nn.Tanh()] if last else [nn.BatchNorm2d(outputs), nn.ReLU()]
     network = nn.Sequential(*layers, Crop(height, width_of_image))
     network.apply(initialise)
     return network
 
 
-def doubled(inputs: int, outputs: int, upsampling: Upsampling, bias: bool) -> list[nn.Module]:
+def double_sides(inputs: int, outputs: int, upsampling: Upsampling, bias: bool) -> list[nn.Module]:
     """Return layers that double the sides of a map."""
     if upsampling == "transposed":
         return [nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)]
@@ -70,7 +70,7 @@ def dcgan_features(shape: tuple[int, int, int], width: int, norm: Norm) -> tuple
         norm: `batch`, or `layer` for a critic whose gradient with respect to every single image matters.
     """
     channels, height, width_of_image = shape
-    times, inputs, layers = halvings(shape), channels, list[nn.Module]()
+    times, inputs, layers = count_halvings(shape), channels, list[nn.Module]()
     for step in range(times):
         outputs = width * 2**step
         layers.append(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1))
@@ -80,7 +80,7 @@ def dcgan_features(shape: tuple[int, int, int], width: int, norm: Norm) -> tuple
         inputs = outputs
     network = nn.Sequential(*layers, nn.Flatten())
     network.apply(initialise)
-    return network, inputs * halved(height, times) * halved(width_of_image, times)
+    return network, inputs * halve_size(height, times) * halve_size(width_of_image, times)
 
 
 def initialise(layer: nn.Module) -> None:

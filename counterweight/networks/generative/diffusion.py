@@ -29,8 +29,8 @@ class Levels(NamedTuple):
         return Levels(*(values[times][:, None, None, None] for values in self))
 
 
-def betas_of(schedule: Schedule, steps: int) -> Tensor:
-    """Return the share of noise added in each step, float64 (T,), for times 1 to T.
+def compute_betas(schedule: Schedule, steps: int) -> Tensor:
+    """Return the fraction of noise added in each step, float64 (T,), for times 1 to T.
 
     Linear: 0.0001 to 0.02 over 1000 steps (Ho et al., section 4), the ends scaled by 1000/T for other numbers of steps,
     so that the last level stays. Cosine: 1 - a_t/a_(t-1) with a_t = f(t)/f(0), f(t) = cos^2((t/T + s)/(1 + s) pi/2),
@@ -40,25 +40,25 @@ def betas_of(schedule: Schedule, steps: int) -> Tensor:
     if schedule == "linear":
         betas = torch.linspace(1e-4, 0.02, steps, dtype=torch.float64) * 1000 / steps
     else:
-        shares = torch.arange(steps + 1, dtype=torch.float64) / steps
-        f = torch.cos((shares + 0.008) / 1.008 * torch.pi / 2).square()
+        fractions = torch.arange(steps + 1, dtype=torch.float64) / steps
+        f = torch.cos((fractions + 0.008) / 1.008 * torch.pi / 2).square()
         betas = 1 - f[1:] / f[:-1]
     return betas.clamp(max=LARGEST_BETA)
 
 
-def levels_of(schedule: Schedule, steps: int) -> Levels:
+def compute_levels(schedule: Schedule, steps: int) -> Levels:
     """Return the levels, float32, at times 0 (no noise at all) to T."""
-    betas = betas_of(schedule, steps)
+    betas = compute_betas(schedule, steps)
     kept = torch.cat([torch.ones_like(betas[:1]), (1 - betas).cumprod(dim=0)])
     return Levels(kept.sqrt().float(), (1 - kept).sqrt().float())
 
 
-def noised(images: Tensor, noise: Tensor, level: Levels) -> Tensor:
+def add_noise(images: Tensor, noise: Tensor, level: Levels) -> Tensor:
     """Return images (B, C, H, W) with standard normal noise added (equation 4)."""
     return level.signal * images + level.noise * noise
 
 
-def target(prediction: Prediction, images: Tensor, noise: Tensor, level: Levels) -> Tensor:
+def compute_target(prediction: Prediction, images: Tensor, noise: Tensor, level: Levels) -> Tensor:
     """Return what a network has to say of `noised(images, noise, level)`, (B, C, H, W).
 
     The noise, or the velocity sqrt(a_t) e - sqrt(1 - a_t) x_0 (Salimans and Ho, Progressive Distillation for Fast
@@ -68,7 +68,7 @@ def target(prediction: Prediction, images: Tensor, noise: Tensor, level: Levels)
     return noise if prediction == "noise" else level.signal * noise - level.noise * images
 
 
-def denoised(prediction: Prediction, noisy: Tensor, said: Tensor, level: Levels) -> Tensor:
+def remove_noise(prediction: Prediction, noisy: Tensor, said: Tensor, level: Levels) -> Tensor:
     """Return the images (B, C, H, W) that `noised` turned into `noisy`, if `said` is their `target`."""
     if prediction == "noise":
         return (noisy - level.noise * said) / level.signal
@@ -92,8 +92,8 @@ def ddim_step(image: Tensor, noise: Tensor, now: Levels, then: Levels, eta: floa
         eta: 0: deterministic; 1: as noisy as the reverse process of DDPM.
         fresh: standard normal noise; without any effect if `eta` is 0.
     """
-    step_share = (1 - (now.signal / then.signal).square()).clamp(min=0)
-    deviation = eta * then.noise / now.noise * step_share.sqrt()
+    step_fraction = (1 - (now.signal / then.signal).square()).clamp(min=0)
+    deviation = eta * then.noise / now.noise * step_fraction.sqrt()
     kept = (then.noise.square() - deviation.square()).clamp(min=0).sqrt()
     return then.signal * image + kept * noise + deviation * fresh
 

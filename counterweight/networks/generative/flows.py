@@ -21,7 +21,7 @@ COUPLING_LIMIT = 2.0  # bound of a coupling's log scale: what twenty couplings d
 PRIOR_LIMIT = 8.0  # of a Gaussian's: a pixel that never changes but for its noise has a deviation of e^-6 or so
 
 
-def bounded(values: Tensor, limit: float) -> Tensor:
+def squeeze_to_limit(values: Tensor, limit: float) -> Tensor:
     """Return values squeezed into (-limit, limit), unchanged near 0."""
     return limit * torch.tanh(values / limit)
 
@@ -36,14 +36,14 @@ class ClassPrior(nn.Module):
 
     def log_prob(self, latents: Tensor, labels: Tensor) -> Tensor:
         """Return the log density (B,) of latents (B, C, H, W) under their classes (B,), in nats."""
-        log_scale = bounded(self.raw_log_scale, PRIOR_LIMIT)[labels]
+        log_scale = squeeze_to_limit(self.raw_log_scale, PRIOR_LIMIT)[labels]
         distance = (latents - self.mean[labels]) * (-log_scale).exp()
         return -(log_scale + (distance.square() + math.log(2 * math.pi)) / 2).flatten(1).sum(dim=1)
 
     def draw(self, labels: Tensor, temperature: float, rng: torch.Generator) -> Tensor:
         """Draw latents (B, C, H, W) of classes (B,), their deviations multiplied by `temperature`."""
         noise = torch.randn((len(labels), *self.mean.shape[1:]), generator=rng, device=rng.device)
-        scale = bounded(self.raw_log_scale, PRIOR_LIMIT)[labels].exp()
+        scale = squeeze_to_limit(self.raw_log_scale, PRIOR_LIMIT)[labels].exp()
         return self.mean[labels] + temperature * scale * noise.to(self.mean.device)
 
     @torch.no_grad()
@@ -65,7 +65,7 @@ class Bounded(nn.Module):
 
     def forward(self, parameters: Tensor) -> Tensor:
         """Return shifts and bounded log scales, in turn (B, 2C, H, W)."""
-        shift, log_scale = parameters[:, 0::2], bounded(parameters[:, 1::2], COUPLING_LIMIT)
+        shift, log_scale = parameters[:, 0::2], squeeze_to_limit(parameters[:, 1::2], COUPLING_LIMIT)
         return torch.stack([shift, log_scale], dim=2).flatten(1, 2)
 
 
@@ -82,7 +82,7 @@ class Residual(nn.Module):
         return maps + step
 
 
-def ending(width: int, channels: int) -> list[nn.Module]:
+def make_coupling_end(width: int, channels: int) -> list[nn.Module]:
     """Return the layers that turn a coupling's features into shifts and log scales for `channels`.
 
     Their weights start near zero, and with them every coupling near the identity (Glow, 3.3).
@@ -97,16 +97,16 @@ def ending(width: int, channels: int) -> list[nn.Module]:
 def shallow_net(inputs: int, channels: int, width: int) -> nn.Sequential:
     """Return Glow's network of a coupling: 3x3, 1x1 and 3x3 convolutions (appendix B)."""
     first, second = nn.Conv2d(inputs, width, 3, padding=1), nn.Conv2d(width, width, 1)
-    return nn.Sequential(first, nn.ReLU(), second, *ending(width, channels))
+    return nn.Sequential(first, nn.ReLU(), second, *make_coupling_end(width, channels))
 
 
 def residual_net(inputs: int, channels: int, width: int, blocks: int) -> nn.Sequential:
     """Return Real NVP's network of a coupling: residual blocks (section 3.2 and 4.1)."""
     first = nn.Conv2d(inputs, width, 3, padding=1)
-    return nn.Sequential(first, *(Residual(width) for _ in range(blocks)), *ending(width, channels))
+    return nn.Sequential(first, *(Residual(width) for _ in range(blocks)), *make_coupling_end(width, channels))
 
 
-def normalisation(channels: int) -> Any:  # noqa: ANN401
+def make_actnorm(channels: int) -> Any:  # noqa: ANN401
     """Return normflows' activation normalisation, which looks for its axes in a tensor and so needs a real device."""
     with torch.device("cpu"):
         return normflows.flows.ActNorm((channels, 1, 1))
@@ -117,7 +117,7 @@ def glow_step(channels: int, width: int) -> list[nn.Module]:
     net = shallow_net(channels // 2, channels // 2, width)
     coupling = normflows.flows.AffineCouplingBlock(net, scale_map="exp")
     mixing = normflows.flows.Invertible1x1Conv(channels, use_lu=False)
-    return [coupling, mixing, normalisation(channels)]
+    return [coupling, mixing, make_actnorm(channels)]
 
 
 def glow(shape: tuple[int, int, int], classes: int, levels: int, depth: int, width: int, pixels: Pixels) -> Any:  # noqa: ANN401
@@ -133,7 +133,7 @@ def glow(shape: tuple[int, int, int], classes: int, levels: int, depth: int, wid
     return multiscale(priors, layers, pixels)
 
 
-def masked_couplings(channels: int, mask: str, count: int, width: int, blocks: int) -> list[nn.Module]:
+def make_masked_couplings(channels: int, mask: str, count: int, width: int, blocks: int) -> list[nn.Module]:
     """Return affine couplings of Real NVP with a mask and its opposite in turn, a normalisation behind each.
 
     Args:
@@ -146,7 +146,7 @@ def masked_couplings(channels: int, mask: str, count: int, width: int, blocks: i
         mode = mask if place % 2 == 0 else f"{mask}_inv"
         net = residual_net(half, half, width, blocks)
         layers.append(normflows.flows.AffineCouplingBlock(net, scale_map="exp", split_mode=mode))
-        layers.append(normalisation(channels))
+        layers.append(make_actnorm(channels))
     return layers
 
 
@@ -159,11 +159,11 @@ def real_nvp(shape: tuple[int, int, int], classes: int, levels: int, blocks: int
     channels, height, width_of_image = shape
     rest = channels * 2**levels
     priors = [ClassPrior((rest, height >> levels, width_of_image >> levels), classes)]
-    layers = [masked_couplings(rest, "checkerboard", 4, width, blocks)]
+    layers = [make_masked_couplings(rest, "checkerboard", 4, width, blocks)]
     for level in range(levels, 0, -1):
         outer = channels * 2 ** (level - 1)
-        inside = masked_couplings(4 * outer, "channel", 3, width, blocks)
-        outside = masked_couplings(outer, "checkerboard", 3, width, blocks)
+        inside = make_masked_couplings(4 * outer, "channel", 3, width, blocks)
+        outside = make_masked_couplings(outer, "checkerboard", 3, width, blocks)
         layers.append([*inside, normflows.flows.Squeeze(), *outside])
         priors.append(ClassPrior((2 * outer, height >> level, width_of_image >> level), classes))
     return multiscale(priors, layers, pixels)

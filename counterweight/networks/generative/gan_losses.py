@@ -50,8 +50,8 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     Gulrajani et al., Improved Training of Wasserstein GANs, equation 3, https://arxiv.org/abs/1704.00028; its factor
     (10 in the paper) is the caller's.
     """
-    share = torch.rand((len(real), 1, 1, 1), generator=rng, device=real.device)
-    between = (share * real + (1 - share) * fake).detach().requires_grad_(True)
+    fraction = torch.rand((len(real), 1, 1, 1), generator=rng, device=real.device)
+    between = (fraction * real + (1 - fraction) * fake).detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     # A small term under the root: the gradient of a norm is not finite where the norm is zero.
     norms = (gradient.flatten(1).square().sum(dim=1) + 1e-12).sqrt()

@@ -8,7 +8,7 @@ from torch import Tensor
 RIDGE = 1e-6  # relative to the mean variance: keeps a covariance positive definite in float32
 
 
-def draw(means: Tensor, factors: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
+def draw_from_classes(means: Tensor, factors: Tensor, labels: Tensor, rng: torch.Generator) -> Tensor:
     """Draw one latent vector (B, D) from the Gaussian of each label's class.
 
     Args:
@@ -22,7 +22,7 @@ def draw(means: Tensor, factors: Tensor, labels: Tensor, rng: torch.Generator) -
     return means[labels] + torch.einsum("bij,bj->bi", factors[labels], noise)
 
 
-def cholesky(covariance: Tensor) -> Tensor:
+def factorize_covariances(covariance: Tensor) -> Tensor:
     """Return the Cholesky factors float32 (..., D, D) of covariances, with the least ridge that rounding needs."""
     ridge = RIDGE * covariance.diagonal(dim1=-2, dim2=-1).mean().clamp(min=1e-12)
     eye = torch.eye(covariance.shape[-1], device=covariance.device, dtype=torch.double)
@@ -30,7 +30,7 @@ def cholesky(covariance: Tensor) -> Tensor:
     return factors.float()
 
 
-def draw_alike(means: Tensor, log_variances: Tensor, count: int, rng: torch.Generator) -> Tensor:
+def draw_from_posteriors(means: Tensor, log_variances: Tensor, count: int, rng: torch.Generator) -> Tensor:
     """Draw from the Gaussian that has the moments of a mixture of diagonal ones, as the posteriors of a class are.
 
     Its covariance is that of the means plus the mean of the variances, which has full rank even for one image. A
@@ -47,15 +47,15 @@ def draw_alike(means: Tensor, log_variances: Tensor, count: int, rng: torch.Gene
         Latents (B, D) on the device of the means.
     """
     centre = means.mean(dim=0)
-    shares = torch.randn((count, len(means)), generator=rng, device=rng.device).to(means.device)
+    fractions = torch.randn((count, len(means)), generator=rng, device=rng.device).to(means.device)
     noise = torch.randn((count, means.shape[1]), generator=rng, device=rng.device).to(means.device)
     deviations = log_variances.exp().mean(dim=0).sqrt()
     scaled: Tensor = (means - centre) / math.sqrt(len(means))
-    return centre + shares @ scaled + deviations * noise
+    return centre + fractions @ scaled + deviations * noise
 
 
-def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
-    """Interpolate between vectors (B, D) along a great circle, their lengths linearly; share (B, 1) in [0, 1].
+def slerp(start: Tensor, end: Tensor, fraction: Tensor) -> Tensor:
+    """Interpolate between vectors (B, D) along a great circle, their lengths linearly; fraction (B, 1) in [0, 1].
 
     Shoemake, Animating Rotation with Quaternion Curves, https://doi.org/10.1145/325334.325242; for latents White,
     Sampling Generative Networks, https://arxiv.org/abs/1609.04468. Directions that are equal or opposite have no
@@ -65,7 +65,7 @@ def slerp(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
     first, second = (vector / length.clamp(min=1e-12) for vector, length in zip((start, end), lengths, strict=True))
     cosine = (first * second).sum(dim=1, keepdim=True).clamp(-1, 1)
     angle = torch.acos(cosine)
-    weights = torch.sin((1 - share) * angle), torch.sin(share * angle)
+    weights = torch.sin((1 - fraction) * angle), torch.sin(fraction * angle)
     curved = (weights[0] * first + weights[1] * second) / torch.sin(angle)
-    curved = curved * (lengths[0] + share * (lengths[1] - lengths[0]))
-    return torch.where(cosine.abs() > 1 - 1e-5, start + share * (end - start), curved)
+    curved = curved * (lengths[0] + fraction * (lengths[1] - lengths[0]))
+    return torch.where(cosine.abs() > 1 - 1e-5, start + fraction * (end - start), curved)

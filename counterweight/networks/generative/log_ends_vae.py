@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from counterweight.networks.layers import Crop, halved, start_at_mean
+from counterweight.networks.layers import Crop, halve_size, start_at_mean
 
 WIDTHS = (1, 2, 4, 8, 16)  # channels of the five convolutions, in units of the first one's
 HIDDEN = (8, 4, 2)  # units of a sub-network's layers; the last are the mean and the log variance of its latent
@@ -68,7 +68,7 @@ class Encoder(nn.Module):
         for factor in WIDTHS:
             layers += [nn.Conv2d(channels, factor * filters, 3, stride=2, padding=1), nn.ReLU()]
             channels = factor * filters
-        flat = channels * halved(height, len(WIDTHS)) * halved(width, len(WIDTHS))
+        flat = channels * halve_size(height, len(WIDTHS)) * halve_size(width, len(WIDTHS))
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, latent_dim))
         self.latents = latents
 
@@ -88,7 +88,7 @@ class Decoder(nn.Module):
     def __init__(self, shape: tuple[int, int, int], filters: int, latent_dim: int) -> None:
         super().__init__()
         channels, height, width = shape
-        rows, columns, inputs = halved(height, 4), halved(width, 4), 4 * filters
+        rows, columns, inputs = halve_size(height, 4), halve_size(width, 4), 4 * filters
         layers: list[nn.Module] = [
             nn.Linear(latent_dim, inputs * rows * columns),
             nn.ReLU(),

@@ -25,12 +25,12 @@ URLS: dict[Backbone, str] = {  # of ImageNet weights
     "resnet152": models.ResNet152_Weights.IMAGENET1K_V1.url,
 }
 FEATURES: dict[Backbone, int] = {"vgg11_bn": 512 * 7 * 7, "resnet152": 2048}
-SIDE = 8  # rows and columns of the map that the decoder's convolutions start from
+MAP_SIZE = 8  # rows and columns of the map that the decoder's convolutions start from
 
 
-def convolutions(backbone: Backbone) -> nn.Module:
+def build_convolutions(backbone: Backbone) -> nn.Module:
     """Return torchvision's network without its dense layers and with first weights as torch gives them to any layer."""
-    network = without_dense_layers(whole(backbone)).to_empty(device="cpu")
+    network = without_dense_layers(build_whole(backbone)).to_empty(device="cpu")
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
             layer.reset_parameters()
@@ -39,7 +39,7 @@ def convolutions(backbone: Backbone) -> nn.Module:
     return network
 
 
-def whole(backbone: Backbone) -> nn.Module:
+def build_whole(backbone: Backbone) -> nn.Module:
     """Return torchvision's network, which holds no numbers yet: VGG's dense layers have a hundred million."""
     with torch.device("meta"):
         network: nn.Module = (models.vgg11_bn if backbone == "vgg11_bn" else models.resnet152)(weights=None)
@@ -62,7 +62,7 @@ class Encoder(nn.Module):
         # As torchvision's weights expect it; random ones know no ImageNet.
         mean, deviation = (IMAGENET_MEAN, IMAGENET_DEVIATION) if normalised else ((0.5,) * 3, (0.5,) * 3)
         self.normalise = v2.Normalize(mean, deviation)
-        self.backbone = convolutions(backbone)
+        self.backbone = build_convolutions(backbone)
         self.dense = nn.Sequential(
             nn.Flatten(),
             nn.Linear(FEATURES[backbone], hidden[0]),
@@ -76,13 +76,13 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance; grey images are shown to all three channels."""
         sides = self.input_size, self.input_size
-        stretched = self.normalise((resized(images.expand(-1, 3, -1, -1), sides) + 1) / 2)
+        stretched = self.normalise((resize(images.expand(-1, 3, -1, -1), sides) + 1) / 2)
         values = self.dense(self.backbone(stretched))
         return self.mean(values), self.log_variance(values)
 
     def take_over(self, state: dict[str, Tensor]) -> None:
         """Let the convolutions start from the weights of torchvision's whole network."""
-        network = whole(self.name)
+        network = build_whole(self.name)
         network.load_state_dict(state, assign=True)
         self.backbone.load_state_dict(without_dense_layers(network).state_dict())
 
@@ -93,13 +93,13 @@ class Decoder(nn.Module):
     def __init__(self, shape: tuple[int, int, int], hidden: tuple[int, int], latent_dim: int) -> None:
         super().__init__()
         self.sides = shape[1:]
-        filters = hidden[0] // SIDE**2
+        filters = hidden[0] // MAP_SIZE**2
         self.layers = nn.Sequential(
             nn.Linear(latent_dim, hidden[1]),
             nn.ReLU(),
-            nn.Linear(hidden[1], filters * SIDE**2),
+            nn.Linear(hidden[1], filters * MAP_SIZE**2),
             nn.ReLU(),
-            nn.Unflatten(1, (filters, SIDE, SIDE)),
+            nn.Unflatten(1, (filters, MAP_SIZE, MAP_SIZE)),
             nn.Conv2d(filters, filters, 3, padding=1),
             nn.BatchNorm2d(filters),
             nn.ReLU(),
@@ -113,13 +113,13 @@ class Decoder(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         """Return logits; their sigmoid is the intensity in [0, 1]."""
-        return resized(self.last(self.layers(latents)), self.sides)
+        return resize(self.last(self.layers(latents)), self.sides)
 
     def start_from(self, images: Tensor) -> None:
         """Let the decoder start from the mean intensity of each channel of uint8 images (N, C, H, W)."""
         start_at_mean(self.last, images)
 
 
-def resized(images: Tensor, sides: tuple[int, int]) -> Tensor:
+def resize(images: Tensor, sides: tuple[int, int]) -> Tensor:
     """Resize images (B, C, H, W) to height and width, always as float32: there is no antialiasing in bfloat16."""
     return functional.interpolate(images.float(), sides, mode="bilinear", antialias=True)

@@ -12,7 +12,7 @@ latents may be negative (He et al., Identity Mappings in Deep Residual Networks,
 import torch
 from torch import Tensor, nn
 
-from counterweight.networks.layers import Crop, halved, start_at_mean
+from counterweight.networks.layers import Crop, halve_size, start_at_mean
 
 BLOCKS = 4
 
@@ -36,7 +36,7 @@ class ResidualBlock(nn.Module):
         return total
 
 
-def halving(inputs: int, outputs: int, kernel: int) -> list[nn.Module]:
+def make_halving(inputs: int, outputs: int, kernel: int) -> list[nn.Module]:
     """Return a convolution of stride 2 that rounds odd sides up, for kernels of odd and even size alike."""
     before = (kernel - 1) // 2
     return [nn.ZeroPad2d((before, kernel // 2, before, kernel // 2)), nn.Conv2d(inputs, outputs, kernel, stride=2)]
@@ -52,11 +52,11 @@ class Encoder(nn.Module):
     def __init__(self, shape: tuple[int, int, int], filters: int, block: int, unit_variance: bool) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *halving(shape[0], filters, 7),
+            *make_halving(shape[0], filters, 7),
             nn.ReLU(),
-            *halving(filters, 2 * filters, 4),
+            *make_halving(filters, 2 * filters, 4),
             nn.ReLU(),
-            *halving(2 * filters, 4 * filters, 4),
+            *make_halving(2 * filters, 4 * filters, 4),
             ResidualBlock(4 * filters, block),
             *(ResidualBlock(block, block) for _ in range(BLOCKS - 1)),
         )
@@ -101,4 +101,4 @@ class Decoder(nn.Module):
 
 def latent_shape(shape: tuple[int, int, int], block: int) -> tuple[int, int, int]:
     """Return channels, rows and columns of the latents of images (C, H, W)."""
-    return block, halved(shape[1], 3), halved(shape[2], 3)
+    return block, halve_size(shape[1], 3), halve_size(shape[2], 3)

@@ -30,7 +30,7 @@ def group_norm(channels: int) -> nn.GroupNorm:
     return nn.GroupNorm(next(groups for groups in range(most, 0, -1) if channels % groups == 0), channels)
 
 
-def faint(layer: nn.Conv2d) -> nn.Conv2d:
+def shrink_weights(layer: nn.Conv2d) -> nn.Conv2d:
     """Shrink a convolution's first weights, so that the block it ends begins close to the identity."""
     with torch.no_grad():
         layer.weight.mul_(FAINT)
@@ -39,7 +39,7 @@ def faint(layer: nn.Conv2d) -> nn.Conv2d:
     return layer
 
 
-def sinusoidal(times: Tensor, size: int) -> Tensor:
+def embed_times(times: Tensor, size: int) -> Tensor:
     """Return sines and cosines (B, size) of times float32 (B,), their wavelengths growing geometrically."""
     half = size // 2
     rates = torch.exp(-math.log(LONGEST) * torch.arange(half, device=times.device) / half)
@@ -56,7 +56,9 @@ class ResidualBlock(nn.Module):
         self.first = nn.Sequential(group_norm(inputs), nn.SiLU(), nn.Conv2d(inputs, outputs, 3, padding=1))
         self.condition = nn.Sequential(nn.SiLU(), nn.Linear(embedding, 2 * outputs))
         self.norm = group_norm(outputs)
-        self.second = nn.Sequential(nn.SiLU(), Dropout(dropout), faint(nn.Conv2d(outputs, outputs, 3, padding=1)))
+        self.second = nn.Sequential(
+            nn.SiLU(), Dropout(dropout), shrink_weights(nn.Conv2d(outputs, outputs, 3, padding=1))
+        )
 
     def forward(self, values: Tensor, embedding: Tensor) -> Tensor:
         """Return a map (B, outputs, H, W)."""
@@ -74,7 +76,7 @@ class SelfAttention(nn.Module):
         self.heads = heads
         self.norm = group_norm(channels)
         self.inputs = nn.Conv2d(channels, 3 * channels, 1)
-        self.outputs = faint(nn.Conv2d(channels, channels, 1))
+        self.outputs = shrink_weights(nn.Conv2d(channels, channels, 1))
 
     def forward(self, values: Tensor) -> Tensor:
         """Return a map of the same shape."""
@@ -115,7 +117,7 @@ class UNet(nn.Module):
         multipliers: channels of each map, finest first, as multiples of `width`; each is half as fine as the last.
         blocks: residual blocks of each map, down and up alike.
         patch: side of the squares of pixels that become one position.
-        dropout: share of values dropped inside residual blocks.
+        dropout: fraction of values dropped inside residual blocks.
     """
 
     def __init__(
@@ -153,7 +155,7 @@ class UNet(nn.Module):
             if len(self.widen) < len(sizes) - 1:
                 self.widen.append(nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(size, size, 3, padding=1)))
         self.last = nn.Sequential(group_norm(inputs), nn.SiLU())
-        self.output = faint(nn.Conv2d(inputs, channels * patch**2, 3, padding=1))
+        self.output = shrink_weights(nn.Conv2d(inputs, channels * patch**2, 3, padding=1))
 
     @property
     def stride(self) -> int:
@@ -164,7 +166,7 @@ class UNet(nn.Module):
         """Return values (B, C, H, W)."""
         height, width = images.shape[2:]
         padded = functional.pad(images, (0, -width % self.stride, 0, -height % self.stride))
-        embedding = self.time(sinusoidal(1000 * times, self.waves)) + self.label(labels)
+        embedding = self.time(embed_times(1000 * times, self.waves)) + self.label(labels)
         # One format whatever the images come in: the same weights then make the same bits.
         positions = functional.pixel_unshuffle(padded, self.patch).contiguous(memory_format=torch.channels_last)
         values = self.output(self.last(self.through(self.first(positions), embedding)))

@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 ROWS = 1024
 """Rows of a block: what is made in float64 of a table has so many rows, however many the table has."""
 NEGLIGIBLE = 1e-10
-"""Components with less variance than this share of the first one's are rounding errors."""
+"""Components with less variance than this fraction of the first one's are rounding errors."""
 
 
 class Moments(NamedTuple):
@@ -26,7 +26,7 @@ class Moments(NamedTuple):
     variance: Floats
 
 
-def moments(features: Features, rows: Indices | None = None) -> Moments:
+def compute_moments(features: Features, rows: Indices | None = None) -> Moments:
     """Return size, mean and variance of features (N, D), or of the given `rows` of them, at least two, in float64.
 
     The variance is that of the second pass, around the mean (Chan, Golub and LeVeque 1983, algorithm 1.1,
@@ -34,12 +34,12 @@ def moments(features: Features, rows: Indices | None = None) -> Moments:
     """
     count = len(features) if rows is None else len(rows)
     origin = first_row(features, rows)
-    mean = total(block.sum(axis=0) for block in shifted(features, origin, rows)) / count
-    squares = total(np.square(block - mean).sum(axis=0) for block in shifted(features, origin, rows))
+    mean = sum_arrays(block.sum(axis=0) for block in iterate_shifted(features, origin, rows)) / count
+    squares = sum_arrays(np.square(block - mean).sum(axis=0) for block in iterate_shifted(features, origin, rows))
     return Moments(count, origin + mean, squares / (count - 1))
 
 
-def shifted(features: Features, origin: Floats, rows: Indices | None = None) -> Iterator[Floats]:
+def iterate_shifted(features: Features, origin: Floats, rows: Indices | None = None) -> Iterator[Floats]:
     """Yield blocks of features (N, D), or of the given rows, minus an origin (D,), in float64.
 
     Relative to its first row a constant feature is exactly 0, and so is its variance.
@@ -50,7 +50,7 @@ def shifted(features: Features, origin: Floats, rows: Indices | None = None) -> 
         yield features[place if rows is None else rows[place]] - origin
 
 
-def total(parts: Iterator[Floats]) -> Floats:
+def sum_arrays(parts: Iterator[Floats]) -> Floats:
     """Return the sum of arrays, of which there is at least one and never two in memory beside the sum."""
     return reduce(np.add, parts)
 
@@ -60,7 +60,7 @@ def first_row(features: Features, rows: Indices | None = None) -> Floats:
     return np.asarray(features[0 if rows is None else rows[0]], dtype=np.float64)
 
 
-def centred(features: Features) -> tuple[Floats, Floats]:
+def center(features: Features) -> tuple[Floats, Floats]:
     """Return features (N, D), N >= 1, minus their mean, and the mean (D,), both in float64."""
     origin = first_row(features)
     table = features - origin
@@ -69,20 +69,20 @@ def centred(features: Features) -> tuple[Floats, Floats]:
     return table, origin + mean
 
 
-def scatter(features: Features) -> tuple[Floats, Floats]:
+def compute_scatter(features: Features) -> tuple[Floats, Floats]:
     """Return the sums of squares and products (D, D) of features (N, D) around their mean, and the mean (D,).
 
     Divided by N - 1 they are the covariance matrix. Needs memory for two (D, D), whatever N is.
     """
     origin = first_row(features)
-    mean = total(block.sum(axis=0) for block in shifted(features, origin)) / len(features)
+    mean = sum_arrays(block.sum(axis=0) for block in iterate_shifted(features, origin)) / len(features)
     products = np.zeros((features.shape[1], features.shape[1]))
-    for block in shifted(features, origin + mean):
+    for block in iterate_shifted(features, origin + mean):
         products += block.T @ block
     return products, origin + mean
 
 
-def leading(inner: Floats, components: int) -> tuple[Floats, Floats]:
+def leading_eigenpairs(inner: Floats, components: int) -> tuple[Floats, Floats]:
     """Return the largest eigenvalues (K,), ascending, and eigenvectors (L, K) of inner products (L, L).
 
     K is `components`, or less where fewer components vary.
@@ -96,6 +96,6 @@ def leading(inner: Floats, components: int) -> tuple[Floats, Floats]:
 def principal_axes(centred: Floats, components: int) -> Floats:
     """Return the leading principal axes (D, K) of rows (N, D) around their mean, the first one first; K as above."""
     few = len(centred) <= centred.shape[1]
-    variances, vectors = leading(centred @ centred.T if few else centred.T @ centred, components)
+    variances, vectors = leading_eigenpairs(centred @ centred.T if few else centred.T @ centred, components)
     axes = centred.T @ vectors / np.sqrt(variances) if few else vectors
     return np.asarray(axes[:, ::-1])

@@ -24,20 +24,20 @@ class Spread(TypedDict):
 
 
 class CalibratedDistance(TypedDict):
-    """A distance between `n` real and `n` synthetic images, and its floor, that of n real and n other real ones.
+    """A distance between `n` real and `n` synthetic images, and its baseline, that of n real and n other real ones.
 
     Means and deviations over `repeats` draws, which share images: the deviation says how much a draw matters. Only
-    the distance from the floor means anything. None, with a reason, where there are too few images.
+    the distance from the baseline means anything. None, with a reason, where there are too few images.
     """
 
     n: int
     repeats: int
     between: Spread | None
-    floor: Spread | None
+    baseline: Spread | None
     reason: str | None
 
 
-def spread(values: Sequence[float] | npt.NDArray[np.floating]) -> Spread:
+def summarize(values: Sequence[float] | npt.NDArray[np.floating]) -> Spread:
     """Return the mean and the standard deviation of (N,) values, N >= 1.
 
     The deviation divides by N - 1; that of a single value is 0.
@@ -46,7 +46,7 @@ def spread(values: Sequence[float] | npt.NDArray[np.floating]) -> Spread:
     return {"mean": float(array.mean()), "std": float(array.std(ddof=1)) if len(array) > 1 else 0.0}
 
 
-def matched(labels_a: Labels, labels_b: Labels, rng: np.random.Generator) -> tuple[Indices, Indices]:
+def draw_matched(labels_a: Labels, labels_b: Labels, rng: np.random.Generator) -> tuple[Indices, Indices]:
     """Draw equally many of every class from two sets, so that they differ in how classes look, not in their mix.
 
     Of each class come as many as the set with fewer of it has, without replacement.
@@ -65,10 +65,10 @@ def matched(labels_a: Labels, labels_b: Labels, rng: np.random.Generator) -> tup
         count = min(len(of_a), len(of_b))
         drawn_a.append(np.sort(rng.choice(of_a, count, replace=False)))
         drawn_b.append(np.sort(rng.choice(of_b, count, replace=False)))
-    return joined(drawn_a), joined(drawn_b)
+    return concatenate_indices(drawn_a), concatenate_indices(drawn_b)
 
 
-def halves(labels: Labels, rng: np.random.Generator) -> tuple[Indices, Indices]:
+def split_halves(labels: Labels, rng: np.random.Generator) -> tuple[Indices, Indices]:
     """Draw two disjoint random halves with the same number of every class.
 
     Args:
@@ -83,10 +83,10 @@ def halves(labels: Labels, rng: np.random.Generator) -> tuple[Indices, Indices]:
         half = len(members) // 2
         first.append(np.sort(members[:half]))
         second.append(np.sort(members[half : 2 * half]))
-    return joined(first), joined(second)
+    return concatenate_indices(first), concatenate_indices(second)
 
 
-def matched_halves(
+def stratified_split_halves(
     labels_a: Labels, labels_b: Labels, rng: np.random.Generator
 ) -> tuple[Indices, Indices, Indices, Indices]:
     """Draw two disjoint halves of either set, all four of the same size and the same number of every class.
@@ -103,12 +103,12 @@ def matched_halves(
         Four int64 (K,) arrays: two of indices into the first set, two into the second. Empty if no class has
         two members in both.
     """
-    of_a, of_b = matched(labels_a, labels_b, rng)
-    first, second = halves(labels_a[of_a], rng)
+    of_a, of_b = draw_matched(labels_a, labels_b, rng)
+    first, second = split_halves(labels_a[of_a], rng)
     return of_a[first], of_a[second], of_b[first], of_b[second]
 
 
-def draws_for(size: int, repeats: int) -> int:
+def count_draws(size: int, repeats: int) -> int:
     """Return how many draws to make of halves of `size` images, where `repeats` were asked for.
 
     All of them up to 500 images, above so many that all draws together have as many images as `repeats` of 500
@@ -122,8 +122,8 @@ def draws_for(size: int, repeats: int) -> int:
     return repeats if size <= SMALL else max(1, math.ceil(repeats * SMALL / size))
 
 
-def matched_draws(labels_a: Labels, labels_b: Labels, rng: np.random.Generator, repeats: int) -> list[Draw]:
-    """Draw `matched_halves` as often as `draws_for` says.
+def draw_halves(labels_a: Labels, labels_b: Labels, rng: np.random.Generator, repeats: int) -> list[Draw]:
+    """Draw `stratified_split_halves` as often as `draws_for` says.
 
     Args:
         labels_a: integer (N,).
@@ -135,9 +135,9 @@ def matched_draws(labels_a: Labels, labels_b: Labels, rng: np.random.Generator, 
     """
     if repeats < 1:
         raise ValueError(f"repeats: at least 1, got {repeats}")
-    first = matched_halves(labels_a, labels_b, rng)
-    others = range(1, draws_for(len(first[0]), repeats))
-    return [first, *(matched_halves(labels_a, labels_b, rng) for _ in others)]
+    first = stratified_split_halves(labels_a, labels_b, rng)
+    others = range(1, count_draws(len(first[0]), repeats))
+    return [first, *(stratified_split_halves(labels_a, labels_b, rng) for _ in others)]
 
 
 def calibrate(
@@ -165,7 +165,7 @@ def calibrate(
         ValueError: a shape is another one, a value is not finite, or `repeats` is below 1.
     """
     check_labelled(real, real_labels, synthetic, synthetic_labels)
-    draws = matched_draws(real_labels, synthetic_labels, rng, repeats)
+    draws = draw_halves(real_labels, synthetic_labels, rng, repeats)
     size = len(draws[0][0])
     pairs = [
         measure(real[real_1], real[real_2], synthetic[synthetic_2])
@@ -174,13 +174,13 @@ def calibrate(
     return {
         "n": size,
         "repeats": len(draws),
-        "between": spread([between for between, _ in pairs]) if pairs else None,
-        "floor": spread([floor for _, floor in pairs]) if pairs else None,
-        "reason": None if pairs else too_few(size, least),
+        "between": summarize([between for between, _ in pairs]) if pairs else None,
+        "baseline": summarize([baseline for _, baseline in pairs]) if pairs else None,
+        "reason": None if pairs else explain_too_few(size, least),
     }
 
 
-def too_few(size: int, least: int) -> str:
+def explain_too_few(size: int, least: int) -> str:
     """Say that halves are too small."""
     return f"halves of {size} images of the common classes; at least {least} are needed"
 
@@ -217,6 +217,6 @@ def check_labelled(real: Features, real_labels: Labels, synthetic: Features, syn
             raise ValueError(f"one label per row wanted, got {labels.shape} for {features.shape}")
 
 
-def joined(parts: list[Indices]) -> Indices:
+def concatenate_indices(parts: list[Indices]) -> Indices:
     """Concatenate arrays of indices, of which there may be none."""
     return np.concatenate([np.empty(0, dtype=np.int64), *parts])

@@ -33,7 +33,7 @@ class Curve(TypedDict):
     true_positive_rate: list[float]
 
 
-def area(positive: Scores, negative: Scores, confidence: float = 0.95) -> Area:
+def roc_auc(positive: Scores, negative: Scores, confidence: float = 0.95) -> Area:
     """Estimate the probability that a positive's score is above a negative's, ties counting half.
 
     The interval is that of DeLong et al. 1988 (https://doi.org/10.2307/2531595) on the logit scale, where it
@@ -68,14 +68,14 @@ def area(positive: Scores, negative: Scores, confidence: float = 0.95) -> Area:
             "p_value": None,
             "reason": f"{sizes[0]} positive and {sizes[1]} negative scores; at least one of either is needed",
         }
-    above, below = placements(positive, negative)
+    above, below = compute_placements(positive, negative)
     value = float(above.mean())
     return {
         "n_positive": sizes[0],
         "n_negative": sizes[1],
         "auc": value,
-        "interval": interval(value, above, below, 1 - confidence),
-        "p_value": p_value(positive, negative),
+        "interval": auc_interval(value, above, below, 1 - confidence),
+        "p_value": mann_whitney_p(positive, negative),
         "reason": None,
     }
 
@@ -88,8 +88,8 @@ def check_scores(positive: Scores, negative: Scores) -> None:
         raise ValueError("a score is not finite")
 
 
-def placements(positive: Scores, negative: Scores) -> tuple[Floats, Floats]:
-    """Return the share of negatives below each positive (N,), and of positives above each negative (M,).
+def compute_placements(positive: Scores, negative: Scores) -> tuple[Floats, Floats]:
+    """Return the fraction of negatives below each positive (N,), and of positives above each negative (M,).
 
     Ties count half. From ranks: Sun and Xu 2014, equations 10 and 11 (https://doi.org/10.1109/LSP.2014.2337313).
     """
@@ -99,7 +99,7 @@ def placements(positive: Scores, negative: Scores) -> tuple[Floats, Floats]:
     return above, 1 - (ranks[n:] - stats.rankdata(negative)) / n
 
 
-def interval(value: float, above: Floats, below: Floats, alpha: float) -> list[float]:
+def auc_interval(value: float, above: Floats, below: Floats, alpha: float) -> list[float]:
     """Return the ends of the interval with confidence 1 - alpha of an area with placements (N,) and (M,)."""
     smaller = min(len(above), len(below))
     variance = above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below) if smaller > 1 else 0.0
@@ -114,7 +114,7 @@ def interval(value: float, above: Floats, below: Floats, alpha: float) -> list[f
     return [float(1 / (1 + math.exp(-end))) for end in np.clip([centre - reach, centre + reach], -700, 700)]
 
 
-def p_value(positive: Scores, negative: Scores) -> float:
+def mann_whitney_p(positive: Scores, negative: Scores) -> float:
     """Return the two-sided p-value of Mann and Whitney's test; 1 where all scores are equal."""
     if np.ptp(np.concatenate([positive, negative])) == 0:
         return 1.0
@@ -125,7 +125,7 @@ def average_precision(positive: Scores, negative: Scores) -> float | None:
     """Return the mean precision over the recalls that thresholds reach, None where a group is empty.
 
     The sum of (R_n - R_n-1) P_n as in scikit-learn (average_precision_score), without interpolation. Scores that say
-    nothing have the share of positives.
+    nothing have the fraction of positives.
 
     Args:
         positive: (N,).
@@ -137,10 +137,10 @@ def average_precision(positive: Scores, negative: Scores) -> float | None:
     check_scores(positive, negative)
     if min(len(positive), len(negative)) == 0:
         return None
-    return float(average_precision_score(*labelled(positive, negative)))
+    return float(average_precision_score(*stack_scores(positive, negative)))
 
 
-def curve(positive: Scores, negative: Scores) -> Curve | None:
+def roc_points(positive: Scores, negative: Scores) -> Curve | None:
     """Return the ROC curve at 200 points at most, evenly along its corners, None where a group is empty.
 
     Args:
@@ -153,7 +153,7 @@ def curve(positive: Scores, negative: Scores) -> Curve | None:
     check_scores(positive, negative)
     if min(len(positive), len(negative)) == 0:
         return None
-    false_positive, true_positive, _ = roc_curve(*labelled(positive, negative))
+    false_positive, true_positive, _ = roc_curve(*stack_scores(positive, negative))
     chosen = np.unique(np.linspace(0, len(false_positive) - 1, POINTS).round().astype(np.int64))
     return {
         "false_positive_rate": false_positive[chosen].tolist(),
@@ -161,6 +161,6 @@ def curve(positive: Scores, negative: Scores) -> Curve | None:
     }
 
 
-def labelled(positive: Scores, negative: Scores) -> tuple[npt.NDArray[np.bool_], Scores]:
+def stack_scores(positive: Scores, negative: Scores) -> tuple[npt.NDArray[np.bool_], Scores]:
     """Return labels and scores (N + M,) of both groups."""
     return np.arange(len(positive) + len(negative)) < len(positive), np.concatenate([positive, negative])

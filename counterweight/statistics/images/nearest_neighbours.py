@@ -7,7 +7,7 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from counterweight.statistics.base.pairwise import centre
+from counterweight.statistics.base.pairwise import compute_center
 from counterweight.statistics.base.resampling import Features, Indices, check_comparable
 
 Floats = npt.NDArray[np.float64]
@@ -28,14 +28,14 @@ class Nearest(NamedTuple):
 class Copies(TypedDict):
     """How many of `n` synthetic images are suspiciously near to a training image, beside `n_real` real ones.
 
-    `share` and `real_share` are at a distance below `threshold`, or at 0, where `exact` of the synthetic ones are.
+    `fraction` and `real_fraction` are at a distance below `threshold`, or at 0, where `exact` synthetic ones are.
     Distances are in the features' unit. None, with a reason, where there are no distances.
     """
 
     n: int
     n_real: int
-    share: float | None
-    real_share: float | None
+    fraction: float | None
+    real_fraction: float | None
     exact: int | None
     threshold: float | None
     median: float | None
@@ -43,7 +43,7 @@ class Copies(TypedDict):
     reason: str | None
 
 
-def nearest(queries: Features, keys: Features, *, exclude_self: bool = False) -> Nearest:
+def find_nearest(queries: Features, keys: Features, *, exclude_self: bool = False) -> Nearest:
     """Find the nearest key of every query.
 
     Equal rows are found as such, at distance 0. The others are sought with products of float32; where its rounding
@@ -63,20 +63,20 @@ def nearest(queries: Features, keys: Features, *, exclude_self: bool = False) ->
         raise ValueError(f"as many queries as keys wanted, got {len(queries)} and {len(keys)}")
     if len(keys) < 1 + exclude_self:
         raise ValueError(f"at least {1 + exclude_self} keys are needed, got {len(keys)}")
-    index = equal_rows(queries, keys, exclude_self)
+    index = find_equal_rows(queries, keys, exclude_self)
     unequal = np.flatnonzero(index < 0)
-    unsure = refined(index, unequal, queries, keys, exclude_self, np.float32)
-    refined(index, unsure, queries, keys, exclude_self, np.float64)
+    unsure = refine_nearest(index, unequal, queries, keys, exclude_self, np.float32)
+    refine_nearest(index, unsure, queries, keys, exclude_self, np.float64)
     parts = [slice(start, start + KEYS) for start in range(0, len(queries), KEYS)]
     apart = [np.linalg.norm(queries[part].astype(np.float64) - keys[index[part]], axis=1) for part in parts]
     return Nearest(index, np.concatenate([np.empty(0), *apart]))
 
 
-def likely_copies(synthetic_distances: Distances, real_distances: Distances, quantile: float) -> Copies:
+def count_likely_copies(synthetic_distances: Distances, real_distances: Distances, quantile: float) -> Copies:
     """Count synthetic images that are nearer to a training image than all but a `quantile` of real images are.
 
-    Of real images that no generator saw, at most this share is nearer to the training images than the threshold, so
-    a synthetic share well above it means that training images were copied (cf. Meehan et al. 2020, A Non-Parametric
+    Of real images that no generator saw, at most this fraction is nearer to the training images than the threshold, so
+    a synthetic fraction well above it means that training images were copied (cf. Meehan et al. 2020, A Non-Parametric
     Test to Detect Data-Copying, https://arxiv.org/abs/2004.05675). Exact copies always count, also if so many real
     images are in the training set that the threshold is 0.
 
@@ -104,8 +104,8 @@ def likely_copies(synthetic_distances: Distances, real_distances: Distances, qua
     return {
         "n": sizes[0],
         "n_real": sizes[1],
-        "share": near[0],
-        "real_share": near[1],
+        "fraction": near[0],
+        "real_fraction": near[1],
         "exact": int(np.sum(synthetic_distances == 0)),
         "threshold": threshold,
         "median": float(np.median(synthetic_distances)),
@@ -119,8 +119,8 @@ def without_distances(count: int, count_real: int) -> Copies:
     return {
         "n": count,
         "n_real": count_real,
-        "share": None,
-        "real_share": None,
+        "fraction": None,
+        "real_fraction": None,
         "exact": None,
         "threshold": None,
         "median": None,
@@ -129,40 +129,40 @@ def without_distances(count: int, count_real: int) -> Copies:
     }
 
 
-def equal_rows(queries: Features, keys: Features, exclude_self: bool) -> Indices:
+def find_equal_rows(queries: Features, keys: Features, exclude_self: bool) -> Indices:
     """Return of every query (N, D) the first equal key, its own place excepted if asked, or -1."""
     kind = np.result_type(queries, keys)
-    of_keys = list(digests(keys.astype(kind, copy=False)))
+    of_keys = list(hash_rows(keys.astype(kind, copy=False)))
     places: dict[bytes, list[int]] = {}
     for place, digest in enumerate(of_keys):
         places.setdefault(digest, []).append(place)
     found = np.full(len(queries), -1, dtype=np.int64)
-    for row, digest in enumerate(of_keys if exclude_self else digests(queries.astype(kind, copy=False))):
+    for row, digest in enumerate(of_keys if exclude_self else hash_rows(queries.astype(kind, copy=False))):
         others = [place for place in places.get(digest, [])[:2] if not (exclude_self and place == row)]
         found[row] = others[0] if others else -1
     return found
 
 
-def digests(features: Features) -> Iterator[bytes]:
+def hash_rows(features: Features) -> Iterator[bytes]:
     """Yield a digest of every row (D,); equal rows have equal ones, and others do not."""
     for row in features:
         yield blake2b(row + 0, digest_size=16).digest()  # adding 0 makes -0 and 0 the same bytes
 
 
-def refined(
+def refine_nearest(
     index: Indices, rows: Indices, queries: Features, keys: Features, exclude_self: bool, kind: type[np.floating]
 ) -> Indices:
     """Write the nearest key of some rows of the queries into `index` (N,), and return those it may be wrong for."""
-    origin, unsure = centre(keys), [np.empty(0, dtype=np.int64)]
+    origin, unsure = compute_center(keys), [np.empty(0, dtype=np.int64)]
     for start in range(0, len(rows), QUERIES):
         part = rows[start : start + QUERIES]
         with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold, float64 decides
-            index[part], sure = sought(queries[part], keys, origin, part if exclude_self else None, kind)
+            index[part], sure = search_block(queries[part], keys, origin, part if exclude_self else None, kind)
         unsure.append(part[~sure])
     return np.concatenate(unsure)
 
 
-def sought(
+def search_block(
     queries: Features, keys: Features, origin: Floats, own: Indices | None, kind: type[np.floating]
 ) -> tuple[Indices, npt.NDArray[np.bool_]]:
     """Return of every query (N, D) the nearest key, and whether rounding of the kind left no other candidate.
@@ -183,12 +183,12 @@ def sought(
         if own is not None:
             inside = np.flatnonzero((own >= start) & (own < start + len(block)))
             products[inside, own[inside] - start] = np.inf
-        update(best, index, products, start)
+        update_least_two(best, index, products, start)
     tolerance = 2 * np.sqrt(len(origin)) * np.finfo(kind).eps * (sides + largest)
     return index, best[1] - best[0] > tolerance
 
 
-def update(best: Floats, index: Indices, values: Features, start: int) -> None:
+def update_least_two(best: Floats, index: Indices, values: Features, start: int) -> None:
     """Update the two least values (2, N) of every row, and the place of the least, by those (N, K) from `start` on."""
     lines = np.arange(len(values))
     for _ in range(min(2, values.shape[1])):

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.metrics import structural_similarity
 
-from counterweight.statistics.base.resampling import Labels, spread
+from counterweight.statistics.base.resampling import Labels, summarize
 
 Images = npt.NDArray[np.uint8]
 
@@ -46,7 +46,7 @@ def pairwise_ssim(images: Images, labels: Labels, pairs: int, rng: np.random.Gen
         raise ValueError(f"uint8 (N, C, H, W) and labels (N,) wanted: {images.dtype} {images.shape}, {labels.shape}")
     if pairs < 1:
         raise ValueError(f"pairs: at least 1, got {pairs}")
-    window = window_side(images.shape[2], images.shape[3])
+    window = choose_window_size(images.shape[2], images.shape[3])
     _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     eligible = np.flatnonzero(counts[classes] >= 2)
     if len(eligible) == 0:
@@ -57,7 +57,7 @@ def pairwise_ssim(images: Images, labels: Labels, pairs: int, rng: np.random.Gen
         members = np.flatnonzero(classes == classes[first])
         second = rng.choice(members[members != first])
         values.append(ssim(images[first], images[second]))
-    similarity = spread(values)
+    similarity = summarize(values)
     return {**similarity, "pairs": pairs, "window": window, "reason": None}
 
 
@@ -78,7 +78,7 @@ def ssim(image_a: Images, image_b: Images) -> float:
         ValueError: the shapes differ.
     """
     # skimage makes the Gaussian window 2 * int(3.5 * sigma + 0.5) + 1 wide: that is `window` for this sigma.
-    sigma = SIGMA * window_side(*image_a.shape[1:]) / WINDOW
+    sigma = SIGMA * choose_window_size(*image_a.shape[1:]) / WINDOW
     value = structural_similarity(  # type: ignore[no-untyped-call]
         image_a,
         image_b,
@@ -91,7 +91,7 @@ def ssim(image_a: Images, image_b: Images) -> float:
     return float(value)
 
 
-def window_side(height: int, width: int) -> int:
-    """Return the side in pixels of the window for images of this size: 11, or the largest odd one that fits."""
-    side = min(height, width, WINDOW)
-    return side - 1 + side % 2
+def choose_window_size(height: int, width: int) -> int:
+    """Return the size in pixels of the window for images of this size: 11, or the largest odd one that fits."""
+    size = min(height, width, WINDOW)
+    return size - 1 + size % 2

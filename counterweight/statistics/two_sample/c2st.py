@@ -6,18 +6,18 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
-from counterweight.statistics.base.moments import Moments, first_row, moments, shifted
+from counterweight.statistics.base.moments import Moments, compute_moments, first_row, iterate_shifted
 from counterweight.statistics.base.resampling import (
     Features,
     Indices,
     Labels,
     Spread,
     check_labelled,
-    matched_draws,
-    spread,
-    too_few,
+    draw_halves,
+    explain_too_few,
+    summarize,
 )
-from counterweight.statistics.base.roc import area
+from counterweight.statistics.base.roc import roc_auc
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,7 +58,7 @@ def calibrated(
 
     Lopez-Paz and Oquab 2017, Revisiting Classifier Two-Sample Tests, section 3 (https://arxiv.org/abs/1610.06545),
     with the area under the ROC curve in place of the accuracy, and ridge regression as the classifier (see
-    `direction`). The test needs no floor: of equal sets the area is 0.5 at any n.
+    `direction`). The test needs no baseline: of equal sets the area is 0.5 at any n.
 
     Args:
         real: (N, D), with labels (N,).
@@ -74,7 +74,7 @@ def calibrated(
         ValueError: a shape is another one, a value is not finite, or a number is out of range.
     """
     check_labelled(real, real_labels, synthetic, synthetic_labels)
-    draws = matched_draws(real_labels, synthetic_labels, rng, repeats)
+    draws = draw_halves(real_labels, synthetic_labels, rng, repeats)
     size, features, areas, constants = len(draws[0][0]), real.shape[1], [], []
     if not 0 < confidence < 1:
         raise ValueError(f"confidence: between 0 and 1, got {confidence}")
@@ -85,13 +85,13 @@ def calibrated(
         constants.append(constant)
         origin = first_row(real, real_2)
         fake = projected(synthetic, synthetic_2, origin, weights)
-        areas.append(area(fake, projected(real, real_2, origin, weights), confidence))
+        areas.append(roc_auc(fake, projected(real, real_2, origin, weights), confidence))
     return {
         "n": size,
         "repeats": len(draws),
         "features": features,
         "constant": constants[0],
-        "auc": spread([result["auc"] for result in areas if result["auc"] is not None]),
+        "auc": summarize([result["auc"] for result in areas if result["auc"] is not None]),
         "first": areas[0]["auc"],
         "interval": areas[0]["interval"],
         "p_value": areas[0]["p_value"],
@@ -110,13 +110,13 @@ def undefined(size: int, repeats: int, features: int) -> CalibratedTwoSample:
         "first": None,
         "interval": None,
         "p_value": None,
-        "reason": too_few(size, 2),
+        "reason": explain_too_few(size, 2),
     }
 
 
 def projected(features: Features, rows: Indices, origin: Floats, weights: Floats) -> Floats:
     """Return the scores (K,) of some rows of features (N, D): their products with weights (D,), an origin being 0."""
-    return np.concatenate([block @ weights for block in shifted(features, origin, rows)])
+    return np.concatenate([block @ weights for block in iterate_shifted(features, origin, rows)])
 
 
 def direction(real: Features, synthetic: Features) -> tuple[Floats, int]:
@@ -132,7 +132,7 @@ def direction(real: Features, synthetic: Features) -> tuple[Floats, int]:
         real: (N, D), N >= 2.
         synthetic: (N, D).
     """
-    facts = moments(real), moments(synthetic)
+    facts = compute_moments(real), compute_moments(synthetic)
     apart = facts[1].mean - facts[0].mean
     deviations = np.sqrt((facts[0].variance + facts[1].variance) / 2)
     # A feature with one value in each set separates them alone: its deviation is its distance then.
@@ -151,7 +151,7 @@ def standardised(sets: tuple[tuple[Features, Moments], ...], scale: Floats, vary
     table = np.empty((sum(facts.size for _, facts in sets), int(varying.sum())))
     start = 0
     for features, facts in sets:
-        for block in shifted(features, facts.mean):
+        for block in iterate_shifted(features, facts.mean):
             table[start : start + len(block)] = block[:, varying] / scale[varying]
             start += len(block)
     return table
@@ -192,5 +192,5 @@ def penalty(trace: float, squares: float, norms: Floats, dimension: int) -> floa
         return 1.0
     spare = squares - dimension * mean**2
     noise = (float(np.mean(norms**2)) - squares) / len(norms)
-    share = min(1.0, max(0.0, noise) / spare) if spare > 0 else 1.0
-    return mean * min(MOST, max(LEAST, share / (1 - share) if share < 1 else MOST))
+    fraction = min(1.0, max(0.0, noise) / spare) if spare > 0 else 1.0
+    return mean * min(MOST, max(LEAST, fraction / (1 - fraction) if fraction < 1 else MOST))

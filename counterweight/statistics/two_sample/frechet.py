@@ -1,4 +1,4 @@
-"""Frechet distance between two sets of features, exactly and without a square root of a (D, D) matrix, and its floor.
+"""Frechet distance between two sets of features, exactly, without a root of a (D, D) matrix, and its baseline.
 
 The trace of the root of the product of two covariances is the sum of the singular values of A B', if A'A and B'B are
 the covariances. Of N <= D images A is the centred table itself, of more the triangle of its Cholesky or QR
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
-from counterweight.statistics.base.moments import centred, scatter
+from counterweight.statistics.base.moments import center, compute_scatter
 from counterweight.statistics.base.resampling import CalibratedDistance, Features, Labels, calibrate, check_comparable
 
 Floats = npt.NDArray[np.float64]
@@ -76,16 +76,16 @@ def factored(features: Features) -> tuple[Floats, Floats]:
     """Return A (K, D), K <= D, with the covariance A'A of features (N, D), N >= 2, and their mean (D,)."""
     count, dimension = features.shape
     if count <= dimension:
-        table, mean = centred(features)
+        table, mean = center(features)
         table /= np.sqrt(count - 1)
         return table, mean
-    products, mean = scatter(features)
+    products, mean = compute_scatter(features)
     products /= count - 1
     try:
         return linalg.cholesky(products, overwrite_a=True, check_finite=False), mean
     except linalg.LinAlgError:  # a feature is constant, or follows from others
         del products
-        return np.linalg.qr(centred(features)[0], mode="r") / np.sqrt(count - 1), mean
+        return np.linalg.qr(center(features)[0], mode="r") / np.sqrt(count - 1), mean
 
 
 def distance(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> float:

@@ -1,10 +1,10 @@
-"""Kullback-Leibler divergence between Gaussians fitted to real and synthetic features, beside its floor.
+"""Kullback-Leibler divergence between Gaussians fitted to real and synthetic features, beside its baseline.
 
 The Gaussians live in the leading principal components of the images of the common classes of both sets
 together, at most `components` and one per four of the n images (at least one). Components of real alone
 would follow the accidents of these very images, which the halves of real share and synthetic ones do not:
 of 150 real and 94 synthetic images with 1,024 independent features of one distribution the divergence
-would be 47 nats and the floor 0.3, where now both are 0.3. They would also miss what synthetic images
+would be 47 nats and the baseline 0.3, where now both are 0.3. They would also miss what synthetic images
 alone have. Features are not scaled first: that would raise nearly dead ones to the rank of the others,
 and their own units are those of the Frechet distance, too.
 
@@ -21,22 +21,22 @@ import numpy.typing as npt
 from scipy import linalg
 from sklearn.covariance import ledoit_wolf
 
-from counterweight.statistics.base.moments import leading, scatter, shifted
+from counterweight.statistics.base.moments import compute_scatter, iterate_shifted, leading_eigenpairs
 from counterweight.statistics.base.resampling import (
     Draw,
     Features,
     Labels,
     Spread,
     check_labelled,
-    matched_draws,
-    spread,
-    too_few,
+    draw_halves,
+    explain_too_few,
+    summarize,
 )
 
 Floats = npt.NDArray[np.float64]
 
 RIDGE = 1e-6
-"""Added to every variance, as a share of the component's variance over both sets."""
+"""Added to every variance, as a fraction of the component's variance over both sets."""
 IMAGES_PER_COMPONENT = 4
 LARGE = 2**25
 """Tables with more values are read in blocks, which rounds otherwise, if they have more images than features."""
@@ -50,14 +50,14 @@ class Gaussian(NamedTuple):
 
 
 class CalibratedKL(TypedDict):
-    """Divergences in nats between Gaussians of `n` images each in `components` dimensions, and their floor."""
+    """Divergences in nats between Gaussians of `n` images each in `components` dimensions, and their baseline."""
 
     n: int
     repeats: int
     components: int
     real_to_synthetic: Spread | None
     synthetic_to_real: Spread | None
-    floor: Spread | None
+    baseline: Spread | None
     reason: str | None
 
 
@@ -74,8 +74,8 @@ def calibrated(
     """Estimate the divergence between real and synthetic features and what it would be between real and real.
 
     `real_to_synthetic` is KL(real || synthetic) of a random half of each set, n images with the same classes,
-    `synthetic_to_real` the same the other way round, `floor` that of two disjoint halves of real: what this
-    estimator gives at this n for equal distributions. Only the distance from the floor means anything.
+    `synthetic_to_real` the same the other way round, `baseline` that of two disjoint halves of real: what this
+    estimator gives at this n for equal distributions. Only the distance from the baseline means anything.
 
     Args:
         real: (N, D), with labels (N,).
@@ -95,22 +95,22 @@ def calibrated(
         raise ValueError(f"components and repeats: at least 1, got {components} and {repeats}")
     of_real, of_synthetic = np.isin(real_labels, synthetic_labels), np.isin(synthetic_labels, real_labels)
     real_labels, synthetic_labels = real_labels[of_real], synthetic_labels[of_synthetic]
-    draws = matched_draws(real_labels, synthetic_labels, rng, repeats)
+    draws = draw_halves(real_labels, synthetic_labels, rng, repeats)
     size = len(draws[0][0])
     if size < 2:
-        return undefined(size, len(draws), too_few(size, 2))
+        return undefined(size, len(draws), explain_too_few(size, 2))
     allowed = min(components, max(1, size // IMAGES_PER_COMPONENT))
     scores = principal_scores(pooled(real, of_real, synthetic, of_synthetic), allowed)
     if scores.shape[1] == 0:
         return undefined(size, len(draws), "no feature varies over the images of the common classes")
-    forward, backward, floor = repeated_divergences(scores, len(real_labels), draws)
+    forward, backward, baseline = repeated_divergences(scores, len(real_labels), draws)
     return {
         "n": size,
         "repeats": len(draws),
         "components": scores.shape[1],
         "real_to_synthetic": forward,
         "synthetic_to_real": backward,
-        "floor": floor,
+        "baseline": baseline,
         "reason": None,
     }
 
@@ -131,7 +131,7 @@ def undefined(size: int, repeats: int, reason: str) -> CalibratedKL:
         "components": 0,
         "real_to_synthetic": None,
         "synthetic_to_real": None,
-        "floor": None,
+        "baseline": None,
         "reason": reason,
     }
 
@@ -143,7 +143,7 @@ def repeated_divergences(scores: Floats, count_real: int, draws: list[Draw]) -> 
     for first, second, _, other in draws:
         samples = real[first], real[second], synthetic[other]
         values.append(divergences(*(fitted(sample, ridge) for sample in samples)))
-    return [spread(value) for value in np.transpose(values)]
+    return [summarize(value) for value in np.transpose(values)]
 
 
 def divergences(real: Gaussian, real_again: Gaussian, synthetic: Gaussian) -> tuple[float, float, float]:
@@ -194,15 +194,15 @@ def principal_scores(features: Features, components: int) -> Floats:
     centred = features - features[0].astype(np.float64)
     centred -= centred.mean(axis=0)
     inner = centred @ centred.T if count <= dimension else centred.T @ centred
-    variances, vectors = leading(inner, components)
+    variances, vectors = leading_eigenpairs(inner, components)
     scores = vectors * np.sqrt(variances) if count <= dimension else centred @ vectors
     return np.asarray(scores / scores[:, -1:].std(axis=0))
 
 
 def scores_in_blocks(features: Features, components: int) -> Floats:
     """Return the same scores (N, K) of features (N, D), N > D, with memory for some (D, D) beside them."""
-    products, mean = scatter(features)
-    _, vectors = leading(products, components)
+    products, mean = compute_scatter(features)
+    _, vectors = leading_eigenpairs(products, components)
     del products
-    scores = np.concatenate([block @ vectors for block in shifted(features, mean)])
+    scores = np.concatenate([block @ vectors for block in iterate_shifted(features, mean)])
     return np.asarray(scores / scores[:, -1:].std(axis=0))

@@ -1,4 +1,4 @@
-"""How far apart single features are distributed: divergences of their histograms, beside their floors."""
+"""How far apart single features are distributed: divergences of their histograms, beside their baselines."""
 
 from collections.abc import Iterator
 from typing import NamedTuple, TypedDict
@@ -13,9 +13,9 @@ from counterweight.statistics.base.resampling import (
     Spread,
     check_comparable,
     check_labelled,
-    matched_draws,
-    spread,
-    too_few,
+    draw_halves,
+    explain_too_few,
+    summarize,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -48,8 +48,8 @@ class DivergenceSpread(TypedDict):
 class CalibratedDivergences(TypedDict):
     """Divergences of `n` real from `n` synthetic images, and from n other real ones, over `repeats` draws.
 
-    `constant` of the `features` have one value in the first draw's halves of both sets; such are left out. In `floor`,
-    other real images take the place of the synthetic ones.
+    `constant` of the `features` have one value in the first draw's halves of both sets; such are left out. In
+    `baseline`, other real images take the place of the synthetic ones.
     """
 
     n: int
@@ -57,7 +57,7 @@ class CalibratedDivergences(TypedDict):
     features: int
     constant: int | None
     between: DivergenceSpread | None
-    floor: DivergenceSpread | None
+    baseline: DivergenceSpread | None
     reason: str | None
 
 
@@ -117,22 +117,22 @@ def calibrated(
     check_labelled(real, real_labels, synthetic, synthetic_labels)
     if bins < 2:
         raise ValueError(f"bins: at least 2, got {bins}")
-    draws = matched_draws(real_labels, synthetic_labels, rng, repeats)
+    draws = draw_halves(real_labels, synthetic_labels, rng, repeats)
     size = len(draws[0][0])
     between: list[Divergences] = []
-    floor: list[Divergences] = []
+    baseline: list[Divergences] = []
     for real_1, real_2, _, synthetic_2 in draws if size >= 2 else []:
         first = real[real_1]
         between.append(marginal_divergences(first, synthetic[synthetic_2], bins))
-        floor.append(marginal_divergences(first, real[real_2], bins))
+        baseline.append(marginal_divergences(first, real[real_2], bins))
     return {
         "n": size,
         "repeats": len(draws),
         "features": real.shape[1],
         "constant": between[0].constant if between else None,
         "between": summary(between),
-        "floor": summary(floor),
-        "reason": None if size >= 2 else too_few(size, 2),
+        "baseline": summary(baseline),
+        "reason": None if size >= 2 else explain_too_few(size, 2),
     }
 
 
@@ -141,9 +141,9 @@ def summary(results: list[Divergences]) -> DivergenceSpread | None:
     if not results:
         return None
     return {
-        "real_to_synthetic": spread([result.forward for result in results]),
-        "synthetic_to_real": spread([result.backward for result in results]),
-        "jensen_shannon": spread([result.jensen_shannon for result in results]),
+        "real_to_synthetic": summarize([result.forward for result in results]),
+        "synthetic_to_real": summarize([result.backward for result in results]),
+        "jensen_shannon": summarize([result.jensen_shannon for result in results]),
     }
 
 
@@ -180,17 +180,17 @@ def divergences(a: Counts, b: Counts) -> Floats:
     """Return the sums over features of KL(a || b), KL(b || a) and Jensen-Shannon (3,) of counts (B, D)."""
     pseudo = np.where(a + b > 0, PSEUDO, 0.0)
     smooth_a, smooth_b = normalised(a + pseudo), normalised(b + pseudo)
-    share_a, share_b = normalised(a), normalised(b)
-    middle = (share_a + share_b) / 2
+    fraction_a, fraction_b = normalised(a), normalised(b)
+    middle = (fraction_a + fraction_b) / 2
     return np.array(
         [
             special.rel_entr(smooth_a, smooth_b).sum(),
             special.rel_entr(smooth_b, smooth_a).sum(),
-            (special.rel_entr(share_a, middle).sum() + special.rel_entr(share_b, middle).sum()) / 2,
+            (special.rel_entr(fraction_a, middle).sum() + special.rel_entr(fraction_b, middle).sum()) / 2,
         ]
     )
 
 
 def normalised(counts: npt.NDArray[np.number]) -> Floats:
-    """Return counts (B, D) as shares of their features' sums."""
+    """Return counts (B, D) as fractions of their features' sums."""
     return np.asarray(counts / counts.sum(axis=0), dtype=np.float64)

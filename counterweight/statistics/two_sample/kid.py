@@ -1,4 +1,4 @@
-"""Kernel distance between two sets of features (KID), unbiased, and its floor.
+"""Kernel distance between two sets of features (KID), unbiased, and its baseline.
 
 Inner products are taken around the mean of one set, in the features' own precision, and moved back in float64: what
 float32 rounds of them, some 1e-7 of the centred norms, has no preferred sign and vanishes in the mean over all pairs.
@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterweight.statistics.base.moments import shifted
-from counterweight.statistics.base.pairwise import centre, row_blocks
+from counterweight.statistics.base.moments import iterate_shifted
+from counterweight.statistics.base.pairwise import compute_center, split_rows
 from counterweight.statistics.base.resampling import CalibratedDistance, Features, Labels, calibrate, check_comparable
 
 Floats = npt.NDArray[np.float64]
@@ -45,7 +45,7 @@ def kernel_distance(a: Features, b: Features) -> float:
     if min(len(a), len(b)) < 2:
         raise ValueError(f"at least two of either are needed, got {len(a)} and {len(b)}")
     check_comparable(a, b)
-    origin = centre(a)
+    origin = compute_center(a)
     first, other = around(a, origin), around(b, origin)
     return discrepancy(mean_within(first), mean_within(other), mean_between(first, other))
 
@@ -75,7 +75,7 @@ def calibrated(
 
 def distances(real_1: Features, real_2: Features, synthetic_2: Features) -> tuple[float, float]:
     """Return the distance of a half of real from the other half of synthetic, and from the other half of real."""
-    origin = centre(real_1)
+    origin = compute_center(real_1)
     first = around(real_1, origin)
     within = mean_within(first)
     values = []
@@ -94,7 +94,7 @@ def around(features: Features, origin: Floats) -> Around:
     """Return features (N, D) as they are seen from an origin (D,), in their own precision, float32 at least."""
     rows = np.empty(features.shape, dtype=np.result_type(features, np.float32))
     level, start = np.empty(len(features)), 0
-    for block in shifted(features, origin):
+    for block in iterate_shifted(features, origin):
         place = slice(start, start + len(block))
         rows[place], level[place] = block, block @ origin
         start += len(block)
@@ -104,7 +104,7 @@ def around(features: Features, origin: Floats) -> Around:
 def mean_within(a: Around) -> float:
     """Return the mean kernel of all pairs of different rows of a table, of which there are at least two."""
     count, result = len(a.rows), 0.0
-    for place in row_blocks(count, count):
+    for place in split_rows(count, count):
         values = kernel(a, place, a, slice(place.start, count))  # the kernel is symmetric: of two blocks one is enough
         own = values[:, : place.stop - place.start]
         result += 2 * float(values.sum()) - float(own.sum()) - float(np.trace(own))
@@ -114,7 +114,7 @@ def mean_within(a: Around) -> float:
 def mean_between(a: Around, b: Around) -> float:
     """Return the mean kernel of all pairs of a row of one table and one of another."""
     count, other = len(a.rows), len(b.rows)
-    blocks = row_blocks(count, other)
+    blocks = split_rows(count, other)
     return sum(float(kernel(a, place, b, slice(0, other)).sum()) for place in blocks) / (count * other)
 
 

@@ -20,7 +20,7 @@ class Families(TypedDict):
     """How many features are best described by which family, and a histogram of the standardised values of all.
 
     `densities` are per standard deviation, of all values of the features that vary: with the width of a bin they add
-    up to 1 - `outside`, the share beyond the first and the last of the `edges`. None, with a reason, of fewer than
+    up to 1 - `outside`, the fraction beyond the first and the last of the `edges`. None, with a reason, of fewer than
     two images or without a feature that varies.
     """
 

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: whether images lie among those of the other set, beside their floors.
+"""Precision, recall, density and coverage: whether images lie among those of the other set, beside their baselines.
 
 A set's manifold is the union of balls around its images, each reaching to the image's k-th nearest neighbour. A point
 on the edge of a ball is inside, and distances that rounding cannot tell apart are equal (see `pairwise.TIE`): so an
@@ -10,16 +10,16 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from counterweight.statistics.base.pairwise import around, centre, squared_distances
+from counterweight.statistics.base.pairwise import center_around, compute_center, squared_distances
 from counterweight.statistics.base.resampling import (
     Features,
     Labels,
     Spread,
     check_comparable,
     check_labelled,
-    matched_draws,
-    spread,
-    too_few,
+    draw_halves,
+    explain_too_few,
+    summarize,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -52,17 +52,17 @@ class CalibratedOverlap(TypedDict):
     repeats: int
     k: int
     between: OverlapSpread | None
-    floor: OverlapSpread | None
+    baseline: OverlapSpread | None
     reason: str | None
 
 
 def overlap(real: Features, synthetic: Features, k: int = NEIGHBOURS) -> Overlap:
     """Measure how far two sets of features lie within each other's manifolds.
 
-    Precision is the share of synthetic images in the manifold of real, recall that of real images in the manifold
+    Precision is the fraction of synthetic images in the manifold of real, recall that of real images in the manifold
     of synthetic: Kynkaanniemi et al. 2019, Improved Precision and Recall Metric, equations 1 and 2
     (https://arxiv.org/abs/1904.06991). Density is the number of real balls in which a synthetic image lies, divided
-    by k, on average; coverage the share of real balls with a synthetic image: Naeem et al. 2020, Reliable Fidelity
+    by k, on average; coverage the fraction of real balls with a synthetic image: Naeem et al. 2020, Reliable Fidelity
     and Diversity Metrics, section 3 (https://arxiv.org/abs/2002.09797), where an edge is outside. For equal
     distributions density is 1 on average and coverage 1 - 2^-k of many images. Of a set that copies one image very
     often density can reach N / k. In float64.
@@ -106,22 +106,22 @@ def calibrated(
     check_labelled(real, real_labels, synthetic, synthetic_labels)
     if k < 1:
         raise ValueError(f"k: at least 1, got {k}")
-    draws = matched_draws(real_labels, synthetic_labels, rng, repeats)
+    draws = draw_halves(real_labels, synthetic_labels, rng, repeats)
     size = len(draws[0][0])
     between: list[Overlap] = []
-    floor: list[Overlap] = []
+    baseline: list[Overlap] = []
     for real_1, real_2, _, synthetic_2 in draws if size > k else []:
         first = real[real_1]
         reach = radii(first, k)
-        for results, other in ((between, synthetic[synthetic_2]), (floor, real[real_2])):
+        for results, other in ((between, synthetic[synthetic_2]), (baseline, real[real_2])):
             results.append(shared(first, reach, other, radii(other, k), k))
     return {
         "n": size,
         "repeats": len(draws),
         "k": k,
         "between": summary(between),
-        "floor": summary(floor),
-        "reason": None if size > k else too_few(size, k + 1),
+        "baseline": summary(baseline),
+        "reason": None if size > k else explain_too_few(size, k + 1),
     }
 
 
@@ -129,13 +129,13 @@ def summary(results: list[Overlap]) -> OverlapSpread | None:
     """Return means and standard deviations over several overlaps, None for none."""
     if not results:
         return None
-    precision, recall, density, coverage = (spread(values) for values in np.transpose(results))
+    precision, recall, density, coverage = (summarize(values) for values in np.transpose(results))
     return {"precision": precision, "recall": recall, "density": density, "coverage": coverage}
 
 
 def radii(features: Features, k: int) -> Floats:
     """Return the squared distance (N,) of every row of (N, D), N > k, from its k-th nearest other row."""
-    own = around(features, centre(features))
+    own = center_around(features, compute_center(features))
     result = np.empty(len(features))
     for place, squares, _ in squared_distances(own, own):
         rows = np.arange(place.start, place.stop)
@@ -147,10 +147,10 @@ def radii(features: Features, k: int) -> Floats:
 
 def shared(real: Features, real_radii: Floats, synthetic: Features, synthetic_radii: Floats, k: int) -> Overlap:
     """Return the overlap of two sets (N, D) and (M, D) with the squared radii (N,) and (M,) of their balls."""
-    origin = (centre(real) + centre(synthetic)) / 2
+    origin = (compute_center(real) + compute_center(synthetic)) / 2
     precise = np.zeros(len(synthetic), dtype=bool)
     recalled = covered = pairs = 0
-    for place, squares, tolerance in squared_distances(around(real, origin), around(synthetic, origin)):
+    for place, squares, tolerance in squared_distances(center_around(real, origin), center_around(synthetic, origin)):
         squares -= tolerance
         in_real = squares <= real_radii[place, np.newaxis]
         precise |= in_real.any(axis=0)

@@ -6,15 +6,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from counterweight.statistics.base.moments import Moments, moments
+from counterweight.statistics.base.moments import Moments, compute_moments
 from counterweight.statistics.base.resampling import (
     Features,
     Labels,
     Spread,
     check_comparable,
     check_labelled,
-    matched_draws,
-    spread,
+    draw_halves,
+    summarize,
 )
 
 Test = Literal["welch", "student"]
@@ -22,28 +22,28 @@ Floats = npt.NDArray[np.float64]
 
 
 class MeanDifference(NamedTuple):
-    """In which share of the features the means of two samples differ.
+    """In which fraction of the features the means of two samples differ.
 
-    `constant` of the `features` have one value in both samples and are left out. The shares, 0 to 1, are of
-    the rest, and 0 if there is no rest: `share_rejected` with p < alpha, `share_rejected_fdr` rejected at
-    false discovery rate alpha, `share_effect` with |Cohen's d| above the effect size asked for.
+    `constant` of the `features` have one value in both samples and are left out. The fractions, 0 to 1, are of
+    the rest, and 0 if there is no rest: `fraction_rejected` with p < alpha, `fraction_rejected_fdr` rejected at
+    false discovery rate alpha, `fraction_effect` with |Cohen's d| above the effect size asked for.
     """
 
     features: int
     constant: int
-    share_rejected: float
-    share_rejected_fdr: float
-    share_effect: float
+    fraction_rejected: float
+    fraction_rejected_fdr: float
+    fraction_effect: float
     n_a: int
     n_b: int
 
 
 class Row(TypedDict):
-    """Shares and the number of constant features over repeated draws."""
+    """Fractions and the number of constant features over repeated draws."""
 
-    share_rejected: Spread
-    share_rejected_fdr: Spread
-    share_effect: Spread
+    fraction_rejected: Spread
+    fraction_rejected_fdr: Spread
+    fraction_effect: Spread
     constant: Spread
 
 
@@ -63,9 +63,9 @@ def compare_means(a: Features, b: Features, test: Test, alpha: float, effect_siz
     """Test for every feature whether two samples have the same mean.
 
     The two-sided t-test of the distributions thesis (4.1.4, tables 4.2 and 4.3): `student` assumes equal
-    variances, as there; `welch` does not (Welch 1947, https://doi.org/10.2307/2332510). Beside the raw share
-    of rejections stand the share after Benjamini-Hochberg (1995, procedure 1,
-    https://doi.org/10.1111/j.2517-6161.1995.tb02031.x) and the share with a large enough Cohen's d, the
+    variances, as there; `welch` does not (Welch 1947, https://doi.org/10.2307/2332510). Beside the raw fraction
+    of rejections stand the fraction after Benjamini-Hochberg (1995, procedure 1,
+    https://doi.org/10.1111/j.2517-6161.1995.tb02031.x) and the fraction with a large enough Cohen's d, the
     difference in pooled standard deviations (Cohen 1988, Statistical Power Analysis, equation 2.5.1). A
     feature with one value in a and another in b has p = 0 and infinite d. Computed in float64.
 
@@ -82,7 +82,7 @@ def compare_means(a: Features, b: Features, test: Test, alpha: float, effect_siz
         raise ValueError(f"at least two of either are needed, got {len(a)} and {len(b)}")
     check_comparable(a, b)
     check_settings(test, alpha, effect_size)
-    return difference(moments(a), moments(b), test, alpha, effect_size)
+    return difference(compute_moments(a), compute_moments(b), test, alpha, effect_size)
 
 
 def calibrated(
@@ -100,12 +100,12 @@ def calibrated(
     """Compare means within real, within synthetic and between both, at one sample size and class mix.
 
     The thesis (distributions thesis, tables 4.2 and 4.3) gives no significance level, sample size or
-    correction; where any difference exists, its share of rejected features mostly measures the sample size.
+    correction; where any difference exists, its fraction of rejected features mostly measures the sample size.
     So every row compares n images with n others of the same classes, n being half of what both sets have of
     them, over repeated random draws: two disjoint halves of real, two of synthetic, one of real and the other of
-    synthetic (see `matched_halves`). Between sets that agree, all rows agree: raw shares near alpha, corrected
-    ones near 0, and the effect's at what chance gives for this n, which is well above 0 for small n (a third of
-    the features at n = 47 and d > 0.2).
+    synthetic (see `stratified_split_halves`). Between sets that agree, all rows agree: raw fractions near alpha,
+    corrected ones near 0, and the effect's at what chance gives for this n, which is well above 0 for small n (a third
+    of the features at n = 47 and d > 0.2).
 
     Args:
         real: (N, D), with labels (N,).
@@ -123,13 +123,13 @@ def calibrated(
     """
     check_labelled(real, real_labels, synthetic, synthetic_labels)
     check_settings(test, alpha, effect_size)
-    draws = matched_draws(real_labels, synthetic_labels, rng, repeats)
+    draws = draw_halves(real_labels, synthetic_labels, rng, repeats)
     size = len(draws[0][0])
     within_real, within_synthetic, between = [], [], []
     for real_1, real_2, synthetic_1, synthetic_2 in draws if size >= 2 else []:
-        first, other = moments(real, real_1), moments(synthetic, synthetic_2)
-        within_real.append(difference(first, moments(real, real_2), test, alpha, effect_size))
-        within_synthetic.append(difference(moments(synthetic, synthetic_1), other, test, alpha, effect_size))
+        first, other = compute_moments(real, real_1), compute_moments(synthetic, synthetic_2)
+        within_real.append(difference(first, compute_moments(real, real_2), test, alpha, effect_size))
+        within_synthetic.append(difference(compute_moments(synthetic, synthetic_1), other, test, alpha, effect_size))
         between.append(difference(first, other, test, alpha, effect_size))
     return {
         "n": size,
@@ -155,10 +155,10 @@ def summary(results: list[MeanDifference]) -> Row | None:
     if not results:
         return None
     return {
-        "share_rejected": spread([result.share_rejected for result in results]),
-        "share_rejected_fdr": spread([result.share_rejected_fdr for result in results]),
-        "share_effect": spread([result.share_effect for result in results]),
-        "constant": spread([result.constant for result in results]),
+        "fraction_rejected": summarize([result.fraction_rejected for result in results]),
+        "fraction_rejected_fdr": summarize([result.fraction_rejected_fdr for result in results]),
+        "fraction_effect": summarize([result.fraction_effect for result in results]),
+        "constant": summarize([result.constant for result in results]),
     }
 
 
@@ -173,9 +173,9 @@ def difference(a: Moments, b: Moments, test: Test, alpha: float, effect_size: fl
     return MeanDifference(
         features=len(varies),
         constant=int(np.sum(~varies)),
-        share_rejected=float(np.mean(p < alpha)),
-        share_rejected_fdr=float(np.mean(stats.false_discovery_control(p) <= alpha)),
-        share_effect=float(np.mean((distance > effect_size * np.sqrt(pooled))[varies])),
+        fraction_rejected=float(np.mean(p < alpha)),
+        fraction_rejected_fdr=float(np.mean(stats.false_discovery_control(p) <= alpha)),
+        fraction_effect=float(np.mean((distance > effect_size * np.sqrt(pooled))[varies])),
         n_a=a.size,
         n_b=b.size,
     )

@@ -17,9 +17,9 @@ from counterweight.data.decode.images import (
     Facts,
     Target,
     decode,
-    image_files,
+    find_image_files,
     inspect,
-    result_or_bad,
+    try_image,
 )
 
 Colour = int | float | tuple[int, ...]
@@ -208,8 +208,8 @@ def unknown_scale(path: Path) -> None:
 
 def tried(path: Path) -> BadFile | Facts:
     """Decode and inspect a file: both find the same to be bad."""
-    result = result_or_bad(inspect, path)
-    pixels = result_or_bad(partial(decode, target=Target((4, 4), 3, "stretch")), path)
+    result = try_image(inspect, path)
+    pixels = try_image(partial(decode, target=Target((4, 4), 3, "stretch")), path)
     assert pixels == result if isinstance(pixels, BadFile) else not isinstance(result, BadFile)
     return result
 
@@ -289,20 +289,20 @@ def test_the_size_is_that_of_the_upright_image(
 def test_postscript_is_not_read_since_that_would_start_another_program(tmp_path: Path) -> None:
     path = write(tmp_path / "a.eps")
     assert tried(path) == BadFile(str(path), "not an image", f"of no format that is read: {', '.join(images.FORMATS)}")
-    assert image_files(tmp_path, tmp_path) == ([], 1)
+    assert find_image_files(tmp_path, tmp_path) == ([], 1)
 
 
 def test_the_content_of_a_file_will_do(tmp_path: Path) -> None:
     content = write(tmp_path / "a.png").read_bytes()
     assert decode(Embedded("row 7", content), Target((1, 1), 3, "stretch")).ravel().tolist() == [10, 20, 30]
-    assert result_or_bad(inspect, Embedded("row 7", b"")) == BadFile("row 7", "empty", "0 bytes")
+    assert try_image(inspect, Embedded("row 7", b"")) == BadFile("row 7", "empty", "0 bytes")
 
 
 # Which files there are.
 
 
 def names(folder: Path, follow_links: bool = False) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in image_files(folder, folder, follow_links).files]
+    return [path.relative_to(folder).as_posix() for path in find_image_files(folder, folder, follow_links).files]
 
 
 def test_files_come_sorted_by_the_folders_on_their_way(tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def test_links_that_lead_out_are_refused_unless_they_are_to_be_followed(what: st
     folder = write(tmp_path / "own" / "a.png").parent
     (folder / "link.png").symlink_to(goal if what == "file" else goal.parent)
     with pytest.raises(UserError, match=r"own/link.png: a link out of the folder, to .*elsewhere.*set links: follow$"):
-        image_files(folder, folder)
+        find_image_files(folder, folder)
     assert names(folder, follow_links=True) == ["a.png", "link.png" if what == "file" else "link.png/x.png"]
 
 
@@ -339,12 +339,12 @@ def test_a_link_to_a_folder_above_is_refused(follow_links: bool, tmp_path: Path)
     write(tmp_path / "a" / "x.png")
     (tmp_path / "a" / "up").symlink_to(tmp_path)
     with pytest.raises(UserError, match=r"a/up: a link to a folder above it"):
-        image_files(tmp_path, tmp_path, follow_links)
+        find_image_files(tmp_path, tmp_path, follow_links)
 
 
 def test_a_link_to_nowhere_is_found_to_be_bad(tmp_path: Path) -> None:
     (tmp_path / "x.png").symlink_to(tmp_path / "nothing.png")
-    files = image_files(tmp_path, tmp_path).files
+    files = find_image_files(tmp_path, tmp_path).files
     assert [path.name for path in files] == ["x.png"]
     bad = tried(files[0])
     assert isinstance(bad, BadFile)
@@ -355,10 +355,10 @@ def test_a_link_to_nowhere_is_found_to_be_bad(tmp_path: Path) -> None:
 def test_names_that_cannot_be_written_down_are_refused(name: bytes, tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(name)).touch()
     with pytest.raises(UserError, match=r"a name with control characters, or that is not UTF-8; rename it$"):
-        image_files(tmp_path, tmp_path)
+        find_image_files(tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["Screenshot at 9.00\u202fAM.png", "\u3000\u732b.png", "caf\u00e9\u00a01.png"])
 def test_names_with_spaces_of_other_scripts_are_read(name: str, tmp_path: Path) -> None:
     write(tmp_path / name)
-    assert [path.name for path in image_files(tmp_path, tmp_path).files] == [name]
+    assert [path.name for path in find_image_files(tmp_path, tmp_path).files] == [name]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from counterweight.data.decode import pool
 from counterweight.data.decode.images import BadFile, Embedded, Encoded, Facts, Target, decode, inspect
-from counterweight.data.decode.pool import Job, Workers, decoded, inspected, work_on, work_singly
+from counterweight.data.decode.pool import Job, Workers, decode_images, inspect_images, work_on, work_singly
 
 TARGET = Target((2, 3), 1, "stretch")
 
@@ -29,7 +29,7 @@ def encoded(grey: int) -> Embedded:
 
 def test_images_come_in_order_whatever_worker_decodes_them() -> None:
     greys = [*range(200), *range(100)]
-    chunks = list(decoded(map(encoded, greys), len(greys), TARGET, None, Workers()))
+    chunks = list(decode_images(map(encoded, greys), len(greys), TARGET, None, Workers()))
     images = np.concatenate([chunk.images for chunk in chunks])
     assert images.shape == (300, 1, 2, 3)
     assert images[:, 0, 0, 0].tolist() == greys
@@ -38,7 +38,7 @@ def test_images_come_in_order_whatever_worker_decodes_them() -> None:
 
 
 def test_bad_images_are_told_apart() -> None:
-    (chunk,) = decoded([encoded(1), Embedded("broken", b"?"), encoded(3)], 3, TARGET, None, Workers())
+    (chunk,) = decode_images([encoded(1), Embedded("broken", b"?"), encoded(3)], 3, TARGET, None, Workers())
     assert chunk.good.tolist() == [True, False, True]
     assert chunk.bad[1] is not None
     assert chunk.bad[1].name == "broken"
@@ -46,7 +46,7 @@ def test_bad_images_are_told_apart() -> None:
 
 
 def test_no_images_are_no_chunks() -> None:
-    assert list(decoded([], 0, TARGET, None, Workers())) == []
+    assert list(decode_images([], 0, TARGET, None, Workers())) == []
 
 
 def test_images_are_taken_as_they_are_wanted() -> None:
@@ -58,14 +58,14 @@ def test_images_are_taken_as_they_are_wanted() -> None:
             taken += 1
             yield encoded(taken % 256)
 
-    stream = decoded(endless(), 10**9, TARGET, None, Workers())
+    stream = decode_images(endless(), 10**9, TARGET, None, Workers())
     next(stream)
     stream.close()
-    assert taken <= (pool.cores() * pool.WAITING + 1) * pool.CHUNK
+    assert taken <= (pool.count_cores() * pool.WAITING + 1) * pool.CHUNK
 
 
 def test_large_images_come_in_small_chunks() -> None:
-    chunks = list(decoded(map(encoded, range(3)), 3, Target((2048, 2048), 3, "stretch"), None, Workers()))
+    chunks = list(decode_images(map(encoded, range(3)), 3, Target((2048, 2048), 3, "stretch"), None, Workers()))
     assert [len(chunk.bad) for chunk in chunks] == [1, 1, 1]
 
 
@@ -84,7 +84,7 @@ class Deadly(Embedded):
 def test_an_image_that_crashes_its_decoder_is_a_bad_file_and_the_others_are_read() -> None:
     images = [encoded(number % 256) for number in range(300)]
     images[70] = Deadly("deadly", b"")
-    chunks = list(decoded(images, 300, TARGET, None, Workers()))
+    chunks = list(decode_images(images, 300, TARGET, None, Workers()))
     bad = [fault for chunk in chunks for fault in chunk.bad]
     assert [number for number, fault in enumerate(bad) if fault] == [70]
     assert bad[70] == ("deadly", "unreadable", "its decoder crashes, or takes over 60 s")
@@ -118,7 +118,7 @@ def test_one_at_a_time_gives_the_same() -> None:
 
 
 def test_an_interrupted_stream_leaves_no_worker(tmp_path: Path) -> None:
-    stream = decoded(map(encoded, [1] * 1000), 1000, TARGET, None, Workers())
+    stream = decode_images(map(encoded, [1] * 1000), 1000, TARGET, None, Workers())
     next(stream)
     stream.close()
     with pytest.raises(StopIteration):
@@ -127,7 +127,7 @@ def test_an_interrupted_stream_leaves_no_worker(tmp_path: Path) -> None:
 
 def test_images_are_inspected_by_the_same_workers() -> None:
     images = [*map(encoded, range(70)), Embedded("broken", b""), encoded(1)]
-    results = [result for chunk in inspected(images, 72, None) for result in chunk]
+    results = [result for chunk in inspect_images(images, 72, None) for result in chunk]
     assert results[70] == BadFile("broken", "empty", "0 bytes")
     assert {result for result in results if isinstance(result, Facts)} == {Facts(5, 4, "L", "PNG", True)}
     assert len(results) == 72
@@ -139,9 +139,9 @@ def test_nothing_stays_of_a_killed_process(tmp_path: Path) -> None:
     script.write_text(
         "from itertools import repeat\n"
         "from counterweight.data.decode.images import Embedded, Target\n"
-        "from counterweight.data.decode.pool import Workers, decoded\n"
+        "from counterweight.data.decode.pool import Workers, decode_images\n"
         "if __name__ == '__main__':\n"
-        "    stream = decoded(repeat(Embedded('x', b'?')), 10**9, Target((2, 2), 1, 'stretch'), None, Workers())\n"
+        "    stream = decode_images(repeat(Embedded('x', b'?')), 10**9, Target((2, 2), 1, 'stretch'), None, Workers())\n"
         "    for number, _ in enumerate(stream):\n"
         "        if number == 20:\n"
         "            print('working', flush=True)\n"

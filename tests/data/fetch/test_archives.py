@@ -14,7 +14,7 @@ import pytest
 
 from counterweight.core.errors import UserError
 from counterweight.data.fetch import archives
-from counterweight.data.fetch.archives import extracted
+from counterweight.data.fetch.archives import extract_archive
 
 FILES = {
     "images/a/1.png": bytes(range(256)) * 40,
@@ -64,7 +64,7 @@ def refused(archive: Path, out: Path, limit: int = LIMIT) -> str:
     """Return why an archive is refused; nothing may lie anywhere afterwards."""
     before = sorted({*out.parent.rglob("*")} - {out})
     with pytest.raises(UserError) as caught:
-        extracted(archive, out, limit)
+        extract_archive(archive, out, limit)
     assert sorted({*out.parent.rglob("*")} - {out}) == before
     message = str(caught.value)
     assert message.startswith(f"{archive}: ")
@@ -76,7 +76,7 @@ def refused(archive: Path, out: Path, limit: int = LIMIT) -> str:
 def test_all_files_come_out_as_they_went_in(name: str, tmp_path: Path) -> None:
     archive = make(tmp_path / name, FILES)
     before = os.umask(0o007)
-    folder = extracted(archive, tmp_path / "out", LIMIT)
+    folder = extract_archive(archive, tmp_path / "out", LIMIT)
     os.umask(before)
     assert found(folder) == FILES
     assert [path.name for path in (tmp_path / "out").iterdir()] == [folder.name]
@@ -88,14 +88,14 @@ def test_all_files_come_out_as_they_went_in(name: str, tmp_path: Path) -> None:
 
 def test_the_folder_has_the_checksum_in_its_name_and_is_used_again(tmp_path: Path) -> None:
     archive = make(tmp_path / "Some.Images.tar.gz", FILES)
-    folder = extracted(archive, tmp_path / "out", LIMIT)
+    folder = extract_archive(archive, tmp_path / "out", LIMIT)
     assert folder.name.startswith("Some.Images-")
     assert len(folder.name) == len("Some.Images-") + 12
     (folder / "notes.txt").write_text("left alone")
-    assert extracted(archive, tmp_path / "out", 0) == folder
+    assert extract_archive(archive, tmp_path / "out", 0) == folder
     assert (folder / "notes.txt").read_text() == "left alone"
     make(archive, {"notes.txt": b"another edition"})
-    other = extracted(archive, tmp_path / "out", LIMIT)
+    other = extract_archive(archive, tmp_path / "out", LIMIT)
     assert other != folder
     assert found(other) == {"notes.txt": b"another edition"}
 
@@ -104,21 +104,21 @@ def test_the_folder_has_the_checksum_in_its_name_and_is_used_again(tmp_path: Pat
 def test_only_what_is_wanted_is_written_and_counted(name: str, tmp_path: Path) -> None:
     size = len(FILES["images/a/1.png"])
     archive = make(tmp_path / name, FILES)
-    folder = extracted(archive, tmp_path / "out", size, wanted=lambda path: path.startswith("images/a/"))
+    folder = extract_archive(archive, tmp_path / "out", size, wanted=lambda path: path.startswith("images/a/"))
     assert found(folder) == {path: FILES[path] for path in ("images/a/1.png", "images/a/2.png")}
     with pytest.raises(UserError, match="holds no file that is wanted"):
-        extracted(archive, tmp_path / "none", LIMIT, wanted=lambda path: path == "b")
+        extract_archive(archive, tmp_path / "none", LIMIT, wanted=lambda path: path == "b")
 
 
 @every_kind
 def test_files_of_macos_are_left_out(name: str, tmp_path: Path) -> None:
     junk = {"__MACOSX/images/._1.png": b"x", "images/._1.png": b"x", "._images": b"x"}
-    assert found(extracted(make(tmp_path / name, FILES | junk), tmp_path / "out", LIMIT)) == FILES
+    assert found(extract_archive(make(tmp_path / name, FILES | junk), tmp_path / "out", LIMIT)) == FILES
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_zip_files_are_read_however_they_are_packed(method: int, tmp_path: Path) -> None:
-    assert found(extracted(make_zip(tmp_path / "x.zip", FILES, method), tmp_path / "out", LIMIT)) == FILES
+    assert found(extract_archive(make_zip(tmp_path / "x.zip", FILES, method), tmp_path / "out", LIMIT)) == FILES
 
 
 @pytest.mark.parametrize("kind", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
@@ -128,12 +128,12 @@ def test_tar_files_of_every_format_are_read(kind: int, tmp_path: Path) -> None:
         archive.addfile(entry("./", kind=tarfile.DIRTYPE)[0])
         for name, content in long.items():
             archive.addfile(entry(f"./{name}", content)[0], io.BytesIO(content))
-    assert found(extracted(tmp_path / "x.tar", tmp_path / "out", LIMIT)) == long
+    assert found(extract_archive(tmp_path / "x.tar", tmp_path / "out", LIMIT)) == long
 
 
 def test_names_that_differ_in_case_are_two_files(tmp_path: Path) -> None:
     files = {"a.JPG": b"upper", "a.jpg": b"lower"}
-    assert found(extracted(make(tmp_path / "x.zip", files), tmp_path / "out", LIMIT)) == files
+    assert found(extract_archive(make(tmp_path / "x.zip", files), tmp_path / "out", LIMIT)) == files
 
 
 @every_kind
@@ -178,7 +178,7 @@ def test_a_link_does_not_redirect_what_follows(tmp_path: Path) -> None:
     link = entry("images", kind=tarfile.SYMTYPE, link=str(tmp_path / "elsewhere"))
     archive = make_tar(tmp_path / "x.tar", [link, entry("images/evil", b"evil")])
     assert "member 'images': is a link" in refused(archive, tmp_path / "out")
-    folder = extracted(archive, tmp_path / "out", LIMIT, wanted=lambda path: path != "images")
+    folder = extract_archive(archive, tmp_path / "out", LIMIT, wanted=lambda path: path != "images")
     assert found(folder) == {"images/evil": b"evil"}, "a link that is not wanted is not there"
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
@@ -222,7 +222,7 @@ def test_no_more_is_written_than_allowed(name: str, tmp_path: Path) -> None:
     archive = make(tmp_path / name, FILES)
     size = sum(map(len, FILES.values()))
     assert "holds more bytes than it may" in refused(archive, tmp_path / "out", size - 1)
-    assert found(extracted(archive, tmp_path / "out", size)) == FILES
+    assert found(extract_archive(archive, tmp_path / "out", size)) == FILES
 
 
 def test_a_bomb_is_measured_by_what_it_holds_not_by_what_it_says(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_a_tar_that_leads_back_to_its_beginning_ends(tmp_path: Path) -> None:
     blocks = entry("first")[0].tobuf() + entry("second")[0].tobuf() + bytes(header)
     (tmp_path / "x.tar").write_bytes(blocks)
     with pytest.raises(UserError, match="a member begins before the end of the one before"):
-        extracted(tmp_path / "x.tar", tmp_path / "out", LIMIT, wanted=lambda path: path == "first")
+        extract_archive(tmp_path / "x.tar", tmp_path / "out", LIMIT, wanted=lambda path: path == "first")
 
 
 def test_a_member_that_is_shorter_than_promised_is_refused(tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def test_whatever_is_damaged_is_unpacked_or_refused(name: str, tmp_path: Path) -
             damaged[start : start + rng.choice([1, 4, 8])] = change()
         (tmp_path / name).write_bytes(damaged)
         try:
-            extracted(tmp_path / name, tmp_path / "out", LIMIT)
+            extract_archive(tmp_path / name, tmp_path / "out", LIMIT)
             outcomes.add("unpacked")
         except UserError:
             outcomes.add("refused")
@@ -350,19 +350,19 @@ def test_an_interruption_leaves_nothing_that_looks_complete(
     with monkeypatch.context() as patched:
         patched.setattr(archives, "Writer", Interrupted)
         with pytest.raises(KeyboardInterrupt):
-            extracted(archive, tmp_path / "out", LIMIT)
+            extract_archive(archive, tmp_path / "out", LIMIT)
     assert len(written) == 2
     assert list((tmp_path / "out").iterdir()) == []
-    assert found(extracted(archive, tmp_path / "out", LIMIT)) == FILES
+    assert found(extract_archive(archive, tmp_path / "out", LIMIT)) == FILES
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     archive = make(tmp_path / "x.zip", FILES)
-    folder = extracted(archive, tmp_path / "out", LIMIT)
+    folder = extract_archive(archive, tmp_path / "out", LIMIT)
     partial = folder.with_name(f".{folder.name}.partial")
     folder.rename(partial)
     (partial / "half").write_bytes(b"half")
-    assert found(extracted(archive, tmp_path / "out", LIMIT)) == FILES
+    assert found(extract_archive(archive, tmp_path / "out", LIMIT)) == FILES
     assert list((tmp_path / "out").iterdir()) == [folder]
 
 
@@ -372,5 +372,5 @@ def test_a_full_disk_is_not_called_damage(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(archives.Writer, "copy", full)
     with pytest.raises(OSError, match="No space left"):
-        extracted(make(tmp_path / "x.zip", FILES), tmp_path / "out", LIMIT)
+        extract_archive(make(tmp_path / "x.zip", FILES), tmp_path / "out", LIMIT)
     assert list((tmp_path / "out").iterdir()) == []

@@ -22,7 +22,7 @@ import pytest
 
 from counterweight.core.errors import UserError
 from counterweight.data.fetch import http
-from counterweight.data.fetch.downloads import Remote, fetched, mirror_file
+from counterweight.data.fetch.downloads import Remote, fetch_file, find_mirror_file
 from counterweight.data.fetch.http import CHUNK_BYTES, Patience
 
 ROOT = Path(__file__).parents[3]
@@ -38,10 +38,10 @@ FETCH = """
 import signal
 import sys
 from pathlib import Path
-from counterweight.data.fetch.downloads import Remote, fetched
+from counterweight.data.fetch.downloads import Remote, fetch_file
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests themselves run in the background
 name, url, folder = sys.argv[1:]
-fetched(Remote(name, (url,)), Path(folder), None, "nowhere")
+fetch_file(Remote(name, (url,)), Path(folder), None, "nowhere")
 """
 
 
@@ -198,7 +198,7 @@ def sure(*servers: Server) -> Remote:
 
 def get(wanted: Remote, folder: Path, mirror: str | None = None, patience: Patience = QUICK) -> bytes:
     """Fetch a file, see that nothing else is left, and return what is in it."""
-    path = fetched(wanted, folder, mirror, WHERE, patience=patience)
+    path = fetch_file(wanted, folder, mirror, WHERE, patience=patience)
     assert path == folder / NAME
     assert {item.name for item in folder.iterdir()} <= {NAME, f"{NAME}.sha256"}
     return path.read_bytes()
@@ -207,7 +207,7 @@ def get(wanted: Remote, folder: Path, mirror: str | None = None, patience: Patie
 def fails(wanted: Remote, folder: Path, mirror: str | None = None, patience: Patience = QUICK) -> str:
     """Return why a file cannot be had; nothing may have its name."""
     with pytest.raises(UserError) as caught:
-        fetched(wanted, folder, mirror, WHERE, patience=patience)
+        fetch_file(wanted, folder, mirror, WHERE, patience=patience)
     assert not (folder / NAME).exists()
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -530,7 +530,7 @@ def test_a_web_page_is_no_file(kind: str, serve: Serve, tmp_path: Path) -> None:
     assert "sends a web page in place of the file" in fails(remote(server), tmp_path)
     assert len(server.requests) == 1
     page = Remote("index.html", (server.url,))
-    assert fetched(page, tmp_path, None, WHERE, patience=QUICK).read_bytes().startswith(b"<html>")
+    assert fetch_file(page, tmp_path, None, WHERE, patience=QUICK).read_bytes().startswith(b"<html>")
 
 
 def test_a_transfer_whose_end_would_not_be_known_is_refused(serve: Serve, tmp_path: Path) -> None:
@@ -564,7 +564,7 @@ def test_a_disk_that_fills_up_is_not_called_a_fault_of_the_network(
     server = serve(gives())
     monkeypatch.setattr(http, "receive", full)
     with pytest.raises(OSError, match="No space left"):
-        fetched(sure(server), tmp_path, None, WHERE)
+        fetch_file(sure(server), tmp_path, None, WHERE)
     assert len(server.requests) == 1
 
 
@@ -635,17 +635,17 @@ def test_a_record_that_is_none_is_refused(text: str, serve: Serve, tmp_path: Pat
 def test_a_mirrors_file_is_used_where_it_is(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(BODY)
     for wanted in (sure(), remote()):
-        assert fetched(wanted, tmp_path / "downloads", str(tmp_path), WHERE) == tmp_path / NAME
+        assert fetch_file(wanted, tmp_path / "downloads", str(tmp_path), WHERE) == tmp_path / NAME
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
 
 def test_a_wrong_file_in_a_mirror_is_refused_and_left_alone(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(OTHER)
     with pytest.raises(UserError, match=f"^{tmp_path / NAME}: MD5 is {md5(OTHER)}, expected {md5(BODY)}; the file is"):
-        fetched(sure(), tmp_path / "downloads", str(tmp_path), WHERE)
+        fetch_file(sure(), tmp_path / "downloads", str(tmp_path), WHERE)
     get(remote(serve(gives())), tmp_path / "downloads")
     with pytest.raises(UserError, match="that of the first download was"):
-        fetched(remote(), tmp_path / "downloads", str(tmp_path), WHERE)
+        fetch_file(remote(), tmp_path / "downloads", str(tmp_path), WHERE)
     assert (tmp_path / NAME).read_bytes() == OTHER
 
 
@@ -662,15 +662,15 @@ def test_a_mirror_that_lacks_the_file_is_refused(tmp_path: Path) -> None:
 def test_a_mirrors_file_may_have_several_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "b").touch()
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert mirror_file("~", ("a", "b"), WHERE) == tmp_path / "b"
-    assert mirror_file("https://example.org", ("a",), WHERE) is None
-    assert mirror_file(None, ("a",), WHERE) is None
+    assert find_mirror_file("~", ("a", "b"), WHERE) == tmp_path / "b"
+    assert find_mirror_file("https://example.org", ("a",), WHERE) is None
+    assert find_mirror_file(None, ("a",), WHERE) is None
     with pytest.raises(UserError, match=f"^{WHERE}: {tmp_path}: none of c, d is there"):
-        mirror_file(str(tmp_path), ("c", "d"), WHERE)
+        find_mirror_file(str(tmp_path), ("c", "d"), WHERE)
 
 
 def test_a_folder_that_cannot_be_written_is_named(serve: Serve, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):
-        fetched(sure(serve(gives())), tmp_path / "file", None, WHERE)
+        fetch_file(sure(serve(gives())), tmp_path / "file", None, WHERE)
     assert os.listdir(tmp_path) == ["file"]

@@ -146,7 +146,7 @@ def test_generated_dogs_of_another_size_or_broken_ones_are_refused(tmp_path: Pat
     path = tmp_path / "project/images/puppies/synthetic/deep/3.png"
     Image.new("RGB", (40, 40)).save(path)
     with pytest.raises(UserError, match=r"3.png: 40 x 40 pixels; an entry's have 64 x 64$"):
-        dogs.generated("puppies")
+        dogs.find_generated("puppies")
     path.write_bytes(b"broken")
     with pytest.raises(UserError, match=r"3.png: not an image"):
-        dogs.generated("puppies")
+        dogs.find_generated("puppies")

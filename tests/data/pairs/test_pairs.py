@@ -12,8 +12,8 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, read_images
 from counterweight.data.pairs import city, folders
 from counterweight.evaluation.prechecks import check_pair
-from counterweight.features.extractor import drawn as extracted
-from counterweight.settings.pairs import pair_plan
+from counterweight.features.extractor import draw_some_images as extracted
+from counterweight.settings.pairs import plan_pair
 from counterweight.settings.params import load_params
 from stages import ingest_pair
 
@@ -141,7 +141,7 @@ def test_outside_the_graph_any_folder_will_do(project: Path) -> None:
 def test_wrong_settings_are_refused(block: dict[str, object], message: str) -> None:
     params = load_params(settings_file(**block))
     with pytest.raises(UserError, match=message):
-        pair_plan(params.pairs, "two")
+        plan_pair(params.pairs, "two")
 
 
 def test_a_pair_may_not_be_called_as_a_dataset_is() -> None:

@@ -25,11 +25,11 @@ from counterweight.core import schema
 from counterweight.core.errors import UserError
 from counterweight.data.decode.pool import Workers
 from counterweight.data.fetch import http
-from counterweight.data.fetch.downloads import Remote, fetched
+from counterweight.data.fetch.downloads import Remote, fetch_file
 from counterweight.data.fetch.http import Patience
 from counterweight.data.sources import celeba, chars74k, cifar10, clothing, stanford_dogs, vehicles
 from counterweight.data.sources.base.archive import Archive
-from counterweight.data.sources.base.lazy_images import Part
+from counterweight.data.sources.base.lazy_images import LazyImages
 
 Files = dict[str, bytes]
 ATTRIBUTES = ["5_o_Clock_Shadow", "Arched_Eyebrows", "Bald", "Male", "Mouth_Slightly_Open", "Young"]
@@ -223,7 +223,7 @@ CASES = {
     "clothing": clothing_case(),
     "stanford_dogs": dogs_case(),
 }
-PUBLISHED_PORTRAITS = celeba.remotes()
+PUBLISHED_PORTRAITS = celeba.list_remotes()
 
 
 # A server that breaks off or stalls where it is told to, and the constants that make small files the published ones.
@@ -324,7 +324,7 @@ def smaller(case: Case, tiny: Callable[[Remote], Remote]) -> dict[str, Any]:
     if case.source is cifar10:
         return {"REMOTE": tiny(cifar10.REMOTE)}
     if case.source is celeba:
-        return {"remotes": lambda: [tiny(remote) for remote in PUBLISHED_PORTRAITS]}
+        return {"list_remotes": lambda: [tiny(remote) for remote in PUBLISHED_PORTRAITS]}
     if case.source is chars74k:
         word = case.settings["subset"]
         subset = chars74k.SUBSETS[word]
@@ -369,11 +369,11 @@ def mirror(case: Case, folder: Path) -> str:
     return str(folder)
 
 
-def images(part: Part) -> npt.NDArray[np.uint8]:
+def images(part: LazyImages) -> npt.NDArray[np.uint8]:
     return np.concatenate([chunk.images for chunk in part.read(np.arange(len(part)), None, Workers())])
 
 
-def check_part(part: Part | None, expected: Expected | None, case: Case) -> None:
+def check_part(part: LazyImages | None, expected: Expected | None, case: Case) -> None:
     """See that a part has the expected images, labels and pixels."""
     if part is None or expected is None:
         assert (part, expected) == (None, None)
@@ -463,7 +463,7 @@ def test_what_breaks_off_or_stalls_is_resumed(
     case: Case, stalls: bool, publish: Publish, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     patience = Patience(connect_seconds=5, read_seconds=0.3, attempts=20)  # on a busy machine an attempt may fail
-    monkeypatch.setattr(fetched, "__defaults__", (True, patience if stalls else Patience()))
+    monkeypatch.setattr(fetch_file, "__defaults__", (True, patience if stalls else Patience()))
     publish(case)
     server.stops, server.stalls = set(case.files), stalls
     found = case.source.find(settings(case), "d")

@@ -14,21 +14,21 @@ import numpy.typing as npt
 import pytest
 
 from counterweight.core.errors import UserError
-from counterweight.core.schema import parse_block
+from counterweight.core.schema import parse_settings
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources import fashion_mnist, mnist
 from counterweight.data.sources.base.idx import Checksums, Dataset, parse_idx
-from counterweight.data.sources.base.lazy_images import Part
+from counterweight.data.sources.base.lazy_images import LazyImages
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 IMAGES = {"train": (12, 28, 28), "t10k": (5, 28, 28)}
 
 
-def images(part: Part) -> npt.NDArray[np.uint8]:
+def images(part: LazyImages) -> npt.NDArray[np.uint8]:
     return np.concatenate([chunk.images for chunk in part.read(np.arange(len(part)), None, Workers())])
 
 
-def counts(part: Part) -> list[int]:
+def counts(part: LazyImages) -> list[int]:
     return np.bincount(part.labels).tolist()
 
 
@@ -235,7 +235,7 @@ def test_a_mirror_that_lacks_a_file_or_is_none_is_refused(source: ModuleType, ch
 
 def test_an_empty_mirror_setting_is_refused(source: ModuleType) -> None:
     with pytest.raises(UserError, match=r"^params.yaml: datasets.m.mirror: '' is not allowed"):
-        parse_block(source.Settings, {"mirror": ""}, "params.yaml: datasets.m")
+        parse_settings(source.Settings, {"mirror": ""}, "params.yaml: datasets.m")
 
 
 def test_checking_asks_no_server(source: ModuleType, server: Server) -> None:

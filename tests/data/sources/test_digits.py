@@ -1,4 +1,4 @@
-"""The digits, and what all sources share: sizes, and imports that stay cheap."""
+"""The digits, and what all sources fraction: sizes, and imports that stay cheap."""
 
 import json
 import subprocess
@@ -10,17 +10,17 @@ from PIL import Image
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
-from counterweight.core.schema import parse_block
+from counterweight.core.schema import parse_settings
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources import digits
-from counterweight.data.sources.base.lazy_images import in_memory, shaped
-from counterweight.data.split import collect, whole
+from counterweight.data.sources.base.lazy_images import resize_array, wrap_array
+from counterweight.data.split import choose_all, read_into_memory
 
 
 def load(**settings: object) -> ImageSet:
     train, test = digits.find(digits.Settings.model_validate(settings), "digits")
     assert test is None
-    return collect(whole(train), "digits", "train", Workers())
+    return read_into_memory(choose_all(train), "digits", "train", Workers())
 
 
 def test_at_their_own_size_the_digits_are_those_of_the_library() -> None:
@@ -72,7 +72,7 @@ def test_greys_are_resized_as_pillow_resizes_floats(size: list[int]) -> None:
     greys = np.random.default_rng(0).integers(0, 256, (5, 28, 30), dtype=np.uint8)
     floats = [Image.fromarray(grey.astype(np.float32)) for grey in greys]
     expected = np.stack([np.asarray(image.resize((size[1], size[0]), Image.Resampling.BICUBIC)) for image in floats])
-    found = shaped(greys[:, None], size, 1)
+    found = resize_array(greys[:, None], size, 1)
     assert found.dtype == np.uint8
     assert np.abs(found[:, 0] - expected.clip(0, 255)).max() <= 0.501
 
@@ -80,19 +80,19 @@ def test_greys_are_resized_as_pillow_resizes_floats(size: list[int]) -> None:
 def test_colours_become_grey_as_in_pillow() -> None:
     colours = np.random.default_rng(0).integers(0, 256, (4, 3, 9, 7), dtype=np.uint8)
     expected = [np.asarray(Image.fromarray(image.transpose(1, 2, 0)).convert("L")) for image in colours]
-    assert (shaped(colours, [9, 7], 1)[:, 0] == np.stack(expected)).all()
+    assert (resize_array(colours, [9, 7], 1)[:, 0] == np.stack(expected)).all()
 
 
 def test_each_colour_is_resized_by_itself() -> None:
     colours = np.random.default_rng(0).integers(0, 256, (4, 3, 9, 7), dtype=np.uint8)
-    found = shaped(colours, [12, 5], 3)
-    assert all((found[:, [channel]] == shaped(colours[:, [channel]], [12, 5], 1)).all() for channel in range(3))
+    found = resize_array(colours, [12, 5], 3)
+    assert all((found[:, [channel]] == resize_array(colours[:, [channel]], [12, 5], 1)).all() for channel in range(3))
 
 
 def test_images_in_memory_are_read_in_chunks_without_a_seam() -> None:
     grey = np.tile(np.random.default_rng(0).integers(0, 256, (1, 1, 6, 6), dtype=np.uint8), (2500, 1, 1, 1))
     labels = np.arange(2500)
-    part = in_memory(ImageSet(grey, labels, ("a",) * 2500, labels.astype(np.str_), {}), 9, 3)
+    part = wrap_array(ImageSet(grey, labels, ("a",) * 2500, labels.astype(np.str_), {}), 9, 3)
     chunks = [chunk.images for chunk in part.read(labels[1:], None, Workers())]
     assert part.shape == (3, 9, 9)
     assert [len(chunk) for chunk in chunks] == [1024, 1024, 451]
@@ -104,13 +104,13 @@ def test_other_sizes_are_refused_in_one_sentence(size: object) -> None:
     with pytest.raises(
         UserError, match=r"^params.yaml: datasets.d.size: .*: one side in pixels, or \[height, width\], from 1 to 2048$"
     ):
-        parse_block(digits.Settings, {"size": size}, "params.yaml: datasets.d")
+        parse_settings(digits.Settings, {"size": size}, "params.yaml: datasets.d")
 
 
 @pytest.mark.parametrize("channels", [0, 2, 4, "3"])
 def test_other_channels_are_refused(channels: object) -> None:
     with pytest.raises(UserError, match=r"^params.yaml: datasets.d.channels: .* 1 or 3$"):
-        parse_block(digits.Settings, {"channels": channels}, "params.yaml: datasets.d")
+        parse_settings(digits.Settings, {"channels": channels}, "params.yaml: datasets.d")
 
 
 @pytest.mark.parametrize("source", ["digits", "mnist", "folder"])

@@ -10,7 +10,7 @@ import pytest
 
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources import fashion_mnist
-from counterweight.data.sources.base.lazy_images import Part
+from counterweight.data.sources.base.lazy_images import LazyImages
 from counterweight.data.sources.fashion_mnist import FASHION_MNIST, Settings
 
 REAL = os.environ.get("COUNTERWEIGHT_REAL_DATA")
@@ -20,11 +20,11 @@ needs_real = pytest.mark.skipif(
 )
 
 
-def images(part: Part) -> npt.NDArray[np.uint8]:
+def images(part: LazyImages) -> npt.NDArray[np.uint8]:
     return np.concatenate([chunk.images for chunk in part.read(np.arange(len(part)), None, Workers())])
 
 
-def counts(part: Part) -> list[int]:
+def counts(part: LazyImages) -> list[int]:
     return np.bincount(part.labels).tolist()
 
 

@@ -12,11 +12,11 @@ from PIL import Image
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, read_images, write_images
-from counterweight.core.schema import parse_block
+from counterweight.core.schema import parse_settings
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources import folder
 from counterweight.data.sources.folder import Settings
-from counterweight.data.split import collect, whole, write_part
+from counterweight.data.split import choose_all, read_into_memory, write_part
 
 REAL = os.environ.get("COUNTERWEIGHT_REAL_DATA")
 needs_real = pytest.mark.skipif(REAL is None, reason="COUNTERWEIGHT_REAL_DATA names no folder of real data")
@@ -42,13 +42,14 @@ class Loaded(NamedTuple):
 
 
 def load(path: Path, size: int | list[int] = 4, **others: object) -> Loaded:
-    settings = parse_block(Settings, {"path": str(path), "size": size, **others}, "params.yaml: datasets.pets")
+    settings = parse_settings(Settings, {"path": str(path), "size": size, **others}, "params.yaml: datasets.pets")
     folder.precheck(settings, "pets")
     train, test = folder.find(settings, "pets")
     where = "params.yaml: datasets.pets"
     workers = Workers()
     return Loaded(
-        collect(whole(train), where, "train", workers), collect(whole(test), where, "test", workers) if test else None
+        read_into_memory(choose_all(train), where, "train", workers),
+        read_into_memory(choose_all(test), where, "test", workers) if test else None,
     )
 
 
@@ -305,7 +306,7 @@ def test_a_class_that_skipping_empties_is_refused(tmp_path: Path) -> None:
     pets(tmp_path)
     (tmp_path / "bird").mkdir()
     (tmp_path / "bird" / "a.png").write_text("not an image")
-    chosen = whole(folder.find(Settings(path=str(tmp_path), size=4, bad_files="skip"), "pets").train)
+    chosen = choose_all(folder.find(Settings(path=str(tmp_path), size=4, bad_files="skip"), "pets").train)
     with pytest.raises(
         UserError, match="pets: class 'bird' has too few images: none that can be read for the train part"
     ):
@@ -323,7 +324,7 @@ def test_a_class_that_skipping_empties_is_refused(tmp_path: Path) -> None:
 )
 def test_other_settings_are_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=f"^params.yaml: {message}"):
-        parse_block(Settings, values, "params.yaml: datasets.pets")
+        parse_settings(Settings, values, "params.yaml: datasets.pets")
 
 
 # Real photographs.

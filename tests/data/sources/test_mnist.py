@@ -11,18 +11,18 @@ import pytest
 
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources import mnist
-from counterweight.data.sources.base.lazy_images import Part
+from counterweight.data.sources.base.lazy_images import LazyImages
 from counterweight.data.sources.mnist import MNIST, Settings
 
 REAL = os.environ.get("COUNTERWEIGHT_REAL_DATA")
 needs_real = pytest.mark.skipif(REAL is None, reason="COUNTERWEIGHT_REAL_DATA names no folder of real data")
 
 
-def images(part: Part) -> npt.NDArray[np.uint8]:
+def images(part: LazyImages) -> npt.NDArray[np.uint8]:
     return np.concatenate([chunk.images for chunk in part.read(np.arange(len(part)), None, Workers())])
 
 
-def counts(part: Part) -> list[int]:
+def counts(part: LazyImages) -> list[int]:
     return np.bincount(part.labels).tolist()
 
 

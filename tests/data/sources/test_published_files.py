@@ -30,12 +30,12 @@ def test_celeba_is_that_of_torchvision() -> None:
     from torchvision.datasets import CelebA
 
     published = {name: (drive_id, md5) for drive_id, md5, name in CelebA.file_list}
-    for remote in celeba.remotes():
+    for remote in celeba.list_remotes():
         drive_id, md5 = published[remote.name]
         assert remote.md5 == md5
         assert all(url.startswith("https://drive.usercontent.google.com/") for url in remote.urls)
         assert all(f"&id={drive_id}" in url for url in remote.urls)
-    assert [remote.name for remote in celeba.remotes()] == [*celeba.FILES]
+    assert [remote.name for remote in celeba.list_remotes()] == [*celeba.FILES]
     assert celeba.TEST in celeba.PARTS
 
 
@@ -61,17 +61,17 @@ def test_the_numbers_are_those_of_the_documents() -> None:
 
 
 def test_portraits_are_men_or_women_and_of_the_test_part_or_not(tmp_path: Path) -> None:
-    names, male = celeba.males(write(tmp_path / "attributes.txt", ATTRIBUTES))
+    names, male = celeba.read_labels(write(tmp_path / "attributes.txt", ATTRIBUTES))
     assert names == ["000001.jpg", "000002.jpg", "000003.jpg"]
     assert (male.tolist(), male.dtype) == ([0, 1, 0], np.int64)
-    tested = celeba.test_portraits(write(tmp_path / "parts.txt", PARTS), names)
+    tested = celeba.read_test_portraits(write(tmp_path / "parts.txt", PARTS), names)
     assert (tested.tolist(), tested.dtype) == ([False, False, True], np.bool_)
 
 
 def test_lists_of_windows_are_read_alike(tmp_path: Path) -> None:
-    names, male = celeba.males(write(tmp_path / "attributes.txt", ATTRIBUTES.replace("\n", "\r\n")))
+    names, male = celeba.read_labels(write(tmp_path / "attributes.txt", ATTRIBUTES.replace("\n", "\r\n")))
     assert male.tolist() == [0, 1, 0]
-    assert celeba.test_portraits(write(tmp_path / "parts.txt", PARTS.replace("\n", "\r\n")), names).sum() == 1
+    assert celeba.read_test_portraits(write(tmp_path / "parts.txt", PARTS.replace("\n", "\r\n")), names).sum() == 1
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_lists_of_windows_are_read_alike(tmp_path: Path) -> None:
 )
 def test_another_list_of_attributes_is_refused(text: str | bytes, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^.*a\.txt: not CelebA's list of attributes: ") as caught:
-        celeba.males(write(tmp_path / "a.txt", text))
+        celeba.read_labels(write(tmp_path / "a.txt", text))
     assert "\n" not in str(caught.value)
 
 
@@ -102,7 +102,7 @@ def test_another_list_of_attributes_is_refused(text: str | bytes, tmp_path: Path
 )
 def test_another_list_of_parts_is_refused(text: str | bytes, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^.*p\.txt: not the list of the parts of CelebA's portraits$"):
-        celeba.test_portraits(write(tmp_path / "p.txt", text), ["000001.jpg", "000002.jpg", "000003.jpg"])
+        celeba.read_test_portraits(write(tmp_path / "p.txt", text), ["000001.jpg", "000002.jpg", "000003.jpg"])
 
 
 def outcome(read: Callable[[], Sized], length: int) -> str:
@@ -115,7 +115,7 @@ def outcome(read: Callable[[], Sized], length: int) -> str:
 
 
 def portraits(path: Path) -> list[str]:
-    return celeba.males(path)[0]
+    return celeba.read_labels(path)[0]
 
 
 def test_damaged_lists_are_read_or_refused(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_damaged_lists_are_read_or_refused(tmp_path: Path) -> None:
             start = rng.randrange(len(content))
             content[start : start + rng.choice([0, 1, 5])] = rng.randbytes(rng.choice([0, 1, 5]))
             path = write(tmp_path / "list.txt", bytes(content))
-            read = bound(celeba.test_portraits, path, names) if text == PARTS else bound(portraits, path)
+            read = bound(celeba.read_test_portraits, path, names) if text == PARTS else bound(portraits, path)
             outcomes.add(outcome(read, 3))
     assert outcomes == {"read", "refused"}
 
@@ -137,7 +137,7 @@ def test_damaged_lists_are_read_or_refused(tmp_path: Path) -> None:
 
 def test_a_batch_has_a_label_and_three_planes_in_every_row(tmp_path: Path) -> None:
     planes = np.arange(3 * 1024, dtype=np.uint32).astype(np.uint8).tobytes()
-    images = cifar10.image_set([write(tmp_path / "b.bin", b"\x07" + planes)] * 2, cifar10.Settings())
+    images = cifar10.read_batches([write(tmp_path / "b.bin", b"\x07" + planes)] * 2, cifar10.Settings())
     assert images.labels.tolist() == [7, 7]
     assert images.images[1].tobytes() == planes
     assert images.origins.tolist() == ["b/0", "b/0"]
@@ -156,7 +156,7 @@ def test_a_batch_has_a_label_and_three_planes_in_every_row(tmp_path: Path) -> No
 def test_another_batch_is_refused(content: bytes | None, message: str, tmp_path: Path) -> None:
     path = tmp_path / "b.bin" if content is None else write(tmp_path / "b.bin", content)
     with pytest.raises(UserError, match=rf"b\.bin: {message}"):
-        cifar10.image_set([path], cifar10.Settings())
+        cifar10.read_batches([path], cifar10.Settings())
 
 
 def test_damaged_batches_are_read_or_refused(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_damaged_batches_are_read_or_refused(tmp_path: Path) -> None:
         content = bytearray(3 * 3073)
         content[3073 * rng.randrange(3) + rng.choice([0, 1, 3072])] = rng.choice([9, 10, 255])
         path = write(tmp_path / "b.bin", bytes(content[: rng.choice([len(content), rng.randrange(len(content))])]))
-        outcomes.add(outcome(bound(cifar10.image_set, [path], cifar10.Settings()), 3))
+        outcomes.add(outcome(bound(cifar10.read_batches, [path], cifar10.Settings()), 3))
     assert outcomes == {"read", "refused"}
 
 
@@ -198,11 +198,14 @@ def cells(*paths: str) -> np.ndarray:
 )
 def test_another_list_of_dogs_is_refused(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "train_list.mat", content)
-    monkeypatch.setattr(stanford_dogs, "unpacked", lambda *arguments: tmp_path)
+    monkeypatch.setattr(stanford_dogs, "unpack_published", lambda *arguments: tmp_path)
     with pytest.raises(UserError, match=r"train_list\.mat: not a list of Stanford Dogs: .") as caught:
-        stanford_dogs.listed("train_list.mat", stanford_dogs.Settings(size=8), "nowhere", progress=False)
+        stanford_dogs.read_list("train_list.mat", stanford_dogs.Settings(size=8), "nowhere", progress=False)
     assert "\n" not in str(caught.value)
 
 
 def test_a_breed_is_what_follows_the_first_hyphen() -> None:
-    assert stanford_dogs.breeds(["n02086240-Shih-Tzu/a.jpg", "n02085620-Chihuahua/a.jpg"]) == ("Chihuahua", "Shih-Tzu")
+    assert stanford_dogs.list_breeds(["n02086240-Shih-Tzu/a.jpg", "n02085620-Chihuahua/a.jpg"]) == (
+        "Chihuahua",
+        "Shih-Tzu",
+    )

@@ -14,14 +14,14 @@ from PIL import Image
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import read_images
-from counterweight.core.schema import parse_block
+from counterweight.core.schema import parse_settings
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources import table
 from counterweight.data.sources.base import columns
 from counterweight.data.sources.base.columns import Content
-from counterweight.data.sources.base.lazy_images import Found, Indices
+from counterweight.data.sources.base.lazy_images import DatasetSplits, Indices
 from counterweight.data.sources.table import Settings
-from counterweight.data.split import collect, whole, write_part
+from counterweight.data.split import choose_all, read_into_memory, write_part
 
 PETS = "params.yaml: datasets.pets"
 CLASSES = ("cat", "dog")
@@ -64,8 +64,8 @@ def struct(number: int) -> dict[str, Any]:
     return {"bytes": encoded(number), "path": f"{number}.png"}
 
 
-def find(path: Path, **others: object) -> Found:
-    settings = parse_block(Settings, {"path": str(path), "size": 4, **others}, PETS)
+def find(path: Path, **others: object) -> DatasetSplits:
+    settings = parse_settings(Settings, {"path": str(path), "size": 4, **others}, PETS)
     found = table.find(settings, "pets")
     assert table.precheck(settings, "pets") == found.train.class_names
     return found
@@ -74,7 +74,8 @@ def find(path: Path, **others: object) -> Found:
 def firsts(path: Path, **others: object) -> tuple[list[int], list[int] | None]:
     """Return the numbers of the images of both parts, in their order."""
     read = [
-        part and collect(whole(part), PETS, "x", Workers()).images[:, 0, 0, 0].tolist() for part in find(path, **others)
+        part and read_into_memory(choose_all(part), PETS, "x", Workers()).images[:, 0, 0, 0].tolist()
+        for part in find(path, **others)
     ]
     return read[0] or [], read[1]
 
@@ -196,7 +197,7 @@ def test_a_row_without_an_image_is_a_bad_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"a.parquet: row 2: empty: 0 bytes; mend"):
         firsts(tmp_path)
     assert firsts(tmp_path, bad_files="skip") == ([0, 2], None)
-    whatever = collect(whole(find(tmp_path, bad_files="skip").train), PETS, "x", Workers())
+    whatever = read_into_memory(choose_all(find(tmp_path, bad_files="skip").train), PETS, "x", Workers())
     assert whatever.provenance["skipped_files"] == {"empty": 1, "not an image": 1}
 
 
@@ -204,13 +205,13 @@ def test_only_row_groups_that_are_wanted_are_read(tmp_path: Path, monkeypatch: p
     write_hugging_face(tmp_path / "a.parquet", [(struct(n), n % 2) for n in range(40)], row_group_size=10)
     monkeypatch.setattr(columns, "BATCH", 4)
     read = []
-    in_group = columns.in_group
+    in_group = columns.read_group
 
     def noted(file: pq.ParquetFile, name: str, group: int, start: int, rows: Indices) -> Iterator[Content]:
         read.append((group, rows.tolist()))
         return in_group(file, name, group, start, rows)
 
-    monkeypatch.setattr(columns, "in_group", noted)
+    monkeypatch.setattr(columns, "read_group", noted)
     train = find(tmp_path).train
     assert read == [], "images are read when they are wanted"
     chosen = np.array([2, 3, 9, 31, 38, 30, 0])
@@ -234,7 +235,7 @@ def test_a_damaged_row_group_does_not_matter_until_it_is_wanted(tmp_path: Path) 
 def test_the_parts_survive_being_written(tmp_path: Path) -> None:
     write_hugging_face(tmp_path / "a.parquet", [(struct(n), n % 2) for n in range(10)])
     train = find(tmp_path).train
-    write_part(whole(train), tmp_path / "written", PETS, "train", Workers())
+    write_part(choose_all(train), tmp_path / "written", PETS, "train", Workers())
     read = read_images(tmp_path / "written")
     assert read.images[:, 0, 0, 0].tolist() == [*range(10)]
     assert read.provenance["tables"] == ["a.parquet"]
@@ -273,8 +274,8 @@ def test_a_column_says_the_part(tmp_path: Path) -> None:
     [("train", "train"), ("pets-test", "test"), ("my_dev.v2", "dev"), ("trainer", ""), ("contest", ""), ("a", "")],
 )
 def test_names_of_tables_say_the_part(name: str, part: str, tmp_path: Path) -> None:
-    found = columns.columns_of(write_csv(tmp_path / f"{name}.csv", []))
-    assert table.parts_of(found, Settings(size=4), tmp_path, 2) == [part] * 2
+    found = columns.read_columns(write_csv(tmp_path / f"{name}.csv", []))
+    assert table.read_parts(found, Settings(size=4), tmp_path, 2) == [part] * 2
 
 
 def test_parts_that_cannot_be_told(tmp_path: Path) -> None:

@@ -4,41 +4,41 @@ import numpy as np
 import pytest
 
 from counterweight.statistics.base import moments as module
-from counterweight.statistics.base.moments import centred, moments, scatter, shifted
+from counterweight.statistics.base.moments import center, compute_moments, compute_scatter, iterate_shifted
 
 
 @pytest.mark.parametrize("count", [2, 50, 1024, 1025, 3000])
 def test_blocks_give_what_the_whole_table_gives(count: int) -> None:
     table = np.random.default_rng(0).normal(3, 2, (count, 7)).astype(np.float32)
     whole = table.astype(np.float64)
-    result = moments(table)
+    result = compute_moments(table)
     # Sums of some thousand terms of size 1 in float64.
     np.testing.assert_allclose(result.mean, whole.mean(0), rtol=1e-12)
     np.testing.assert_allclose(result.variance, whole.var(0, ddof=1), rtol=1e-12)
-    products, mean = scatter(table)
+    products, mean = compute_scatter(table)
     np.testing.assert_allclose(products / (count - 1), np.cov(whole.T), rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(mean, whole.mean(0), rtol=1e-12)
-    np.testing.assert_allclose(np.concatenate([*shifted(table, mean)]), whole - mean, atol=1e-12)
+    np.testing.assert_allclose(np.concatenate([*iterate_shifted(table, mean)]), whole - mean, atol=1e-12)
 
 
 def test_rows_are_those_of_the_smaller_table() -> None:
     table = np.random.default_rng(0).normal(size=(3000, 4))
     rows = np.random.default_rng(1).permutation(3000)[:1500]
-    for one, other in zip(moments(table, rows), moments(table[rows]), strict=True):
+    for one, other in zip(compute_moments(table, rows), compute_moments(table[rows]), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_the_size_of_a_block_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     table = np.random.default_rng(0).normal(size=(100, 4))
-    whole = moments(table)
+    whole = compute_moments(table)
     monkeypatch.setattr(module, "ROWS", 7)
-    np.testing.assert_allclose(moments(table).variance, whole.variance, rtol=1e-13)
+    np.testing.assert_allclose(compute_moments(table).variance, whole.variance, rtol=1e-13)
 
 
 def test_a_constant_feature_has_no_variance_and_a_large_mean_costs_no_digits() -> None:
     table = np.random.default_rng(0).normal(size=(2000, 2))
-    assert moments(np.full((2000, 2), 0.1)).variance.tolist() == [0, 0]
-    assert not centred(np.full((2000, 2), 0.1))[0].any()
-    assert not scatter(np.full((2000, 2), 0.1))[0].any()
+    assert compute_moments(np.full((2000, 2), 0.1)).variance.tolist() == [0, 0]
+    assert not center(np.full((2000, 2), 0.1))[0].any()
+    assert not compute_scatter(np.full((2000, 2), 0.1))[0].any()
     # float64 keeps 1e7 to 1e-9 of a standard deviation.
-    np.testing.assert_allclose(moments(table + 1e7).variance, moments(table).variance, rtol=1e-8)
+    np.testing.assert_allclose(compute_moments(table + 1e7).variance, compute_moments(table).variance, rtol=1e-8)

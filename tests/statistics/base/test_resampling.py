@@ -8,12 +8,12 @@ from counterweight.statistics.base.resampling import (
     calibrate,
     check_comparable,
     check_labelled,
-    draws_for,
-    halves,
-    matched,
-    matched_draws,
-    matched_halves,
-    spread,
+    count_draws,
+    draw_halves,
+    draw_matched,
+    split_halves,
+    stratified_split_halves,
+    summarize,
 )
 
 A = np.array([0] * 7 + [1] * 4 + [2] * 1 + [3] * 5)
@@ -21,7 +21,7 @@ B = np.array([3] * 2 + [1] * 9 + [0] * 7 + [4] * 3)
 
 
 def test_matched_takes_the_smaller_count_of_every_common_class() -> None:
-    of_a, of_b = matched(A, B, np.random.default_rng(0))
+    of_a, of_b = draw_matched(A, B, np.random.default_rng(0))
     assert np.bincount(A[of_a], minlength=5).tolist() == [7, 4, 0, 2, 0]
     np.testing.assert_array_equal(A[of_a], B[of_b])
     assert len(np.unique(of_a)) == len(np.unique(of_b)) == 13
@@ -31,21 +31,21 @@ def test_matched_draws_every_member_equally_often() -> None:
     rng = np.random.default_rng(1)
     counts = np.zeros(9, dtype=np.int64)
     for _ in range(2000):
-        _, drawn = matched(np.zeros(3, np.int64), np.zeros(9, np.int64), rng)
+        _, drawn = draw_matched(np.zeros(3, np.int64), np.zeros(9, np.int64), rng)
         counts[drawn] += 1
     # Each is drawn with probability 1/3: binomial standard deviation sqrt(2000 * 2/9) = 21; five of them.
     np.testing.assert_allclose(counts, 2000 / 3, atol=105)
 
 
 def test_halves_are_disjoint_and_have_equal_classes() -> None:
-    first, second = halves(A, np.random.default_rng(0))
+    first, second = split_halves(A, np.random.default_rng(0))
     assert not set(first) & set(second)
     np.testing.assert_array_equal(A[first], A[second])
     assert np.bincount(A[first]).tolist() == [3, 2, 0, 2]
 
 
 def test_matched_halves_have_one_size_and_one_class_mix() -> None:
-    real_1, real_2, synthetic_1, synthetic_2 = matched_halves(A, B, np.random.default_rng(0))
+    real_1, real_2, synthetic_1, synthetic_2 = stratified_split_halves(A, B, np.random.default_rng(0))
     for labels in (A[real_1], A[real_2], B[synthetic_1], B[synthetic_2]):
         assert np.bincount(labels, minlength=5).tolist() == [3, 2, 0, 1, 0]
     assert not set(real_1) & set(real_2)
@@ -54,20 +54,20 @@ def test_matched_halves_have_one_size_and_one_class_mix() -> None:
 
 def test_images_made_of_one_another_are_in_halves_of_one_number() -> None:
     for number in range(10):
-        real_1, real_2, synthetic_1, synthetic_2 = matched_halves(A, A, np.random.default_rng(number))
+        real_1, real_2, synthetic_1, synthetic_2 = stratified_split_halves(A, A, np.random.default_rng(number))
         np.testing.assert_array_equal(real_1, synthetic_1)
         np.testing.assert_array_equal(real_2, synthetic_2)
 
 
 @pytest.mark.parametrize(("a", "b"), [([], []), ([0, 1], []), ([0, 0], [1, 1])])
 def test_nothing_in_common_draws_nothing(a: list[int], b: list[int]) -> None:
-    drawn = matched_halves(np.array(a, np.int64), np.array(b, np.int64), np.random.default_rng(0))
+    drawn = stratified_split_halves(np.array(a, np.int64), np.array(b, np.int64), np.random.default_rng(0))
     assert [len(indices) for indices in drawn] == [0, 0, 0, 0]
     assert all(indices.dtype == np.int64 for indices in drawn)
 
 
 def test_a_seed_determines_the_draw_and_order_is_by_class_and_index() -> None:
-    first, second = (matched_halves(A, B, np.random.default_rng(5)) for _ in range(2))
+    first, second = (stratified_split_halves(A, B, np.random.default_rng(5)) for _ in range(2))
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
     for labels, indices in zip((A, A, B, B), first, strict=True):
@@ -76,14 +76,14 @@ def test_a_seed_determines_the_draw_and_order_is_by_class_and_index() -> None:
 
 def test_arguments_stay_as_they_were() -> None:
     a, b = A.copy(), B.copy()
-    matched_halves(a, b, np.random.default_rng(0))
+    stratified_split_halves(a, b, np.random.default_rng(0))
     np.testing.assert_array_equal(a, A)
     np.testing.assert_array_equal(b, B)
 
 
 def test_spread_by_hand() -> None:
-    assert spread([1.0, 2.0, 6.0]) == {"mean": 3.0, "std": pytest.approx(np.sqrt((4 + 1 + 9) / 2))}
-    assert spread([4.0]) == {"mean": 4.0, "std": 0.0}
+    assert summarize([1.0, 2.0, 6.0]) == {"mean": 3.0, "std": pytest.approx(np.sqrt((4 + 1 + 9) / 2))}
+    assert summarize([4.0]) == {"mean": 4.0, "std": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ def test_labels_of_another_length_are_refused() -> None:
 
 
 def test_large_halves_are_drawn_less_often() -> None:
-    assert [draws_for(size, 10) for size in (0, 1, 500, 501, 1000, 2501, 5000, 10**6)] == [10, 10, 10, 10, 5, 2, 1, 1]
+    assert [count_draws(size, 10) for size in (0, 1, 500, 501, 1000, 2501, 5000, 10**6)] == [10, 10, 10, 10, 5, 2, 1, 1]
     labels = np.zeros(2000, np.int64)
-    assert len(matched_draws(labels, labels, np.random.default_rng(0), 4)) == 2
-    assert len(matched_draws(labels[:50], labels, np.random.default_rng(0), 4)) == 4
+    assert len(draw_halves(labels, labels, np.random.default_rng(0), 4)) == 2
+    assert len(draw_halves(labels[:50], labels, np.random.default_rng(0), 4)) == 4
     with pytest.raises(ValueError, match="repeats"):
-        matched_draws(labels, labels, np.random.default_rng(0), 0)
+        draw_halves(labels, labels, np.random.default_rng(0), 0)
 
 
 def test_a_distance_is_measured_between_the_promised_halves() -> None:
@@ -130,7 +130,7 @@ def test_a_distance_is_measured_between_the_promised_halves() -> None:
         "n": 3,
         "repeats": 3,
         "between": {"mean": 2.0, "std": 1.0},
-        "floor": {"mean": 0.5, "std": 0.0},
+        "baseline": {"mean": 0.5, "std": 0.0},
         "reason": None,
     }
     for real_1, real_2, synthetic_1 in seen:
@@ -139,5 +139,5 @@ def test_a_distance_is_measured_between_the_promised_halves() -> None:
         assert real_1.max() < 8
         assert synthetic_1.min() >= 10
     few = calibrate(*arguments, repeats=3, least=4)
-    assert (few["n"], few["between"], few["floor"]) == (3, None, None)
+    assert (few["n"], few["between"], few["baseline"]) == (3, None, None)
     assert few["reason"] == "halves of 3 images of the common classes; at least 4 are needed"

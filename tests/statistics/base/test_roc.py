@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from counterweight.statistics.base.roc import area, average_precision, curve, placements
+from counterweight.statistics.base.roc import average_precision, compute_placements, roc_auc, roc_points
 
 Floats = npt.NDArray[np.float64]
 
@@ -18,7 +18,7 @@ def normal(seed: int, *shape: int) -> Floats:
 
 
 def found(positive: Floats, negative: Floats, confidence: float = 0.95) -> tuple[float, float, float, float]:
-    result = area(positive, negative, confidence)
+    result = roc_auc(positive, negative, confidence)
     assert result["auc"] is not None
     assert result["interval"] is not None
     assert result["p_value"] is not None
@@ -30,7 +30,7 @@ def test_area_and_interval_by_hand() -> None:
     # Of six pairs 1 > 0, 2 > 0, 4 > 0 and 4 > 2 are right and 2 = 2 is half right.
     value, low, high, _ = found(positive, negative)
     assert value == pytest.approx(4.5 / 6)
-    above, below = placements(positive, negative)
+    above, below = compute_placements(positive, negative)
     np.testing.assert_allclose(above, [1 / 2, 3 / 4, 1])
     np.testing.assert_allclose(below, [1, 1 / 2])
     variance = np.var([1 / 2, 3 / 4, 1], ddof=1) / 3 + np.var([1, 1 / 2], ddof=1) / 2
@@ -39,10 +39,10 @@ def test_area_and_interval_by_hand() -> None:
     assert (low, high) == pytest.approx([1 / (1 + np.exp(-logit)) for logit in logits], rel=1e-6)
 
 
-def test_placements_are_shares_of_pairs() -> None:
+def test_placements_are_fractions_of_pairs() -> None:
     positive, negative = np.round(normal(0, 40), 1), np.round(normal(1, 30), 1)
     wins = (positive[:, np.newaxis] > negative) + 0.5 * (positive[:, np.newaxis] == negative)
-    above, below = placements(positive, negative)
+    above, below = compute_placements(positive, negative)
     np.testing.assert_allclose(above, wins.mean(axis=1), atol=1e-14)
     np.testing.assert_allclose(below, wins.mean(axis=0), atol=1e-14)
     labels = np.repeat([1, 0], [40, 30])
@@ -101,7 +101,7 @@ def test_rounded_scores_never_give_nan() -> None:
     rng = np.random.default_rng(0)
     for count in (1, 2, 3, 5):
         for _ in range(60):
-            result = area(rng.integers(0, 3, count) / 3, rng.integers(0, 3, rng.integers(1, 5)) / 3)
+            result = roc_auc(rng.integers(0, 3, count) / 3, rng.integers(0, 3, rng.integers(1, 5)) / 3)
             json.dumps(result, allow_nan=False)
             assert result["interval"] is not None
             assert result["auc"] is not None
@@ -111,11 +111,11 @@ def test_rounded_scores_never_give_nan() -> None:
 
 
 def test_an_empty_group_is_a_reason() -> None:
-    result = area(np.empty(0), np.ones(3))
+    result = roc_auc(np.empty(0), np.ones(3))
     assert (result["auc"], result["interval"], result["p_value"]) == (None, None, None)
     assert result["reason"] == "0 positive and 3 negative scores; at least one of either is needed"
     assert average_precision(np.empty(0), np.ones(3)) is None
-    assert curve(np.ones(3), np.empty(0)) is None
+    assert roc_points(np.ones(3), np.empty(0)) is None
 
 
 def test_average_precision_by_hand() -> None:
@@ -128,7 +128,7 @@ def test_average_precision_by_hand() -> None:
 
 def test_a_curve_is_thin_monotone_and_has_its_area() -> None:
     positive, negative = normal(0, 5000) + 1, normal(1, 5000)
-    result = curve(positive, negative)
+    result = roc_points(positive, negative)
     assert result is not None
     x, y = result["false_positive_rate"], result["true_positive_rate"]
     assert len(x) == len(y) <= 200
@@ -137,15 +137,15 @@ def test_a_curve_is_thin_monotone_and_has_its_area() -> None:
     assert np.all(np.diff(y) >= 0)
     # 200 chords of a concave curve: the area between is below 1 / 200 of it.
     assert np.trapezoid(y, x) == pytest.approx(found(positive, negative)[0], abs=0.005)
-    few = curve(np.array([2.0]), np.array([1.0]))
+    few = roc_points(np.array([2.0]), np.array([1.0]))
     assert few == {"false_positive_rate": [0, 0, 1], "true_positive_rate": [0, 1, 1]}
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0])
 def test_mistakes_are_refused(confidence: float) -> None:
     with pytest.raises(ValueError, match="confidence"):
-        area(np.ones(2), np.ones(2), confidence)
-    for function in (area, average_precision, curve):
+        roc_auc(np.ones(2), np.ones(2), confidence)
+    for function in (roc_auc, average_precision, roc_points):
         with pytest.raises(ValueError, match="wanted"):
             function(np.ones((2, 1)), np.ones(2))
         with pytest.raises(ValueError, match="finite"):

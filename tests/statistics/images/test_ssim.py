@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from counterweight.statistics.images.ssim import pairwise_ssim, ssim, window_side
+from counterweight.statistics.images.ssim import choose_window_size, pairwise_ssim, ssim
 
 Images = npt.NDArray[np.uint8]
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -69,15 +69,17 @@ def test_channels_are_averaged() -> None:
 
 def test_it_falls_with_noise_and_is_negative_for_inverted_structure() -> None:
     a = noise(0, 1, 20, 20)
-    blends = [(a * (1 - share) + noise(1, 1, 20, 20) * share).astype(np.uint8) for share in (0.1, 0.3, 0.6, 1.0)]
+    blends = [
+        (a * (1 - fraction) + noise(1, 1, 20, 20) * fraction).astype(np.uint8) for fraction in (0.1, 0.3, 0.6, 1.0)
+    ]
     assert np.all(np.diff([ssim(a, blend) for blend in blends]) < 0)
     assert ssim(a, 255 - a) < -0.5
 
 
 def test_the_window_is_the_largest_odd_one_that_fits() -> None:
-    sides = [window_side(side, 40) for side in (1, 2, 3, 4, 8, 10, 11, 12, 28)]
+    sides = [choose_window_size(side, 40) for side in (1, 2, 3, 4, 8, 10, 11, 12, 28)]
     assert sides == [1, 1, 3, 3, 7, 9, 11, 11, 11]
-    assert window_side(40, 6) == 5
+    assert choose_window_size(40, 6) == 5
 
 
 def test_a_collapsed_set_is_at_one() -> None:

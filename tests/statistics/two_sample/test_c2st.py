@@ -33,10 +33,10 @@ def test_the_penalty_is_that_of_ledoit_and_wolf(count: int, dimension: int) -> N
     table = normal(0, count, dimension) * np.linspace(1, 4, dimension)
     table -= table.mean(axis=0)
     covariance = table.T @ table / count
-    share = ledoit_wolf_shrinkage(table, assume_centered=True)
+    fraction = ledoit_wolf_shrinkage(table, assume_centered=True)
     norms = np.sum(table**2, axis=1)
     value = penalty(np.trace(covariance), np.sum(covariance**2), norms, dimension)
-    assert value == pytest.approx(np.trace(covariance) / dimension * share / (1 - share), rel=1e-10)
+    assert value == pytest.approx(np.trace(covariance) / dimension * fraction / (1 - fraction), rel=1e-10)
 
 
 @pytest.mark.parametrize(("count", "dimension"), [(60, 20), (30, 200)])

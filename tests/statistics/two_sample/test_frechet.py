@@ -26,8 +26,8 @@ def calibrate(real: Floats, synthetic: Floats, repeats: int = 5, seed: int = 0) 
 
 def means(result: CalibratedDistance) -> tuple[float, float]:
     assert result["between"] is not None
-    assert result["floor"] is not None
-    return result["between"]["mean"], result["floor"]["mean"]
+    assert result["baseline"] is not None
+    return result["between"]["mean"], result["baseline"]["mean"]
 
 
 def by_eigenvalues(a: Floats, b: Floats) -> float:
@@ -82,7 +82,7 @@ def test_orthogonal_maps_change_nothing() -> None:
 
 
 def test_equal_distributions_are_as_far_apart_as_designed() -> None:
-    # The bias that a floor is for: Marchenko and Pastur's law makes it 454 at this n and D, to about 1 %.
+    # The bias that a baseline is for: Marchenko and Pastur's law makes it 454 at this n and D, to about 1 %.
     assert frechet_distance(normal(0, 250, 512), normal(1, 250, 512)) == pytest.approx(454, rel=0.02)
 
 
@@ -112,8 +112,8 @@ def test_the_nuclear_norm_of_large_matrices(monkeypatch: pytest.MonkeyPatch) -> 
 def test_equal_distributions_are_at_the_floor() -> None:
     excess = []
     for seed in range(30):
-        between, floor = means(calibrate(normal(seed, 70, 50), normal(1000 + seed, 40, 50), repeats=3, seed=seed))
-        excess.append(between - floor)
+        between, baseline = means(calibrate(normal(seed, 70, 50), normal(1000 + seed, 40, 50), repeats=3, seed=seed))
+        excess.append(between - baseline)
     assert abs(np.mean(excess)) < 4 * np.std(excess, ddof=1) / np.sqrt(30)
 
 
@@ -121,8 +121,8 @@ def test_it_grows_with_the_shift_and_the_scale_and_for_a_collapsed_set() -> None
     real, synthetic = normal(0, 80, 30), normal(1, 80, 30)
     for changed in ([synthetic + shift for shift in (0, 0.5, 1)], [synthetic * scale for scale in (1, 2, 4)]):
         assert np.all(np.diff([means(calibrate(real, features))[0] for features in changed]) > 0)
-    between, floor = means(calibrate(real, np.repeat(synthetic[:1], 80, axis=0)))
-    assert between > 2 * floor
+    between, baseline = means(calibrate(real, np.repeat(synthetic[:1], 80, axis=0)))
+    assert between > 2 * baseline
 
 
 @pytest.mark.parametrize(("real", "synthetic", "n"), [(0, 50, 0), (1, 1, 0), (50, 3, 1), (50, 5, 2), (5, 5, 2)])
@@ -130,7 +130,7 @@ def test_few_images_give_a_reason_or_finite_numbers(real: int, synthetic: int, n
     result = calibrate(normal(0, real, 20), normal(1, synthetic, 20))
     json.dumps(result, allow_nan=False)
     assert result["n"] == n
-    assert (result["between"] is None) == (result["floor"] is None) == (n < 2)
+    assert (result["between"] is None) == (result["baseline"] is None) == (n < 2)
     assert (result["reason"] is None) == (n >= 2)
 
 

@@ -1,4 +1,4 @@
-"""The Gaussian KL against closed forms, its fairness against the floor in simulation, and its degenerate cases."""
+"""The Gaussian KL against closed forms, its fairness against the baseline in simulation, and its degenerate cases."""
 
 import json
 
@@ -38,11 +38,11 @@ def calibrate(
 
 
 def means(result: CalibratedKL) -> tuple[float, float, float]:
-    forward, backward, floor = result["real_to_synthetic"], result["synthetic_to_real"], result["floor"]
+    forward, backward, baseline = result["real_to_synthetic"], result["synthetic_to_real"], result["baseline"]
     assert forward is not None
     assert backward is not None
-    assert floor is not None
-    return forward["mean"], backward["mean"], floor["mean"]
+    assert baseline is not None
+    return forward["mean"], backward["mean"], baseline["mean"]
 
 
 def test_one_dimension_has_its_textbook_form() -> None:
@@ -119,8 +119,8 @@ def test_equal_distributions_are_at_the_floor(dimension: int) -> None:
     for seed in range(40):
         result = calibrate(normal(seed, 70, dimension), normal(1000 + seed, 40, dimension), repeats=3, seed=seed)
         assert (result["n"], result["components"]) == (20, 5)
-        forward, backward, floor = means(result)
-        excess.append([forward - floor, backward - floor])
+        forward, backward, baseline = means(result)
+        excess.append([forward - baseline, backward - baseline])
     error = np.std(excess, axis=0, ddof=1) / np.sqrt(40)
     assert np.all(np.abs(np.mean(excess, axis=0)) < 4 * error)
 
@@ -145,9 +145,9 @@ def test_it_grows_with_the_shift_and_with_the_scale() -> None:
 def test_what_only_synthetic_images_have_is_seen() -> None:
     real, synthetic = normal(0, 60, 50), normal(1, 60, 50)
     real[:, 0], synthetic[:, 0] = 0.0, 20 * synthetic[:, 0]
-    forward, backward, floor = means(calibrate(real, synthetic))
-    assert forward > 2 * floor
-    assert backward > 10 * floor
+    forward, backward, baseline = means(calibrate(real, synthetic))
+    assert forward > 2 * baseline
+    assert backward > 10 * baseline
 
 
 @pytest.mark.parametrize("scale", [2.0**23, 2.0**-33])
@@ -163,9 +163,9 @@ def test_the_unit_of_features_does_not_matter(scale: float) -> None:
 def test_a_collapsed_set_is_finitely_far() -> None:
     result = calibrate(normal(0, 60, 100), np.repeat(normal(1, 1, 100), 60, axis=0))
     json.dumps(result, allow_nan=False)
-    forward, backward, floor = means(result)
+    forward, backward, baseline = means(result)
     assert 1e5 < forward / result["components"] < 1e7
-    assert 5 * floor < backward < forward
+    assert 5 * baseline < backward < forward
 
 
 def test_two_different_constants_are_far_and_equal_ones_have_a_reason() -> None:
@@ -174,7 +174,7 @@ def test_two_different_constants_are_far_and_equal_ones_have_a_reason() -> None:
     assert result["components"] == 1
     assert means(result) == pytest.approx((2e6, 2e6, 0), rel=1e-6)
     result = calibrate(np.full((9, 4), 0.1), np.full((9, 4), 0.1))
-    assert result["floor"] is None
+    assert result["baseline"] is None
     assert result["reason"] == "no feature varies over the images of the common classes"
 
 
@@ -196,7 +196,7 @@ def test_few_images_give_a_reason_or_finite_numbers(real: int, synthetic: int, n
     result = calibrate(normal(0, real, 20), normal(1, synthetic, 20))
     json.dumps(result, allow_nan=False)
     assert result["n"] == n
-    values = [result["real_to_synthetic"], result["synthetic_to_real"], result["floor"]]
+    values = [result["real_to_synthetic"], result["synthetic_to_real"], result["baseline"]]
     assert (None not in values) if n >= 2 else values == [None, None, None]
     assert (result["reason"] is None) == (n >= 2)
 

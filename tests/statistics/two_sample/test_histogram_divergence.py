@@ -29,8 +29,8 @@ def calibrate(real: Floats, synthetic: Floats, repeats: int = 5, seed: int = 0) 
 
 def both(result: CalibratedDivergences) -> tuple[DivergenceSpread, DivergenceSpread]:
     assert result["between"] is not None
-    assert result["floor"] is not None
-    return result["between"], result["floor"]
+    assert result["baseline"] is not None
+    return result["between"], result["baseline"]
 
 
 def test_divergences_by_hand() -> None:
@@ -83,8 +83,8 @@ def test_features_of_few_values_are_told_apart(mirrored: bool) -> None:
     # 95 % and 100 % zeros, the others being 1: one bin for either value, wherever the mass lies.
     a, b = np.zeros((100, 1)), np.zeros((100, 1))
     a[:5] = -1.0 if mirrored else 1.0
-    share, middle = np.array([0.05, 0.95]), np.array([0.025, 0.975])
-    expected = (np.sum(share * np.log(share / middle)) + np.log(1 / 0.975)) / 2
+    fraction, middle = np.array([0.05, 0.95]), np.array([0.025, 0.975])
+    expected = (np.sum(fraction * np.log(fraction / middle)) + np.log(1 / 0.975)) / 2
     result = marginal_divergences(a, b)
     assert result.jensen_shannon == pytest.approx(expected, rel=1e-12)
     assert result.forward == pytest.approx(5.5 / 101 * np.log(5.5 / 0.5) + 95.5 / 101 * np.log(95.5 / 100.5), rel=1e-12)
@@ -109,8 +109,8 @@ def test_the_size_of_a_block_does_not_matter(monkeypatch: pytest.MonkeyPatch) ->
 def test_equal_distributions_are_at_the_floor() -> None:
     excess = []
     for seed in range(40):
-        between, floor = both(calibrate(normal(seed, 70, 20), normal(1000 + seed, 40, 20), repeats=2, seed=seed))
-        excess.append([between[name]["mean"] - floor[name]["mean"] for name in floor])  # type: ignore[literal-required]
+        between, baseline = both(calibrate(normal(seed, 70, 20), normal(1000 + seed, 40, 20), repeats=2, seed=seed))
+        excess.append([between[name]["mean"] - baseline[name]["mean"] for name in baseline])  # type: ignore[literal-required]
     assert np.all(np.abs(np.mean(excess, axis=0)) < 4 * np.std(excess, axis=0, ddof=1) / np.sqrt(40))
 
 
@@ -120,8 +120,8 @@ def test_it_grows_with_the_shift_and_the_scale_and_for_a_collapsed_set() -> None
         values = [list(both(calibrate(real, features))[0].values()) for features in changed]
         means = [[value["mean"] for value in row] for row in values]  # type: ignore[index]
         assert np.all(np.diff(means, axis=0) > 0)
-    between, floor = both(calibrate(real, np.repeat(synthetic[:1], 80, axis=0)))
-    assert between["jensen_shannon"]["mean"] > 5 * floor["jensen_shannon"]["mean"]
+    between, baseline = both(calibrate(real, np.repeat(synthetic[:1], 80, axis=0)))
+    assert between["jensen_shannon"]["mean"] > 5 * baseline["jensen_shannon"]["mean"]
 
 
 @pytest.mark.parametrize(("real", "synthetic", "n"), [(0, 50, 0), (1, 1, 0), (50, 3, 1), (50, 5, 2), (5, 5, 2)])
@@ -129,7 +129,7 @@ def test_few_images_give_a_reason_or_finite_numbers(real: int, synthetic: int, n
     result = calibrate(normal(0, real, 20), normal(1, synthetic, 20))
     json.dumps(result, allow_nan=False)
     assert (result["n"], result["features"]) == (n, 20)
-    assert (result["between"] is None) == (result["floor"] is None) == (n < 2)
+    assert (result["between"] is None) == (result["baseline"] is None) == (n < 2)
     assert (result["reason"] is None) == (n >= 2)
 
 

@@ -25,8 +25,8 @@ def calibrate(real: Floats, synthetic: Floats, repeats: int = 5, seed: int = 0) 
 
 def means(result: CalibratedDistance) -> tuple[float, float]:
     assert result["between"] is not None
-    assert result["floor"] is not None
-    return result["between"]["mean"], result["floor"]["mean"]
+    assert result["baseline"] is not None
+    return result["between"]["mean"], result["baseline"]["mean"]
 
 
 def by_hand(a: Floats, b: Floats) -> float:
@@ -84,8 +84,8 @@ def test_a_shift_of_one_normal_feature_has_its_closed_form() -> None:
 def test_equal_distributions_are_at_the_floor() -> None:
     excess = []
     for seed in range(40):
-        between, floor = means(calibrate(normal(seed, 70, 20), normal(1000 + seed, 40, 20), repeats=3, seed=seed))
-        excess.append(between - floor)
+        between, baseline = means(calibrate(normal(seed, 70, 20), normal(1000 + seed, 40, 20), repeats=3, seed=seed))
+        excess.append(between - baseline)
     assert abs(np.mean(excess)) < 4 * np.std(excess, ddof=1) / np.sqrt(40)
 
 
@@ -93,17 +93,17 @@ def test_the_calibrated_distance_is_the_distance() -> None:
     real, synthetic = normal(0, 4, 3), normal(1, 3, 3)
     result = calibrate(real[[0, 0, 0, 0]], synthetic[[1, 1, 1]], repeats=1)
     assert result["reason"] == "halves of 1 images of the common classes; at least 2 are needed"
-    between, floor = means(calibrate(real[[0] * 8], synthetic[[1] * 8], repeats=2))
+    between, baseline = means(calibrate(real[[0] * 8], synthetic[[1] * 8], repeats=2))
     assert between == pytest.approx(kernel_distance(real[[0] * 4], synthetic[[1] * 4]), rel=1e-12)
-    assert floor == pytest.approx(0, abs=1e-12)
+    assert baseline == pytest.approx(0, abs=1e-12)
 
 
 def test_it_grows_with_the_shift_and_the_scale_and_for_a_collapsed_set() -> None:
     real, synthetic = normal(0, 80, 30), normal(1, 80, 30)
     for changed in ([synthetic + shift for shift in (0, 0.5, 1)], [synthetic * scale for scale in (1, 2, 4)]):
         assert np.all(np.diff([means(calibrate(real, features))[0] for features in changed]) > 0)
-    between, floor = means(calibrate(real, np.repeat(synthetic[:1], 80, axis=0)))
-    assert between > 2 * abs(floor)
+    between, baseline = means(calibrate(real, np.repeat(synthetic[:1], 80, axis=0)))
+    assert between > 2 * abs(baseline)
 
 
 @pytest.mark.parametrize(("real", "synthetic", "n"), [(0, 50, 0), (1, 1, 0), (50, 3, 1), (50, 5, 2), (5, 5, 2)])
@@ -111,7 +111,7 @@ def test_few_images_give_a_reason_or_finite_numbers(real: int, synthetic: int, n
     result = calibrate(normal(0, real, 20), normal(1, synthetic, 20))
     json.dumps(result, allow_nan=False)
     assert result["n"] == n
-    assert (result["between"] is None) == (result["floor"] is None) == (n < 2)
+    assert (result["between"] is None) == (result["baseline"] is None) == (n < 2)
     assert (result["reason"] is None) == (n >= 2)
 
 

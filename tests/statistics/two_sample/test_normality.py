@@ -40,10 +40,10 @@ def test_the_better_likelihood_of_scipy_decides(count: int) -> None:
     assert families(table)["normal"] == expected
 
 
-@pytest.mark.parametrize(("count", "share"), [(10, 0.36), (20, 0.12), (50, 0.005)])
-def test_few_normal_images_look_exponential_as_often_as_said(count: int, share: float) -> None:
+@pytest.mark.parametrize(("count", "fraction"), [(10, 0.36), (20, 0.12), (50, 0.005)])
+def test_few_normal_images_look_exponential_as_often_as_said(count: int, fraction: float) -> None:
     # Binomial standard deviation sqrt(0.36 * 0.64 / 4000) = 0.008; three, and the rounding of what is said.
-    assert families(normal(0, count, 4000))["exponential"] / 4000 == pytest.approx(share, abs=0.025)
+    assert families(normal(0, count, 4000))["exponential"] / 4000 == pytest.approx(fraction, abs=0.025)
 
 
 def test_the_histogram_is_the_pooled_density() -> None:

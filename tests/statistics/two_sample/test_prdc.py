@@ -24,8 +24,8 @@ def calibrate(real: Floats, synthetic: Floats, repeats: int = 5, seed: int = 0, 
 
 def both(result: CalibratedOverlap) -> tuple[OverlapSpread, OverlapSpread]:
     assert result["between"] is not None
-    assert result["floor"] is not None
-    return result["between"], result["floor"]
+    assert result["baseline"] is not None
+    return result["between"], result["baseline"]
 
 
 def by_loops(real: Floats, synthetic: Floats, k: int) -> Overlap:
@@ -113,9 +113,9 @@ def test_equal_distributions_are_at_the_floor() -> None:
 
 
 def test_a_collapsed_set_covers_nothing() -> None:
-    between, floor = both(calibrate(normal(0, 60, 3), np.repeat(normal(1, 1, 3), 60, axis=0)))
+    between, baseline = both(calibrate(normal(0, 60, 3), np.repeat(normal(1, 1, 3), 60, axis=0)))
     assert between["recall"]["mean"] == 0
-    assert between["coverage"]["mean"] < 0.4 < floor["coverage"]["mean"]
+    assert between["coverage"]["mean"] < 0.4 < baseline["coverage"]["mean"]
 
 
 @pytest.mark.parametrize(("real", "synthetic", "n"), [(0, 50, 0), (1, 1, 0), (50, 3, 1), (10, 50, 5), (12, 50, 6)])
@@ -123,7 +123,7 @@ def test_few_images_give_a_reason_or_finite_numbers(real: int, synthetic: int, n
     result = calibrate(normal(0, real, 20), normal(1, synthetic, 20))
     json.dumps(result, allow_nan=False)
     assert (result["n"], result["k"]) == (n, 5)
-    assert (result["between"] is None) == (result["floor"] is None) == (n < 6)
+    assert (result["between"] is None) == (result["baseline"] is None) == (n < 6)
     assert (result["reason"] is None) == (n >= 6)
 
 

@@ -9,10 +9,10 @@ import numpy.typing as npt
 from annotated_types import MinLen
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.images import image_files
-from counterweight.data.fetch.archives import extracted
-from counterweight.data.fetch.downloads import Remote, fetched, mirror_file, record_of
-from counterweight.data.sources.base.lazy_images import FileSettings, Part, encoded, fetching
+from counterweight.data.decode.images import find_image_files
+from counterweight.data.fetch.archives import extract_archive
+from counterweight.data.fetch.downloads import Remote, fetch_file, find_mirror_file, find_record
+from counterweight.data.sources.base.lazy_images import FileSettings, LazyImages, make_fetch, wrap_files
 
 DOWNLOADS = Path("downloads")
 DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="  # and a file's id
@@ -47,28 +47,28 @@ def check_mirror(remotes: Iterable[Remote], settings: ArchiveSettings, where: st
         UserError: there is no such folder, or it lacks one.
     """
     for remote in remotes:
-        mirror_file(settings.mirror, (remote.name,), where)
+        find_mirror_file(settings.mirror, (remote.name,), where)
 
 
-def unpacked(archive: Archive, source: str, settings: ArchiveSettings, where: str, progress: bool) -> Path:
+def unpack_published(archive: Archive, source: str, settings: ArchiveSettings, where: str, progress: bool) -> Path:
     """Return the folder that holds what is in a published archive, downloaded if need be.
 
     Raises:
         UserError: it cannot be had, is damaged, or has a member that is not to be trusted.
     """
-    file = fetched(archive.remote, DOWNLOADS / source, settings.mirror, where, progress)
+    file = fetch_file(archive.remote, DOWNLOADS / source, settings.mirror, where, progress)
     try:
-        return extracted(file, DOWNLOADS / source, archive.limit_bytes, progress)
+        return extract_archive(file, DOWNLOADS / source, archive.limit_bytes, progress)
     except UserError as error:
-        raise UserError(f"{error}; if it stays so: {way_out(file)}") from error
+        raise UserError(f"{error}; if it stays so: {suggest_way_out(file)}") from error
 
 
-def way_out(file: Path) -> str:
+def suggest_way_out(file: Path) -> str:
     """Say what a person can do about an archive that is whole, as far as its publisher lets one know, but useless."""
-    return f"delete {file} and, if it is there, {record_of(file).name} beside it, to have it downloaded again"
+    return f"delete {file} and, if it is there, {find_record(file).name} beside it, to have it downloaded again"
 
 
-def by_class(folders: Iterable[tuple[Path, int, int | None]]) -> Labelled:
+def label_folders(folders: Iterable[tuple[Path, int, int | None]]) -> Labelled:
     """Return the image files in folders, at any depth, of which each is given with a label and the number published.
 
     Raises:
@@ -77,7 +77,7 @@ def by_class(folders: Iterable[tuple[Path, int, int | None]]) -> Labelled:
     files: list[Path] = []
     labels: list[int] = []
     for folder, label, published in folders:
-        found = image_files(folder, folder).files if folder.is_dir() else []
+        found = find_image_files(folder, folder).files if folder.is_dir() else []
         if not found or published not in (None, len(found)):
             expected = published or "some"
             number = f"{len(found)} images, expected {expected}"
@@ -87,13 +87,13 @@ def by_class(folders: Iterable[tuple[Path, int, int | None]]) -> Labelled:
     return Labelled(files, np.array(labels, dtype=np.int64))
 
 
-def file_part(
+def make_part(
     images: Labelled, root: Path, class_names: tuple[str, ...], source: str, settings: ArchiveSettings
-) -> Part:
+) -> LazyImages:
     """Return image files as a part of a dataset; origins are their paths below `root`."""
     start = len(root.as_posix()) + 1
-    return encoded(
-        fetch=fetching(images.files),
+    return wrap_files(
+        fetch=make_fetch(images.files),
         labels=images.labels,
         class_names=class_names,
         origins=[path.as_posix()[start:] for path in images.files],

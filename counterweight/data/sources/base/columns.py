@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
-from counterweight.core.schema import suggestion
+from counterweight.core.schema import suggest_name
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 SUFFIXES = (*DELIMITERS, ".parquet")
@@ -47,21 +47,21 @@ class Columns(NamedTuple):
         return [str(word) for word in names] if isinstance(names, list) else None
 
 
-def columns_of(file: Path) -> Columns:
+def read_columns(file: Path) -> Columns:
     """Return the columns of a table.
 
     Raises:
         UserError: it cannot be read.
     """
-    with reading(file):
+    with translate_errors(file):
         if file.suffix.lower() not in DELIMITERS:
             return Columns(file, pq.read_schema(file))
-        with pyarrow.csv.open_csv(file, parse_options=layout(file)) as reader:
+        with pyarrow.csv.open_csv(file, parse_options=detect_layout(file)) as reader:
             return Columns(file, pa.schema([(name, pa.string()) for name in reader.schema.names]))
 
 
 @contextmanager
-def reading(file: Path) -> Iterator[None]:
+def translate_errors(file: Path) -> Iterator[None]:
     """Say in one line that a table cannot be read."""
     try:
         yield
@@ -69,19 +69,21 @@ def reading(file: Path) -> Iterator[None]:
         raise UserError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
 
 
-def layout(file: Path) -> pyarrow.csv.ParseOptions:
+def detect_layout(file: Path) -> pyarrow.csv.ParseOptions:
     """Return how the lines of a CSV or TSV file are to be read."""
     return pyarrow.csv.ParseOptions(delimiter=DELIMITERS[file.suffix.lower()], newlines_in_values=True)
 
 
-def chosen(columns: Columns, wanted: str | None, usual: Sequence[str], only: Callable[[str], bool]) -> str | None:
+def choose_column(
+    columns: Columns, wanted: str | None, usual: Sequence[str], only: Callable[[str], bool]
+) -> str | None:
     """Return the name of a column: the one that is wanted, else one of the usual, else the only one that will do.
 
     Raises:
         UserError: the wanted one is not there.
     """
     if wanted is not None and wanted not in columns.names:
-        near, every = suggestion(wanted, columns.names), ", ".join(columns.names)
+        near, every = suggest_name(wanted, columns.names), ", ".join(columns.names)
         offer = near if near.startswith("; allowed") else f"{near} It has {every}"
         raise UserError(f"{columns.file}: no column '{wanted}'{offer}")
     lower = {name.lower(): name for name in reversed(columns.names)}
@@ -89,23 +91,25 @@ def chosen(columns: Columns, wanted: str | None, usual: Sequence[str], only: Cal
     return wanted or (found[0] if len(found) == 1 else None)
 
 
-def read(columns: Columns, name: str) -> pa.ChunkedArray:
+def read_column(columns: Columns, name: str) -> pa.ChunkedArray:
     """Return a column, or a field of one that is named as `image.path`."""
-    with reading(columns.file):
+    with translate_errors(columns.file):
         if columns.file.suffix.lower() not in DELIMITERS:
             with pq.ParquetFile(columns.file) as file:
                 return file.read(columns=[name]).column(0)
         options = pyarrow.csv.ConvertOptions(include_columns=[name], column_types={name: pa.string()})
-        return pyarrow.csv.read_csv(columns.file, parse_options=layout(columns.file), convert_options=options).column(0)
+        return pyarrow.csv.read_csv(
+            columns.file, parse_options=detect_layout(columns.file), convert_options=options
+        ).column(0)
 
 
-def texts(columns: Columns, name: str) -> list[str]:
+def read_texts(columns: Columns, name: str) -> list[str]:
     """Return a column as texts, none empty: whole numbers by their names where the table gives such.
 
     Raises:
         UserError: a value is missing or has no name, or the column holds something else.
     """
-    kind, array, names = columns.kind(name), read(columns, name), columns.class_names(name)
+    kind, array, names = columns.kind(name), read_column(columns, name), columns.class_names(name)
     if pa.types.is_dictionary(kind):
         kind, array = kind.value_type, array.cast(kind.value_type)
     if not (is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
@@ -129,7 +133,7 @@ def is_binary(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
 
 
-def fields(kind: pa.DataType) -> list[str]:
+def list_fields(kind: pa.DataType) -> list[str]:
     """Return which of `bytes` and `path` a type has."""
     names = [field.name for field in kind] if pa.types.is_struct(kind) else []
     return [name for name in ("bytes", "path") if name in names]
@@ -142,15 +146,15 @@ def holds_images(columns: Columns, name: str) -> bool:
         UserError: it holds neither.
     """
     kind = columns.kind(name)
-    if not (is_text(kind) or is_binary(kind) or fields(kind)):
+    if not (is_text(kind) or is_binary(kind) or list_fields(kind)):
         wanted = "paths, image files as bytes, or structs of bytes and path"
         raise UserError(f"{columns.file}: column '{name}' holds {kind}; {wanted} are needed")
-    return is_binary(kind) or ("bytes" in fields(kind) and not all_null(columns.file, f"{name}.bytes"))
+    return is_binary(kind) or ("bytes" in list_fields(kind) and not is_all_null(columns.file, f"{name}.bytes"))
 
 
-def all_null(file: Path, name: str) -> bool:
+def is_all_null(file: Path, name: str) -> bool:
     """Say whether a table's statistics tell that a field holds nothing at all."""
-    with reading(file):
+    with translate_errors(file):
         facts = pq.read_metadata(file)
     groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
     chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
@@ -163,18 +167,18 @@ def all_null(file: Path, name: str) -> bool:
     )
 
 
-def paths(columns: Columns, name: str) -> list[str]:
+def read_paths(columns: Columns, name: str) -> list[str]:
     """Return the paths of a column that holds no images.
 
     Raises:
         UserError: one is missing.
     """
-    inner = fields(columns.kind(name))
+    inner = list_fields(columns.kind(name))
     if not inner:
-        return texts(columns, name)
+        return read_texts(columns, name)
     if "path" not in inner:
         raise UserError(f"{columns.file}: column '{name}' has neither bytes nor paths")
-    words: list[str] = read(columns, f"{name}.path").combine_chunks().field("path").to_pylist()
+    words: list[str] = read_column(columns, f"{name}.path").combine_chunks().field("path").to_pylist()
     for row, word in enumerate(words, 1):
         if not word:
             raise UserError(f"{columns.file}: row {row}: '{name}' has neither bytes nor a path")
@@ -189,23 +193,23 @@ class Content(NamedTuple):
     path: str | None
 
 
-def contents(columns: Columns, name: str, rows: Indices) -> Iterator[Content]:
+def read_contents(columns: Columns, name: str, rows: Indices) -> Iterator[Content]:
     """Yield the images in some rows of a Parquet column, in that order; other row groups are not read.
 
     Raises:
         UserError: the table cannot be read.
     """
-    with reading(columns.file), pq.ParquetFile(columns.file, memory_map=True) as file:
+    with translate_errors(columns.file), pq.ParquetFile(columns.file, memory_map=True) as file:
         sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
         ends = np.cumsum(sizes)
         groups = np.searchsorted(ends, rows, side="right")
         breaks = np.flatnonzero((np.diff(groups) != 0) | (np.diff(rows) <= 0)) + 1
         for run in np.split(rows, breaks) if len(rows) else []:
             group = int(np.searchsorted(ends, run[0], side="right"))
-            yield from in_group(file, name, group, int(ends[group]) - sizes[group], run)
+            yield from read_group(file, name, group, int(ends[group]) - sizes[group], run)
 
 
-def in_group(file: pq.ParquetFile, name: str, group: int, start: int, rows: Indices) -> Iterator[Content]:
+def read_group(file: pq.ParquetFile, name: str, group: int, start: int, rows: Indices) -> Iterator[Content]:
     """Yield the images in increasing rows of one row group, whose first row is `start`."""
     for batch in file.iter_batches(BATCH, row_groups=[group], columns=[name]):
         own = rows[(rows >= start) & (rows < start + len(batch))]

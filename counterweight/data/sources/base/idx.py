@@ -13,8 +13,8 @@ from annotated_types import MinLen
 from counterweight.core import schema
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
-from counterweight.data.fetch.downloads import Remote, fetched, mirror_file
-from counterweight.data.sources.base.lazy_images import Found, Part, Size, in_memory, setting
+from counterweight.data.fetch.downloads import Remote, fetch_file, find_mirror_file
+from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages, Size, name_setting, wrap_array
 
 DOWNLOADS = Path("downloads")
 IDX_OF_BYTES = 0x0800  # two zero bytes, the code of unsigned bytes, the number of dimensions
@@ -55,24 +55,26 @@ def check_mirror(dataset: Dataset, settings: IdxSettings, name: str) -> None:
         UserError: there is no such folder, or it lacks a file.
     """
     for stem in dataset.files:
-        mirror_file(settings.mirror, names_of(stem), setting(name, "mirror"))
+        find_mirror_file(settings.mirror, list_names(stem), name_setting(name, "mirror"))
 
 
-def find_idx(dataset: Dataset, settings: IdxSettings, name: str, progress: bool) -> Found:
+def find_idx(dataset: Dataset, settings: IdxSettings, name: str, progress: bool) -> DatasetSplits:
     """Return the images in the dataset's own split.
 
     Raises:
         UserError: a file is missing, cannot be downloaded, or is not the published one.
     """
-    return Found(
-        part(dataset, "train", "train", settings, name, progress),
-        part(dataset, "t10k", "test", settings, name, progress),
+    return DatasetSplits(
+        read_part(dataset, "train", "train", settings, name, progress),
+        read_part(dataset, "t10k", "test", settings, name, progress),
     )
 
 
-def part(dataset: Dataset, prefix: str, origin: str, settings: IdxSettings, name: str, progress: bool) -> Part:
+def read_part(
+    dataset: Dataset, prefix: str, origin: str, settings: IdxSettings, name: str, progress: bool
+) -> LazyImages:
     """Return the images and labels in the two files whose names begin with `prefix`."""
-    greys, labels = arrays(dataset, prefix, settings.mirror, name, progress)
+    greys, labels = read_arrays(dataset, prefix, settings.mirror, name, progress)
     images = ImageSet(
         images=greys[:, None],
         labels=labels.astype(np.int64),
@@ -84,10 +86,10 @@ def part(dataset: Dataset, prefix: str, origin: str, settings: IdxSettings, name
             "md5": {stem: checksums.plain for stem, checksums in dataset.files.items()},
         },
     )
-    return in_memory(images, settings.size, settings.channels)
+    return wrap_array(images, settings.size, settings.channels)
 
 
-def arrays(
+def read_arrays(
     dataset: Dataset, prefix: str, mirror: str | None, name: str, progress: bool
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Return grey images (N, h, w) and their labels (N,) as they were published, read-only.
@@ -96,25 +98,25 @@ def arrays(
         UserError: a file is missing, cannot be downloaded, or is not the published one.
     """
     image_file, label_file = f"{prefix}-images-idx3-ubyte", f"{prefix}-labels-idx1-ubyte"
-    greys = parse_idx(content(dataset, image_file, mirror, name, progress), 3, image_file)
-    labels = parse_idx(content(dataset, label_file, mirror, name, progress), 1, label_file)
+    greys = parse_idx(read_content(dataset, image_file, mirror, name, progress), 3, image_file)
+    labels = parse_idx(read_content(dataset, label_file, mirror, name, progress), 1, label_file)
     if len(greys) != len(labels):
         raise UserError(f"{image_file}: holds {len(greys)} images, {label_file} {len(labels)} labels")
     return greys, labels
 
 
-def content(dataset: Dataset, stem: str, mirror: str | None, name: str, progress: bool) -> bytes:
+def read_content(dataset: Dataset, stem: str, mirror: str | None, name: str, progress: bool) -> bytes:
     """Return what one of the four files holds, unpacked."""
-    packed, where, checksums = f"{stem}.gz", setting(name, "mirror"), dataset.files[stem]
-    local = mirror_file(mirror, names_of(stem), where)
+    packed, where, checksums = f"{stem}.gz", name_setting(name, "mirror"), dataset.files[stem]
+    local = find_mirror_file(mirror, list_names(stem), where)
     if local is not None and local.name != packed:
         plain = Remote(local.name, (), md5=checksums.plain)
-        return fetched(plain, DOWNLOADS / dataset.name, mirror, where, progress).read_bytes()
+        return fetch_file(plain, DOWNLOADS / dataset.name, mirror, where, progress).read_bytes()
     remote = Remote(packed, tuple(f"{address}{packed}" for address in dataset.addresses), md5=checksums.gz)
-    return gzip.decompress(fetched(remote, DOWNLOADS / dataset.name, mirror, where, progress).read_bytes())
+    return gzip.decompress(fetch_file(remote, DOWNLOADS / dataset.name, mirror, where, progress).read_bytes())
 
 
-def names_of(stem: str) -> tuple[str, ...]:
+def list_names(stem: str) -> tuple[str, ...]:
     """Return the names under which a file is in use, the published, packed one first."""
     return f"{stem}.gz", stem, stem.replace("-idx", ".idx")
 

@@ -16,14 +16,14 @@ from counterweight.core import schema
 from counterweight.core.errors import UserError
 from counterweight.core.images import Fit, ImageSet
 from counterweight.data.decode.images import Encoded, Target
-from counterweight.data.decode.pool import Decoded, Workers, decoded
+from counterweight.data.decode.pool import Decoded, Workers, decode_images
 
 LARGEST = 2048  # pixels; more is surely a slip, and would fill the memory
 CHUNK = 1024
 VALIDATION = ("val", "valid", "validation", "dev")
 PARTS = ("train", "test", *VALIDATION)
 NAMED_PART = re.compile(rf"(?:^|[^a-z])({'|'.join(PARTS)})(?:ing)?(?:[^a-z]|$)")  # in lower case, as in test_images
-LUMINANCE = np.array([19595, 38470, 7471], dtype=np.uint32)  # shares of red, green and blue, times 2^16
+LUMINANCE = np.array([19595, 38470, 7471], dtype=np.uint32)  # fractions of red, green and blue, times 2^16
 
 Indices = npt.NDArray[np.int64]
 Fetch = Callable[[Indices], Iterable[Encoded]]
@@ -31,7 +31,7 @@ Validation = Literal["use", "leave_out"]
 
 
 @dataclass(frozen=True)
-class Part:
+class LazyImages:
     """Labelled images that are read when they are wanted.
 
     `labels` is int64 (N,) with values that index `class_names`; `origins` says for each image where it comes from, and
@@ -54,7 +54,7 @@ class Part:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def joined(self, other: "Part") -> "Part":
+    def concatenate(self, other: "LazyImages") -> "LazyImages":
         """Return these images followed by those of `other`, which has the same shape and classes."""
 
         def read(indices: Indices, bar: str | None, workers: Workers) -> Iterator[Decoded]:
@@ -65,33 +65,33 @@ class Part:
         return replace(self, labels=labels, origins=origins, read=read, fetch=None)
 
 
-class Found(NamedTuple):
+class DatasetSplits(NamedTuple):
     """The parts of a dataset; `test` is None where the source brings no split of its own."""
 
-    train: Part
-    test: Part | None
+    train: LazyImages
+    test: LazyImages | None
 
 
-def in_memory(images: ImageSet, size: int | list[int], channels: int) -> Part:
+def wrap_array(images: ImageSet, size: int | list[int], channels: int) -> LazyImages:
     """Return images that are there already as a part of a dataset; they are resized when they are read."""
 
     def read(indices: Indices, bar: str | None, workers: Workers) -> Iterator[Decoded]:
         for start in range(0, len(indices), CHUNK):
-            chosen = shaped(images.images[indices[start : start + CHUNK]], size, channels)
+            chosen = resize_array(images.images[indices[start : start + CHUNK]], size, channels)
             yield Decoded(chosen, [None] * len(chosen))
 
-    shape = (channels, *sides(size))
-    return Part(images.labels, images.class_names, images.origins.tolist(), shape, images.provenance, read)
+    shape = (channels, *parse_size(size))
+    return LazyImages(images.labels, images.class_names, images.origins.tolist(), shape, images.provenance, read)
 
 
-def encoded(
+def wrap_files(
     fetch: Fetch,
     labels: npt.NDArray[np.int64],
     class_names: tuple[str, ...],
     origins: Sequence[str],
     provenance: dict[str, Any],
     settings: "FileSettings",
-) -> Part:
+) -> LazyImages:
     """Return image files, or contents of such files, as a part of a dataset: all cores decode them.
 
     Args:
@@ -100,37 +100,37 @@ def encoded(
     target = settings.target
 
     def read(indices: Indices, bar: str | None, workers: Workers) -> Iterator[Decoded]:
-        return decoded(fetch(indices), len(indices), target, bar, workers)
+        return decode_images(fetch(indices), len(indices), target, bar, workers)
 
     skip_bad = settings.bad_files == "skip"
-    return Part(labels, class_names, origins, target.shape, provenance, read, skip_bad, fetch)
+    return LazyImages(labels, class_names, origins, target.shape, provenance, read, skip_bad, fetch)
 
 
-def fetching(images: Sequence[Encoded]) -> Fetch:
+def make_fetch(images: Sequence[Encoded]) -> Fetch:
     """Return what fetches images from a list of all."""
     return lambda indices: (images[index] for index in indices.tolist())
 
 
-def part_word(name: str) -> str | None:
+def parse_part_name(name: str) -> str | None:
     """Return which of PARTS a name means, however it is written (`Train`, `testing`); None if it is none."""
     word = name.lower().removesuffix("ing")
     return word if word in PARTS else None
 
 
-def parts_by_name(names: Sequence[str]) -> bool:
+def are_part_names(names: Sequence[str]) -> bool:
     """Say whether names of folders look like those of parts, as `train_images` and `test_images`, not of classes."""
     found = [NAMED_PART.findall(name.lower()) for name in names]
-    exact = all(part_word(name) for name in names)
+    exact = all(parse_part_name(name) for name in names)
     return bool(names) and all(found) and (exact or any("train" in words for words in found))
 
 
-def below(root: Path, files: Iterable[Path]) -> list[str]:
+def strip_root(root: Path, files: Iterable[Path]) -> list[str]:
     """Return the paths of files below a folder, which they were found in; pathlib takes a second for 50,000."""
     start = len(os.path.join(root, ""))
     return [os.fspath(file)[start:] for file in files]
 
 
-def roles(present: Collection[str], validation: Validation) -> tuple[list[str], list[str]]:
+def assign_parts(present: Collection[str], validation: Validation) -> tuple[list[str], list[str]]:
     """Return the names of the parts that make the training part, and of those that make the test part.
 
     Args:
@@ -195,34 +195,37 @@ class FileSettings(schema.Settings):
     @property
     def target(self) -> Target:
         """The shape that every image is brought to."""
-        return Target(sides(self.size), self.channels, self.fit)
+        return Target(parse_size(self.size), self.channels, self.fit)
 
 
-def sides(size: int | list[int]) -> tuple[int, int]:
+def parse_size(size: int | list[int]) -> tuple[int, int]:
     """Return height and width in pixels."""
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
-def setting(dataset: str, key: str) -> str:
+def name_setting(dataset: str, key: str) -> str:
     """Return file and key of a dataset's setting, to begin an error's message with."""
     return f"params.yaml: datasets.{dataset}.{key}"
 
 
-def shaped(images: npt.NDArray[np.uint8], size: int | list[int], channels: int) -> npt.NDArray[np.uint8]:
+def resize_array(images: npt.NDArray[np.uint8], size: int | list[int], channels: int) -> npt.NDArray[np.uint8]:
     """Bring images, uint8 (N, C, h, w), to a size, bicubically, and to a number of channels, 1 or 3.
 
     Grey is repeated over the channels; colours become grey by their luminance (ITU-R 601, rounded as Pillow does).
     """
     if images.shape[1] > channels:
         images = ((images.transpose(0, 2, 3, 1) @ LUMINANCE + 2**15) >> 16).astype(np.uint8)[:, None]
-    height, width = sides(size)
+    height, width = parse_size(size)
     if images.shape[2:] != (height, width):
-        rows, columns = resampling(images.shape[2], height), resampling(images.shape[3], width)
+        rows, columns = (
+            compute_resampling_matrix(images.shape[2], height),
+            compute_resampling_matrix(images.shape[3], width),
+        )
         images = np.rint(rows @ images @ columns.T).clip(0, 255).astype(np.uint8)
     return np.repeat(images, channels // images.shape[1], axis=1)
 
 
-def resampling(old: int, new: int) -> npt.NDArray[np.float32]:
+def compute_resampling_matrix(old: int, new: int) -> npt.NDArray[np.float32]:
     """Return the matrix (new, old) by which Pillow resizes a line of pixels: what it makes of unit vectors."""
     lines = Image.fromarray(np.eye(old, dtype=np.float32))
     return np.asarray(lines.resize((old, new), Image.Resampling.BICUBIC))
