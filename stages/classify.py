@@ -1,6 +1,5 @@
 """Retrain classifiers on the baselines, or on a generator's images, with several seeds each, and test them."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,8 +8,10 @@ from counterweight.core.images import read_images
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
+from counterweight.core.results import NotApplicable, write_result
 from counterweight.core.seeds import derive_seed
 from counterweight.evaluation.retraining import Variant, retrain_classifiers, write_confusion
+from counterweight.results.classify import Scores, VariantScores
 from counterweight.settings.classify import Classify, parse_classifier_config
 from counterweight.statistics.classification import classification_scores
 
@@ -32,27 +33,27 @@ def main(argv: Sequence[str]) -> None:
     config = parse_classifier_config(file.blocks("classifiers"), arguments.dataset)
     device = choose_device(file.run.device)
     imbalanced, test = read_images(arguments.imbalanced), read_images(arguments.test)
-    results: dict[str, dict[str, object]] = {}
+    results: dict[str, VariantScores | NotApplicable] = {}
     if arguments.added:
         variant = Variant(imbalanced, read_images(arguments.added))
         variants = {arguments.out.stem: variant} if variant.not_applicable is None else {}
-        results = {} if variants else {arguments.out.stem: {"not_applicable": variant.not_applicable}}
+        if variant.not_applicable is not None:
+            results[arguments.out.stem] = NotApplicable(not_applicable=variant.not_applicable)
     else:
         variants = {"balanced": Variant(read_images(arguments.balanced)), "imbalanced": Variant(imbalanced)}
         variants["reweighted"] = Variant(imbalanced, reweighted=True)
     # No variant's name is in the seeds: variants share splits and first weights as far as they can.
-    names = [(imbalanced.item, "classify", str(number)) for number in range(settings.seeds)]
-    seeds = [derive_seed(file.run.seed, *name) for name in names]
+    seeds = [derive_seed(file.run.seed, imbalanced.item, "classify", str(at)) for at in range(settings.seeds)]
     with atomic_output(arguments.out) as out, atomic_output(arguments.confusion) as confusion:
         confusion.mkdir()
-        fraction = settings.validation_fraction
-        predictions = retrain_classifiers(list(variants.values()), test, seeds, config, fraction, device)
+        part = settings.validation_fraction
+        predictions = retrain_classifiers(list(variants.values()), test, seeds, config, part, device)
         for (name, variant), predicted in zip(variants.items(), predictions, strict=True):
             minority, classes = imbalanced.read_fact("minority"), len(test.class_names)
             scores = [classification_scores(test.labels, found, minority, classes) for found in predicted]
-            results[name] = {"images": len(variant), "seeds": scores}
+            results[name] = VariantScores(images=len(variant), seeds=scores)
             write_confusion(test, predicted[0], confusion / f"{name}.csv")
-        out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_result(Scores(results), out)
 
 
 if __name__ == "__main__":

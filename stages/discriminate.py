@@ -1,16 +1,16 @@
 """Let a small network tell synthetic images from real ones by their style, and show what it looks at."""
 
-import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from counterweight.core.devices import choose_device
 from counterweight.core.images import read_images
-from counterweight.core.outputs import atomic_output
+from counterweight.core.measurement import Measurement, write_measurement
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.seeds import derive_seed
-from counterweight.evaluation.style.discrimination import StyleResult, train_style_classifiers
+from counterweight.evaluation.style.discrimination import train_style_classifiers
 from counterweight.evaluation.style.plots import write_style_plots
 from counterweight.settings.discriminate import Discriminate
 
@@ -24,18 +24,15 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--plots", type=Path, required=True, help="folder of figures to write")
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
+    settings = file.section("discriminate", Discriminate)
     real, synthetic = read_images(arguments.real), read_images(arguments.synthetic)
-    with atomic_output(arguments.out) as partial, atomic_output(arguments.plots) as plots:
-        plots.mkdir()
-        if synthetic.not_applicable is not None:
-            found = StyleResult({"not_applicable": synthetic.not_applicable}, None)
-        else:
-            seed = derive_seed(file.run.seed, synthetic.item, "discriminate")
-            found = train_style_classifiers(
-                real, synthetic, file.section("discriminate", Discriminate), seed, choose_device(file.run.device)
-            )
-        partial.write_text(json.dumps(found.result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        write_style_plots(found, plots)
+
+    def measure() -> Measurement:
+        seed, device = derive_seed(file.run.seed, synthetic.item, "discriminate"), choose_device(file.run.device)
+        found = train_style_classifiers(real, synthetic, settings, seed, device)
+        return found.result, partial(write_style_plots, found)
+
+    write_measurement(synthetic, measure, arguments.out, arguments.plots)
 
 
 if __name__ == "__main__":

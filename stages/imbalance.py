@@ -1,6 +1,5 @@
 """Make the training part imbalanced, and set aside real images that no generator will see."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.registry import require_one_of
+from counterweight.core.results import write_result
 from counterweight.core.seeds import derive_seed
 from counterweight.data.imbalance import make_imbalance
 from counterweight.settings.datasets import parse_dataset_settings
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
     ):
         write_images(made.train, out)
         write_images(made.reference, aside)
-        counts.write_text(json.dumps(made.counts, indent=1) + "\n", encoding="utf-8")
+        write_result(made.counts, counts)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,16 @@
 """Describe real and synthetic images in an autoencoder's latent space, move the latter to the former, audit again."""
 
-import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from counterweight.core.devices import choose_device
 from counterweight.core.images import read_images
-from counterweight.core.outputs import atomic_output
+from counterweight.core.measurement import Measurement, write_measurement
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.seeds import derive_seed
-from counterweight.evaluation.latent_space.analysis import LatentSpace, analyse_latent_space
-from counterweight.evaluation.latent_space.moved_images import MeasureSettings, measure_moved_images
+from counterweight.evaluation.latent_space.moved_images import MeasureSettings, measure_latent_space
 from counterweight.evaluation.latent_space.plots import draw_latents
 from counterweight.settings.compare import Compare
 from counterweight.settings.discriminate import Discriminate
@@ -36,19 +35,13 @@ def main(argv: Sequence[str]) -> None:
         file.run.seed,
     )
     real, synthetic = read_images(arguments.real), read_images(arguments.synthetic)
-    with atomic_output(arguments.out) as partial, atomic_output(arguments.plots) as plots:
-        plots.mkdir()
-        if synthetic.not_applicable is not None:
-            found = LatentSpace({"not_applicable": synthetic.not_applicable}, None)
-        else:
-            seed, device = derive_seed(file.run.seed, synthetic.item, "latent"), choose_device(file.run.device)
-            found = analyse_latent_space(real, synthetic, settings.latent, settings.compare, seed, device)
-            if found.shown is not None:
-                found.result["verification"] = measure_moved_images(
-                    found.shown.real, found.shown.decoded, settings, seed, device
-                )
-        partial.write_text(json.dumps(found.result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        draw_latents(found, plots)
+
+    def measure() -> Measurement:
+        seed, device = derive_seed(file.run.seed, synthetic.item, "latent"), choose_device(file.run.device)
+        found = measure_latent_space(real, synthetic, settings, seed, device)
+        return found.result, partial(draw_latents, found)
+
+    write_measurement(synthetic, measure, arguments.out, arguments.plots)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from pathlib import Path
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
-from counterweight.reporting.differences import difference
+from counterweight.reporting.differences import summarize_difference
 from counterweight.reporting.results import read_comparison, read_results
-from counterweight.reporting.tables import headline, pair_report, report
+from counterweight.reporting.tables import render_pair_report, render_report, summarize_results
 from counterweight.settings.table import Table
 
 
@@ -28,15 +28,15 @@ def main(argv: Sequence[str]) -> None:
         for dataset in table.datasets:
             for scenario in table.scenarios:
                 results = read_results(arguments.metrics, dataset, scenario, table.generators, seed)
-                text = report(results)
+                text = render_report(results)
                 (reports / f"{dataset}_{scenario}.md").write_text(text, encoding="utf-8")
-                headlines.setdefault(dataset, {})[scenario] = headline(results)
+                headlines.setdefault(dataset, {})[scenario] = summarize_results(results)
                 print("\n" + text)
         for pair in table.pairs:
             comparison = read_comparison(arguments.metrics, f"pairs/{pair}")
-            text = pair_report(pair, comparison)
+            text = render_pair_report(pair, comparison)
             (reports / f"pair_{pair}.md").write_text(text, encoding="utf-8")
-            headlines.setdefault("pairs", {})[pair] = difference(comparison)
+            headlines.setdefault("pairs", {})[pair] = summarize_difference(comparison)
             print("\n" + text)
         summary.write_text(json.dumps(headlines, indent=1) + "\n", encoding="utf-8")
 

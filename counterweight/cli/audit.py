@@ -25,17 +25,19 @@ from counterweight.data.sources.base.lazy_images import FileSettings
 from counterweight.data.split import choose_all, read_into_memory
 from counterweight.evaluation.comparison.plots import draw_comparison
 from counterweight.evaluation.comparison.sets import compare_sets
-from counterweight.evaluation.latent_space.analysis import LatentSpace, analyse_latent_space
-from counterweight.evaluation.latent_space.moved_images import MeasureSettings, measure_moved_images
+from counterweight.evaluation.latent_space.moved_images import MeasureSettings, measure_latent_space
 from counterweight.evaluation.latent_space.plots import draw_latents
 from counterweight.evaluation.prechecks import check_latent
 from counterweight.evaluation.style.discrimination import train_style_classifiers
+from counterweight.evaluation.style.network import SMALLEST_SIZE
 from counterweight.evaluation.style.plots import write_style_plots
 from counterweight.features.extractor import draw_some_images, extract_features
 from counterweight.features.weights import find_weight_file
-from counterweight.networks.style import SMALLEST_SIZE
-from counterweight.reporting.differences import Comparison, differences
+from counterweight.reporting.differences import render_differences
+from counterweight.reporting.markdown import render
+from counterweight.reporting.results import Comparison
 from counterweight.reporting.verdicts import verdict
+from counterweight.results.latent import LatentResult
 from counterweight.settings.extract import Extract
 from counterweight.settings.params import Params, load_params
 
@@ -73,7 +75,7 @@ def audit(request: Request, out: Path, as_json: bool) -> str:
         folder.mkdir()
         real, synthetic = read_sets(request, params)
         comparison = measure_sets(real, synthetic, params, request.latent, device, folder)
-        text = render_audit(real, synthetic, comparison)
+        text = render_audit(real, comparison)
         result = json.dumps(to_json(comparison), indent=1, allow_nan=False) + "\n"
         (folder / "audit.json").write_text(result, encoding="utf-8")
         (folder / "report.md").write_text(text, encoding="utf-8")
@@ -174,32 +176,36 @@ def measure_sets(
     of_real, of_synthetic = (extract_features(each, backbones, params.extract, params.seed, device) for each in some)
     seed = derive_seed(params.seed, "audit", "compare")
     compared = compare_sets(real, synthetic, None, (of_real, of_synthetic), params.compare, seed)
-    draw_comparison(compared.backbones, compared.copied, folder)
+    draw_comparison(compared.backbones, compared.nearest, folder)
     style_seed = derive_seed(params.seed, "audit", "discriminate")
     style = train_style_classifiers(real, synthetic, params.discriminate, style_seed, device)
     write_style_plots(style, folder)
-    space = LatentSpace({"reason": "left out"}, None)
-    if latent:
-        own = derive_seed(params.seed, "audit", "latent")
-        settings = MeasureSettings(params.extract, params.compare, params.discriminate, params.latent, params.seed)
-        space = analyse_latent_space(real, synthetic, params.latent, params.compare, own, device)
-        if space.shown is not None:
-            space.result["verification"] = measure_moved_images(
-                space.shown.real, space.shown.decoded, settings, own, device
-            )
-        draw_latents(space, folder)
+    if not latent:
+        left_out = LatentResult(images=0, settings=params.latent.model_dump(), reason="left out")
+        return Comparison(compared.result, style.result, left_out)
+    settings = MeasureSettings(params.extract, params.compare, params.discriminate, params.latent, params.seed)
+    space = measure_latent_space(real, synthetic, settings, derive_seed(params.seed, "audit", "latent"), device)
+    draw_latents(space, folder)
     return Comparison(compared.result, style.result, space.result)
 
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as plain JSON, the verdict first."""
-    return {"verdict": verdict("synthetic", comparison), **vars(comparison)}
+    parts = {name: getattr(comparison, name).model_dump(mode="json") for name in ("features", "style", "latent")}
+    return {"verdict": verdict("synthetic", comparison), **parts}
 
 
-def render_audit(real: ImageSet, synthetic: ImageSet, comparison: Comparison) -> str:
+def render_audit(real: ImageSet, comparison: Comparison) -> str:
     """Return the verdict and the tables."""
-    channels_, height, width = real.shape
-    colours = "grey" if channels_ == 1 else "in colour"
-    facts = f"{len(real)} real images and {len(synthetic)} synthetic ones, {height} x {width}, {colours}."
-    lines = [verdict("synthetic", comparison), "", facts, "", *differences({"synthetic": comparison})]
-    return "\n".join(lines)
+    channels, height, width = real.shape
+    return render(
+        "audit.md.jinja",
+        {
+            "sentence": verdict("synthetic", comparison),
+            "sizes": comparison.features.images,
+            "height": height,
+            "width": width,
+            "colours": "grey" if channels == 1 else "in colour",
+            "differences": render_differences({"synthetic": comparison}),
+        },
+    )

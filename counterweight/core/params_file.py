@@ -47,6 +47,14 @@ class ParamsFile(NamedTuple):
             raise UserError(f"{self.path}: {name}: missing; it must be set")
         return self.values[name]
 
+    def read_names(self, section: str, key: str) -> list[str]:
+        """Return a list of names in a section of which nothing else matters here, as another stage validated it."""
+        block = self.value(section)
+        names = block.get(key) if isinstance(block, dict) else None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise UserError(f"{self.path}: {section}.{key}: a list of names is needed")
+        return names
+
     @property
     def run(self) -> RunSettings:
         """Seed and device."""

@@ -27,6 +27,12 @@ class Settings(BaseModel):
 SettingsType = TypeVar("SettingsType", bound=BaseModel)
 
 
+class Result(BaseModel):
+    """A result: typed from the moment it is computed to the moment it is shown; NaN and infinity are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
 def parse_settings(model: type[SettingsType], values: object, where: str) -> SettingsType:
     """Return `values` as a `model`.
 

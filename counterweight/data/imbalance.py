@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
+from counterweight.results.imbalance import ClassCounts, Counts
 from counterweight.settings.scenarios import Drop, Longtail, Natural, Scenario
 
-Counts = npt.NDArray[np.int64]
+Sizes = npt.NDArray[np.int64]
 
 
 class Imbalance(NamedTuple):
@@ -18,7 +19,7 @@ class Imbalance(NamedTuple):
 
     train: ImageSet
     reference: ImageSet
-    counts: dict[str, dict[str, int]]
+    counts: Counts
 
 
 def make_imbalance(
@@ -53,13 +54,13 @@ def make_imbalance(
     thinned = replace(thinned, provenance={**facts, "wanted": wanted.tolist(), "minority": minority})
     sizes = {"before": before, "train": kept, "wanted": wanted, "reference": reference.counts(), "test": test.counts()}
     table = {
-        own: {part: int(count[label]) for part, count in sizes.items()} | {"minority": label in minority}
+        own: ClassCounts(**{part: int(count[label]) for part, count in sizes.items()}, minority=label in minority)
         for label, own in enumerate(train.class_names)
     }
-    return Imbalance(thinned, reference, table)
+    return Imbalance(thinned, reference, Counts(table))
 
 
-def count_kept(scenario: Scenario, counts: Counts, minority: list[int]) -> Counts:
+def count_kept(scenario: Scenario, counts: Sizes, minority: list[int]) -> Sizes:
     """Return how many images of each class (K,) stay in the training part.
 
     `longtail` orders the classes as the dataset does, but with the minority classes at the tail (Cui et
@@ -75,7 +76,7 @@ def count_kept(scenario: Scenario, counts: Counts, minority: list[int]) -> Count
     return kept
 
 
-def count_wanted(scenario: Scenario, counts: Counts, kept: Counts) -> Counts:
+def count_wanted(scenario: Scenario, counts: Sizes, kept: Sizes) -> Sizes:
     """Return how many synthetic images of each class (K,) restore the balance.
 
     As many as were removed; `natural` fills every class up to the largest, or to its cap if that is lower.
@@ -83,11 +84,11 @@ def count_wanted(scenario: Scenario, counts: Counts, kept: Counts) -> Counts:
     if not isinstance(scenario, Natural):
         return counts - kept
     level = counts.max() if scenario.cap is None else min(counts.max(), scenario.cap)
-    wanted: Counts = np.maximum(level - counts, 0)
+    wanted: Sizes = np.maximum(level - counts, 0)
     return wanted
 
 
-def find_smallest_classes(scenario: Scenario, kept: Counts, wanted: Counts) -> list[int]:
+def find_smallest_classes(scenario: Scenario, kept: Sizes, wanted: Sizes) -> list[int]:
     """Return the labels that stand for the minority where the dataset names none.
 
     `natural`: every class that gets images and has fewer than the classes have on average. Of 800, 798 and
@@ -98,7 +99,7 @@ def find_smallest_classes(scenario: Scenario, kept: Counts, wanted: Counts) -> l
     return np.flatnonzero(rare).tolist()
 
 
-def explain_balance(scenario: Scenario, counts: Counts) -> str:
+def explain_balance(scenario: Scenario, counts: Sizes) -> str:
     """Say why no class wants an image."""
     if not isinstance(scenario, Natural):
         return "not one image would be dropped"

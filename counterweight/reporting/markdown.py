@@ -1,23 +1,32 @@
-"""Numbers as text, and tables whose columns are aligned, so that they read well in a terminal, too."""
+"""Numbers as text, tables whose columns are aligned, so that they read well in a terminal, too, and templates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from statistics import fmean, stdev
 from typing import Any
 
-Json = dict[str, Any]
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+WIDTH = 120
+"""Characters that a line of a table has room for; what is wider becomes several tables."""
 
 
-def mean_over_backbones(comparison: Json, *keys: str) -> float | None:
-    """Return the mean over the backbones of the number under `keys`, None where a backbone has none."""
-    values = []
-    for backbone in comparison["backbones"].values():
-        value = backbone
-        for key in keys:
-            value = None if value is None else value[key]
-        if value is None:
-            return None
-        values.append(value["mean"])
-    return fmean(values)
+@cache
+def load_templates() -> Environment:
+    """Return the templates of this folder; a name that is not there is an error."""
+    return Environment(
+        loader=PackageLoader("counterweight.reporting"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown, not HTML
+    )
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """Return a template filled in."""
+    return load_templates().get_template(template).render(values)
 
 
 def mean_or_none(values: Sequence[float | None]) -> float | None:
@@ -58,3 +67,31 @@ def render_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def align_cells(line: Sequence[str], widths: Sequence[int]) -> list[str]:
     """Pad the cells of a line to the columns' widths."""
     return [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
+
+
+def render_tables(header: Sequence[str], rows: Sequence[Sequence[str]], fixed: int = 1) -> list[str]:
+    """Return a table, or several that stand one below the other where it is wider than a line.
+
+    Args:
+        fixed: columns that every one of them begins with.
+    """
+    widths = [max(len(row[column]) for row in (header, *rows)) + len(" | ") for column in range(len(header))]
+    tables = []
+    for part in split_columns(widths[fixed:], WIDTH - sum(widths[:fixed])) or [[]]:
+        places = [*range(fixed), *(fixed + place for place in part)]
+        first, *others = ([row[place] for place in places] for row in (header, *rows))
+        tables.append(render_table(first, others))
+    return tables
+
+
+def split_columns(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Part columns, given by their widths, so that each part fits into `room` characters or is a single column."""
+    parts: list[list[int]] = []
+    used = room
+    for place, width in enumerate(widths):
+        used += width
+        if used > room:
+            parts.append([])
+            used = width
+        parts[-1].append(place)
+    return parts

@@ -1,28 +1,14 @@
 """How well a classifier did on a test set, above all on the minority classes."""
 
 from collections.abc import Sequence
-from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
+from counterweight.results.classify import ClassificationScores
+
 Labels = npt.NDArray[np.integer]
-
-
-class ClassificationScores(TypedDict):
-    """Scores between 0 and 1; None where the test set has no image of the classes concerned."""
-
-    accuracy: float
-    balanced_accuracy: float
-    macro_f1: float
-    minority_precision: float | None
-    minority_recall: float | None
-    minority_f1: float | None
-    precision: list[float | None]
-    recall: list[float | None]
-    f1: list[float | None]
-    confusion: list[list[int]]
 
 
 def classification_scores(
@@ -57,18 +43,18 @@ def classification_scores(
     precision, recall, f1, support = precision_recall_fscore_support(true, predicted, labels=labels, zero_division=0.0)
     tested = support > 0
     rare = tested & np.isin(labels, minority)
-    return {
-        "accuracy": float(accuracy_score(true, predicted)),
-        "balanced_accuracy": float(recall[tested].mean()),
-        "macro_f1": float(f1[tested].mean()),
-        "minority_precision": mean_or_none(precision[rare]),
-        "minority_recall": mean_or_none(recall[rare]),
-        "minority_f1": mean_or_none(f1[rare]),
-        "precision": mask_unknown(precision, tested),
-        "recall": mask_unknown(recall, tested),
-        "f1": mask_unknown(f1, tested),
-        "confusion": confusion_matrix(true, predicted, labels=labels).tolist(),
-    }
+    return ClassificationScores(
+        accuracy=float(accuracy_score(true, predicted)),
+        balanced_accuracy=float(recall[tested].mean()),
+        macro_f1=float(f1[tested].mean()),
+        minority_precision=mean_or_none(precision[rare]),
+        minority_recall=mean_or_none(recall[rare]),
+        minority_f1=mean_or_none(f1[rare]),
+        precision=mask_unknown(precision, tested),
+        recall=mask_unknown(recall, tested),
+        f1=mask_unknown(f1, tested),
+        confusion=confusion_matrix(true, predicted, labels=labels).tolist(),
+    )
 
 
 def mask_unknown(values: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]) -> list[float | None]:

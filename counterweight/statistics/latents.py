@@ -1,6 +1,6 @@
 """How points lie in a latent space, and how to move one cloud of them onto another."""
 
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +8,7 @@ from scipy import linalg
 from sklearn.covariance import ledoit_wolf
 from sklearn.mixture import GaussianMixture
 
+from counterweight.results.latent import Density
 from counterweight.statistics.base.moments import center, principal_axes
 
 Floats = npt.NDArray[np.float64]
@@ -23,18 +24,6 @@ WIDTH = 0.03
 """Of a mode, at least, in standard deviations of the first component: else a few equal points would be one."""
 RIDGE = 1e-6
 """Added to variances, as a fraction of the largest, so that what does not vary can be inverted."""
-
-
-class Density(TypedDict):
-    """How densely `points` fill the cube of -1.5 to 1.5 in `dimensions` dimensions."""
-
-    points: int
-    dimensions: int
-    fraction_inside: float
-    fraction_of_coordinates: float
-    log10_per_unit_volume: float | None
-    per_unit_length: float
-    effective_dimension: float
 
 
 def describe_density(points: Floats) -> Density:
@@ -58,15 +47,15 @@ def describe_density(points: Floats) -> Density:
     check_points(points)
     inside = np.abs(points) <= HALF_SIDE
     within, dimensions = int(inside.all(axis=1).sum()), points.shape[1]
-    return {
-        "points": len(points),
-        "dimensions": dimensions,
-        "fraction_inside": within / len(points),
-        "fraction_of_coordinates": float(inside.mean()),
-        "log10_per_unit_volume": float(np.log10(within) - dimensions * np.log10(2 * HALF_SIDE)) if within else None,
-        "per_unit_length": within / (2 * HALF_SIDE),
-        "effective_dimension": effective_dimension(points),
-    }
+    return Density(
+        points=len(points),
+        dimensions=dimensions,
+        fraction_inside=within / len(points),
+        fraction_of_coordinates=float(inside.mean()),
+        log10_per_unit_volume=float(np.log10(within) - dimensions * np.log10(2 * HALF_SIDE)) if within else None,
+        per_unit_length=within / (2 * HALF_SIDE),
+        effective_dimension=effective_dimension(points),
+    )
 
 
 def effective_dimension(points: Floats) -> float:

@@ -1,11 +1,13 @@
 """Whether a training set helps a classifier: paired comparison over the same seeds."""
 
 from collections.abc import Sequence
-from typing import Literal, TypedDict
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
+
+from counterweight.core.schema import Result
 
 Floats = npt.NDArray[np.float64]
 
@@ -14,7 +16,7 @@ RESAMPLES = 2**14
 ROUNDING = 1e-12
 
 
-class Verdict(TypedDict):
+class Verdict(Result):
     """A paired comparison over `seeds` seeds; differences and interval are in the scores' unit."""
 
     mean_difference: float
@@ -56,13 +58,13 @@ def compare_paired(
         raise ValueError("a score is not finite")
     mean, p_value = float(differences.mean()), sign_flip_p(differences, rng)
     direction: Literal["helps", "hurts"] = "helps" if mean > 0 else "hurts"
-    return {
-        "mean_difference": mean,
-        "interval": bca_interval(differences, 1 - alpha, rng),
-        "p_value": p_value,
-        "verdict": direction if p_value < alpha else "no evidence",
-        "seeds": len(differences),
-    }
+    return Verdict(
+        mean_difference=mean,
+        interval=bca_interval(differences, 1 - alpha, rng),
+        p_value=p_value,
+        verdict=direction if p_value < alpha else "no evidence",
+        seeds=len(differences),
+    )
 
 
 def sign_flip_p(differences: Floats, rng: np.random.Generator) -> float:

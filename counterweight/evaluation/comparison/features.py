@@ -1,30 +1,28 @@
-"""How the features and the pixels of synthetic images differ from those of real ones of the same classes."""
+"""How the features of synthetic images differ from those of real ones of the same classes, in one backbone's space."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from counterweight.core.errors import UserError
 from counterweight.core.features import FeatureSet
-from counterweight.core.images import ImageSet
+from counterweight.evaluation.comparison.harness import LabelledFeatures, run_statistic, select_options
+from counterweight.results.compare import BackboneResult
 from counterweight.settings.compare import Compare
-from counterweight.statistics.images.ssim import pairwise_ssim
-from counterweight.statistics.two_sample import (
-    c2st,
-    frechet,
-    gaussian_kl,
-    histogram_divergence,
-    kid,
-    normality,
-    prdc,
-    ttest,
-)
+from counterweight.statistics.base.contract import find_statistics
+from counterweight.statistics.two_sample.normality import Histogram, describe_families
+
+
+class BackboneComparison(NamedTuple):
+    """The result, and the histograms of real and of synthetic features that figures are made of, if anything varies."""
+
+    result: BackboneResult
+    histograms: tuple[Histogram | None, Histogram | None]
 
 
 def compare_features(
     real: FeatureSet, synthetic: FeatureSet, settings: Compare, rng: np.random.Generator
-) -> dict[str, object]:
+) -> BackboneComparison:
     """Return everything that is measured in the space of one backbone.
 
     Raises:
@@ -33,45 +31,18 @@ def compare_features(
     if real.provenance != synthetic.provenance:
         name = real.provenance.get("backbone")
         raise UserError(f"{name}: real and synthetic features come from different settings; extract both again")
-    tables = real.features, real.labels, synthetic.features, synthetic.labels
-    means = ttest.calibrated(
-        *tables,
-        rng,
-        repeats=settings.repeats,
-        test=settings.test,
-        alpha=settings.alpha,
-        effect_size=settings.effect_size,
-    )
-    return {
-        **real.provenance,
-        "t_test": means,
-        "kl": gaussian_kl.calibrated(*tables, rng, components=settings.components, repeats=settings.repeats),
-        "marginal": histogram_divergence.calibrated(*tables, rng, repeats=settings.repeats),
-        "frechet": frechet.calibrated(*tables, rng, repeats=settings.repeats),
-        "kid": kid.calibrated(*tables, rng, repeats=settings.repeats),
-        "overlap": prdc.calibrated(*tables, rng, repeats=settings.repeats),
-        "two_sample": c2st.calibrated(*tables, rng, repeats=settings.repeats),
-        "families": {"real": normality.families(real.features), "synthetic": normality.families(synthetic.features)},
+    sets = [LabelledFeatures(each.features, each.labels) for each in (real, synthetic)]
+    statistics = {
+        name: run_statistic(statistic, sets[0], sets[1], rng, settings.repeats, select_options(statistic, settings))
+        for name, statistic in find_statistics().items()
     }
-
-
-def drop_histograms(backbones: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return results per backbone without what only figures need."""
-    return {
-        name: {
-            **result,
-            "families": {
-                side: {key: value for key, value in found.items() if key not in ("edges", "densities")}
-                for side, found in result["families"].items()
-            },
+    described = [describe_families(each.features) for each in (real, synthetic)]
+    result = BackboneResult.model_validate(
+        {
+            **real.provenance,
+            "features": real.features.shape[1],
+            "statistics": statistics,
+            "families": {"real": described[0].families, "synthetic": described[1].families},
         }
-        for name, result in backbones.items()
-    }
-
-
-def compare_similarity(real: ImageSet, synthetic: ImageSet, pairs: int, rng: np.random.Generator) -> dict[str, object]:
-    """Return how alike two random images of a class are: among the synthetic ones, and among the real ones."""
-    return {
-        "synthetic": pairwise_ssim(synthetic.images, synthetic.labels, pairs, rng),
-        "real": pairwise_ssim(real.images, real.labels, pairs, rng),
-    }
+    )
+    return BackboneComparison(result, (described[0].histogram, described[1].histogram))

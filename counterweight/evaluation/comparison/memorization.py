@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterweight.core.images import ImageSet
+from counterweight.results.compare import Copies
 from counterweight.statistics.images import nearest_neighbours
 
 THUMBNAIL_SIZE = 32  # pixels; larger images are averaged down to about this, at most twice as much
@@ -16,9 +17,9 @@ Floats = npt.NDArray[np.float32]
 
 
 class NearestPairs(NamedTuple):
-    """The result as plain JSON; the synthetic images that are nearest to a training image, and those, (n, C, H, W)."""
+    """The result; the synthetic images that are nearest to a training image, and those, (n, C, H, W)."""
 
-    result: nearest_neighbours.Copies
+    result: Copies
     synthetic: npt.NDArray[np.uint8]
     nearest: npt.NDArray[np.uint8]
     distances: npt.NDArray[np.float64]

@@ -1,26 +1,31 @@
 """Two sets of images compared by their features, their pixels, and what of one is copied from training images."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from counterweight.core.features import FeatureSet
 from counterweight.core.images import ImageSet
-from counterweight.evaluation.comparison.features import compare_features, compare_similarity, drop_histograms
+from counterweight.core.results import SetSizes
+from counterweight.evaluation.comparison.features import BackboneComparison, compare_features
+from counterweight.evaluation.comparison.harness import list_columns
 from counterweight.evaluation.comparison.memorization import NearestPairs, find_copies
+from counterweight.results.compare import CompareResult
 from counterweight.settings.compare import Compare
+from counterweight.statistics.base.contract import find_statistics
+from counterweight.statistics.images.ssim import pairwise_ssim
 
 Features = Mapping[str, FeatureSet]
 
 
-class Compared(NamedTuple):
-    """The result as plain JSON, and what figures are made of: results per backbone with histograms, nearest pairs."""
+class SetComparison(NamedTuple):
+    """The result, and what figures are made of: comparisons per backbone, and the nearest pairs."""
 
-    result: dict[str, Any]
-    backbones: dict[str, dict[str, Any]]
-    copied: NearestPairs
+    result: CompareResult
+    backbones: dict[str, BackboneComparison]
+    nearest: NearestPairs
 
 
 def compare_sets(
@@ -30,7 +35,7 @@ def compare_sets(
     features: tuple[Features, Features],
     settings: Compare,
     seed: int,
-) -> Compared:
+) -> SetComparison:
     """Measure everything that is measured of two sets beside the style classifier and the latent space.
 
     Args:
@@ -43,13 +48,16 @@ def compare_sets(
     for name in tqdm(features[0], "compare", unit="backbone", disable=None, dynamic_ncols=True):
         pair = features[0][name], features[1][name]
         backbones[name] = compare_features(*pair, settings, np.random.default_rng(seed))
-    copied = find_copies(synthetic, real, train, settings.copy_quantile, np.random.default_rng(seed))
-    result = {
-        "images": {"real": len(real), "synthetic": len(synthetic)},
-        "settings": settings.model_dump(),
-        "backbones": drop_histograms(backbones),
-        "ssim": compare_similarity(real, synthetic, settings.ssim_pairs, np.random.default_rng(seed)),
-        "copies": copied.result,
-        "copies_of": "real images" if train is None else "training images",
-    }
-    return Compared(result, backbones, copied)
+    nearest = find_copies(synthetic, real, train, settings.copy_quantile, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    made = pairwise_ssim(synthetic.images, synthetic.labels, settings.ssim_pairs, rng)
+    result = CompareResult(
+        images=SetSizes(real=len(real), synthetic=len(synthetic)),
+        settings=settings.model_dump(),
+        columns=list_columns(find_statistics()),
+        backbones={name: found.result for name, found in backbones.items()},
+        ssim={"synthetic": made, "real": pairwise_ssim(real.images, real.labels, settings.ssim_pairs, rng)},
+        copies=nearest.result,
+        copies_of="real images" if train is None else "training images",
+    )
+    return SetComparison(result, backbones, nearest)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,11 @@ from counterweight.core.images import ImageSet
 from counterweight.core.schema import parse_settings
 from counterweight.core.seeds import derive_seed
 from counterweight.core.tensors import to_bytes, to_labelled, to_unit
+from counterweight.evaluation.comparison.harness import LabelledFeatures, run_statistic, select_options
 from counterweight.generators.base.generator import LearnedGenerator, find_generator
 from counterweight.generators.base.vae import CommonSettings, VariationalAutoencoder
+from counterweight.results.compare import StatisticResult
+from counterweight.results.latent import LatentResult
 from counterweight.settings.compare import Compare
 from counterweight.settings.latent import Latent
 from counterweight.settings.train import TrainingConfig
@@ -32,11 +36,10 @@ COMPONENTS = 8  # principal components whose fraction of the variance is reporte
 FEWEST = 10  # images of either side
 
 
-@dataclass(frozen=True)
-class LatentSpace:
-    """The result as plain JSON, and what pictures are made of; None where there are too few images."""
+class LatentSpace(NamedTuple):
+    """The result, and what pictures are made of; None where there are too few images."""
 
-    result: dict[str, object]
+    result: LatentResult
     shown: "LatentImages | None"
 
 
@@ -66,11 +69,10 @@ def analyse_latent_space(
     of_real, of_synthetic = draw_matched(real.labels, synthetic.labels, rng)
     kept = np.sort(rng.permutation(len(of_real))[: settings.images])
     real, synthetic = real.take(of_real[kept]), synthetic.take(of_synthetic[kept])
-    facts: dict[str, object] = {"images": len(kept), "settings": settings.model_dump()}
+    facts: dict[str, Any] = {"images": len(kept), "settings": settings.model_dump()}
     if len(kept) < FEWEST:
-        return LatentSpace(
-            {**facts, "reason": f"fewer than {FEWEST} images of the common classes of either side"}, None
-        )
+        reason = f"fewer than {FEWEST} images of the common classes of either side"
+        return LatentSpace(LatentResult(**facts, reason=reason), None)
     model = train_autoencoder(real, synthetic, settings, derive_seed(seed, "training"), device)
     clouds = {name: encode_images(model, images) for name, images in (("real", real), ("synthetic", synthetic))}
     moved = move_clouds(clouds, settings.components)
@@ -80,20 +82,20 @@ def analyse_latent_space(
         **{name: replace(synthetic, images=decode_latents(model, points)) for name, points in moved.items()},
     }
     points, fractions = project_latents({**clouds, **moved})
-    result = {
+    result = LatentResult(
         **facts,
-        "network": settings.network,
-        "latents": clouds["real"].shape[1],
-        "t_test": compare_latent_means(clouds, real, synthetic, tests, rng),
-        "density": {name: latents.describe_density(cloud) for name, cloud in {**clouds, **moved}.items()},
-        "modes": count_modes(clouds, seed),
-        "explained_variance": fractions,
-        "error": {
+        network=settings.network,
+        latents=clouds["real"].shape[1],
+        t_test=compare_latent_means(clouds, real, synthetic, tests, rng),
+        density={name: latents.describe_density(cloud) for name, cloud in {**clouds, **moved}.items()},
+        modes=count_modes(clouds, seed),
+        explained_variance=fractions,
+        error={
             "real": measure_error(real, drawn["real_decoded"]),
             "synthetic": measure_error(synthetic, drawn["synthetic_decoded"]),
         },
-        "reason": None,
-    }
+        reason=None,
+    )
     return LatentSpace(result, LatentImages(real, synthetic, drawn, points, fractions))
 
 
@@ -153,19 +155,11 @@ def decode_latents(model: LearnedGenerator, points: Floats) -> npt.NDArray[np.ui
 
 def compare_latent_means(
     clouds: Mapping[str, Floats], real: ImageSet, synthetic: ImageSet, settings: Compare, rng: np.random.Generator
-) -> ttest.Calibrated:
+) -> StatisticResult:
     """Compare the means of latents within and between the sets (distributions thesis, tables 4.4 and 4.5)."""
-    return ttest.calibrated(
-        clouds["real"],
-        real.labels,
-        clouds["synthetic"],
-        synthetic.labels,
-        rng,
-        test=settings.test,
-        alpha=settings.alpha,
-        effect_size=settings.effect_size,
-        repeats=settings.repeats,
-    )
+    sets = LabelledFeatures(clouds["real"], real.labels), LabelledFeatures(clouds["synthetic"], synthetic.labels)
+    options = select_options(ttest.STATISTIC, settings)
+    return run_statistic(ttest.STATISTIC, *sets, rng, settings.repeats, options)
 
 
 def count_modes(clouds: Mapping[str, Floats], seed: int) -> dict[str, int]:

@@ -12,9 +12,12 @@ import torch
 
 from counterweight.core.devices import map_in_parallel
 from counterweight.core.images import ImageSet
-from counterweight.evaluation.comparison.features import compare_features, drop_histograms
+from counterweight.evaluation.comparison.features import compare_features
+from counterweight.evaluation.latent_space.analysis import LatentSpace, analyse_latent_space
 from counterweight.evaluation.style.discrimination import choose_sizes, train_style_classifiers
 from counterweight.features.extractor import extract_features
+from counterweight.results.discriminate import SizeResult
+from counterweight.results.latent import MovedResult
 from counterweight.settings.compare import Compare
 from counterweight.settings.discriminate import Discriminate
 from counterweight.settings.extract import Extract
@@ -31,14 +34,25 @@ class MeasureSettings(NamedTuple):
     project_seed: int
 
 
+def measure_latent_space(
+    real: ImageSet, synthetic: ImageSet, settings: MeasureSettings, seed: int, device: torch.device
+) -> LatentSpace:
+    """Describe both sets in the latent space of an autoencoder, move synthetic images there and measure them again.
+
+    Raises:
+        UserError: weights cannot be had, or a training diverges.
+    """
+    found = analyse_latent_space(real, synthetic, settings.latent, settings.compare, seed, device)
+    if found.shown is None:
+        return found
+    moved = measure_moved_images(found.shown.real, found.shown.decoded, settings, seed, device)
+    return found._replace(result=found.result.model_copy(update={"verification": moved}))
+
+
 def measure_moved_images(
     real: ImageSet, others: Mapping[str, ImageSet], settings: MeasureSettings, seed: int, device: torch.device
-) -> dict[str, dict[str, object]]:
+) -> dict[str, MovedResult]:
     """Compare sets, given by name, with real images; decoded real images among them say what is to be had.
-
-    Returns:
-        For each set `backbones`, as `compare_features` describes them, and `style`: area under the ROC curve, its
-        interval and average precision at the largest size.
 
     Raises:
         UserError: weights cannot be had, or a training diverges.
@@ -50,20 +64,20 @@ def measure_moved_images(
         update={"seeds": settings.latent.seeds, "sizes": [size], "enlarge": np.inf}
     )
 
-    def judged(name: str) -> dict[str, object]:
-        found = train_style_classifiers(real, others[name], style, seed, device).result["sizes"]
-        assert isinstance(found, dict)
-        return {"style": next(iter(found.values()), None)}
+    def judge_style(name: str) -> SizeResult | None:
+        sizes = train_style_classifiers(real, others[name], style, seed, device).result.sizes
+        return next(iter(sizes.values()), None)
 
-    answers = dict(zip(others, map_in_parallel(judged, list(others), device, "verify"), strict=True))
+    styles = dict(zip(others, map_in_parallel(judge_style, list(others), device, "verify"), strict=True))
+    answers = {}
     for name, images in others.items():
         found = extract_features(images, backbones, settings.extract, settings.project_seed, device)
-        compared: dict[str, dict[str, object]] = {
+        compared = {
             # The same draws for all: what they differ in is then the images.
             backbone: compare_features(
                 of_real[backbone], found[backbone], settings.compare, np.random.default_rng(seed)
-            )
+            ).result
             for backbone in backbones
         }
-        answers[name]["backbones"] = drop_histograms(compared)
+        answers[name] = MovedResult(style=styles[name], backbones=compared)
     return answers

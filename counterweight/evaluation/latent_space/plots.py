@@ -17,8 +17,7 @@ def draw_latents(found: LatentSpace, folder: Path) -> None:
     """Draw reconstructions, moved images and the latent space; where there is nothing to draw, say why in a line."""
     shown = found.shown
     if shown is None:
-        why = found.result.get("reason") or found.result["not_applicable"]
-        (folder / "nothing.txt").write_text(f"{why}\n", encoding="utf-8")
+        (folder / "nothing.txt").write_text(f"{found.result.reason}\n", encoding="utf-8")
         return
     places = np.linspace(0, len(shown.real) - 1, min(COLUMNS, len(shown.real))).round().astype(np.int64)
     sets = {"real": shown.real, "synthetic": shown.synthetic, **shown.decoded}

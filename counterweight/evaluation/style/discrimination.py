@@ -1,7 +1,6 @@
 """Can a small network tell synthetic images from real ones by their style, and by what."""
 
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,15 +10,17 @@ from sklearn.decomposition import PCA
 from counterweight.core.devices import map_in_parallel
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, choose_stratified
+from counterweight.core.results import SetSizes
 from counterweight.core.seeds import derive_seed
 from counterweight.core.tensors import to_labelled
+from counterweight.evaluation.style.network import SMALLEST_SIZE, StyleClassifier
 from counterweight.evaluation.style.training import (
     build_style_classifier,
     fit_style_classifier,
     judge_images,
     resize_square,
 )
-from counterweight.networks.style import SMALLEST_SIZE, StyleClassifier
+from counterweight.results.discriminate import Curve, SizeResult, StyleResult
 from counterweight.settings.discriminate import Discriminate
 from counterweight.statistics.base import roc
 from counterweight.statistics.base.resampling import draw_matched, summarize
@@ -63,17 +64,16 @@ class Outcome(NamedTuple):
         return self.logits[synthetic], self.logits[~synthetic]
 
 
-@dataclass(frozen=True)
-class StyleResult:
-    """The result as plain JSON, and the first seed's network at the largest size; None where there are too few."""
+class StyleAnalysis(NamedTuple):
+    """The result, and the first seed's network at the largest size; None where there are too few."""
 
-    result: dict[str, object]
+    result: StyleResult
     shown: Outcome | None
 
 
 def train_style_classifiers(
     real: ImageSet, synthetic: ImageSet, settings: Discriminate, seed: int, device: torch.device
-) -> StyleResult:
+) -> StyleAnalysis:
     """Train the style classifier at every size with every seed, and score it on images that it has not seen.
 
     Raises:
@@ -81,8 +81,8 @@ def train_style_classifiers(
     """
     sizes = choose_sizes(real.shape, settings)
     splits = [draw_parts(real, synthetic, settings, derive_seed(seed, str(number))) for number in range(settings.seeds)]
-    facts = {
-        "images": {"real": len(real), "synthetic": len(synthetic)},
+    facts: dict[str, Any] = {
+        "images": SetSizes(real=len(real), synthetic=len(synthetic)),
         "train": len(splits[0][0].images),
         "test": len(splits[0][1].images),
         "seeds": settings.seeds,
@@ -90,7 +90,7 @@ def train_style_classifiers(
     }
     if min(len(part.images) for split in splits for part in split) < 2 or len(splits[0][0].images) < 2 * FEWEST_PAIRS:
         reason = f"fewer than {FEWEST_PAIRS} images of the common classes of either side to train on"
-        return StyleResult({**facts, "sizes": {}, "reason": reason}, None)
+        return StyleAnalysis(StyleResult(**facts, sizes={}, reason=reason), None)
     shapes = {size: (real.shape[0], size, size) for size in sizes}
     trials = [
         Trial(
@@ -104,9 +104,10 @@ def train_style_classifiers(
     ]
     outcomes = map_in_parallel(lambda trial: run_trial(trial, settings, seed, device), trials, device, "discriminate")
     of_size = {size: [found for found in outcomes if found.trial.size == size] for size in sizes}
-    result = {**facts, "sizes": {str(size): score_outcomes(found) for size, found in of_size.items()}, "reason": None}
-    result["explained_variance"] = project_hidden(outcomes[0].hidden)[1]
-    return StyleResult(result, outcomes[0])
+    scores = {str(size): score_outcomes(found) for size, found in of_size.items()}
+    variance = project_hidden(outcomes[0].hidden)[1]
+    result = StyleResult(**facts, sizes=scores, reason=None, explained_variance=variance)
+    return StyleAnalysis(result, outcomes[0])
 
 
 def choose_sizes(shape: tuple[int, int, int], settings: Discriminate) -> list[int]:
@@ -116,7 +117,7 @@ def choose_sizes(shape: tuple[int, int, int], settings: Discriminate) -> list[in
     """
     own = min(shape[1:])
     if own < SMALLEST_SIZE:
-        raise UserError(f"images of {shape[1]} x {shape[2]} pixels; the style classifier needs {SMALLEST_SIZE} a size")
+        raise UserError(f"images of {shape[1]} x {shape[2]} pixels; the style classifier needs {SMALLEST_SIZE} a side")
     return sorted(size for size in settings.sizes if size <= settings.enlarge * own) or [own]
 
 
@@ -151,21 +152,21 @@ def run_trial(trial: Trial, settings: Discriminate, seed: int, device: torch.dev
     return Outcome(trial, logits.double().numpy(), hidden.double().numpy())
 
 
-def score_outcomes(outcomes: list[Outcome]) -> dict[str, object]:
+def score_outcomes(outcomes: list[Outcome]) -> SizeResult:
     """Return area under the ROC curve and average precision over the seeds, and their mean ROC curve.
 
     The interval's ends are means of DeLong's over the seeds: as wide as that of one test part, since those overlap.
     """
     areas = [roc.roc_auc(*found.split_logits) for found in outcomes]
     rates = [interpolate_curve(require_value(roc.roc_points(*found.split_logits))) for found in outcomes]
-    return {
-        "auc": summarize([require_value(area["auc"]) for area in areas]),
-        "interval": np.mean([require_value(area["interval"]) for area in areas], axis=0).tolist(),
-        "average_precision": summarize(
-            [require_value(roc.average_precision(*found.split_logits)) for found in outcomes]
-        ),
-        "curve": {"false_positive_rate": GRID.tolist(), "true_positive_rate": np.mean(rates, axis=0).tolist()},
-    }
+    low, high = np.mean([require_value(area.interval) for area in areas], axis=0).tolist()
+    precisions = [require_value(roc.average_precision(*found.split_logits)) for found in outcomes]
+    return SizeResult(
+        auc=summarize([require_value(area.auc) for area in areas]),
+        interval=(low, high),
+        average_precision=summarize(precisions),
+        curve=Curve(false_positive_rate=GRID.tolist(), true_positive_rate=np.mean(rates, axis=0).tolist()),
+    )
 
 
 def require_value(value: Value | None) -> Value:
@@ -176,7 +177,7 @@ def require_value(value: Value | None) -> Value:
 
 def interpolate_curve(curve: roc.Curve) -> Floats:
     """Return the true positive rates of a curve at the rates of GRID."""
-    rates: Floats = np.interp(GRID, np.array(curve["false_positive_rate"]), np.array(curve["true_positive_rate"]))
+    rates: Floats = np.interp(GRID, np.array(curve.false_positive_rate), np.array(curve.true_positive_rate))
     return rates
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from counterweight.core.tensors import to_network_input
-from counterweight.evaluation.style.discrimination import Outcome, StyleResult, project_hidden
+from counterweight.evaluation.style.discrimination import Outcome, StyleAnalysis, project_hidden
 from counterweight.evaluation.style.training import resize_square
 from counterweight.plots import figures
 
@@ -74,26 +74,23 @@ def choose_weights(shown: Outcome) -> list[tuple[str, Titled]]:
     ]
 
 
-def write_style_plots(found: StyleResult, folder: Path) -> None:
+def write_style_plots(found: StyleAnalysis, folder: Path) -> None:
     """Write ROC curves of all sizes, as a table for DVC and as a figure, and the figures of one network.
 
     Where there is nothing to draw, a line of text says why.
     """
     if found.shown is None:
-        why = found.result.get("reason") or found.result["not_applicable"]
-        (folder / "nothing.txt").write_text(f"{why}\n", encoding="utf-8")
+        (folder / "nothing.txt").write_text(f"{found.result.reason}\n", encoding="utf-8")
         return
-    sizes = found.result["sizes"]
-    assert isinstance(sizes, dict)
     curves = {
-        f"{size} px, AUC {result['auc']['mean']:.2f}": tuple(result["curve"].values()) for size, result in sizes.items()
+        f"{size} px, AUC {result.auc.mean:.2f}": (result.curve.false_positive_rate, result.curve.true_positive_rate)
+        for size, result in found.result.sizes.items()
     }
     figures.roc_figure(curves, folder / "roc.png")
     with (folder / "roc.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["size", "false_positive_rate", "true_positive_rate"])
-        for size, result in sizes.items():
-            rows.writerows(
-                zip([size] * len(result["curve"]["false_positive_rate"]), *result["curve"].values(), strict=True)
-            )
+        for size, result in found.result.sizes.items():
+            points = zip(result.curve.false_positive_rate, result.curve.true_positive_rate, strict=True)
+            rows.writerows((size, *point) for point in points)
     draw_style(found.shown, folder)

@@ -10,8 +10,8 @@ from torchvision.transforms.v2 import functional as transforms
 from counterweight.core.batches import draw_batches
 from counterweight.core.errors import UserError
 from counterweight.core.tensors import Labelled, to_network_input
+from counterweight.evaluation.style.network import StyleClassifier
 from counterweight.networks.layers import use_rng
-from counterweight.networks.style import StyleClassifier
 from counterweight.settings.discriminate import Discriminate
 
 

@@ -1,11 +1,12 @@
 """Drawing comparable samples from two labelled sets, and summarising what repeated draws gave."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TypedDict
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+from counterweight.core.results import Spread
 
 Indices = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.integer]
@@ -16,34 +17,13 @@ SMALL = 500
 """Halves of at most so many images are drawn as often as was asked."""
 
 
-class Spread(TypedDict):
-    """Mean and standard deviation of one number over repeated draws, in the number's own unit."""
-
-    mean: float
-    std: float
-
-
-class CalibratedDistance(TypedDict):
-    """A distance between `n` real and `n` synthetic images, and its baseline, that of n real and n other real ones.
-
-    Means and deviations over `repeats` draws, which share images: the deviation says how much a draw matters. Only
-    the distance from the baseline means anything. None, with a reason, where there are too few images.
-    """
-
-    n: int
-    repeats: int
-    between: Spread | None
-    baseline: Spread | None
-    reason: str | None
-
-
 def summarize(values: Sequence[float] | npt.NDArray[np.floating]) -> Spread:
     """Return the mean and the standard deviation of (N,) values, N >= 1.
 
     The deviation divides by N - 1; that of a single value is 0.
     """
     array = np.asarray(values, dtype=np.float64)
-    return {"mean": float(array.mean()), "std": float(array.std(ddof=1)) if len(array) > 1 else 0.0}
+    return Spread(mean=float(array.mean()), std=float(array.std(ddof=1)) if len(array) > 1 else 0.0)
 
 
 def draw_matched(labels_a: Labels, labels_b: Labels, rng: np.random.Generator) -> tuple[Indices, Indices]:
@@ -138,46 +118,6 @@ def draw_halves(labels_a: Labels, labels_b: Labels, rng: np.random.Generator, re
     first = stratified_split_halves(labels_a, labels_b, rng)
     others = range(1, count_draws(len(first[0]), repeats))
     return [first, *(stratified_split_halves(labels_a, labels_b, rng) for _ in others)]
-
-
-def calibrate(
-    real: Features,
-    real_labels: Labels,
-    synthetic: Features,
-    synthetic_labels: Labels,
-    rng: np.random.Generator,
-    measure: Callable[[Features, Features, Features], tuple[float, float]],
-    *,
-    repeats: int,
-    least: int,
-) -> CalibratedDistance:
-    """Measure the distance of a half of real from the other half of synthetic, and from the other half of real.
-
-    Args:
-        real: (N, D), with labels (N,).
-        synthetic: (M, D), with labels (M,).
-        measure: of a half of real and the other halves of real and of synthetic, each (K, D), it returns the
-            distance of the first from the last, and from the second.
-        repeats: number of draws, at least 1; of large sets fewer are made, as `draws_for` says.
-        least: images without which `measure` is undefined.
-
-    Raises:
-        ValueError: a shape is another one, a value is not finite, or `repeats` is below 1.
-    """
-    check_labelled(real, real_labels, synthetic, synthetic_labels)
-    draws = draw_halves(real_labels, synthetic_labels, rng, repeats)
-    size = len(draws[0][0])
-    pairs = [
-        measure(real[real_1], real[real_2], synthetic[synthetic_2])
-        for real_1, real_2, _, synthetic_2 in (draws if size >= least else [])
-    ]
-    return {
-        "n": size,
-        "repeats": len(draws),
-        "between": summarize([between for between, _ in pairs]) if pairs else None,
-        "baseline": summarize([baseline for _, baseline in pairs]) if pairs else None,
-        "reason": None if pairs else explain_too_few(size, least),
-    }
 
 
 def explain_too_few(size: int, least: int) -> str:

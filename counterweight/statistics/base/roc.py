@@ -1,12 +1,14 @@
 """How well scores separate two groups: area under the ROC curve with its interval, average precision, the curve."""
 
 import math
-from typing import TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_curve
+
+from counterweight.core.schema import Result
 
 Scores = npt.NDArray[np.floating]
 Floats = npt.NDArray[np.float64]
@@ -15,7 +17,7 @@ POINTS = 200
 """Points of a curve, at most."""
 
 
-class Area(TypedDict):
+class Area(Result):
     """Area under the ROC curve, 0 to 1, its interval's ends and the two-sided p-value of no separation."""
 
     n_positive: int
@@ -26,7 +28,7 @@ class Area(TypedDict):
     reason: str | None
 
 
-class Curve(TypedDict):
+class Curve(NamedTuple):
     """Points of a ROC curve, from (0, 0) to (1, 1): rates of false and of true positives."""
 
     false_positive_rate: list[float]
@@ -60,24 +62,24 @@ def roc_auc(positive: Scores, negative: Scores, confidence: float = 0.95) -> Are
         raise ValueError(f"confidence: between 0 and 1, got {confidence}")
     sizes = len(positive), len(negative)
     if min(sizes) == 0:
-        return {
-            "n_positive": sizes[0],
-            "n_negative": sizes[1],
-            "auc": None,
-            "interval": None,
-            "p_value": None,
-            "reason": f"{sizes[0]} positive and {sizes[1]} negative scores; at least one of either is needed",
-        }
+        return Area(
+            n_positive=sizes[0],
+            n_negative=sizes[1],
+            auc=None,
+            interval=None,
+            p_value=None,
+            reason=f"{sizes[0]} positive and {sizes[1]} negative scores; at least one of either is needed",
+        )
     above, below = compute_placements(positive, negative)
     value = float(above.mean())
-    return {
-        "n_positive": sizes[0],
-        "n_negative": sizes[1],
-        "auc": value,
-        "interval": auc_interval(value, above, below, 1 - confidence),
-        "p_value": mann_whitney_p(positive, negative),
-        "reason": None,
-    }
+    return Area(
+        n_positive=sizes[0],
+        n_negative=sizes[1],
+        auc=value,
+        interval=auc_interval(value, above, below, 1 - confidence),
+        p_value=mann_whitney_p(positive, negative),
+        reason=None,
+    )
 
 
 def check_scores(positive: Scores, negative: Scores) -> None:
@@ -155,10 +157,10 @@ def roc_points(positive: Scores, negative: Scores) -> Curve | None:
         return None
     false_positive, true_positive, _ = roc_curve(*stack_scores(positive, negative))
     chosen = np.unique(np.linspace(0, len(false_positive) - 1, POINTS).round().astype(np.int64))
-    return {
-        "false_positive_rate": false_positive[chosen].tolist(),
-        "true_positive_rate": true_positive[chosen].tolist(),
-    }
+    return Curve(
+        false_positive_rate=false_positive[chosen].tolist(),
+        true_positive_rate=true_positive[chosen].tolist(),
+    )
 
 
 def stack_scores(positive: Scores, negative: Scores) -> tuple[npt.NDArray[np.bool_], Scores]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from hashlib import blake2b
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from counterweight.results.compare import Copies
 from counterweight.statistics.base.pairwise import compute_center
 from counterweight.statistics.base.resampling import Features, Indices, check_comparable
 
@@ -23,24 +24,6 @@ class Nearest(NamedTuple):
 
     row: Indices
     distance: Floats
-
-
-class Copies(TypedDict):
-    """How many of `n` synthetic images are suspiciously near to a training image, beside `n_real` real ones.
-
-    `fraction` and `real_fraction` are at a distance below `threshold`, or at 0, where `exact` synthetic ones are.
-    Distances are in the features' unit. None, with a reason, where there are no distances.
-    """
-
-    n: int
-    n_real: int
-    fraction: float | None
-    real_fraction: float | None
-    exact: int | None
-    threshold: float | None
-    median: float | None
-    real_median: float | None
-    reason: str | None
 
 
 def find_nearest(queries: Features, keys: Features, *, exclude_self: bool = False) -> Nearest:
@@ -101,32 +84,32 @@ def count_likely_copies(synthetic_distances: Distances, real_distances: Distance
         float(np.mean((distances < threshold) | (distances == 0)))
         for distances in (synthetic_distances, real_distances)
     ]
-    return {
-        "n": sizes[0],
-        "n_real": sizes[1],
-        "fraction": near[0],
-        "real_fraction": near[1],
-        "exact": int(np.sum(synthetic_distances == 0)),
-        "threshold": threshold,
-        "median": float(np.median(synthetic_distances)),
-        "real_median": float(np.median(real_distances)),
-        "reason": None,
-    }
+    return Copies(
+        n=sizes[0],
+        n_real=sizes[1],
+        fraction=near[0],
+        real_fraction=near[1],
+        exact=int(np.sum(synthetic_distances == 0)),
+        threshold=threshold,
+        median=float(np.median(synthetic_distances)),
+        real_median=float(np.median(real_distances)),
+        reason=None,
+    )
 
 
 def without_distances(count: int, count_real: int) -> Copies:
     """Return a result that says that there are no distances."""
-    return {
-        "n": count,
-        "n_real": count_real,
-        "fraction": None,
-        "real_fraction": None,
-        "exact": None,
-        "threshold": None,
-        "median": None,
-        "real_median": None,
-        "reason": f"{count} synthetic and {count_real} real distances; at least one of either is needed",
-    }
+    return Copies(
+        n=count,
+        n_real=count_real,
+        fraction=None,
+        real_fraction=None,
+        exact=None,
+        threshold=None,
+        median=None,
+        real_median=None,
+        reason=f"{count} synthetic and {count_real} real distances; at least one of either is needed",
+    )
 
 
 def find_equal_rows(queries: Features, keys: Features, exclude_self: bool) -> Indices:

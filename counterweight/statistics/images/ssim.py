@@ -1,27 +1,16 @@
 """Structural similarity of random pairs of images: how diverse a set is."""
 
-from typing import TypedDict
-
 import numpy as np
 import numpy.typing as npt
 from skimage.metrics import structural_similarity
 
+from counterweight.results.compare import PairwiseSSIM
 from counterweight.statistics.base.resampling import Labels, summarize
 
 Images = npt.NDArray[np.uint8]
 
 WINDOW = 11
 SIGMA = 1.5
-
-
-class PairwiseSSIM(TypedDict):
-    """Similarity of `pairs` pairs under windows of `window` pixels a side; None, with a reason, without pairs."""
-
-    mean: float | None
-    std: float | None
-    pairs: int
-    window: int
-    reason: str | None
 
 
 def pairwise_ssim(images: Images, labels: Labels, pairs: int, rng: np.random.Generator) -> PairwiseSSIM:
@@ -51,14 +40,14 @@ def pairwise_ssim(images: Images, labels: Labels, pairs: int, rng: np.random.Gen
     eligible = np.flatnonzero(counts[classes] >= 2)
     if len(eligible) == 0:
         reason = "no class has two images"
-        return {"mean": None, "std": None, "pairs": 0, "window": window, "reason": reason}
+        return PairwiseSSIM(mean=None, std=None, pairs=0, window=window, reason=reason)
     values = []
     for first in rng.choice(eligible, pairs):
         members = np.flatnonzero(classes == classes[first])
         second = rng.choice(members[members != first])
         values.append(ssim(images[first], images[second]))
     similarity = summarize(values)
-    return {**similarity, "pairs": pairs, "window": window, "reason": None}
+    return PairwiseSSIM(mean=similarity.mean, std=similarity.std, pairs=pairs, window=window, reason=None)
 
 
 def ssim(image_a: Images, image_b: Images) -> float:

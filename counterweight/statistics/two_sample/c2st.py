@@ -1,22 +1,12 @@
 """Classifier two-sample test: whether a linear classifier can tell synthetic from real images it was not trained on."""
 
-from typing import TypedDict
-
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
+from counterweight.statistics.base.contract import Column, Numbers, Statistic
 from counterweight.statistics.base.moments import Moments, compute_moments, first_row, iterate_shifted
-from counterweight.statistics.base.resampling import (
-    Features,
-    Indices,
-    Labels,
-    Spread,
-    check_labelled,
-    draw_halves,
-    explain_too_few,
-    summarize,
-)
+from counterweight.statistics.base.resampling import Features
 from counterweight.statistics.base.roc import roc_auc
 
 Floats = npt.NDArray[np.float64]
@@ -26,34 +16,10 @@ LEAST = 1e-6
 MOST = 1e6
 
 
-class CalibratedTwoSample(TypedDict):
-    """Area under the ROC curve of `n` real against `n` synthetic images, over draws and of the first draw.
-
-    `auc` is 0.5 for sets that a linear classifier cannot tell apart and 1 for sets that it always can; `interval` and
-    `p_value` belong to `first`, the first draw's area.
-    """
-
-    n: int
-    repeats: int
-    features: int
-    constant: int | None
-    auc: Spread | None
-    first: float | None
-    interval: list[float] | None
-    p_value: float | None
-    reason: str | None
+CONFIDENCE = 0.95
 
 
-def calibrated(
-    real: Features,
-    real_labels: Labels,
-    synthetic: Features,
-    synthetic_labels: Labels,
-    rng: np.random.Generator,
-    *,
-    repeats: int,
-    confidence: float = 0.95,
-) -> CalibratedTwoSample:
+def measure(a: Features, b: Features, rng: np.random.Generator) -> Numbers:
     """Train a classifier on halves of both sets and test it on the other halves.
 
     Lopez-Paz and Oquab 2017, Revisiting Classifier Two-Sample Tests, section 3 (https://arxiv.org/abs/1610.06545),
@@ -61,62 +27,35 @@ def calibrated(
     `direction`). The test needs no baseline: of equal sets the area is 0.5 at any n.
 
     Args:
-        real: (N, D), with labels (N,).
-        synthetic: (M, D), with labels (M,).
-        repeats: number of draws, at least 1; of large sets fewer are made, as `draws_for` says.
-        confidence: of the interval, between 0 and 1.
+        a: real features (N, D), N >= 4, the first half of the rows to train on.
+        b: synthetic ones, as many and parted alike.
 
     Returns:
-        `constant` counts the features that have one value in the first draw's training halves. The draws share
-        images: the interval and the p-value are those of one draw, as `roc.area` has them.
-
-    Raises:
-        ValueError: a shape is another one, a value is not finite, or a number is out of range.
+        The area under the ROC curve, 0.5 for sets that a linear classifier cannot tell apart and 1 for sets that it
+        always can, with the ends of its 95 % interval and the p-value of no separation, as `roc_auc` has them; and how
+        many features have one value in the halves to train on.
     """
-    check_labelled(real, real_labels, synthetic, synthetic_labels)
-    draws = draw_halves(real_labels, synthetic_labels, rng, repeats)
-    size, features, areas, constants = len(draws[0][0]), real.shape[1], [], []
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence: between 0 and 1, got {confidence}")
-    if size < 2:
-        return undefined(size, len(draws), features)
-    for real_1, real_2, synthetic_1, synthetic_2 in draws:
-        weights, constant = direction(real[real_1], synthetic[synthetic_1])
-        constants.append(constant)
-        origin = first_row(real, real_2)
-        fake = projected(synthetic, synthetic_2, origin, weights)
-        areas.append(roc_auc(fake, projected(real, real_2, origin, weights), confidence))
+    half = len(a) // 2
+    weights, constant = direction(a[:half], b[:half])
+    origin = first_row(a[half:])
+    fake, real = (project(features[half:], origin, weights) for features in (b, a))
+    area = roc_auc(fake, real, CONFIDENCE)
+    assert area.auc is not None, "halves have images"
+    assert area.interval is not None
+    assert area.p_value is not None
+    low, high = area.interval
     return {
-        "n": size,
-        "repeats": len(draws),
-        "features": features,
-        "constant": constants[0],
-        "auc": summarize([result["auc"] for result in areas if result["auc"] is not None]),
-        "first": areas[0]["auc"],
-        "interval": areas[0]["interval"],
-        "p_value": areas[0]["p_value"],
-        "reason": None,
+        "auc": area.auc,
+        "interval_low": low,
+        "interval_high": high,
+        "p_value": area.p_value,
+        "constant": float(constant),
     }
 
 
-def undefined(size: int, repeats: int, features: int) -> CalibratedTwoSample:
-    """Return a result that says that there are too few images."""
-    return {
-        "n": size,
-        "repeats": repeats,
-        "features": features,
-        "constant": None,
-        "auc": None,
-        "first": None,
-        "interval": None,
-        "p_value": None,
-        "reason": explain_too_few(size, 2),
-    }
-
-
-def projected(features: Features, rows: Indices, origin: Floats, weights: Floats) -> Floats:
-    """Return the scores (K,) of some rows of features (N, D): their products with weights (D,), an origin being 0."""
-    return np.concatenate([block @ weights for block in iterate_shifted(features, origin, rows)])
+def project(features: Features, origin: Floats, weights: Floats) -> Floats:
+    """Return the scores (K,) of features (K, D): their products with weights (D,), an origin being 0."""
+    return np.concatenate([block @ weights for block in iterate_shifted(features, origin)])
 
 
 def direction(real: Features, synthetic: Features) -> tuple[Floats, int]:
@@ -140,13 +79,13 @@ def direction(real: Features, synthetic: Features) -> tuple[Floats, int]:
     varying = scale > 0
     weights = np.zeros(len(scale))
     if varying.any():
-        table = standardised(((real, facts[0]), (synthetic, facts[1])), scale, varying)
-        weights[varying] = solved(table, apart[varying] / scale[varying])
+        table = standardize(((real, facts[0]), (synthetic, facts[1])), scale, varying)
+        weights[varying] = solve(table, apart[varying] / scale[varying])
         weights[varying] /= scale[varying]
     return weights, int(np.sum(~varying))
 
 
-def standardised(sets: tuple[tuple[Features, Moments], ...], scale: Floats, varying: npt.NDArray[np.bool_]) -> Floats:
+def standardize(sets: tuple[tuple[Features, Moments], ...], scale: Floats, varying: npt.NDArray[np.bool_]) -> Floats:
     """Return the varying features (N, K) of sets (M, D), each minus its mean, in units of their scale (D,)."""
     table = np.empty((sum(facts.size for _, facts in sets), int(varying.sum())))
     start = 0
@@ -157,7 +96,7 @@ def standardised(sets: tuple[tuple[Features, Moments], ...], scale: Floats, vary
     return table
 
 
-def solved(table: Floats, apart: Floats) -> Floats:
+def solve(table: Floats, apart: Floats) -> Floats:
     """Return (S + c I)^-1 d for a centred table (N, D) with S = table' table / N, and d (D,), from the smaller Gram."""
     count, dimension = table.shape
     dual = count <= dimension
@@ -194,3 +133,23 @@ def penalty(trace: float, squares: float, norms: Floats, dimension: int) -> floa
     noise = (float(np.mean(norms**2)) - squares) / len(norms)
     fraction = min(1.0, max(0.0, noise) / spare) if spare > 0 else 1.0
     return mean * min(MOST, max(LEAST, fraction / (1 - fraction) if fraction < 1 else MOST))
+
+
+STATISTIC = Statistic(
+    measure=measure,
+    rank=7,
+    least=2,
+    whole=True,
+    chance={"auc": 0.5},
+    of_one_draw=("interval_low", "interval_high", "p_value"),
+    columns=(
+        Column(
+            key="auc",
+            header="linear",
+            format=".2f",
+            unit="area under the ROC curve",
+            better="baseline",
+            meaning="Can a linear classifier tell synthetic from real images it was not trained on; 0.5: it cannot.",
+        ),
+    ),
+)

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
+from counterweight.statistics.base.contract import Column, Numbers, Statistic
 from counterweight.statistics.base.moments import center, compute_scatter
-from counterweight.statistics.base.resampling import CalibratedDistance, Features, Labels, calibrate, check_comparable
+from counterweight.statistics.base.resampling import Features
 
 Floats = npt.NDArray[np.float64]
 
@@ -18,7 +19,7 @@ DIRECT = 256
 """Up to so many singular values are computed as such, more as roots of eigenvalues: five times faster, less exact."""
 
 
-def frechet_distance(a: Features, b: Features) -> float:
+def measure(a: tuple[Floats, Floats], b: Features, rng: np.random.Generator) -> Numbers:
     """Return the squared Frechet distance between Gaussians fitted to two sets of features.
 
     |ma - mb|^2 + tr(Sa + Sb - 2 (Sa Sb)^1/2) with covariances divided by N - 1: Heusel et al. 2017, GANs Trained
@@ -28,51 +29,16 @@ def frechet_distance(a: Features, b: Features) -> float:
     float64, which keeps some 1e-8 of the traces, and far more where N or M is at most min(D, 1024).
 
     Args:
-        a: (N, D), N >= 2.
+        a: what `factorize` makes of the first set.
         b: (M, D), M >= 2.
 
     Returns:
         A number >= 0, also for sets that are constant or have fewer images than features.
-
-    Raises:
-        ValueError: a shape is another one, there are too few images, or a value is not finite.
     """
-    if min(len(a), len(b)) < 2:
-        raise ValueError(f"at least two of either are needed, got {len(a)} and {len(b)}")
-    check_comparable(a, b)
-    return distance(factored(a), factored(b))
+    return {"distance": measure_distance(a, factorize(b))}
 
 
-def calibrated(
-    real: Features,
-    real_labels: Labels,
-    synthetic: Features,
-    synthetic_labels: Labels,
-    rng: np.random.Generator,
-    *,
-    repeats: int,
-) -> CalibratedDistance:
-    """Measure the Frechet distance between real and synthetic images, and what it would be between real and real.
-
-    Args:
-        real: (N, D), with labels (N,).
-        synthetic: (M, D), with labels (M,).
-        repeats: number of draws, at least 1; of large sets fewer are made, as `draws_for` says.
-
-    Raises:
-        ValueError: a shape is another one, a value is not finite, or `repeats` is below 1.
-    """
-    tables = real, real_labels, synthetic, synthetic_labels
-    return calibrate(*tables, rng, distances, repeats=repeats, least=2)
-
-
-def distances(real_1: Features, real_2: Features, synthetic_2: Features) -> tuple[float, float]:
-    """Return the distance of a half of real from the other half of synthetic, and from the other half of real."""
-    first = factored(real_1)
-    return distance(first, factored(synthetic_2)), distance(first, factored(real_2))
-
-
-def factored(features: Features) -> tuple[Floats, Floats]:
+def factorize(features: Features) -> tuple[Floats, Floats]:
     """Return A (K, D), K <= D, with the covariance A'A of features (N, D), N >= 2, and their mean (D,)."""
     count, dimension = features.shape
     if count <= dimension:
@@ -88,8 +54,8 @@ def factored(features: Features) -> tuple[Floats, Floats]:
         return np.linalg.qr(center(features)[0], mode="r") / np.sqrt(count - 1), mean
 
 
-def distance(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> float:
-    """Return the squared Frechet distance between sets of which `factored` told factor and mean."""
+def measure_distance(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> float:
+    """Return the squared Frechet distance between sets of which `factorize` returned factor and mean."""
     (factor_a, mean_a), (factor_b, mean_b) = a, b
     apart, traces = mean_a - mean_b, np.vdot(factor_a, factor_a) + np.vdot(factor_b, factor_b)
     return max(0.0, float(apart @ apart + traces - 2 * nuclear_norm(factor_a @ factor_b.T)))
@@ -102,3 +68,22 @@ def nuclear_norm(matrix: Floats) -> float:
     squares = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
     values = np.linalg.eigvalsh(squares)  # not SciPy's, whose threads would wait for those of the products before
     return float(np.sqrt(np.maximum(values, 0)).sum())
+
+
+STATISTIC = Statistic(
+    measure=measure,
+    prepare=factorize,
+    rank=4,
+    symmetric=("distance",),
+    columns=(
+        Column(
+            key="distance",
+            header="Frechet ratio",
+            format=".1f",
+            unit="times the distance between halves of the real images",
+            better="baseline",
+            shown="ratio",
+            meaning="Distance of means and covariances (FID, in the backbone's features); geometric mean.",
+        ),
+    ),
+)

@@ -14,24 +14,17 @@ sets is added, without which a synthetic set that collapsed to one image would h
 10^5 to 10^6 nats per component away instead of infinitely far.
 """
 
-from typing import NamedTuple, TypedDict
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 from sklearn.covariance import ledoit_wolf
 
+from counterweight.statistics.base.contract import Column, Numbers, Space, Statistic, UndefinedStatisticError
 from counterweight.statistics.base.moments import compute_scatter, iterate_shifted, leading_eigenpairs
-from counterweight.statistics.base.resampling import (
-    Draw,
-    Features,
-    Labels,
-    Spread,
-    check_labelled,
-    draw_halves,
-    explain_too_few,
-    summarize,
-)
+from counterweight.statistics.base.resampling import Features
 
 Floats = npt.NDArray[np.float64]
 
@@ -49,106 +42,37 @@ class Gaussian(NamedTuple):
     covariance: Floats
 
 
-class CalibratedKL(TypedDict):
-    """Divergences in nats between Gaussians of `n` images each in `components` dimensions, and their baseline."""
-
-    n: int
-    repeats: int
-    components: int
-    real_to_synthetic: Spread | None
-    synthetic_to_real: Spread | None
-    baseline: Spread | None
-    reason: str | None
-
-
-def calibrated(
-    real: Features,
-    real_labels: Labels,
-    synthetic: Features,
-    synthetic_labels: Labels,
-    rng: np.random.Generator,
-    *,
-    components: int,
-    repeats: int,
-) -> CalibratedKL:
-    """Estimate the divergence between real and synthetic features and what it would be between real and real.
-
-    `real_to_synthetic` is KL(real || synthetic) of a random half of each set, n images with the same classes,
-    `synthetic_to_real` the same the other way round, `baseline` that of two disjoint halves of real: what this
-    estimator gives at this n for equal distributions. Only the distance from the baseline means anything.
-
-    Args:
-        real: (N, D), with labels (N,).
-        synthetic: (M, D), with labels (M,).
-        components: at least 1.
-        repeats: number of draws, at least 1; of large sets fewer are made, as `draws_for` says.
-
-    Returns:
-        Means and standard deviations over the draws, which share images; None, with a reason, where there are
-        too few images or nothing varies.
+def enter_space(real: Features, synthetic: Features, size: int, *, components: int) -> Space:
+    """Bring both sets to their leading principal components, at most `components` and one per four of n images.
 
     Raises:
-        ValueError: a shape is another one, a value is not finite, or a number is below 1.
+        UndefinedStatisticError: nothing varies.
+        ValueError: `components` is below 1.
     """
-    check_labelled(real, real_labels, synthetic, synthetic_labels)
-    if min(components, repeats) < 1:
-        raise ValueError(f"components and repeats: at least 1, got {components} and {repeats}")
-    of_real, of_synthetic = np.isin(real_labels, synthetic_labels), np.isin(synthetic_labels, real_labels)
-    real_labels, synthetic_labels = real_labels[of_real], synthetic_labels[of_synthetic]
-    draws = draw_halves(real_labels, synthetic_labels, rng, repeats)
-    size = len(draws[0][0])
-    if size < 2:
-        return undefined(size, len(draws), explain_too_few(size, 2))
+    if components < 1:
+        raise ValueError(f"components: at least 1, got {components}")
     allowed = min(components, max(1, size // IMAGES_PER_COMPONENT))
-    scores = principal_scores(pooled(real, of_real, synthetic, of_synthetic), allowed)
+    scores = principal_scores(np.concatenate([real, synthetic]), allowed)
     if scores.shape[1] == 0:
-        return undefined(size, len(draws), "no feature varies over the images of the common classes")
-    forward, backward, baseline = repeated_divergences(scores, len(real_labels), draws)
-    return {
-        "n": size,
-        "repeats": len(draws),
-        "components": scores.shape[1],
-        "real_to_synthetic": forward,
-        "synthetic_to_real": backward,
-        "baseline": baseline,
-        "reason": None,
-    }
+        raise UndefinedStatisticError("no feature varies over the images of the common classes")
+    ridge = RIDGE * scores.var(axis=0)
+    sets = scores[: len(real)], scores[len(real) :]
+    return Space(*sets, partial(fit_gaussian, ridge=ridge), partial(measure, ridge=ridge))
 
 
-def pooled(
-    real: Features, of_real: npt.NDArray[np.bool_], synthetic: Features, of_synthetic: npt.NDArray[np.bool_]
-) -> Features:
-    """Return the chosen rows of two tables one below the other, without copying a table of which all are chosen."""
-    tables = (real, of_real), (synthetic, of_synthetic)
-    return np.concatenate([table if chosen.all() else table[chosen] for table, chosen in tables])
+def measure(a: Gaussian, b: Features, rng: np.random.Generator, ridge: Floats) -> Numbers:
+    """Return KL(a || b) and KL(b || a) of the Gaussians of two sets, in nats, and in how many components.
 
+    What this estimator gives at this n for equal distributions is the baseline; only the distance from it means
+    anything.
 
-def undefined(size: int, repeats: int, reason: str) -> CalibratedKL:
-    """Return a result that says why there is none."""
-    return {
-        "n": size,
-        "repeats": repeats,
-        "components": 0,
-        "real_to_synthetic": None,
-        "synthetic_to_real": None,
-        "baseline": None,
-        "reason": reason,
-    }
-
-
-def repeated_divergences(scores: Floats, count_real: int, draws: list[Draw]) -> list[Spread]:
-    """Return the spread of the three `divergences` over draws; the first `count_real` scores (N, K) are real."""
-    real, synthetic, ridge = scores[:count_real], scores[count_real:], RIDGE * scores.var(axis=0)
-    values = []
-    for first, second, _, other in draws:
-        samples = real[first], real[second], synthetic[other]
-        values.append(divergences(*(fitted(sample, ridge) for sample in samples)))
-    return [summarize(value) for value in np.transpose(values)]
-
-
-def divergences(real: Gaussian, real_again: Gaussian, synthetic: Gaussian) -> tuple[float, float, float]:
-    """Return KL(real || synthetic), KL(synthetic || real) and KL(real || real again), in nats."""
-    return gaussian_kl(*real, *synthetic), gaussian_kl(*synthetic, *real), gaussian_kl(*real, *real_again)
+    Args:
+        a: what `fit_gaussian` makes of the first set.
+        b: (M, K), scores of the second one.
+        ridge: (K,), added to the variances.
+    """
+    other = fit_gaussian(np.asarray(b, dtype=np.float64), ridge)
+    return {"a_to_b": gaussian_kl(*a, *other), "b_to_a": gaussian_kl(*other, *a), "components": float(len(a.mean))}
 
 
 def gaussian_kl(mean_p: Floats, cov_p: Floats, mean_q: Floats, cov_q: Floats) -> float:
@@ -174,7 +98,7 @@ def gaussian_kl(mean_p: Floats, cov_p: Floats, mean_q: Floats, cov_q: Floats) ->
     return float((np.sum(ratio**2) + distance @ distance - len(mean_p)) / 2 + log_volumes)
 
 
-def fitted(scores: Floats, ridge: Floats) -> Gaussian:
+def fit_gaussian(scores: Floats, ridge: Floats) -> Gaussian:
     """Fit a Gaussian to scores (N, K): Ledoit-Wolf covariance plus a ridge (K,) on its diagonal."""
     covariance, _ = ledoit_wolf(scores)
     return Gaussian(scores.mean(axis=0), covariance + np.diag(ridge))
@@ -206,3 +130,29 @@ def scores_in_blocks(features: Features, components: int) -> Floats:
     del products
     scores = np.concatenate([block @ vectors for block in iterate_shifted(features, mean)])
     return np.asarray(scores / scores[:, -1:].std(axis=0))
+
+
+STATISTIC = Statistic(
+    measure=measure,
+    enter_space=enter_space,
+    settings=("components",),
+    rank=2,
+    columns=(
+        Column(
+            key="a_to_b",
+            header="KL to",
+            format=".2f",
+            unit="nats",
+            better="baseline",
+            meaning="KL divergence of synthetic from real images, between Gaussians in principal components.",
+        ),
+        Column(
+            key="b_to_a",
+            header="KL from",
+            format=".2f",
+            unit="nats",
+            better="baseline",
+            meaning="The same the other way round, of real from synthetic images.",
+        ),
+    ),
+)

@@ -1,22 +1,13 @@
 """How far apart single features are distributed: divergences of their histograms, beside their baselines."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from counterweight.statistics.base.resampling import (
-    Features,
-    Labels,
-    Spread,
-    check_comparable,
-    check_labelled,
-    draw_halves,
-    explain_too_few,
-    summarize,
-)
+from counterweight.statistics.base.contract import Column, Numbers, Statistic
+from counterweight.statistics.base.resampling import Features
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -28,41 +19,8 @@ VALUES = 2**22
 """Values of a block of features."""
 
 
-class Divergences(NamedTuple):
-    """Means over the features that vary, in nats: KL(a || b), KL(b || a) and Jensen-Shannon; 0 if none varies."""
-
-    forward: float
-    backward: float
-    jensen_shannon: float
-    constant: int
-
-
-class DivergenceSpread(TypedDict):
-    """The three over repeated draws."""
-
-    real_to_synthetic: Spread
-    synthetic_to_real: Spread
-    jensen_shannon: Spread
-
-
-class CalibratedDivergences(TypedDict):
-    """Divergences of `n` real from `n` synthetic images, and from n other real ones, over `repeats` draws.
-
-    `constant` of the `features` have one value in the first draw's halves of both sets; such are left out. In
-    `baseline`, other real images take the place of the synthetic ones.
-    """
-
-    n: int
-    repeats: int
-    features: int
-    constant: int | None
-    between: DivergenceSpread | None
-    baseline: DivergenceSpread | None
-    reason: str | None
-
-
-def marginal_divergences(a: Features, b: Features, bins: int = BINS) -> Divergences:
-    """Compare the histograms of every feature in two samples, and average over the features.
+def measure(a: Features, b: Features, rng: np.random.Generator, bins: int = BINS) -> Numbers:
+    """Compare the histograms of every feature in two samples, and average over the features that vary.
 
     Bins are shared and end at quantiles of the values of both samples together, so that each holds as many of them as
     its neighbours; of equal quantiles the bins are one. Kullback-Leibler divergences (Kullback and
@@ -77,12 +35,15 @@ def marginal_divergences(a: Features, b: Features, bins: int = BINS) -> Divergen
         b: (M, D), M >= 1.
         bins: at least 2.
 
+    Returns:
+        Means in nats, 0 if no feature varies: KL(a || b), KL(b || a) and Jensen-Shannon; and how many features have one
+        value in both samples.
+
     Raises:
-        ValueError: a shape is another one, a set is empty, a value is not finite, or `bins` is below 2.
+        ValueError: `bins` is below 2.
     """
-    if bins < 2 or min(len(a), len(b)) < 1:
-        raise ValueError(f"2 bins and one of either are needed, got {bins} bins, {len(a)} and {len(b)}")
-    check_comparable(a, b)
+    if bins < 2:
+        raise ValueError(f"bins: at least 2, got {bins}")
     sums, varying = np.zeros(3), 0
     for block_a, block_b in feature_blocks(a, b):
         counts_a, counts_b = histograms(block_a, block_b, bins)
@@ -90,61 +51,8 @@ def marginal_divergences(a: Features, b: Features, bins: int = BINS) -> Divergen
         varying += int(varies.sum())
         sums += divergences(counts_a[:, varies], counts_b[:, varies])
     forward, backward, jensen_shannon = (sums / max(1, varying)).tolist()
-    return Divergences(forward, backward, jensen_shannon, a.shape[1] - varying)
-
-
-def calibrated(
-    real: Features,
-    real_labels: Labels,
-    synthetic: Features,
-    synthetic_labels: Labels,
-    rng: np.random.Generator,
-    *,
-    repeats: int,
-    bins: int = BINS,
-) -> CalibratedDivergences:
-    """Compare the histograms of real and synthetic features, and those of real and real.
-
-    Args:
-        real: (N, D), with labels (N,).
-        synthetic: (M, D), with labels (M,).
-        repeats: number of draws, at least 1; of large sets fewer are made, as `draws_for` says.
-        bins: at least 2.
-
-    Raises:
-        ValueError: a shape is another one, a value is not finite, or a number is too small.
-    """
-    check_labelled(real, real_labels, synthetic, synthetic_labels)
-    if bins < 2:
-        raise ValueError(f"bins: at least 2, got {bins}")
-    draws = draw_halves(real_labels, synthetic_labels, rng, repeats)
-    size = len(draws[0][0])
-    between: list[Divergences] = []
-    baseline: list[Divergences] = []
-    for real_1, real_2, _, synthetic_2 in draws if size >= 2 else []:
-        first = real[real_1]
-        between.append(marginal_divergences(first, synthetic[synthetic_2], bins))
-        baseline.append(marginal_divergences(first, real[real_2], bins))
-    return {
-        "n": size,
-        "repeats": len(draws),
-        "features": real.shape[1],
-        "constant": between[0].constant if between else None,
-        "between": summary(between),
-        "baseline": summary(baseline),
-        "reason": None if size >= 2 else explain_too_few(size, 2),
-    }
-
-
-def summary(results: list[Divergences]) -> DivergenceSpread | None:
-    """Return means and standard deviations over several comparisons, None for none."""
-    if not results:
-        return None
-    return {
-        "real_to_synthetic": summarize([result.forward for result in results]),
-        "synthetic_to_real": summarize([result.backward for result in results]),
-        "jensen_shannon": summarize([result.jensen_shannon for result in results]),
-    }
+    constant = float(a.shape[1] - varying)
+    return {"a_to_b": forward, "b_to_a": backward, "jensen_shannon": jensen_shannon, "constant": constant}
 
 
 def feature_blocks(a: Features, b: Features) -> Iterator[tuple[Features, Features]]:
@@ -166,10 +74,10 @@ def histograms(a: Features, b: Features, bins: int) -> tuple[Counts, Counts]:
     edges = pooled[:, np.maximum(np.arange(1, bins) * count // bins - 1, 0)]
     others = np.where(pooled < pooled[:, -1:], pooled, -np.inf).max(axis=1, keepdims=True)
     edges = np.minimum(edges, others).T
-    return counted(a, edges), counted(b, edges)
+    return count_bins(a, edges), count_bins(b, edges)
 
 
-def counted(values: Features, edges: Features) -> Counts:
+def count_bins(values: Features, edges: Features) -> Counts:
     """Return how many of features (D, N) lie up to the first edge, between each and the next, and above the last."""
     below = [np.count_nonzero(values <= edge[:, np.newaxis], axis=1) for edge in edges]
     below.append(np.full(len(values), values.shape[1]))
@@ -179,8 +87,8 @@ def counted(values: Features, edges: Features) -> Counts:
 def divergences(a: Counts, b: Counts) -> Floats:
     """Return the sums over features of KL(a || b), KL(b || a) and Jensen-Shannon (3,) of counts (B, D)."""
     pseudo = np.where(a + b > 0, PSEUDO, 0.0)
-    smooth_a, smooth_b = normalised(a + pseudo), normalised(b + pseudo)
-    fraction_a, fraction_b = normalised(a), normalised(b)
+    smooth_a, smooth_b = normalize(a + pseudo), normalize(b + pseudo)
+    fraction_a, fraction_b = normalize(a), normalize(b)
     middle = (fraction_a + fraction_b) / 2
     return np.array(
         [
@@ -191,6 +99,23 @@ def divergences(a: Counts, b: Counts) -> Floats:
     )
 
 
-def normalised(counts: npt.NDArray[np.number]) -> Floats:
+def normalize(counts: npt.NDArray[np.number]) -> Floats:
     """Return counts (B, D) as fractions of their features' sums."""
     return np.asarray(counts / counts.sum(axis=0), dtype=np.float64)
+
+
+STATISTIC = Statistic(
+    measure=measure,
+    rank=3,
+    symmetric=("jensen_shannon", "constant"),
+    columns=(
+        Column(
+            key="jensen_shannon",
+            header="JS",
+            format=".3f",
+            unit="nats",
+            better="baseline",
+            meaning="Jensen-Shannon divergence of single features' histograms, mean over the features; at most log 2.",
+        ),
+    ),
+)

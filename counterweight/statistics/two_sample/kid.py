@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterweight.statistics.base.contract import Column, Numbers, Statistic
 from counterweight.statistics.base.moments import iterate_shifted
 from counterweight.statistics.base.pairwise import compute_center, split_rows
-from counterweight.statistics.base.resampling import CalibratedDistance, Features, Labels, calibrate, check_comparable
+from counterweight.statistics.base.resampling import Features
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,7 +25,22 @@ class Around(NamedTuple):
     square: float
 
 
-def kernel_distance(a: Features, b: Features) -> float:
+class Reference(NamedTuple):
+    """A set as the others are compared with it: the origin (D,), its rows around it, the mean kernel of its pairs."""
+
+    origin: Floats
+    rows: Around
+    within: float
+
+
+def prepare(a: Features) -> Reference:
+    """Return a set (N, D), N >= 2, around its own mean."""
+    origin = compute_center(a)
+    rows = move_to_origin(a, origin)
+    return Reference(origin, rows, mean_within(rows))
+
+
+def measure(a: Reference, b: Features, rng: np.random.Generator) -> Numbers:
     """Return the squared maximum mean discrepancy between two sets of features under a cubic kernel.
 
     With k(x, y) = (x.y / D + 1)^3: Binkowski et al. 2018, Demystifying MMD GANs, section 4
@@ -33,64 +49,17 @@ def kernel_distance(a: Features, b: Features) -> float:
     instead of random blocks of them, which has less variance and no random numbers.
 
     Args:
-        a: (N, D), N >= 2.
+        a: what `prepare` makes of the first set.
         b: (M, D), M >= 2.
 
     Returns:
         A number that is 0 on average for equal distributions, and so below 0 for half of all pairs of sets.
-
-    Raises:
-        ValueError: a shape is another one, there are too few images, or a value is not finite.
     """
-    if min(len(a), len(b)) < 2:
-        raise ValueError(f"at least two of either are needed, got {len(a)} and {len(b)}")
-    check_comparable(a, b)
-    origin = compute_center(a)
-    first, other = around(a, origin), around(b, origin)
-    return discrepancy(mean_within(first), mean_within(other), mean_between(first, other))
+    other = move_to_origin(b, a.origin)
+    return {"distance": a.within + mean_within(other) - 2 * mean_between(a.rows, other)}
 
 
-def calibrated(
-    real: Features,
-    real_labels: Labels,
-    synthetic: Features,
-    synthetic_labels: Labels,
-    rng: np.random.Generator,
-    *,
-    repeats: int,
-) -> CalibratedDistance:
-    """Measure the kernel distance between real and synthetic images, and what it would be between real and real.
-
-    Args:
-        real: (N, D), with labels (N,).
-        synthetic: (M, D), with labels (M,).
-        repeats: number of draws, at least 1; of large sets fewer are made, as `draws_for` says.
-
-    Raises:
-        ValueError: a shape is another one, a value is not finite, or `repeats` is below 1.
-    """
-    tables = real, real_labels, synthetic, synthetic_labels
-    return calibrate(*tables, rng, distances, repeats=repeats, least=2)
-
-
-def distances(real_1: Features, real_2: Features, synthetic_2: Features) -> tuple[float, float]:
-    """Return the distance of a half of real from the other half of synthetic, and from the other half of real."""
-    origin = compute_center(real_1)
-    first = around(real_1, origin)
-    within = mean_within(first)
-    values = []
-    for features in (synthetic_2, real_2):
-        other = around(features, origin)
-        values.append(discrepancy(within, mean_within(other), mean_between(first, other)))
-    return values[0], values[1]
-
-
-def discrepancy(within_a: float, within_b: float, between: float) -> float:
-    """Return the squared discrepancy of two sets from mean kernels of their pairs."""
-    return within_a + within_b - 2 * between
-
-
-def around(features: Features, origin: Floats) -> Around:
+def move_to_origin(features: Features, origin: Floats) -> Around:
     """Return features (N, D) as they are seen from an origin (D,), in their own precision, float32 at least."""
     rows = np.empty(features.shape, dtype=np.result_type(features, np.float32))
     level, start = np.empty(len(features)), 0
@@ -126,3 +95,22 @@ def kernel(a: Around, rows_a: slice, b: Around, rows_b: slice) -> Floats:
     products /= a.rows.shape[1]
     products += 1
     return products * products * products
+
+
+STATISTIC = Statistic(
+    measure=measure,
+    prepare=prepare,
+    rank=5,
+    symmetric=("distance",),
+    columns=(
+        Column(
+            key="distance",
+            header="KID",
+            format=".1f",
+            unit="standard deviations of the distance between halves of the real images",
+            better="baseline",
+            shown="deviations",
+            meaning="Unbiased kernel distance (KID, in the backbone's features) beyond that of real images.",
+        ),
+    ),
+)

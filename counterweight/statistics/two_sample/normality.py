@@ -1,11 +1,13 @@
 """Which family of distributions each feature has, and the histogram of all of them together."""
 
 from collections.abc import Iterator
-from typing import TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from counterweight.results.compare import Families
+from counterweight.statistics.base.contract import Column, Numbers, Statistic, UndefinedStatisticError
 from counterweight.statistics.base.resampling import Features, check_comparable
 
 Floats = npt.NDArray[np.float64]
@@ -16,26 +18,21 @@ VALUES = 2**22
 """Values of a block of features."""
 
 
-class Families(TypedDict):
-    """How many features are best described by which family, and a histogram of the standardised values of all.
+class Histogram(NamedTuple):
+    """Of the standardised values of all features that vary: edges (B + 1,), densities (B,) per standard deviation."""
 
-    `densities` are per standard deviation, of all values of the features that vary: with the width of a bin they add
-    up to 1 - `outside`, the fraction beyond the first and the last of the `edges`. None, with a reason, of fewer than
-    two images or without a feature that varies.
-    """
-
-    n: int
-    features: int
-    normal: int
-    exponential: int
-    constant: int
-    edges: list[float] | None
-    densities: list[float] | None
-    outside: float | None
-    reason: str | None
+    edges: list[float]
+    densities: list[float]
 
 
-def families(features: Features, bins: int = 150) -> Families:
+class Described(NamedTuple):
+    """Both; without a histogram, and with a reason, of fewer than two images or without a feature that varies."""
+
+    families: Families
+    histogram: Histogram | None
+
+
+def describe_families(features: Features, bins: int = 150) -> Described:
     """Count the features that are rather normal and those that are rather exponential, and pool their values.
 
     Figure 4.7 of the distributions thesis, which tells normal from exponential features by eye. Here the family is
@@ -57,7 +54,7 @@ def families(features: Features, bins: int = 150) -> Families:
         raise ValueError(f"bins: at least 1, got {bins}")
     count, dimension = features.shape
     if count < 2:
-        return without_histogram(count, dimension, 0, f"{count} images; at least 2 are needed")
+        return Described(explain_nothing(count, dimension, 0, f"{count} images; at least 2 are needed"), None)
     normal, constant, pooled = 0, 0, np.zeros(bins, dtype=np.int64)
     for block in feature_blocks(features):
         deviation, scale = np.sqrt(np.mean(block**2, axis=0)), -block.min(axis=0)
@@ -66,34 +63,25 @@ def families(features: Features, bins: int = 150) -> Families:
         normal += int(np.sum(is_normal(deviation[varies], scale[varies])))
         pooled += np.histogram(block[:, varies] / deviation[varies], bins, RANGE)[0]
     if constant == dimension:
-        return without_histogram(count, dimension, constant, "no feature varies")
+        return Described(explain_nothing(count, dimension, constant, "no feature varies"), None)
     values, width = count * (dimension - constant), (RANGE[1] - RANGE[0]) / bins
-    return {
-        "n": count,
-        "features": dimension,
-        "normal": normal,
-        "exponential": dimension - constant - normal,
-        "constant": constant,
-        "edges": np.linspace(*RANGE, bins + 1).tolist(),
-        "densities": (pooled / (values * width)).tolist(),
-        "outside": 1 - float(pooled.sum()) / values,
-        "reason": None,
-    }
+    families = Families(
+        n=count,
+        features=dimension,
+        normal=normal,
+        exponential=dimension - constant - normal,
+        constant=constant,
+        outside=1 - float(pooled.sum()) / values,
+        reason=None,
+    )
+    return Described(families, Histogram(np.linspace(*RANGE, bins + 1).tolist(), (pooled / (values * width)).tolist()))
 
 
-def without_histogram(count: int, dimension: int, constant: int, reason: str) -> Families:
+def explain_nothing(count: int, dimension: int, constant: int, reason: str) -> Families:
     """Return a result that says why there is none."""
-    return {
-        "n": count,
-        "features": dimension,
-        "normal": 0,
-        "exponential": 0,
-        "constant": constant,
-        "edges": None,
-        "densities": None,
-        "outside": None,
-        "reason": reason,
-    }
+    return Families(
+        n=count, features=dimension, normal=0, exponential=0, constant=constant, outside=None, reason=reason
+    )
 
 
 def feature_blocks(features: Features) -> Iterator[Floats]:
@@ -114,3 +102,36 @@ def is_normal(deviation: Floats, scale: Floats) -> npt.NDArray[np.bool_]:
     mean minus the least value.
     """
     return np.asarray(np.log(scale) + 1 >= np.log(deviation) + (np.log(2 * np.pi) + 1) / 2)
+
+
+def measure(a: Features, b: Features, rng: np.random.Generator) -> Numbers:
+    """Return the fraction of b's features that are rather normal than exponential, of those that vary.
+
+    Raises:
+        UndefinedStatisticError: none varies.
+    """
+    normal = varying = 0
+    for block in feature_blocks(b):
+        deviation, scale = np.sqrt(np.mean(block**2, axis=0)), -block.min(axis=0)
+        varies = deviation > 0
+        varying += int(varies.sum())
+        normal += int(np.sum(is_normal(deviation[varies], scale[varies])))
+    if not varying:
+        raise UndefinedStatisticError("no feature varies in a half")
+    return {"normal": normal / varying}
+
+
+STATISTIC = Statistic(
+    measure=measure,
+    rank=8,
+    columns=(
+        Column(
+            key="normal",
+            header="normal",
+            format=".0%",
+            unit="fraction of the features that vary",
+            better="baseline",
+            meaning="Features that are distributed rather like a normal than like an exponential variable.",
+        ),
+    ),
+)

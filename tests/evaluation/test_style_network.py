@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from counterweight.networks.layers import parameter_count, use_rng
-from counterweight.networks.style import StyleClassifier
+from counterweight.evaluation.style.network import StyleClassifier
 
 
 def test_parameters_follow_from_the_layers_of_the_thesis() -> None:

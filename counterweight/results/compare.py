@@ -1,0 +1,108 @@
+"""What the compare stage writes: two-sample statistics of every backbone, similarity of pixels, copies."""
+
+from typing import Any, Literal
+
+from counterweight.core.results import SetSizes, Spread
+from counterweight.core.schema import Result
+
+Row = dict[str, Spread]
+
+
+class ColumnFacts(Result):
+    """How a number of a statistic stands in tables; see `statistics.base.contract.Column`."""
+
+    statistic: str
+    key: str
+    header: str
+    format: str
+    unit: str
+    better: Literal["lower", "higher", "baseline"]
+    meaning: str
+    shown: Literal["between", "within", "ratio", "deviations"]
+    chance: float | None
+
+
+class StatisticResult(Result):
+    """A statistic of `n` images against `n`, over `draws` of halves; None, with a reason, where it has no value.
+
+    Means and deviations over the draws, which share images: the deviation says how much a draw matters, and is not the
+    standard error of the mean.
+    """
+
+    n: int
+    draws: int
+    between: Row | None
+    """Of a half of real from the other half of synthetic images."""
+    baseline: Row | None
+    """Of a half of real from the other half of real images."""
+    within: Row | None
+    """Of a half of synthetic from the other half of synthetic images."""
+    first: dict[str, float] | None
+    """The numbers of the first draw between real and synthetic images, where some are of a single draw."""
+    reason: str | None
+
+
+class Families(Result):
+    """How many of the features of `n` images are best described by which family of distributions."""
+
+    n: int
+    features: int
+    normal: int
+    exponential: int
+    constant: int
+    outside: float | None
+    """Fraction of the standardised values that lie beyond the histogram; None where nothing varies."""
+    reason: str | None
+
+
+class BackboneResult(Result):
+    """Everything that is measured in the space of one backbone."""
+
+    backbone: str
+    weights: str
+    input_size: int
+    sha256: str | None = None
+    features: int
+    statistics: dict[str, StatisticResult]
+    families: dict[Literal["real", "synthetic"], Families]
+
+
+class Copies(Result):
+    """How many of `n` synthetic images are suspiciously near to a training image, beside `n_real` real ones.
+
+    `fraction` and `real_fraction` are at a distance below `threshold`, or at 0, where `exact` synthetic ones are.
+    Distances are in the features' unit. None, with a reason, where there are no distances.
+    """
+
+    n: int
+    n_real: int
+    fraction: float | None
+    real_fraction: float | None
+    exact: int | None
+    threshold: float | None
+    median: float | None
+    real_median: float | None
+    reason: str | None
+
+
+class PairwiseSSIM(Result):
+    """Similarity of `pairs` pairs under windows of `window` pixels a side; None, with a reason, without pairs."""
+
+    mean: float | None
+    std: float | None
+    pairs: int
+    window: int
+    reason: str | None
+
+
+class CompareResult(Result):
+    """What was measured of one synthetic set by its features and its pixels."""
+
+    images: SetSizes
+    settings: dict[str, Any]
+    columns: list[ColumnFacts]
+    """What tables show of the statistics, in this order."""
+    backbones: dict[str, BackboneResult]
+    ssim: dict[Literal["real", "synthetic"], PairwiseSSIM]
+    copies: Copies
+    copies_of: Literal["training images", "real images"]

@@ -1,0 +1,111 @@
+"""What a file of `statistics/two_sample` declares: a function of two sets of features, and the columns that show it.
+
+A file defines `STATISTIC`. Whoever calls it draws the halves: of a half of the real images (a) it asks how far the
+other half of the synthetic ones is (b), and beside it the other half of the real ones, which is the baseline.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from counterweight.core.registry import load_module, names_in
+from counterweight.statistics.base.resampling import Features, check_comparable
+
+FOLDER = "statistics/two_sample"
+
+Numbers = Mapping[str, float]
+Measure = Callable[..., Numbers]
+"""Of a (or what `prepare` made of it), b and a random generator, the numbers by name."""
+
+
+class UndefinedStatisticError(Exception):
+    """A statistic has no value for these sets; the message is the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """How a number stands in tables."""
+
+    key: str
+    """Of the number, as the statistic calls it."""
+    header: str
+    format: str
+    """Python's format specification, as in `.1%` or `.2f`."""
+    unit: str
+    better: Literal["lower", "higher", "baseline"]
+    """Which values mean 'more like real images': as low as can be, as high, or like the baseline's."""
+    meaning: str
+    """One sentence."""
+    shown: Literal["between", "within", "ratio", "deviations"] = "between"
+    """Between synthetic and real; within the synthetic set; between, in units of the baseline (geometric mean over
+    backbones); or between minus baseline, in standard deviations of the baseline."""
+
+
+class Space(NamedTuple):
+    """Both sets where they are compared, (N, K) and (M, K), and the functions that compare them there."""
+
+    real: Features
+    synthetic: Features
+    prepare: Callable[[Features], Any]
+    measure: Measure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistic:
+    """A two-sample statistic."""
+
+    measure: Measure
+    columns: tuple[Column, ...]
+    rank: int
+    """Statistics are computed and shown in this order, files of one rank by name. Each draws its own halves from one
+    generator, so that a new one of the highest rank changes no other's numbers."""
+    least: int = 2
+    """Images of a half without which there is no value."""
+    settings: tuple[str, ...] = ()
+    """Settings of the section `compare` that `measure` (or `enter_space`) takes as keywords of the same names."""
+    prepare: Callable[[Features], Any] | None = None
+    """What is computed of a once, and given to `measure` in its place, for all that it is compared with."""
+    enter_space: Callable[..., Space] | None = None
+    """Both sets, of the common classes alone, and the number of images of a half, to another space than the features'.
+
+    It may raise `UndefinedStatisticError`."""
+    whole: bool = False
+    """`measure` gets both sets whole, and parts them itself: the first half of the rows and the others are halves with
+    the same number of every class. Such a statistic has no baseline but `chance`."""
+    chance: Mapping[str, float] | None = None
+    """What equal distributions give, where that is known without a baseline."""
+    within: bool = False
+    """Compare two halves of the synthetic set, too."""
+    symmetric: tuple[str, ...] = ()
+    """Numbers that are the same for b and a."""
+    of_one_draw: tuple[str, ...] = ()
+    """Numbers that mean nothing but for a single draw, as a p-value: the first draw's are kept."""
+
+    def compare(
+        self, a: Features, b: Features, rng: np.random.Generator, options: Mapping[str, Any] | None = None
+    ) -> Numbers:
+        """Return the numbers of two samples (N, D) and (M, D), without halves or baseline.
+
+        Args:
+            options: the `settings` by name.
+
+        Raises:
+            ValueError: a shape is another one, a value is not finite, or there are too few rows.
+            UndefinedStatisticError: they have no value.
+        """
+        check_comparable(a, b)
+        if min(len(a), len(b)) < self.least:
+            raise ValueError(f"at least {self.least} of either are needed, got {len(a)} and {len(b)}")
+        given = options or {}
+        if self.enter_space:
+            a, b, prepare, measure = self.enter_space(a, b, min(len(a), len(b)), **given)
+            return measure(prepare(a), b, rng)
+        return self.measure(self.prepare(a) if self.prepare else a, b, rng, **given)
+
+
+def find_statistics() -> dict[str, Statistic]:
+    """Return all statistics by the names of their files, in the order of their ranks."""
+    found = {name: load_module(FOLDER, name).STATISTIC for name in names_in(FOLDER)}
+    return dict(sorted(found.items(), key=lambda item: (item[1].rank, item[0])))
