@@ -3,7 +3,7 @@
 import pytest
 
 from counterweight.core.errors import UserError
-from counterweight.settings.editing import Addition, loaded, with_additions
+from counterweight.settings.editing import Addition, extract_block, loaded, with_additions
 
 PETS = Addition(("datasets",), "pets", {"source": "folder", "minority": ["no", "cat"]})
 LINES = ["pets:", "  source: folder", "  minority:", "  - 'no'", "  - cat"]
@@ -44,6 +44,36 @@ def test_sections_within_sections() -> None:
         "generators:\n  gan:\n    a: {}\n    pets: {}  # short\n  # of smote\n"
         "  smote:\n    a: {}\n    pets: {}  # short\n  vae:\n    pets: {}  # short\n\n# trains\ntrain: {}\n"
     )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "  a: ~\n",
+        "  a: null  # as DVC writes it\n",
+        "  a: True\n  b: 0x1F\n  c: 1_000\n",
+        "  a:   1   \n",
+        "  a:\n    - 1\n    -   2\n",
+        "  a: {b: 1,c: 2}\n",
+        "  a: {b: 1,\n    c: 2}\n",
+        "  a: 'x\n    y'\n",
+        '  a: "x\\u00e9"\n',
+        "  a: x\n    y\n",
+        "  a: &x\n    b: 1\n  c:\n    <<: *x\n",
+        "  # first\n  a:\n    # second\n    b: 1  # third\n    # fourth\n",
+    ],
+)
+def test_what_the_round_trip_of_ruamel_would_change_stays(body: str) -> None:
+    text = f"# top\ndatasets:\n{body}\n# next\nseed: 0\n"
+    assert with_additions(text, [PETS], "x.yaml") == f"# top\ndatasets:\n{body}{PETS_2}\n# next\nseed: 0\n"
+
+
+def test_a_block_is_taken_over_with_its_comments() -> None:
+    text = "x:\n    a:  # one\n        # two\n        b: 1  # three\n        # of c\n    c: 2\n"
+    lines = extract_block(text, ("x", "a"))
+    assert lines == ("a:  # one", "    # two", "    b: 1  # three")
+    added = with_additions("y:\n  d: 1\n", [Addition(("y",), "a", {"b": 1}, lines=lines)], "x.yaml")
+    assert added == "y:\n  d: 1\n  a:  # one\n      # two\n      b: 1  # three\n"
 
 
 def test_line_ends_stay() -> None:
@@ -88,7 +118,8 @@ def test_other_values_survive() -> None:
     ("text", "message"),
     [
         ("datasets: {a: {}}\n", r"^x.yaml: datasets: written in one line; write it as a block, a line for each key$"),
-        ("datasets: *x\n", r"^x.yaml: datasets: written in one line"),
+        ("old: &x\n  a: {}\ndatasets: *x\n", r"^x.yaml: datasets: written in one line"),
+        ("datasets: *x\n", r"^x.yaml: laid out in a way to which blocks cannot be added"),
         ("{datasets: {}}\n", r"^x.yaml: laid out in a way to which blocks cannot be added"),
         ("datasets:\n  text: |\n    a\n   # b\n", None),
     ],
