@@ -1,9 +1,13 @@
 """Blocks put into YAML as text: whatever is there stays, whatever cannot be is refused."""
 
+from pathlib import Path
+
 import pytest
 
 from counterweight.core.errors import UserError
 from counterweight.settings.editing import Addition, extract_block, loaded, with_additions
+
+COMMITTED = Path(__file__).parents[2] / "params.yaml"
 
 PETS = Addition(("datasets",), "pets", {"source": "folder", "minority": ["no", "cat"]})
 LINES = ["pets:", "  source: folder", "  minority:", "  - 'no'", "  - cat"]
@@ -44,6 +48,18 @@ def test_sections_within_sections() -> None:
         "generators:\n  gan:\n    a: {}\n    pets: {}  # short\n  # of smote\n"
         "  smote:\n    a: {}\n    pets: {}  # short\n  vae:\n    pets: {}  # short\n\n# trains\ntrain: {}\n"
     )
+
+
+def test_nothing_but_the_blocks_is_added_to_the_committed_file() -> None:
+    text = COMMITTED.read_text(encoding="utf-8")
+    additions = [Addition(above, "pets", {"a": [1]}) for above in (("datasets",), ("generators", "smote"), ("pairs",))]
+    block = "pets:\n{0}  a:\n{0}  - 1\n".format
+    expected = text.replace("\npairs: {}\n", f"\npairs:\n  {block('  ')}")
+    expected = expected.replace("  smote:\n    digits: {}\n", f"  smote:\n    digits: {{}}\n    {block('    ')}")
+    expected = expected.replace("  #   size: 64\n", f"  #   size: 64\n  {block('  ')}")
+    assert with_additions(text, additions, "x.yaml") == expected
+    crlf = text.replace("\n", "\r\n")
+    assert with_additions(crlf, additions, "x.yaml") == expected.replace("\n", "\r\n")
 
 
 @pytest.mark.parametrize(
