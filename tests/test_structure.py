@@ -277,7 +277,9 @@ def test_the_graph_has_a_stage_for_every_row_of_the_table(tmp_path: Path) -> Non
         "pair": ["city", "village"],
     }
     params["table"] = {f"{axis}s": names for axis, names in axes.items()}
-    params["pairs"] = dict.fromkeys(axes["pair"], params["pairs"]["city"])
+    params["pairs"] = {name: {"source": "folders", "size": 64} for name in axes["pair"]}
+    for blocks in [params["datasets"], params["classifiers"], *params["generators"].values()]:
+        blocks["mnist"] = blocks["digits"]
     with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
     expected = []

@@ -7,13 +7,12 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from counterweight.cli import choices
 from counterweight.cli.describe import parse_change
+from counterweight.cli.params_editing import check_writable, render_params, write_additions
 from counterweight.core.errors import UserError
-from counterweight.core.outputs import atomic_output
 from counterweight.core.registry import require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.data import inspection
@@ -21,7 +20,6 @@ from counterweight.data.decode.images import find_image_files
 from counterweight.data.inspection import Findings
 from counterweight.data.sources.base.columns import DELIMITERS
 from counterweight.data.sources.base.lazy_images import DatasetSplits
-from counterweight.evaluation.prechecks import check_blocks
 from counterweight.generators.base.generator import find_generator
 from counterweight.settings.datasets import plan_dataset
 from counterweight.settings.editing import Addition, with_additions
@@ -82,8 +80,7 @@ def add_pair(request: Request, synthetic: Path, dry_run: bool, as_json: bool) ->
 def check_request(request: Request) -> Params:
     """Return the settings if the file may be changed and the name is still free."""
     params, name, file = load_params(request.params), request.name, request.params
-    if not os.access(file, os.W_OK) or not file.stat().st_mode & 0o222:
-        raise UserError(f"{file}: read-only; make it writable first")
+    check_writable(file)
     if not NAME.fullmatch(name) or name in RESERVED or not re.search("[a-z]", name):
         taken = ", ".join(sorted(RESERVED))
         raise UserError(f"NAME '{name}': names consist of a-z, 0-9 and _, with a letter, and are not {taken}")
@@ -265,22 +262,9 @@ def carry_out(request: Request, plan: Plan, dry_run: bool, as_json: bool) -> str
     if dry_run:
         render_params(request.params, plan.additions)
     else:
-        file = Path(os.path.realpath(request.params))
-        with create_links(plan.links), atomic_output(file) as partial:
-            partial.write_bytes(render_params(request.params, plan.additions).encode())
-            partial.chmod(file.stat().st_mode)
+        with create_links(plan.links):
+            write_additions(request.params, plan.additions)
     return json.dumps(to_json(request, plan, dry_run), indent=1) if as_json else render_account(request, plan, dry_run)
-
-
-def render_params(params: Path, additions: Sequence[Addition]) -> str:
-    """Return params.yaml with the blocks added, once all of it is valid."""
-    with params.open(encoding="utf-8", newline="") as file:
-        added = with_additions(file.read(), additions, str(params))
-    with TemporaryDirectory() as folder:
-        trial = Path(folder) / "params.yaml"
-        trial.write_bytes(added.encode())
-        check_blocks(load_params(trial))
-    return added
 
 
 @contextmanager
@@ -305,7 +289,7 @@ def create_links(links: Links) -> Iterator[None]:
 
 def to_json(request: Request, plan: Plan, dry_run: bool) -> Json:
     """Return everything as plain JSON."""
-    blocks = {".".join((*addition.above, addition.name)): addition.values for addition in plan.additions}
+    blocks = {".".join(addition.path): addition.values for addition in plan.additions}
     return {
         "name": request.name,
         "found": {path: inspection.to_json(found) for path, found in plan.findings.items()},

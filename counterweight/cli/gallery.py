@@ -30,6 +30,7 @@ from counterweight.recipes.fit import build_classifier, fit_classifier, predict
 from counterweight.reporting.markdown import format_percent, render_table
 from counterweight.settings.datasets import plan_dataset
 from counterweight.settings.params import Params, load_params
+from counterweight.settings.presets import suggest_block
 from counterweight.settings.train import TrainingConfig
 from counterweight.training.loop import fit
 
@@ -75,7 +76,9 @@ def gallery(params_path: Path, dataset: str, names: Sequence[str], per_class: in
 
 def choose_generators(params: Params, path: Path, dataset: str, names: Sequence[str]) -> list[str]:
     """Return the generators that are meant, none naming all, once every setting of theirs is valid."""
-    require_one_of(dataset, params.datasets, "dataset")
+    if dataset not in params.datasets:
+        way_out = suggest_block(path, "datasets", dataset, params.datasets)
+        raise UserError(f"{path}: datasets: there is no '{dataset}'{way_out}")
     known = [name for name, blocks in params.generators.items() if dataset in blocks]
     chosen = [require_one_of(name, known, f"{path}: generators with a block for {dataset}") for name in names] or known
     if dataset not in params.classifiers:

@@ -132,6 +132,32 @@ def add(
 @cli.command(
     epilog="""\b
 Examples:
+  counterweight preset
+  counterweight preset mnist --dry-run
+  counterweight preset mnist cifar10
+  counterweight preset balancing_thesis
+"""
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--dry-run", is_flag=True, help="Change nothing, say what would be added.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+def preset(names: tuple[str, ...], dry_run: bool, as_json: bool, params: Path) -> None:
+    """Add what the documents say of a dataset, pair or experiment NAME to the settings file; without a NAME, list all.
+
+    The blocks come from presets/NAME.yaml beside the settings file. The table stays as it is: the command that makes
+    that of NAME is printed.
+    """
+    from counterweight.cli import preset as tool
+
+    if not names and dry_run:
+        raise click.UsageError("--dry-run: give the NAME of a preset, too")
+    click.echo(tool.merge(params, names, dry_run, as_json) if names else tool.list_all(params, as_json))
+
+
+@cli.command(
+    epilog="""\b
+Examples:
   counterweight audit ~/photographs ~/generated
   counterweight audit ~/photographs ~/generated --backbone mobilenet_v2 --weights imagenet --out pets_audit
   counterweight audit real.parquet synthetic.parquet --json

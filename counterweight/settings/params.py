@@ -6,12 +6,13 @@ from typing import Any
 
 from counterweight.core.errors import UserError
 from counterweight.core.params_file import RunSettings, read_params_file
-from counterweight.core.schema import parse_settings, suggest_name
+from counterweight.core.schema import parse_settings
 from counterweight.settings.classify import ClassifierConfig, Classify
 from counterweight.settings.compare import Compare
 from counterweight.settings.discriminate import Discriminate
 from counterweight.settings.extract import Extract
 from counterweight.settings.latent import Latent
+from counterweight.settings.presets import suggest_block
 from counterweight.settings.synthesize import Synthesize
 from counterweight.settings.table import Table
 from counterweight.settings.train import TrainingConfig
@@ -83,9 +84,8 @@ def check_table(params: Params, path: Path) -> None:
         names, blocks = getattr(params.table, section), getattr(params, section)
         for name in names:
             if name not in blocks:
-                raise UserError(
-                    f"{path}: table.{section}: there is no block {section}.{name}{suggest_name(name, blocks)}"
-                )
+                way_out = suggest_block(path, section, name, blocks)
+                raise UserError(f"{path}: table.{section}: there is no block {section}.{name}{way_out}")
         if len(set(names)) < len(names):
             raise UserError(f"{path}: table.{section}: a name stands there twice")
     if not params.table.datasets and not params.table.pairs:

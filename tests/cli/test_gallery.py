@@ -116,7 +116,7 @@ def test_the_same_seed_makes_the_same_pictures(made: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("dataset", "names", "message"),
     [
-        ("digit", [], r"dataset: there is no 'digit'; did you mean 'digits'\?"),
+        ("digit", [], r"datasets: there is no 'digit'; did you mean 'digits'\?"),
         ("digits", ["cave"], r"generators with a block for digits: there is no 'cave'; did you mean 'cvae'\?"),
     ],
 )

@@ -1,9 +1,13 @@
 """Blocks put into YAML as text: whatever is there stays, whatever cannot be is refused."""
 
+from pathlib import Path
+
 import pytest
 
 from counterweight.core.errors import UserError
-from counterweight.settings.editing import Addition, loaded, with_additions
+from counterweight.settings.editing import Addition, extract_block, loaded, with_additions
+
+COMMITTED = Path(__file__).parents[2] / "params.yaml"
 
 PETS = Addition(("datasets",), "pets", {"source": "folder", "minority": ["no", "cat"]})
 LINES = ["pets:", "  source: folder", "  minority:", "  - 'no'", "  - cat"]
@@ -44,6 +48,48 @@ def test_sections_within_sections() -> None:
         "generators:\n  gan:\n    a: {}\n    pets: {}  # short\n  # of smote\n"
         "  smote:\n    a: {}\n    pets: {}  # short\n  vae:\n    pets: {}  # short\n\n# trains\ntrain: {}\n"
     )
+
+
+def test_nothing_but_the_blocks_is_added_to_the_committed_file() -> None:
+    text = COMMITTED.read_text(encoding="utf-8")
+    additions = [Addition(above, "pets", {"a": [1]}) for above in (("datasets",), ("generators", "smote"), ("pairs",))]
+    block = "pets:\n{0}  a:\n{0}  - 1\n".format
+    expected = text.replace("\npairs: {}\n", f"\npairs:\n  {block('  ')}")
+    expected = expected.replace("  smote:\n    digits: {}\n", f"  smote:\n    digits: {{}}\n    {block('    ')}")
+    expected = expected.replace("  #   size: 64\n", f"  #   size: 64\n  {block('  ')}")
+    assert with_additions(text, additions, "x.yaml") == expected
+    crlf = text.replace("\n", "\r\n")
+    assert with_additions(crlf, additions, "x.yaml") == expected.replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "  a: ~\n",
+        "  a: null  # as DVC writes it\n",
+        "  a: True\n  b: 0x1F\n  c: 1_000\n",
+        "  a:   1   \n",
+        "  a:\n    - 1\n    -   2\n",
+        "  a: {b: 1,c: 2}\n",
+        "  a: {b: 1,\n    c: 2}\n",
+        "  a: 'x\n    y'\n",
+        '  a: "x\\u00e9"\n',
+        "  a: x\n    y\n",
+        "  a: &x\n    b: 1\n  c:\n    <<: *x\n",
+        "  # first\n  a:\n    # second\n    b: 1  # third\n    # fourth\n",
+    ],
+)
+def test_what_the_round_trip_of_ruamel_would_change_stays(body: str) -> None:
+    text = f"# top\ndatasets:\n{body}\n# next\nseed: 0\n"
+    assert with_additions(text, [PETS], "x.yaml") == f"# top\ndatasets:\n{body}{PETS_2}\n# next\nseed: 0\n"
+
+
+def test_a_block_is_taken_over_with_its_comments() -> None:
+    text = "x:\n    a:  # one\n        # two\n        b: 1  # three\n        # of c\n    c: 2\n"
+    lines = extract_block(text, ("x", "a"))
+    assert lines == ("a:  # one", "    # two", "    b: 1  # three")
+    added = with_additions("y:\n  d: 1\n", [Addition(("y",), "a", {"b": 1}, lines=lines)], "x.yaml")
+    assert added == "y:\n  d: 1\n  a:  # one\n      # two\n      b: 1  # three\n"
 
 
 def test_line_ends_stay() -> None:
@@ -88,7 +134,8 @@ def test_other_values_survive() -> None:
     ("text", "message"),
     [
         ("datasets: {a: {}}\n", r"^x.yaml: datasets: written in one line; write it as a block, a line for each key$"),
-        ("datasets: *x\n", r"^x.yaml: datasets: written in one line"),
+        ("old: &x\n  a: {}\ndatasets: *x\n", r"^x.yaml: datasets: written in one line"),
+        ("datasets: *x\n", r"^x.yaml: laid out in a way to which blocks cannot be added"),
         ("{datasets: {}}\n", r"^x.yaml: laid out in a way to which blocks cannot be added"),
         ("datasets:\n  text: |\n    a\n   # b\n", None),
     ],

@@ -146,8 +146,8 @@ def test_wrong_settings_are_refused(block: dict[str, object], message: str) -> N
 
 def test_a_pair_may_not_be_called_as_a_dataset_is() -> None:
     path = settings_file()
-    path.write_text(path.read_text().replace('"two"', '"mnist"'))
-    with pytest.raises(UserError, match=r"pairs.mnist: a dataset is called so, too"):
+    path.write_text(path.read_text().replace('"two"', '"digits"'))
+    with pytest.raises(UserError, match=r"pairs.digits: a dataset is called so, too"):
         load_params(path)
 
 
