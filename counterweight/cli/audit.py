@@ -15,7 +15,8 @@ from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, read_images
 from counterweight.core.outputs import atomic_output
-from counterweight.core.schema import parse_settings
+from counterweight.core.params_file import RunSettings, read_params_file
+from counterweight.core.schema import Settings, parse_settings
 from counterweight.core.seeds import derive_seed
 from counterweight.data.decode.images import find_image_files
 from counterweight.data.decode.pool import Workers
@@ -38,18 +39,27 @@ from counterweight.reporting.markdown import render
 from counterweight.reporting.results import Comparison
 from counterweight.reporting.verdicts import verdict
 from counterweight.results.latent import LatentResult
+from counterweight.settings.compare import Compare
+from counterweight.settings.discriminate import Discriminate
 from counterweight.settings.extract import Extract
-from counterweight.settings.params import Params, load_params
+from counterweight.settings.latent import Latent
 
+DEFAULT_PARAMS = Path("params.yaml")
+SECTIONS: dict[str, type[Settings]] = {
+    "extract": Extract,
+    "compare": Compare,
+    "discriminate": Discriminate,
+    "latent": Latent,
+}
 LARGEST_SIZE = 224  # pixels; what the backbones and the largest style classifier look at
 FEWEST = 2
 RESULTS = {"audit.json", "report.md"}
 
 
 class Request(NamedTuple):
-    """What is asked for; None where the settings file or the images decide."""
+    """What is asked for; None where the settings file (or, without one, the defaults) or the images decide."""
 
-    params: Path
+    params: Path | None
     real: Path
     synthetic: Path
     size: int | None
@@ -64,17 +74,16 @@ def audit(request: Request, out: Path, as_json: bool) -> str:
     Raises:
         UserError: a folder is missing or empty, the sets do not fit together, or `out` cannot be written.
     """
-    params = apply_changes(load_params(request.params), request)
+    settings, device = load_settings(request)
     check_out(out, (request.real, request.synthetic))
-    device = choose_device(params.device)
-    for backbone in [*params.extract.backbones, *(params.latent.backbones if request.latent else [])]:
-        find_weight_file(backbone, params.extract.weights)
+    for backbone in [*settings.extract.backbones, *(settings.latent.backbones if request.latent else [])]:
+        find_weight_file(backbone, settings.extract.weights)
     if request.latent:
-        check_latent(params)
+        check_latent(settings.latent)
     with atomic_output(out) as folder:
         folder.mkdir()
-        real, synthetic = read_sets(request, params)
-        comparison = measure_sets(real, synthetic, params, request.latent, device, folder)
+        real, synthetic = read_sets(request)
+        comparison = measure_sets(real, synthetic, settings, request.latent, device, folder)
         text = render_audit(real, comparison)
         result = json.dumps(to_json(comparison), indent=1, allow_nan=False) + "\n"
         (folder / "audit.json").write_text(result, encoding="utf-8")
@@ -103,19 +112,32 @@ def is_audit(folder: Path) -> bool:
     return names >= RESULTS and all(name in RESULTS or Path(name).suffix in (".png", ".csv", ".txt") for name in names)
 
 
-def apply_changes(params: Params, request: Request) -> Params:
-    """Return the settings with what the command line says instead."""
-    changes: dict[str, Any] = {}
-    if request.backbones:
-        changes["backbones"] = list(request.backbones)
+def load_settings(request: Request) -> tuple[MeasureSettings, torch.device]:
+    """Return the settings, and the device: of the file that is named, else of params.yaml here, else the defaults.
+
+    What the command line says counts instead.
+    """
+    path = request.params or DEFAULT_PARAMS
+    if request.params or path.is_file():
+        file = read_params_file(path)
+        run, found = file.run, [file.section(name, model) for name, model in SECTIONS.items()]
+    else:
+        run, found = RunSettings(seed=0, device="auto"), [model() for model in SECTIONS.values()]
+    extract, compare, discriminate, latent = found
+    assert isinstance(extract, Extract)
+    assert isinstance(compare, Compare)
+    assert isinstance(discriminate, Discriminate)
+    assert isinstance(latent, Latent)
+    changes: dict[str, Any] = {"backbones": list(request.backbones)} if request.backbones else {}
     if request.weights is not None:
         changes["weights"] = request.weights
-    extract = parse_settings(Extract, {**params.extract.model_dump(), **changes}, "extract")
-    latent = params.latent.model_copy(update={"backbones": extract.backbones} if request.backbones else {})
-    return params.model_copy(update={"extract": extract, "latent": latent})
+    extract = parse_settings(Extract, {**extract.model_dump(), **changes}, "extract")
+    if request.backbones:
+        latent = latent.model_copy(update={"backbones": extract.backbones})
+    return MeasureSettings(extract, compare, discriminate, latent, run.seed), choose_device(run.device)
 
 
-def read_sets(request: Request, params: Params) -> tuple[ImageSet, ImageSet]:
+def read_sets(request: Request) -> tuple[ImageSet, ImageSet]:
     """Read both sets, brought to one shape."""
     for path in (request.real, request.synthetic):
         if not path.exists():
@@ -168,23 +190,22 @@ def choose_common_size(found: Sequence[Findings]) -> int:
 
 
 def measure_sets(
-    real: ImageSet, synthetic: ImageSet, params: Params, latent: bool, device: torch.device, folder: Path
+    real: ImageSet, synthetic: ImageSet, settings: MeasureSettings, latent: bool, device: torch.device, folder: Path
 ) -> Comparison:
-    """Measure everything, and draw it into a folder."""
-    backbones = params.extract.backbones
-    some = [draw_some_images(images, params.extract.images, params.seed) for images in (real, synthetic)]
-    of_real, of_synthetic = (extract_features(each, backbones, params.extract, params.seed, device) for each in some)
-    seed = derive_seed(params.seed, "audit", "compare")
-    compared = compare_sets(real, synthetic, None, (of_real, of_synthetic), params.compare, seed)
+    """Measure everything, as the stages do, and draw it into a folder."""
+    extract, seed = settings.extract, settings.project_seed
+    some = [draw_some_images(images, extract.images, seed) for images in (real, synthetic)]
+    of_real, of_synthetic = (extract_features(each, extract.backbones, extract, seed, device) for each in some)
+    own = derive_seed(seed, "audit", "compare")
+    compared = compare_sets(real, synthetic, None, (of_real, of_synthetic), settings.compare, own)
     draw_comparison(compared.backbones, compared.nearest, folder)
-    style_seed = derive_seed(params.seed, "audit", "discriminate")
-    style = train_style_classifiers(real, synthetic, params.discriminate, style_seed, device)
+    own = derive_seed(seed, "audit", "discriminate")
+    style = train_style_classifiers(real, synthetic, settings.discriminate, own, device)
     write_style_plots(style, folder)
     if not latent:
-        left_out = LatentResult(images=0, settings=params.latent.model_dump(), reason="left out")
+        left_out = LatentResult(images=0, settings=settings.latent.model_dump(), reason="left out")
         return Comparison(compared.result, style.result, left_out)
-    settings = MeasureSettings(params.extract, params.compare, params.discriminate, params.latent, params.seed)
-    space = measure_latent_space(real, synthetic, settings, derive_seed(params.seed, "audit", "latent"), device)
+    space = measure_latent_space(real, synthetic, settings, derive_seed(seed, "audit", "latent"), device)
     draw_latents(space, folder)
     return Comparison(compared.result, style.result, space.result)
 

@@ -171,7 +171,7 @@ Examples:
 @click.option("--weights", metavar="random|imagenet|FOLDER", help="Weights of the feature extractors.")
 @click.option("--latent/--no-latent", default=True, show_default=True, help="Train an autoencoder, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+@click.option("--params", type=PATH, help="Settings file.  [default: params.yaml here, or the defaults]")
 def audit(
     real: Path,
     synthetic: Path,
@@ -181,13 +181,13 @@ def audit(
     weights: str | None,
     latent: bool,
     as_json: bool,
-    params: Path,
+    params: Path | None,
 ) -> None:
     """Say how the images in SYNTHETIC differ from those in REAL, two folders or two image tables, without DVC.
 
     Everything that the pipeline measures of a pair: features of eight networks, a style classifier, a latent space.
     Prints the verdict and tables, and writes them with pictures and JSON into a folder. What is not said here is taken
-    from the settings file.
+    from the settings file, or is the default where there is none.
     """
     from counterweight.cli import audit as tool
 
@@ -214,3 +214,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

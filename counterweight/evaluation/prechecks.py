@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
 from counterweight.core.registry import names_in, require_one_of
@@ -12,6 +15,7 @@ from counterweight.features.weights import find_weight_file
 from counterweight.generators.base.generator import find_generator
 from counterweight.generators.base.saved import find_generator_block
 from counterweight.settings.datasets import Dataset, plan_dataset
+from counterweight.settings.latent import Latent
 from counterweight.settings.pairs import Pair, plan_pair
 from counterweight.settings.params import Params
 from counterweight.settings.scenarios import Drop, parse_scenario
@@ -37,11 +41,12 @@ def check_weights(params: Params) -> None:
         find_weight_file(backbone, params.extract.weights)
 
 
-def check_latent(params: Params) -> None:
-    """Check the settings of the autoencoder whose latent space is looked at."""
-    generator, settings = find_generator(params.latent.network)
-    where = "params.yaml: latent.autoencoder"
-    generator.precheck(parse_settings(settings, params.latent.autoencoder, where), ())
+def check_latent(latent: Latent) -> None:
+    """Check the settings of every autoencoder, and what can be seen of the one whose latent space is looked at."""
+    for network, block in latent.autoencoders.items():
+        parse_settings(find_generator(network).settings, block, f"params.yaml: latent.autoencoders.{network}")
+    generator, settings = find_generator(latent.network)
+    generator.precheck(parse_settings(settings, latent.autoencoder, latent.where), ())
 
 
 def check_dataset(params: Params, name: str) -> None:
@@ -87,8 +92,17 @@ def fetch(plan: SourcePlan[Dataset] | SourcePlan[Pair], name: str, stage: str) -
     What has been read once is in DVC's cache: an experiment in a folder of its own needs no second download.
     """
     downloads = "mirror" in type(plan.settings).model_fields  # that is what sources have that download
-    if downloads and not (LOCK.is_file() and f"\n  {stage}@{name}:" in LOCK.read_text(encoding="utf-8")):
+    if downloads and f"{stage}@{name}" not in list_finished_stages(LOCK):
         plan.source.find(plan.settings, name)
+
+
+def list_finished_stages(lock: Path) -> set[str]:
+    """Return the names of the stages that DVC has a record of; none without a record that can be read."""
+    try:
+        record = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))
+        return {*record["stages"]}
+    except (FileNotFoundError, KeyError, TypeError, YAMLError):
+        return set()
 
 
 def check_params(params: Params) -> None:
@@ -103,7 +117,7 @@ def check_params(params: Params) -> None:
     check_blocks(params)
     choose_device(params.device)
     check_weights(params)
-    check_latent(params)
+    check_latent(params.latent)
     check_rows(params)
 
 

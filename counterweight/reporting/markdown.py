@@ -26,7 +26,7 @@ def load_templates() -> Environment:
 
 def render(template: str, values: Mapping[str, Any]) -> str:
     """Return a template filled in."""
-    return load_templates().get_template(template).render(values)
+    return load_templates().get_template(template).render(values).rstrip("\n") + "\n"
 
 
 def mean_or_none(values: Sequence[float | None]) -> float | None:

@@ -29,7 +29,7 @@ def params(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings["compare"] |= {"repeats": 3, "ssim_pairs": 20}
     settings["discriminate"] |= {"sizes": [32, 16], "steps": 150, "seeds": 2, "learning_rate": 0.001}
     autoencoder = {"block_channels": 2, "filters": 2, "epochs": 1, "batch_size": 16}
-    settings["latent"] |= {"autoencoder": autoencoder, "steps": 20, "backbones": ["mnasnet0_5"]}
+    settings["latent"] |= {"autoencoders": {"residual_vae": autoencoder}, "steps": 20, "backbones": ["mnasnet0_5"]}
     path.write_text(json.dumps(settings), encoding="utf-8")
     return path
 

@@ -25,7 +25,7 @@ AUTOENCODER = {
     "lowest_rate": 1e-3,
     "kl_weight": 0.1,
 }
-QUICK = Latent(autoencoder=AUTOENCODER, steps=150)
+QUICK = Latent(autoencoders={"residual_vae": AUTOENCODER}, steps=150)
 TESTS = Compare(repeats=5)
 
 
@@ -96,5 +96,7 @@ def test_a_collapsed_set_and_constant_images_are_no_crash() -> None:
 
 def test_a_training_that_diverges_is_one_line() -> None:
     wild = QUICK.model_copy(update={"autoencoder": {**AUTOENCODER, "learning_rate": 1e30, "lowest_rate": 1e30}})
-    with pytest.raises(UserError, match=r"params\.yaml: latent\.autoencoder: training stopped: 'loss' of update"):
+    with pytest.raises(
+        UserError, match=r"params\.yaml: latent\.autoencoders\.residual_vae: training stopped: 'loss' of update"
+    ):
         analyse_latent_space(image_set(drawn(20, 0)), image_set(drawn(20, 1)), wild, TESTS, 0, CPU)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from counterweight.networks.layers import parameter_count, use_rng
 from counterweight.evaluation.style.network import StyleClassifier
+from counterweight.networks.layers import parameter_count, use_rng
 
 
 def test_parameters_follow_from_the_layers_of_the_thesis() -> None:

@@ -73,7 +73,8 @@ compare: {repeats: 2, ssim_pairs: 20}
 discriminate: {sizes: [16], steps: 20, seeds: 1}
 latent:
   network: residual_vae
-  autoencoder: {block_channels: 2, filters: 2, epochs: 1, batch_size: 8}
+  autoencoders:
+    residual_vae: {block_channels: 2, filters: 2, epochs: 1, batch_size: 8}
   steps: 5
   backbones: [mnasnet0_5]
 classify: {seeds: 2}

@@ -114,7 +114,7 @@ def train_autoencoder(
 ) -> VariationalAutoencoder:
     """Return the autoencoder, trained on both sets together."""
     entry = find_generator(settings.network)
-    parsed = parse_settings(entry.settings, settings.autoencoder, "params.yaml: latent.autoencoder")
+    parsed = parse_settings(entry.settings, settings.autoencoder, settings.where)
     assert isinstance(parsed, CommonSettings)
     both = real.concatenate(replace(synthetic, class_names=real.class_names))
     epochs = max(parsed.epochs, math.ceil(settings.steps / max(1, len(both) // parsed.batch_size)))
@@ -127,7 +127,7 @@ def train_autoencoder(
         try:
             fit(model.to(device), to_labelled(both.images, both.labels), seed, quiet, Path(folder))
         except UserError as error:
-            raise UserError(f"params.yaml: latent.autoencoder: {error}") from error
+            raise UserError(f"{settings.where}: {error}") from error
     return model.eval()
 
 
