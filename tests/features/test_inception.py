@@ -15,7 +15,7 @@ from counterweight.features import weights
 from counterweight.features.extractor import Extractor, run_extractor
 from counterweight.features.weights import find_weight_file, load_backbone
 from counterweight.networks.backbones import inception_v3
-from counterweight.statistics.two_sample.frechet import frechet_distance
+from counterweight.statistics.two_sample.frechet import STATISTIC
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,8 @@ def test_features_and_distance_are_those_of_torch_fidelity(untrained: tuple[torc
     halves = features[:3], features[3:]
     facts = [fid_features_to_statistics(torch.from_numpy(half)) for half in halves]
     expected = fid_statistics_to_metric(*facts, verbose=False)["frechet_inception_distance"]
-    assert frechet_distance(*halves) == pytest.approx(expected, rel=1e-3, abs=1e-6)
+    found = STATISTIC.compare(*halves, np.random.default_rng(0))["distance"]
+    assert found == pytest.approx(expected, rel=1e-3, abs=1e-6)
 
 
 def test_weights_that_cannot_be_had_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

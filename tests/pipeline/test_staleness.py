@@ -1,0 +1,78 @@
+"""Which stages an edit makes stale: those whose results it can change, and no more."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.pipeline.conftest import Built, Project
+
+pytestmark = pytest.mark.slow
+
+COMPARED = {"compare", "compare_pair", "latent", "latent_pair"}
+TABLE: dict[str, set[str]] = {
+    # A file of the library, and the stages that its edit makes stale; `check` writes the same whatever the settings.
+    "reporting/verdicts.py": {"report"},
+    "reporting/templates/report.md.jinja": {"report"},
+    "settings/classify.py": {"check", "baselines", "classify"},
+    "settings/params.py": {"check"},
+    "statistics/two_sample/frechet.py": COMPARED,
+    "statistics/latents.py": {"latent", "latent_pair"},
+    "generators/bagan.py": {"train bagan", "synthesize bagan"},
+    "generators/cvae.py": set(),
+    "networks/classifiers/mnist_cnn.py": {"baselines", "classify"},
+    "networks/backbones/mnasnet0_5.py": {"extract", "extract_real", "extract_pair", "latent", "latent_pair"},
+    "recipes/fit.py": {"baselines", "classify"},
+    "data/imbalance.py": {"imbalance"},
+    # Images that another program made are decoded where they take their place in a synthetic set.
+    "data/decode/images.py": {"ingest", "ingest_pair", "synthesize"},
+    "data/sources/folder.py": {"ingest", "ingest_pair"},
+    "training/loop.py": {"train", "latent", "latent_pair"},
+    "evaluation/style/plots.py": {"discriminate", "discriminate_pair", "latent", "latent_pair"},
+    "cli/add.py": set(),
+}
+
+
+@pytest.fixture(scope="module")
+def scratch(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with all results, those of a pair among them, whose files are edited and put back."""
+    project = built.project.copied(tmp_path_factory.mktemp("staleness") / "project")
+    for side in ("real", "synthetic"):
+        shutil.copytree(project / "images/shapes/disc", project / "images/two" / side)
+    project.edit("  pairs: []\n", "  pairs:\n    - two\n")
+    project.edit("\npairs: {}\n", "\npairs:\n  two: {source: folders, size: 16, channels: 1}\n")
+    project.dvc("repro")
+    return project
+
+
+def stale_stages(project: Project) -> set[str]:
+    """Return the names of the stages whose code or settings changed, with the generator where it is one's alone."""
+    status = json.loads(project.dvc("status", "--json"))
+    return {name for name, changes in status.items() if any("changed deps" in change for change in changes)}
+
+
+def name_kinds(stages: set[str], every: set[str]) -> set[str]:
+    """Return the kinds of stages: `train` for all rows of it, `train bagan` where it is BAGAN's alone."""
+    kinds = {name.split("@")[0] for name in stages}
+    found = set()
+    for kind in kinds:
+        own = {name for name in stages if name.split("@")[0] == kind}
+        whole = {name for name in every if name.split("@")[0] == kind}
+        found |= {kind} if own == whole else {f"{kind} {name.rsplit('-', 1)[1]}" for name in own}
+    return found
+
+
+@pytest.mark.parametrize("path", TABLE)
+def test_an_edit_makes_stale_what_it_can_change(path: str, scratch: Project) -> None:
+    every = {*scratch.dvc("stage", "list", "--name-only").split()}
+    file = scratch / "counterweight" / path
+    content = file.read_bytes()
+    try:
+        file.write_bytes(content + b"\n# Edited.\n")
+        assert name_kinds(stale_stages(scratch), every) == TABLE[path]
+    finally:
+        file.write_bytes(content)
+
+
+def test_nothing_is_stale_before_an_edit(scratch: Project) -> None:
+    assert stale_stages(scratch) == set()

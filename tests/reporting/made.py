@@ -1,0 +1,207 @@
+"""Results by hand, typed as the stages write them."""
+
+from typing import Any
+
+from counterweight.core.results import SetSizes, Spread
+from counterweight.evaluation.comparison.harness import list_columns
+from counterweight.reporting.results import Comparison, Results
+from counterweight.results.classify import ClassificationScores
+from counterweight.results.compare import (
+    BackboneResult,
+    CompareResult,
+    Copies,
+    Families,
+    PairwiseSSIM,
+    Row,
+    StatisticResult,
+)
+from counterweight.results.discriminate import Curve, SizeResult, StyleResult
+from counterweight.results.imbalance import ClassCounts
+from counterweight.results.latent import Density, LatentResult, MovedResult
+from counterweight.statistics.base.contract import find_statistics
+from counterweight.statistics.paired_test import Verdict
+
+OVERLAP = ("precision", "recall", "density", "coverage")
+TTEST = ("fraction_rejected", "fraction_rejected_fdr", "fraction_effect")
+COLUMNS = list_columns(find_statistics())
+
+
+def row(*keys: str, value: float | None, std: float = 0.0) -> Row | None:
+    return None if value is None else {key: Spread(mean=value, std=std) for key in keys}
+
+
+def statistic(
+    between: Row | None,
+    baseline: Row | None = None,
+    within: Row | None = None,
+    first: dict[str, float] | None = None,
+    n: int = 50,
+) -> StatisticResult:
+    return StatisticResult(n=n, draws=10, between=between, baseline=baseline, within=within, first=first, reason=None)
+
+
+def backbone(value: float, missing: bool = False, changes: dict[str, StatisticResult] | None = None) -> BackboneResult:
+    """A backbone in which all that grows with the difference is a multiple of a value."""
+    inner = None if missing else value / 10
+    first = None if missing else {"auc": 0.75, "interval_low": 0.7, "interval_high": 0.8, "p_value": 0.001}
+    kl = {"a_to_b": Spread(mean=10 * value, std=0), "b_to_a": Spread(mean=20 * value, std=0)}
+    statistics = {
+        "ttest": statistic(row(*TTEST, value=value), row(*TTEST, value=inner), row(*TTEST, value=inner)),
+        "gaussian_kl": statistic(kl, row("a_to_b", "b_to_a", value=None if missing else 0.25)),
+        "histogram_divergence": statistic(
+            row("jensen_shannon", value=value / 2), row("jensen_shannon", value=None if missing else 0.05)
+        ),
+        "frechet": statistic(row("distance", value=40 * value), row("distance", value=None if missing else 4.0)),
+        "kid": statistic(row("distance", value=3.0), row("distance", value=None if missing else 1.0, std=0.5)),
+        "prdc": statistic(row(*OVERLAP, value=value), row(*OVERLAP, value=None if missing else 0.9)),
+        "c2st": statistic(row("auc", value=None if missing else 0.75), first=first),
+        "normality": statistic(row("normal", value=0.8), row("normal", value=None if missing else 0.9)),
+    }
+    families = Families(n=9, features=8, normal=5, exponential=2, constant=1, outside=0.0, reason=None)
+    return BackboneResult(
+        backbone="alexnet",
+        weights="random",
+        input_size=64,
+        features=8,
+        statistics=statistics | (changes or {}),
+        families={"real": families, "synthetic": families},
+    )
+
+
+def copies(fraction: float | None, real_fraction: float = 0.01, n: int = 100) -> Copies:
+    facts = {"n": n, "n_real": n, "exact": 0, "threshold": 1.0, "median": 2.0, "real_median": 2.0, "reason": None}
+    return Copies(fraction=fraction, real_fraction=real_fraction, **facts)  # type: ignore[arg-type]
+
+
+def compare_result(
+    backbones: dict[str, BackboneResult], found: Copies, similarity: tuple[float | None, float | None] = (0.3, 0.4)
+) -> CompareResult:
+    real, synthetic = (PairwiseSSIM(mean=mean, std=0.0, pairs=9, window=7, reason=None) for mean in similarity)
+    return CompareResult(
+        images=SetSizes(real=100, synthetic=100),
+        settings={"alpha": 0.05, "effect_size": 0.2, "copy_quantile": 0.01},
+        columns=COLUMNS,
+        backbones=backbones,
+        ssim={"real": real, "synthetic": synthetic},
+        copies=found,
+        copies_of="training images",
+    )
+
+
+def features(value: float, missing: bool = False) -> CompareResult:
+    backbones = {"alexnet": backbone(value), "resnet152": backbone(value + 0.2, missing)}
+    similarity = (None, None) if missing else (0.3, 0.4)
+    return compare_result(backbones, copies(None if missing else 0.25), similarity)
+
+
+def size_result(auc: float, low: float = 0.8) -> SizeResult:
+    return SizeResult(
+        auc=Spread(mean=auc, std=0.0),
+        interval=(low, 0.95),
+        average_precision=Spread(mean=0.9, std=0.0),
+        curve=Curve(false_positive_rate=[0, 1], true_positive_rate=[0, 1]),
+    )
+
+
+def style_result(sizes: dict[str, SizeResult]) -> StyleResult:
+    return StyleResult(
+        images=SetSizes(real=100, synthetic=100),
+        train=70,
+        test=30,
+        seeds=3,
+        settings={},
+        sizes=sizes,
+        reason=None if sizes else "few",
+    )
+
+
+def style(missing: bool = False) -> StyleResult:
+    return style_result({} if missing else {"32": size_result(0.876), "64": size_result(0.99)})
+
+
+def density(volume: float | None) -> Density:
+    facts: dict[str, Any] = {"points": 9, "dimensions": 9, "fraction_of_coordinates": 0.5, "per_unit_length": 1.0}
+    return Density(fraction_inside=0.5, log10_per_unit_volume=volume, effective_dimension=4.56, **facts)
+
+
+def latent(missing: bool = False) -> LatentResult:
+    if missing:
+        return LatentResult(images=3, settings={}, reason="fewer than 10 images")
+    tested: Row = {key: Spread(mean=mean, std=0.0) for key, mean in zip(TTEST, (0.2, 0.1, 0.3), strict=True)}
+    moved = MovedResult(backbones={"mobilenet_v2": backbone(0.1)}, style=size_result(0.876))
+    unknown = MovedResult(backbones={"mobilenet_v2": backbone(0.5, missing=True)}, style=None)
+    return LatentResult(
+        images=95,
+        settings={"backbones": ["mobilenet_v2"]},
+        network="residual_vae",
+        latents=256,
+        t_test=statistic(tested, tested, tested),
+        density={"real": density(-120.34), "synthetic": density(None)},
+        modes={"real": 1, "synthetic": 2, "both": 3},
+        verification={
+            "real_decoded": moved,
+            "synthetic_decoded": moved,
+            "mean_shift": unknown,
+            "optimal_map": moved,
+        },
+        reason=None,
+    )
+
+
+def comparison(value: float, missing: bool = False) -> Comparison:
+    return Comparison(features(value, missing), style(missing), latent(missing))
+
+
+def scores(minority_f1: float | None, accuracy: float, f1: list[float | None]) -> ClassificationScores:
+    return ClassificationScores(
+        accuracy=accuracy,
+        balanced_accuracy=accuracy,
+        macro_f1=accuracy,
+        minority_precision=minority_f1,
+        minority_recall=minority_f1,
+        minority_f1=minority_f1,
+        precision=f1,
+        recall=f1,
+        f1=f1,
+        confusion=[[1]],
+    )
+
+
+def counts(
+    train: int, wanted: int, test: int, minority: bool, reference: int = 3, before: int | None = None
+) -> ClassCounts:
+    whole = train if before is None else before
+    return ClassCounts(before=whole, train=train, wanted=wanted, reference=reference, test=test, minority=minority)
+
+
+def results(missing: bool = False) -> Results:
+    def of(value: float) -> list[ClassificationScores]:
+        return [scores(value + step, value, [0.95, value + step]) for step in (-0.01, 0.01)]
+
+    gain = Verdict(mean_difference=0.1234, interval=[-0.01, 0.2], p_value=0.01, verdict="helps", seeds=2)
+    return Results(
+        dataset="digits",
+        scenario="drop75",
+        counts={"3": counts(9, 0, 7, False), "4": counts(2, 7, 5, True, before=9)},
+        scores={"balanced": of(0.9), "imbalanced": of(0.7), "smote": of(0.8)},
+        verdicts={"balanced": gain, "smote": gain},
+        comparisons={"smote": comparison(0.5, missing)},
+        not_applicable={},
+    )
+
+
+def of_classes(sizes: list[int], minority: list[int], variants: list[str], untested: tuple[int, ...] = ()) -> Results:
+    """Results of scenario `natural`, in which the F1 of class k is k hundredths, more by one for every variant."""
+    level = max(sizes)
+    table = {
+        f"class {label}": counts(size, level - size, 0 if label in untested else 3, label in minority)
+        for label, size in enumerate(sizes)
+    }
+
+    def of(more: int) -> ClassificationScores:
+        f1 = [None if label in untested else (label + more) / 100 for label in range(len(sizes))]
+        known = [value for label in minority if (value := f1[label]) is not None]
+        return scores(sum(known) / len(known) if known else None, 0.5, f1)
+
+    found = {name: [of(more)] * 2 for more, name in enumerate(variants)}
+    return Results("clothes", "natural", table, found, verdicts={}, comparisons={}, not_applicable={})
