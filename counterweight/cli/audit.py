@@ -38,7 +38,6 @@ from counterweight.reporting.differences import render_differences
 from counterweight.reporting.markdown import render
 from counterweight.reporting.results import Comparison
 from counterweight.reporting.verdicts import verdict
-from counterweight.results.latent import LatentResult
 from counterweight.settings.compare import Compare
 from counterweight.settings.discriminate import Discriminate
 from counterweight.settings.extract import Extract
@@ -203,8 +202,7 @@ def measure_sets(
     style = train_style_classifiers(real, synthetic, settings.discriminate, own, device)
     write_style_plots(style, folder)
     if not latent:
-        left_out = LatentResult(images=0, settings=settings.latent.model_dump(), reason="left out")
-        return Comparison(compared.result, style.result, left_out)
+        return Comparison(compared.result, style.result, None)
     space = measure_latent_space(real, synthetic, settings, derive_seed(seed, "audit", "latent"), device)
     draw_latents(space, folder)
     return Comparison(compared.result, style.result, space.result)
@@ -212,8 +210,9 @@ def measure_sets(
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
     """Return a comparison as plain JSON, the verdict first."""
-    parts = {name: getattr(comparison, name).model_dump(mode="json") for name in ("features", "style", "latent")}
-    return {"verdict": verdict("synthetic", comparison), **parts}
+    parts = {"features": comparison.features, "style": comparison.style, "latent": comparison.latent}
+    plain = {name: part.model_dump(mode="json") if part is not None else None for name, part in parts.items()}
+    return {"verdict": verdict("synthetic", comparison), **plain}
 
 
 def render_audit(real: ImageSet, comparison: Comparison) -> str:

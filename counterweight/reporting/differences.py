@@ -30,7 +30,11 @@ def render_differences(comparisons: Comparisons) -> str:
     backbones = list(first.backbones)
     facts = first.backbones[backbones[0]]
     styles = {name: item.style for name, item in comparisons.items() if item.style.sizes}
-    latents = {name: item.latent for name, item in comparisons.items() if item.latent.reason is None}
+    latents = {
+        name: item.latent
+        for name, item in comparisons.items()
+        if item.latent is not None and item.latent.reason is None
+    }
     return render(
         "differences.md.jinja",
         {

@@ -23,7 +23,8 @@ class Comparison:
 
     features: CompareResult
     style: StyleResult
-    latent: LatentResult
+    latent: LatentResult | None
+    """None where it was left out."""
 
 
 Comparisons = Mapping[str, Comparison]

@@ -6,6 +6,7 @@ import pytest
 
 from stages import classify, compare, discriminate, extract, imbalance, ingest, latent, report, synthesize, train
 from tests.pipeline.conftest import Project
+from tests.reporting.made import scores
 
 DATA, ITEM = "data/shapes", "data/shapes/drop75"
 SETTINGS = """\
@@ -81,7 +82,7 @@ def test_a_table_of_which_nothing_is_applicable_still_has_its_baselines(scarce: 
     for folder in ("metrics/imbalance/shapes", "metrics/classify/shapes/drop75", "metrics/compare/shapes/drop75"):
         (scarce / folder).mkdir(parents=True)
     scarce.edit_list("oversample")
-    seeds = [{"minority_f1": f1, "accuracy": 0.9, "macro_f1": 0.9, "f1": [f1]} for f1 in (0.5, 0.6)]
+    seeds = [scores(f1, 0.9, [f1]).model_dump() for f1 in (0.5, 0.6)]
     baselines = {name: {"images": 9, "seeds": seeds} for name in ("balanced", "imbalanced", "reweighted")}
     counts = {"no": {"before": 9, "train": 1, "wanted": 8, "reference": 9, "test": 3, "minority": True}}
     for path, content in {

@@ -261,8 +261,8 @@ def test_training_makes_the_loss_smaller(tmp_path: Path) -> None:
     ("update", "call", "place"),
     [
         ("left", 1, "epoch 1 of phase 'first', step 1;"),
-        ("left", 4, "epoch 2 of 'first', step 2;"),
-        ("right", 1, "epoch 2 of 'first', step 1;"),
+        ("left", 4, "epoch 2 of phase 'first', step 2;"),
+        ("right", 1, "epoch 2 of phase 'first', step 1;"),
         ("both", 2, "epoch 1 of phase 'second', step 2;"),
     ],
 )
