@@ -148,3 +148,10 @@ def test_a_setting_without_a_generator_is_refused() -> None:
     done = counterweight("describe", "--set", "epochs=1")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "error: --set changes settings of one generator: give its NAME, too\n"
+
+
+@pytest.mark.parametrize("module", ["counterweight", "counterweight.cli.main"])
+def test_the_command_line_is_a_module_too(module: str) -> None:
+    done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "audit" in done.stdout

@@ -15,7 +15,7 @@ from counterweight.core.process import fail
 from counterweight.core.registry import names_in
 from counterweight.core.schema import parse_settings, suggest_name
 from counterweight.core.seeds import derive_seed
-from counterweight.evaluation.prechecks import check_params
+from counterweight.evaluation.prechecks import check_params, list_finished_stages
 from counterweight.generators.base.generator import find_generator
 from counterweight.generators.base.saved import find_generator_block
 from counterweight.settings.datasets import plan_dataset
@@ -384,3 +384,27 @@ def test_an_experiment_changes_no_line_but_its_own(override: str, old: str, new:
     apply_overrides(copied, [override])
     assert text.count(old) >= 1
     assert copied.read_text(encoding="utf-8") == text.replace(old, new, 1)
+
+
+def test_the_other_autoencoder_is_chosen_by_its_name_alone(committed: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(written(edited(committed, "latent.network", "pretrained_vae")), encoding="utf-8")
+    check_params(load_params(path))
+
+
+def test_a_mistake_in_the_settings_of_an_autoencoder_is_named(
+    committed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "latent.autoencoders.pretrained_vae.block_channels"
+    message = problem(tmp_path / "params.yaml", written(edited(committed, key, 3)), capsys)
+    assert f"params.yaml: {key}: unknown key" in message
+
+
+def test_what_dvc_has_run_is_read_from_its_record(tmp_path: Path) -> None:
+    lock = tmp_path / "dvc.lock"
+    assert list_finished_stages(lock) == set()
+    lock.write_text("schema: '2.0'\nstages:\n  ingest@pets:\n    cmd: say '  ingest@cats:'\n", encoding="utf-8")
+    assert list_finished_stages(lock) == {"ingest@pets"}
+    for broken in ("", "stages:", "{", "3"):
+        lock.write_text(broken, encoding="utf-8")
+        assert list_finished_stages(lock) == set()

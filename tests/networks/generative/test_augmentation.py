@@ -1,5 +1,7 @@
 """Differentiable augmentation: what each change does to an image, that gradients pass, and when nothing is changed."""
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,7 @@ from counterweight.networks.generative.diffaugment import (
     translation,
     use_augmentation,
 )
+from counterweight.settings.train import TrainingConfig
 
 NAMES: list[str] = list(CHANGES)
 
@@ -105,3 +108,10 @@ def test_cutout_takes_a_rectangle_of_half_the_sides(value: float) -> None:
     expected = (4, 8) if value == 0.5 else (2, 4)  # at the corners only a quarter of the hole lies inside
     assert (rows, columns) == expected
     assert holes[0, 0].sum().item() == rows * columns
+
+
+def test_settings_name_the_changes_that_there_are() -> None:
+    allowed = get_args(get_args(get_args(TrainingConfig.model_fields["augment"].annotation)[0])[0]) or get_args(
+        get_args(TrainingConfig.model_fields["augment"].annotation)[0]
+    )
+    assert allowed == tuple(CHANGES)
