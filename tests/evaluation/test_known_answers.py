@@ -297,13 +297,14 @@ def everything(first: Images, other: Images, folder: Path) -> BackboneResult:
     found, copied = compared(features(first), features(other)), copies(first, other)
     rng = np.random.default_rng(0)
     alike = [pairwise_ssim(images, np.zeros(len(images), dtype=np.int64), 20, rng) for images in (first, other)]
-    for block in [copied.result, *alike, *found.result.families.values()]:
+    blocks: list[Copies | PairwiseSSIM | Families] = [copied.result, *alike, *found.result.families.values()]
+    for block in blocks:
         assert type(block).model_validate_json(block.model_dump_json()) == block
         assert_explained(block, {"reason"})
-    for name, block in found.result.statistics.items():
+    for name, measured in found.result.statistics.items():
         statistic = find_statistics()[name]
         expected = {"baseline": statistic.whole, "within": not statistic.within, "first": not statistic.of_one_draw}
-        assert_explained(block, {"reason", *(key for key, absent in expected.items() if absent)})
+        assert_explained(measured, {"reason", *(key for key, absent in expected.items() if absent)})
     draw_comparison({BACKBONE: found}, copied, folder)
     return found.result
 

@@ -216,7 +216,8 @@ def test_what_is_declared_symmetric_is_and_nothing_else(name: str) -> None:
 
 
 def blurred(images: Images, strength: float) -> Images:
-    return ndimage.gaussian_filter(images.astype(np.float64), (0, 0, strength, strength)).round().astype(np.uint8)
+    soft: Floats = ndimage.gaussian_filter(images.astype(np.float64), (0, 0, strength, strength))
+    return soft.round().astype(np.uint8)
 
 
 def noised(images: Images, strength: float) -> Images:
@@ -225,7 +226,8 @@ def noised(images: Images, strength: float) -> Images:
 
 def tinted(images: Images, strength: float) -> Images:
     """Green and blue are darkened, blue twice as much: white turns orange."""
-    return (images * np.array([1, 1 - strength / 2, 1 - strength])[:, np.newaxis, np.newaxis]).round().astype(np.uint8)
+    levels: Floats = np.array([1, 1 - strength / 2, 1 - strength])[:, np.newaxis, np.newaxis]
+    return (images * levels).round().astype(np.uint8)
 
 
 CHANGES: Mapping[Callable[[Images, float], Images], tuple[float, ...]] = {

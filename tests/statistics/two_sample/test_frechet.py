@@ -12,13 +12,14 @@ from counterweight.statistics.two_sample import frechet
 from counterweight.statistics.two_sample.frechet import STATISTIC, nuclear_norm
 
 Floats = npt.NDArray[np.float64]
+Features = npt.NDArray[np.floating]
 
 
 def normal(seed: int, *shape: int) -> Floats:
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def frechet_distance(a: Floats, b: Floats) -> float:
+def frechet_distance(a: Features, b: Features) -> float:
     return STATISTIC.compare(a, b, np.random.default_rng(0))["distance"]
 
 

@@ -13,6 +13,7 @@ from counterweight.statistics.base.moments import compute_moments
 from counterweight.statistics.two_sample.ttest import STATISTIC, Test, p_values
 
 Floats = npt.NDArray[np.float64]
+Features = npt.NDArray[np.floating]
 FRACTIONS = ("fraction_rejected", "fraction_rejected_fdr", "fraction_effect")
 OPTIONS = {"test": "welch", "alpha": 0.05, "effect_size": 0.2}
 
@@ -21,7 +22,7 @@ def normal(seed: int, *shape: int) -> Floats:
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def compare(a: Floats, b: Floats, test: Test = "welch", effect_size: float = 0.2) -> Numbers:
+def compare(a: Features, b: Features, test: Test = "welch", effect_size: float = 0.2) -> Numbers:
     return STATISTIC.compare(a, b, np.random.default_rng(0), {"test": test, "alpha": 0.05, "effect_size": effect_size})
 
 
