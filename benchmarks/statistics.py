@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,19 +25,14 @@ import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 from counterweight.cli.gallery import name_hardware
+from counterweight.evaluation.comparison.harness import LabelledFeatures, run_statistic, select_options
+from counterweight.settings.compare import Compare
+from counterweight.statistics.base.contract import Statistic, find_statistics
 from counterweight.statistics.base.resampling import Features
-from counterweight.statistics.two_sample import (
-    c2st,
-    frechet,
-    gaussian_kl,
-    histogram_divergence,
-    kid,
-    normality,
-    prdc,
-    ttest,
-)
+from counterweight.statistics.two_sample import frechet
+from counterweight.statistics.two_sample.normality import describe_families
 
-REPEATS = 10
+SETTINGS = Compare(repeats=10)
 LATENT = 256
 
 
@@ -54,20 +50,15 @@ def made(count: int, dimension: int, shift: float, seed: int) -> Features:
 
 def calls(real: Features, synthetic: Features) -> dict[str, Callable[[], object]]:
     """Return what is measured, by name."""
-    labels = [np.arange(len(table)) % 10 for table in (real, synthetic)]
-    tables = real, labels[0], synthetic, labels[1]
+    sets = [LabelledFeatures(table, np.arange(len(table)) % 10) for table in (real, synthetic)]
     rng = np.random.default_rng(0)
-    welch = {"test": "welch", "alpha": 0.05, "effect_size": 0.2, "repeats": REPEATS}
-    return {
-        "ttest": lambda: ttest.calibrated(*tables, rng, **welch),  # type: ignore[arg-type]
-        "gaussian_kl": lambda: gaussian_kl.calibrated(*tables, rng, components=64, repeats=REPEATS),
-        "frechet": lambda: frechet.calibrated(*tables, rng, repeats=REPEATS),
-        "kid": lambda: kid.calibrated(*tables, rng, repeats=REPEATS),
-        "manifold": lambda: prdc.calibrated(*tables, rng, repeats=REPEATS),
-        "twosample": lambda: c2st.calibrated(*tables, rng, repeats=REPEATS),
-        "marginal": lambda: histogram_divergence.calibrated(*tables, rng, repeats=REPEATS),
-        "families": lambda: [normality.families(table) for table in (real, synthetic)],
-    }
+
+    def call(statistic: Statistic) -> object:
+        options = select_options(statistic, SETTINGS)
+        return run_statistic(statistic, sets[0], sets[1], rng, SETTINGS.repeats, options)
+
+    found = {name: partial(call, statistic) for name, statistic in find_statistics().items()}
+    return {**found, "families": lambda: [describe_families(table) for table in (real, synthetic)]}
 
 
 def peak() -> float:
@@ -93,10 +84,11 @@ def fidelity(count: int, dimension: int, rounds: int) -> dict[str, object]:
     """Compare the Frechet distance with torch-fidelity's: seconds, and how far apart they are."""
     tables = made(count, dimension, 0.0, 1), made(count, dimension, 0.05, 2)
     ours, theirs = [], []
+    rng = np.random.default_rng(0)
     for _ in range(rounds):
         time.sleep(0.5)  # torch's threads, which theirs woke, wait busily for more
         started = time.perf_counter()
-        value = frechet.frechet_distance(*tables)
+        value = frechet.STATISTIC.compare(*tables, rng)["distance"]
         middle = time.perf_counter()
         facts = [fid_features_to_statistics(torch.from_numpy(table)) for table in tables]
         expected = fid_statistics_to_metric(*facts, verbose=False)["frechet_inception_distance"]

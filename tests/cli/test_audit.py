@@ -15,6 +15,12 @@ from scipy import ndimage
 from counterweight.cli.audit import Request, audit
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, write_images
+from counterweight.core.results import read_required
+from counterweight.plots import figures
+from counterweight.results.compare import CompareResult
+from counterweight.results.discriminate import StyleResult
+from counterweight.results.latent import LatentResult
+from stages import compare, discriminate, extract, latent
 
 COMMITTED = Path(__file__).parents[2] / "params.yaml"
 PICTURES = ["activations", "examples", "features", "latents", "moved", "nearest", "pca", "reconstructions", "roc"]
@@ -163,6 +169,55 @@ def test_nothing_but_an_earlier_audit_is_replaced(params: Path, tmp_path: Path) 
     (tmp_path / "out").mkdir()
     first = audit(request, tmp_path / "out", True)
     assert audit(request, tmp_path / "out", True) == first
+
+
+@pytest.mark.slow
+def test_stages_and_an_audit_measure_the_same(params: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two tables, of which more is there than features, copies and networks look at, so that the draws agree, too."""
+    monkeypatch.setattr(figures, "picture_figure", lambda rows, path: None)  # half of the time, and no numbers
+    settings = YAML(typ="safe", pure=True).load(params.read_text(encoding="utf-8"))
+    settings["extract"] |= {"images": 120}
+    settings["discriminate"] |= {"sizes": [8], "epochs": 1, "steps": 0, "seeds": 1}
+    settings["latent"] |= {"images": 20, "steps": 5}
+    (tmp_path / "params.yaml").write_text(json.dumps(settings), encoding="utf-8")
+    for number, (name, count) in enumerate((("real", 2300), ("synthetic", 2250))):
+        images, labels = drawn(count, number, side=8).transpose(0, 3, 1, 2).copy(), np.arange(count) % 3
+        origins = np.array([str(place) for place in range(count)])
+        table = ImageSet(images, labels, ("a", "b", "c"), origins, {"item": "audit"})  # seeds are derived from it
+        write_images(table, tmp_path / f"{name}.parquet")
+    run_stages(tmp_path)
+    audited = json.loads(
+        audit(
+            request_for(tmp_path / "params.yaml", tmp_path / "real.parquet", tmp_path / "synthetic.parquet", True),
+            tmp_path / "audit",
+            True,
+        )
+    )
+    for part, model in (("features", CompareResult), ("style", StyleResult), ("latent", LatentResult)):
+        assert model.model_validate(audited[part]) == read_required(tmp_path / f"{part}.json", model), part
+    compared = audited["features"]
+    assert (compared["images"], compared["copies"]["n"]) == ({"real": 2300, "synthetic": 2250}, 2000)
+    halves = {found["n"] for found in compared["backbones"]["mnasnet0_5"]["statistics"].values()}
+    assert len(halves) == 1
+    assert max(halves) <= 60
+
+
+def run_stages(folder: Path) -> None:
+    """Run the stages on two tables as the pipeline does on a pair: no training images are known."""
+    own = ["--params", str(folder / "params.yaml")]
+    tables = [word for name in ("real", "synthetic") for word in (f"--{name}", str(folder / f"{name}.parquet"))]
+    features = []
+    for name in ("real", "synthetic"):
+        out = str(folder / f"{name}_features")
+        extract.main([*own, "--images", str(folder / f"{name}.parquet"), "--out", out])
+        features += [f"--{name}-features", out]
+    for part, stage, words in (
+        ("features", compare, features),
+        ("style", discriminate, []),
+        ("latent", latent, []),
+    ):
+        written = ["--out", str(folder / f"{part}.json"), "--plots", str(folder / part)]
+        stage.main([*own, *tables, *words, *written])
 
 
 def test_tables_of_other_classes_are_refused(params: Path, tmp_path: Path) -> None:

@@ -1,9 +1,7 @@
 """What a comparison says of handwriting where the answer is known: equal, changed, collapsed and tiny sets."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +12,20 @@ from threadpoolctl import threadpool_limits
 
 from counterweight.core.features import FeatureSet
 from counterweight.core.images import ImageSet
+from counterweight.core.results import Spread
 from counterweight.data.sources.base.lazy_images import resize_array
-from counterweight.evaluation.comparison.features import compare_features, compare_similarity
+from counterweight.evaluation.comparison.features import BackboneComparison, compare_features
 from counterweight.evaluation.comparison.memorization import NearestPairs, find_copies
 from counterweight.evaluation.comparison.plots import draw_comparison
 from counterweight.features.extractor import extract_features
+from counterweight.results.compare import BackboneResult, Copies, Families, PairwiseSSIM, Row, StatisticResult
 from counterweight.settings.compare import Compare
 from counterweight.settings.extract import Extract
+from counterweight.statistics.base.contract import find_statistics
+from counterweight.statistics.images.ssim import pairwise_ssim
+from counterweight.statistics.two_sample.prdc import NEIGHBOURS
 
 Images = npt.NDArray[np.uint8]
-Result = dict[str, Any]
 
 BACKBONE = "mnasnet0_5"
 ALPHA, REPEATS, HALF = 0.05, 10, 150
@@ -83,14 +85,39 @@ def real(halves: tuple[Images, Images]) -> FeatureSet:
 
 
 @pytest.fixture(scope="module")
-def equal(halves: tuple[Images, Images], real: FeatureSet) -> Result:
-    return compared(real, features(halves[1]))
+def equal(halves: tuple[Images, Images], real: FeatureSet) -> BackboneResult:
+    return compared(real, features(halves[1])).result
 
 
-def compared(real: FeatureSet, synthetic: FeatureSet) -> Result:
-    result = compare_features(real, synthetic, COMPARE, np.random.default_rng(0))
-    json.dumps(result, allow_nan=False)
-    return result
+def compared(real: FeatureSet, synthetic: FeatureSet) -> BackboneComparison:
+    found = compare_features(real, synthetic, COMPARE, np.random.default_rng(0))
+    assert BackboneResult.model_validate_json(found.result.model_dump_json()) == found.result
+    return found
+
+
+def between(result: BackboneResult, statistic: str) -> Row:
+    row = result.statistics[statistic].between
+    assert row is not None
+    return row
+
+
+def baseline(result: BackboneResult, statistic: str) -> Row:
+    row = result.statistics[statistic].baseline
+    assert row is not None
+    return row
+
+
+def within(result: BackboneResult, statistic: str) -> Row:
+    row = result.statistics[statistic].within
+    assert row is not None
+    return row
+
+
+def first_area(result: BackboneResult) -> tuple[float, float, float]:
+    """Return the area under the ROC curve of the first draw, and the ends of its interval."""
+    found = result.statistics["c2st"].first
+    assert found is not None
+    return found["auc"], found["interval_low"], found["interval_high"]
 
 
 def fraction_deviation(table: npt.NDArray[np.float32]) -> float:
@@ -104,50 +131,45 @@ def fraction_deviation(table: npt.NDArray[np.float32]) -> float:
     return float(np.sqrt(ALPHA * (1 - ALPHA) * np.mean(np.corrcoef(varying.T) ** 2)))
 
 
-def test_means_of_two_halves_of_one_set_differ_as_often_as_chance_has_it(real: FeatureSet, equal: Result) -> None:
+def test_means_of_two_halves_of_one_set_differ_as_often_as_chance_has_it(
+    real: FeatureSet, equal: BackboneResult
+) -> None:
     """Draws within a set are independent once it is given: the error of their mean falls with the root of their number.
 
     Those between sets share the accident of which images are in which set. Half a set's mean has twice the variance
     of the whole one's, so the test statistics of two draws are correlated by 1/2, rejections by at most 1/4.
     """
-    means, deviation = equal["t_test"], fraction_deviation(real.features)
-    errors = {
-        "within_real": deviation * np.sqrt(1 / REPEATS),
-        "within_synthetic": deviation * np.sqrt(1 / REPEATS),
-        "between": deviation * np.sqrt(1 / 4 + 3 / 4 / REPEATS),
-    }
-    assert errors["within_real"] < ALPHA / 2  # else the test would say nothing
-    for row, error in errors.items():
-        assert abs(means[row]["fraction_rejected"]["mean"] - ALPHA) <= ERRORS * error
+    deviation = fraction_deviation(real.features)
+    inside, across = deviation * np.sqrt(1 / REPEATS), deviation * np.sqrt(1 / 4 + 3 / 4 / REPEATS)
+    assert inside < ALPHA / 2  # else the test would say nothing
+    for find_row, error in ((baseline, inside), (within, inside), (between, across)):
+        row = find_row(equal, "ttest")
+        assert abs(row["fraction_rejected"].mean - ALPHA) <= ERRORS * error
         # Of equal sets a draw has any corrected rejection at all with probability alpha, or little more.
-        assert means[row]["fraction_rejected_fdr"]["mean"] <= ALPHA
+        assert row["fraction_rejected_fdr"].mean <= ALPHA
 
 
-def test_distances_of_two_halves_of_one_set_are_at_their_floors(equal: Result) -> None:
-    """A draw's deviation is that of one distance; both means share images, and are no further apart than some."""
-    kl, marginal = equal["kl"], equal["marginal"]
-    pairs = [
-        (kl["real_to_synthetic"], kl["baseline"]),
-        (kl["synthetic_to_real"], kl["baseline"]),
-        *((marginal["between"][key], marginal["baseline"][key]) for key in marginal["baseline"]),
-        (equal["frechet"]["between"], equal["frechet"]["baseline"]),
-        (equal["kid"]["between"], equal["kid"]["baseline"]),
-        *(
-            (equal["overlap"]["between"][key], equal["overlap"]["baseline"][key])
-            for key in equal["overlap"]["baseline"]
-        ),
-    ]
-    for between, baseline in pairs:
-        assert abs(between["mean"] - baseline["mean"]) <= 3 * np.hypot(between["std"], baseline["std"])
+def test_numbers_of_two_halves_of_one_set_are_at_their_baselines(equal: BackboneResult) -> None:
+    """A draw's deviation is that of one number; both means share images, and are no further apart than some."""
+    checked = 0
+    for name, statistic in find_statistics().items():
+        if not statistic.whole:
+            for key, spread in between(equal, name).items():
+                other = baseline(equal, name)[key]
+                # A millionth part is the rounding of float32, where a number is the same in every draw.
+                room = 3 * np.hypot(spread.std, other.std) + 1e-6 * abs(other.mean)
+                assert abs(spread.mean - other.mean) <= room, (name, key)
+                checked += 1
+    assert checked >= 13
 
 
-def test_two_halves_of_one_set_lie_within_each_other_and_cannot_be_told_apart(equal: Result) -> None:
+def test_two_halves_of_one_set_lie_within_each_other_and_cannot_be_told_apart(equal: BackboneResult) -> None:
     """Of equal distributions coverage is 1 - 2^-k = 0.97, and 0.9 of 150 images is five deviations,
     sqrt(0.03 * 0.97 / 150) = 0.014, below that. Precision and recall are higher: any ball may hold the image.
     """
     for key in ("precision", "recall", "coverage"):
-        assert equal["overlap"]["between"][key]["mean"] > 0.9
-    low, high = equal["two_sample"]["interval"]
+        assert between(equal, "prdc")[key].mean > 0.9
+    _, low, high = first_area(equal)
     assert low < 0.5 < high
 
 
@@ -161,9 +183,9 @@ def test_every_measure_grows_with_the_change(
     strengths: tuple[float, ...],
     halves: tuple[Images, Images],
     real: FeatureSet,
-    equal: Result,
+    equal: BackboneResult,
 ) -> None:
-    found = [compared(real, features(change(halves[1], strength))) for strength in strengths]
+    found = [compared(real, features(change(halves[1], strength))).result for strength in strengths]
     rows = [measures(result) for result in found]
     for name in rows[0]:
         values = [row[name] for row in rows]
@@ -175,30 +197,29 @@ def test_every_measure_grows_with_the_change(
         assert rows[-1][name] - nothing > 3 * deviation, name
 
 
-def measures(result: Result) -> dict[str, float]:
+def measures(result: BackboneResult) -> dict[str, float]:
     """What grows with the difference, by name."""
-    return {name: spread["mean"] * (-1 if name == "coverage" else 1) for name, spread in spreads(result).items()}
+    return {name: spread.mean * (-1 if name == "coverage" else 1) for name, spread in spreads(result).items()}
 
 
-def unchanged(result: Result) -> dict[str, tuple[float, float]]:
+def unchanged(result: BackboneResult) -> dict[str, tuple[float, float]]:
     """What two equal sets have, and how much a draw of them matters; of corrected tests, a feature at the edge."""
-    values, one = measures(result), 1 / result["t_test"]["features"]
+    values, one = measures(result), 1 / result.features
     return {
-        name: (values[name], max(spread["std"], one if name == "fdr" else 0))
-        for name, spread in spreads(result).items()
+        name: (values[name], max(spread.std, one if name == "fdr" else 0)) for name, spread in spreads(result).items()
     }
 
 
-def spreads(result: Result) -> dict[str, dict[str, float]]:
+def spreads(result: BackboneResult) -> dict[str, Spread]:
     return {
-        "fdr": result["t_test"]["between"]["fraction_rejected_fdr"],
-        "effect": result["t_test"]["between"]["fraction_effect"],
-        "kl": result["kl"]["real_to_synthetic"],
-        "jensen_shannon": result["marginal"]["between"]["jensen_shannon"],
-        "frechet": result["frechet"]["between"],
-        "kid": result["kid"]["between"],
-        "auc": result["two_sample"]["auc"],
-        "coverage": result["overlap"]["between"]["coverage"],
+        "fdr": between(result, "ttest")["fraction_rejected_fdr"],
+        "effect": between(result, "ttest")["fraction_effect"],
+        "kl": between(result, "gaussian_kl")["a_to_b"],
+        "jensen_shannon": between(result, "histogram_divergence")["jensen_shannon"],
+        "frechet": between(result, "frechet")["distance"],
+        "kid": between(result, "kid")["distance"],
+        "auc": between(result, "c2st")["auc"],
+        "coverage": between(result, "prdc")["coverage"],
     }
 
 
@@ -209,40 +230,41 @@ def test_a_set_of_one_image_covers_few_and_is_a_copy(halves: tuple[Images, Image
     there 150 times has radius 0: only the image itself is in it, in the half of the draws that have it.
     """
     alike = np.repeat(halves[0][:1], 2 * HALF, axis=0)
-    result = compared(real, features(alike))
-    overlap = result["overlap"]
-    assert overlap["between"]["recall"]["mean"] <= 1 / HALF
-    assert 0 < overlap["between"]["coverage"]["mean"] < 8 * overlap["k"] / HALF
-    assert result["t_test"]["within_synthetic"]["fraction_rejected"]["mean"] == 0
-    assert result["t_test"]["between"]["fraction_rejected_fdr"]["mean"] > 0.5
-    assert result["two_sample"]["interval"][0] > 0.9
-    assert result["kl"]["real_to_synthetic"]["mean"] > 1000 * result["kl"]["baseline"]["mean"]
+    result = compared(real, features(alike)).result
+    overlap = between(result, "prdc")
+    assert overlap["recall"].mean <= 1 / HALF
+    assert 0 < overlap["coverage"].mean < 8 * NEIGHBOURS / HALF
+    assert within(result, "ttest")["fraction_rejected"].mean == 0
+    assert between(result, "ttest")["fraction_rejected_fdr"].mean > 0.5
+    assert first_area(result)[1] > 0.9
+    assert between(result, "gaussian_kl")["a_to_b"].mean > 1000 * baseline(result, "gaussian_kl")["a_to_b"].mean
     copied = copies(halves[0], alike).result
-    assert copied["exact"] == copied["n"] == 2 * HALF
-    assert copied["fraction"] == 1
-    assert copied["real_fraction"] is not None
-    assert copied["real_fraction"] <= COMPARE.copy_quantile
+    assert copied.exact == copied.n == 2 * HALF
+    assert copied.fraction == 1
+    assert copied.real_fraction is not None
+    assert copied.real_fraction <= COMPARE.copy_quantile
 
 
 def test_constant_images_that_are_equal_are_no_difference_however_many_there_are() -> None:
     """Not even the last digits of features may depend on the number of images: where nothing varies, they are all."""
-    result = compared(features(flat(300, 90)), features(flat(12, 90)))
-    means, overlap = result["t_test"]["between"], result["overlap"]["between"]
-    assert means["fraction_rejected"]["mean"] == means["fraction_effect"]["mean"] == 0
-    assert means["constant"]["mean"] == result["t_test"]["features"]
-    assert result["kl"]["reason"] == "no feature varies over the images of the common classes"
-    assert result["frechet"]["between"]["mean"] == result["kid"]["between"]["mean"] == 0
-    assert result["marginal"]["between"]["jensen_shannon"]["mean"] == 0
-    assert overlap["precision"]["mean"] == overlap["recall"]["mean"] == overlap["coverage"]["mean"] == 1
-    assert result["two_sample"]["first"] == 0.5
+    result = compared(features(flat(300, 90)), features(flat(12, 90))).result
+    means, overlap = between(result, "ttest"), between(result, "prdc")
+    assert means["fraction_rejected"].mean == means["fraction_effect"].mean == 0
+    assert means["constant"].mean == result.features
+    assert result.statistics["gaussian_kl"].reason == "no feature varies over the images of the common classes"
+    assert result.statistics["normality"].reason == "no feature varies in a half"
+    assert between(result, "frechet")["distance"].mean == between(result, "kid")["distance"].mean == 0
+    assert between(result, "histogram_divergence")["jensen_shannon"].mean == 0
+    assert overlap["precision"].mean == overlap["recall"].mean == overlap["coverage"].mean == 1
+    assert first_area(result)[0] == 0.5
 
 
 def test_constant_images_of_two_levels_are_all_the_difference_there_can_be() -> None:
-    result = compared(features(flat(30, 90)), features(flat(30, 91)))
-    assert result["t_test"]["between"]["fraction_rejected_fdr"]["mean"] == 1
-    assert result["marginal"]["between"]["jensen_shannon"]["mean"] == pytest.approx(np.log(2))
-    assert result["overlap"]["between"]["precision"]["mean"] == result["overlap"]["between"]["recall"]["mean"] == 0
-    assert result["two_sample"]["first"] == 1
+    result = compared(features(flat(30, 90)), features(flat(30, 91))).result
+    assert between(result, "ttest")["fraction_rejected_fdr"].mean == 1
+    assert between(result, "histogram_divergence")["jensen_shannon"].mean == pytest.approx(np.log(2))
+    assert between(result, "prdc")["precision"].mean == between(result, "prdc")["recall"].mean == 0
+    assert first_area(result)[0] == 1
 
 
 SIZES = [(300, 12), (12, 300), (300, 5), (5, 5), (5, 1), (1, 300), (2, 2), (1, 1), (300, 0), (0, 5), (0, 0)]
@@ -252,13 +274,12 @@ SIZES = [(300, 12), (12, 300), (300, 5), (5, 5), (5, 1), (1, 300), (2, 2), (1, 1
 def test_few_images_are_a_number_or_a_reason(
     count: int, other: int, halves: tuple[Images, Images], tmp_path: Path
 ) -> None:
-    """Halves of two images are enough for all but the overlap, whose k neighbours need more than k."""
+    """Halves of two images are enough for all but the neighbourhoods, whose k neighbours need more than k."""
     result = everything(halves[0][:count], halves[1][:other], tmp_path)
     size = min(count, other) // 2
-    for name in ("t_test", "kl", "marginal", "frechet", "kid", "overlap", "two_sample"):
-        least = 6 if name == "overlap" else 2
-        assert result[name]["n"] == size
-        assert (result[name]["reason"] is None) == (size >= least)
+    for name, found in result.statistics.items():
+        assert found.n == size
+        assert (found.reason is None) == (size >= (NEIGHBOURS + 1 if name == "prdc" else 2)), name
 
 
 @pytest.mark.parametrize(("level", "sides"), [(90, "real"), (90, "synthetic"), (90, "both"), (0, "both")])
@@ -267,21 +288,31 @@ def test_constant_images_are_a_number_or_a_reason(
 ) -> None:
     pair = [flat(60, level) if sides in (name, "both") else halves[0][:60] for name in ("real", "synthetic")]
     result = everything(pair[0], pair[1], tmp_path)
-    assert (result["kl"]["reason"] is None) == (sides != "both")
+    assert (result.statistics["gaussian_kl"].reason is None) == (sides != "both")
+    assert result.statistics["normality"].reason == "no feature varies in a half"
 
 
-def everything(first: Images, other: Images, folder: Path) -> Result:
-    """Do all that the stage does, and refuse numbers that are none and missing ones without a reason."""
-    result, copied = compared(features(first), features(other)), copies(first, other)
-    similarity = compare_similarity(image_set(first), image_set(other), 20, np.random.default_rng(0))
-    json.dumps([similarity, copied.result], allow_nan=False)
-    blocks = {**result, **similarity, **result["families"], "copies": copied.result}
-    for name, block in blocks.items():
-        if isinstance(block, dict) and "reason" in block:
-            missing = [key for key, value in block.items() if value is None and key != "reason"]
-            assert bool(missing) == (block["reason"] is not None), name
-    draw_comparison({BACKBONE: result}, copied, folder)
-    return result
+def everything(first: Images, other: Images, folder: Path) -> BackboneResult:
+    """Do all that the stage does, and refuse missing numbers without a reason."""
+    found, copied = compared(features(first), features(other)), copies(first, other)
+    rng = np.random.default_rng(0)
+    alike = [pairwise_ssim(images, np.zeros(len(images), dtype=np.int64), 20, rng) for images in (first, other)]
+    blocks: list[Copies | PairwiseSSIM | Families] = [copied.result, *alike, *found.result.families.values()]
+    for block in blocks:
+        assert type(block).model_validate_json(block.model_dump_json()) == block
+        assert_explained(block, {"reason"})
+    for name, measured in found.result.statistics.items():
+        statistic = find_statistics()[name]
+        expected = {"baseline": statistic.whole, "within": not statistic.within, "first": not statistic.of_one_draw}
+        assert_explained(measured, {"reason", *(key for key, absent in expected.items() if absent)})
+    draw_comparison({BACKBONE: found}, copied, folder)
+    return found.result
+
+
+def assert_explained(block: StatisticResult | Copies | PairwiseSSIM | Families, never: set[str]) -> None:
+    """Numbers are there, or a reason is; `never` are the fields that such a result does not have."""
+    missing = [key for key, value in block if value is None and key not in never]
+    assert bool(missing) == (block.reason is not None)
 
 
 def copies(first: Images, other: Images) -> NearestPairs:

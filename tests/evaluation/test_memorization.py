@@ -26,9 +26,9 @@ def rng() -> np.random.Generator:
 def test_new_images_are_as_near_as_real_ones() -> None:
     """Of equal distributions the fraction is about the quantile: 5 % of 200 are 10 +- 3; 10 % is five deviations."""
     found = find_copies(image_set(noise(200, 0)), image_set(noise(200, 1)), image_set(noise(300, 2)), QUANTILE, rng())
-    assert found.result["fraction"] is not None
-    assert found.result["fraction"] < 0.1
-    assert found.result["exact"] == 0
+    assert found.result.fraction is not None
+    assert found.result.fraction < 0.1
+    assert found.result.exact == 0
 
 
 def test_copies_are_found_and_shown_beside_their_originals() -> None:
@@ -36,8 +36,8 @@ def test_copies_are_found_and_shown_beside_their_originals() -> None:
     near = (train[:10].astype(int) + 1).clip(0, 255).astype(np.uint8)
     synthetic = np.concatenate([train[20:30], near, noise(20, 2)])
     found = find_copies(image_set(synthetic), image_set(real), image_set(train), QUANTILE, rng())
-    assert found.result["exact"] == 10
-    assert found.result["fraction"] == pytest.approx(0.5, abs=0.05)
+    assert found.result.exact == 10
+    assert found.result.fraction == pytest.approx(0.5, abs=0.05)
     np.testing.assert_array_equal(found.synthetic, found.nearest)
     assert (found.distances == 0).all()
 
@@ -45,8 +45,8 @@ def test_copies_are_found_and_shown_beside_their_originals() -> None:
 def test_without_training_images_the_real_ones_take_their_place() -> None:
     real = noise(60, 0)
     found = find_copies(image_set(np.concatenate([real[:30], noise(30, 1)])), image_set(real), None, QUANTILE, rng())
-    assert found.result["exact"] == 30
-    assert found.result["n_real"] == 60
+    assert found.result.exact == 30
+    assert found.result.n_real == 60
 
 
 def test_distances_are_levels_of_intensity() -> None:
@@ -60,8 +60,8 @@ def test_distances_are_levels_of_intensity() -> None:
 def test_without_images_there_is_a_reason(synthetic: int, real: int, train: int | None) -> None:
     sets = image_set(noise(synthetic, 0)), image_set(noise(real, 1))
     found = find_copies(*sets, None if train is None else image_set(noise(train, 2)), QUANTILE, rng())
-    assert found.result["fraction"] is None
-    assert found.result["reason"]
+    assert found.result.fraction is None
+    assert found.result.reason
     assert len(found.synthetic) == 0
 
 

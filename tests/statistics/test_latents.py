@@ -20,24 +20,24 @@ def cloud(count: int, dimensions: int, seed: int = 0) -> np.ndarray:
 def test_density_of_known_points() -> None:
     """Two of four points have both coordinates in the cube; its area is 9."""
     found = describe_density(np.array([[0.0, 1.5], [-1.5, 0.3], [1.6, 0.0], [-9.0, 9.0]]))
-    assert found["fraction_inside"] == 0.5
-    assert found["fraction_of_coordinates"] == 5 / 8
-    assert found["log10_per_unit_volume"] == pytest.approx(np.log10(2 / 9))
-    assert found["per_unit_length"] == pytest.approx(2 / 3)
+    assert found.fraction_inside == 0.5
+    assert found.fraction_of_coordinates == 5 / 8
+    assert found.log10_per_unit_volume == pytest.approx(np.log10(2 / 9))
+    assert found.per_unit_length == pytest.approx(2 / 3)
 
 
 def test_density_where_no_point_is_inside() -> None:
     found = describe_density(np.full((3, 2), 7.0))
-    assert found["log10_per_unit_volume"] is None
-    assert found["effective_dimension"] == 0.0
+    assert found.log10_per_unit_volume is None
+    assert found.effective_dimension == 0.0
 
 
 def test_density_of_the_thesis() -> None:
     """Its 'twenty-six thousand per unit' are 80,000 points by the side of the cube; 4096 dimensions have 3^4096."""
     found = describe_density(np.zeros((80_000, 1)))
-    assert found["per_unit_length"] == pytest.approx(26_667, abs=1)
+    assert found.per_unit_length == pytest.approx(26_667, abs=1)
     sparse = describe_density(np.zeros((80, 4096)))
-    assert sparse["log10_per_unit_volume"] == pytest.approx(np.log10(80) - 4096 * np.log10(3))
+    assert sparse.log10_per_unit_volume == pytest.approx(np.log10(80) - 4096 * np.log10(3))
 
 
 @pytest.mark.parametrize("dimensions", [1, 3, 20])

@@ -92,12 +92,16 @@ class Statistic:
             options: the `settings` by name.
 
         Raises:
-            ValueError: a shape is another one, a value is not finite, or there are too few rows.
+            ValueError: a shape is another one, a value is not finite, or there are too few rows, or not as many of both
+                for a statistic that parts its sets itself.
             UndefinedStatisticError: they have no value.
         """
         check_comparable(a, b)
-        if min(len(a), len(b)) < self.least:
-            raise ValueError(f"at least {self.least} of either are needed, got {len(a)} and {len(b)}")
+        least = 2 * self.least if self.whole else self.least
+        if min(len(a), len(b)) < least:
+            raise ValueError(f"at least {least} of either are needed, got {len(a)} and {len(b)}")
+        if self.whole and len(a) != len(b):
+            raise ValueError(f"as many of both are needed, got {len(a)} and {len(b)}")
         given = options or {}
         if self.enter_space:
             a, b, prepare, measure = self.enter_space(a, b, min(len(a), len(b)), **given)

@@ -103,7 +103,7 @@ def count_draws(size: int, repeats: int) -> int:
 
 
 def draw_halves(labels_a: Labels, labels_b: Labels, rng: np.random.Generator, repeats: int) -> list[Draw]:
-    """Draw `stratified_split_halves` as often as `draws_for` says.
+    """Draw `stratified_split_halves` as often as `count_draws` says.
 
     Args:
         labels_a: integer (N,).

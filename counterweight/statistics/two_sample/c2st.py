@@ -141,6 +141,7 @@ STATISTIC = Statistic(
     least=2,
     whole=True,
     chance={"auc": 0.5},
+    symmetric=("auc", "interval_low", "interval_high", "p_value", "constant"),
     of_one_draw=("interval_low", "interval_high", "p_value"),
     columns=(
         Column(

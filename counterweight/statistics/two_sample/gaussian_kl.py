@@ -137,6 +137,7 @@ STATISTIC = Statistic(
     enter_space=enter_space,
     settings=("components",),
     rank=2,
+    symmetric=("components",),
     columns=(
         Column(
             key="a_to_b",

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
+from counterweight.core.results import Spread
 from counterweight.statistics.base.resampling import (
-    Features,
-    calibrate,
     check_comparable,
     check_labelled,
     count_draws,
@@ -82,8 +81,9 @@ def test_arguments_stay_as_they_were() -> None:
 
 
 def test_spread_by_hand() -> None:
-    assert summarize([1.0, 2.0, 6.0]) == {"mean": 3.0, "std": pytest.approx(np.sqrt((4 + 1 + 9) / 2))}
-    assert summarize([4.0]) == {"mean": 4.0, "std": 0.0}
+    spread = summarize([1.0, 2.0, 6.0])
+    assert (spread.mean, spread.std) == (3.0, pytest.approx(np.sqrt((4 + 1 + 9) / 2)))
+    assert summarize([4.0]) == Spread(mean=4.0, std=0.0)
 
 
 @pytest.mark.parametrize(
@@ -113,31 +113,3 @@ def test_large_halves_are_drawn_less_often() -> None:
     assert len(draw_halves(labels[:50], labels, np.random.default_rng(0), 4)) == 4
     with pytest.raises(ValueError, match="repeats"):
         draw_halves(labels, labels, np.random.default_rng(0), 0)
-
-
-def test_a_distance_is_measured_between_the_promised_halves() -> None:
-    seen = []
-
-    def measure(real_1: Features, real_2: Features, synthetic_1: Features) -> tuple[float, float]:
-        seen.append((real_1, real_2, synthetic_1))
-        return float(len(seen)), 0.5
-
-    labels = np.zeros(8, np.int64)
-    real, synthetic = np.arange(8.0)[:, np.newaxis], 10 + np.arange(6.0)[:, np.newaxis]
-    arguments = real, labels, synthetic, labels[:6], np.random.default_rng(0), measure
-    result = calibrate(*arguments, repeats=3, least=2)
-    assert result == {
-        "n": 3,
-        "repeats": 3,
-        "between": {"mean": 2.0, "std": 1.0},
-        "baseline": {"mean": 0.5, "std": 0.0},
-        "reason": None,
-    }
-    for real_1, real_2, synthetic_1 in seen:
-        assert len({*real_1.flat, *real_2.flat}) == 6
-        assert real_1.shape == real_2.shape == synthetic_1.shape == (3, 1)
-        assert real_1.max() < 8
-        assert synthetic_1.min() >= 10
-    few = calibrate(*arguments, repeats=3, least=4)
-    assert (few["n"], few["between"], few["baseline"]) == (3, None, None)
-    assert few["reason"] == "halves of 3 images of the common classes; at least 4 are needed"

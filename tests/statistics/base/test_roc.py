@@ -1,14 +1,12 @@
 """Areas by hand, the coverage of their intervals, their p-values' error rate, and scores that separate or tie."""
 
-import json
-
 import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from counterweight.statistics.base.roc import average_precision, compute_placements, roc_auc, roc_points
+from counterweight.statistics.base.roc import Curve, average_precision, compute_placements, roc_auc, roc_points
 
 Floats = npt.NDArray[np.float64]
 
@@ -19,10 +17,10 @@ def normal(seed: int, *shape: int) -> Floats:
 
 def found(positive: Floats, negative: Floats, confidence: float = 0.95) -> tuple[float, float, float, float]:
     result = roc_auc(positive, negative, confidence)
-    assert result["auc"] is not None
-    assert result["interval"] is not None
-    assert result["p_value"] is not None
-    return result["auc"], result["interval"][0], result["interval"][1], result["p_value"]
+    assert result.auc is not None
+    assert result.interval is not None
+    assert result.p_value is not None
+    return result.auc, result.interval[0], result.interval[1], result.p_value
 
 
 def test_area_and_interval_by_hand() -> None:
@@ -102,18 +100,18 @@ def test_rounded_scores_never_give_nan() -> None:
     for count in (1, 2, 3, 5):
         for _ in range(60):
             result = roc_auc(rng.integers(0, 3, count) / 3, rng.integers(0, 3, rng.integers(1, 5)) / 3)
-            json.dumps(result, allow_nan=False)
-            assert result["interval"] is not None
-            assert result["auc"] is not None
-            low, high = result["interval"]
-            assert 0 <= low <= result["auc"] <= high <= 1
+            assert type(result).model_validate_json(result.model_dump_json()) == result
+            assert result.interval is not None
+            assert result.auc is not None
+            low, high = result.interval
+            assert 0 <= low <= result.auc <= high <= 1
             assert low < high
 
 
 def test_an_empty_group_is_a_reason() -> None:
     result = roc_auc(np.empty(0), np.ones(3))
-    assert (result["auc"], result["interval"], result["p_value"]) == (None, None, None)
-    assert result["reason"] == "0 positive and 3 negative scores; at least one of either is needed"
+    assert (result.auc, result.interval, result.p_value) == (None, None, None)
+    assert result.reason == "0 positive and 3 negative scores; at least one of either is needed"
     assert average_precision(np.empty(0), np.ones(3)) is None
     assert roc_points(np.ones(3), np.empty(0)) is None
 
@@ -130,7 +128,7 @@ def test_a_curve_is_thin_monotone_and_has_its_area() -> None:
     positive, negative = normal(0, 5000) + 1, normal(1, 5000)
     result = roc_points(positive, negative)
     assert result is not None
-    x, y = result["false_positive_rate"], result["true_positive_rate"]
+    x, y = result
     assert len(x) == len(y) <= 200
     assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
     assert np.all(np.diff(x) >= 0)
@@ -138,7 +136,7 @@ def test_a_curve_is_thin_monotone_and_has_its_area() -> None:
     # 200 chords of a concave curve: the area between is below 1 / 200 of it.
     assert np.trapezoid(y, x) == pytest.approx(found(positive, negative)[0], abs=0.005)
     few = roc_points(np.array([2.0]), np.array([1.0]))
-    assert few == {"false_positive_rate": [0, 0, 1], "true_positive_rate": [0, 1, 1]}
+    assert few == Curve(false_positive_rate=[0, 0, 1], true_positive_rate=[0, 1, 1])
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0])

@@ -1,13 +1,12 @@
 """Nearest rows against loops, copies that rounding must not hide, and the fraction of likely copies."""
 
-import json
-
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from counterweight.results.compare import Copies
 from counterweight.statistics.images import nearest_neighbours
-from counterweight.statistics.images.nearest_neighbours import Copies, count_likely_copies, find_nearest
+from counterweight.statistics.images.nearest_neighbours import count_likely_copies, find_nearest
 
 Floats = npt.NDArray[np.float64]
 
@@ -86,9 +85,9 @@ def test_zeros_have_one_sign_and_types_mix() -> None:
 
 
 def fraction(result: Copies) -> tuple[float, float]:
-    assert result["fraction"] is not None
-    assert result["real_fraction"] is not None
-    return result["fraction"], result["real_fraction"]
+    assert result.fraction is not None
+    assert result.real_fraction is not None
+    return result.fraction, result.real_fraction
 
 
 @pytest.mark.parametrize("quantile", [0.01, 0.1, 0.5])
@@ -102,22 +101,22 @@ def test_real_images_themselves_have_the_quantile_at_most(quantile: float, count
 
 def test_fractions_threshold_and_medians_by_hand() -> None:
     result = count_likely_copies(np.array([0.0, 1.0, 2.5, 9.0]), np.array([1.0, 2.0, 3.0, 4.0, 5.0]), 0.5)
-    assert result == {
-        "n": 4,
-        "n_real": 5,
-        "fraction": 0.75,
-        "real_fraction": 0.4,
-        "exact": 1,
-        "threshold": 3.0,
-        "median": 1.75,
-        "real_median": 3.0,
-        "reason": None,
-    }
+    assert result == Copies(
+        n=4,
+        n_real=5,
+        fraction=0.75,
+        real_fraction=0.4,
+        exact=1,
+        threshold=3.0,
+        median=1.75,
+        real_median=3.0,
+        reason=None,
+    )
 
 
 def test_exact_copies_count_where_the_threshold_is_zero() -> None:
     result = count_likely_copies(np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.0, 0.0, 0.0, 4.0]), 0.01)
-    assert (result["threshold"], *fraction(result), result["exact"]) == (0, 0.5, 0.75, 2)
+    assert (result.threshold, *fraction(result), result.exact) == (0, 0.5, 0.75, 2)
 
 
 def test_copied_training_images_are_seen() -> None:
@@ -137,8 +136,8 @@ def test_copied_training_images_are_seen() -> None:
 @pytest.mark.parametrize(("synthetic", "real"), [(0, 3), (3, 0), (1, 1), (2, 5)])
 def test_few_distances_give_a_reason_or_finite_numbers(synthetic: int, real: int) -> None:
     result = count_likely_copies(np.ones(synthetic), np.ones(real), 0.01)
-    json.dumps(result, allow_nan=False)
-    assert (result["fraction"] is None) == (result["reason"] is not None) == (min(synthetic, real) == 0)
+    assert type(result).model_validate_json(result.model_dump_json()) == result
+    assert (result.fraction is None) == (result.reason is not None) == (min(synthetic, real) == 0)
 
 
 def test_mistakes_are_refused() -> None:

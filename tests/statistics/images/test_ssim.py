@@ -1,11 +1,10 @@
 """SSIM against the formula written out for one window, closed forms for flat images, and how pairs are drawn."""
 
-import json
-
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from counterweight.results.compare import PairwiseSSIM
 from counterweight.statistics.images.ssim import choose_window_size, pairwise_ssim, ssim
 
 Images = npt.NDArray[np.uint8]
@@ -84,19 +83,19 @@ def test_the_window_is_the_largest_odd_one_that_fits() -> None:
 
 def test_a_collapsed_set_is_at_one() -> None:
     result = pairwise_ssim(np.repeat(noise(0, 1, 1, 12, 12), 5, axis=0), np.zeros(5, int), 10, np.random.default_rng(0))
-    assert result["mean"] == pytest.approx(1, rel=1e-12)
-    assert result["std"] == pytest.approx(0, abs=1e-12)
-    assert (result["pairs"], result["window"], result["reason"]) == (10, 11, None)
+    assert result.mean == pytest.approx(1, rel=1e-12)
+    assert result.std == pytest.approx(0, abs=1e-12)
+    assert (result.pairs, result.window, result.reason) == (10, 11, None)
 
 
 def test_pairs_are_of_one_class_and_of_different_images() -> None:
     # Flat images of two values within each of two classes; across classes luminances would be in between.
     images = np.stack([flat(0), flat(255), flat(90), flat(100)])
     result = pairwise_ssim(images[:2], np.array([4, 4]), 20, np.random.default_rng(0))
-    assert result["mean"] == pytest.approx(C1 / (255**2 + C1), rel=1e-6)
-    assert result["std"] == pytest.approx(0, abs=1e-9)
+    assert result.mean == pytest.approx(C1 / (255**2 + C1), rel=1e-6)
+    assert result.std == pytest.approx(0, abs=1e-9)
     alone = pairwise_ssim(images[1:], np.array([0, 1, 1]), 20, np.random.default_rng(0))
-    assert alone["mean"] == pytest.approx((2 * 9000 + C1) / (90**2 + 100**2 + C1), rel=1e-9)
+    assert alone.mean == pytest.approx((2 * 9000 + C1) / (90**2 + 100**2 + C1), rel=1e-9)
 
 
 def test_classes_come_in_proportion_to_their_counts() -> None:
@@ -104,20 +103,20 @@ def test_classes_come_in_proportion_to_their_counts() -> None:
     labels = np.array([0] * 6 + [1] * 2 + [2])
     result = pairwise_ssim(images, labels, 600, np.random.default_rng(0))
     # Pairs of class 0 are at 1, of class 1 at 1e-4: mean 6/8, standard deviation sqrt(3/16 / 600) = 0.018; four.
-    assert result["mean"] == pytest.approx(0.75, abs=0.07)
+    assert result.mean == pytest.approx(0.75, abs=0.07)
 
 
 @pytest.mark.parametrize("labels", [[], [0], [0, 1, 2]])
 def test_no_pairs_give_a_reason(labels: list[int]) -> None:
     result = pairwise_ssim(noise(0, len(labels), 1, 12, 12), np.array(labels, np.int64), 10, np.random.default_rng(0))
-    assert result == {"mean": None, "std": None, "pairs": 0, "window": 11, "reason": "no class has two images"}
+    assert result == PairwiseSSIM(mean=None, std=None, pairs=0, window=11, reason="no class has two images")
 
 
 def test_a_seed_determines_the_result() -> None:
     images, labels = noise(0, 30, 1, 12, 12), np.arange(30) % 3
     first, second, third = (pairwise_ssim(images, labels, 20, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert first == second != third
-    json.dumps(first, allow_nan=False)
+    assert type(first).model_validate_json(first.model_dump_json()) == first
 
 
 def test_mistakes_are_refused() -> None:

@@ -1,33 +1,38 @@
 """The Frechet distance against closed forms, eigenvalues and torch-fidelity, and its degenerate cases."""
 
-import json
-
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
-from counterweight.statistics.base.resampling import CalibratedDistance
+from counterweight.evaluation.comparison.harness import LabelledFeatures, run_statistic
+from counterweight.results.compare import StatisticResult
 from counterweight.statistics.two_sample import frechet
-from counterweight.statistics.two_sample.frechet import calibrated, frechet_distance, nuclear_norm
+from counterweight.statistics.two_sample.frechet import STATISTIC, nuclear_norm
 
 Floats = npt.NDArray[np.float64]
+Features = npt.NDArray[np.floating]
 
 
 def normal(seed: int, *shape: int) -> Floats:
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def calibrate(real: Floats, synthetic: Floats, repeats: int = 5, seed: int = 0) -> CalibratedDistance:
-    labels = np.zeros(len(real), np.int64), np.zeros(len(synthetic), np.int64)
-    return calibrated(real, labels[0], synthetic, labels[1], np.random.default_rng(seed), repeats=repeats)
+def frechet_distance(a: Features, b: Features) -> float:
+    return STATISTIC.compare(a, b, np.random.default_rng(0))["distance"]
 
 
-def means(result: CalibratedDistance) -> tuple[float, float]:
-    assert result["between"] is not None
-    assert result["baseline"] is not None
-    return result["between"]["mean"], result["baseline"]["mean"]
+def run(real: Floats, synthetic: Floats, repeats: int = 5, seed: int = 0) -> StatisticResult:
+    """Run the statistic on two sets of one class."""
+    sets = [LabelledFeatures(table, np.zeros(len(table), np.int64)) for table in (real, synthetic)]
+    return run_statistic(STATISTIC, sets[0], sets[1], np.random.default_rng(seed), repeats, {})
+
+
+def means(result: StatisticResult) -> tuple[float, float]:
+    assert result.between is not None
+    assert result.baseline is not None
+    return result.between["distance"].mean, result.baseline["distance"].mean
 
 
 def by_eigenvalues(a: Floats, b: Floats) -> float:
@@ -109,10 +114,10 @@ def test_the_nuclear_norm_of_large_matrices(monkeypatch: pytest.MonkeyPatch) -> 
     assert nuclear_norm(matrix.T) == pytest.approx(expected, rel=1e-10)
 
 
-def test_equal_distributions_are_at_the_floor() -> None:
+def test_equal_distributions_are_at_the_baseline() -> None:
     excess = []
     for seed in range(30):
-        between, baseline = means(calibrate(normal(seed, 70, 50), normal(1000 + seed, 40, 50), repeats=3, seed=seed))
+        between, baseline = means(run(normal(seed, 70, 50), normal(1000 + seed, 40, 50), repeats=3, seed=seed))
         excess.append(between - baseline)
     assert abs(np.mean(excess)) < 4 * np.std(excess, ddof=1) / np.sqrt(30)
 
@@ -120,33 +125,33 @@ def test_equal_distributions_are_at_the_floor() -> None:
 def test_it_grows_with_the_shift_and_the_scale_and_for_a_collapsed_set() -> None:
     real, synthetic = normal(0, 80, 30), normal(1, 80, 30)
     for changed in ([synthetic + shift for shift in (0, 0.5, 1)], [synthetic * scale for scale in (1, 2, 4)]):
-        assert np.all(np.diff([means(calibrate(real, features))[0] for features in changed]) > 0)
-    between, baseline = means(calibrate(real, np.repeat(synthetic[:1], 80, axis=0)))
+        assert np.all(np.diff([means(run(real, features))[0] for features in changed]) > 0)
+    between, baseline = means(run(real, np.repeat(synthetic[:1], 80, axis=0)))
     assert between > 2 * baseline
 
 
 @pytest.mark.parametrize(("real", "synthetic", "n"), [(0, 50, 0), (1, 1, 0), (50, 3, 1), (50, 5, 2), (5, 5, 2)])
 def test_few_images_give_a_reason_or_finite_numbers(real: int, synthetic: int, n: int) -> None:
-    result = calibrate(normal(0, real, 20), normal(1, synthetic, 20))
-    json.dumps(result, allow_nan=False)
-    assert result["n"] == n
-    assert (result["between"] is None) == (result["baseline"] is None) == (n < 2)
-    assert (result["reason"] is None) == (n >= 2)
+    result = run(normal(0, real, 20), normal(1, synthetic, 20))
+    assert StatisticResult.model_validate_json(result.model_dump_json()) == result
+    assert result.n == n
+    assert (result.between is None) == (result.baseline is None) == (n < 2)
+    assert (result.reason is None) == (n >= 2)
 
 
 def test_a_seed_determines_the_result_and_arguments_stay() -> None:
     a, b = normal(0, 20, 10), normal(1, 20, 10)
     copies = a.copy(), b.copy()
-    assert calibrate(a, b, seed=3) == calibrate(a, b, seed=3) != calibrate(a, b, seed=4)
+    assert run(a, b, seed=3) == run(a, b, seed=3) != run(a, b, seed=4)
     frechet_distance(a, b)
     np.testing.assert_array_equal((a, b), copies)
 
 
 def test_mistakes_are_refused() -> None:
     a = normal(0, 5, 3)
-    with pytest.raises(ValueError, match="at least two"):
+    with pytest.raises(ValueError, match="at least 2"):
         frechet_distance(a[:1], a)
     with pytest.raises(ValueError, match="wanted"):
         frechet_distance(a, a[:, :2])
     with pytest.raises(ValueError, match="repeats"):
-        calibrate(a, a, repeats=0)
+        run(a, a, repeats=0)

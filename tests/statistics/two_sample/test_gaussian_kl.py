@@ -1,20 +1,14 @@
 """The Gaussian KL against closed forms, its fairness against the baseline in simulation, and its degenerate cases."""
 
-import json
-
 import numpy as np
 import numpy.typing as npt
 import pytest
 from sklearn.decomposition import PCA
 
+from counterweight.evaluation.comparison.harness import LabelledFeatures, run_statistic
+from counterweight.results.compare import StatisticResult
 from counterweight.statistics.two_sample import gaussian_kl as gaussian_kl_module
-from counterweight.statistics.two_sample.gaussian_kl import (
-    CalibratedKL,
-    calibrated,
-    fitted,
-    gaussian_kl,
-    principal_scores,
-)
+from counterweight.statistics.two_sample.gaussian_kl import STATISTIC, fit_gaussian, gaussian_kl, principal_scores
 
 Floats = npt.NDArray[np.float64]
 Features = npt.NDArray[np.floating]
@@ -29,20 +23,26 @@ def covariance(seed: int, size: int) -> Floats:
     return factor @ factor.T + np.eye(size)
 
 
-def calibrate(
-    real: Features, synthetic: Features, components: int = 64, repeats: int = 5, seed: int = 0
-) -> CalibratedKL:
-    labels = np.zeros(len(real), np.int64), np.zeros(len(synthetic), np.int64)
+def run(real: Features, synthetic: Features, components: int = 64, repeats: int = 5, seed: int = 0) -> StatisticResult:
+    """Run the statistic on two sets of one class."""
+    sets = [LabelledFeatures(table, np.zeros(len(table), np.int64)) for table in (real, synthetic)]
     rng = np.random.default_rng(seed)
-    return calibrated(real, labels[0], synthetic, labels[1], rng, components=components, repeats=repeats)
+    return run_statistic(STATISTIC, sets[0], sets[1], rng, repeats, {"components": components})
 
 
-def means(result: CalibratedKL) -> tuple[float, float, float]:
-    forward, backward, baseline = result["real_to_synthetic"], result["synthetic_to_real"], result["baseline"]
-    assert forward is not None
-    assert backward is not None
-    assert baseline is not None
-    return forward["mean"], backward["mean"], baseline["mean"]
+def means(result: StatisticResult) -> tuple[float, float, float, float]:
+    """Return both divergences between the sets, and both of the baseline."""
+    assert result.between is not None
+    assert result.baseline is not None
+    rows = result.between, result.baseline
+    forward, backward, forth, back = (row[key].mean for row in rows for key in ("a_to_b", "b_to_a"))
+    return forward, backward, forth, back
+
+
+def components(result: StatisticResult) -> float:
+    assert result.between is not None
+    assert result.between["components"].std == 0
+    return result.between["components"].mean
 
 
 def test_one_dimension_has_its_textbook_form() -> None:
@@ -107,20 +107,20 @@ def test_no_more_components_than_vary() -> None:
 
 def test_the_fit_of_many_scores_is_their_covariance() -> None:
     scores = normal(0, 20000, 3) @ np.array([[1, 0.5, 0], [0, 1, 0.5], [0, 0, 1]])
-    fit = fitted(scores, np.zeros(3))
+    fit = fit_gaussian(scores, np.zeros(3))
     # Shrinkage is of the order of 1/n; entries are of the order of 1.
     np.testing.assert_allclose(fit.covariance, np.cov(scores.T), atol=5e-4)
     np.testing.assert_allclose(fit.mean, scores.mean(axis=0))
 
 
 @pytest.mark.parametrize("dimension", [15, 150])
-def test_equal_distributions_are_at_the_floor(dimension: int) -> None:
+def test_equal_distributions_are_at_the_baseline(dimension: int) -> None:
     excess = []
     for seed in range(40):
-        result = calibrate(normal(seed, 70, dimension), normal(1000 + seed, 40, dimension), repeats=3, seed=seed)
-        assert (result["n"], result["components"]) == (20, 5)
-        forward, backward, baseline = means(result)
-        excess.append([forward - baseline, backward - baseline])
+        result = run(normal(seed, 70, dimension), normal(1000 + seed, 40, dimension), repeats=3, seed=seed)
+        assert (result.n, components(result)) == (20, 5)
+        forward, backward, forth, back = means(result)
+        excess.append([forward - forth, backward - back])
     error = np.std(excess, axis=0, ddof=1) / np.sqrt(40)
     assert np.all(np.abs(np.mean(excess, axis=0)) < 4 * error)
 
@@ -128,26 +128,26 @@ def test_equal_distributions_are_at_the_floor(dimension: int) -> None:
 def test_a_known_divergence_is_found() -> None:
     scale = np.array([2.0, 1.0, 0.5])
     real, synthetic = normal(0, 8000, 3) * scale, normal(1, 8000, 3) * scale + np.array([1.0, 0.0, 0.0])
-    result = calibrate(real, synthetic)
+    result = run(real, synthetic)
     # (1 / 2)^2 / 2 = 0.125; the estimate's standard deviation at n = 4000 is 0.5 * sqrt(2 / 4000) = 0.011; four.
-    assert result["n"] == 4000
+    assert result.n == 4000
     assert means(result)[:2] == pytest.approx((0.125, 0.125), abs=0.045)
-    assert means(result)[2] < 0.01
+    assert max(means(result)[2:]) < 0.01
 
 
 def test_it_grows_with_the_shift_and_with_the_scale() -> None:
     real, synthetic = normal(0, 80, 30), normal(1, 80, 30)
     for changed in ([synthetic + shift for shift in (0, 0.5, 1, 2)], [synthetic * scale for scale in (1, 2, 4, 8)]):
-        values = [means(calibrate(real, features))[:2] for features in changed]
+        values = [means(run(real, features))[:2] for features in changed]
         assert np.all(np.diff(values, axis=0) > 0)
 
 
 def test_what_only_synthetic_images_have_is_seen() -> None:
     real, synthetic = normal(0, 60, 50), normal(1, 60, 50)
     real[:, 0], synthetic[:, 0] = 0.0, 20 * synthetic[:, 0]
-    forward, backward, baseline = means(calibrate(real, synthetic))
-    assert forward > 2 * baseline
-    assert backward > 10 * baseline
+    forward, backward, forth, back = means(run(real, synthetic))
+    assert forward > 2 * forth
+    assert backward > 10 * back
 
 
 @pytest.mark.parametrize("scale", [2.0**23, 2.0**-33])
@@ -155,64 +155,62 @@ def test_the_unit_of_features_does_not_matter(scale: float) -> None:
     real, synthetic = normal(0, 40, 60).astype(np.float32), normal(1, 40, 60).astype(np.float32)
     factor = np.float32(scale)
     # A power of two scales without rounding, so that only the solvers' rounding remains.
-    assert means(calibrate(factor * real, factor * synthetic)) == pytest.approx(
-        means(calibrate(real, synthetic)), rel=1e-6
-    )
+    assert means(run(factor * real, factor * synthetic)) == pytest.approx(means(run(real, synthetic)), rel=1e-6)
 
 
 def test_a_collapsed_set_is_finitely_far() -> None:
-    result = calibrate(normal(0, 60, 100), np.repeat(normal(1, 1, 100), 60, axis=0))
-    json.dumps(result, allow_nan=False)
-    forward, backward, baseline = means(result)
-    assert 1e5 < forward / result["components"] < 1e7
-    assert 5 * baseline < backward < forward
+    result = run(normal(0, 60, 100), np.repeat(normal(1, 1, 100), 60, axis=0))
+    assert StatisticResult.model_validate_json(result.model_dump_json()) == result
+    forward, backward, _, back = means(result)
+    assert 1e5 < forward / components(result) < 1e7
+    assert 5 * back < backward < forward
 
 
 def test_two_different_constants_are_far_and_equal_ones_have_a_reason() -> None:
-    result = calibrate(np.full((9, 4), 0.1), np.full((9, 4), 0.3))
+    result = run(np.full((9, 4), 0.1), np.full((9, 4), 0.3))
     # 2 standard deviations of both sets apart, and no variance but the ridge of 1e-6: 2^2 / 2e-6 nats.
-    assert result["components"] == 1
-    assert means(result) == pytest.approx((2e6, 2e6, 0), rel=1e-6)
-    result = calibrate(np.full((9, 4), 0.1), np.full((9, 4), 0.1))
-    assert result["baseline"] is None
-    assert result["reason"] == "no feature varies over the images of the common classes"
+    assert components(result) == 1
+    assert means(result) == pytest.approx((2e6, 2e6, 0, 0), rel=1e-6)
+    result = run(np.full((9, 4), 0.1), np.full((9, 4), 0.1))
+    assert (result.between, result.baseline) == (None, None)
+    assert result.reason == "no feature varies over the images of the common classes"
 
 
 def test_only_common_classes_count() -> None:
-    real, synthetic, labels = normal(0, 60, 8), normal(1, 30, 8), np.repeat([0, 1], 30)
+    real, labels = normal(0, 60, 8), np.repeat([0, 1], 30)
+    synthetic = LabelledFeatures(normal(1, 30, 8), np.zeros(30, np.int64))
     outliers = real.copy()
     outliers[30:] *= 1e6
-    results = [
-        calibrated(
-            features, labels, synthetic, np.zeros(30, np.int64), np.random.default_rng(0), components=4, repeats=3
+    first, second = (
+        run_statistic(
+            STATISTIC, LabelledFeatures(features, labels), synthetic, np.random.default_rng(0), 3, {"components": 4}
         )
         for features in (real, outliers)
-    ]
-    assert results[0] == results[1]
+    )
+    assert first == second
 
 
 @pytest.mark.parametrize(("real", "synthetic", "n"), [(0, 50, 0), (1, 1, 0), (50, 3, 1), (50, 5, 2), (5, 5, 2)])
 def test_few_images_give_a_reason_or_finite_numbers(real: int, synthetic: int, n: int) -> None:
-    result = calibrate(normal(0, real, 20), normal(1, synthetic, 20))
-    json.dumps(result, allow_nan=False)
-    assert result["n"] == n
-    values = [result["real_to_synthetic"], result["synthetic_to_real"], result["baseline"]]
-    assert (None not in values) if n >= 2 else values == [None, None, None]
-    assert (result["reason"] is None) == (n >= 2)
+    result = run(normal(0, real, 20), normal(1, synthetic, 20))
+    assert StatisticResult.model_validate_json(result.model_dump_json()) == result
+    assert result.n == n
+    assert (result.between is None) == (result.baseline is None) == (n < 2)
+    assert (result.reason is None) == (n >= 2)
 
 
 def test_a_seed_determines_the_result_and_arguments_stay() -> None:
     a, b = normal(0, 20, 10), normal(1, 20, 10)
     copies = a.copy(), b.copy()
-    assert calibrate(a, b, seed=3) == calibrate(a, b, seed=3) != calibrate(a, b, seed=4)
+    assert run(a, b, seed=3) == run(a, b, seed=3) != run(a, b, seed=4)
     np.testing.assert_array_equal((a, b), copies)
 
 
 def test_mistakes_are_refused() -> None:
     a = normal(0, 6, 3)
-    for components, repeats in ((0, 1), (1, 0)):
+    for kept, repeats in ((0, 1), (1, 0)):
         with pytest.raises(ValueError, match="at least 1"):
-            calibrate(a, a, components=components, repeats=repeats)
+            run(a, a, components=kept, repeats=repeats)
 
 
 def test_scores_in_blocks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,31 +1,52 @@
 """Precision, recall, density and coverage against loops and closed forms, exact copies, and degenerate cases."""
 
-import json
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from counterweight.evaluation.comparison.harness import LabelledFeatures, run_statistic
+from counterweight.results.compare import StatisticResult
 from counterweight.statistics.base import pairwise
-from counterweight.statistics.two_sample.prdc import CalibratedOverlap, Overlap, OverlapSpread, calibrated, overlap
+from counterweight.statistics.two_sample import prdc
+from counterweight.statistics.two_sample.prdc import STATISTIC
 
 Floats = npt.NDArray[np.float64]
+NAMES = ["precision", "recall", "density", "coverage"]
+
+
+class Overlap(NamedTuple):
+    """What the statistic returns, in its order."""
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
 
 
 def normal(seed: int, *shape: int) -> Floats:
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def calibrate(real: Floats, synthetic: Floats, repeats: int = 5, seed: int = 0, k: int = 5) -> CalibratedOverlap:
-    labels = np.zeros(len(real), np.int64), np.zeros(len(synthetic), np.int64)
-    return calibrated(real, labels[0], synthetic, labels[1], np.random.default_rng(seed), repeats=repeats, k=k)
+def overlap(real: Floats, synthetic: Floats) -> Overlap:
+    found = STATISTIC.compare(real, synthetic, np.random.default_rng(0))
+    return Overlap(*(found[name] for name in NAMES))
 
 
-def both(result: CalibratedOverlap) -> tuple[OverlapSpread, OverlapSpread]:
-    assert result["between"] is not None
-    assert result["baseline"] is not None
-    return result["between"], result["baseline"]
+def run(real: Floats, synthetic: Floats, repeats: int = 5, seed: int = 0) -> StatisticResult:
+    """Run the statistic on two sets of one class."""
+    sets = [LabelledFeatures(table, np.zeros(len(table), np.int64)) for table in (real, synthetic)]
+    return run_statistic(STATISTIC, sets[0], sets[1], np.random.default_rng(seed), repeats, {})
+
+
+def means(result: StatisticResult) -> tuple[Overlap, Overlap]:
+    """Return the means between the sets, and of the baseline."""
+    assert result.between is not None
+    assert result.baseline is not None
+    between, baseline = (Overlap(*(row[name].mean for name in NAMES)) for row in (result.between, result.baseline))
+    return between, baseline
 
 
 def by_loops(real: Floats, synthetic: Floats, k: int) -> Overlap:
@@ -47,10 +68,11 @@ def by_loops(real: Floats, synthetic: Floats, k: int) -> Overlap:
 @pytest.mark.parametrize("k", [1, 3, 5])
 def test_it_is_the_definition_in_blocks_of_any_size(k: int, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pairwise, "BLOCK", block)
+    monkeypatch.setattr(prdc, "NEIGHBOURS", k)
     real, synthetic = normal(0, 40, 3), 0.7 * normal(1, 25, 3) + 0.5
-    assert overlap(real, synthetic, k) == pytest.approx(by_loops(real, synthetic, k), rel=1e-12)
-    swapped = overlap(synthetic, real, k)
-    assert (swapped.precision, swapped.recall) == overlap(real, synthetic, k)[1::-1]
+    assert overlap(real, synthetic) == pytest.approx(by_loops(real, synthetic, k), rel=1e-12)
+    swapped = overlap(synthetic, real)
+    assert (swapped.precision, swapped.recall) == overlap(real, synthetic)[1::-1]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -71,7 +93,7 @@ def test_copies_of_repeated_images_are_in_balls_of_radius_zero() -> None:
 
 def test_equal_distributions_have_their_closed_forms() -> None:
     n, m, k = 40, 30, 5
-    results = [overlap(normal(seed, n, 8), normal(1000 + seed, m, 8), k) for seed in range(200)]
+    results = [overlap(normal(seed, n, 8), normal(1000 + seed, m, 8)) for seed in range(200)]
     # Of the n - 1 others and m synthetic images around a real one the nearest k are all real with this probability;
     # and before the k-th real one stand k m / n synthetic ones on average.
     missed = prod((n - 1 - i) / (n + m - 1 - i) for i in range(k))
@@ -96,50 +118,45 @@ def test_lost_modes_cost_recall_and_coverage_and_strange_images_precision_and_de
 
 def test_it_falls_with_the_shift() -> None:
     real, synthetic = normal(0, 100, 10), normal(1, 100, 10)
-    values = [both(calibrate(real, synthetic + shift))[0] for shift in (0, 1, 2, 4)]
-    for name in ("precision", "recall", "density", "coverage"):
-        found = [value[name]["mean"] for value in values]  # type: ignore[literal-required]
-        assert np.all(np.diff(found) < 0)
-        assert found[-1] < 0.02
+    values = [means(run(real, synthetic + shift))[0] for shift in (0, 1, 2, 4)]
+    assert np.all(np.diff(values, axis=0) < 0)
+    assert max(values[-1]) < 0.02
 
 
-def test_equal_distributions_are_at_the_floor() -> None:
+def test_equal_distributions_are_at_the_baseline() -> None:
     excess = []
     for seed in range(40):
-        found = both(calibrate(normal(seed, 70, 6), normal(1000 + seed, 50, 6), repeats=2, seed=seed))
-        excess.append([found[0][name]["mean"] - found[1][name]["mean"] for name in found[0]])  # type: ignore[literal-required]
+        between, baseline = means(run(normal(seed, 70, 6), normal(1000 + seed, 50, 6), repeats=2, seed=seed))
+        excess.append(np.subtract(between, baseline))
     error = np.std(excess, axis=0, ddof=1) / np.sqrt(40)
     assert np.all(np.abs(np.mean(excess, axis=0)) < 4 * error)
 
 
 def test_a_collapsed_set_covers_nothing() -> None:
-    between, baseline = both(calibrate(normal(0, 60, 3), np.repeat(normal(1, 1, 3), 60, axis=0)))
-    assert between["recall"]["mean"] == 0
-    assert between["coverage"]["mean"] < 0.4 < baseline["coverage"]["mean"]
+    between, baseline = means(run(normal(0, 60, 3), np.repeat(normal(1, 1, 3), 60, axis=0)))
+    assert between.recall == 0
+    assert between.coverage < 0.4 < baseline.coverage
 
 
 @pytest.mark.parametrize(("real", "synthetic", "n"), [(0, 50, 0), (1, 1, 0), (50, 3, 1), (10, 50, 5), (12, 50, 6)])
 def test_few_images_give_a_reason_or_finite_numbers(real: int, synthetic: int, n: int) -> None:
-    result = calibrate(normal(0, real, 20), normal(1, synthetic, 20))
-    json.dumps(result, allow_nan=False)
-    assert (result["n"], result["k"]) == (n, 5)
-    assert (result["between"] is None) == (result["baseline"] is None) == (n < 6)
-    assert (result["reason"] is None) == (n >= 6)
+    result = run(normal(0, real, 20), normal(1, synthetic, 20))
+    assert StatisticResult.model_validate_json(result.model_dump_json()) == result
+    assert result.n == n
+    assert (result.between is None) == (result.baseline is None) == (n < 6)
+    assert (result.reason is None) == (n >= 6)
 
 
 def test_a_seed_determines_the_result_and_arguments_stay() -> None:
     a, b = normal(0, 20, 3), normal(1, 20, 3)
     copies = a.copy(), b.copy()
-    assert calibrate(a, b, seed=3) == calibrate(a, b, seed=3) != calibrate(a, b, seed=4)
+    assert run(a, b, seed=3) == run(a, b, seed=3) != run(a, b, seed=4)
     np.testing.assert_array_equal((a, b), copies)
 
 
 def test_mistakes_are_refused() -> None:
     a = normal(0, 6, 3)
-    for k in (0, 6):
-        with pytest.raises(ValueError, match="more than k"):
-            overlap(a, a, k)
+    with pytest.raises(ValueError, match="at least 6 of either are needed, got 5 and 6"):
+        overlap(a[:5], a)
     with pytest.raises(ValueError, match="wanted"):
         overlap(a, a[:, :2])
-    with pytest.raises(ValueError, match="at least 1"):
-        calibrate(a, a, k=0)
