@@ -75,7 +75,7 @@ def extract_features(
 
 
 def build_extractor(name: str, settings: Extract, seed: int, device: torch.device) -> Extractor:
-    """Return a backbone on a device; arguments and errors as of `features_of`."""
+    """Return a backbone on a device; arguments and errors as of `extract_features`."""
     file = find_weight_file(name, settings.weights)
     own_size = find_backbone(name).own_size
     network = load_backbone(name, settings.weights, derive_seed(seed, "backbone", name))
