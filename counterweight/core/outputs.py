@@ -1,11 +1,12 @@
 """Outputs that appear whole or not at all, one writer at a time."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from counterweight.core.errors import UserError
 
@@ -63,25 +64,22 @@ def make_room(target: Path) -> None:
 
 @contextlib.contextmanager
 def exclusive_lock(path: Path, busy: str) -> Iterator[None]:
-    """Hold an exclusive lock file, removed at the end; the kernel drops the lock of a killed process."""
+    """Hold an exclusive lock file, removed at the end; the kernel drops the lock of a killed process.
+
+    Raises:
+        UserError: another process holds it, or its folder cannot be written.
+    """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        held = FileLock(path, blocking=False, fallback_to_soft=False).acquire()
+    except Timeout:  # also where the last owner removed the file between our open and our lock: that guards nothing
+        raise UserError(busy) from None
     except OSError as error:
         raise UserError(f"{path.parent}: cannot be written: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(busy) from None
-        # The last owner may have removed the file between our open and our lock: that lock guards nothing.
-        if not path.exists() or path.stat().st_ino != os.fstat(descriptor).st_ino:
-            raise UserError(busy)
+    with held:
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)
-    finally:
-        os.close(descriptor)
+            path.unlink(missing_ok=True)  # while it is held: later it may be another owner's
 
 
 def remove_path(path: Path) -> None:

@@ -1,6 +1,7 @@
 """What every stage relies on: one-line errors, outputs whole or not at all, one writer at a time, no orphans."""
 
 import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -301,14 +302,14 @@ def test_a_lock_file_that_its_owner_has_just_removed_guards_nothing(
     target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = target.parent / ".table.parquet.lock"
-    flock = outputs.fcntl.flock
+    flock = fcntl.flock
 
     def removed_before_locked(descriptor: int, operation: int) -> None:
         lock.unlink()
         lock.touch()
         flock(descriptor, operation)
 
-    monkeypatch.setattr(outputs.fcntl, "flock", removed_before_locked)
+    monkeypatch.setattr(fcntl, "flock", removed_before_locked)
     with pytest.raises(UserError, match="another process"), atomic_output(target):
         raise AssertionError("two writers")
 
