@@ -7,8 +7,6 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http.client import IncompleteRead
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +16,8 @@ import requests
 from requests import Response
 from requests.exceptions import ChunkedEncodingError, ProxyError, RequestException, Timeout
 from tqdm import tqdm
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 from counterweight.core.errors import UserError
 from counterweight.core.outputs import MINIMUM_FREE_BYTES
@@ -169,14 +169,10 @@ def check_status(response: Response, patience: Patience) -> None:
 
 def parse_retry_after(response: Response) -> float:
     """Return for how many seconds a server wants to be left alone: it says so in seconds or names a date."""
-    value = response.headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return float(value)
     try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
+        return Retry(retry_after_max=sys.maxsize).get_retry_after(response.raw) or 0.0
+    except (InvalidHeader, OverflowError, ValueError):
         return 0.0
-    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def parse_extent(response: Response, wanted: Transfer) -> tuple[int, int | None]:
