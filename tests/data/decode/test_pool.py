@@ -1,5 +1,6 @@
 """Decoding by several processes: order, bad images, decoders that crash or hang, and a memory that stays small."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -72,22 +73,39 @@ def test_large_images_come_in_small_chunks() -> None:
 # Decoders that crash or hang: real processes, but chunks that end them in place of images.
 
 
+DEADLY = """
+import os, signal
+from pathlib import Path
+from counterweight.data.decode.images import Embedded
 class Deadly(Embedded):
-    """An image whose reading ends its process, as a decoder with a fault in C does."""
-
-    def __getattribute__(self, name: str) -> object:
+    def __getattribute__(self, name):
         if name == "content":
+            Path(self.name).touch()
             os.kill(os.getpid(), signal.SIGSEGV)
         return super().__getattribute__(name)
+"""
 
 
-def test_an_image_that_crashes_its_decoder_is_a_bad_file_and_the_others_are_read() -> None:
+@pytest.fixture
+def deadly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Embedded]:
+    """An image whose reading ends its process, as a decoder with a fault in C does.
+
+    Its class lies in a module that workers find: one that they cannot unpickle would end them before it is read.
+    """
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("deadly").Deadly(str(tmp_path / "read"), b"")
+    assert (tmp_path / "read").exists(), "what ended the worker was something else"
+    del sys.modules["deadly"]
+
+
+def test_an_image_that_crashes_its_decoder_is_a_bad_file_and_the_others_are_read(deadly: Embedded) -> None:
     images = [encoded(number % 256) for number in range(300)]
-    images[70] = Deadly("deadly", b"")
+    images[70] = deadly
     chunks = list(decode_images(images, 300, TARGET, None, Workers()))
     bad = [fault for chunk in chunks for fault in chunk.bad]
     assert [number for number, fault in enumerate(bad) if fault] == [70]
-    assert bad[70] == ("deadly", "unreadable", "its decoder crashes, or takes over 60 s")
+    assert bad[70] == (deadly.name, "unreadable", "its decoder crashes, or takes over 60 s")
     greys = np.concatenate([chunk.images for chunk in chunks])[:, 0, 0, 0]
     assert np.delete(greys, 70).tolist() == [number % 256 for number in range(300) if number != 70]
 
@@ -110,10 +128,10 @@ def test_the_clock_stops_with_the_last_image() -> None:
     assert signal.alarm(0) == 0
 
 
-def test_one_at_a_time_gives_the_same() -> None:
-    chunk = [encoded(1), Deadly("deadly", b""), encoded(3)]
+def test_one_at_a_time_gives_the_same(deadly: Embedded) -> None:
+    chunk = [encoded(1), deadly, encoded(3)]
     first, bad, last = work_singly(chunk, Job(partial(decode, target=TARGET), list))
-    assert bad == BadFile("deadly", "unreadable", "its decoder crashes, or takes over 60 s")
+    assert bad == BadFile(deadly.name, "unreadable", "its decoder crashes, or takes over 60 s")
     assert [image[0, 0, 0] for image in (first, last) if not isinstance(image, BadFile)] == [1, 3]
 
 
