@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.rerender import photographs
+from benchmarks.rerender import read_photographs
 from counterweight.evaluation.comparison.memorization import find_copies
 from counterweight.reporting.verdicts import copy_reasons
 
@@ -22,9 +22,9 @@ COUNTS = [(5, 62), (20, 120), (60, 120), (100, 120), (120, 400), (200, 200), (35
 QUANTILE = 0.01
 
 
-def false_alarms(folder: Path, trials: int) -> dict[str, int]:
+def count_false_alarms(folder: Path, trials: int) -> dict[str, int]:
     """Return the number of false alarms for each pair of numbers of photographs."""
-    images, found = photographs(folder, 64), {}
+    images, found = read_photographs(folder, 64), {}
     for real, others in COUNTS:
         alarms = 0
         for trial in range(trials):
@@ -32,7 +32,7 @@ def false_alarms(folder: Path, trials: int) -> dict[str, int]:
             order = rng.permutation(len(images))[: real + others]
             sets = images.take(order[real:]), images.take(order[:real])
             copied = find_copies(*sets, None, QUANTILE, rng).result
-            alarms += bool(copy_reasons({"copies": copied, "copies_of": "real images"}))
+            alarms += bool(copy_reasons(copied, "real images"))
         found[f"{real} real, {others} others"] = alarms
     return found
 
@@ -44,8 +44,9 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     arguments = parser.parse_args()
-    alarms = {path.name: false_alarms(path.expanduser(), arguments.trials) for path in arguments.folders}
+    alarms = {path.name: count_false_alarms(path.expanduser(), arguments.trials) for path in arguments.folders}
     text = json.dumps({"trials": arguments.trials, "false_alarms": alarms}, indent=1)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(text + "\n", encoding="utf-8")
     print(text)
 

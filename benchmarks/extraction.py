@@ -51,54 +51,54 @@ def write_files(folder: Path, name: str, count: int, side: int) -> ImageSet:
     return images
 
 
-def whole_stage(folder: Path) -> None:
+def run_stage(folder: Path) -> None:
     """Run the stage."""
     shutil.rmtree(folder / "features", ignore_errors=True)
     extract.main(f"--params {folder}/params.yaml --images {folder}/images.parquet --out {folder}/features".split())
 
 
-def built(name: str) -> nn.Module:
+def build_network(name: str) -> nn.Module:
     """Return the network as the stage has it."""
     return load_backbone(name, "random", 0).get_submodule("network").to(memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
-def shared(network: nn.Module, batches: Sequence[Tensor], cores: int) -> None:
+def run_shared(network: nn.Module, batches: Sequence[Tensor], cores: int) -> None:
     """Do nothing but the forward pass, all cores in every operation."""
     torch.set_num_threads(cores)
     for batch in batches:
         network(batch)
 
 
-def apart(network: nn.Module, batches: Sequence[Tensor], cores: int) -> None:
+def run_apart(network: nn.Module, batches: Sequence[Tensor], cores: int) -> None:
     """Do nothing but the forward pass, a batch per core."""
     with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         list(pool.map(torch.inference_mode()(lambda batch: network(batch)), batches))
 
 
-def seconds(work: Callable[[], object]) -> float:
+def measure_seconds(work: Callable[[], object]) -> float:
     """Return how long something takes."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
-def one_backbone(name: str, count: int, side: int, batch_size: int, rounds: int) -> dict[str, object]:
+def measure_backbone(name: str, count: int, side: int, batch_size: int, rounds: int) -> dict[str, object]:
     """Measure one backbone; the first round, which warms up, does not count."""
     cores = len(os.sched_getaffinity(0))
     with TemporaryDirectory() as text:
         folder = Path(text)
         pixels = resize_images(torch.from_numpy(write_files(folder, name, count, side).images), side)
         ready = normalize_imagenet(pixels).contiguous(memory_format=torch.channels_last).split(batch_size)
-        network = built(name)
+        network = build_network(name)
         works: list[Callable[[], object]] = [
-            lambda: shared(network, ready, cores),
-            lambda: apart(network, ready, cores),
-            lambda: whole_stage(folder),
-            lambda: built(name),
+            lambda: run_shared(network, ready, cores),
+            lambda: run_apart(network, ready, cores),
+            lambda: run_stage(folder),
+            lambda: build_network(name),
             lambda: load_params(folder / "params.yaml"),
         ]
-        times = [[seconds(work) for work in works] for _ in range(rounds + 1)][1:]
+        times = [[measure_seconds(work) for work in works] for _ in range(rounds + 1)][1:]
     bare = [min(row[:2]) for row in times]
     medians = (round(statistics.median(column), 3) for column in zip(*times, strict=True))
     names = ("shared_seconds", "apart_seconds", "stage_seconds", "building_seconds", "settings_seconds")
@@ -125,7 +125,7 @@ def main() -> None:
     params = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text(encoding="utf-8"))
     batch_size = params["extract"]["batch_size"]
     facts: dict[str, object] = {
-        name: one_backbone(name, count // arguments.divide, arguments.side, batch_size, arguments.rounds)
+        name: measure_backbone(name, count // arguments.divide, arguments.side, batch_size, arguments.rounds)
         for name, count in COUNTS.items()
     }
     facts |= {"batch_size": batch_size, "cores": len(os.sched_getaffinity(0)), "torch": torch.__version__}

@@ -33,25 +33,25 @@ SIDE = 64
 CLASSES = 5
 
 
-def shrunk(path: str) -> npt.NDArray[np.uint8]:
+def shrink(path: str) -> npt.NDArray[np.uint8]:
     """Return one image as a beginner's loop would read it."""
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
-def pillow_alone(files: Sequence[str], processes: int) -> None:
+def run_pillow(files: Sequence[str], processes: int) -> None:
     """Decode and shrink all files."""
     with get_context("spawn").Pool(processes) as pool:
-        for _ in pool.imap(checked, files, chunksize=64):
+        for _ in pool.imap(shrink_and_forget, files, chunksize=64):
             pass
 
 
-def checked(path: str) -> int:
+def shrink_and_forget(path: str) -> int:
     """Shrink one image and return a number, so that nothing large travels between processes."""
-    return int(shrunk(path)[0, 0, 0])
+    return int(shrink(path)[0, 0, 0])
 
 
-def whole_stage(params: Path, folder: Path) -> None:
+def run_stage(params: Path, folder: Path) -> None:
     """Run the ingest stage as DVC does, with byte code cached as the Makefile sees to."""
     words = (
         f"-m stages ingest --params {params} --dataset benchmark --train {folder}/a.parquet --test {folder}/b.parquet"
@@ -60,7 +60,7 @@ def whole_stage(params: Path, folder: Path) -> None:
     subprocess.run([sys.executable, *words.split()], check=True, env=environment)
 
 
-def stream_alone(files: Sequence[str]) -> None:
+def run_stream(files: Sequence[str]) -> None:
     """Decode all files as the stage does, and throw the pixels away."""
     images = map(Path, files)
     with Workers() as workers:
@@ -77,12 +77,12 @@ def write_files(folder: Path, count: int, photographs: Path | None) -> list[str]
         size = (int(rng.integers(180, 221)), int(rng.integers(180, 221)))
         path = folder / f"class{number % CLASSES}" / f"{number:05}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture(originals[number % len(originals)] if originals else None, size, rng).save(path, quality=90)
+        make_picture(originals[number % len(originals)] if originals else None, size, rng).save(path, quality=90)
         paths.append(str(path))
     return paths
 
 
-def picture(original: Path | None, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+def make_picture(original: Path | None, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
     """Return a photograph in a size, or a drawn picture."""
     if original:
         with Image.open(original) as image:
@@ -101,7 +101,7 @@ def write_params(folder: Path, images: Path) -> Path:
     return path
 
 
-def seconds(work: Callable[[], None]) -> float:
+def measure_seconds(work: Callable[[], None]) -> float:
     """Return how long something takes."""
     started = time.perf_counter()
     work()
@@ -123,9 +123,9 @@ def main() -> None:
         params = write_params(folder, folder / "images")
         rounds = [
             (
-                seconds(lambda: pillow_alone(files, processes)),
-                seconds(lambda: stream_alone(files)),
-                seconds(lambda: whole_stage(params, folder)),
+                measure_seconds(lambda: run_pillow(files, processes)),
+                measure_seconds(lambda: run_stream(files)),
+                measure_seconds(lambda: run_stage(params, folder)),
             )
             for _ in range(arguments.rounds)
         ]

@@ -43,7 +43,7 @@ SETTINGS = {
 }
 
 
-def photographs(folder: Path, size: int) -> ImageSet:
+def read_photographs(folder: Path, size: int) -> ImageSet:
     """Read all images of a folder, at any depth, cut to squares."""
     settings = FileSettings(size=size, fit="crop", bad_files="skip")
     with Workers() as workers:
@@ -53,7 +53,7 @@ def photographs(folder: Path, size: int) -> ImageSet:
         )
 
 
-def rendered(images: ImageSet, epochs: int, seed: int) -> ImageSet:
+def rerender(images: ImageSet, epochs: int, seed: int) -> ImageSet:
     """Return what an autoencoder makes of the images that it has learned."""
     entry = find_generator("residual_vae")
     settings = parse_settings(entry.settings, {**SETTINGS, "epochs": epochs}, "SETTINGS")
@@ -81,11 +81,11 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64, help="side in pixels")
     parser.add_argument("--epochs", type=int, default=25)
     arguments = parser.parse_args()
-    images = photographs(arguments.folder.expanduser(), arguments.size)
+    images = read_photographs(arguments.folder.expanduser(), arguments.size)
     with atomic_output(arguments.out) as folder:
         folder.mkdir()
         write_files(images, folder / "real")
-        write_files(rendered(images, arguments.epochs, 0), folder / "synthetic")
+        write_files(rerender(images, arguments.epochs, 0), folder / "synthetic")
 
 
 if __name__ == "__main__":

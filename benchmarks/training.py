@@ -54,7 +54,7 @@ class Pictures(Dataset[tuple[Tensor, int]]):
         return self.transform(pixels), int(self.images.labels[index])
 
 
-def plain(model: LearnedGenerator, phase: Phase, images: ImageSet, epochs: int) -> float:
+def run_plain(model: LearnedGenerator, phase: Phase, images: ImageSet, epochs: int) -> float:
     """Train by the plain loop and return images per second; workers start before the clock."""
     loader = DataLoader(
         Pictures(images), phase.batch_size, shuffle=True, num_workers=WORKERS, drop_last=True, persistent_workers=True
@@ -80,7 +80,7 @@ def plain(model: LearnedGenerator, phase: Phase, images: ImageSet, epochs: int) 
     return seen / (time.perf_counter() - started)
 
 
-def ours(model: LearnedGenerator, phase: Phase, images: ImageSet, epochs: int) -> tuple[float, float]:
+def run_ours(model: LearnedGenerator, phase: Phase, images: ImageSet, epochs: int) -> tuple[float, float]:
     """Train by the project's loop and return images per second and the fraction of time that is the loop's own."""
     with tempfile.TemporaryDirectory() as folder:
         loop = Loop(model, to_labelled(images.images, images.labels), 0, QUIET, Path(folder))
@@ -91,16 +91,16 @@ def ours(model: LearnedGenerator, phase: Phase, images: ImageSet, epochs: int) -
             with clock(inside):
                 return losses(update, batch, labels, rng)
 
-        model.losses = timed  # type: ignore[method-assign]
+        model.losses = timed  # type: ignore[assignment, method-assign]
         loop.optimizers = build_optimizers(phase)
         for optimizer in loop.optimizers.values():
-            optimizer.step = clocked(optimizer.step, inside)  # type: ignore[method-assign]
+            optimizer.step = add_clock(optimizer.step, inside)  # type: ignore[assignment, method-assign]
         backward = Tensor.backward
-        Tensor.backward = clocked(backward, inside)  # type: ignore[method-assign]
+        Tensor.backward = add_clock(backward, inside)  # type: ignore[assignment, method-assign]
         try:
             started = time.perf_counter()
             for _ in range(epochs):
-                loop.run_epoch(phase, Silent())  # type: ignore[arg-type]
+                loop.run_epoch(phase, Silent())
             seconds = time.perf_counter() - started
         finally:
             Tensor.backward = backward  # type: ignore[method-assign]
@@ -125,7 +125,7 @@ def clock(total: list[float]) -> Iterator[None]:
     total[0] += time.perf_counter() - started
 
 
-def clocked(function: object, total: list[float]) -> object:
+def add_clock(function: object, total: list[float]) -> object:
     """Return the function with its time added to the total."""
 
     def wrapped(*arguments: object, **options: object) -> object:
@@ -141,7 +141,7 @@ def measure(name: str, dataset: str, images: ImageSet, epochs: int, rounds: int)
     block = find_generator_block(params.generators, name, dataset)
     device = choose_device(params.device)
 
-    def fresh() -> tuple[LearnedGenerator, Phase]:
+    def build() -> tuple[LearnedGenerator, Phase]:
         model = build_generator(name, block, images, 0, name)
         assert isinstance(model, LearnedGenerator)
         model.to(device)
@@ -151,8 +151,8 @@ def measure(name: str, dataset: str, images: ImageSet, epochs: int, rounds: int)
 
     loops, plains, overheads = [], [], []
     for place in range(rounds + 1):
-        speed, overhead = ours(*fresh(), images, epochs)
-        other = plain(*fresh(), images, epochs)
+        speed, overhead = run_ours(*build(), images, epochs)
+        other = run_plain(*build(), images, epochs)
         if place:  # the first round warms up
             loops.append(speed)
             plains.append(other)

@@ -24,7 +24,7 @@ from counterweight.generators.base.vae import VariationalAutoencoder
 SHAPE = (3, 256, 256)
 
 
-def seconds(model: VariationalAutoencoder, images: Tensor, batches: int) -> float:
+def measure_seconds(model: VariationalAutoencoder, images: Tensor, batches: int) -> float:
     """Return how long it takes to encode and decode a batch so many times."""
     started = time.perf_counter()
     for _ in range(batches):
@@ -50,7 +50,7 @@ def main() -> None:
     images = torch.rand((arguments.batch, *SHAPE), generator=torch.Generator().manual_seed(0)).to(device) * 2 - 1
     rounds = []
     for place in range(arguments.rounds + 1):
-        both = seconds(vanilla, images, arguments.batches), seconds(variant, images, arguments.batches)
+        both = measure_seconds(vanilla, images, arguments.batches), measure_seconds(variant, images, arguments.batches)
         if place:  # the first warms up
             rounds.append(both)
     count = arguments.batch * arguments.batches

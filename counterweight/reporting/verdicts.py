@@ -7,7 +7,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from counterweight.reporting.columns import get_mean
 from counterweight.reporting.results import Comparison
-from counterweight.results.compare import BackboneResult, CompareResult
+from counterweight.results.compare import BackboneResult, Copies
 from counterweight.results.discriminate import StyleResult
 
 MARGIN = 0.05  # of the features whose means differ, beyond what halves of the real images show
@@ -34,7 +34,7 @@ def verdict(name: str, comparison: Comparison) -> str:
 def judge(name: str, comparison: Comparison) -> str:
     """Say whether synthetic images differ from real ones, and by what; reasons come in the order of their weight."""
     reasons = [*style_reasons(comparison.style), *feature_reasons(comparison.features.backbones)]
-    reasons += copy_reasons(comparison.features)
+    reasons += copy_reasons(comparison.features.copies, comparison.features.copies_of)
     if reasons:
         return f"`{name}` differs from real images: {'; '.join(reasons)}."
     size = min(backbone.statistics["ttest"].n for backbone in comparison.features.backbones.values())
@@ -55,20 +55,19 @@ def are_exchanged(backbones: Backbones) -> bool:
     return any(test["p_value"] < level and test["auc"] < 0.5 for test in find_linear_tests(backbones).values())
 
 
-def copy_reasons(features: CompareResult) -> list[str]:
+def copy_reasons(found: Copies, copies_of: str) -> list[str]:
     """Say so if copies are several times as frequent among synthetic images as they could be among real ones.
 
     That is the upper end of the 95 % interval (Clopper and Pearson) of the fraction of real images that are as near: of
     few real images it is large, since the nearest of them is near by chance. Fisher's exact test beside it, one-sided.
     """
-    found = features.copies
     if found.fraction is None or found.real_fraction is None:
         return []
     near, near_real = round(found.fraction * found.n), round(found.real_fraction * found.n_real)
     table = [[near, found.n - near], [near_real, found.n_real - near_real]]
     most = binomtest(near_real, found.n_real).proportion_ci().high
     if found.fraction > COPIES * most and fisher_exact(table, alternative="greater").pvalue < COPY_LEVEL:
-        return [f"{found.fraction:.0%} of them are likely copies of {features.copies_of}"]
+        return [f"{found.fraction:.0%} of them are likely copies of {copies_of}"]
     return []
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from counterweight.reporting.results import Comparison
 from counterweight.reporting.verdicts import copy_reasons, verdict
-from counterweight.results.compare import CompareResult, StatisticResult
+from counterweight.results.compare import Copies, StatisticResult
 from counterweight.results.discriminate import StyleResult
 from tests.reporting.made import backbone, compare_result, copies, latent, row, size_result, statistic, style_result
 
@@ -92,15 +92,16 @@ def test_where_nothing_could_be_tested_nothing_is_said() -> None:
 @pytest.mark.parametrize(("fraction", "n"), [(0.08, 40), (0.1, 10), (0.33, 3), (0.07, 30)])
 def test_a_few_near_images_of_few_are_no_copies(fraction: float, n: int) -> None:
     """What new photographs gave: of so few real images the nearest is the threshold, and some are nearer by chance."""
-    assert copy_reasons(near(fraction, n)) == []
+    assert copy_reasons(near(fraction, n), "training images") == []
 
 
 @pytest.mark.parametrize(("n", "most"), [(40, 0.44), (100, 0.18), (1000, 0.018)])
 def test_copies_are_five_times_as_frequent_as_real_ones_could_be(n: int, most: float) -> None:
     """Where none of n real images is as near, their fraction is below 1 - 0.025^(1/n), some 3.7 / n."""
-    assert copy_reasons(near(most, n)) == []
-    assert copy_reasons(near(most + 0.01, n)) == [f"{most + 0.01:.0%} of them are likely copies of training images"]
+    assert copy_reasons(near(most, n), "training images") == []
+    words = f"{most + 0.01:.0%} of them are likely copies of training images"
+    assert copy_reasons(near(most + 0.01, n), "training images") == [words]
 
 
-def near(fraction: float, n: int) -> CompareResult:
-    return compare_result({}, copies(fraction, real_fraction=0.0, n=n))
+def near(fraction: float, n: int) -> Copies:
+    return copies(fraction, real_fraction=0.0, n=n)

@@ -1,6 +1,6 @@
 """How long the statistics of one backbone take of 10,000 images against 10,000, and the Frechet distance of 500.
 
-    python -m benchmarks.statistics --out metrics/benchmarks/statistics.json
+    python -m benchmarks.two_sample --out metrics/benchmarks/two_sample.json
 
 A process of its own makes two tables of float32 features, half of which are 0 as behind a ReLU, and calls every
 statistic of features once, with the repeats of params.yaml: seconds, and the memory beside the tables at the worst
@@ -36,7 +36,7 @@ SETTINGS = Compare(repeats=10)
 LATENT = 256
 
 
-def made(count: int, dimension: int, shift: float, seed: int) -> Features:
+def make_features(count: int, dimension: int, shift: float, seed: int) -> Features:
     """Return features (N, D) in float32 that depend on each other, without needing memory beside them."""
     mixing = np.random.default_rng(0).standard_normal((LATENT, dimension), np.float32) / np.float32(LATENT**0.5)
     rng = np.random.default_rng(seed)
@@ -48,7 +48,7 @@ def made(count: int, dimension: int, shift: float, seed: int) -> Features:
     return table
 
 
-def calls(real: Features, synthetic: Features) -> dict[str, Callable[[], object]]:
+def list_calls(real: Features, synthetic: Features) -> dict[str, Callable[[], object]]:
     """Return what is measured, by name."""
     sets = [LabelledFeatures(table, np.arange(len(table)) % 10) for table in (real, synthetic)]
     rng = np.random.default_rng(0)
@@ -61,28 +61,28 @@ def calls(real: Features, synthetic: Features) -> dict[str, Callable[[], object]
     return {**found, "families": lambda: [describe_families(table) for table in (real, synthetic)]}
 
 
-def peak() -> float:
+def measure_peak() -> float:
     """Return the most memory this process ever had, in GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def one_backbone(count: int, dimension: int) -> None:
+def time_statistics(count: int, dimension: int) -> None:
     """Call every statistic once and print seconds and memory."""
-    todo = calls(made(count, dimension, 0.0, 1), made(count, dimension, 0.05, 2))
-    before, worked, seconds = peak(), time.process_time(), {}
+    todo = list_calls(make_features(count, dimension, 0.0, 1), make_features(count, dimension, 0.05, 2))
+    before, worked, seconds = measure_peak(), time.process_time(), {}
     for name, call in todo.items():
         started = time.perf_counter()
         call()
         seconds[name] = round(time.perf_counter() - started, 2)
     total = round(sum(seconds.values()), 1)
     worked = round(time.process_time() - worked, 1)
-    memory = round(peak() - before, 2)
+    memory = round(measure_peak() - before, 2)
     print(json.dumps({"seconds": seconds, "total_seconds": total, "processor_seconds": worked, "extra_gib": memory}))
 
 
-def fidelity(count: int, dimension: int, rounds: int) -> dict[str, object]:
+def compare_with_fidelity(count: int, dimension: int, rounds: int) -> dict[str, object]:
     """Compare the Frechet distance with torch-fidelity's: seconds, and how far apart they are."""
-    tables = made(count, dimension, 0.0, 1), made(count, dimension, 0.05, 2)
+    tables = make_features(count, dimension, 0.0, 1), make_features(count, dimension, 0.05, 2)
     ours, theirs = [], []
     rng = np.random.default_rng(0)
     for _ in range(rounds):
@@ -113,13 +113,13 @@ def main() -> None:
     arguments = parser.parse_args()
     sizes = [f"--count={arguments.count}", f"--dimension={arguments.dimension}"]
     if arguments.one:
-        one_backbone(arguments.count, arguments.dimension)
+        time_statistics(arguments.count, arguments.dimension)
         return
-    child = [sys.executable, "-m", "benchmarks.statistics", "--one", *sizes]
+    child = [sys.executable, "-m", "benchmarks.two_sample", "--one", *sizes]
     printed = subprocess.run(child, check=True, stdout=subprocess.PIPE, text=True).stdout
     facts = {
         f"{arguments.count}_images_of_{arguments.dimension}_features": json.loads(printed),
-        "frechet_500_images_of_2048_features": fidelity(500, 2048, arguments.rounds),
+        "frechet_500_images_of_2048_features": compare_with_fidelity(500, 2048, arguments.rounds),
         "on": name_hardware(torch.device("cpu")),
         "numpy": np.__version__,
     }

@@ -1,0 +1,33 @@
+"""The scripts that measure speed: nothing else runs them, so that a renamed module would break them unseen."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+FILES = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
+script = pytest.mark.parametrize("name", [path.stem for path in FILES])
+
+
+def test_the_scripts_are_found() -> None:
+    assert len(FILES) > 5
+
+
+@script
+def test_no_script_is_taken_for_a_standard_module(name: str) -> None:
+    """Python puts a script's folder first: beside a `statistics.py` no other script there could import torch."""
+    assert name not in sys.stdlib_module_names
+
+
+@script
+def test_a_script_can_be_imported_and_names_its_command(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = importlib.import_module(f"benchmarks.{name}")
+    assert f"    python -m benchmarks.{name} " in module.__doc__
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as stopped:
+        module.main()
+    assert stopped.value.code == 0
+    assert module.__doc__.splitlines()[0].split()[0] in capsys.readouterr().out
