@@ -53,7 +53,7 @@ def die_with_parent() -> None:
     The parent must be `dvc` itself: a shell in between lives on, so the graph's commands begin with `exec`.
     """
     if not sys.platform.startswith("linux"):
-        return  # the lock in `writing` still keeps a second copy from starting
+        return  # the lock in `atomic_output` still keeps a second copy from starting
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
