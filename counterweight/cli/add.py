@@ -159,7 +159,7 @@ def find_images(request: Request, settings: Json, params: Params) -> DatasetSpli
 
 def check_found(request: Request, found: Findings, counts: Mapping[str, int]) -> None:
     """Refuse classes with too few images that can be read."""
-    needed = 1 if len(found.counts) > 1 else 2
+    needed = 1 if len(found.counts) > 1 else 2  # Without parts, one to train on and one to test on.
     for part, sizes in found.counts.items():
         for name, count in sizes.items():
             if count < needed:
@@ -278,7 +278,7 @@ def create_links(links: Links) -> Iterator[None]:
             link.symlink_to(goal)
             made.append(link)
         yield
-    except BaseException:
+    except BaseException:  # Ctrl-C, too.
         for link in made:
             link.unlink()
         for folder in {*folders}:

@@ -130,6 +130,7 @@ def load_settings(request: Request) -> tuple[MeasureSettings, torch.device]:
     changes: dict[str, Any] = {"backbones": list(request.backbones)} if request.backbones else {}
     if request.weights is not None:
         changes["weights"] = request.weights
+    # Validated anew: changes come from the command line.
     extract = parse_settings(Extract, {**extract.model_dump(), **changes}, "extract")
     if request.backbones:
         latent = latent.model_copy(update={"backbones": extract.backbones})
@@ -173,7 +174,7 @@ def rename_set(images: ImageSet) -> ImageSet:
 def read_folders(request: Request) -> tuple[ImageSet, ImageSet]:
     """Read two folders of images at any depth, whose sub-folders are not looked at as classes."""
     found = [inspect_folder(path, word) for path, word in ((request.real, "real"), (request.synthetic, "synthetic"))]
-    colours = max(choose_channels(each, None).value for each in found)
+    colours = max(choose_channels(each, None).value for each in found)  # 3 if either has colours.
     settings = FileSettings(size=request.size or choose_common_size(found), channels=colours, bad_files="skip")
     read = []
     with Workers() as workers:
@@ -185,6 +186,7 @@ def read_folders(request: Request) -> tuple[ImageSet, ImageSet]:
 
 def choose_common_size(found: Sequence[Findings]) -> int:
     """Return the side in pixels to which images are brought: the smaller of both sets' medians, 224 at most."""
+    # The smaller one: enlarged images lack what sharp ones have.
     return min(LARGEST_SIZE, *(int(np.median(each.shorter_sides)) for each in found))
 
 

@@ -52,6 +52,7 @@ def choose_channels(found: Findings, wanted: int | None) -> Choice:
         return Choice(wanted, "as asked for")
     if found.grey < found.total:
         return Choice(3, f"{found.total - found.grey:,} of {found.total:,} images have colours")
+    # Greys are often saved as colours: what the pixels are counts, not the mode.
     by_mode = {*found.modes} <= GREY_MODES
     return Choice(1, f"all images are grey{'' if by_mode else ', also those that are kept as colours'}")
 
@@ -87,7 +88,7 @@ def choose_classifier(size: int, grey: bool, images: int) -> dict[str, Any]:
     """Choose a classifier and its training, for so many training images."""
     network = "mnist_cnn" if grey and size <= GREY_SIZE else "vehicles_cnn"  # cifar10_cnn takes 18 times as long
     few, many = CLASSIFIER_EPOCHS
-    epochs = min(many, max(few, round(CLASSIFIED / images)))
+    epochs = min(many, max(few, round(CLASSIFIED / images)))  # About as many steps whatever the size of the set.
     return {"network": network, "epochs": epochs, "batch_size": choose_batch_size(images), "learning_rate": 0.001}
 
 
@@ -100,7 +101,7 @@ def choose_generators(size: int, images: int) -> dict[str, dict[str, Any]]:
     """Return settings of generators that train for minutes on so many images."""
 
     def epochs(name: str) -> int:
-        seen = SECONDS * SPEEDS[name] * PIXELS / size**2
+        seen = SECONDS * SPEEDS[name] * PIXELS / size**2  # Cost grows with the number of pixels.
         return min(MOST_EPOCHS, max(1, round(seen / images)))
 
     small = {"batch_size": choose_batch_size(images)}

@@ -69,7 +69,7 @@ def gallery(params_path: Path, dataset: str, names: Sequence[str], per_class: in
         row = {"generator": name, **facts, **make_row(params, name, dataset, train, per_class, judge, folder)}
         with atomic_output(folder / f"{name}.json") as partial:
             partial.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
-        with atomic_output(folder / "README.md") as partial:
+        with atomic_output(folder / "README.md") as partial:  # After each one: a gallery cut short is a page, too.
             partial.write_text(render_page(dataset, read_rows(folder)), encoding="utf-8")
     print(render_rows([row for row in read_rows(folder) if row["generator"] in chosen]))
 
@@ -136,6 +136,7 @@ def make_row(
     shown = (torch.arange(len(labels)) % per_class) < COLUMNS
     with atomic_output(folder / f"{name}.png") as partial:
         save_grid(images[shown].numpy(), COLUMNS, partial)
+    # (K * n,) -> (K, n) -> (K,)
     right = (judge(images) == labels).float().reshape(len(train.class_names), -1).mean(dim=1)
     by_class = dict(zip(train.class_names, (round(value, 4) for value in right.tolist()), strict=True))
     return row | {"images": len(labels), "asked_class": float(right.mean()), "asked_class_by_class": by_class}
@@ -148,7 +149,7 @@ def train_generator(
     real = to_labelled(train.images, train.labels)
     # Nothing but the training is to be timed: no previews, no checkpoints.
     config = settings.model_copy(update={"previews": 0, "checkpoint_seconds": None})
-    started = time.perf_counter()
+    started = time.perf_counter()  # Monotonic: a clock that is set meanwhile changes nothing.
     with TemporaryDirectory() as unfinished:
         try:
             fit(generator, real, seed, config, Path(unfinished))
@@ -156,7 +157,7 @@ def train_generator(
             raise UserError(f"{where}: {error}") from error
     seconds = time.perf_counter() - started
     sizes = train.counts().tolist()
-    seen = sum(
+    seen = sum(  # A phase of one class sees its images alone.
         phase.epochs * (len(train) if phase.label is None else sizes[phase.label]) for phase in generator.phases()
     )
     return {

@@ -198,7 +198,7 @@ def audit(
 def main() -> None:
     """Run a command; a user's mistake is one line on standard error and exit code 2."""
     try:
-        cli.main(standalone_mode=False)
+        cli.main(standalone_mode=False)  # click would print its errors its own way, and exit itself.
     except UserError as error:
         sys.exit(fail(str(error)))
     except OSError as error:
@@ -213,7 +213,7 @@ def main() -> None:
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.Abort:
-        sys.exit(130)
+        sys.exit(130)  # 128 + SIGINT, as shells report Ctrl-C.
 
 
 if __name__ == "__main__":

@@ -70,6 +70,7 @@ def make_plan(params: Path, names: Sequence[str]) -> Plan:
             block = find_block(values, addition.path)
             if block is None:
                 missing.append(addition)
+                # Presets may bring the same block: the next one then finds it there and has to agree.
                 values = with_values(values, [addition])
                 continue
             check_equal(block, addition, f"{params}: {'.'.join(addition.path)}", f"presets/{name}.yaml")

@@ -22,7 +22,7 @@ def draw_batches(labels: Tensor, size: int, balanced: bool, rng: torch.Generator
 
 def draw_balanced_batch(pools: list[Tensor], size: int, rng: torch.Generator) -> Tensor:
     """Return `size` indices spread evenly over the pools, the remainder over randomly chosen ones."""
-    order = torch.randperm(len(pools), generator=rng).tolist()
+    order = torch.randperm(len(pools), generator=rng).tolist()  # The remainder favours no class over many batches.
     sizes = [size // len(pools) + (place < size % len(pools)) for place in range(len(pools))]
     picks = [
         pools[pool][torch.randint(len(pools[pool]), (count,), generator=rng)]

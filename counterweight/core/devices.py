@@ -23,7 +23,7 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():  # Without a number it is the first.
         raise UserError(f"params.yaml: device: '{name}' is not there; {torch.cuda.device_count()} CUDA devices found")
     return device
 
@@ -37,5 +37,6 @@ def map_in_parallel(
     which also makes the result independent of the number of cores; torch lets the threads run in parallel.
     """
     workers = 1 if device.type == "cuda" else max(1, min(len(items), len(os.sched_getaffinity(0))))
+    # Threads, not processes: nothing is copied, and torch lets go of Python's lock while it computes.
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         return list(tqdm(pool.map(function, items), title, len(items), disable=None, dynamic_ncols=True))

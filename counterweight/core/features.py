@@ -48,6 +48,7 @@ def read_features(path: Path) -> FeatureSet:
         table = pq.read_table(path, memory_map=True).combine_chunks()
         size = table.schema.field("features").type.list_size
         chunks = table.column("features").chunks
+        # (N * D,), viewed as (N, D) below.
         flat = chunks[0].flatten().to_numpy() if chunks else np.empty(0, dtype=np.float32)
         provenance = json.loads((table.schema.metadata or {})[b"provenance"])
         return FeatureSet(flat.reshape(-1, size), table.column("label").to_numpy(), provenance)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
 
-ROW_GROUP_BYTES = 16 * 2**20
+ROW_GROUP_BYTES = 16 * 2**20  # What the writer holds in memory.
 
 Fit = Literal["stretch", "crop", "pad"]
 """How an image is brought to another size: whatever its proportions, cut at its longer side, or padded with white."""
@@ -119,6 +119,7 @@ class ImageWriter:
     def flush(self) -> None:
         """Write what is waiting as a row group."""
         schema, count = self.writer.schema, len(self.labels)
+        # No copy: written before the array is filled again.
         pixels = pa.FixedSizeBinaryArray.from_buffers(schema.types[0], count, [None, pa.py_buffer(self.images)])
         self.writer.write_table(pa.table([pixels, self.labels, self.origins], schema=schema))
         self.labels, self.origins = [], []
@@ -128,6 +129,7 @@ class ImageWriter:
         if self.labels:
             self.flush()
         facts = {**self.facts, "provenance": provenance}
+        # At the end: only then it is known what was skipped.
         self.writer.add_key_value_metadata({key: json.dumps(fact, sort_keys=True) for key, fact in facts.items()})
 
     def __enter__(self) -> "ImageWriter":
@@ -173,6 +175,7 @@ def view_pixels(column: pa.ChunkedArray, shape: tuple[int, ...]) -> npt.NDArray[
     if column.num_chunks == 0:
         return np.empty((0, *shape), dtype=np.uint8)
     chunk = column.chunk(0)
+    # In bytes; a sliced column still has the whole buffer.
     start, size = chunk.offset * chunk.type.byte_width, len(chunk) * chunk.type.byte_width
     return np.frombuffer(chunk.buffers()[1], dtype=np.uint8)[start : start + size].reshape(-1, *shape)
 
@@ -187,6 +190,6 @@ def choose_stratified(
     chosen = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         own = np.flatnonzero(labels == label)
-        count = min(max(1, round(fraction * len(own))), len(own) - 1)
+        count = min(max(1, round(fraction * len(own))), len(own) - 1)  # 0 for a class of one image.
         chosen[rng.permutation(own)[:count]] = True
     return chosen

@@ -26,10 +26,10 @@ def atomic_output(target: Path) -> Iterator[Path]:
     if not target.name:
         raise UserError(f"{target}: a folder that is there already; name a file or folder to be written")
     make_room(target)
-    partial = target.with_name(f".{target.name}.partial")
+    partial = target.with_name(f".{target.name}.partial")  # Beside it: a rename is atomic in one file system only.
     with exclusive_lock(target.with_name(f".{target.name}.lock"), busy=f"{target}: another process is writing it"):
         try:
-            remove_path(partial)
+            remove_path(partial)  # What a killed process left.
             yield partial
             put_in_place(partial, target)
         finally:
@@ -42,6 +42,7 @@ def put_in_place(partial: Path, target: Path) -> None:
     remove_path(earlier)
     if partial.is_dir() or (partial.exists() and target.is_dir()):  # renaming cannot replace these
         with contextlib.suppress(FileNotFoundError):
+            # Aside by a rename: deleting takes time, in which a reader would find half a folder.
             target.replace(earlier)
     partial.replace(target)
     remove_path(earlier)
@@ -84,7 +85,7 @@ def exclusive_lock(path: Path, busy: str) -> Iterator[None]:
 
 def remove_path(path: Path) -> None:
     """Delete a file or folder, if there is one."""
-    if path.is_dir() and not path.is_symlink():
+    if path.is_dir() and not path.is_symlink():  # Of a link to a folder, the link alone is removed.
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

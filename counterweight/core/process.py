@@ -31,6 +31,7 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
         sys.exit(fail(str(error)))
     except OSError as error:
         if error.errno in OUT_OF_SPACE:
+            # A full disk or a read-only folder is no bug: one line, no traceback.
             sys.exit(fail(f"{error.filename or 'output'}: no space left on the disk; nothing was written"))
         if error.errno in NOT_WRITABLE:
             sys.exit(fail(f"{error.filename}: {error.strerror}"))
@@ -38,7 +39,7 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
     except MemoryError as error:
         sys.exit(fail(f"not enough memory{f': {error}' if str(error) else ''}; smaller images or fewer of them?"))
     except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+        sys.exit(128 + signal.SIGINT)  # As shells report a process that a signal ended.
 
 
 def fail(message: str) -> int:
@@ -56,5 +57,5 @@ def die_with_parent() -> None:
         return  # the lock in `atomic_output` still keeps a second copy from starting
     parent = os.getppid()
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
+    if os.getppid() != parent:  # It died before the kernel was asked.
         sys.exit(128 + signal.SIGKILL)

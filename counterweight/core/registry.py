@@ -16,6 +16,7 @@ def names_in(folder: str) -> list[str]:
 
     Those that begin with `base` are what the others build upon.
     """
+    # A folder's own order differs from disk to disk.
     return sorted(path.stem for path in (PACKAGE / folder).glob("*.py") if not path.stem.startswith(("__", "base")))
 
 

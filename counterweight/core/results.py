@@ -36,6 +36,7 @@ ResultType = TypeVar("ResultType", bound=BaseModel)
 def write_result(result: BaseModel, path: Path) -> None:
     """Write a result as JSON."""
     plain = result.model_dump(mode="json", by_alias=True)
+    # NaN is no JSON: better an error here.
     path.write_text(json.dumps(plain, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 

@@ -36,6 +36,7 @@ def plan_source(block: dict[str, Any], model: type[CommonType], folder: str, whe
     for key in block:
         if key not in model.model_fields and key not in own:
             raise UserError(f"{where}.{key}: unknown key{suggest_name(key, {*model.model_fields, *own})}")
+    # Parted between two models, of which each forbids keys that it does not know.
     common = parse_settings(model, {key: block[key] for key in block if key in model.model_fields}, where)
     settings = parse_settings(source.Settings, {key: block[key] for key in block if key in own}, where)
     return SourcePlan(common, source, settings)

@@ -30,11 +30,12 @@ def to_labelled(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) ->
 
 def to_unit(images: Tensor) -> Tensor:
     """Turn uint8 pixels into float32 in [-1, 1]."""
-    return images.float() / 127.5 - 1
+    return images.float() / 127.5 - 1  # 0 to -1, 255 to 1: the range of a tanh.
 
 
 def to_bytes(images: Tensor) -> Tensor:
     """Turn float pixels in [-1, 1] into uint8, rounding to the nearest value and clipping what lies outside."""
+    # Rounded and clipped first: a cast cuts off, and wraps what lies outside.
     return ((images.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 

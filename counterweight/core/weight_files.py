@@ -51,6 +51,7 @@ def fetch_weight_file(url: str, instead: str) -> Path:
                 f"{path.name}: neither in {path.parent} nor to be downloaded from {url} ({error}); "
                 f"put the file into that folder, or choose {instead}"
             ) from error
+    # Also of a file that was there already: it may have been cut short, or be another one.
     found = hash_file(path)
     if not found.startswith(prefix):
         raise UserError(
@@ -72,5 +73,6 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".npz":
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
+    # weights_only: pickle would run code.
     state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     return state

@@ -71,6 +71,7 @@ def count_kept(scenario: Scenario, counts: Sizes, minority: list[int]) -> Sizes:
         kept[minority] = np.rint(counts[minority] * (1 - scenario.fraction)).astype(np.int64)
     if isinstance(scenario, Longtail):
         order = [label for label in range(len(counts)) if label not in minority] + minority
+        # From the largest class's size down to 1 / ratio of it, geometrically; sources give two classes at least.
         sizes = counts.max() * scenario.ratio ** (-np.arange(len(counts)) / (len(counts) - 1))
         kept[order] = np.minimum(counts[order], np.rint(sizes).astype(np.int64))
     return kept

@@ -89,7 +89,7 @@ def read_subset(chosen: Subset, where: str, label: str, workers: Workers) -> Ite
     start = 0
     for images, faults in chosen.part.read(chosen.indices, label, workers):
         indices = chosen.indices[start : start + len(faults)]
-        start += len(faults)
+        start += len(faults)  # One entry for each image, None for a good one.
         bad = [fault for fault in faults if fault]
         if bad and not chosen.part.skip_bad:  # the number of others is not known yet
             raise UserError(f"{where}: {describe_bad_files(bad[:1])}; mend or remove it, or set bad_files: skip")
@@ -117,4 +117,4 @@ def draw_some(part: LazyImages, most: int | None, rng: np.random.Generator) -> S
     """Choose all images, or as many as are wanted at most, at random."""
     if most is None or most >= len(part):
         return choose_all(part)
-    return Subset(part, np.sort(rng.permutation(len(part))[:most]))
+    return Subset(part, np.sort(rng.permutation(len(part))[:most]))  # Subsets have increasing indices.

@@ -29,6 +29,7 @@ def check_rows(params: Params) -> None:
         check_dataset(params, dataset)
     for pair in params.table.pairs:
         check_pair(params, pair)
+    # Only now, when nothing in the table is known to be wrong: downloads take long.
     for dataset in params.table.datasets:
         fetch(plan_dataset(params.datasets, dataset), dataset, "ingest")
     for pair in params.table.pairs:

@@ -64,12 +64,14 @@ def retrain_classifiers(
     A seed sets first weights, split, batches and dropout, whatever the variant: their differences are paired.
     """
     classes = len(test.class_names)
+    # Before the threads start, which share the generator that torch draws first weights from.
     untrained = {seed: build_classifier(config.network, test.shape, classes, seed).to(device) for seed in seeds}
     tested = torch.from_numpy(test.images.copy()).to(device)
 
     def train_and_predict(job: tuple[Variant, int]) -> Labels:
         variant, seed = job
-        network = deepcopy(untrained[seed])
+        network = deepcopy(untrained[seed])  # Every variant starts from the same weights.
+        # Anew from the seed: variants of one training set hold out the same real images.
         parts = variant.split(validation_fraction, np.random.default_rng(seed))
         fitted, validation = (to_labelled(part.images, part.labels).to(device) for part in parts)
         fit_classifier(network, classes, fitted, validation, config, seed, variant.reweighted)

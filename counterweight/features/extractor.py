@@ -38,7 +38,7 @@ def draw_some_images(images: ImageSet, most: int | None, seed: int) -> ImageSet:
     if most is None or len(images) <= most:
         return images
     rng = np.random.default_rng(derive_seed(seed, images.item, "extract"))
-    return images.take(np.sort(rng.permutation(len(images))[:most]))
+    return images.take(np.sort(rng.permutation(len(images))[:most]))  # Sorted: in the set's own order.
 
 
 def extract_features(
@@ -66,7 +66,7 @@ def extract_features(
         square = resize_images(own, settings.input_size)
         return [run_extractor(each, own if each.own_size else square) for each in extractors]
 
-    starts = range(0, max(1, len(images)), settings.batch_size)
+    starts = range(0, max(1, len(images)), settings.batch_size)  # One empty batch of no images tells the dimension.
     columns = zip(*map_in_parallel(seen, starts, device, "extract"), strict=True)
     return {
         each.name: FeatureSet(np.concatenate(column), images.labels, each.facts)
@@ -109,6 +109,7 @@ def run_extractor(extractor: Extractor, images: Tensor) -> Floats:
     batch = images
     if len(images) < FEWEST:
         batch = torch.cat([images, images.new_zeros((FEWEST - len(images), *images.shape[1:]))])
+    # Grey is shown to all three channels.
     features: Floats = extractor.network(batch.expand(-1, 3, -1, -1))[: len(images)].float().cpu().numpy()
     if not np.isfinite(features).all():
         raise UserError(f"{extractor.name}: some features are not finite; params.yaml: extract.weights: other weights")

@@ -29,7 +29,7 @@ def load_backbone(name: str, weights: str, seed: int) -> nn.Module:
     try:
         return find_backbone(name).pretrained(read_weights(path))
     except UNREADABLE as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200]  # torch lists every key over many lines.
         raise UserError(f"{path}: not the published weights of {name}: {reason}") from error
 
 
@@ -48,6 +48,7 @@ def find_weight_file(name: str, weights: str) -> Path | None:
         return fetch_weight_file(backbone.url, "params.yaml: extract.weights: random or a folder")
     folder = Path(weights).expanduser()
     if not weights or not folder.is_dir():
+        # A path is no misspelt word.
         words = suggest_name(weights, ("random", "imagenet")) if os.sep not in weights else ""
         raise UserError(f"params.yaml: extract.weights: '{weights}' is neither random, imagenet nor a folder{words}")
     return find_file_in(folder, name)

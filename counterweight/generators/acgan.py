@@ -57,6 +57,7 @@ class ACGAN(AdversarialGenerator):
     def discriminator_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the discriminator's loss; both real and fake images are to be named."""
         wanted = self.any_labels(len(images), rng)
+        # The discriminator's turn: nothing of the generator is to be kept for a backward pass.
         with torch.no_grad():
             fakes = self.make(wanted, rng)
         (real, real_class), (fake, fake_class) = self.judge(images), self.judge(fakes)
@@ -77,7 +78,7 @@ class ACGAN(AdversarialGenerator):
     def judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return a logit for 'real' (B,) and logits of the classes (B, K)."""
         features = self.features(self.augment(images))
-        return self.real_or_fake(features).squeeze(1), self.classifier(features)
+        return self.real_or_fake(features).squeeze(1), self.classifier(features)  # (B, 1) -> (B,)
 
     def make(self, labels: Tensor, rng: torch.Generator) -> Tensor:
         """Turn noise into images of the classes."""

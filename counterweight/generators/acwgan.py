@@ -65,10 +65,12 @@ class ACWGAN(AdversarialGenerator):
 
     def discriminator_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the critic's loss: distance, penalty and the cross-entropy of the real images' classes."""
+        # The critic's turn: nothing of the generator is to be kept for a backward pass.
         with torch.no_grad():
             fakes = self.make(self.any_labels(len(images), rng), rng)
         (real, real_class), (fake, _) = self.judge(images), self.judge(fakes)
         distance = -discriminator_loss("wasserstein", real, fake)
+        # Of the score alone: classes need no bounded slope.
         penalty = gradient_penalty(lambda mixed: self.judge(mixed)[0], images, fakes, rng)
         named = functional.cross_entropy(real_class, labels)
         loss = self.settings.penalty * penalty - distance + self.settings.class_weight * named
@@ -84,7 +86,7 @@ class ACWGAN(AdversarialGenerator):
     def judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return a score (B,) and logits of the classes (B, K)."""
         features = self.features(self.augment(images))
-        return self.score(features).squeeze(1), self.classifier(features)
+        return self.score(features).squeeze(1), self.classifier(features)  # (B, 1) -> (B,)
 
     def make(self, labels: Tensor, rng: torch.Generator) -> Tensor:
         """Turn noise into images of the classes."""

@@ -48,15 +48,16 @@ class ADASYN(Generator):
             # Children are rounded for each image, by half of one at most: with one more for each there are enough.
             sampling_strategy={label: 2 * size + count},
             n_neighbors=min(self.settings.k_neighbors, size - 1),
-            random_state=int(torch.randint(2**31 - 1, (1,), generator=rng)),
+            random_state=int(torch.randint(2**31 - 1, (1,), generator=rng)),  # So that all randomness comes from `rng`.
         )
         pixels = real.images.flatten(1).float().numpy()
         try:
             resampled, _ = adasyn.fit_resample(pixels, real.labels.numpy())
         except RuntimeError as error:
-            if "neigbours" not in str(error):
+            if "neigbours" not in str(error):  # Spelt so in imbalanced-learn's message.
                 raise
             raise NotApplicable(f"ADASYN: no image of class '{name}' has a neighbour of another class") from error
         children = torch.from_numpy(resampled[len(pixels) :])
+        # At random: children stand in their parents' order, and the first `count` would leave the last parents out.
         chosen = torch.randperm(len(children), generator=rng)[:count]
         return children[chosen].round().to(torch.uint8).reshape(-1, *self.shape)

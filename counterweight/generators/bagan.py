@@ -122,10 +122,11 @@ class BAGAN(LearnedGenerator):
         rates from 0.001 all ReLUs die on MNIST, and every image is black.
         """
         if phase == "autoencoder":
-            last = self.generator[-3]
+            last = self.generator[-3]  # Before the tanh and the crop.
             assert isinstance(last, nn.ConvTranspose2d)
             start_at_mean(last, real.images, tanh=True)
         if phase == "adversarial":
+            # The convolutions alone: the last layers have other outputs.
             self.discriminator[0].load_state_dict(self.encoder[0].state_dict())
             means, factors = self.class_gaussians(real)
             self.class_means.copy_(means)
@@ -147,12 +148,13 @@ class BAGAN(LearnedGenerator):
     def discriminator_loss(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the cross-entropy over n classes and 'fake', 1/(n+1) of what is judged being fakes (3.3.1)."""
         classes = len(self.class_names)
+        # As many fakes as a class has real images in a balanced batch.
         wanted = self.even_labels(max(1, round(len(images) / classes)), rng)
         with torch.no_grad():
             fakes = self.generator(draw_from_classes(self.class_means, self.class_factors, wanted, rng))
         opinion = self.discriminator(self.augment(torch.cat([images, fakes])))
         targets = torch.cat([labels, torch.full_like(wanted, classes)])
-        real, fake = opinion.split([len(images), len(fakes)])
+        real, fake = opinion.split([len(images), len(fakes)])  # (B + F, K + 1) -> (B, K + 1), (F, K + 1)
         return {
             "loss": functional.cross_entropy(opinion, targets),
             "real_accuracy": hits(real, labels),
@@ -161,6 +163,7 @@ class BAGAN(LearnedGenerator):
 
     def even_labels(self, count: int, rng: torch.Generator) -> Tensor:
         """Return `count` labels in which every class stands equally often, give or take one."""
+        # Modulo K, any K consecutive numbers are all classes; the offset says which classes get one more.
         shuffled = torch.randperm(count, generator=rng, device=rng.device)
         offset = torch.randint(len(self.class_names), (1,), generator=rng, device=rng.device)
         return (shuffled + offset) % len(self.class_names)
@@ -181,16 +184,19 @@ class BAGAN(LearnedGenerator):
         1989, https://doi.org/10.1080/01621459.1989.10478752).
         """
         training = self.training
-        self.eval()
+        self.eval()  # Without dropout, the same image has the same latents.
+        # In chunks, which bound the memory; in float64 from here on, since the covariance is factorised.
         latents = torch.cat([self.encoder(to_unit(part.to(self.device))) for part in real.images.split(512)]).double()
         self.train(training)
         labels, dim, classes = real.labels.to(self.device), self.settings.latent_dim, len(self.class_names)
         counts = torch.bincount(labels, minlength=classes).double()
         sums = torch.zeros(classes, dim, dtype=torch.double, device=self.device).index_add_(0, labels, latents)
-        means = sums / counts.clamp(min=1)[:, None]
+        means = sums / counts.clamp(min=1)[:, None]  # 0 for a class without images.
         centred = latents - means[labels]
+        # (K, D, D), undivided.
         scatter = torch.stack([centred[labels == c].T @ centred[labels == c] for c in range(classes)])
-        pooled = scatter.sum(dim=0) / max(1, len(latents) - classes)
+        pooled = scatter.sum(dim=0) / max(1, len(latents) - classes)  # Each class's mean takes a degree of freedom.
+        # (K, D, D); 0 for a class of one image, whose own has weight 0 below.
         own = scatter / (counts - 1).clamp(min=1)[:, None, None]
         weight = (dim / ((counts - 1).clamp(min=0) + dim))[:, None, None]
         covariance = (1 - weight) * own + weight * pooled

@@ -108,6 +108,7 @@ class Discriminator(nn.Module):
         self.augment = Augment()
         self.features, size = features(shape, width)
         self.label = nn.Sequential(nn.Embedding(classes, label_dim), nn.Linear(label_dim, size), nn.LeakyReLU(SLOPE))
+        # Flatten(0): (B, 1) -> (B,)
         self.head = nn.Sequential(nn.Linear(size, label_dim), nn.Linear(label_dim, 1), nn.Flatten(0))
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -172,6 +173,7 @@ class BAGANGP(LearnedGenerator):
         with torch.no_grad():
             fakes = self.make(labels, rng)
         wrong_labels = self.other_labels(labels, rng)
+        # One call for all three; no layer of it mixes images, so each is judged as it would be alone.
         real, fake, wrong = self.discriminator(
             torch.cat([images, fakes, images]), torch.cat([labels, labels, wrong_labels])
         ).split(len(images))
@@ -186,6 +188,7 @@ class BAGANGP(LearnedGenerator):
     def other_labels(self, labels: Tensor, rng: torch.Generator) -> Tensor:
         """Draw labels (B,) that are not these, every other class equally likely."""
         classes = len(self.class_names)
+        # Never 0, so never the right label; with one class there is no other, and the label stays.
         shift = torch.randint(1, max(2, classes), (len(labels),), generator=rng, device=rng.device)
         return (labels + shift.to(labels.device)) % classes
 

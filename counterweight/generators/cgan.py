@@ -53,12 +53,14 @@ class CGAN(AdversarialGenerator):
 
     def generator_losses(self, count: int, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the generator's loss on images of random classes, as many as a batch has."""
-        wanted = self.any_labels(max(1, count // 2), rng)
+        wanted = self.any_labels(max(1, count // 2), rng)  # `count` is twice the batch, see the base.
         return {"loss": generator_loss(self.settings.loss, self.judge(self.make(wanted, rng), wanted))}
 
     def judge(self, images: Tensor, labels: Tensor) -> Tensor:
         """Return a logit (B,) for 'real and of this class'."""
+        # (B, K) -> (B, K, 1, 1) -> (B, K, H, W), expanded without a copy.
         maps = one_hot(labels, len(self.class_names))[:, :, None, None].expand(-1, -1, *images.shape[2:])
+        # Only the image is augmented: a hole in the label's maps would hide the label.
         logits: Tensor = self.discriminator(torch.cat([self.augment(images), maps], dim=1))
         return logits
 

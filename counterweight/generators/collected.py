@@ -25,6 +25,7 @@ ROOT = Path("collected")
 
 def inside(folder: str) -> str:
     """Let pass a path that does not lead out of the folder that is watched."""
+    # Looked at as text, before any file is touched.
     path = PurePosixPath(folder)
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"a folder inside {ROOT}/, which is all that the graph watches")
@@ -70,7 +71,7 @@ class Collected(Generator):
         files: list[Path] = [Path()] * len(labels)
         for label in labels.unique().tolist():
             wanted = (labels == label).nonzero().squeeze(1).tolist()
-            own = self.files_of(self.class_names[label], len(wanted))
+            own = self.files_of(self.class_names[label], len(wanted))  # Refused if too few: `strict` is off below.
             order = torch.randperm(len(own), generator=rng).tolist()
             for place, index in zip(wanted, order, strict=False):
                 files[place] = own[index]
@@ -80,7 +81,7 @@ class Collected(Generator):
             chunks = [*decode_images(files, len(files), target, "decode", workers)]
         if bad := [fault for chunk in chunks for fault in chunk.bad if fault]:
             raise UserError(f"{describe_bad_files(bad)}; mend or remove it")
-        none = np.empty((0, *self.shape), dtype=np.uint8)
+        none = np.empty((0, *self.shape), dtype=np.uint8)  # NumPy refuses to concatenate no arrays.
         return torch.from_numpy(np.concatenate([none, *(chunk.images for chunk in chunks)]))
 
     def files_of(self, name: str, wanted: int) -> list[Path]:

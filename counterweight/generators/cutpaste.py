@@ -57,12 +57,13 @@ class CutPaste(Generator):
     def paste(self, front: Tensor, back: Tensor, rng: torch.Generator) -> Tensor:
         """Return `front`'s foregrounds on `back`'s backgrounds, uint8 (B, C, H, W), from grey levels (B, C, H, W)."""
         matte = segment_foreground(front)
-        matte[matte.mean(dim=(1, 2, 3)) < self.settings.smallest] = 1.0
+        matte[matte.mean(dim=(1, 2, 3)) < self.settings.smallest] = 1.0  # (B, 1, H, W) -> (B,), in place.
         grid = functional.affine_grid(self.attitudes(len(front), rng), list(front.shape), align_corners=False)
         # Colours go with their fraction of the foreground, or the old background would shine through at the edges.
         moved = functional.grid_sample(torch.cat([front * matte, matte], dim=1), grid, align_corners=False)
         colour, matte = moved[:, :-1], moved[:, -1:]
         plain = widen(segment_foreground(back), FRINGE)
+        # The other image's own foreground gives way to its border's colour.
         background = back * (1 - plain) + border_colour(back) * plain
         return (colour + (1 - matte) * background).round().clamp(0, 255).to(torch.uint8)
 
@@ -75,14 +76,17 @@ class CutPaste(Generator):
         # A plane turned about both axes and looked at from far away.
         tilted = matrices([[about_y.cos(), about_y.sin() * about_x.sin()], [torch.zeros(count), about_x.cos()]])
         scale = torch.diag_embed(torch.stack([size * stretch, size / stretch], dim=1))
+        # Turning and tilting happen in pixels, where both axes have one unit.
         aspect = torch.diag(torch.tensor([float(width), float(height)]))
         forward = aspect.inverse() @ tilted @ plane @ scale @ aspect
-        shift = 2 * s.shift * uniform((count, 2, 1), rng)
+        shift = 2 * s.shift * uniform((count, 2, 1), rng)  # A side is 2 long.
+        # Inverted, since sampling asks of every new pixel where it comes from.
         return torch.cat([torch.linalg.inv(forward), -shift], dim=2)
 
 
 def segment_foreground(images: Tensor) -> Tensor:
     """Return which pixels of grey levels (B, C, H, W) are foreground, (B, 1, H, W), 0 or 1."""
+    # The channel that differs most decides: objects may have the background's brightness and another hue.
     distance = (images - border_colour(images)).abs().amax(dim=1)
     return (distance > otsu(distance)[:, None, None]).float()[:, None]
 
@@ -96,6 +100,7 @@ def widen(mask: Tensor, fraction: float) -> Tensor:
 def border_colour(images: Tensor) -> Tensor:
     """Return the median of each channel along the border of images (B, C, H, W), as (B, C, 1, 1)."""
     edges = [images[:, :, 0], images[:, :, -1], images[:, :, :, 0], images[:, :, :, -1]]
+    # The median, not the mean: an object that touches the border does not change it. (B, C, 2H + 2W) -> (B, C)
     return torch.cat(edges, dim=2).median(dim=2).values[:, :, None, None]
 
 
@@ -104,10 +109,14 @@ def otsu(values: Tensor) -> Tensor:
 
     It maximises the variance between the groups 'at most the threshold' and 'above it'.
     """
-    counts = functional.one_hot(values.flatten(1).round().long(), LEVELS).sum(dim=1).double()
+    places = values.flatten(1).round().long()  # (B, H, W) -> (B, H W)
+    # Added up in place: one-hot codes of all pixels would take 256 times the memory.
+    counts = torch.zeros(len(values), LEVELS, dtype=torch.double)
+    counts.scatter_add_(1, places, torch.ones_like(places, dtype=torch.double))
     levels = torch.arange(LEVELS, dtype=torch.double)
     below, sums = counts.cumsum(dim=1), (counts * levels).cumsum(dim=1)
     above, rest = below[:, -1:] - below, sums[:, -1:] - sums
+    # The variance between groups up to a constant factor; 0 where a group is empty.
     between = below * above * (sums / below.clamp(min=1) - rest / above.clamp(min=1)).square()
     return between.argmax(dim=1).to(values.dtype)
 

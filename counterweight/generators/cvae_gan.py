@@ -106,6 +106,7 @@ class CVAEGAN(LearnedGenerator):
             mean, log_variance = self.encoder(images, labels)
             rebuilt = self.generator(reparametrize(mean, log_variance, rng), labels)
             made, _ = self.invent(len(images), rng)
+        # (3B, 1) -> three of (B, 1)
         real, fake, invented = self.discriminator(torch.cat([images, rebuilt, made])).split(len(images))
         parts = {
             "real": functional.softplus(-real).mean(),
@@ -129,7 +130,7 @@ class CVAEGAN(LearnedGenerator):
         s = self.settings
         with torch.no_grad():
             mean, log_variance = self.encoder(images, labels)
-            real = self.opinions(images)
+            real = self.opinions(images)  # What is to be matched: no gradient.
         parts = self.distances(images, self.generator(reparametrize(mean, log_variance, rng), labels), real)
         made, wanted = self.invent(len(images), rng)
         centre, class_centres = self.centre_distances(real, labels, self.opinions(made), wanted)
@@ -170,7 +171,7 @@ class CVAEGAN(LearnedGenerator):
             made: both judges' features of images made of noise.
             wanted: labels of those.
         """
-        everyone = torch.zeros_like(labels)
+        everyone = torch.zeros_like(labels)  # One group: the discriminator's centre knows no classes.
         centres = self.real_centre(real[0], everyone), self.fake_centre(made[0], everyone)
         class_centres = self.real_class_centres(real[1], labels), self.fake_class_centres(made[1], wanted)
         return (

@@ -93,7 +93,7 @@ class DDPM(LearnedGenerator):
         s = settings
         self.network = UNet(shape[0], len(class_names), s.width, s.multipliers, s.blocks, s.patch, s.dropout)
         self.average = copy_frozen(self.network)
-        self.register_buffer("steps", torch.zeros(()))
+        self.register_buffer("steps", torch.zeros(()))  # A buffer, so that a checkpoint keeps the decay's course.
         for name, values in compute_levels(s.schedule, s.timesteps)._asdict().items():
             self.register_buffer(name, values, persistent=False)  # the settings say what they are
 
@@ -113,10 +113,12 @@ class DDPM(LearnedGenerator):
     def losses(self, update: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the squared error of what is predicted, averaged over everything, at a random time for each image."""
         count, last = len(images), self.settings.timesteps
+        # From 1: at time 0 an image has no noise.
         times = torch.randint(1, last + 1, (count,), generator=rng, device=rng.device).to(self.device)
         untold = torch.rand(count, generator=rng, device=rng.device).to(self.device) < self.settings.label_dropout
-        told, noise = labels.masked_fill(untold, len(self.class_names)), self.draw(images.shape, rng)
+        told, noise = labels.masked_fill(untold, len(self.class_names)), self.draw(images.shape, rng)  # K: no class.
         level = self.levels.at(times)
+        # Times as fractions, so that the network does not depend on how finely time is cut.
         said = self.network(add_noise(images, noise, level), times / last, told)
         return {"loss": functional.mse_loss(said, compute_target(self.settings.prediction, images, noise, level))}
 
@@ -124,9 +126,10 @@ class DDPM(LearnedGenerator):
     def after_step(self, update: str) -> None:
         """Move the average towards the weights."""
         fraction = torch.clamp(9 / (10 + self.steps), min=1 - self.settings.decay)  # 1 - (1 + n)/(10 + n)
+        # The U-Net has no buffers of its own, so the copy's are its parameters, in the same order.
         for mean, value in zip(self.average.buffers(), self.network.parameters(), strict=True):
             mean.lerp_(value, fraction)
-        self.steps += 1
+        self.steps += 1  # Afterwards: the first step has n = 0, and takes nine tenths of the new weights.
 
     def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Turn noise into images of the wanted classes."""
@@ -146,9 +149,10 @@ class DDPM(LearnedGenerator):
             plain: Tensor = self.average(noisy, times, labels)
             return plain
         nothing = torch.full_like(labels, len(self.class_names))
+        # With and without labels in one call of twice the batch: (2B, C, H, W) -> two of (B, C, H, W)
         both = self.average(noisy.repeat(2, 1, 1, 1), times.repeat(2), torch.cat([labels, nothing]))
         told, untold = both.chunk(2)
-        guided: Tensor = (1 + w) * told - w * untold
+        guided: Tensor = (1 + w) * told - w * untold  # Ho and Salimans, equation 6.
         return guided
 
     def draw(self, shape: Sequence[int], rng: torch.Generator) -> Tensor:
@@ -161,6 +165,6 @@ def copy_frozen(network: nn.Module) -> nn.Module:
     frozen = copy.deepcopy(network)
     for module in frozen.modules():
         for name, value in list(module.named_parameters(recurse=False)):
-            delattr(module, name)
-            module.register_buffer(name, value.detach())
+            delattr(module, name)  # torch refuses a buffer under a parameter's name.
+            module.register_buffer(name, value.detach())  # A deep copy's own memory, not the network's.
     return frozen

@@ -33,6 +33,7 @@ class GAN(OneClassGenerator):
 
     def discriminator_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the discriminator's loss on a real and a fake batch, each normalised by itself."""
+        # The discriminator's turn: nothing of the generator is to be kept for a backward pass.
         with torch.no_grad():
             fakes = self.make(labels, rng)
         real, fake = self.discriminator(images), self.discriminator(fakes)

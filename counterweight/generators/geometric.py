@@ -58,10 +58,12 @@ class Geometric(Generator):
         """Return changed copies of uint8 images (B, C, H, W)."""
         settings = self.settings
         count, channels, height, width = images.shape
+        # Without aligned corners, -1 and 1 are the outer edges of the outermost pixels: a side is 2 long at any size.
         grid = functional.affine_grid(self.affine(count, rng), [count, channels, height, width], align_corners=False)
         moved = resample(images.float(), grid, settings.fill, float(settings.fill_value))
         scale = 1 + settings.colour * uniform((count, channels, 1, 1), rng)
         noise = settings.noise * torch.randn(moved.shape, generator=rng)
+        # Rounded, since a cast cuts off: darker by half a level on average.
         return (moved * scale + noise).round().clamp(0, 255).to(torch.uint8)
 
     def affine(self, count: int, rng: torch.Generator) -> Tensor:
@@ -69,12 +71,14 @@ class Geometric(Generator):
         settings = self.settings
         _, height, width = self.shape
         angle = math.radians(settings.rotation) * uniform((count,), rng)
-        zoom = 1 - (1 - settings.crop) * (uniform((count, 2), rng) + 1) / 2
+        zoom = 1 - (1 - settings.crop) * (uniform((count, 2), rng) + 1) / 2  # From `crop` to 1, for each axis.
         flips = torch.tensor([settings.horizontal_flip, settings.vertical_flip]) & (uniform((count, 2), rng) > 0)
         # A window that was cut out may lie anywhere in the image; a shift moves it further, even beyond the edge.
+        # The whole of a side is 2, so a fraction of it is doubled.
         offset = (1 - zoom) * uniform((count, 2), rng) + 2 * settings.shift * uniform((count, 2), rng)
         scale = zoom * torch.where(flips, -1.0, 1.0)
         cos, sin, aspect = angle.cos(), angle.sin(), height / width
+        # Coordinates run from -1 to 1 on long and short sides alike: without the aspect a turn would shear the image.
         across = torch.stack([cos * scale[:, 0], -sin * aspect * scale[:, 1], offset[:, 0]], dim=1)
         down = torch.stack([sin / aspect * scale[:, 0], cos * scale[:, 1], offset[:, 1]], dim=1)
         return torch.stack([across, down], dim=1)
@@ -83,11 +87,12 @@ class Geometric(Generator):
 def resample(images: Tensor, grid: Tensor, fill: str, value: float) -> Tensor:
     """Interpolate images (B, C, H, W) bilinearly at the points of a grid (B, H, W, 2) in [-1, 1]."""
     if fill == "constant":
+        # torch fills with 0 alone: so the wanted level is moved to 0 and back.
         return functional.grid_sample(images - value, grid, padding_mode="zeros", align_corners=False) + value
     if fill == "wrap":
         # One more row and column on every side, so that interpolation across the seam finds its neighbours.
         height, width = images.shape[2:]
-        grid = ((grid + 1) % 2 - 1) * torch.tensor([width / (width + 2), height / (height + 2)])
+        grid = ((grid + 1) % 2 - 1) * torch.tensor([width / (width + 2), height / (height + 2)])  # Back into [-1, 1).
         images = functional.pad(images, (1, 1, 1, 1), mode="circular")
     mode = {"nearest": "border", "reflect": "reflection", "wrap": "border"}[fill]
     return functional.grid_sample(images, grid, padding_mode=mode, align_corners=False)

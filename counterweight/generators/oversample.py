@@ -23,4 +23,4 @@ class Oversample(Generator):
 
     def sample(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Copy an image of the class of each label."""
-        return real.images[pick_sources(labels, real, rng)]
+        return real.images[pick_sources(labels, real, rng)]  # Indexing copies: the training set stays as it is.

@@ -51,8 +51,9 @@ class SMOTE(Generator):
         classes = torch.cat([torch.ones(size, dtype=torch.int64), torch.zeros(1, dtype=torch.int64)]).numpy()
         smote = SMOTE(
             sampling_strategy={1: size + count},
-            k_neighbors=min(k_neighbors, size - 1),
-            random_state=int(torch.randint(2**31 - 1, (1,), generator=rng)),
+            k_neighbors=min(k_neighbors, size - 1),  # An image is no neighbour of its own.
+            random_state=int(torch.randint(2**31 - 1, (1,), generator=rng)),  # So that all randomness comes from `rng`.
         )
         resampled, _ = smote.fit_resample(pixels, classes)
+        # First come the originals and the one row.
         return torch.from_numpy(resampled[size + 1 :]).round().to(torch.uint8).reshape(-1, *self.shape)

@@ -56,7 +56,7 @@ class VAE(VariationalAutoencoder):
     def decode(self, latents: Tensor, labels: Tensor) -> Tensor:
         """Return images; the labels are not looked at."""
         logits: Tensor = self.decoder(latents, labels)
-        return 2 * logits.sigmoid() - 1
+        return 2 * logits.sigmoid() - 1  # Intensities in [0, 1] to [-1, 1].
 
     def reconstruction(self, images: Tensor, latents: Tensor, labels: Tensor) -> Tensor:
         """Return the cross-entropy between intensities and their decoded probabilities, in nats per image."""

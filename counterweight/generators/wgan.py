@@ -52,7 +52,8 @@ class WGAN(OneClassGenerator):
 
     def discriminator_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the critic's loss and the distance between real and fake images that it sees."""
+        # The critic's turn: nothing of the generator is to be kept for a backward pass.
         with torch.no_grad():
             fakes = self.make(labels, rng)
         loss = discriminator_loss("wasserstein", self.discriminator(images), self.discriminator(fakes))
-        return {"loss": loss, "distance": -loss}
+        return {"loss": loss, "distance": -loss}  # It falls as images improve (Arjovsky et al.).

@@ -43,6 +43,7 @@ class WGANGP(OneClassGenerator):
 
     def discriminator_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the critic's loss, the distance that it sees and the penalty."""
+        # The critic's turn: nothing of the generator is to be kept for a backward pass.
         with torch.no_grad():
             fakes = self.make(labels, rng)
         distance = -discriminator_loss("wasserstein", self.discriminator(images), self.discriminator(fakes))

@@ -33,12 +33,13 @@ class Dropout(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Zero a random fraction of the values in training and scale the others so that the mean stays."""
+        # Before the check below: evaluation, and a fraction of 0, need no generator.
         if not self.training or self.fraction == 0:
             return values
         if self.rng is None:
             raise RuntimeError("no random generator: call use_rng on the network before training it")
         kept = torch.rand(values.shape, generator=self.rng, device=values.device) >= self.fraction
-        return values * kept / (1 - self.fraction)
+        return values * kept / (1 - self.fraction)  # Scaled here, so that evaluation does nothing.
 
 
 def use_rng(network: nn.Module, rng: torch.Generator) -> None:
@@ -77,6 +78,7 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     parentheses, the balancing thesis (equation 1.2) the factor 1/2; this is the closed form of
     Kingma and Welling, Auto-Encoding Variational Bayes, appendix B, https://arxiv.org/abs/1312.6114.
     """
+    # A sum over latents, not a mean: the bound counts every latent in full, whatever their number.
     return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance).sum(dim=1).mean()
 
 
@@ -90,13 +92,14 @@ def bernoulli(logits: Tensor, images: Tensor) -> Tensor:
     Returns:
         The sum over channels and pixels, averaged over the batch, which is the scale of a KL term in nats.
     """
+    # From logits, since the logarithm of a sigmoid that has rounded to 0 would be infinite.
     return functional.binary_cross_entropy_with_logits(logits, (images + 1) / 2, reduction="sum") / len(images)
 
 
 def reparametrize(mean: Tensor, log_variance: Tensor, rng: torch.Generator) -> Tensor:
     """Draw from N(mean, variance) so that gradients reach both (B, D)."""
     noise = torch.randn(mean.shape, generator=rng, device=mean.device)
-    return mean + (log_variance / 2).exp() * noise
+    return mean + (log_variance / 2).exp() * noise  # Half the log variance: the log of the deviation.
 
 
 def squared_error(logits: Tensor, images: Tensor) -> Tensor:
@@ -122,5 +125,6 @@ def start_at_mean(last: nn.Conv2d | nn.ConvTranspose2d, images: Tensor, tanh: bo
     """
     some = images[:: -(-len(images) // 4096)]  # as floats, all of a large set might not fit
     assert last.bias is not None
+    # Without eps, a channel that is black throughout would start from a logit of minus infinity.
     logits = torch.logit(some.float().mean(dim=(0, 2, 3)) / 255, eps=1e-3)
     last.bias.copy_(logits / 2 if tanh else logits)  # tanh(x) = 2 sigmoid(2 x) - 1

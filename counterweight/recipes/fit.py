@@ -46,8 +46,8 @@ def fit_classifier(
     use_rng(network, torch.Generator(device).manual_seed(seed))
     weights = compute_class_weights(train.labels, classes) if reweighted else None
     optimizer = torch.optim.Adam(network.parameters(), config.learning_rate, fused=True)
-    rng = torch.Generator().manual_seed(seed)
-    labels = train.labels.cpu()
+    rng = torch.Generator().manual_seed(seed)  # Batches are drawn on the CPU: the same on any device.
+    labels = train.labels.cpu()  # Once, not for every batch.
     best, kept = float("inf"), {}
     for epoch in range(config.epochs):
         network.train()
@@ -59,9 +59,10 @@ def fit_classifier(
             loss.backward()
             optimizer.step()
         score = float(compute_balanced_loss(predict(network, validation.images), validation.labels))
-        if not math.isfinite(score):
+        if not math.isfinite(score):  # NaN is below nothing, so no weights would ever be kept.
             raise UserError(f"classifier: the loss is {score} after epoch {epoch + 1}; a lower learning rate may help")
-        if score < best:
+        if score < best:  # Of equal epochs the first is kept.
+            # A state dict is a view: training would go on in it.
             best, kept = score, {key: value.clone() for key, value in network.state_dict().items()}
     network.load_state_dict(kept)
 
@@ -69,11 +70,13 @@ def fit_classifier(
 def compute_class_weights(labels: Tensor, classes: int) -> Tensor:
     """Return N / (K n_c) for each class (K,), and 0 for a class without images."""
     counts = torch.bincount(labels, minlength=classes).float()
+    # The clamp keeps the branch not taken finite.
     return torch.where(counts > 0, len(labels) / (classes * counts.clamp(min=1)), 0.0)
 
 
 def compute_balanced_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the cross-entropy, averaged inside each class and then over the classes."""
+    # torch divides by the sum of the weights, so with weights 1 / n_c this is the mean of the classes' means.
     return functional.cross_entropy(logits, labels, compute_class_weights(labels, logits.shape[1]))
 
 

@@ -11,7 +11,7 @@ def average(backbones: Iterable[BackboneResult], statistic: str, row: str, key: 
     """Return the mean over backbones of a number in a row (`between`, `baseline`, `within`); None if one lacks it."""
     values = [get_mean(backbone.statistics[statistic], row, key) for backbone in backbones]
     known = [value for value in values if value is not None]
-    return fmean(known) if len(known) == len(values) else None
+    return fmean(known) if len(known) == len(values) else None  # A mean over fewer backbones would not be comparable.
 
 
 def get_mean(result: StatisticResult, row: str, key: str) -> float | None:
@@ -37,7 +37,7 @@ def average_ratio(results: Sequence[StatisticResult], key: str) -> float | None:
     ratios = [between / baseline for between, baseline in pairs if between is not None and baseline and baseline > 0]
     if len(ratios) < len(pairs):
         return None
-    return geometric_mean(ratios) if all(ratios) else 0.0
+    return geometric_mean(ratios) if all(ratios) else 0.0  # Python 3.11's refuses zeros, whose mean is 0.
 
 
 def average_deviation(results: Sequence[StatisticResult], key: str) -> float | None:
@@ -45,6 +45,7 @@ def average_deviation(results: Sequence[StatisticResult], key: str) -> float | N
     values = [
         (result.between[key].mean - result.baseline[key].mean) / result.baseline[key].std
         for result in results
+        # One draw has a deviation of 0, in units of which nothing can be told.
         if result.between is not None and result.baseline is not None and result.baseline[key].std > 0
     ]
     return fmean(values) if len(values) == len(results) else None

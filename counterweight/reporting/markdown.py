@@ -16,7 +16,7 @@ def load_templates() -> Environment:
     """Return the templates of this folder; a name that is not there is an error."""
     return Environment(
         loader=PackageLoader("counterweight.reporting"),
-        undefined=StrictUndefined,
+        undefined=StrictUndefined,  # A misspelt name would be an empty text otherwise.
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -87,7 +87,7 @@ def render_tables(header: Sequence[str], rows: Sequence[Sequence[str]], fixed: i
 def split_columns(widths: Sequence[int], room: int) -> list[list[int]]:
     """Part columns, given by their widths, so that each part fits into `room` characters or is a single column."""
     parts: list[list[int]] = []
-    used = room
+    used = room  # Full, so that the first column opens a part.
     for place, width in enumerate(widths):
         used += width
         if used > room:

@@ -90,12 +90,13 @@ def judge_variants(scores: Mapping[str, Sequence[ClassificationScores]], item: s
     """Compare the minority F1 of each variant with that of `imbalanced`; all share a test set, and what it lacks."""
     minority = {name: [score.minority_f1 for score in found] for name, found in scores.items()}
     reference = [value for value in minority["imbalanced"] if value is not None]
-    if len(reference) < len(minority["imbalanced"]):
+    if len(reference) < len(minority["imbalanced"]):  # The test set lacks these classes.
         return {}
     verdicts = {}
     for name, values in minority.items():
         if name != "imbalanced":
             known = [value for value in values if value is not None]
+            # A seed of its own: a verdict does not change when other rows join the table.
             rng = np.random.default_rng(derive_seed(seed, item, name, "verdict"))
             verdicts[name] = compare_paired(known, reference, rng)
     return verdicts

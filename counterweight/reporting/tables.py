@@ -116,6 +116,7 @@ def tabulate_classes(results: Results) -> list[str]:
         found = [mean_or_none([seed.f1[label] for seed in seeds]) for seeds in results.scores.values()]
         star = " *" if count.minority else ""
         sizes = [str(size) for size in (count.train, count.wanted, count.test)]
+        # A bar would end the cell.
         rows.append([name.replace("|", r"\|") + star, *sizes, *(format_number(value, ".3f") for value in found)])
     return render_tables(["class", "train", "wanted", "test", *results.scores], rows, fixed=4)
 

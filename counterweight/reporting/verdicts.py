@@ -51,7 +51,7 @@ def find_linear_tests(backbones: Backbones) -> dict[str, dict[str, float]]:
 
 def are_exchanged(backbones: Backbones) -> bool:
     """Say whether a linear classifier of some backbone calls synthetic what is real: it was trained on originals."""
-    level = ALPHA / len(backbones)
+    level = ALPHA / len(backbones)  # Bonferroni: one test for each backbone.
     return any(test["p_value"] < level and test["auc"] < 0.5 for test in find_linear_tests(backbones).values())
 
 
@@ -63,6 +63,7 @@ def copy_reasons(found: Copies, copies_of: str) -> list[str]:
     """
     if found.fraction is None or found.real_fraction is None:
         return []
+    # Back to the counts that tests need.
     near, near_real = round(found.fraction * found.n), round(found.real_fraction * found.n_real)
     table = [[near, found.n - near], [near_real, found.n_real - near_real]]
     most = binomtest(near_real, found.n_real).proportion_ci().high
@@ -73,6 +74,7 @@ def copy_reasons(found: Copies, copies_of: str) -> list[str]:
 
 def style_reasons(style: StyleResult) -> list[str]:
     """Say so if the style classifier tells the images apart at some size."""
+    # The interval's lower end: chance is ruled out.
     seen = [(found.auc.mean, size) for size, found in style.sizes.items() if found.interval[0] > 0.5]
     return [f"a small network tells them apart at {max(seen)[1]} px (area {max(seen)[0]:.2f})"] if seen else []
 
@@ -110,6 +112,7 @@ def coverage_reasons(backbones: Backbones) -> list[str]:
     """Say so if they reach much less than what other real images reach."""
     overlaps = [backbone.statistics["prdc"] for backbone in backbones.values()]
     pairs = [(get_mean(own, "between", "coverage"), get_mean(own, "baseline", "coverage")) for own in overlaps]
+    # A baseline of 0 leaves nothing to reach.
     reached = [between / baseline for between, baseline in pairs if between is not None and baseline]
     return (
         [f"they reach {fmean(reached):.0%} of what other real images reach"]

@@ -39,7 +39,7 @@ def classification_scores(
     used = np.concatenate([true, predicted, np.asarray(minority, dtype=np.int64)])
     if used.min() < 0 or used.max() >= classes:
         raise ValueError(f"labels from 0 to {classes - 1} wanted, got {used.min()} to {used.max()}")
-    labels = np.arange(classes)
+    labels = np.arange(classes)  # All, so that a class without images has its place.
     precision, recall, f1, support = precision_recall_fscore_support(true, predicted, labels=labels, zero_division=0.0)
     tested = support > 0
     rare = tested & np.isin(labels, minority)

@@ -52,6 +52,7 @@ def describe_density(points: Floats) -> Density:
         dimensions=dimensions,
         fraction_inside=within / len(points),
         fraction_of_coordinates=float(inside.mean()),
+        # Logarithms: 3^D overflows for D > 646.
         log10_per_unit_volume=float(np.log10(within) - dimensions * np.log10(2 * HALF_SIDE)) if within else None,
         per_unit_length=within / (2 * HALF_SIDE),
         effective_dimension=effective_dimension(points),
@@ -70,7 +71,7 @@ def effective_dimension(points: Floats) -> float:
     """
     table = center(points)[0]
     inner = table @ table.T if len(table) <= table.shape[1] else table.T @ table
-    square = float(np.sum(inner**2))
+    square = float(np.sum(inner**2))  # Squared Frobenius norm: the sum of squared eigenvalues.
     return float(np.trace(inner)) ** 2 / square if square > 0 else 0.0
 
 
@@ -93,9 +94,10 @@ def count_modes(points: Floats, seed: int) -> int:
     scores = table @ principal_axes(table, kept)
     if scores.shape[1] == 0:
         return 1
-    scores /= scores[:, 0].std()
+    scores /= scores[:, 0].std()  # The first component comes first; WIDTH is in its unit.
     best, lowest = 1, np.inf
     for number in range(1, max(1, min(MOST_MODES, len(points) // FEWEST_PER_MODE)) + 1):
+        # Three starts: a single one may end in a poor optimum.
         mixture = GaussianMixture(number, reg_covar=WIDTH**2, n_init=3, random_state=seed).fit(scores)
         sizes = np.bincount(mixture.predict(scores), minlength=number)
         if mixture.bic(scores) < lowest and (number == 1 or sizes.min() >= FEWEST_PER_MODE):
@@ -151,7 +153,8 @@ def optimal_map(origin: Floats, goal: Floats, components: int) -> Move:
     axes = principal_axes(np.concatenate(both), kept)
     if axes.shape[1] == 0:  # neither varies
         return mean_shift(origin, goal)
-    first, second = (ledoit_wolf(cloud @ axes, assume_centered=True)[0] for cloud in both)
+    first, second = (ledoit_wolf(cloud @ axes, assume_centered=True)[0] for cloud in both)  # Centred above.
+    # Without it, a cloud that is flat along an axis has no inverse.
     ridge = RIDGE * max(first.trace(), second.trace()) / axes.shape[1] * np.eye(axes.shape[1])
     root = symmetric_root(first + ridge)
     inverse = linalg.inv(root)
@@ -161,7 +164,7 @@ def optimal_map(origin: Floats, goal: Floats, components: int) -> Move:
 
 def symmetric_root(matrix: Floats) -> Floats:
     """Return the symmetric square root of a positive semi-definite matrix (K, K)."""
-    values, vectors = linalg.eigh((matrix + matrix.T) / 2)
+    values, vectors = linalg.eigh((matrix + matrix.T) / 2)  # Products of symmetric matrices round to asymmetry.
     root: Floats = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     return root
 

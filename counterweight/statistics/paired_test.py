@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 2**14
 """Sign patterns tried; up to 14 seeds these are all there are and the test is exact."""
-ROUNDING = 1e-12
+ROUNDING = 1e-12  # Relative: differences that agree to so many digits are equal.
 
 
 class Verdict(Result):
@@ -71,6 +71,7 @@ def sign_flip_p(differences: Floats, rng: np.random.Generator) -> float:
     """Return the two-sided p-value of differences (N,) being symmetric around 0."""
     if len(differences) == 1:
         return 1.0  # both sign patterns are as extreme; scipy wants two observations
+    # Of one sample, SciPy's "samples" flips signs.
     result = stats.permutation_test(
         (differences,), np.mean, permutation_type="samples", vectorized=True, n_resamples=RESAMPLES, rng=rng
     )

@@ -27,6 +27,7 @@ def save_checkpoint(
         rng: states of random generators, uint8 tensors by name.
         progress: plain JSON.
     """
+    # safetensors stores contiguous tensors alone, and networks lie in memory with channels last.
     tensors = {f"model/{name}": tensor.contiguous() for name, tensor in model.state_dict().items()}
     tensors |= {f"rng/{name}": state for name, state in rng.items()}
     groups = {}
@@ -39,7 +40,7 @@ def save_checkpoint(
     partial = folder / f"{FILE}.partial"
     # Not save_file, which reports a full disk as an error of its own kind.
     partial.write_bytes(save(tensors, metadata={"progress": json.dumps(progress), "groups": json.dumps(groups)}))
-    partial.replace(folder / FILE)
+    partial.replace(folder / FILE)  # A rename is atomic inside one file system.
 
 
 def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]] | None:

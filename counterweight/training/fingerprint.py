@@ -28,6 +28,6 @@ def fingerprint_training(
     digest.update(json.dumps(facts).encode())
     # All of the project's code that was imported for it: the generator, what it is built upon, its networks, the loop.
     code = {str(module.__file__) for name, module in sys.modules.items() if name.startswith(TRAINED_BY)}
-    for path in sorted(code):
+    for path in sorted(code):  # A set's order changes from run to run.
         digest.update(Path(path).read_bytes())
-    return digest.hexdigest()[:32]
+    return digest.hexdigest()[:32]  # 128 bits: enough for a name.

@@ -61,9 +61,11 @@ class Loop:
     ) -> None:
         self.model = model.to(memory_format=torch.channels_last)  # a fifth faster on CPUs, more on GPUs
         self.real, self.seed, self.config, self.folder = real, seed, config, folder
-        self.data = real.to(model.device)
+        self.data = real.to(model.device)  # As bytes, a quarter of what floats would take.
         self.phases = model.phases()
+        # On the CPU, where batches are drawn: the same on any device.
         self.batch_rng = torch.Generator().manual_seed(seed)
+        # On the device: noise is made where it is used.
         self.loss_rng = torch.Generator(model.device).manual_seed(seed)
         use_rng(model, self.loss_rng)
         use_augmentation(model, config.augment, self.loss_rng)
@@ -94,7 +96,7 @@ class Loop:
         images = len(self.pool(phase))
         if images == 0:
             raise UserError(f"training stopped: there is no image for '{phase.name}'")
-        return max(1, images // phase.batch_size)
+        return max(1, images // phase.batch_size)  # As `draw_batches` does: no incomplete batch, but for a small set.
 
     def report_idle_updates(self, steps: Sequence[int]) -> None:
         """Say which updates never have a turn: what they should improve stays as it was drawn at random."""
@@ -107,6 +109,7 @@ class Loop:
     def run_phase(self, phase: Phase, bar: "tqdm[None]") -> None:
         """Run the epochs of a phase that are left."""
         bar.set_description(phase.name)
+        # Checkpoints are written after epochs alone: with none done, the phase has not begun.
         if self.epoch == 0:
             self.model.on_phase_start(phase.name, self.real)
             self.optimizers = build_optimizers(phase)
@@ -148,14 +151,16 @@ class Loop:
             losses = self.model.losses(update.name, images, labels, self.loss_rng)
         optimizer = self.optimizers[update.name]
         if update.schedule is not None:
-            factor = update.schedule(self.step // update.every - 1)
+            factor = update.schedule(self.step // update.every - 1)  # The update's own steps so far.
             for group in optimizer.param_groups:
+                # From the default, not from the last value: factors do not pile up, and a resumed training needs no
+                # memory.
                 group["lr"] = optimizer.defaults["lr"] * factor
         optimizer.zero_grad()
         losses["loss"].backward()
         optimizer.step()
         self.model.after_step(update.name)
-        return {name: value.detach() for name, value in losses.items()}
+        return {name: value.detach() for name, value in losses.items()}  # Else the record would keep every graph.
 
     def set_trainable(self, update: Update) -> None:
         """Ask for gradients of an update's modules alone, unless it had the last turn, too."""
@@ -176,11 +181,13 @@ class Loop:
         if done not in {round(total * (place + 1) / count) for place in range(count)}:
             return
         labels = torch.tensor(self.model.trained_labels).repeat_interleave(self.config.preview_columns)
+        # A generator of its own: previews change nothing of the training, whatever their number.
         images = self.model.sample(labels, self.real, torch.Generator().manual_seed(self.seed))
         save_grid(images.numpy(), self.config.preview_columns, self.folder / f"epoch_{done:05d}.png")
 
     def is_time_to_save(self) -> bool:
         """Say whether the last checkpoint is old enough."""
+        # By time, not by epochs: these take from milliseconds to hours.
         seconds = self.config.checkpoint_seconds
         return seconds is not None and time.monotonic() - self.saved_at >= seconds
 
@@ -224,7 +231,7 @@ class Record:
         """Fetch the waiting losses from the device, refuse those that are not finite, return each update's last one."""
         if self.waiting:
             named = [(update, name, value) for update, losses in self.waiting for name, value in losses.items()]
-            fetched = torch.stack([value.float() for *_, value in named]).tolist()
+            fetched = torch.stack([value.float() for *_, value in named]).tolist()  # One transfer for all.
             for (update, name, _), value in zip(named, fetched, strict=True):
                 self.keep(update, name, value)
             self.waiting.clear()

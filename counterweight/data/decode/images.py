@@ -108,7 +108,7 @@ def walk(folder: str, inside: Path, follow_links: bool) -> Iterator[str | None]:
     In place of a hidden file, or of one in a hidden folder, as the `._x.jpg` that macOS puts into archives, None.
     """
     with os.scandir(folder) as entries:
-        ordered = sorted(entries, key=lambda entry: entry.name)
+        ordered = sorted(entries, key=lambda entry: entry.name)  # A folder's own order differs from disk to disk.
     for entry in ordered:
         check_name(entry.path)
         if entry.is_symlink():
@@ -146,10 +146,11 @@ def decode(image: Encoded, target: Target) -> npt.NDArray[np.uint8]:
     """
     height, width = target.size
     with open_image(image) as file:
+        # Twice the side: the JPEG decoder may shrink that far, and the bicubic filter does the rest.
         load_upright(file, 2 * max(height, width))
         upright = make_opaque(file, "L" if target.channels == 1 else "RGB")
     pixels_of_it = np.asarray(fit_to_size(upright, (width, height), target.fit))
-    return pixels_of_it.reshape(height, width, target.channels).transpose(2, 0, 1)
+    return pixels_of_it.reshape(height, width, target.channels).transpose(2, 0, 1)  # (H, W, C) -> (C, H, W)
 
 
 def inspect(image: Encoded) -> Facts:
@@ -170,6 +171,7 @@ def inspect(image: Encoded) -> Facts:
 def open_image(image: Encoded) -> Iterator[Image.Image]:
     """Open an image but for its pixels."""
     with Image.open(image if isinstance(image, Path) else BytesIO(image.content), formats=FORMATS) as file:
+        # Pillow only warns up to twice its limit.
         if (pixels := file.width * file.height) > (most := Image.MAX_IMAGE_PIXELS or pixels):
             raise Image.DecompressionBombError(f"{pixels} pixels, more than {most}")
         yield file
@@ -182,9 +184,9 @@ def load_upright(file: Image.Image, size: int) -> bool:
     """
     file.draft(None, (size, size))
     file.load()
-    orientation = file.getexif().get(ExifTags.Base.Orientation, 1)
+    orientation = file.getexif().get(ExifTags.Base.Orientation, 1)  # Before it is turned, which removes the tag.
     ImageOps.exif_transpose(file, in_place=True)
-    return orientation in range(5, 9)
+    return orientation in range(5, 9)  # 5 to 8 are the quarter turns, mirrored or not.
 
 
 def name_image(image: Encoded) -> str:
@@ -232,7 +234,7 @@ def try_image(work: Callable[[Encoded], Result], image: Encoded) -> Result | Bad
     try:
         with warnings.catch_warnings(action="ignore"):  # odd metadata, one line per file
             return work(image)
-    except MemoryError:
+    except MemoryError:  # The machine's fault, not the image's.
         raise
     except Exception as error:  # Pillow's parsers raise whatever they stumble over
         return diagnose(image, error)

@@ -93,7 +93,7 @@ def decode_images(
         total: how many images there are.
         label: name of the progress bar, which shows itself in a terminal only; None for no bar.
     """
-    size = max(1, min(CHUNK, CHUNK_BYTES // prod(target.shape)))
+    size = max(1, min(CHUNK, CHUNK_BYTES // prod(target.shape)))  # Larger images travel in smaller chunks.
     job = Job(partial(decode, target=target), partial(stack_images, shape=(size, *target.shape)))
     return process_images(images, total, job, label, size, workers)
 
@@ -105,7 +105,7 @@ def stack_images(results: Iterable[npt.NDArray[np.uint8] | BadFile], shape: tupl
     which measured a tenth of the time.
     """
     images, bad = np.zeros(shape, dtype=np.uint8), list[BadFile | None]()
-    for image, result in zip(images, results, strict=False):
+    for image, result in zip(images, results, strict=False):  # The last chunk may be shorter than the array.
         bad.append(result if isinstance(result, BadFile) else None)
         if not isinstance(result, BadFile):
             image[...] = result
@@ -113,7 +113,7 @@ def stack_images(results: Iterable[npt.NDArray[np.uint8] | BadFile], shape: tupl
 
 
 def inspect_images(images: Iterable[Encoded], total: int, label: str | None) -> Iterator[list[Facts | BadFile]]:
-    """Look at images, a chunk at a time; arguments as of `decoded`."""
+    """Look at images, a chunk at a time; arguments as of `decode_images`."""
     with Workers() as workers:
         yield from process_images(images, total, Job(inspect, list), label, CHUNK, workers)
 
@@ -143,6 +143,7 @@ def process_in_order(chunks: Iterator[Chunk], job: Job[Gathered], workers: Worke
                 gathered = future.result()
             except BrokenProcessPool:
                 workers.replace()
+                # A pool that breaks loses all that it was given, also chunks that no worker had begun.
                 lost = [other for other, _ in under_way]
                 gathered = work_singly(chunk, job)
                 under_way = deque((other, workers.submit(other, job)) for other in lost)
@@ -167,6 +168,7 @@ def start_pool(most: int) -> ProcessPoolExecutor:
 
 def count_cores() -> int:
     """Return the number of cores that this process may use."""
+    # May be fewer than the machine has.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -175,7 +177,7 @@ def work_on(chunk: Chunk, job: Job[Gathered]) -> Gathered:
 
     def results() -> Iterator[Any]:
         for image in chunk:
-            signal.alarm(PATIENCE_SECONDS)
+            signal.alarm(PATIENCE_SECONDS)  # Not caught: SIGALRM ends the process, however deep in C it is.
             yield try_image(job.work, image)
 
     gathered = job.gather(results())

@@ -77,7 +77,7 @@ def extract_archive(
         raise UserError(f"{archive}: not an archive of a known kind: {', '.join(SUFFIXES)}")
     with archive.open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    target = folder / f"{archive.name[: -len(suffix)]}-{checksum[:12]}"
+    target = folder / f"{archive.name[: -len(suffix)]}-{checksum[:12]}"  # Another content is another folder.
     if not target.is_dir():
         with atomic_output(target) as partial:
             partial.mkdir()
@@ -141,7 +141,7 @@ class Writer:
         except (FileExistsError, NotADirectoryError):
             raise self.make_error(member.name, "an earlier member has the same name") from None
         with target, member.opened() as source:
-            os.fchmod(target.fileno(), 0o644)
+            os.fchmod(target.fileno(), 0o644)  # Nothing from an archive is executable.
             yield from self.copy(source, target, member)
 
     def copy(self, source: IO[bytes], target: BinaryIO, member: Member) -> Iterator[None]:
@@ -150,7 +150,7 @@ class Writer:
         while chunk := source.read(CHUNK_BYTES):
             copied += len(chunk)
             self.left -= len(chunk)
-            if self.left < 0:
+            if self.left < 0:  # Counted while writing: headers of a bomb lie.
                 raise self.make_error(member.name, "the archive holds more bytes than it may")
             target.write(chunk)
             yield

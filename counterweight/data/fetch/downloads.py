@@ -122,7 +122,7 @@ def download_from(url: str, remote: Remote, target: Path, progress: bool, patien
         transfer(wanted, progress, patience)
         wrong = find_fault(wanted.partial, remote, record)
     if wrong is None:
-        wanted.partial.replace(target)
+        wanted.partial.replace(target)  # Only a verified file ever has the final name.
     wanted.forget()
     if wrong:
         raise RefusedError(wrong)
@@ -151,6 +151,7 @@ def find_fault(path: Path, remote: Remote, record: Path) -> str | None:
 def compute_digest(path: Path, name: str) -> str:
     """Return the checksum of a file, `MD5` or `SHA-256`, in hexadecimal digits."""
     with path.open("rb") as file:
+        # Against accidents, not attackers; systems in FIPS mode refuse MD5 for anything else.
         return hashlib.file_digest(file, lambda: hashlib.new(name.replace("-", ""), usedforsecurity=False)).hexdigest()
 
 

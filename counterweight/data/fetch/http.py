@@ -24,6 +24,7 @@ from counterweight.core.outputs import MINIMUM_FREE_BYTES
 
 CHUNK_BYTES = 2**16  # at most as much is lost of what arrived when a connection breaks off
 GAIN_BYTES = 2**20  # an attempt that brought this much before it broke off counts as the first one again
+# Identity: sizes, ranges and checksums are those of the file, not of a packed form of it.
 HEADERS: Mapping[str, str] = MappingProxyType({"User-Agent": "counterweight", "Accept-Encoding": "identity"})
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
@@ -98,6 +99,7 @@ def transfer(wanted: Transfer, progress: bool, patience: Patience) -> bool:
             most = max(most, wanted.arrived)
             if failures >= patience.attempts:
                 raise RefusedError(f"{error} ({failures} attempts)") from error
+            # Doubled each time, or what the server asks for.
             seconds = max(error.seconds, patience.backoff_seconds * 2 ** (failures - 1))
             print(f"{wanted.name}: {wanted.url}: {error}; again in {seconds:.3g} s", file=sys.stderr)
             time.sleep(seconds)
@@ -105,7 +107,7 @@ def transfer(wanted: Transfer, progress: bool, patience: Patience) -> bool:
 
 def attempt(wanted: Transfer, progress: bool, patience: Patience) -> bool:
     """Ask once for what is missing; tell whether it was added to what had arrived before."""
-    if 0 < wanted.arrived == wanted.size:
+    if 0 < wanted.arrived == wanted.size:  # To ask for nothing more would be an error (416).
         return True
     timeouts = (patience.connect_seconds, patience.read_seconds)
     headers = {**HEADERS, **request_headers(wanted)}
@@ -117,7 +119,7 @@ def attempt(wanted: Transfer, progress: bool, patience: Patience) -> bool:
             receive(response, wanted, start, total, progress)
             return start > 0
     except (ChunkedEncodingError, requests.ConnectionError, Timeout) as error:
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):  # Asking again would not help.
             raise RefusedError(find_innermost_error(error)) from error
         raise BrokenError(find_innermost_error(error)) from error
     except RequestException as error:
@@ -133,7 +135,7 @@ def request_headers(wanted: Transfer) -> dict[str, str]:
         return {}
     rest = {"Range": f"bytes={wanted.arrived}-"}
     if version := read_version(wanted):
-        return {**rest, "If-Range": version}
+        return {**rest, "If-Range": version}  # If the file has changed since, all of it comes.
     return rest if wanted.verifiable else {}
 
 
@@ -158,7 +160,7 @@ def keep_origin(response: Response, wanted: Transfer, start: int) -> None:
 def check_status(response: Response, patience: Patience) -> None:
     """Tell errors that may pass from those that stay."""
     status = f"{response.status_code} {response.reason}"
-    if response.status_code in (408, 429) or response.status_code >= 500:
+    if response.status_code in (408, 429) or response.status_code >= 500:  # Time-out, too many requests, server errors.
         seconds = parse_retry_after(response)
         if seconds > patience.longest_seconds:
             raise RefusedError(f"{status}; it asks to come back in {seconds:.0f} s")

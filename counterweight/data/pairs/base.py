@@ -63,6 +63,7 @@ def check_sample(files: Sequence[Path], where: str, complaint: Callable[[Facts],
     Raises:
         UserError: something is wrong with one of them.
     """
+    # A set: of few files several places are one.
     for place in sorted({round(fraction * (len(files) - 1)) for fraction in np.linspace(0, 1, SAMPLE)}):
         found = try_image(inspect, files[place])
         wrong = f"{found.fault}: {found.details}" if isinstance(found, BadFile) else complaint(found)

@@ -77,6 +77,7 @@ def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     Raises:
         UserError: there is no such folder, or it lacks one.
     """
+    # Names are enough to look for.
     check_mirror([Remote(file, ()) for file in FILES], settings, name_setting(name, "mirror"))
     return CLASSES
 
@@ -112,6 +113,7 @@ def read_labels(file: Path) -> tuple[list[str], npt.NDArray[np.int64]]:
     names, male = [], []
     with file.open(encoding="utf-8", errors="replace") as lines:
         count, attributes = next(lines, "").strip(), next(lines, "").split()
+        # 0 is the column of names, which are no signs: a list without the attribute is refused below.
         column = attributes.index("Male") + 1 if "Male" in attributes else 0
         for line in lines:
             row = line.split()

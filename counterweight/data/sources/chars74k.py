@@ -84,7 +84,7 @@ def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
     subset = SUBSETS[settings.subset]
     folder = unpack_published(subset.archive, "chars74k", settings, name_setting(name, "mirror"), progress)
     clear, *hard = subset.folders
-    samples = [f"Sample{number + 1:03}" for number in range(len(CLASSES))]
+    samples = [f"Sample{number + 1:03}" for number in range(len(CLASSES))]  # The publisher counts from 1.
     chosen = [(folder / clear / sample, label, subset.published) for label, sample in enumerate(samples)]
     for inner in hard if settings.hard_to_read else []:  # which may lack a class
         every = [(folder / inner / sample, label, None) for label, sample in enumerate(samples)]

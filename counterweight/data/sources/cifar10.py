@@ -83,10 +83,10 @@ def read_batches(files: list[Path], settings: Settings) -> ImageSet:
         if len(rows) == 0 or len(rows) % (1 + PIXELS):
             raise UserError(f"{file}: {len(rows)} bytes, expected rows of {1 + PIXELS}; not a batch of CIFAR-10")
         rows = rows.reshape(-1, 1 + PIXELS)
-        if rows[:, 0].max() >= len(CLASSES):
+        if rows[:, 0].max() >= len(CLASSES):  # The checksum is of the archive, not of what was unpacked since.
             raise UserError(f"{file}: label {rows[:, 0].max()}, the largest is {len(CLASSES) - 1}")
         labels.append(rows[:, 0].astype(np.int64))
-        images.append(rows[:, 1:].reshape(-1, 3, SIZE, SIZE))
+        images.append(rows[:, 1:].reshape(-1, 3, SIZE, SIZE))  # (N, 3072) -> (N, 3, 32, 32)
         origins += [f"{file.stem}/{number}" for number in range(len(rows))]
     return ImageSet(
         images=np.concatenate(images),

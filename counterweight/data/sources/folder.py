@@ -97,6 +97,7 @@ def find_root_folder(settings: Settings, name: str) -> Path:
 def brings_split(root: Path) -> bool:
     """Tell `train` and `test` above the classes from a class of images that happens to be called `train`."""
     words = {folder: parse_part_name(folder.name) for folder in list_subfolders(root)}
+    # Parts hold folders of classes; a class called `train` holds images.
     train = [folder for folder, word in words.items() if word == "train"]
     return bool(train) and (None not in words.values() or any(list_subfolders(folder) for folder in train))
 

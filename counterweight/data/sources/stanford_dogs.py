@@ -73,7 +73,7 @@ def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
     where = name_setting(name, "mirror")
     folder, everything = list_photographs(settings, where, progress)
     tested = read_list("test_list.mat", settings, where, progress)
-    trained = everything[: len(everything) - len(tested)]
+    trained = everything[: len(everything) - len(tested)]  # Those to test on come last.
     names = list_breeds(trained)
     if list_breeds(tested) != names:
         raise UserError(f"{LISTS.remote.name}: train_list.mat and test_list.mat differ in breeds")

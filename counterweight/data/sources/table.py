@@ -263,7 +263,7 @@ def select_rows(tables: list[Table], word: str) -> Rows:
 
 def order_rows(names: Collection[str]) -> tuple[str, ...]:
     """Sort class names, numbers by their size."""
-    if all(re.fullmatch(r"-?\d+", name) for name in names):
+    if all(re.fullmatch(r"-?\d+", name) for name in names):  # As texts, 10 would stand before 2.
         return tuple(sorted(names, key=lambda name: (int(name), name)))
     return tuple(sorted(names))
 

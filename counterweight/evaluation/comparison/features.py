@@ -28,6 +28,7 @@ def compare_features(
     Raises:
         UserError: the features come from different weights or sizes.
     """
+    # Features of other weights or sizes lie in another space, and any distance would be large.
     if real.provenance != synthetic.provenance:
         name = real.provenance.get("backbone")
         raise UserError(f"{name}: real and synthetic features come from different settings; extract both again")

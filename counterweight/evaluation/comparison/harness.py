@@ -56,6 +56,7 @@ def run_statistic(
         ValueError: a shape is another one, a value is not finite, or a number is out of range.
     """
     check_labelled(*real, *synthetic)
+    # A class that one side lacks would be a difference of the mix, not of the images.
     real, synthetic = keep_common(real, synthetic.labels), keep_common(synthetic, real.labels)
     draws = draw_halves(real.labels, synthetic.labels, rng, repeats)
     size = len(draws[0][0])
@@ -70,7 +71,7 @@ def run_statistic(
     rows: dict[str, Any] = {
         name: summarize_numbers(numbers, statistic.of_one_draw) for name, numbers in found._asdict().items()
     }
-    first = dict(found.between[0]) if statistic.of_one_draw else None
+    first = dict(found.between[0]) if statistic.of_one_draw else None  # A mean of p-values means nothing.
     return StatisticResult(**facts, **rows, first=first, reason=None)
 
 
@@ -93,11 +94,14 @@ def compare_draws(
     found = Comparisons([], [], [])
     for real_1, real_2, synthetic_1, synthetic_2 in draws:
         if statistic.whole:
+            # First halves in the first half of the rows: there such a statistic parts them.
             wholes = space.real[np.append(real_1, real_2)], space.synthetic[np.append(synthetic_1, synthetic_2)]
             found.between.append(space.measure(space.prepare(wholes[0]), wholes[1], rng))
             continue
+        # Halves of different numbers, see `stratified_split_halves`; prepared once for both comparisons.
         reference, other = space.prepare(space.real[real_1]), space.synthetic[synthetic_2]
         found.between.append(space.measure(reference, other, rng))
+        # Real against real: of the same sizes, so of the same bias.
         found.baseline.append(space.measure(reference, space.real[real_2], rng))
         if statistic.within:
             found.within.append(space.measure(space.prepare(space.synthetic[synthetic_1]), other, rng))

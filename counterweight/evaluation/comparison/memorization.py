@@ -49,8 +49,8 @@ def find_copies(
     found = nearest_neighbours.find_nearest(make_thumbnails(some.images), keys)
     queries = keys if train is None else make_thumbnails(others.images)
     reference = nearest_neighbours.find_nearest(queries, keys, exclude_self=train is None)
-    scale = np.sqrt(keys.shape[1])
-    order = np.argsort(found.distance, kind="stable")[:SHOWN]
+    scale = np.sqrt(keys.shape[1])  # Euclidean distance / sqrt(D) is the root mean square over pixels.
+    order = np.argsort(found.distance, kind="stable")[:SHOWN]  # Stable: ties in the order of the images.
     return NearestPairs(
         nearest_neighbours.count_likely_copies(found.distance / scale, reference.distance / scale, quantile),
         some.images[order],
@@ -61,6 +61,7 @@ def find_copies(
 
 def draw_at_most(images: ImageSet, rng: np.random.Generator) -> ImageSet:
     """Return all images, or some drawn at random if there are too many."""
+    # Sorted: in the set's own order.
     return images if len(images) <= MOST else images.take(np.sort(rng.permutation(len(images))[:MOST]))
 
 
@@ -69,6 +70,7 @@ def make_thumbnails(images: npt.NDArray[np.uint8]) -> Floats:
     height, width = images.shape[2:]
     step = max(1, min(height, width) // THUMBNAIL_SIZE)
     cut = images[:, :, : height // step * step, : width // step * step]
+    # (N, C, H, W) -> (N, C, H / step, step, W / step, step)
     squares = cut.reshape(*images.shape[:2], height // step, step, width // step, step)
     means: Floats = squares.mean(axis=(3, 5), dtype=np.float32)
-    return means.reshape(len(images), -1)
+    return means.reshape(len(images), -1)  # (N, C, h, w) -> (N, C * h * w)

@@ -117,12 +117,13 @@ def train_autoencoder(
     parsed = parse_settings(entry.settings, settings.autoencoder, settings.where)
     assert isinstance(parsed, CommonSettings)
     both = real.concatenate(replace(synthetic, class_names=real.class_names))
+    # Small sets get more epochs, until so many steps are made as the settings say.
     epochs = max(parsed.epochs, math.ceil(settings.steps / max(1, len(both) // parsed.batch_size)))
     with torch.random.fork_rng([]):  # torch initialises layers from a generator that all threads share
         torch.manual_seed(seed)
         model = entry.generator(both.shape, both.class_names, parsed.model_copy(update={"epochs": epochs}))
     assert isinstance(model, VariationalAutoencoder)
-    quiet = TrainingConfig(previews=0, checkpoint_seconds=None)
+    quiet = TrainingConfig(previews=0, checkpoint_seconds=None)  # The folder goes away: no grid, no checkpoint.
     with TemporaryDirectory() as folder:
         try:
             fit(model.to(device), to_labelled(both.images, both.labels), seed, quiet, Path(folder))
@@ -165,6 +166,7 @@ def compare_latent_means(
 def count_modes(clouds: Mapping[str, Floats], seed: int) -> dict[str, int]:
     """Return the number of modes of either cloud, and of both together (section 4.2.3)."""
     every = {**clouds, "both": np.concatenate(list(clouds.values()))}
+    # scikit-learn takes 32 bits.
     return {name: latents.count_modes(cloud, seed % 2**32) for name, cloud in every.items()}
 
 
@@ -173,6 +175,7 @@ def project_latents(clouds: Mapping[str, Floats]) -> tuple[dict[str, Floats], li
     both = np.concatenate([clouds["real"], clouds["synthetic"]])
     if not np.ptp(both, axis=0).any():
         return {name: np.zeros((len(cloud), 2)) for name, cloud in clouds.items()}, [0.0, 0.0]
+    # Its solver draws at random where tables are large.
     found = PCA(min(COMPONENTS, *both.shape), random_state=0).fit(both)
     points = {name: found.transform(cloud)[:, :2] for name, cloud in clouds.items()}
     return points, found.explained_variance_ratio_.tolist()

@@ -61,6 +61,7 @@ def measure_moved_images(
     of_real = extract_features(real, backbones, settings.extract, settings.project_seed, device)
     size = choose_sizes(real.shape, settings.discriminate)[-1]
     style = settings.discriminate.model_copy(
+        # `choose_sizes` has allowed this size: the limit is lifted.
         update={"seeds": settings.latent.seeds, "sizes": [size], "enlarge": np.inf}
     )
 

@@ -80,6 +80,7 @@ def train_style_classifiers(
         UserError: the images are too small, or a training diverges.
     """
     sizes = choose_sizes(real.shape, settings)
+    # A split depends on the number alone: all sizes see the same images.
     splits = [draw_parts(real, synthetic, settings, derive_seed(seed, str(number))) for number in range(settings.seeds)]
     facts: dict[str, Any] = {
         "images": SetSizes(real=len(real), synthetic=len(synthetic)),
@@ -88,6 +89,7 @@ def train_style_classifiers(
         "seeds": settings.seeds,
         "settings": settings.model_dump(),
     }
+    # A part holds both sides, hence twice the pairs.
     if min(len(part.images) for split in splits for part in split) < 2 or len(splits[0][0].images) < 2 * FEWEST_PAIRS:
         reason = f"fewer than {FEWEST_PAIRS} images of the common classes of either side to train on"
         return StyleAnalysis(StyleResult(**facts, sizes={}, reason=reason), None)
@@ -99,6 +101,7 @@ def train_style_classifiers(
             build_style_classifier(shapes[size], derive_seed(seed, str(number), str(size))),
             *splits[number],
         )
+        # The largest first: it takes longest, and its first network is the one that is shown.
         for size in sorted(sizes, reverse=True)
         for number in range(settings.seeds)
     ]
@@ -127,6 +130,7 @@ def draw_parts(real: ImageSet, synthetic: ImageSet, settings: Discriminate, seed
     of_real, of_synthetic = draw_matched(real.labels, synthetic.labels, rng)
     kept = np.sort(rng.permutation(len(of_real))[: settings.images])
     of_real, of_synthetic = of_real[kept], of_synthetic[kept]
+    # By position, of both sets alike: both have the same class there.
     tested = choose_stratified(real.labels[of_real], settings.test_fraction, rng)
     train, test = (
         concatenate_sets(real, of_real[chosen], synthetic, of_synthetic[chosen]) for chosen in (~tested, tested)
@@ -177,6 +181,7 @@ def require_value(value: Value | None) -> Value:
 
 def interpolate_curve(curve: roc.Curve) -> Floats:
     """Return the true positive rates of a curve at the rates of GRID."""
+    # On one grid, so that curves of several seeds can be averaged.
     rates: Floats = np.interp(GRID, np.array(curve.false_positive_rate), np.array(curve.true_positive_rate))
     return rates
 
@@ -186,10 +191,10 @@ def project_hidden(hidden: Floats) -> tuple[Floats, list[float]]:
 
     Fractions are of the variance, at most eight of them; zero where nothing varies.
     """
-    centred = hidden - hidden.mean(axis=0)
+    centred = hidden - hidden.mean(axis=0)  # Of equal rows PCA would divide 0 by 0.
     if not centred.any():
         return np.zeros((len(hidden), 2)), [0.0, 0.0]
     found = PCA(min(COMPONENTS, *hidden.shape), svd_solver="full").fit(hidden)
-    points = np.zeros((len(hidden), 2))
+    points = np.zeros((len(hidden), 2))  # A single component leaves the second at 0.
     points[:, : found.n_components_] = found.transform(hidden)[:, :2]
     return points, found.explained_variance_ratio_.tolist()

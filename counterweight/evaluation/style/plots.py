@@ -21,7 +21,7 @@ Titled = list[tuple[str, npt.NDArray[np.generic]]]
 def draw_style(shown: Outcome, folder: Path) -> None:
     """Draw example images with their scores, activation maps, weight maps and the hidden space of a network."""
     images = resize_square(torch.from_numpy(shown.trial.test.images), shown.trial.size).numpy()
-    chance = 1 / (1 + np.exp(-shown.logits))
+    chance = 1 / (1 + np.exp(-shown.logits))  # Sigmoid: the network ends in logits.
     groups = {"real": 0, "synthetic": 1}
     places = {name: np.flatnonzero(shown.trial.test.synthetic == value) for name, value in groups.items()}
     some = {name: choose_spread(found, shown.logits) for name, found in places.items()}
@@ -66,7 +66,7 @@ def choose_weights(shown: Outcome) -> list[tuple[str, Titled]]:
     """
     network = shown.trial.network
     part = network.last.weight[0].cpu().numpy() * shown.hidden.std(axis=0)
-    weights = network.hidden.weight.cpu().numpy().reshape(-1, *network.map_shape)
+    weights = network.hidden.weight.cpu().numpy().reshape(-1, *network.map_shape)  # (64, 8 h w) -> (64, 8, h, w)
     chosen = np.argsort(-np.abs(part), kind="stable")[:WEIGHTS]
     return [
         (f"{part[neuron]:+.2f}", [(f"channel {number + 1}", each) for number, each in enumerate(weights[neuron])])

@@ -61,7 +61,7 @@ def fit_style_classifier(network: StyleClassifier, train: Labelled, settings: Di
     rng, labels = torch.Generator().manual_seed(seed), train.labels.cpu()
     wanted = train.labels.float()
     for epoch in range(count_epochs(settings, len(labels))):
-        total = torch.zeros((), device=device)
+        total = torch.zeros((), device=device)  # Summed on the device: read once an epoch, not once a step.
         for index in draw_batches(labels, settings.batch_size, False, rng):
             place = index.to(device)
             loss = functional.binary_cross_entropy_with_logits(
@@ -83,4 +83,4 @@ def fit_style_classifier(network: StyleClassifier, train: Labelled, settings: Di
 def judge_images(network: StyleClassifier, images: Tensor, chunk: int = 256) -> tuple[Tensor, Tensor]:
     """Return the logits (N,) of being synthetic, and the hidden features (N, 64), of uint8 images (N, C, H, W)."""
     hidden = torch.cat([network.features(to_network_input(part)) for part in images.split(chunk)])
-    return network.last(hidden).squeeze(1).cpu(), hidden.cpu()
+    return network.last(hidden).squeeze(1).cpu(), hidden.cpu()  # (B, 1) -> (B,)

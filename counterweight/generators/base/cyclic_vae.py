@@ -36,6 +36,7 @@ class CyclicVariationalAutoencoder(PlainVariationalAutoencoder):
 
     def factor(self, step: int) -> float:
         """Return the fraction of the highest learning rate that is due after so many steps."""
+        # The loop multiplies the highest rate by a factor, so the lowest is one, too.
         lowest = self.settings.lowest_rate / self.settings.learning_rate
         position = step % self.settings.cycle / self.settings.cycle
-        return lowest + (1 - lowest) * (1 - abs(2 * position - 1))
+        return lowest + (1 - lowest) * (1 - abs(2 * position - 1))  # A triangle: 0 at both ends, 1 in the middle.

@@ -53,7 +53,7 @@ class FlowGenerator(LearnedGenerator):
         super().__init__(shape, class_names, settings)
         channels, height, width = shape
         multiple = self.multiple(settings)
-        self.padding = 0, -width % multiple, 0, -height % multiple
+        self.padding = 0, -width % multiple, 0, -height % multiple  # torch's order: left, right, top, bottom.
         self.padded = channels, height + self.padding[3], width + self.padding[1]
 
     @classmethod
@@ -76,17 +76,21 @@ class FlowGenerator(LearnedGenerator):
     @torch.no_grad()
     def on_phase_start(self, phase: str, real: Labelled) -> None:
         """Let normalisations start from some real images (Glow, 3.1), and the classes' Gaussians from their latents."""
-        step = -(-len(real.labels) // START_IMAGES)
+        step = -(-len(real.labels) // START_IMAGES)  # Every step-th image of each class, rounded up.
+        # Class by class: a stride over the whole set could miss a small class.
         chosen = torch.cat([(real.labels == label).nonzero()[::step, 0] for label in self.trained_labels])
         some = Labelled(real.images[chosen], real.labels[chosen]).to(self.device)
         rng = torch.Generator(self.device).manual_seed(0)  # the noise that fills bytes, the same for all models
+        # normflows' ActNorm takes its start from the first batch that passes through it.
         latents, _ = self.flow.inverse_and_log_det(self.dequantize(to_unit(some.images), rng) / LEVELS)
         for prior, part in zip(self.flow.q0, latents, strict=True):
             prior.start_from(part, some.labels)
 
     def dequantize(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Turn images in [-1, 1] into reals in [0, 256], their bytes plus uniform noise, at the flow's size."""
+        # Rounded, since float32 does not lead back to whole bytes.
         levels = functional.pad(((images + 1) * 127.5).round(), self.padding, mode="replicate")
+        # Uniform dequantisation (Theis et al. 2016): densities of bare bytes could be made arbitrarily high.
         noise = torch.rand(levels.shape, generator=rng, device=rng.device).to(levels.device)
         return levels + noise
 
@@ -113,7 +117,7 @@ class FlowGenerator(LearnedGenerator):
         labels = labels.to(self.device)
         latents = [prior.draw(labels, self.settings.temperature, rng) for prior in self.flow.q0]
         intensities, _ = self.flow.forward_and_log_det(latents)
-        levels = (intensities * LEVELS).floor().clamp(0, LEVELS - 1)
+        levels = (intensities * LEVELS).floor().clamp(0, LEVELS - 1)  # The byte b is the interval from b to b + 1.
         images: Tensor = levels[..., : self.shape[1], : self.shape[2]] / 127.5 - 1
         return images
 

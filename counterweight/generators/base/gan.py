@@ -46,6 +46,7 @@ class AdversarialGenerator(LearnedGenerator):
 
     def players(self) -> dict[str, tuple[nn.Module, ...]]:
         """Return the modules of each update."""
+        # `augment` has nothing to train.
         others = tuple(module for name, module in self.named_children() if name not in ("generator", "augment"))
         return {"discriminator": others, "generator": (self.generator,)}
 

@@ -136,7 +136,7 @@ class LearnedGenerator(Generator, nn.Module):
     def sample(self, labels: Tensor, real: Labelled, rng: torch.Generator, chunk: int = 256) -> Tensor:
         """Make images in chunks, so that memory does not grow with their number."""
         training = self.training
-        self.eval()
+        self.eval()  # Running statistics: an image is not to depend on the others of its chunk.
         parts = [to_bytes(self.generate(part, real, rng)).cpu() for part in labels.split(chunk)]
         self.train(training)
         return torch.cat(parts) if parts else torch.empty((0, *self.shape), dtype=torch.uint8)
@@ -157,7 +157,8 @@ def pick_sources(labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor
         wanted = (labels == label).nonzero().squeeze(1)
         if len(own) == 0:
             raise NotApplicable(f"class {label} has no image to start from")
-        rounds = -(-len(wanted) // len(own))
+        rounds = -(-len(wanted) // len(own))  # Rounded up; the last permutation is used in part.
+        # Whole permutations, so that no image is used twice before all were used once.
         order = torch.cat([torch.randperm(len(own), generator=rng) for _ in range(rounds)])
         sources[wanted] = own[order[: len(wanted)]]
     return sources
@@ -173,6 +174,7 @@ class Entry(NamedTuple):
 def find_generator(name: str) -> Entry:
     """Return the generator and the settings that the file `name`.py of this folder defines."""
     module = load_module("generators", name)
+    # Not what the file imports.
     own = [item for item in vars(module).values() if isinstance(item, type) and item.__module__ == module.__name__]
     generators = [item for item in own if issubclass(item, Generator)]
     settings = [item for item in own if issubclass(item, Settings)]

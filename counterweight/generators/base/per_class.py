@@ -23,6 +23,7 @@ class PerClass(LearnedGenerator):
         labels: Sequence[int],
     ) -> None:
         super().__init__(shape, class_names, settings)
+        # torch wants names; one class each.
         self.models = nn.ModuleDict({str(label): kind(shape, (class_names[label],), settings) for label in labels})
 
     @property
@@ -46,7 +47,7 @@ class PerClass(LearnedGenerator):
     def losses(self, update: str, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the losses of the class's model, which sees one class only."""
         label, own = self.split_class_name(update)
-        return self.model_of(label).losses(own, images, torch.zeros_like(labels), rng)
+        return self.model_of(label).losses(own, images, torch.zeros_like(labels), rng)  # Its only label is 0.
 
     def on_phase_start(self, phase: str, real: Labelled) -> None:
         """Prepare the class's model with the images of its class."""
@@ -85,7 +86,7 @@ class PerClass(LearnedGenerator):
 
     def split_class_name(self, name: str) -> tuple[int, str]:
         """Return the label and the model's own name of a phase or update."""
-        own = name.rsplit(": ", 1)[1]
+        own = name.rsplit(": ", 1)[1]  # From the right: a class name may hold ': ' itself.
         return self.class_names.index(name.removesuffix(f": {own}")), own
 
     def only(self, real: Labelled, label: int) -> Labelled:

@@ -33,8 +33,9 @@ def build_generator(name: str, settings: dict[str, object], images: ImageSet, se
     """
     parsed = parse_settings(find_generator(name).settings, settings, where)
     wanted = images.provenance.get("wanted")
+    # Where no imbalance stage has seen the set, as in the gallery, all classes count.
     labels = range(len(images.class_names)) if wanted is None else [at for at, count in enumerate(wanted) if count]
-    with torch.random.fork_rng([]):
+    with torch.random.fork_rng([]):  # Layers draw from torch's global generator; on the CPU, so no device's.
         torch.manual_seed(seed)
         return assemble_generator(name, images.shape, images.class_names, parsed, labels)
 
@@ -45,7 +46,7 @@ def assemble_generator(
     """Return a generator, or one for each of the labels if a single one cannot tell them apart."""
     kind = find_generator(name).generator
     if issubclass(kind, LearnedGenerator) and not kind.knows_labels(settings):
-        return PerClass(kind, shape, class_names, settings, labels)
+        return PerClass(kind, shape, class_names, settings, labels)  # A class that needs no image gets no model.
     return kind(shape, class_names, settings)
 
 
@@ -58,9 +59,10 @@ def save_generator(name: str, generator: Generator, folder: Path) -> None:
         "class_names": generator.class_names,
         "labels": generator.trained_labels if isinstance(generator, LearnedGenerator) else None,
     }
-    folder.mkdir()
+    folder.mkdir()  # Fails where one is: files of two models are never mixed.
     (folder / "generator.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     if isinstance(generator, LearnedGenerator):
+        # safetensors takes no other order in memory.
         weights = {key: value.contiguous().cpu() for key, value in generator.state_dict().items()}
         # Not save_file, which reports a full disk as an error of its own kind.
         (folder / "weights.safetensors").write_bytes(save(weights))

@@ -97,11 +97,12 @@ class VariationalAutoencoder(LearnedGenerator):
     def latents_of(self, label: int, count: int, real: Labelled, rng: torch.Generator) -> Tensor:
         """Draw latents (N, D) of one class near those of its real images."""
         own = real.images[real.labels == label]
-        if len(own) == 0:
+        if len(own) == 0:  # A class may need images and have none.
             raise NotApplicable(f"class '{self.class_names[label]}' has no image to encode")
         if self.settings.sampling == "class_gaussian":
             means, log_variances = self.posteriors(own, label)
             return draw_from_posteriors(means, log_variances, count, rng)
+        # With replacement: a class of one image has a pair, too.
         first, second = (torch.randint(len(own), (count,), generator=rng) for _ in range(2))
         if self.settings.sampling == "jitter":
             mean, log_variance = self.posteriors(own[first], label)

@@ -109,7 +109,7 @@ class TorchvisionBackbone(Backbone):
         """Return the whole classifier, its weights not yet set."""
         with torch.device("meta"):  # torchvision's own initialisation would take seconds and torch's global generator
             network = self.build(weights=None)
-        return network.to_empty(device="cpu")
+        return network.to_empty(device="cpu")  # Memory as it was found: both callers fill all of it.
 
     def without_classifier(self, network: nn.Module) -> nn.Module:
         """Cut the classification layers off, so that the network returns features (B, D)."""
@@ -118,7 +118,7 @@ class TorchvisionBackbone(Backbone):
             assert isinstance(classifier, nn.Sequential)
             network.classifier = classifier[: -self.cut]
         else:
-            network.fc = nn.Identity()
+            network.fc = nn.Identity()  # A ResNet pools and flattens before it.
         return network
 
 
@@ -138,9 +138,9 @@ class Normalised(nn.Module):
 def initialise(layer: nn.Conv2d | nn.Linear | nn.BatchNorm2d, seed: int) -> None:
     """Fill one layer as `with_random_weights` says."""
     if isinstance(layer, nn.BatchNorm2d):
-        layer.reset_parameters()
+        layer.reset_parameters()  # Also the running statistics: mean 0, variance 1.
         return
-    deviation = (2 / layer.weight[0].numel()) ** 0.5
+    deviation = (2 / layer.weight[0].numel()) ** 0.5  # Inputs of one output: the fan-in, of grouped convolutions, too.
     nn.init.normal_(layer.weight, std=deviation, generator=torch.Generator().manual_seed(seed))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
@@ -150,5 +150,6 @@ def normalize_imagenet(images: Tensor) -> Tensor:
     """Turn uint8 images (B, 3, H, W) into what the ImageNet networks were trained on, float32 with channels last."""
     mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1)
     deviation = torch.tensor(IMAGENET_DEVIATION, device=images.device).view(3, 1, 1)
+    # (x / 255 - mean) / deviation in two passes over one copy; bytes become a new tensor, so in place is safe.
     scaled = images.float().mul_(1 / (255 * deviation)).sub_(mean / deviation)
     return scaled.contiguous(memory_format=torch.channels_last)  # last: a factor per channel is slow in that order

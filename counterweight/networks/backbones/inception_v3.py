@@ -21,6 +21,7 @@ class InceptionBackbone(Backbone):
 
     def pretrained(self, state: dict[str, Tensor]) -> nn.Module:
         """Return the extractor with torch-fidelity's weights."""
+        # The library takes its weights from a file alone, so the tensors are handed over as one in memory.
         content = BytesIO()
         torch.save(state, content)  # torch-fidelity would execute what stands in the file itself
         content.seek(0)
@@ -40,7 +41,7 @@ class Inception(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return features."""
-        features: Tensor = self.network(images)[0]
+        features: Tensor = self.network(images)[0]  # A tuple with one entry for each layer asked for.
         return features
 
 

@@ -24,4 +24,5 @@ def plain_cnn(shape: tuple[int, int, int], classes: int, filters: tuple[int, ...
         layers += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.ReLU()]
         inputs = outputs
     flat = inputs * halve_size(height, len(filters)) * halve_size(width, len(filters))
+    # It ends in logits: the softmax is part of the cross-entropy, which is stable that way.
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, 64), nn.ReLU(), nn.Linear(64, classes))

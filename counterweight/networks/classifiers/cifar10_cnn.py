@@ -23,7 +23,7 @@ def build(shape: tuple[int, int, int], classes: int) -> nn.Sequential:
             Dropout(0.3),
         ]
         if place == 1:
-            layers.append(nn.MaxPool2d(2, ceil_mode=True))
+            layers.append(nn.MaxPool2d(2, ceil_mode=True))  # Rounds up as the strides do: one of five halvings.
         inputs = outputs
     flat = inputs * halve_size(height, 5) * halve_size(width, 5)
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, 64), nn.ReLU(), nn.Linear(64, classes))

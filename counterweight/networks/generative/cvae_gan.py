@@ -33,10 +33,11 @@ class Trunk(nn.Module):
                 layers.append(nn.MaxPool2d(window))
                 sides = [side // part for side, part in zip(sides, window, strict=True)]
                 continue
+            # 'Valid' entries go without padding, as printed, unless fewer than two pixels of a side would be left.
             padding = [int(place >= valid or count_convolved_pixels(side, stride, 0) < 2) for side in sides]
             sides = [count_convolved_pixels(side, stride, pad) for side, pad in zip(sides, padding, strict=True)]
             layers.append(nn.Conv2d(inputs, outputs, 3, stride=stride, padding=(padding[0], padding[1])))
-            layers += [nn.LeakyReLU(slope), nn.BatchNorm2d(outputs)]
+            layers += [nn.LeakyReLU(slope), nn.BatchNorm2d(outputs)]  # A slope of 0 is ReLU.
             inputs = outputs
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.size = inputs * sides[0] * sides[1]
@@ -78,6 +79,7 @@ class Judge(nn.Module):
         images that are no real ones would leave their traces in the running statistics.
         """
         training = self.training
+        # Gradients still flow: evaluation mode changes dropout and normalisation alone.
         self.eval()
         features: Tensor = self.trunk(images)
         self.train(training)
@@ -129,7 +131,7 @@ class Decoder(nn.Module):
             nn.ReLU(),
             nn.ConvTranspose2d(w, w // 2, 3, stride=2, padding=1, output_padding=1),
             nn.ReLU(),
-            nn.ConvTranspose2d(w // 2, channels, 5, padding=2),
+            nn.ConvTranspose2d(w // 2, channels, 5, padding=2),  # Keeps the side.
             nn.Tanh(),
             Crop(height, columns),
         )
@@ -166,17 +168,21 @@ class Centres(nn.Module):
             features: (B, F).
             groups: int64 (B,).
         """
-        members = one_hot(groups, len(self.totals))
-        counts = members.sum(dim=0)[:, None]
-        means = members.T @ features / counts.clamp(min=1)
+        members = one_hot(groups, len(self.totals))  # (B, K)
+        counts = members.sum(dim=0)[:, None]  # (K, 1)
+        means = members.T @ features / counts.clamp(min=1)  # (K, B) @ (B, F) -> (K, F); 0 for an absent group.
+        # The averages keep numbers: with their graphs, every batch would hold all earlier ones in memory.
         with torch.no_grad():
             self.totals.copy_(torch.where(counts > 0, self.decay * self.totals + (1 - self.decay) * means, self.totals))
             self.weights.copy_(torch.where(counts > 0, self.decay * self.weights + 1 - self.decay, self.weights))
+            # Both started from 0: the quotient undoes that bias, as in Adam (Kingma and Ba 2015, section 3).
             centres = self.totals / torch.where(self.weights > 0, self.weights, 1)
+        # The value of the centre with the gradient of the batch's mean.
         return torch.where(counts > 0, means + (centres - means).detach(), centres)
 
 
 def centre_distance(first: Centres, first_centres: Tensor, second: Centres, second_centres: Tensor) -> Tensor:
     """Return half the squared distance of centres (K, F), summed over the groups that both have seen (3.2, 3.3)."""
+    # A group that one side has not seen yet has a centre of 0, which is no target.
     both = (first.weights > 0) & (second.weights > 0)
     return 0.5 * (both * (first_centres - second_centres).square()).sum()

@@ -13,7 +13,7 @@ from torch import nn
 from counterweight.networks.layers import Crop, halve_size
 
 COARSEST = 8  # side of the smallest map at most, as in the networks for 64 pixels (8 x 8) and 28 pixels (7 x 7)
-SLOPE = 0.2
+SLOPE = 0.2  # Of the leaky ReLUs (Radford et al., section 4).
 DEVIATION = 0.02  # of the first weights, in both networks
 
 Norm = Literal["batch", "layer"]
@@ -40,15 +40,17 @@ def dcgan_generator(latents: int, shape: tuple[int, int, int], width: int, upsam
     times = count_halvings(shape)
     rows, columns, outputs = halve_size(height, times), halve_size(width_of_image, times), width * 2 ** (times - 1)
     layers: list[nn.Module] = [
-        nn.Linear(latents, outputs * rows * columns, bias=False),
+        nn.Linear(latents, outputs * rows * columns, bias=False),  # The normalisation would subtract a bias again.
         nn.Unflatten(1, (outputs, rows, columns)),
         nn.BatchNorm2d(outputs),
         nn.ReLU(),
     ]
     for step in range(times):
+        # The first map is the coarsest: width doubles with each halving of the side, as in the discriminator.
         inputs, outputs = outputs, max(width, outputs // 2)
         last = step == times - 1
         layers += double_sides(inputs, channels if last else outputs, upsampling, bias=last)
+        # No normalisation where images leave a network: it would fix their mean and contrast.
         layers += [nn.Tanh()] if last else [nn.BatchNorm2d(outputs), nn.ReLU()]
     network = nn.Sequential(*layers, Crop(height, width_of_image))
     network.apply(initialise)
@@ -58,6 +60,8 @@ def dcgan_generator(latents: int, shape: tuple[int, int, int], width: int, upsam
 def double_sides(inputs: int, outputs: int, upsampling: Upsampling, bias: bool) -> list[nn.Module]:
     """Return layers that double the sides of a map."""
     if upsampling == "transposed":
+        # A kernel that is a multiple of the stride covers all pixels equally often (Odena et al. 2016, on
+        # checkerboards).
         return [nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=bias)]
     return [nn.Upsample(scale_factor=2), nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)]
 
@@ -74,7 +78,8 @@ def dcgan_features(shape: tuple[int, int, int], width: int, norm: Norm) -> tuple
     for step in range(times):
         outputs = width * 2**step
         layers.append(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1))
-        if step:
+        if step:  # Not in the first layer (Radford et al., section 3).
+            # One group is layer normalisation over (C, H, W): no image sees the others of its batch.
             layers.append(nn.BatchNorm2d(outputs) if norm == "batch" else nn.GroupNorm(1, outputs))
         layers.append(nn.LeakyReLU(SLOPE))
         inputs = outputs

@@ -49,7 +49,7 @@ def colour(images: Tensor, draw: Draw) -> Tensor:
     """Add -0.5 to 0.5 to all pixels, scale saturation by 0 to 2 and contrast by 0.5 to 1.5."""
     images = images + draw(images) - 0.5
     grey = images.mean(dim=1, keepdim=True)
-    images = grey + (images - grey) * 2 * draw(images)
+    images = grey + (images - grey) * 2 * draw(images)  # Of one channel, grey is the image itself: no change.
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     return mean + (images - mean) * (draw(images) + 0.5)
 
@@ -59,8 +59,9 @@ def translation(images: Tensor, draw: Draw) -> Tensor:
     for dim in (2, 3):
         size = images.shape[dim]
         reach = round(size * SHIFT)
-        shift = (draw(images) * (2 * reach + 1)).long() - reach
+        shift = (draw(images) * (2 * reach + 1)).long() - reach  # -reach to reach, the ends included.
         place = torch.arange(size, device=images.device).view([-1 if d == dim else 1 for d in range(4)]) - shift
+        # Gathering needs valid places; what was clamped is then set to 0, mid-grey of [-1, 1].
         inside = (place >= 0) & (place < size)
         images = images.gather(dim, place.clamp(0, size - 1).expand(images.shape)) * inside
     return images
@@ -68,11 +69,12 @@ def translation(images: Tensor, draw: Draw) -> Tensor:
 
 def cutout(images: Tensor, draw: Draw) -> Tensor:
     """Set a rectangle of half the sides, anywhere, even across the edge, to 0."""
+    # Outside the hole in one of the two directions is outside the rectangle.
     kept = torch.zeros((1, 1, 1, 1), dtype=torch.bool, device=images.device)
     for dim in (2, 3):
         size = images.shape[dim]
         hole = round(size * HOLE)
-        start = (draw(images) * (size + 1)).long() - hole // 2
+        start = (draw(images) * (size + 1)).long() - hole // 2  # Its centre is anywhere in 0...size.
         place = torch.arange(size, device=images.device).view([-1 if d == dim else 1 for d in range(4)])
         kept = kept | (place < start) | (place >= start + hole)
     return images * kept

@@ -15,6 +15,7 @@ from torch import Tensor
 
 Schedule = Literal["cosine", "linear"]
 Prediction = Literal["noise", "velocity"]
+# The cosine schedule's last step would have 1, and a signal of 0 to divide by in `remove_noise`.
 LARGEST_BETA = 0.999
 
 
@@ -26,7 +27,7 @@ class Levels(NamedTuple):
 
     def at(self, times: Tensor) -> "Levels":
         """Return both at the times int64 (B,), shaped to be multiplied with images (B, C, H, W)."""
-        return Levels(*(values[times][:, None, None, None] for values in self))
+        return Levels(*(values[times][:, None, None, None] for values in self))  # (B,) -> (B, 1, 1, 1)
 
 
 def compute_betas(schedule: Schedule, steps: int) -> Tensor:
@@ -41,6 +42,7 @@ def compute_betas(schedule: Schedule, steps: int) -> Tensor:
         betas = torch.linspace(1e-4, 0.02, steps, dtype=torch.float64) * 1000 / steps
     else:
         fractions = torch.arange(steps + 1, dtype=torch.float64) / steps
+        # The offset 0.008 keeps the first steps from having hardly any noise (Nichol and Dhariwal, 3.2).
         f = torch.cos((fractions + 0.008) / 1.008 * torch.pi / 2).square()
         betas = 1 - f[1:] / f[:-1]
     return betas.clamp(max=LARGEST_BETA)
@@ -49,6 +51,7 @@ def compute_betas(schedule: Schedule, steps: int) -> Tensor:
 def compute_levels(schedule: Schedule, steps: int) -> Levels:
     """Return the levels, float32, at times 0 (no noise at all) to T."""
     betas = compute_betas(schedule, steps)
+    # The paper's alpha-bar, with a 1 in front for time 0, the clean image.
     kept = torch.cat([torch.ones_like(betas[:1]), (1 - betas).cumprod(dim=0)])
     return Levels(kept.sqrt().float(), (1 - kept).sqrt().float())
 
@@ -59,7 +62,7 @@ def add_noise(images: Tensor, noise: Tensor, level: Levels) -> Tensor:
 
 
 def compute_target(prediction: Prediction, images: Tensor, noise: Tensor, level: Levels) -> Tensor:
-    """Return what a network has to say of `noised(images, noise, level)`, (B, C, H, W).
+    """Return what a network has to say of `add_noise(images, noise, level)`, (B, C, H, W).
 
     The noise, or the velocity sqrt(a_t) e - sqrt(1 - a_t) x_0 (Salimans and Ho, Progressive Distillation for Fast
     Sampling of Diffusion Models, section 4, https://arxiv.org/abs/2202.00512): the noise where there is none, the
@@ -69,7 +72,7 @@ def compute_target(prediction: Prediction, images: Tensor, noise: Tensor, level:
 
 
 def remove_noise(prediction: Prediction, noisy: Tensor, said: Tensor, level: Levels) -> Tensor:
-    """Return the images (B, C, H, W) that `noised` turned into `noisy`, if `said` is their `target`."""
+    """Return the images (B, C, H, W) below the noise of `noisy`, if `said` is what `compute_target` asks for."""
     if prediction == "noise":
         return (noisy - level.noise * said) / level.signal
     return level.signal * noisy - level.noise * said
@@ -77,6 +80,7 @@ def remove_noise(prediction: Prediction, noisy: Tensor, said: Tensor, level: Lev
 
 def sampling_times(last: int, steps: int) -> list[int]:
     """Return `steps` + 1 times, evenly spaced and rounded, from `last` to 0; no more than there are."""
+    # With more steps than times, rounding would repeat some.
     steps = min(steps, last)
     return [round(last * left / steps) for left in range(steps, -1, -1)]
 
@@ -92,6 +96,7 @@ def ddim_step(image: Tensor, noise: Tensor, now: Levels, then: Levels, eta: floa
         eta: 0: deterministic; 1: as noisy as the reverse process of DDPM.
         fresh: standard normal noise; without any effect if `eta` is 0.
     """
+    # Both clamps are for rounding, which would make a NaN of the root of -1e-8.
     step_fraction = (1 - (now.signal / then.signal).square()).clamp(min=0)
     deviation = eta * then.noise / now.noise * step_fraction.sqrt()
     kept = (then.noise.square() - deviation.square()).clamp(min=0).sqrt()
@@ -117,12 +122,14 @@ def ddim(
     """
     times = sampling_times(len(levels.signal) - 1, steps)
     for now, then in pairwise(times):
+        # Time 0 is only ever `then`: the division by the noise of `now` below is safe.
         at = torch.full((len(noisy),), now, device=noisy.device)
         here, there = levels.at(at), levels.at(torch.full_like(at, then))
         image = predict(noisy, at).clamp(-1, 1)
         noise = (noisy - here.signal * image) / here.noise
         fresh = torch.zeros_like(noisy)
         if eta > 0:
+            # Drawn where the generator lives, which in sampling is the CPU: a GPU gets the same numbers.
             fresh = torch.randn(noisy.shape, generator=rng, device=rng.device).to(noisy.device)
         noisy = ddim_step(image, noise, here, there, eta, fresh)
     return noisy

@@ -38,6 +38,7 @@ class ClassPrior(nn.Module):
         """Return the log density (B,) of latents (B, C, H, W) under their classes (B,), in nats."""
         log_scale = squeeze_to_limit(self.raw_log_scale, PRIOR_LIMIT)[labels]
         distance = (latents - self.mean[labels]) * (-log_scale).exp()
+        # (B, C, H, W) -> (B,)
         return -(log_scale + (distance.square() + math.log(2 * math.pi)) / 2).flatten(1).sum(dim=1)
 
     def draw(self, labels: Tensor, temperature: float, rng: torch.Generator) -> Tensor:
@@ -56,7 +57,9 @@ class ClassPrior(nn.Module):
             own = latents[labels == label]
             self.mean[label] = own.mean(dim=0) if len(own) else latents.mean(dim=0)
         within = (latents - self.mean[labels]).square().mean(dim=0).sqrt()
+        # What hardly varies in these few images gets a floor, since others may vary more.
         log_scale = within.clamp(min=0.1 * within.mean().item() + 1e-3).log().clamp(-6, 6)
+        # The inverse of `squeeze_to_limit`, finite since 6 is inside of its limit of 8.
         self.raw_log_scale.copy_((log_scale / PRIOR_LIMIT).atanh() * PRIOR_LIMIT)
 
 
@@ -66,7 +69,7 @@ class Bounded(nn.Module):
     def forward(self, parameters: Tensor) -> Tensor:
         """Return shifts and bounded log scales, in turn (B, 2C, H, W)."""
         shift, log_scale = parameters[:, 0::2], squeeze_to_limit(parameters[:, 1::2], COUPLING_LIMIT)
-        return torch.stack([shift, log_scale], dim=2).flatten(1, 2)
+        return torch.stack([shift, log_scale], dim=2).flatten(1, 2)  # (B, C, 2, H, W) -> (B, 2C, H, W)
 
 
 class Residual(nn.Module):
@@ -124,11 +127,13 @@ def glow(shape: tuple[int, int, int], classes: int, levels: int, depth: int, wid
     """Return Glow (figure 2b) on images (C, H, W) whose sides are multiples of 2^levels: normflows' MultiscaleFlow."""
     channels, height, width_of_image = shape
     priors, layers = [], []
+    # From the coarsest: normflows' lists run from latents to images.
     for level in range(levels, 0, -1):
+        # Every squeeze makes four channels of one, and every level but the last lets half of them go.
         inner = channels * 2 ** (level + 1)
         own = [layer for _ in range(depth) for layer in glow_step(inner, width)]
         layers.append([*own, normflows.flows.Squeeze()])
-        kept = inner if level == levels else inner // 2
+        kept = inner if level == levels else inner // 2  # The coarsest level has nothing behind it.
         priors.append(ClassPrior((kept, height >> level, width_of_image >> level), classes))
     return multiscale(priors, layers, pixels)
 
@@ -186,4 +191,4 @@ def log_likelihood(flow: Any, levels: Tensor, labels: Tensor) -> Tensor:  # noqa
     The flow gives the density of x = levels / 256, with the Jacobian of its logit; that of the scaling is 256^-D.
     """
     density: Tensor = flow.log_prob(levels / LEVELS, labels)
-    return density - levels[0].numel() * math.log(LEVELS)
+    return density - levels[0].numel() * math.log(LEVELS)  # D log 256: change of variables by a constant.

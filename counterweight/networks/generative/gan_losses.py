@@ -26,6 +26,7 @@ def discriminator_loss(kind: Loss, real: Tensor, fake: Tensor) -> Tensor:
         return ((real - 1).square().mean() + fake.square().mean()) / 2
     if kind == "wasserstein":
         return fake.mean() - real.mean()
+    # softplus(-x) = -log sigmoid(x) and softplus(x) = -log(1 - sigmoid(x)), which cannot overflow.
     return functional.softplus(-real).mean() + functional.softplus(fake).mean()
 
 
@@ -50,9 +51,12 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     Gulrajani et al., Improved Training of Wasserstein GANs, equation 3, https://arxiv.org/abs/1704.00028; its factor
     (10 in the paper) is the caller's.
     """
+    # One number for an image, not for a pixel: points lie on the straight line between two images.
     fraction = torch.rand((len(real), 1, 1, 1), generator=rng, device=real.device)
+    # A leaf of its own: the penalty is the critic's, and no gradient goes on to the generator.
     between = (fraction * real + (1 - fraction) * fake).detach().requires_grad_(True)
+    # Of the sum, each image's gradient is its own only while no layer mixes images: no batch normalisation here.
     (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
     # A small term under the root: the gradient of a norm is not finite where the norm is zero.
-    norms = (gradient.flatten(1).square().sum(dim=1) + 1e-12).sqrt()
+    norms = (gradient.flatten(1).square().sum(dim=1) + 1e-12).sqrt()  # (B, C, H, W) -> (B,)
     return (norms - 1).square().mean()

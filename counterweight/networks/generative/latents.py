@@ -19,13 +19,15 @@ def draw_from_classes(means: Tensor, factors: Tensor, labels: Tensor, rng: torch
     """
     noise = torch.randn((len(labels), means.shape[1]), generator=rng, device=rng.device).to(means.device)
     labels = labels.to(means.device)
-    return means[labels] + torch.einsum("bij,bj->bi", factors[labels], noise)
+    return means[labels] + torch.einsum("bij,bj->bi", factors[labels], noise)  # L e has the covariance L L'.
 
 
 def factorize_covariances(covariance: Tensor) -> Tensor:
     """Return the Cholesky factors float32 (..., D, D) of covariances, with the least ridge that rounding needs."""
+    # The clamp is for latents that do not vary at all, whose ridge would be 0, too.
     ridge = RIDGE * covariance.diagonal(dim1=-2, dim2=-1).mean().clamp(min=1e-12)
     eye = torch.eye(covariance.shape[-1], device=covariance.device, dtype=torch.double)
+    # In float64, where rounding is far smaller than the ridge.
     factors: Tensor = torch.linalg.cholesky(covariance.double() + ridge * eye)
     return factors.float()
 
@@ -50,8 +52,9 @@ def draw_from_posteriors(means: Tensor, log_variances: Tensor, count: int, rng: 
     fractions = torch.randn((count, len(means)), generator=rng, device=rng.device).to(means.device)
     noise = torch.randn((count, means.shape[1]), generator=rng, device=rng.device).to(means.device)
     deviations = log_variances.exp().mean(dim=0).sqrt()
+    # Divided by sqrt(N), so that independent N(0, 1) factors give the means' covariance (divided by N).
     scaled: Tensor = (means - centre) / math.sqrt(len(means))
-    return centre + fractions @ scaled + deviations * noise
+    return centre + fractions @ scaled + deviations * noise  # (B, N) @ (N, D) -> (B, D)
 
 
 def slerp(start: Tensor, end: Tensor, fraction: Tensor) -> Tensor:
@@ -62,10 +65,13 @@ def slerp(start: Tensor, end: Tensor, fraction: Tensor) -> Tensor:
     single circle: there, and for a zero vector, the straight way is taken.
     """
     lengths = [vector.norm(dim=1, keepdim=True) for vector in (start, end)]
+    # A zero vector stays zero instead of becoming NaN.
     first, second = (vector / length.clamp(min=1e-12) for vector, length in zip((start, end), lengths, strict=True))
-    cosine = (first * second).sum(dim=1, keepdim=True).clamp(-1, 1)
+    cosine = (first * second).sum(dim=1, keepdim=True).clamp(-1, 1)  # Rounding may exceed 1, where acos is NaN.
     angle = torch.acos(cosine)
     weights = torch.sin((1 - fraction) * angle), torch.sin(fraction * angle)
     curved = (weights[0] * first + weights[1] * second) / torch.sin(angle)
     curved = curved * (lengths[0] + fraction * (lengths[1] - lengths[0]))
-    return torch.where(cosine.abs() > 1 - 1e-5, start + fraction * (end - start), curved)
+    # On a line sin(angle) is 0 or nearly so, and the quotient above noise; a zero vector has no direction.
+    straight = (cosine.abs() > 1 - 1e-5) | (lengths[0] * lengths[1] == 0)
+    return torch.where(straight, start + fraction * (end - start), curved)

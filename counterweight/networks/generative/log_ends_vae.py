@@ -50,10 +50,12 @@ class SubNetworks(nn.Module):
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance."""
+        # (B, D) -> (B, D * 8) -> (B, D, 8) -> (D, B, 8): the latent becomes the batch of the products below.
         hidden = functional.relu(self.first(values)).unflatten(1, (-1, HIDDEN[0])).transpose(0, 1)
-        hidden = functional.relu(torch.baddbmm(self.biases[0], hidden, self.weights[0]))
+        hidden = functional.relu(torch.baddbmm(self.biases[0], hidden, self.weights[0]))  # (D, B, 8) -> (D, B, 4)
+        # (D, B, 4) -> (D, B, 2) -> two of (D, B)
         mean, log_variance = torch.baddbmm(self.biases[1], hidden, self.weights[1]).unbind(dim=2)
-        return mean.T, log_variance.T
+        return mean.T, log_variance.T  # (D, B) -> (B, D)
 
 
 class Encoder(nn.Module):
@@ -96,6 +98,7 @@ class Decoder(nn.Module):
         ]
         for factor in reversed(WIDTHS[1:]):
             outputs = factor * filters
+            # Exactly twice the side: 2 (n - 1) + 3 - 2 + 1 = 2 n; without the output padding it would be 2 n - 1.
             layers += [nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1), nn.ReLU()]
             inputs = outputs
         self.layers = nn.Sequential(*layers)

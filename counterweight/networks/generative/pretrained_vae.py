@@ -30,6 +30,7 @@ MAP_SIZE = 8  # rows and columns of the map that the decoder's convolutions star
 
 def build_convolutions(backbone: Backbone) -> nn.Module:
     """Return torchvision's network without its dense layers and with first weights as torch gives them to any layer."""
+    # Cut while it is empty, so that the dense layers never take memory.
     network = without_dense_layers(build_whole(backbone)).to_empty(device="cpu")
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
@@ -76,6 +77,7 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance; grey images are shown to all three channels."""
         sides = self.input_size, self.input_size
+        # [-1, 1] -> [0, 1] -> standardised.
         stretched = self.normalise((resize(images.expand(-1, 3, -1, -1), sides) + 1) / 2)
         values = self.dense(self.backbone(stretched))
         return self.mean(values), self.log_variance(values)
@@ -83,7 +85,7 @@ class Encoder(nn.Module):
     def take_over(self, state: dict[str, Tensor]) -> None:
         """Let the convolutions start from the weights of torchvision's whole network."""
         network = build_whole(self.name)
-        network.load_state_dict(state, assign=True)
+        network.load_state_dict(state, assign=True)  # Assigned: meta tensors have nothing to copy into.
         self.backbone.load_state_dict(without_dense_layers(network).state_dict())
 
 

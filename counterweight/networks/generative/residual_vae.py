@@ -38,6 +38,7 @@ class ResidualBlock(nn.Module):
 
 def make_halving(inputs: int, outputs: int, kernel: int) -> list[nn.Module]:
     """Return a convolution of stride 2 that rounds odd sides up, for kernels of odd and even size alike."""
+    # Even kernels need one pixel more behind than before, which Conv2d's own padding cannot give.
     before = (kernel - 1) // 2
     return [nn.ZeroPad2d((before, kernel // 2, before, kernel // 2)), nn.Conv2d(inputs, outputs, kernel, stride=2)]
 
@@ -56,7 +57,7 @@ class Encoder(nn.Module):
             nn.ReLU(),
             *make_halving(filters, 2 * filters, 4),
             nn.ReLU(),
-            *make_halving(2 * filters, 4 * filters, 4),
+            *make_halving(2 * filters, 4 * filters, 4),  # No ReLU here: the blocks begin with one.
             ResidualBlock(4 * filters, block),
             *(ResidualBlock(block, block) for _ in range(BLOCKS - 1)),
         )
@@ -66,7 +67,7 @@ class Encoder(nn.Module):
         """Return mean and log variance."""
         mean = self.layers(images)
         log_variance = torch.zeros_like(mean) if self.log_variance is None else self.log_variance(mean)
-        return mean.flatten(1), log_variance.flatten(1)
+        return mean.flatten(1), log_variance.flatten(1)  # (B, block, H/8, W/8) -> (B, D)
 
 
 class Decoder(nn.Module):

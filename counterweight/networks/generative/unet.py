@@ -26,6 +26,7 @@ FAINT = 0.01  # factor of the first weights where the paper starts from nearly z
 
 def group_norm(channels: int) -> nn.GroupNorm:
     """Return a normalisation over at most 32 groups of at least four channels, or over all where there are fewer."""
+    # torch wants a divisor of the channels: the largest that leaves four to a group.
     most = max(1, min(32, channels // PER_GROUP))
     return nn.GroupNorm(next(groups for groups in range(most, 0, -1) if channels % groups == 0), channels)
 
@@ -43,7 +44,7 @@ def embed_times(times: Tensor, size: int) -> Tensor:
     """Return sines and cosines (B, size) of times float32 (B,), their wavelengths growing geometrically."""
     half = size // 2
     rates = torch.exp(-math.log(LONGEST) * torch.arange(half, device=times.device) / half)
-    angles = times[:, None] * rates
+    angles = times[:, None] * rates  # (B, size / 2)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
@@ -62,8 +63,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, values: Tensor, embedding: Tensor) -> Tensor:
         """Return a map (B, outputs, H, W)."""
-        scale, shift = self.condition(embedding)[:, :, None, None].chunk(2, dim=1)
-        inner = self.norm(self.first(values)) * (1 + scale) + shift
+        scale, shift = self.condition(embedding)[:, :, None, None].chunk(2, dim=1)  # Each (B, C, 1, 1).
+        inner = self.norm(self.first(values)) * (1 + scale) + shift  # 1 +: a scale of 0 changes nothing.
         total: Tensor = self.direct(values) + self.second(inner)
         return total
 
@@ -80,10 +81,11 @@ class SelfAttention(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Return a map of the same shape."""
+        # (B, 3C, H, W) -> (B, 3C, HW) -> (B, 3 heads, C / heads, HW) -> (B, 3 heads, HW, C / heads)
         per_head = self.inputs(self.norm(values)).flatten(2).unflatten(1, (3 * self.heads, -1)).transpose(2, 3)
         query, key, value = (part.contiguous() for part in per_head.chunk(3, dim=1))  # (B, heads, H W, C / heads)
         mixed = functional.scaled_dot_product_attention(query, key, value).transpose(2, 3)
-        total: Tensor = values + self.outputs(mixed.reshape(values.shape))
+        total: Tensor = values + self.outputs(mixed.reshape(values.shape))  # (B, heads, C / heads, HW) -> (B, C, H, W)
         return total
 
 
@@ -145,11 +147,12 @@ class UNet(nn.Module):
             for _ in range(blocks):
                 self.down.append(ResidualBlock(inputs, size, embedding, dropout))
                 inputs = size
-            if len(self.narrow) < len(sizes) - 1:
+            if len(self.narrow) < len(sizes) - 1:  # The coarsest map is not halved again.
                 self.narrow.append(nn.Conv2d(size, size, 3, stride=2, padding=1))
         self.middle = Middle(inputs, embedding, dropout)
         for size in reversed(sizes):
             for _ in range(blocks):
+                # `inputs` plus the skipped map's.
                 self.up.append(ResidualBlock(inputs + size, size, embedding, dropout))
                 inputs = size
             if len(self.widen) < len(sizes) - 1:
@@ -165,9 +168,12 @@ class UNet(nn.Module):
     def forward(self, images: Tensor, times: Tensor, labels: Tensor) -> Tensor:
         """Return values (B, C, H, W)."""
         height, width = images.shape[2:]
+        # -n % k: up to a multiple.
         padded = functional.pad(images, (0, -width % self.stride, 0, -height % self.stride))
+        # Times in [0, 1] become the paper's 0 to 1000, for which the embedding's wavelengths are made.
         embedding = self.time(embed_times(1000 * times, self.waves)) + self.label(labels)
         # One format whatever the images come in: the same weights then make the same bits.
+        # (B, C, H, W) -> (B, C p^2, H / p, W / p)
         positions = functional.pixel_unshuffle(padded, self.patch).contiguous(memory_format=torch.channels_last)
         values = self.output(self.last(self.through(self.first(positions), embedding)))
         return functional.pixel_shuffle(values, self.patch)[..., :height, :width]
@@ -176,7 +182,7 @@ class UNet(nn.Module):
         """Take a map down to the coarsest and up again."""
         skipped: list[Tensor] = []
         for place, block in enumerate(self.down):
-            if place and place % self.blocks == 0:
+            if place and place % self.blocks == 0:  # After every map's blocks, none before the first.
                 values = self.narrow[place // self.blocks - 1](values)
             values = block(values, embedding)
             skipped.append(values)

@@ -112,4 +112,4 @@ class Statistic:
 def find_statistics() -> dict[str, Statistic]:
     """Return all statistics by the names of their files, in the order of their ranks."""
     found = {name: load_module(FOLDER, name).STATISTIC for name in names_in(FOLDER)}
-    return dict(sorted(found.items(), key=lambda item: (item[1].rank, item[0])))
+    return dict(sorted(found.items(), key=lambda item: (item[1].rank, item[0])))  # Ties by name: the same on any disk.

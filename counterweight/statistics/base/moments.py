@@ -35,6 +35,7 @@ def compute_moments(features: Features, rows: Indices | None = None) -> Moments:
     count = len(features) if rows is None else len(rows)
     origin = first_row(features, rows)
     mean = sum_arrays(block.sum(axis=0) for block in iterate_shifted(features, origin, rows)) / count
+    # A second pass: the mean of squares minus the square of the mean would cancel digits.
     squares = sum_arrays(np.square(block - mean).sum(axis=0) for block in iterate_shifted(features, origin, rows))
     return Moments(count, origin + mean, squares / (count - 1))
 
@@ -87,7 +88,7 @@ def leading_eigenpairs(inner: Floats, components: int) -> tuple[Floats, Floats]:
 
     K is `components`, or less where fewer components vary.
     """
-    last = len(inner) - 1
+    last = len(inner) - 1  # eigh sorts upwards: the largest come last.
     variances, vectors = linalg.eigh(inner, subset_by_index=(max(0, last - components + 1), last))
     varying = (variances > NEGLIGIBLE * variances[-1]) & (variances > 0)
     return variances[varying], vectors[:, varying]
@@ -97,5 +98,6 @@ def principal_axes(centred: Floats, components: int) -> Floats:
     """Return the leading principal axes (D, K) of rows (N, D) around their mean, the first one first; K as above."""
     few = len(centred) <= centred.shape[1]
     variances, vectors = leading_eigenpairs(centred @ centred.T if few else centred.T @ centred, components)
+    # X' u / sqrt(v) is the axis that belongs to the eigenvector u of X X'.
     axes = centred.T @ vectors / np.sqrt(variances) if few else vectors
     return np.asarray(axes[:, ::-1])

@@ -49,7 +49,7 @@ def squared_distances(a: Centred, b: Centred) -> Iterator[tuple[slice, Floats, F
     an exact copy is at 0, and so is one that differs in a ten-millionth of its norm.
     """
     for place in split_rows(len(a.rows), len(b.rows)):
-        squares = a.squares[place, np.newaxis] + b.squares
+        squares = a.squares[place, np.newaxis] + b.squares  # |x|^2 + |y|^2 - 2 x.y, by a fast product.
         tolerance = TIE * squares
         squares -= 2 * (a.rows[place] @ b.rows.T)
         squares[squares <= tolerance] = 0

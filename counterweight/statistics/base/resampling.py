@@ -40,7 +40,7 @@ def draw_matched(labels_a: Labels, labels_b: Labels, rng: np.random.Generator) -
         index, so that the two have the same class at every position. Empty if no class is in both.
     """
     drawn_a, drawn_b = [], []
-    for label in np.intersect1d(labels_a, labels_b):
+    for label in np.intersect1d(labels_a, labels_b):  # Sorted, so that a seed gives the same draws.
         of_a, of_b = np.flatnonzero(labels_a == label), np.flatnonzero(labels_b == label)
         count = min(len(of_a), len(of_b))
         drawn_a.append(np.sort(rng.choice(of_a, count, replace=False)))
@@ -60,7 +60,7 @@ def split_halves(labels: Labels, rng: np.random.Generator) -> tuple[Indices, Ind
     first, second = [], []
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
-        half = len(members) // 2
+        half = len(members) // 2  # Of one member, no half has any.
         first.append(np.sort(members[:half]))
         second.append(np.sort(members[half : 2 * half]))
     return concatenate_indices(first), concatenate_indices(second)
@@ -84,7 +84,7 @@ def stratified_split_halves(
         two members in both.
     """
     of_a, of_b = draw_matched(labels_a, labels_b, rng)
-    first, second = split_halves(labels_a[of_a], rng)
+    first, second = split_halves(labels_a[of_a], rng)  # Positions: the labels of both are equal there.
     return of_a[first], of_a[second], of_b[first], of_b[second]
 
 

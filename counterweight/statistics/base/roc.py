@@ -97,6 +97,7 @@ def compute_placements(positive: Scores, negative: Scores) -> tuple[Floats, Floa
     """
     n, m = len(positive), len(negative)
     ranks = stats.rankdata(np.concatenate([positive, negative]))
+    # A rank among all minus that among its own group is the number of the others below.
     above = (ranks[:n] - stats.rankdata(positive)) / m
     return above, 1 - (ranks[n:] - stats.rankdata(negative)) / n
 
@@ -107,12 +108,14 @@ def auc_interval(value: float, above: Floats, below: Floats, alpha: float) -> li
     variance = above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below) if smaller > 1 else 0.0
     # Half a pair in all of them is the least step; a variance of rounding errors is none.
     if variance < (1e-3 / (len(above) * len(below))) ** 2 or not 0 < value < 1:
-        hits = value * smaller
+        hits = value * smaller  # A whole number only by chance: beta quantiles need none.
         low = stats.beta.ppf(alpha / 2, hits, smaller - hits + 1) if hits > 0 else 0.0
         high = stats.beta.ppf(1 - alpha / 2, hits + 1, smaller - hits) if hits < smaller else 1.0
         return [float(low), float(high)]
+    # Delta method: d logit(p) = dp / (p (1 - p)).
     centre, width = math.log(value / (1 - value)), math.sqrt(variance) / (value * (1 - value))
     reach = stats.norm.ppf(1 - alpha / 2) * width
+    # exp overflows beyond 709.
     return [float(1 / (1 + math.exp(-end))) for end in np.clip([centre - reach, centre + reach], -700, 700)]
 
 

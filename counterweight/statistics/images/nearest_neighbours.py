@@ -48,6 +48,7 @@ def find_nearest(queries: Features, keys: Features, *, exclude_self: bool = Fals
         raise ValueError(f"at least {1 + exclude_self} keys are needed, got {len(keys)}")
     index = find_equal_rows(queries, keys, exclude_self)
     unequal = np.flatnonzero(index < 0)
+    # In float32 first: twice as many values in a register, and few rows are left for float64.
     unsure = refine_nearest(index, unequal, queries, keys, exclude_self, np.float32)
     refine_nearest(index, unsure, queries, keys, exclude_self, np.float64)
     parts = [slice(start, start + KEYS) for start in range(0, len(queries), KEYS)]
@@ -79,6 +80,7 @@ def count_likely_copies(synthetic_distances: Distances, real_distances: Distance
     sizes = len(synthetic_distances), len(real_distances)
     if min(sizes) == 0:
         return without_distances(sizes[0], sizes[1])
+    # Lower: a distance that some image really has.
     threshold = float(np.quantile(real_distances, quantile, method="lower"))
     near = [
         float(np.mean((distances < threshold) | (distances == 0)))
@@ -121,6 +123,7 @@ def find_equal_rows(queries: Features, keys: Features, exclude_self: bool) -> In
         places.setdefault(digest, []).append(place)
     found = np.full(len(queries), -1, dtype=np.int64)
     for row, digest in enumerate(of_keys if exclude_self else hash_rows(queries.astype(kind, copy=False))):
+        # Two: one of them may be itself.
         others = [place for place in places.get(digest, [])[:2] if not (exclude_self and place == row)]
         found[row] = others[0] if others else -1
     return found
@@ -129,6 +132,7 @@ def find_equal_rows(queries: Features, keys: Features, exclude_self: bool) -> In
 def hash_rows(features: Features) -> Iterator[bytes]:
     """Yield a digest of every row (D,); equal rows have equal ones, and others do not."""
     for row in features:
+        # 16 bytes: 2^-128 that two given rows collide.
         yield blake2b(row + 0, digest_size=16).digest()  # adding 0 makes -0 and 0 the same bytes
 
 
@@ -152,10 +156,11 @@ def search_block(
 
     Without the key at `own` (N,), if any. Products of D terms are taken to round like random walks of D steps.
     """
-    rows: Floats = queries - origin
+    rows: Floats = queries - origin  # Around the keys' mean: small norms round less.
     sides = np.einsum("nd,nd->n", rows, rows)
     best = np.full((2, len(rows)), np.inf)
     index, largest = np.zeros(len(rows), dtype=np.int64), 0.0
+    # |k|^2 - 2 q.k orders keys as the distance does: |q|^2 is the same for all.
     table: Features = (-2 * rows).astype(kind)
     for start in range(0, len(keys), KEYS):
         block: Features = (keys[start : start + KEYS] - origin).astype(kind)
@@ -165,7 +170,7 @@ def search_block(
         products += squares.astype(kind)
         if own is not None:
             inside = np.flatnonzero((own >= start) & (own < start + len(block)))
-            products[inside, own[inside] - start] = np.inf
+            products[inside, own[inside] - start] = np.inf  # No image is its own neighbour.
         update_least_two(best, index, products, start)
     tolerance = 2 * np.sqrt(len(origin)) * np.finfo(kind).eps * (sides + largest)
     return index, best[1] - best[0] > tolerance
@@ -180,4 +185,4 @@ def update_least_two(best: Floats, index: Indices, values: Features, start: int)
         nearer = found < best[0]
         best[1] = np.where(nearer, best[0], np.minimum(best[1], found))
         best[0][nearer], index[nearer] = found[nearer], start + places[nearer]
-        values[lines, places] = np.inf
+        values[lines, places] = np.inf  # Out of the way of the second least.

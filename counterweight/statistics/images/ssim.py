@@ -44,7 +44,7 @@ def pairwise_ssim(images: Images, labels: Labels, pairs: int, rng: np.random.Gen
     values = []
     for first in rng.choice(eligible, pairs):
         members = np.flatnonzero(classes == classes[first])
-        second = rng.choice(members[members != first])
+        second = rng.choice(members[members != first])  # Never itself, whose similarity is 1.
         values.append(ssim(images[first], images[second]))
     similarity = summarize(values)
     return PairwiseSSIM(mean=similarity.mean, std=similarity.std, pairs=pairs, window=window, reason=None)
@@ -73,7 +73,7 @@ def ssim(image_a: Images, image_b: Images) -> float:
         image_b,
         gaussian_weights=True,
         sigma=sigma,
-        use_sample_covariance=False,
+        use_sample_covariance=False,  # As Wang et al., whose window's weights sum to 1.
         data_range=255,
         channel_axis=0,
     )
@@ -83,4 +83,4 @@ def ssim(image_a: Images, image_b: Images) -> float:
 def choose_window_size(height: int, width: int) -> int:
     """Return the size in pixels of the window for images of this size: 11, or the largest odd one that fits."""
     size = min(height, width, WINDOW)
-    return size - 1 + size % 2
+    return size - 1 + size % 2  # Odd: a window has a middle pixel.

@@ -14,9 +14,10 @@ Floats = npt.NDArray[np.float64]
 LEAST = 1e-6
 """Penalty, at least, in units of the features' variance: without one a singular covariance has no inverse."""
 MOST = 1e6
-
+"""Penalty at most: hardly more than the difference of means is left of the classifier."""
 
 CONFIDENCE = 0.95
+"""Of the interval of the area under the curve."""
 
 
 def measure(a: Features, b: Features, rng: np.random.Generator) -> Numbers:
@@ -37,9 +38,10 @@ def measure(a: Features, b: Features, rng: np.random.Generator) -> Numbers:
     """
     half = len(a) // 2
     weights, constant = direction(a[:half], b[:half])
+    # A common shift changes no rank, and small numbers round less.
     origin = first_row(a[half:])
     fake, real = (project(features[half:], origin, weights) for features in (b, a))
-    area = roc_auc(fake, real, CONFIDENCE)
+    area = roc_auc(fake, real, CONFIDENCE)  # Synthetic is positive: above 0.5 they are told apart.
     assert area.auc is not None, "halves have images"
     assert area.interval is not None
     assert area.p_value is not None
@@ -73,7 +75,7 @@ def direction(real: Features, synthetic: Features) -> tuple[Floats, int]:
     """
     facts = compute_moments(real), compute_moments(synthetic)
     apart = facts[1].mean - facts[0].mean
-    deviations = np.sqrt((facts[0].variance + facts[1].variance) / 2)
+    deviations = np.sqrt((facts[0].variance + facts[1].variance) / 2)  # Within the sets: halves are equally large.
     # A feature with one value in each set separates them alone: its deviation is its distance then.
     scale = np.where(deviations > 0, deviations, np.abs(apart))
     varying = scale > 0
@@ -81,7 +83,7 @@ def direction(real: Features, synthetic: Features) -> tuple[Floats, int]:
     if varying.any():
         table = standardize(((real, facts[0]), (synthetic, facts[1])), scale, varying)
         weights[varying] = solve(table, apart[varying] / scale[varying])
-        weights[varying] /= scale[varying]
+        weights[varying] /= scale[varying]  # Back to weights of the features as they are.
     return weights, int(np.sum(~varying))
 
 
@@ -99,11 +101,13 @@ def standardize(sets: tuple[tuple[Features, Moments], ...], scale: Floats, varyi
 def solve(table: Floats, apart: Floats) -> Floats:
     """Return (S + c I)^-1 d for a centred table (N, D) with S = table' table / N, and d (D,), from the smaller Gram."""
     count, dimension = table.shape
+    # Both matrices have the same eigenvalues but for zeros: the smaller one costs less.
     dual = count <= dimension
     gram = table @ table.T if dual else table.T @ table
-    gram /= count
+    gram /= count  # By N, as Ledoit and Wolf do.
     ridge = penalty(float(np.trace(gram)), float(np.vdot(gram, gram)), np.einsum("nd,nd->n", table, table), dimension)
     gram[np.diag_indices_from(gram)] += ridge
+    # In place and without a look for NaN: the features were checked before.
     factor = linalg.cho_factor(gram, overwrite_a=True, check_finite=False)
     if not dual:
         return np.asarray(linalg.cho_solve(factor, apart, check_finite=False))
@@ -131,7 +135,7 @@ def penalty(trace: float, squares: float, norms: Floats, dimension: int) -> floa
         return 1.0
     spare = squares - dimension * mean**2
     noise = (float(np.mean(norms**2)) - squares) / len(norms)
-    fraction = min(1.0, max(0.0, noise) / spare) if spare > 0 else 1.0
+    fraction = min(1.0, max(0.0, noise) / spare) if spare > 0 else 1.0  # At 1 nothing is left of S.
     return mean * min(MOST, max(LEAST, fraction / (1 - fraction) if fraction < 1 else MOST))
 
 

@@ -43,21 +43,23 @@ def factorize(features: Features) -> tuple[Floats, Floats]:
     count, dimension = features.shape
     if count <= dimension:
         table, mean = center(features)
-        table /= np.sqrt(count - 1)
+        table /= np.sqrt(count - 1)  # So that A'A is the unbiased covariance.
         return table, mean
     products, mean = compute_scatter(features)
     products /= count - 1
     try:
-        return linalg.cholesky(products, overwrite_a=True, check_finite=False), mean
+        return linalg.cholesky(products, overwrite_a=True, check_finite=False), mean  # Upper: A'A = S.
     except linalg.LinAlgError:  # a feature is constant, or follows from others
         del products
+        # R'R = X'X, also of a singular one.
         return np.linalg.qr(center(features)[0], mode="r") / np.sqrt(count - 1), mean
 
 
 def measure_distance(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> float:
     """Return the squared Frechet distance between sets of which `factorize` returned factor and mean."""
     (factor_a, mean_a), (factor_b, mean_b) = a, b
-    apart, traces = mean_a - mean_b, np.vdot(factor_a, factor_a) + np.vdot(factor_b, factor_b)
+    apart, traces = mean_a - mean_b, np.vdot(factor_a, factor_a) + np.vdot(factor_b, factor_b)  # tr A'A = |A|^2.
+    # Of equal sets rounding may leave less than 0.
     return max(0.0, float(apart @ apart + traces - 2 * nuclear_norm(factor_a @ factor_b.T)))
 
 
@@ -65,9 +67,10 @@ def nuclear_norm(matrix: Floats) -> float:
     """Return the sum of the singular values of a matrix (K, L)."""
     if min(matrix.shape) <= DIRECT:
         return float(np.linalg.svdvals(matrix).sum())
+    # The smaller side: the others are 0.
     squares = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
     values = np.linalg.eigvalsh(squares)  # not SciPy's, whose threads would wait for those of the products before
-    return float(np.sqrt(np.maximum(values, 0)).sum())
+    return float(np.sqrt(np.maximum(values, 0)).sum())  # Eigenvalues that are 0 may round below it.
 
 
 STATISTIC = Statistic(

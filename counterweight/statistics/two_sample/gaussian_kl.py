@@ -52,10 +52,11 @@ def enter_space(real: Features, synthetic: Features, size: int, *, components: i
     if components < 1:
         raise ValueError(f"components: at least 1, got {components}")
     allowed = min(components, max(1, size // IMAGES_PER_COMPONENT))
+    # Common axes for all draws, so that their numbers are of one space.
     scores = principal_scores(np.concatenate([real, synthetic]), allowed)
     if scores.shape[1] == 0:
         raise UndefinedStatisticError("no feature varies over the images of the common classes")
-    ridge = RIDGE * scores.var(axis=0)
+    ridge = RIDGE * scores.var(axis=0)  # Of both sets: the same for either Gaussian.
     sets = scores[: len(real)], scores[len(real) :]
     return Space(*sets, partial(fit_gaussian, ridge=ridge), partial(measure, ridge=ridge))
 
@@ -92,6 +93,7 @@ def gaussian_kl(mean_p: Floats, cov_p: Floats, mean_q: Floats, cov_q: Floats) ->
         ValueError: a covariance is not positive definite or a shape does not fit.
     """
     factor_p, factor_q = linalg.cholesky(cov_p, lower=True), linalg.cholesky(cov_q, lower=True)
+    # With S = L L', tr(Sq^-1 Sp) is the squared norm of Lq^-1 Lp, and log det S twice the sum of log L_ii.
     ratio = linalg.solve_triangular(factor_q, factor_p, lower=True)
     distance = linalg.solve_triangular(factor_q, mean_q - mean_p, lower=True)
     log_volumes = np.log(np.diag(factor_q)).sum() - np.log(np.diag(factor_p)).sum()
@@ -117,17 +119,17 @@ def principal_scores(features: Features, components: int) -> Floats:
     # Relative to the first row a constant feature is exactly 0, and so it stays without its mean.
     centred = features - features[0].astype(np.float64)
     centred -= centred.mean(axis=0)
-    inner = centred @ centred.T if count <= dimension else centred.T @ centred
+    inner = centred @ centred.T if count <= dimension else centred.T @ centred  # (N, N) or (D, D), the smaller.
     variances, vectors = leading_eigenpairs(inner, components)
     scores = vectors * np.sqrt(variances) if count <= dimension else centred @ vectors
-    return np.asarray(scores / scores[:, -1:].std(axis=0))
+    return np.asarray(scores / scores[:, -1:].std(axis=0))  # Ascending: the last has the greatest variance.
 
 
 def scores_in_blocks(features: Features, components: int) -> Floats:
     """Return the same scores (N, K) of features (N, D), N > D, with memory for some (D, D) beside them."""
     products, mean = compute_scatter(features)
     _, vectors = leading_eigenpairs(products, components)
-    del products
+    del products  # Its (D, D) float64 would stay while the scores are made.
     scores = np.concatenate([block @ vectors for block in iterate_shifted(features, mean)])
     return np.asarray(scores / scores[:, -1:].std(axis=0))
 

@@ -60,6 +60,7 @@ def feature_blocks(a: Features, b: Features) -> Iterator[tuple[Features, Feature
     step = max(1, VALUES // (len(a) + len(b)))
     for start in range(0, a.shape[1], step):
         place = slice(start, start + step)
+        # (N, K) -> (K, N): a feature's values lie side by side to be sorted.
         yield np.ascontiguousarray(a[:, place].T), np.ascontiguousarray(b[:, place].T)
 
 
@@ -86,13 +87,13 @@ def count_bins(values: Features, edges: Features) -> Counts:
 
 def divergences(a: Counts, b: Counts) -> Floats:
     """Return the sums over features of KL(a || b), KL(b || a) and Jensen-Shannon (3,) of counts (B, D)."""
-    pseudo = np.where(a + b > 0, PSEUDO, 0.0)
+    pseudo = np.where(a + b > 0, PSEUDO, 0.0)  # Bins that are one with their neighbour stay empty.
     smooth_a, smooth_b = normalize(a + pseudo), normalize(b + pseudo)
     fraction_a, fraction_b = normalize(a), normalize(b)
     middle = (fraction_a + fraction_b) / 2
     return np.array(
         [
-            special.rel_entr(smooth_a, smooth_b).sum(),
+            special.rel_entr(smooth_a, smooth_b).sum(),  # 0 log 0 = 0.
             special.rel_entr(smooth_b, smooth_a).sum(),
             (special.rel_entr(fraction_a, middle).sum() + special.rel_entr(fraction_b, middle).sum()) / 2,
         ]

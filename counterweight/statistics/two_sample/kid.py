@@ -56,6 +56,7 @@ def measure(a: Reference, b: Features, rng: np.random.Generator) -> Numbers:
         A number that is 0 on average for equal distributions, and so below 0 for half of all pairs of sets.
     """
     other = move_to_origin(b, a.origin)
+    # The unbiased estimator: no clamp at 0.
     return {"distance": a.within + mean_within(other) - 2 * mean_between(a.rows, other)}
 
 
@@ -76,6 +77,7 @@ def mean_within(a: Around) -> float:
     for place in split_rows(count, count):
         values = kernel(a, place, a, slice(place.start, count))  # the kernel is symmetric: of two blocks one is enough
         own = values[:, : place.stop - place.start]
+        # Pairs to the right count twice, for both orders; the own square holds both already, and its diagonal no pair.
         result += 2 * float(values.sum()) - float(own.sum()) - float(np.trace(own))
     return result / (count * (count - 1))
 
@@ -89,6 +91,7 @@ def mean_between(a: Around, b: Around) -> float:
 
 def kernel(a: Around, rows_a: slice, b: Around, rows_b: slice) -> Floats:
     """Return (x.y / D + 1)^3 of all pairs of some rows of two tables around one origin."""
+    # x.y = x'.y' + x'.o + y'.o + o.o for x = x' + o and y = y' + o.
     products = (a.rows[rows_a] @ b.rows[rows_b].T).astype(np.float64, copy=False)
     products += a.level[rows_a, np.newaxis]
     products += b.level[rows_b] + a.square

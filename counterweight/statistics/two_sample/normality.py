@@ -61,6 +61,7 @@ def describe_families(features: Features, bins: int = 150) -> Described:
         varies = deviation > 0
         constant += int(np.sum(~varies))
         normal += int(np.sum(is_normal(deviation[varies], scale[varies])))
+        # Values outside of RANGE are in no bin; `outside` tells how many.
         pooled += np.histogram(block[:, varies] / deviation[varies], bins, RANGE)[0]
     if constant == dimension:
         return Described(explain_nothing(count, dimension, constant, "no feature varies"), None)

@@ -56,23 +56,24 @@ def radii(features: Features, k: int) -> Floats:
     result = np.empty(len(features))
     for place, squares, _ in squared_distances(own, own):
         rows = np.arange(place.start, place.stop)
-        squares[rows - place.start, rows] = np.inf
-        squares.partition(k - 1, axis=1)
+        squares[rows - place.start, rows] = np.inf  # An image is no neighbour of its own.
+        squares.partition(k - 1, axis=1)  # A selection: no full sort is needed.
         result[place] = squares[:, k - 1]
     return result
 
 
 def measure_overlap(real: Balls, synthetic: Balls) -> Numbers:
     """Return the overlap of two sets."""
+    # Between both sets, where norms are small and inner products round least.
     origin = (compute_center(real.centers) + compute_center(synthetic.centers)) / 2
     count, other = len(real.centers), len(synthetic.centers)
     precise = np.zeros(other, dtype=bool)
     recalled = covered = pairs = 0
     rows = center_around(real.centers, origin), center_around(synthetic.centers, origin)
     for place, squares, tolerance in squared_distances(*rows):
-        squares -= tolerance
+        squares -= tolerance  # So that what rounding cannot tell from the edge is inside.
         in_real = squares <= real.radii[place, np.newaxis]
-        precise |= in_real.any(axis=0)
+        precise |= in_real.any(axis=0)  # Over all blocks: one real ball is enough.
         covered += int(in_real.any(axis=1).sum())
         pairs += int(in_real.sum())
         recalled += int((squares <= synthetic.radii).any(axis=1).sum())

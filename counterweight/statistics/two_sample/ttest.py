@@ -58,6 +58,7 @@ def measure(
     return {
         "fraction_rejected": float(np.mean(p < alpha)),
         "fraction_rejected_fdr": float(np.mean(stats.false_discovery_control(p) <= alpha)),
+        # A product, not a quotient: with a deviation of 0 any distance is an infinite effect, and no 0 / 0.
         "fraction_effect": float(np.mean((distance > effect_size * np.sqrt(pooled))[varies])),
         "constant": constant,
     }
@@ -73,7 +74,7 @@ def check_settings(test: Test, alpha: float, effect_size: float) -> None:
 
 def p_values(a: Moments, b: Moments, test: Test) -> Floats:
     """Return two-sided p-values (D,); 0 for a feature without variance and with two means, NaN with one."""
-    deviations = np.sqrt(a.variance), np.sqrt(b.variance)
+    deviations = np.sqrt(a.variance), np.sqrt(b.variance)  # What SciPy takes, in place of variances.
     result = stats.ttest_ind_from_stats(
         a.mean, deviations[0], a.size, b.mean, deviations[1], b.size, equal_var=test == "student"
     )

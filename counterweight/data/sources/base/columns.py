@@ -71,6 +71,7 @@ def translate_errors(file: Path) -> Iterator[None]:
 
 def detect_layout(file: Path) -> pyarrow.csv.ParseOptions:
     """Return how the lines of a CSV or TSV file are to be read."""
+    # A quoted text may hold line breaks.
     return pyarrow.csv.ParseOptions(delimiter=DELIMITERS[file.suffix.lower()], newlines_in_values=True)
 
 
@@ -86,7 +87,7 @@ def choose_column(
         near, every = suggest_name(wanted, columns.names), ", ".join(columns.names)
         offer = near if near.startswith("; allowed") else f"{near} It has {every}"
         raise UserError(f"{columns.file}: no column '{wanted}'{offer}")
-    lower = {name.lower(): name for name in reversed(columns.names)}
+    lower = {name.lower(): name for name in reversed(columns.names)}  # Reversed: the first of equal names wins.
     found = [lower[name] for name in usual if name in lower][:1] or [name for name in columns.names if only(name)]
     return wanted or (found[0] if len(found) == 1 else None)
 
@@ -97,6 +98,7 @@ def read_column(columns: Columns, name: str) -> pa.ChunkedArray:
         if columns.file.suffix.lower() not in DELIMITERS:
             with pq.ParquetFile(columns.file) as file:
                 return file.read(columns=[name]).column(0)
+        # As text: 007 would become a number otherwise.
         options = pyarrow.csv.ConvertOptions(include_columns=[name], column_types={name: pa.string()})
         return pyarrow.csv.read_csv(
             columns.file, parse_options=detect_layout(columns.file), convert_options=options
@@ -118,6 +120,7 @@ def read_texts(columns: Columns, name: str) -> list[str]:
     for row, value in enumerate(values, 1):
         if value is None or value == "":
             raise UserError(f"{columns.file}: row {row}: '{name}' is empty")
+        # Not isinstance: True and False are ints, too.
         if names and type(value) is int and not 0 <= value < len(names):
             raise UserError(f"{columns.file}: row {row}: '{name}' is {value}, which none of the {len(names)} names has")
     return [names[value] if names and type(value) is int else str(value) for value in values]
@@ -203,6 +206,7 @@ def read_contents(columns: Columns, name: str, rows: Indices) -> Iterator[Conten
         sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
         ends = np.cumsum(sizes)
         groups = np.searchsorted(ends, rows, side="right")
+        # A new run wherever the row group changes or rows go back: inside a run a group is read once.
         breaks = np.flatnonzero((np.diff(groups) != 0) | (np.diff(rows) <= 0)) + 1
         for run in np.split(rows, breaks) if len(rows) else []:
             group = int(np.searchsorted(ends, run[0], side="right"))

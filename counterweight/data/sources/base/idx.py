@@ -76,7 +76,7 @@ def read_part(
     """Return the images and labels in the two files whose names begin with `prefix`."""
     greys, labels = read_arrays(dataset, prefix, settings.mirror, name, progress)
     images = ImageSet(
-        images=greys[:, None],
+        images=greys[:, None],  # (N, h, w) -> (N, 1, h, w)
         labels=labels.astype(np.int64),
         class_names=dataset.classes,
         origins=np.array([f"{origin}/{number}" for number in range(len(labels))]),
@@ -128,6 +128,7 @@ def parse_idx(data: bytes, dimensions: int, file: str) -> npt.NDArray[np.uint8]:
         UserError: it has another type or number of dimensions, or is too short or too long.
     """
     header = 4 * (1 + dimensions)
+    # Big-endian; a file too short fails a check below.
     magic, *shape = np.frombuffer(data[:header].ljust(header, b"\0"), dtype=">u4").tolist()
     expected = IDX_OF_BYTES + dimensions
     if magic != expected:

@@ -58,6 +58,7 @@ class LazyImages:
         """Return these images followed by those of `other`, which has the same shape and classes."""
 
         def read(indices: Indices, bar: str | None, workers: Workers) -> Iterator[Decoded]:
+            # Indices increase, so those of the first part all come before those of the second.
             yield from self.read(indices[indices < len(self)], bar, workers)
             yield from other.read(indices[indices >= len(self)] - len(self), bar, workers)
 
@@ -214,6 +215,7 @@ def resize_array(images: npt.NDArray[np.uint8], size: int | list[int], channels:
     Grey is repeated over the channels; colours become grey by their luminance (ITU-R 601, rounded as Pillow does).
     """
     if images.shape[1] > channels:
+        # 2^15 is a half: rounds.
         images = ((images.transpose(0, 2, 3, 1) @ LUMINANCE + 2**15) >> 16).astype(np.uint8)[:, None]
     height, width = parse_size(size)
     if images.shape[2:] != (height, width):
@@ -221,11 +223,13 @@ def resize_array(images: npt.NDArray[np.uint8], size: int | list[int], channels:
             compute_resampling_matrix(images.shape[2], height),
             compute_resampling_matrix(images.shape[3], width),
         )
+        # (new h, h) @ (N, C, h, w) @ (w, new w); clipped, since bicubic weights are negative in part and overshoot.
         images = np.rint(rows @ images @ columns.T).clip(0, 255).astype(np.uint8)
     return np.repeat(images, channels // images.shape[1], axis=1)
 
 
 def compute_resampling_matrix(old: int, new: int) -> npt.NDArray[np.float32]:
     """Return the matrix (new, old) by which Pillow resizes a line of pixels: what it makes of unit vectors."""
+    # Resizing is linear, so unit vectors tell all; a product then resizes a whole array at once.
     lines = Image.fromarray(np.eye(old, dtype=np.float32))
     return np.asarray(lines.resize((old, new), Image.Resampling.BICUBIC))
