@@ -81,3 +81,7 @@ def test_where_there_is_no_single_circle_the_way_is_straight(end: list[float]) -
         assert way.isfinite().all()
     else:
         assert way == pytest.approx(expected, abs=1e-4)
+
+
+def test_from_a_zero_vector_the_straight_way_is_taken() -> None:
+    assert slerp(torch.zeros(1, 2), torch.tensor([[2.0, 0.0]]), torch.tensor([[0.5]])).tolist() == [[1.0, 0.0]]
