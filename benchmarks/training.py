@@ -87,11 +87,11 @@ def run_ours(model: LearnedGenerator, phase: Phase, images: ImageSet, epochs: in
         inside = [0.0]
         losses = model.losses
 
-        def timed(update: str, batch: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        def time_losses(update: str, batch: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
             with clock(inside):
                 return losses(update, batch, labels, rng)
 
-        model.losses = timed  # type: ignore[assignment, method-assign]
+        model.losses = time_losses  # type: ignore[assignment, method-assign]
         loop.optimizers = build_optimizers(phase)
         for optimizer in loop.optimizers.values():
             optimizer.step = add_clock(optimizer.step, inside)  # type: ignore[assignment, method-assign]
@@ -128,11 +128,11 @@ def clock(total: list[float]) -> Iterator[None]:
 def add_clock(function: object, total: list[float]) -> object:
     """Return the function with its time added to the total."""
 
-    def wrapped(*arguments: object, **options: object) -> object:
+    def run_clocked(*arguments: object, **options: object) -> object:
         with clock(total):
             return function(*arguments, **options)  # type: ignore[operator]
 
-    return wrapped
+    return run_clocked
 
 
 def measure(name: str, dataset: str, images: ImageSet, epochs: int, rounds: int) -> dict[str, object]:

@@ -22,7 +22,7 @@ from counterweight.data.sources.base.columns import DELIMITERS
 from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.generators.base.generator import find_generator
 from counterweight.settings.datasets import plan_dataset
-from counterweight.settings.editing import Addition, with_additions
+from counterweight.settings.editing import Addition, insert_additions
 from counterweight.settings.params import NAME, RESERVED, Params, load_params
 
 Json = dict[str, Any]
@@ -310,7 +310,7 @@ def render_account(request: Request, plan: Plan, dry_run: bool) -> str:
     lines.append("Chosen, all of which can be changed in params.yaml")
     lines += [f"  {key}: {format_value(own.value)} ({own.reason})" for key, own in plan.chosen.items()]
     lines += ["", f"{'Would be added' if dry_run else 'Added'} to {request.params}"]
-    lines += [f"  {line}".rstrip() for line in with_additions("", plan.additions, "").splitlines()]
+    lines += [f"  {line}".rstrip() for line in insert_additions("", plan.additions, "").splitlines()]
     lines += [""] if plan.links else []
     lines += [f"{'Would link' if dry_run else 'Linked'} {link} to {goal}" for link, goal in plan.links.items()]
     return "\n".join([*lines, "", *plan.notes, "Next", *(f"  {words}" for words in plan.commands)])

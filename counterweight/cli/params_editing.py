@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from counterweight.core.errors import UserError
 from counterweight.core.outputs import atomic_output
 from counterweight.evaluation.prechecks import check_blocks
-from counterweight.settings.editing import Addition, with_additions
+from counterweight.settings.editing import Addition, insert_additions
 from counterweight.settings.params import load_params
 
 
@@ -22,7 +22,7 @@ def check_writable(params: Path) -> None:
 def render_params(params: Path, additions: Sequence[Addition]) -> str:
     """Return the text of a settings file with blocks added, once all of it is valid."""
     with params.open(encoding="utf-8", newline="") as file:  # Line ends stay as they are.
-        added = with_additions(file.read(), additions, str(params))
+        added = insert_additions(file.read(), additions, str(params))
     with TemporaryDirectory() as folder:
         # Checked as a file, by the very code that the stages read it with.
         trial = Path(folder) / "params.yaml"

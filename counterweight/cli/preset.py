@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from counterweight.cli.params_editing import check_writable, render_params, write_additions
 from counterweight.core.errors import UserError
 from counterweight.core.params_file import read_params_file
-from counterweight.settings.editing import Addition, with_values
+from counterweight.settings.editing import Addition, merge_values
 from counterweight.settings.params import Params, load_params
 from counterweight.settings.presets import Preset, list_additions, list_presets, locate_presets, read_preset
 
@@ -71,7 +71,7 @@ def make_plan(params: Path, names: Sequence[str]) -> Plan:
             if block is None:
                 missing.append(addition)
                 # Presets may bring the same block: the next one then finds it there and has to agree.
-                values = with_values(values, [addition])
+                values = merge_values(values, [addition])
                 continue
             check_equal(block, addition, f"{params}: {'.'.join(addition.path)}", f"presets/{name}.yaml")
             present.append(addition)

@@ -60,14 +60,14 @@ def extract_features(
         lambda name: build_extractor(name, settings, seed, device), backbones, device, "weights"
     )
 
-    def seen(start: int) -> list[Floats]:
+    def run_batch(start: int) -> list[Floats]:
         # Arrays read from a file are read-only, which tensors cannot be.
         own = torch.from_numpy(images.images[start : start + settings.batch_size].copy()).to(device)
         square = resize_images(own, settings.input_size)
         return [run_extractor(each, own if each.own_size else square) for each in extractors]
 
     starts = range(0, max(1, len(images)), settings.batch_size)  # One empty batch of no images tells the dimension.
-    columns = zip(*map_in_parallel(seen, starts, device, "extract"), strict=True)
+    columns = zip(*map_in_parallel(run_batch, starts, device, "extract"), strict=True)
     return {
         each.name: FeatureSet(np.concatenate(column), images.labels, each.facts)
         for each, column in zip(extractors, columns, strict=True)

@@ -143,7 +143,7 @@ class BAGAN(LearnedGenerator):
         opinion = self.discriminator(
             self.augment(self.generator(draw_from_classes(self.class_means, self.class_factors, wanted, rng)))
         )
-        return {"loss": functional.cross_entropy(opinion, wanted), "fooled": hits(opinion, wanted)}
+        return {"loss": functional.cross_entropy(opinion, wanted), "fooled": measure_accuracy(opinion, wanted)}
 
     def discriminator_loss(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the cross-entropy over n classes and 'fake', 1/(n+1) of what is judged being fakes (3.3.1)."""
@@ -157,8 +157,8 @@ class BAGAN(LearnedGenerator):
         real, fake = opinion.split([len(images), len(fakes)])  # (B + F, K + 1) -> (B, K + 1), (F, K + 1)
         return {
             "loss": functional.cross_entropy(opinion, targets),
-            "real_accuracy": hits(real, labels),
-            "fake_accuracy": hits(fake, targets[len(images) :]),
+            "real_accuracy": measure_accuracy(real, labels),
+            "fake_accuracy": measure_accuracy(fake, targets[len(images) :]),
         }
 
     def even_labels(self, count: int, rng: torch.Generator) -> Tensor:
@@ -203,6 +203,6 @@ class BAGAN(LearnedGenerator):
         return means.float(), factorize_covariances(covariance)
 
 
-def hits(logits: Tensor, labels: Tensor) -> Tensor:
+def measure_accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the fraction of logits (B, K) whose largest is that of the label (B,)."""
     return (logits.argmax(dim=1) == labels).float().mean()

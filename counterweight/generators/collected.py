@@ -23,7 +23,7 @@ from counterweight.generators.base.generator import Generator, NotApplicable
 ROOT = Path("collected")
 
 
-def inside(folder: str) -> str:
+def check_folder(folder: str) -> str:
     """Let pass a path that does not lead out of the folder that is watched."""
     # Looked at as text, before any file is touched.
     path = PurePosixPath(folder)
@@ -35,7 +35,7 @@ def inside(folder: str) -> str:
 class Settings(schema.Settings):
     """Settings of collected images."""
 
-    folder: Annotated[str, AfterValidator(inside)] = "."
+    folder: Annotated[str, AfterValidator(check_folder)] = "."
     """Folder inside `collected/` that holds a folder of images for each class."""
     fit: Fit = "stretch"
     """`stretch` to the size of the real images whatever the proportions, `crop` or `pad` with white."""

@@ -58,28 +58,30 @@ class CutPaste(Generator):
         """Return `front`'s foregrounds on `back`'s backgrounds, uint8 (B, C, H, W), from grey levels (B, C, H, W)."""
         matte = segment_foreground(front)
         matte[matte.mean(dim=(1, 2, 3)) < self.settings.smallest] = 1.0  # (B, 1, H, W) -> (B,), in place.
-        grid = functional.affine_grid(self.attitudes(len(front), rng), list(front.shape), align_corners=False)
+        grid = functional.affine_grid(self.draw_affine_maps(len(front), rng), list(front.shape), align_corners=False)
         # Colours go with their fraction of the foreground, or the old background would shine through at the edges.
         moved = functional.grid_sample(torch.cat([front * matte, matte], dim=1), grid, align_corners=False)
         colour, matte = moved[:, :-1], moved[:, -1:]
         plain = widen(segment_foreground(back), FRINGE)
         # The other image's own foreground gives way to its border's colour.
-        background = back * (1 - plain) + border_colour(back) * plain
+        background = back * (1 - plain) + find_border_colour(back) * plain
         return (colour + (1 - matte) * background).round().clamp(0, 255).to(torch.uint8)
 
-    def attitudes(self, count: int, rng: torch.Generator) -> Tensor:
+    def draw_affine_maps(self, count: int, rng: torch.Generator) -> Tensor:
         """Return matrices (B, 2, 3) from the new to the old coordinates, both in [-1, 1]."""
         s, (_, height, width) = self.settings, self.shape
-        spin, about_x, about_y = (math.radians(most) * uniform((count,), rng) for most in (s.rotation, s.tilt, s.tilt))
-        size, stretch = 1 + s.size * uniform((count,), rng), 1 + s.shape * uniform((count,), rng)
-        plane = matrices([[spin.cos(), -spin.sin()], [spin.sin(), spin.cos()]])
+        spin, about_x, about_y = (
+            math.radians(most) * draw_uniform((count,), rng) for most in (s.rotation, s.tilt, s.tilt)
+        )
+        size, stretch = 1 + s.size * draw_uniform((count,), rng), 1 + s.shape * draw_uniform((count,), rng)
+        plane = stack_matrices([[spin.cos(), -spin.sin()], [spin.sin(), spin.cos()]])
         # A plane turned about both axes and looked at from far away.
-        tilted = matrices([[about_y.cos(), about_y.sin() * about_x.sin()], [torch.zeros(count), about_x.cos()]])
+        tilted = stack_matrices([[about_y.cos(), about_y.sin() * about_x.sin()], [torch.zeros(count), about_x.cos()]])
         scale = torch.diag_embed(torch.stack([size * stretch, size / stretch], dim=1))
         # Turning and tilting happen in pixels, where both axes have one unit.
         aspect = torch.diag(torch.tensor([float(width), float(height)]))
         forward = aspect.inverse() @ tilted @ plane @ scale @ aspect
-        shift = 2 * s.shift * uniform((count, 2, 1), rng)  # A side is 2 long.
+        shift = 2 * s.shift * draw_uniform((count, 2, 1), rng)  # A side is 2 long.
         # Inverted, since sampling asks of every new pixel where it comes from.
         return torch.cat([torch.linalg.inv(forward), -shift], dim=2)
 
@@ -87,8 +89,8 @@ class CutPaste(Generator):
 def segment_foreground(images: Tensor) -> Tensor:
     """Return which pixels of grey levels (B, C, H, W) are foreground, (B, 1, H, W), 0 or 1."""
     # The channel that differs most decides: objects may have the background's brightness and another hue.
-    distance = (images - border_colour(images)).abs().amax(dim=1)
-    return (distance > otsu(distance)[:, None, None]).float()[:, None]
+    distance = (images - find_border_colour(images)).abs().amax(dim=1)
+    return (distance > find_otsu_threshold(distance)[:, None, None]).float()[:, None]
 
 
 def widen(mask: Tensor, fraction: float) -> Tensor:
@@ -97,14 +99,14 @@ def widen(mask: Tensor, fraction: float) -> Tensor:
     return functional.max_pool2d(mask, 2 * reach + 1, stride=1, padding=reach)
 
 
-def border_colour(images: Tensor) -> Tensor:
+def find_border_colour(images: Tensor) -> Tensor:
     """Return the median of each channel along the border of images (B, C, H, W), as (B, C, 1, 1)."""
     edges = [images[:, :, 0], images[:, :, -1], images[:, :, :, 0], images[:, :, :, -1]]
     # The median, not the mean: an object that touches the border does not change it. (B, C, 2H + 2W) -> (B, C)
     return torch.cat(edges, dim=2).median(dim=2).values[:, :, None, None]
 
 
-def otsu(values: Tensor) -> Tensor:
+def find_otsu_threshold(values: Tensor) -> Tensor:
     """Return for each map of values (B, H, W) in 0...255 the threshold (B,) that separates two groups best.
 
     It maximises the variance between the groups 'at most the threshold' and 'above it'.
@@ -121,11 +123,11 @@ def otsu(values: Tensor) -> Tensor:
     return between.argmax(dim=1).to(values.dtype)
 
 
-def matrices(rows: list[list[Tensor]]) -> Tensor:
+def stack_matrices(rows: list[list[Tensor]]) -> Tensor:
     """Return matrices (B, 2, 2) from their entries, each (B,)."""
     return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
 
 
-def uniform(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
+def draw_uniform(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
     """Draw from [-1, 1)."""
     return 2 * torch.rand(shape, generator=rng) - 1

@@ -105,7 +105,7 @@ class CVAEGAN(LearnedGenerator):
         with torch.no_grad():
             mean, log_variance = self.encoder(images, labels)
             rebuilt = self.generator(reparametrize(mean, log_variance, rng), labels)
-            made, _ = self.invent(len(images), rng)
+            made, _ = self.generate_random(len(images), rng)
         # (3B, 1) -> three of (B, 1)
         real, fake, invented = self.discriminator(torch.cat([images, rebuilt, made])).split(len(images))
         parts = {
@@ -121,7 +121,7 @@ class CVAEGAN(LearnedGenerator):
         mean, log_variance = self.encoder(images, labels)
         kl = kl_to_standard_normal(mean, log_variance)
         rebuilt = self.generator(reparametrize(mean, log_variance, rng), labels)
-        parts = self.distances(images, rebuilt, self.opinions(images))
+        parts = self.distances(images, rebuilt, self.extract_features(images))
         distance = torch.stack(list(parts.values())).sum()
         return {"loss": s.kl_weight * kl + s.reconstruction_weight * distance, "kl": kl, **parts}
 
@@ -130,10 +130,10 @@ class CVAEGAN(LearnedGenerator):
         s = self.settings
         with torch.no_grad():
             mean, log_variance = self.encoder(images, labels)
-            real = self.opinions(images)  # What is to be matched: no gradient.
+            real = self.extract_features(images)  # What is to be matched: no gradient.
         parts = self.distances(images, self.generator(reparametrize(mean, log_variance, rng), labels), real)
-        made, wanted = self.invent(len(images), rng)
-        centre, class_centres = self.centre_distances(real, labels, self.opinions(made), wanted)
+        made, wanted = self.generate_random(len(images), rng)
+        centre, class_centres = self.centre_distances(real, labels, self.extract_features(made), wanted)
         loss = (
             s.reconstruction_weight * torch.stack(list(parts.values())).sum()
             + s.discriminator_centre_weight * centre
@@ -141,7 +141,7 @@ class CVAEGAN(LearnedGenerator):
         )
         return {"loss": loss, **parts, "centre": centre, "class_centres": class_centres}
 
-    def opinions(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def extract_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the features (B, F) of images that the discriminator and the classifier see."""
         return self.discriminator.features(images), self.classifier.features(images)
 
@@ -153,7 +153,7 @@ class CVAEGAN(LearnedGenerator):
             rebuilt: their reconstructions.
             real: both judges' features of the real ones.
         """
-        seen, known = self.opinions(rebuilt)
+        seen, known = self.extract_features(rebuilt)
         return {
             "pixels": half_square(images, rebuilt),
             "discriminator_features": half_square(real[0], seen),
@@ -179,7 +179,7 @@ class CVAEGAN(LearnedGenerator):
             centre_distance(self.real_class_centres, class_centres[0], self.fake_class_centres, class_centres[1]),
         )
 
-    def invent(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def generate_random(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Make images (B, C, H, W) of noise and random labels, every class equally likely, and return both."""
         labels = torch.randint(len(self.class_names), (count,), generator=rng, device=rng.device).to(self.device)
         return self.make(labels, rng), labels

@@ -50,7 +50,7 @@ class Section(NamedTuple):
     keys: Mapping[str, tuple[Node, Node]]
 
 
-def with_additions(text: str, additions: Sequence[Addition], where: str) -> str:
+def insert_additions(text: str, additions: Sequence[Addition], where: str) -> str:
     """Return the text of a settings file with blocks added, each at the end of its section.
 
     Args:
@@ -66,14 +66,14 @@ def with_additions(text: str, additions: Sequence[Addition], where: str) -> str:
         edit = Edit(whole, where)
     except YAMLError as error:
         raise refusal from error
-    edit.add(group(additions))
+    edit.add(group_by_section(additions))
     added = edit.join(return_at_end)
-    if loaded(added) != with_values(loaded(text), additions):
+    if load_yaml(added) != merge_values(load_yaml(text), additions):
         raise refusal
     return added
 
 
-def loaded(text: str) -> Any:  # noqa: ANN401
+def load_yaml(text: str) -> Any:  # noqa: ANN401
     """Return what a text in YAML says; None if it is none."""
     try:
         return YAML(typ="safe", pure=True).load(text)
@@ -81,7 +81,7 @@ def loaded(text: str) -> Any:  # noqa: ANN401
         return None
 
 
-def with_values(values: object, additions: Sequence[Addition]) -> object:
+def merge_values(values: object, additions: Sequence[Addition]) -> object:
     """Return what a settings file says once blocks are added."""
     expected: Any = copy.deepcopy(values) or {}
     for addition in additions:
@@ -93,7 +93,7 @@ def with_values(values: object, additions: Sequence[Addition]) -> object:
     return expected
 
 
-def group(additions: Sequence[Addition]) -> Tree:
+def group_by_section(additions: Sequence[Addition]) -> Tree:
     """Return blocks by their sections."""
     tree: Tree = {}
     for addition in additions:

@@ -7,7 +7,13 @@ from skimage.filters import threshold_otsu
 from torch import Tensor
 
 from counterweight.core.tensors import Labelled
-from counterweight.generators.cutpaste import CutPaste, Settings, border_colour, otsu, segment_foreground
+from counterweight.generators.cutpaste import (
+    CutPaste,
+    Settings,
+    find_border_colour,
+    find_otsu_threshold,
+    segment_foreground,
+)
 
 STILL = {"size": 0.0, "shape": 0.0, "rotation": 0.0, "tilt": 0.0, "shift": 0.0}
 
@@ -33,7 +39,7 @@ def test_the_threshold_is_that_of_scikit_image() -> None:
     maps = np.concatenate([rng.normal(60, 15, (4, 20, 10)), rng.normal(180, 25, (4, 20, 10))], axis=2)
     maps = maps.round().clip(0, 255)
     expected = [threshold_otsu(values.astype(np.uint8)) for values in maps]
-    assert otsu(torch.from_numpy(maps)).tolist() == expected
+    assert find_otsu_threshold(torch.from_numpy(maps)).tolist() == expected
 
 
 def test_the_foreground_is_what_differs_from_the_border() -> None:
@@ -41,7 +47,7 @@ def test_the_foreground_is_what_differs_from_the_border() -> None:
     mask = segment_foreground(images)
     assert mask.sum(dim=(1, 2, 3)).tolist() == [49, 121]
     assert mask[0, 0, 7:14, 7:14].all()
-    assert border_colour(images).flatten(1).tolist() == [[250, 250, 250], [0, 90, 0]]
+    assert find_border_colour(images).flatten(1).tolist() == [[250, 250, 250], [0, 90, 0]]
 
 
 def test_a_foreground_left_as_it_is_stands_before_the_other_background() -> None:

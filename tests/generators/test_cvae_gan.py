@@ -120,10 +120,10 @@ def test_equation_3_4_is_half_of_sums_over_pixels_and_features_averaged_over_ima
     network.discriminator = network.classifier = Always(torch.zeros(1))
     images, rebuilt = torch.zeros(2, *SHAPE), torch.zeros(2, *SHAPE)
     rebuilt[0] = 0.5  # 64 pixels: a squared distance of 16, and 64 in the doubled features; the other image fits
-    parts = network.distances(images, rebuilt, network.opinions(images))
+    parts = network.distances(images, rebuilt, network.extract_features(images))
     expected = {"pixels": 4, "discriminator_features": 16, "classifier_features": 16}
     assert {name: float(value) for name, value in parts.items()} == pytest.approx(expected)
-    assert all(value == 0 for value in network.distances(rebuilt, rebuilt, network.opinions(rebuilt)).values())
+    assert all(value == 0 for value in network.distances(rebuilt, rebuilt, network.extract_features(rebuilt)).values())
     assert half_square(torch.ones(3, 5), torch.zeros(3, 5)) == 2.5
 
 

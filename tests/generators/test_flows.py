@@ -16,7 +16,7 @@ from counterweight.generators.realnvp import RealNVP
 from counterweight.generators.realnvp import Settings as RealNVPSettings
 from counterweight.networks.generative.flows import (
     COUPLING_LIMIT,
-    Bounded,
+    BoundedLogScale,
     ClassPrior,
     Pixels,
     multiscale,
@@ -236,7 +236,7 @@ def test_gaussians_start_from_the_means_of_classes_and_the_deviation_within_them
 
 def test_a_coupling_cannot_scale_without_bounds() -> None:
     values = torch.full((1, 4, 2, 2), 1e6)
-    shift, log_scale = Bounded()(values)[:, 0::2], Bounded()(values)[:, 1::2]
+    shift, log_scale = BoundedLogScale()(values)[:, 0::2], BoundedLogScale()(values)[:, 1::2]
     assert (shift == 1e6).all()
     assert (log_scale == COUPLING_LIMIT).all()
     assert torch.allclose(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from counterweight.core.errors import UserError
-from counterweight.settings.editing import Addition, extract_block, loaded, with_additions
+from counterweight.settings.editing import Addition, extract_block, insert_additions, load_yaml
 
 COMMITTED = Path(__file__).parents[2] / "params.yaml"
 
@@ -38,13 +38,13 @@ PETS_2, PETS_4 = lines(2), lines(4)
     ],
 )
 def test_a_block_comes_at_the_end_of_its_section(before: str, after: str | None) -> None:
-    assert with_additions(before, [PETS], "x.yaml") == (before + lines(2) if after is None else after)
+    assert insert_additions(before, [PETS], "x.yaml") == (before + lines(2) if after is None else after)
 
 
 def test_sections_within_sections() -> None:
     before = "generators:\n  gan:\n    a: {}\n  # of smote\n  smote:\n    a: {}\n\n# trains\ntrain: {}\n"
     additions = [Addition(("generators", name), "pets", {}, "short") for name in ("gan", "smote", "vae")]
-    assert with_additions(before, additions, "x.yaml") == (
+    assert insert_additions(before, additions, "x.yaml") == (
         "generators:\n  gan:\n    a: {}\n    pets: {}  # short\n  # of smote\n"
         "  smote:\n    a: {}\n    pets: {}  # short\n  vae:\n    pets: {}  # short\n\n# trains\ntrain: {}\n"
     )
@@ -57,9 +57,9 @@ def test_nothing_but_the_blocks_is_added_to_the_committed_file() -> None:
     expected = text.replace("\npairs: {}\n", f"\npairs:\n  {block('  ')}")
     expected = expected.replace("  smote:\n    digits: {}\n", f"  smote:\n    digits: {{}}\n    {block('    ')}")
     expected = expected.replace("  #   size: 64\n", f"  #   size: 64\n  {block('  ')}")
-    assert with_additions(text, additions, "x.yaml") == expected
+    assert insert_additions(text, additions, "x.yaml") == expected
     crlf = text.replace("\n", "\r\n")
-    assert with_additions(crlf, additions, "x.yaml") == expected.replace("\n", "\r\n")
+    assert insert_additions(crlf, additions, "x.yaml") == expected.replace("\n", "\r\n")
 
 
 @pytest.mark.parametrize(
@@ -81,19 +81,19 @@ def test_nothing_but_the_blocks_is_added_to_the_committed_file() -> None:
 )
 def test_what_the_round_trip_of_ruamel_would_change_stays(body: str) -> None:
     text = f"# top\ndatasets:\n{body}\n# next\nseed: 0\n"
-    assert with_additions(text, [PETS], "x.yaml") == f"# top\ndatasets:\n{body}{PETS_2}\n# next\nseed: 0\n"
+    assert insert_additions(text, [PETS], "x.yaml") == f"# top\ndatasets:\n{body}{PETS_2}\n# next\nseed: 0\n"
 
 
 def test_a_block_is_taken_over_with_its_comments() -> None:
     text = "x:\n    a:  # one\n        # two\n        b: 1  # three\n        # of c\n    c: 2\n"
     lines = extract_block(text, ("x", "a"))
     assert lines == ("a:  # one", "    # two", "    b: 1  # three")
-    added = with_additions("y:\n  d: 1\n", [Addition(("y",), "a", {"b": 1}, lines=lines)], "x.yaml")
+    added = insert_additions("y:\n  d: 1\n", [Addition(("y",), "a", {"b": 1}, lines=lines)], "x.yaml")
     assert added == "y:\n  d: 1\n  a:  # one\n      # two\n      b: 1  # three\n"
 
 
 def test_line_ends_stay() -> None:
-    added = with_additions("datasets:\r\n  a: {}\r\nseed: 0\r\n", [PETS], "x.yaml")
+    added = insert_additions("datasets:\r\n  a: {}\r\nseed: 0\r\n", [PETS], "x.yaml")
     assert added.count("\r\n") == added.count("\n") == 8
 
 
@@ -121,13 +121,13 @@ def test_line_ends_stay() -> None:
     ],
 )
 def test_texts_survive(value: str) -> None:
-    added = with_additions("", [Addition(("datasets",), "pets", {"minority": [value], "x": value})], "x.yaml")
-    assert loaded(added) == {"datasets": {"pets": {"minority": [value], "x": value}}}
+    added = insert_additions("", [Addition(("datasets",), "pets", {"minority": [value], "x": value})], "x.yaml")
+    assert load_yaml(added) == {"datasets": {"pets": {"minority": [value], "x": value}}}
 
 
 def test_other_values_survive() -> None:
     values = {"a": None, "b": True, "c": 0.00005, "d": 3, "e": {"f": 1.5}, "g": [1, 2], "h": [], "i": {}}
-    assert loaded(with_additions("", [Addition(("x",), "y", values)], "x.yaml")) == {"x": {"y": values}}
+    assert load_yaml(insert_additions("", [Addition(("x",), "y", values)], "x.yaml")) == {"x": {"y": values}}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_other_values_survive() -> None:
 )
 def test_what_cannot_be_done_is_refused(text: str, message: str | None) -> None:
     if message is None:
-        assert with_additions(text, [PETS], "x.yaml").startswith(text)
+        assert insert_additions(text, [PETS], "x.yaml").startswith(text)
         return
     with pytest.raises(UserError, match=message):
-        with_additions(text, [PETS], "x.yaml")
+        insert_additions(text, [PETS], "x.yaml")

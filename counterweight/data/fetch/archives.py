@@ -166,7 +166,7 @@ def list_members(file: BinaryIO, suffix: str) -> Iterator[Member]:
     """Yield the members of an archive in the order of their bytes; each is to be read before the next one."""
     if suffix == ".zip":
         return list_zip_members(file)
-    return list_tar_members(Forward(file if suffix == ".tar" else cast(BinaryIO, gzip.GzipFile(fileobj=file))))
+    return list_tar_members(ForwardReader(file if suffix == ".tar" else cast(BinaryIO, gzip.GzipFile(fileobj=file))))
 
 
 def list_zip_members(file: BinaryIO) -> Iterator[Member]:
@@ -188,7 +188,7 @@ def detect_zip_kind(info: zipfile.ZipInfo) -> str:
     return "encrypted" if info.flag_bits & 1 else "file"
 
 
-class Forward:
+class ForwardReader:
     """A stream for tarfile to read from: it never goes back, which would unpack all again or loop for ever."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -213,7 +213,7 @@ class Forward:
         return self.stream.tell()
 
 
-def list_tar_members(stream: Forward) -> Iterator[Member]:
+def list_tar_members(stream: ForwardReader) -> Iterator[Member]:
     """Yield the members of a tar file, and read it to its end, where gzip has its checksum."""
     with tarfile.open(fileobj=cast(Any, stream), mode="r:") as archive:
         while (info := archive.next()) is not None:

@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 from counterweight.core.errors import UserError
 from counterweight.core.outputs import atomic_output, exclusive_lock, make_room
-from counterweight.data.fetch.http import Patience, RefusedError, Transfer, transfer
+from counterweight.data.fetch.http import RefusedError, RetryPolicy, Transfer, transfer
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
-PATIENCE = Patience()
+PATIENCE = RetryPolicy()
 
 
 class Remote(NamedTuple):
@@ -32,7 +32,7 @@ def fetch_file(
     mirror: str | None,
     where: str,
     progress: bool = True,
-    patience: Patience = PATIENCE,
+    patience: RetryPolicy = PATIENCE,
 ) -> Path:
     """Return the whole, verified file: the one in a mirror folder, else the one in `folder`, downloaded if need be.
 
@@ -95,7 +95,9 @@ def is_good(target: Path, remote: Remote, record: Path) -> bool:
     return wrong is None
 
 
-def download(remote: Remote, urls: Sequence[str], target: Path, where: str, progress: bool, patience: Patience) -> None:
+def download(
+    remote: Remote, urls: Sequence[str], target: Path, where: str, progress: bool, patience: RetryPolicy
+) -> None:
     """Download a file from the first address that gives the right one."""
     failures: list[str] = []
     for url in urls:
@@ -110,7 +112,7 @@ def download(remote: Remote, urls: Sequence[str], target: Path, where: str, prog
     )
 
 
-def download_from(url: str, remote: Remote, target: Path, progress: bool, patience: Patience) -> None:
+def download_from(url: str, remote: Remote, target: Path, progress: bool, patience: RetryPolicy) -> None:
     """Download a file, verify it and give it its name; what was joined from parts gets a second chance in one piece."""
     record = find_record(target)
     wanted = Transfer(url, target.with_name(f".{target.name}.partial"), remote.size, can_verify(remote, record))

@@ -30,7 +30,7 @@ CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long to wait for a server, and how often to come back to it."""
 
     connect_seconds: float = 10.0
@@ -83,7 +83,7 @@ class BrokenError(Exception):
         self.seconds = seconds
 
 
-def transfer(wanted: Transfer, progress: bool, patience: Patience) -> bool:
+def transfer(wanted: Transfer, progress: bool, patience: RetryPolicy) -> bool:
     """Ask until everything has arrived in `wanted.partial`; tell whether it was joined from several parts.
 
     Raises:
@@ -105,7 +105,7 @@ def transfer(wanted: Transfer, progress: bool, patience: Patience) -> bool:
             time.sleep(seconds)
 
 
-def attempt(wanted: Transfer, progress: bool, patience: Patience) -> bool:
+def attempt(wanted: Transfer, progress: bool, patience: RetryPolicy) -> bool:
     """Ask once for what is missing; tell whether it was added to what had arrived before."""
     if 0 < wanted.arrived == wanted.size:  # To ask for nothing more would be an error (416).
         return True
@@ -157,7 +157,7 @@ def keep_origin(response: Response, wanted: Transfer, start: int) -> None:
     wanted.origin.write_text(json.dumps([wanted.url, version]), encoding="utf-8")
 
 
-def check_status(response: Response, patience: Patience) -> None:
+def check_status(response: Response, patience: RetryPolicy) -> None:
     """Tell errors that may pass from those that stay."""
     status = f"{response.status_code} {response.reason}"
     if response.status_code in (408, 429) or response.status_code >= 500:  # Time-out, too many requests, server errors.

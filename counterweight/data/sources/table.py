@@ -75,7 +75,7 @@ class Settings(FileSettings):
     """What becomes of `val`: it joins the training images, or is the test part where there is no `test`; or nothing."""
 
 
-class Place:
+class PathResolver:
     """Turns the paths in a table into those of files, which lie in `root` unless links are to be followed."""
 
     def __init__(self, folder: Path, root: Path, follow: bool) -> None:
@@ -113,7 +113,7 @@ class Table(NamedTuple):
 
     columns: Columns
     image: str
-    place: Place
+    place: PathResolver
     classes: list[str]
     parts: list[str]
     origins: list[str]
@@ -184,7 +184,7 @@ def read_table(file: Path, root: Path, settings: Settings) -> Table:
     image = name_column(columns, settings.image, "image", IMAGE)
     classes = read_texts(columns, name_column(columns, settings.label, "label", LABEL))
     folder = root if root.is_dir() else file.parent
-    place, label = Place(file.parent, folder, settings.links == "follow"), file.relative_to(folder).as_posix()
+    place, label = PathResolver(file.parent, folder, settings.links == "follow"), file.relative_to(folder).as_posix()
     if holds_images(columns, image):
         found, origins = None, [f"{label}:{row}" for row in range(1, len(classes) + 1)]
     else:
@@ -210,7 +210,7 @@ def name_column(columns: Columns, wanted: str | None, key: str, usual: tuple[str
     return found
 
 
-def locate_images(words: list[str], place: Place, file: Path) -> list[Path]:
+def locate_images(words: list[str], place: PathResolver, file: Path) -> list[Path]:
     """Return the files that paths lead to."""
     found = []
     for row, word in enumerate(words, 1):

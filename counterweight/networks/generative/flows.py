@@ -63,7 +63,7 @@ class ClassPrior(nn.Module):
         self.raw_log_scale.copy_((log_scale / PRIOR_LIMIT).atanh() * PRIOR_LIMIT)
 
 
-class Bounded(nn.Module):
+class BoundedLogScale(nn.Module):
     """Bound the log scales among a coupling's parameters, which normflows expects in every second channel."""
 
     def forward(self, parameters: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ def make_coupling_end(width: int, channels: int) -> list[nn.Module]:
     assert last.bias is not None
     nn.init.normal_(last.weight, std=1e-3)
     nn.init.zeros_(last.bias)
-    return [nn.ReLU(), last, Bounded()]
+    return [nn.ReLU(), last, BoundedLogScale()]
 
 
 def shallow_net(inputs: int, channels: int, width: int) -> nn.Sequential:

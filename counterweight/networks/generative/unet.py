@@ -175,10 +175,10 @@ class UNet(nn.Module):
         # One format whatever the images come in: the same weights then make the same bits.
         # (B, C, H, W) -> (B, C p^2, H / p, W / p)
         positions = functional.pixel_unshuffle(padded, self.patch).contiguous(memory_format=torch.channels_last)
-        values = self.output(self.last(self.through(self.first(positions), embedding)))
+        values = self.output(self.last(self.run_blocks(self.first(positions), embedding)))
         return functional.pixel_shuffle(values, self.patch)[..., :height, :width]
 
-    def through(self, values: Tensor, embedding: Tensor) -> Tensor:
+    def run_blocks(self, values: Tensor, embedding: Tensor) -> Tensor:
         """Take a map down to the coarsest and up again."""
         skipped: list[Tensor] = []
         for place, block in enumerate(self.down):

@@ -59,8 +59,8 @@ class Statistic:
     measure: Measure
     columns: tuple[Column, ...]
     rank: int
-    """Statistics are computed and shown in this order, files of one rank by name. Each draws its own halves from one
-    generator, so that a new one of the highest rank changes no other's numbers."""
+    """Statistics are computed and shown in this order; every file has a rank of its own. Each draws its halves from one
+    generator after the others, so that a new one takes the next highest rank, which changes no other's numbers."""
     least: int = 2
     """Images of a half without which there is no value."""
     settings: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from counterweight.statistics.base.resampling import Features
 Floats = npt.NDArray[np.float64]
 
 
-class Around(NamedTuple):
+class CentredTable(NamedTuple):
     """Rows (N, D) minus an origin, their products (N,) with it, and its squared norm, that of the unmoved origin."""
 
     rows: Features
@@ -29,7 +29,7 @@ class Reference(NamedTuple):
     """A set as the others are compared with it: the origin (D,), its rows around it, the mean kernel of its pairs."""
 
     origin: Floats
-    rows: Around
+    rows: CentredTable
     within: float
 
 
@@ -60,7 +60,7 @@ def measure(a: Reference, b: Features, rng: np.random.Generator) -> Numbers:
     return {"distance": a.within + mean_within(other) - 2 * mean_between(a.rows, other)}
 
 
-def move_to_origin(features: Features, origin: Floats) -> Around:
+def move_to_origin(features: Features, origin: Floats) -> CentredTable:
     """Return features (N, D) as they are seen from an origin (D,), in their own precision, float32 at least."""
     rows = np.empty(features.shape, dtype=np.result_type(features, np.float32))
     level, start = np.empty(len(features)), 0
@@ -68,10 +68,10 @@ def move_to_origin(features: Features, origin: Floats) -> Around:
         place = slice(start, start + len(block))
         rows[place], level[place] = block, block @ origin
         start += len(block)
-    return Around(rows, level, float(origin @ origin))
+    return CentredTable(rows, level, float(origin @ origin))
 
 
-def mean_within(a: Around) -> float:
+def mean_within(a: CentredTable) -> float:
     """Return the mean kernel of all pairs of different rows of a table, of which there are at least two."""
     count, result = len(a.rows), 0.0
     for place in split_rows(count, count):
@@ -82,14 +82,14 @@ def mean_within(a: Around) -> float:
     return result / (count * (count - 1))
 
 
-def mean_between(a: Around, b: Around) -> float:
+def mean_between(a: CentredTable, b: CentredTable) -> float:
     """Return the mean kernel of all pairs of a row of one table and one of another."""
     count, other = len(a.rows), len(b.rows)
     blocks = split_rows(count, other)
     return sum(float(kernel(a, place, b, slice(0, other)).sum()) for place in blocks) / (count * other)
 
 
-def kernel(a: Around, rows_a: slice, b: Around, rows_b: slice) -> Floats:
+def kernel(a: CentredTable, rows_a: slice, b: CentredTable, rows_b: slice) -> Floats:
     """Return (x.y / D + 1)^3 of all pairs of some rows of two tables around one origin."""
     # x.y = x'.y' + x'.o + y'.o + o.o for x = x' + o and y = y' + o.
     products = (a.rows[rows_a] @ b.rows[rows_b].T).astype(np.float64, copy=False)

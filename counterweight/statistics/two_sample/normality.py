@@ -25,14 +25,14 @@ class Histogram(NamedTuple):
     densities: list[float]
 
 
-class Described(NamedTuple):
+class FamilyFit(NamedTuple):
     """Both; without a histogram, and with a reason, of fewer than two images or without a feature that varies."""
 
     families: Families
     histogram: Histogram | None
 
 
-def describe_families(features: Features, bins: int = 150) -> Described:
+def describe_families(features: Features, bins: int = 150) -> FamilyFit:
     """Count the features that are rather normal and those that are rather exponential, and pool their values.
 
     Figure 4.7 of the distributions thesis, which tells normal from exponential features by eye. Here the family is
@@ -54,7 +54,7 @@ def describe_families(features: Features, bins: int = 150) -> Described:
         raise ValueError(f"bins: at least 1, got {bins}")
     count, dimension = features.shape
     if count < 2:
-        return Described(explain_nothing(count, dimension, 0, f"{count} images; at least 2 are needed"), None)
+        return FamilyFit(explain_nothing(count, dimension, 0, f"{count} images; at least 2 are needed"), None)
     normal, constant, pooled = 0, 0, np.zeros(bins, dtype=np.int64)
     for block in feature_blocks(features):
         deviation, scale = np.sqrt(np.mean(block**2, axis=0)), -block.min(axis=0)
@@ -64,7 +64,7 @@ def describe_families(features: Features, bins: int = 150) -> Described:
         # Values outside of RANGE are in no bin; `outside` tells how many.
         pooled += np.histogram(block[:, varies] / deviation[varies], bins, RANGE)[0]
     if constant == dimension:
-        return Described(explain_nothing(count, dimension, constant, "no feature varies"), None)
+        return FamilyFit(explain_nothing(count, dimension, constant, "no feature varies"), None)
     values, width = count * (dimension - constant), (RANGE[1] - RANGE[0]) / bins
     families = Families(
         n=count,
@@ -75,7 +75,7 @@ def describe_families(features: Features, bins: int = 150) -> Described:
         outside=1 - float(pooled.sum()) / values,
         reason=None,
     )
-    return Described(families, Histogram(np.linspace(*RANGE, bins + 1).tolist(), (pooled / (values * width)).tolist()))
+    return FamilyFit(families, Histogram(np.linspace(*RANGE, bins + 1).tolist(), (pooled / (values * width)).tolist()))
 
 
 def explain_nothing(count: int, dimension: int, constant: int, reason: str) -> Families:

@@ -23,7 +23,7 @@ import pytest
 from counterweight.core.errors import UserError
 from counterweight.data.fetch import http
 from counterweight.data.fetch.downloads import Remote, fetch_file, find_mirror_file
-from counterweight.data.fetch.http import CHUNK_BYTES, Patience
+from counterweight.data.fetch.http import CHUNK_BYTES, RetryPolicy
 
 ROOT = Path(__file__).parents[3]
 NAME = "images.tar.gz"
@@ -32,8 +32,8 @@ BODY = random.Random(0).randbytes(5 * CHUNK_BYTES + 1234)
 OTHER = random.Random(1).randbytes(len(BODY))
 HALF = 3 * CHUNK_BYTES + 99
 KEPT = 3 * CHUNK_BYTES  # of these
-QUICK = Patience(connect_seconds=5, read_seconds=20, attempts=3, backoff_seconds=0.01, longest_seconds=0.5)
-IMPATIENT = Patience(connect_seconds=5, read_seconds=0.3, attempts=3, backoff_seconds=0.01)
+QUICK = RetryPolicy(connect_seconds=5, read_seconds=20, attempts=3, backoff_seconds=0.01, longest_seconds=0.5)
+IMPATIENT = RetryPolicy(connect_seconds=5, read_seconds=0.3, attempts=3, backoff_seconds=0.01)
 FETCH = """
 import signal
 import sys
@@ -196,7 +196,7 @@ def sure(*servers: Server) -> Remote:
     return remote(*servers, size=len(BODY), sha256=sha256(BODY), md5=md5(BODY))
 
 
-def get(wanted: Remote, folder: Path, mirror: str | None = None, patience: Patience = QUICK) -> bytes:
+def get(wanted: Remote, folder: Path, mirror: str | None = None, patience: RetryPolicy = QUICK) -> bytes:
     """Fetch a file, see that nothing else is left, and return what is in it."""
     path = fetch_file(wanted, folder, mirror, WHERE, patience=patience)
     assert path == folder / NAME
@@ -204,7 +204,7 @@ def get(wanted: Remote, folder: Path, mirror: str | None = None, patience: Patie
     return path.read_bytes()
 
 
-def fails(wanted: Remote, folder: Path, mirror: str | None = None, patience: Patience = QUICK) -> str:
+def fails(wanted: Remote, folder: Path, mirror: str | None = None, patience: RetryPolicy = QUICK) -> str:
     """Return why a file cannot be had; nothing may have its name."""
     with pytest.raises(UserError) as caught:
         fetch_file(wanted, folder, mirror, WHERE, patience=patience)
@@ -305,7 +305,7 @@ def test_a_stalled_server_is_given_up_and_asked_again(serve: Serve, tmp_path: Pa
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
 def test_what_may_pass_is_waited_for(status: int, serve: Serve, tmp_path: Path) -> None:
     server = serve(says(status), gives(sent=HALF), says(status), gives())
-    assert get(sure(server), tmp_path, patience=Patience(backoff_seconds=0.01, attempts=4)) == BODY
+    assert get(sure(server), tmp_path, patience=RetryPolicy(backoff_seconds=0.01, attempts=4)) == BODY
     assert len(server.requests) == 4
 
 
@@ -323,7 +323,7 @@ def test_waits_double_and_a_server_may_ask_for_longer_ones(
         says(503, Retry_After="x"),
         gives(),
     )
-    assert get(sure(server), tmp_path, patience=Patience(attempts=6)) == BODY
+    assert get(sure(server), tmp_path, patience=RetryPolicy(attempts=6)) == BODY
     assert waits[:3] == [1, 2, 7]
     assert 20 < waits[3] <= 40
     assert waits[4:] == [16]
@@ -346,14 +346,14 @@ def test_attempts_that_bring_much_are_not_counted(
 ) -> None:
     monkeypatch.setattr(http, "GAIN_BYTES", CHUNK_BYTES)
     server = serve(gives(sent=CHUNK_BYTES))
-    assert get(sure(server), tmp_path, patience=Patience(attempts=2, backoff_seconds=0)) == BODY
+    assert get(sure(server), tmp_path, patience=RetryPolicy(attempts=2, backoff_seconds=0)) == BODY
     assert len(server.requests) == 6
     stuck = serve(gives(sent=CHUNK_BYTES, ranges=False))  # brings the same part over and over
-    assert "(2 attempts)" in fails(sure(stuck), tmp_path / "x", patience=Patience(attempts=2, backoff_seconds=0))
+    assert "(2 attempts)" in fails(sure(stuck), tmp_path / "x", patience=RetryPolicy(attempts=2, backoff_seconds=0))
     assert len(stuck.requests) == 2
     parts = [gives(sent=size * CHUNK_BYTES, ranges=False) for size in (3, 1)]
     wavering = serve(*parts * 10, gives())
-    assert "(3 attempts)" in fails(sure(wavering), tmp_path / "y", patience=Patience(attempts=3, backoff_seconds=0))
+    assert "(3 attempts)" in fails(sure(wavering), tmp_path / "y", patience=RetryPolicy(attempts=3, backoff_seconds=0))
     assert len(wavering.requests) == 3, "what had arrived before is no gain"
 
 

@@ -26,7 +26,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.pool import Workers
 from counterweight.data.fetch import http
 from counterweight.data.fetch.downloads import Remote, fetch_file
-from counterweight.data.fetch.http import Patience
+from counterweight.data.fetch.http import RetryPolicy
 from counterweight.data.sources import celeba, chars74k, cifar10, clothing, stanford_dogs, vehicles
 from counterweight.data.sources.base.archive import Archive
 from counterweight.data.sources.base.lazy_images import LazyImages
@@ -462,8 +462,8 @@ def test_a_mirrors_address_takes_the_publishers_place(case: Case, publish: Publi
 def test_what_breaks_off_or_stalls_is_resumed(
     case: Case, stalls: bool, publish: Publish, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patience = Patience(connect_seconds=5, read_seconds=0.3, attempts=20)  # on a busy machine an attempt may fail
-    monkeypatch.setattr(fetch_file, "__defaults__", (True, patience if stalls else Patience()))
+    patience = RetryPolicy(connect_seconds=5, read_seconds=0.3, attempts=20)  # on a busy machine an attempt may fail
+    monkeypatch.setattr(fetch_file, "__defaults__", (True, patience if stalls else RetryPolicy()))
     publish(case)
     server.stops, server.stalls = set(case.files), stalls
     found = case.source.find(settings(case), "d")
