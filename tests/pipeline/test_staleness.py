@@ -30,6 +30,10 @@ TABLE: dict[str, set[str]] = {
     "training/loop.py": {"train", "latent", "latent_pair"},
     "evaluation/style/plots.py": {"discriminate", "discriminate_pair", "latent", "latent_pair"},
     "cli/add.py": set(),
+    "core/seeds.py": {
+        *("check", "ingest", "ingest_pair", "imbalance", "train", "synthesize", "extract", "extract_real"),
+        *("extract_pair", "discriminate", "discriminate_pair", "baselines", "classify", "report", *COMPARED),
+    },
 }
 
 

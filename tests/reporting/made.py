@@ -23,7 +23,9 @@ from counterweight.statistics.paired_test import Verdict
 
 OVERLAP = ("precision", "recall", "density", "coverage")
 TTEST = ("fraction_rejected", "fraction_rejected_fdr", "fraction_effect")
-COLUMNS = list_columns(find_statistics())
+SHOWN = ("ttest", "gaussian_kl", "histogram_divergence", "frechet", "kid", "prdc", "c2st", "normality")
+COLUMNS = list_columns({name: statistic for name, statistic in find_statistics().items() if name in SHOWN})
+"""Of the statistics that `backbone` has, so that a new one's file changes nothing here."""
 
 
 def row(*keys: str, value: float | None, std: float = 0.0) -> Row | None:

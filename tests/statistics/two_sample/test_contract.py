@@ -104,7 +104,7 @@ def test_every_file_is_found() -> None:
 def test_ranks_and_headers_are_each_one_s_own() -> None:
     """What another rank would mean: with equal ones a new file's name could change the draws of the others."""
     ranks = [statistic.rank for statistic in STATISTICS.values()]
-    assert ranks == sorted(set(ranks))
+    assert ranks == sorted(set(ranks)), f"a new statistic takes rank {max(ranks) + 1}, which no other has"
     titles = [(column.header, column.shown) for each in STATISTICS.values() for column in each.columns]
     assert len(titles) == len(set(titles))
 
