@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import islice
 from math import prod
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.forkserver import ensure_running
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -163,7 +163,17 @@ def warm_up() -> None:
 def start_pool(most: int) -> ProcessPoolExecutor:
     """Return a pool of processes; the server they are forked from has no threads that a fork could catch at work."""
     get_context("forkserver").set_forkserver_preload(PRELOADED)
-    return ProcessPoolExecutor(most, get_context("forkserver"), initializer=die_with_parent)
+    return ProcessPoolExecutor(most, get_context("forkserver"), initializer=die_with_stage)
+
+
+def die_with_stage() -> None:
+    """Tie a worker to the server that it was forked from, and thereby to the stage that it works for."""
+    die_with_parent()
+    stage = parent_process()
+    # Where the server died while this worker was starting, the kernel was asked too late, and the worker would wait for
+    # work for ever.
+    if stage is not None and not stage.is_alive():
+        os._exit(128 + signal.SIGKILL)
 
 
 def count_cores() -> int:
