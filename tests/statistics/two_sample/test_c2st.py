@@ -140,28 +140,3 @@ def test_sets_of_one_image_each() -> None:
     collapsed = run(normal(2, 60, 9), synthetic)
     assert StatisticResult.model_validate_json(collapsed.model_dump_json()) == collapsed
     assert mean(collapsed) > 0.8
-
-
-@pytest.mark.parametrize(("real", "synthetic", "n"), [(0, 50, 0), (1, 1, 0), (50, 3, 1), (50, 5, 2), (5, 5, 2)])
-def test_few_images_give_a_reason_or_finite_numbers(real: int, synthetic: int, n: int) -> None:
-    result = run(normal(0, real, 20), normal(1, synthetic, 20))
-    assert StatisticResult.model_validate_json(result.model_dump_json()) == result
-    assert result.n == n
-    assert (result.between is None) == (result.first is None) == (n < 2)
-    assert (result.reason is None) == (n >= 2)
-    assert (result.baseline, result.within) == (None, None)
-
-
-def test_a_seed_determines_the_result_and_arguments_stay() -> None:
-    a, b = normal(0, 20, 10), normal(1, 20, 10)
-    copies = a.copy(), b.copy()
-    assert run(a, b, seed=3) == run(a, b, seed=3) != run(a, b, seed=4)
-    np.testing.assert_array_equal((a, b), copies)
-
-
-def test_mistakes_are_refused() -> None:
-    a = normal(0, 5, 3)
-    with pytest.raises(ValueError, match="repeats"):
-        run(a, a, repeats=0)
-    with pytest.raises(ValueError, match="wanted"):
-        run(a, a[:, :2])

@@ -128,30 +128,3 @@ def test_it_grows_with_the_shift_and_the_scale_and_for_a_collapsed_set() -> None
         assert np.all(np.diff([means(run(real, features))[0] for features in changed]) > 0)
     between, baseline = means(run(real, np.repeat(synthetic[:1], 80, axis=0)))
     assert between > 2 * baseline
-
-
-@pytest.mark.parametrize(("real", "synthetic", "n"), [(0, 50, 0), (1, 1, 0), (50, 3, 1), (50, 5, 2), (5, 5, 2)])
-def test_few_images_give_a_reason_or_finite_numbers(real: int, synthetic: int, n: int) -> None:
-    result = run(normal(0, real, 20), normal(1, synthetic, 20))
-    assert StatisticResult.model_validate_json(result.model_dump_json()) == result
-    assert result.n == n
-    assert (result.between is None) == (result.baseline is None) == (n < 2)
-    assert (result.reason is None) == (n >= 2)
-
-
-def test_a_seed_determines_the_result_and_arguments_stay() -> None:
-    a, b = normal(0, 20, 10), normal(1, 20, 10)
-    copies = a.copy(), b.copy()
-    assert run(a, b, seed=3) == run(a, b, seed=3) != run(a, b, seed=4)
-    frechet_distance(a, b)
-    np.testing.assert_array_equal((a, b), copies)
-
-
-def test_mistakes_are_refused() -> None:
-    a = normal(0, 5, 3)
-    with pytest.raises(ValueError, match="at least 2"):
-        frechet_distance(a[:1], a)
-    with pytest.raises(ValueError, match="wanted"):
-        frechet_distance(a, a[:, :2])
-    with pytest.raises(ValueError, match="repeats"):
-        run(a, a, repeats=0)

@@ -136,27 +136,3 @@ def test_a_collapsed_set_covers_nothing() -> None:
     between, baseline = means(run(normal(0, 60, 3), np.repeat(normal(1, 1, 3), 60, axis=0)))
     assert between.recall == 0
     assert between.coverage < 0.4 < baseline.coverage
-
-
-@pytest.mark.parametrize(("real", "synthetic", "n"), [(0, 50, 0), (1, 1, 0), (50, 3, 1), (10, 50, 5), (12, 50, 6)])
-def test_few_images_give_a_reason_or_finite_numbers(real: int, synthetic: int, n: int) -> None:
-    result = run(normal(0, real, 20), normal(1, synthetic, 20))
-    assert StatisticResult.model_validate_json(result.model_dump_json()) == result
-    assert result.n == n
-    assert (result.between is None) == (result.baseline is None) == (n < 6)
-    assert (result.reason is None) == (n >= 6)
-
-
-def test_a_seed_determines_the_result_and_arguments_stay() -> None:
-    a, b = normal(0, 20, 3), normal(1, 20, 3)
-    copies = a.copy(), b.copy()
-    assert run(a, b, seed=3) == run(a, b, seed=3) != run(a, b, seed=4)
-    np.testing.assert_array_equal((a, b), copies)
-
-
-def test_mistakes_are_refused() -> None:
-    a = normal(0, 6, 3)
-    with pytest.raises(ValueError, match="at least 6 of either are needed, got 5 and 6"):
-        overlap(a[:5], a)
-    with pytest.raises(ValueError, match="wanted"):
-        overlap(a, a[:, :2])
