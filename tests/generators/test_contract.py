@@ -384,7 +384,9 @@ def test_a_training_that_is_resumed_ends_as_if_it_had_never_stopped(
 
 def first_losses(name: str, options: TrainingConfig, folder: Path) -> dict[str, float]:
     """Train for SMALL's epochs and return the loss of every update's first epoch."""
-    images = image_set((1, 12, 14))
+    # Large enough that five halvings leave more than one pixel to convolve: of a map of one, torch 2.15's backward pass
+    # in bfloat16 on a CPU (3 x 3, stride 2) reads memory that nobody wrote, and gives NaN.
+    images = image_set((1, 24, 28))
     model = build_generator(name, small(name), images, 0, name)
     assert isinstance(model, LearnedGenerator)
     losses: dict[str, float] = {}
@@ -394,12 +396,7 @@ def first_losses(name: str, options: TrainingConfig, folder: Path) -> dict[str, 
 
 
 @every_learned_generator
-def test_bfloat16_changes_losses_by_its_rounding_alone(
-    name: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    if name == "variant_vae":
-        reason = "now and then NaN on a CPU, with one seed: something in its bfloat16 pass reads memory nobody wrote"
-        request.applymarker(pytest.mark.xfail(raises=UserError, strict=False, reason=reason))
+def test_bfloat16_changes_losses_by_its_rounding_alone(name: str, tmp_path: Path) -> None:
     exact = first_losses(name, TrainingConfig(previews=0), tmp_path / "exact")
     rounded = first_losses(name, TrainingConfig(previews=0, precision="bfloat16"), tmp_path / "rounded")
     # bfloat16 keeps 8 bits: a relative error of 2^-9 for each number, of about 2^-6 after some ten layers and steps.
