@@ -31,7 +31,8 @@ from torch import Tensor, nn
 from counterweight.core.images import ImageSet, write_images
 from counterweight.features.extractor import resize_images
 from counterweight.features.weights import load_backbone
-from counterweight.networks.backbones.base import normalize_imagenet
+from counterweight.networks.backbones.base.backbone import normalize
+from counterweight.settings.extract import Extract
 from counterweight.settings.params import load_params
 from stages import extract
 
@@ -44,6 +45,7 @@ def write_files(folder: Path, name: str, count: int, side: int) -> ImageSet:
     params = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text(encoding="utf-8"))
     params["device"] = "cpu"
     params["extract"] |= {"backbones": [name], "weights": "random", "input_size": side, "images": None}
+    params["compare"]["headline"] = name
     (folder / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     pixels = np.random.default_rng(0).integers(0, 256, (count, 3, ORIGINAL, ORIGINAL), dtype=np.uint8)
     images = ImageSet(pixels, np.zeros(count, np.int64), ("image",), np.arange(count).astype(np.str_), {})
@@ -57,9 +59,11 @@ def run_stage(folder: Path) -> None:
     extract.main(f"--params {folder}/params.yaml --images {folder}/images.parquet --out {folder}/features".split())
 
 
-def build_network(name: str) -> nn.Module:
+def build_network(name: str, side: int) -> nn.Module:
     """Return the network as the stage has it."""
-    return load_backbone(name, "random", 0).get_submodule("network").to(memory_format=torch.channels_last)
+    return (
+        load_backbone(name, Extract(input_size=side), 0).get_submodule("network").to(memory_format=torch.channels_last)
+    )
 
 
 @torch.inference_mode()
@@ -89,13 +93,13 @@ def measure_backbone(name: str, count: int, side: int, batch_size: int, rounds: 
     with TemporaryDirectory() as text:
         folder = Path(text)
         pixels = resize_images(torch.from_numpy(write_files(folder, name, count, side).images), side)
-        ready = normalize_imagenet(pixels).contiguous(memory_format=torch.channels_last).split(batch_size)
-        network = build_network(name)
+        ready = normalize(pixels).contiguous(memory_format=torch.channels_last).split(batch_size)
+        network = build_network(name, side)
         works: list[Callable[[], object]] = [
             lambda: run_shared(network, ready, cores),
             lambda: run_apart(network, ready, cores),
             lambda: run_stage(folder),
-            lambda: build_network(name),
+            lambda: build_network(name, side),
             lambda: load_params(folder / "params.yaml"),
         ]
         times = [[measure_seconds(work) for work in works] for _ in range(rounds + 1)][1:]

@@ -9,7 +9,7 @@ from counterweight.core.images import read_images
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
-from counterweight.features.extractor import draw_some_images, extract_features
+from counterweight.features.extractor import build_extractors, draw_some_images, extract_features
 from counterweight.settings.extract import Extract
 
 
@@ -27,8 +27,9 @@ def main(argv: Sequence[str]) -> None:
         if images.not_applicable is not None:
             (partial / "not_applicable.txt").write_text(images.not_applicable + "\n", encoding="utf-8")
             return
+        extractors = build_extractors(settings.backbones, settings, seed, device)
         some = draw_some_images(images, settings.images, seed)
-        for name, features in extract_features(some, settings.backbones, settings, seed, device).items():
+        for name, features in extract_features(some, extractors, settings.batch_size, device).items():
             write_features(features, partial / f"{name}.parquet")
 
 

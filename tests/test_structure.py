@@ -25,7 +25,7 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 STANDARD = sys.stdlib_module_names
 OUTSIDE = {
     "statistics": {"numpy", "scipy", "skimage", "sklearn"},
-    "networks": {"normflows", "torch", "torch_fidelity", "torchvision"},
+    "networks": {"normflows", "timm", "torch", "torch_fidelity", "torchvision"},
     "generators": {"annotated_types", "imblearn", "numpy", "pydantic", "safetensors", "scipy", "sklearn", "torch"}
     | {"torchvision"},
     "settings": {"annotated_types", "pydantic", "ruamel"},

@@ -3,8 +3,10 @@
 import hashlib
 import urllib.error
 from http.client import HTTPException
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -56,6 +58,42 @@ def fetch_weight_file(url: str, instead: str) -> Path:
     if not found.startswith(prefix):
         raise UserError(
             f"{path}: damaged: its SHA-256 begins with {found[: len(prefix)]} instead of {prefix}; delete it"
+        )
+    return path
+
+
+class PackagedFile(NamedTuple):
+    """A file that an installed package brings: the package, the path below the folder it is installed in, the hash."""
+
+    package: str
+    path: str
+    sha256: str
+
+    @property
+    def title(self) -> str:
+        """Name and version of the package."""
+        return f"{self.package} {distribution(self.package).version}"
+
+
+def find_packaged_file(file: PackagedFile, wanted: str) -> Path:
+    """Return the path of a file that an installed package brings, its hash checked.
+
+    Args:
+        wanted: what needs it, to begin the error's message with.
+
+    Raises:
+        UserError: the package is not installed, or has another file.
+    """
+    try:
+        path = Path(str(distribution(file.package).locate_file(file.path)))
+    except PackageNotFoundError as error:
+        raise UserError(f"{wanted} needs the package {file.package}, which is not installed: pip install it") from error
+    if not path.is_file():
+        raise UserError(f"{wanted} needs {path}, which is missing: install {file.title} again")
+    if (found := hash_file(path)) != file.sha256:
+        raise UserError(
+            f"{path}: damaged: its SHA-256 begins with {found[:8]} instead of {file.sha256[:8]}; "
+            f"install {file.title} again"
         )
     return path
 

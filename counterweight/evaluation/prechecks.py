@@ -11,7 +11,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.registry import names_in, require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.core.source_plans import SourcePlan
-from counterweight.features.weights import find_weight_file
+from counterweight.features.weights import check_backbones
 from counterweight.generators.base.generator import find_generator
 from counterweight.generators.base.saved import find_generator_block
 from counterweight.settings.datasets import Dataset, plan_dataset
@@ -38,8 +38,8 @@ def check_rows(params: Params) -> None:
 
 def check_weights(params: Params) -> None:
     """Fetch the weights of all backbones, of the latent stage's too, that have some which are not drawn at random."""
-    for backbone in dict.fromkeys([*params.extract.backbones, *params.latent.backbones]):
-        find_weight_file(backbone, params.extract.weights)
+    check_backbones(params.extract.backbones, params.extract.weights, "extract.backbones")
+    check_backbones(params.latent.backbones, params.extract.weights, "latent.backbones")
 
 
 def check_latent(latent: Latent) -> None:

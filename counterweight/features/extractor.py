@@ -14,8 +14,8 @@ from counterweight.core.errors import UserError
 from counterweight.core.features import FeatureSet
 from counterweight.core.images import ImageSet
 from counterweight.core.seeds import derive_seed
-from counterweight.features.weights import describe_weights, find_weight_file, load_backbone
-from counterweight.networks.backbones.base import find_backbone
+from counterweight.features.weights import choose_cut, describe_weights, find_weight_file, load_backbone
+from counterweight.networks.backbones.base.published import find_backbone
 from counterweight.settings.extract import Extract
 
 Floats = npt.NDArray[np.float32]
@@ -30,7 +30,8 @@ class Extractor(NamedTuple):
     name: str
     network: Callable[[Tensor], Tensor]
     facts: dict[str, object]
-    own_size: int | None = None
+    size: int | None
+    """Pixels to which images are resized for it; None: it does that by itself."""
 
 
 def draw_some_images(images: ImageSet, most: int | None, seed: int) -> ImageSet:
@@ -41,32 +42,54 @@ def draw_some_images(images: ImageSet, most: int | None, seed: int) -> ImageSet:
     return images.take(np.sort(rng.permutation(len(images))[:most]))  # Sorted: in the set's own order.
 
 
-def extract_features(
-    images: ImageSet, backbones: Sequence[str], settings: Extract, seed: int, device: torch.device
-) -> dict[str, FeatureSet]:
-    """Return the features of every backbone.
-
-    All of them look at a batch before the next one is resized. On a CPU each core has a batch to itself: so all cores
-    are busy with a single backbone, too. What is in memory beside networks and results grows with the cores and the
-    size of a batch, by some 0.8 GiB a core for 32 images of 224 pixels, and not with the number of images.
+def build_extractors(backbones: Sequence[str], settings: Extract, seed: int, device: torch.device) -> list[Extractor]:
+    """Return backbones on a device.
 
     Args:
         seed: that of the whole project, on which random weights depend.
 
     Raises:
-        UserError: weights are missing or damaged, or features are not finite.
+        UserError: there is no such backbone, its weights are missing or damaged, or it cannot work on such images.
     """
-    extractors = map_in_parallel(
-        lambda name: build_extractor(name, settings, seed, device), backbones, device, "weights"
-    )
+    return map_in_parallel(lambda name: build_extractor(name, settings, seed, device), backbones, device, "weights")
+
+
+def build_extractor(name: str, settings: Extract, seed: int, device: torch.device) -> Extractor:
+    """Return a backbone on a device; arguments and errors as of `build_extractors`."""
+    backbone = find_backbone(name)
+    network = load_backbone(name, settings, derive_seed(seed, "backbone", name))
+    # This order in memory is up to twice as fast on CPUs, and no slower on GPUs.
+    network = network.to(device).to(memory_format=torch.channels_last)
+    size = backbone.own_size or settings.input_size
+    facts = {
+        "backbone": name,
+        "layer": backbone.describe_layer(choose_cut(settings)),
+        **describe_weights(name, find_weight_file(name, settings.weights), settings.weights),
+        "input_size": size,
+    }
+    return Extractor(name, network, facts, None if backbone.resizes else size)
+
+
+def extract_features(
+    images: ImageSet, extractors: Sequence[Extractor], batch_size: int, device: torch.device
+) -> dict[str, FeatureSet]:
+    """Return the features of every backbone, by its name.
+
+    All of them look at a batch before the next one is resized. On a CPU each core has a batch to itself: so all cores
+    are busy with a single backbone, too. What is in memory beside networks and results grows with the cores and the
+    size of a batch, by some 0.8 GiB a core for 32 images of 224 pixels, and not with the number of images.
+
+    Raises:
+        UserError: features are not finite.
+    """
 
     def run_batch(start: int) -> list[Floats]:
         # Arrays read from a file are read-only, which tensors cannot be.
-        own = torch.from_numpy(images.images[start : start + settings.batch_size].copy()).to(device)
-        square = resize_images(own, settings.input_size)
-        return [run_extractor(each, own if each.own_size else square) for each in extractors]
+        own = torch.from_numpy(images.images[start : start + batch_size].copy()).to(device)
+        resized = {each.size: resize_images(own, each.size) for each in extractors}
+        return [run_extractor(each, resized[each.size]) for each in extractors]
 
-    starts = range(0, max(1, len(images)), settings.batch_size)  # One empty batch of no images tells the dimension.
+    starts = range(0, max(1, len(images)), batch_size)  # One empty batch of no images tells the dimension.
     columns = zip(*map_in_parallel(run_batch, starts, device, "extract"), strict=True)
     return {
         each.name: FeatureSet(np.concatenate(column), images.labels, each.facts)
@@ -74,23 +97,10 @@ def extract_features(
     }
 
 
-def build_extractor(name: str, settings: Extract, seed: int, device: torch.device) -> Extractor:
-    """Return a backbone on a device; arguments and errors as of `extract_features`."""
-    file = find_weight_file(name, settings.weights)
-    own_size = find_backbone(name).own_size
-    network = load_backbone(name, settings.weights, derive_seed(seed, "backbone", name))
-    # This order in memory is up to twice as fast on CPUs, and no slower on GPUs.
-    network = network.to(device).to(memory_format=torch.channels_last)
-    facts = {
-        "backbone": name,
-        **describe_weights(file, settings.weights),
-        "input_size": own_size or settings.input_size,
-    }
-    return Extractor(name, network, facts, own_size)
-
-
-def resize_images(images: Tensor, size: int) -> Tensor:
-    """Return uint8 images (N, C, H, W) as (N, C, size, size), bilinear with antialiasing."""
+def resize_images(images: Tensor, size: int | None) -> Tensor:
+    """Return uint8 images (N, C, H, W) as (N, C, size, size), bilinear with antialiasing; None: as they are."""
+    if size is None:
+        return images
     if len(images) == 0:
         return images.new_empty((0, images.shape[1], size, size))
     square: Tensor = functional.resize(images, [size, size], antialias=True)

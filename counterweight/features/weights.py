@@ -1,21 +1,29 @@
-"""Where the weights of a backbone come from: drawn at random, torchvision's ImageNet files, or a folder."""
+"""Where the weights of a backbone come from: a package, random numbers, the publisher's ImageNet files, or a folder."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from counterweight.core.errors import UserError
 from counterweight.core.schema import suggest_name
-from counterweight.core.weight_files import UNREADABLE, fetch_weight_file, hash_file, read_weights
-from counterweight.networks.backbones.base import find_backbone
+from counterweight.core.weight_files import (
+    UNREADABLE,
+    fetch_weight_file,
+    find_packaged_file,
+    hash_file,
+    read_weights,
+)
+from counterweight.networks.backbones.base.backbone import Backbone, Cut
+from counterweight.networks.backbones.base.published import find_backbone
+from counterweight.networks.backbones.base.untrained import calibrate
+from counterweight.settings.extract import Extract
 
 
-def load_backbone(name: str, weights: str, seed: int) -> nn.Module:
-    """Return a feature extractor with the weights that `weights` names.
-
-    Args:
-        weights: `random`, `imagenet` or a folder; nothing is ever taken in place of what is asked for.
+def load_backbone(name: str, settings: Extract, seed: int) -> nn.Module:
+    """Return a feature extractor with the weights that the settings name.
 
     Returns:
         A module in evaluation mode from uint8 images (B, 3, H, W) to features (B, D).
@@ -23,29 +31,79 @@ def load_backbone(name: str, weights: str, seed: int) -> nn.Module:
     Raises:
         UserError: a file of weights is missing, cannot be downloaded, is damaged or fits another network.
     """
-    path = find_weight_file(name, weights)
+    path = find_weight_file(name, settings.weights)
+    backbone, cut = find_backbone(name), choose_cut(settings)
+    size = backbone.own_size or settings.input_size
     if path is None:
-        return find_backbone(name).untrained(seed)
+        network = backbone.untrained(seed, cut)
+        check_output(name, network, size)
+        calibrate(network, size)
+        return network
     try:
-        return find_backbone(name).pretrained(read_weights(path))
+        network = backbone.pretrained(read_weights(path), cut)
     except UNREADABLE as error:
-        reason = " ".join(str(error).split())[:200]  # torch lists every key over many lines.
-        raise UserError(f"{path}: not the published weights of {name}: {reason}") from error
+        raise UserError(f"{path}: not the published weights of {name}: {shorten(error)}") from error
+    check_output(name, network, size)
+    return network
+
+
+def shorten(error: Exception) -> str:
+    """Return the beginning of a message in one line: torch lists every key over many."""
+    return " ".join(str(error).split())[:200]
+
+
+@torch.inference_mode()
+def check_output(name: str, network: nn.Module, size: int) -> None:
+    """Refuse a network that does not turn an image of `size` pixels into a row of features."""
+    try:
+        shape = tuple(network(torch.zeros(1, 3, size, size, dtype=torch.uint8)).shape)
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise UserError(
+            f"params.yaml: extract.input_size: {name} cannot work on {size} pixels: {shorten(error)}"
+        ) from error
+    if len(shape) != 2:
+        raise UserError(f"params.yaml: extract.backbones: {name} returns no row of features, but {shape}")
+
+
+def choose_cut(settings: Extract) -> Cut:
+    """Return where the settings cut networks that can be cut in several places."""
+    return Cut(after_relu=settings.dense == "after_relu", whole_maps=settings.maps == "whole")
+
+
+def check_backbones(names: Iterable[str], weights: str, key: str) -> None:
+    """Refuse names that no backbone has, and fetch all weights that are not drawn at random.
+
+    Args:
+        key: of params.yaml, where the names stand.
+
+    Raises:
+        UserError: there is no such backbone, or its weights are missing, damaged or cannot be downloaded.
+    """
+    names = list(names)
+    for name in names:  # Downloads take long: first everything that is quick.
+        find_backbone(name, f"params.yaml: {key}")
+    for name in names:
+        find_weight_file(name, weights)
 
 
 def find_weight_file(name: str, weights: str) -> Path | None:
     """Return the file with a backbone's weights, downloaded if need be; None where they are drawn at random.
 
+    Args:
+        weights: `random`, `imagenet` or a folder; nothing is ever taken in place of what is asked for.
+
     Raises:
         UserError: there is no such file or folder, or it cannot be downloaded.
     """
     backbone = find_backbone(name)
+    if backbone.packaged:
+        return find_packaged_file(backbone.packaged, f"params.yaml: extract.backbones: {name}")
     if backbone.always_pretrained:
-        return fetch_weight_file(backbone.url, f"params.yaml: extract.backbones: without {name}")
+        return fetch_published_file(name, backbone, f"params.yaml: extract.backbones: without {name}")
     if weights == "random":
         return None
     if weights == "imagenet":
-        return fetch_weight_file(backbone.url, "params.yaml: extract.weights: random or a folder")
+        return fetch_published_file(name, backbone, "params.yaml: extract.weights: random or a folder")
     folder = Path(weights).expanduser()
     if not weights or not folder.is_dir():
         # A path is no misspelt word.
@@ -54,17 +112,29 @@ def find_weight_file(name: str, weights: str) -> Path | None:
     return find_file_in(folder, name)
 
 
-def describe_weights(path: Path | None, weights: str) -> dict[str, str]:
+def fetch_published_file(name: str, backbone: Backbone, instead: str) -> Path:
+    """Return the file of a backbone's weights that its publisher has, downloaded if need be."""
+    if backbone.url is None:
+        raise UserError(
+            f"params.yaml: extract.weights: imagenet: no file with a checksum is published for {name} at a plain "
+            f"address; put {name}.safetensors into a folder and name that, or choose random"
+        )
+    return fetch_weight_file(backbone.url, instead)
+
+
+def describe_weights(name: str, path: Path | None, weights: str) -> dict[str, str]:
     """Return which weights they are, whatever the machine calls the folder they lie in."""
     if path is None:
         return {"weights": "random"}
-    return {"weights": "imagenet" if weights == "imagenet" else path.name, "sha256": hash_file(path)}
+    packaged = find_backbone(name).packaged
+    title = f"imagenet ({packaged.title})" if packaged else "imagenet" if weights == "imagenet" else path.name
+    return {"weights": title, "sha256": hash_file(path)}
 
 
 def find_file_in(folder: Path, name: str) -> Path:
     """Return the file of a backbone's weights in a folder."""
-    own = Path(find_backbone(name).url).name
-    names = [f"{name}.safetensors", f"{name}.npz", f"{name}.pth", own]
+    url = find_backbone(name).url
+    names = [f"{name}.safetensors", f"{name}.npz", f"{name}.pth", *([Path(url).name] if url else [])]
     found = [folder / candidate for candidate in names if (folder / candidate).is_file()]
     if not found:
         raise UserError(

@@ -1,14 +1,14 @@
 """params.yaml, extract: feature extraction."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MinLen
 from pydantic import AfterValidator, Field
 
-from counterweight.core.registry import make_name_validator
 from counterweight.core.schema import Positive, Settings, refuse_repetition
 
-BackboneName = Annotated[str, AfterValidator(make_name_validator("networks/backbones"))]
+BackboneName = Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
+"""A file of networks/backbones, or a name of torchvision.models or timm. Which there are is known where torch is."""
 
 THESIS = (
     "alexnet",
@@ -26,12 +26,20 @@ THESIS = (
 class Extract(Settings):
     """Feature extraction with the backbones."""
 
-    backbones: Annotated[list[BackboneName], MinLen(1), AfterValidator(refuse_repetition)] = Field(default=[*THESIS])
+    backbones: Annotated[list[BackboneName], MinLen(1), AfterValidator(refuse_repetition)] = Field(
+        default=["efficientnet_lite0", *THESIS]
+    )
     """Networks that serve as feature extractors."""
     weights: str = "random"
-    """`random`, `imagenet`, or a folder that holds a file of weights for each backbone; inception_v3 has its own."""
+    """`random`, `imagenet`, or a folder that holds a file of weights for each backbone; efficientnet_lite0 and
+    inception_v3 have their own."""
     input_size: Annotated[int, Ge(63), Le(1024)] = 224
-    """Side in pixels to which images are resized; AlexNet's pooling needs 63, ImageNet weights saw 224."""
+    """Side in pixels to which images are resized; AlexNet's pooling needs 63, ImageNet weights saw 224. Networks that
+    take one size alone have theirs, as efficientnet_lite0 has 224."""
+    dense: Literal["before_relu", "after_relu"] = "before_relu"
+    """Which values of AlexNet's and VGG's second dense layer are features; the thesis leaves it open."""
+    maps: Literal["averaged", "whole"] = "averaged"
+    """Whether MobileNetV2's and the MNASNets' last maps are averaged over positions; the thesis leaves it open."""
     batch_size: Positive = 64
     images: Positive | None = None
     """At most this many images of a set, drawn at random; null: all."""

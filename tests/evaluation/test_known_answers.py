@@ -17,7 +17,7 @@ from counterweight.data.sources.base.lazy_images import resize_array
 from counterweight.evaluation.comparison.features import BackboneComparison, compare_features
 from counterweight.evaluation.comparison.memorization import NearestPairs, find_copies
 from counterweight.evaluation.comparison.plots import draw_comparison
-from counterweight.features.extractor import extract_features
+from counterweight.features.extractor import build_extractors, extract_features
 from counterweight.results.compare import BackboneResult, Copies, Families, PairwiseSSIM, Row, StatisticResult
 from counterweight.settings.compare import Compare
 from counterweight.settings.extract import Extract
@@ -27,7 +27,7 @@ from counterweight.statistics.two_sample.prdc import NEIGHBOURS
 
 Images = npt.NDArray[np.uint8]
 
-BACKBONE = "mnasnet0_5"
+BACKBONE = "alexnet"  # quick, and of few dimensions: all measures see the changes below, whatever their order
 ALPHA, REPEATS, HALF = 0.05, 10, 150
 COMPARE = Compare(alpha=ALPHA, repeats=REPEATS)
 EXTRACT = Extract(backbones=[BACKBONE], input_size=64)
@@ -42,7 +42,9 @@ def image_set(images: Images) -> ImageSet:
 
 
 def features(images: Images) -> FeatureSet:
-    return extract_features(image_set(images), [BACKBONE], EXTRACT, 0, torch.device("cpu"))[BACKBONE]
+    device = torch.device("cpu")
+    extractors = build_extractors([BACKBONE], EXTRACT, 0, device)
+    return extract_features(image_set(images), extractors, EXTRACT.batch_size, device)[BACKBONE]
 
 
 def flat(count: int, level: int) -> Images:

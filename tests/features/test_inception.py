@@ -15,6 +15,8 @@ from counterweight.features import weights
 from counterweight.features.extractor import Extractor, run_extractor
 from counterweight.features.weights import find_weight_file, load_backbone
 from counterweight.networks.backbones import inception_v3
+from counterweight.networks.backbones.base.backbone import Cut
+from counterweight.settings.extract import Extract
 from counterweight.statistics.two_sample.frechet import STATISTIC
 
 
@@ -36,7 +38,7 @@ def test_features_and_distance_are_those_of_torch_fidelity(untrained: tuple[torc
     network, path = untrained
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (6, 3, 20, 30), dtype=np.uint8))
     features = run_extractor(
-        Extractor("inception_v3", inception_v3.BACKBONE.pretrained(read_weights(path)), {}), images
+        Extractor("inception_v3", inception_v3.BACKBONE.pretrained(read_weights(path), Cut()), {}, None), images
     )
     assert features.shape == (6, 2048)
     np.testing.assert_allclose(features, network(images)[0].numpy(), rtol=1e-4, atol=1e-6)
@@ -60,4 +62,4 @@ def test_a_file_of_something_else_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
     torch.save({"x": torch.zeros(1)}, path)
     monkeypatch.setattr(weights, "find_weight_file", lambda *_: path)
     with pytest.raises(UserError, match=r"other\.pth: not the published weights of inception_v3: "):
-        load_backbone("inception_v3", "random", 0)
+        load_backbone("inception_v3", Extract(), 0)

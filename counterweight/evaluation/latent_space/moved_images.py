@@ -15,7 +15,7 @@ from counterweight.core.images import ImageSet
 from counterweight.evaluation.comparison.features import compare_features
 from counterweight.evaluation.latent_space.analysis import LatentSpace, analyse_latent_space
 from counterweight.evaluation.style.discrimination import choose_sizes, train_style_classifiers
-from counterweight.features.extractor import extract_features
+from counterweight.features.extractor import build_extractors, extract_features
 from counterweight.results.discriminate import SizeResult
 from counterweight.results.latent import MovedResult
 from counterweight.settings.compare import Compare
@@ -58,7 +58,8 @@ def measure_moved_images(
         UserError: weights cannot be had, or a training diverges.
     """
     backbones = settings.latent.backbones
-    of_real = extract_features(real, backbones, settings.extract, settings.project_seed, device)
+    extractors = build_extractors(backbones, settings.extract, settings.project_seed, device)
+    of_real = extract_features(real, extractors, settings.extract.batch_size, device)
     size = choose_sizes(real.shape, settings.discriminate)[-1]
     style = settings.discriminate.model_copy(
         # `choose_sizes` has allowed this size: the limit is lifted.
@@ -72,7 +73,7 @@ def measure_moved_images(
     styles = dict(zip(others, map_in_parallel(judge_style, list(others), device, "verify"), strict=True))
     answers = {}
     for name, images in others.items():
-        found = extract_features(images, backbones, settings.extract, settings.project_seed, device)
+        found = extract_features(images, extractors, settings.extract.batch_size, device)
         compared = {
             # The same draws for all: what they differ in is then the images.
             backbone: compare_features(

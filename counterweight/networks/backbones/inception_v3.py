@@ -12,14 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 
-from counterweight.networks.backbones.base import Backbone
+from counterweight.networks.backbones.base.backbone import Backbone, Cut
 
 
 @dataclass(frozen=True, kw_only=True)
 class InceptionBackbone(Backbone):
     """The network of FID, which resizes images by itself, as the original did."""
 
-    def pretrained(self, state: dict[str, Tensor]) -> nn.Module:
+    def pretrained(self, state: dict[str, Tensor], cut: Cut) -> nn.Module:
         """Return the extractor with torch-fidelity's weights."""
         # The library takes its weights from a file alone, so the tensors are handed over as one in memory.
         content = BytesIO()
@@ -27,9 +27,13 @@ class InceptionBackbone(Backbone):
         content.seek(0)
         return Inception(FeatureExtractorInceptionV3("inception_v3", ["2048"], feature_extractor_weights_path=content))
 
-    def untrained(self, seed: int) -> nn.Module:
+    def untrained(self, seed: int, cut: Cut) -> nn.Module:
         """Refuse: an untrained Inception is not what FID is measured with."""
         raise ValueError("inception_v3 has its published weights, always")
+
+    def describe_layer(self, cut: Cut) -> str:
+        """Say what its features are."""
+        return "last block, averaged over positions"
 
 
 class Inception(nn.Module):
@@ -45,4 +49,4 @@ class Inception(nn.Module):
         return features
 
 
-BACKBONE = InceptionBackbone(url=URL_INCEPTION_V3, dimension=2048, gflops=5.7, own_size=299, always_pretrained=True)
+BACKBONE = InceptionBackbone(url=URL_INCEPTION_V3, own_size=299, resizes=True, always_pretrained=True)

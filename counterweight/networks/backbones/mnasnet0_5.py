@@ -2,12 +2,10 @@
 
 from torchvision import models
 
-from counterweight.networks.backbones.base import TorchvisionBackbone
+from counterweight.networks.backbones.base.torchvision_backbone import TorchvisionBackbone
 
 BACKBONE = TorchvisionBackbone(
     build=models.mnasnet0_5,
     url=models.MNASNet0_5_Weights.IMAGENET1K_V1.url,
-    cut=2,
-    dimension=1280,
-    gflops=0.1,
+    maps="layers",
 )

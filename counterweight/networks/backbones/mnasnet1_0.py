@@ -2,12 +2,10 @@
 
 from torchvision import models
 
-from counterweight.networks.backbones.base import TorchvisionBackbone
+from counterweight.networks.backbones.base.torchvision_backbone import TorchvisionBackbone
 
 BACKBONE = TorchvisionBackbone(
     build=models.mnasnet1_0,
     url=models.MNASNet1_0_Weights.IMAGENET1K_V1.url,
-    cut=2,
-    dimension=1280,
-    gflops=0.3,
+    maps="layers",
 )

@@ -2,12 +2,10 @@
 
 from torchvision import models
 
-from counterweight.networks.backbones.base import TorchvisionBackbone
+from counterweight.networks.backbones.base.torchvision_backbone import TorchvisionBackbone
 
 BACKBONE = TorchvisionBackbone(
     build=models.vgg16_bn,
     url=models.VGG16_BN_Weights.IMAGENET1K_V1.url,
-    cut=3,
-    dimension=4096,
-    gflops=15.5,
+    dense=3,
 )

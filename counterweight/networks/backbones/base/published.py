@@ -1,0 +1,138 @@
+"""Any classifier of torchvision or timm by its name there: its features are what its last layer looks at."""
+
+import re
+import threading
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache, partial
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+
+from counterweight.core.errors import UserError
+from counterweight.core.registry import load_module, names_in
+from counterweight.core.tensors import IMAGENET_DEVIATION, IMAGENET_MEAN
+from counterweight.networks.backbones.base.backbone import Backbone, Cut, Normalised
+
+FOLDER = "networks/backbones"
+SIDE = 224
+"""Pixels for which torchvision builds the networks that take one size alone."""
+CLASSES = 1000
+HASHED = re.compile(r"-[0-9a-f]{8,}\.(pth|pt|safetensors)$")
+"""Files whose names end in the beginning of their SHA-256."""
+GLOBAL_GENERATOR = threading.Lock()
+"""Libraries initialise networks from a random generator of torch's that all threads share."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedBackbone(Backbone):
+    """A classifier that a library builds by its name, without its last layer."""
+
+    build: Callable[[], nn.Module]
+    """Return the whole classifier with first weights of the library's, from torch's global generator."""
+    without_classifier: Callable[[nn.Module], nn.Module]
+    """Cut the last layer off, so that the network returns features (B, D)."""
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    deviation: tuple[float, ...] = IMAGENET_DEVIATION
+
+    def pretrained(self, state: dict[str, Tensor], cut: Cut) -> nn.Module:
+        """Return the extractor with given weights under the library's keys."""
+        network = self.initialised(0)
+        network.load_state_dict(state)
+        return self.normalised(network)
+
+    def untrained(self, seed: int, cut: Cut) -> nn.Module:
+        """Return the extractor with the library's first weights, drawn from the seed, not calibrated."""
+        return self.normalised(self.initialised(seed))
+
+    def initialised(self, seed: int) -> nn.Module:
+        """Return the whole classifier with weights as the library draws them from a seed, in evaluation mode."""
+        # On the CPU, so no device's generator matters; some constructors warn of what they may do one day.
+        with GLOBAL_GENERATOR, torch.random.fork_rng([]), warnings.catch_warnings(action="ignore"):
+            torch.manual_seed(seed)
+            return self.build().eval()
+
+    def normalised(self, network: nn.Module) -> nn.Module:
+        """Return the extractor that a whole classifier becomes."""
+        return Normalised(self.without_classifier(network), self.mean, self.deviation).eval()
+
+
+def find_backbone(name: str, where: str = "params.yaml: extract.backbones") -> Backbone:
+    """Return the backbone of a name: that of a file of `networks/backbones`, else torchvision's, else timm's.
+
+    Raises:
+        UserError: there is none; the message begins with `where`.
+    """
+    if name in names_in(FOLDER):
+        backbone: Backbone = load_module(FOLDER, name).BACKBONE
+        return backbone
+    found = find_in_torchvision(name) or find_in_timm(name)
+    if found is None:
+        nearest = get_close_matches(name, list_names(), n=2)
+        hint = f"; did you mean {' or '.join(repr(other) for other in nearest)}?" if nearest else ""
+        raise UserError(f"{where}: there is no '{name}' in counterweight/{FOLDER}, torchvision.models or timm{hint}")
+    return found
+
+
+def list_names() -> list[str]:
+    """Return all names that there are."""
+    import timm  # takes seconds, and most never ask for it
+
+    return sorted({*names_in(FOLDER), *models.list_models(module=models), *timm.list_models()})
+
+
+@cache
+def find_in_torchvision(name: str) -> PublishedBackbone | None:
+    """Return the classifier of that name in torchvision, None if there is none."""
+    if name not in models.list_models(module=models):
+        return None
+    # Some are published for larger images, too, which the network as it is built does not take.
+    weights = next(each for each in models.get_model_weights(name) if each.meta["min_size"][0] <= SIDE)
+    return PublishedBackbone(
+        url=weights.url,
+        own_size=SIDE if weights.meta["min_size"][0] == SIDE else None,
+        build=partial(models.get_model, name, weights=None),
+        without_classifier=drop_last_layer,
+    )
+
+
+def drop_last_layer(network: nn.Module) -> nn.Module:
+    """Replace the last layer with an output for each of ImageNet's classes, dense or a convolution, by nothing."""
+    layers = [
+        path
+        for path, module in network.named_modules()
+        if CLASSES in (getattr(module, "out_features", None), getattr(module, "out_channels", None))
+    ]
+    network.set_submodule(layers[-1], nn.Identity())
+    return network
+
+
+@cache
+def find_in_timm(name: str) -> PublishedBackbone | None:
+    """Return the network of that name in timm, None if there is none; a tag may follow it, as in `resnet18.a1_in1k`."""
+    import timm
+
+    try:
+        facts = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    except RuntimeError:  # no weights of that tag
+        return None
+    if facts is None:
+        return None
+    usable = isinstance(facts.url, str) and HASHED.search(facts.url) and not facts.custom_load
+    return PublishedBackbone(
+        url=str(facts.url) if usable else None,
+        own_size=facts.input_size[-1] if facts.fixed_input_size else None,
+        build=partial(timm.create_model, name, pretrained=False),  # True would download without a word
+        without_classifier=reset_classifier,
+        mean=facts.mean,
+        deviation=facts.std,
+    )
+
+
+def reset_classifier(network: nn.Module) -> nn.Module:
+    """Let a network of timm return what its classifier looks at."""
+    network.reset_classifier(0)  # type: ignore[operator]  # a method of all networks of timm's
+    return network
