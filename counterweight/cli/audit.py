@@ -32,8 +32,8 @@ from counterweight.evaluation.prechecks import check_latent
 from counterweight.evaluation.style.discrimination import train_style_classifiers
 from counterweight.evaluation.style.network import SMALLEST_SIZE
 from counterweight.evaluation.style.plots import write_style_plots
-from counterweight.features.extractor import draw_some_images, extract_features
-from counterweight.features.weights import find_weight_file
+from counterweight.features.extractor import build_extractors, draw_some_images, extract_features
+from counterweight.features.weights import check_backbones
 from counterweight.reporting.differences import render_differences
 from counterweight.reporting.markdown import render
 from counterweight.reporting.results import Comparison
@@ -75,9 +75,10 @@ def audit(request: Request, out: Path, as_json: bool) -> str:
     """
     settings, device = load_settings(request)
     check_out(out, (request.real, request.synthetic))
-    for backbone in [*settings.extract.backbones, *(settings.latent.backbones if request.latent else [])]:
-        find_weight_file(backbone, settings.extract.weights)
+    weights = settings.extract.weights
+    check_backbones(settings.extract.backbones, weights, "extract.backbones")
     if request.latent:
+        check_backbones(settings.latent.backbones, weights, "latent.backbones")
         check_latent(settings.latent)
     with atomic_output(out) as folder:
         folder.mkdir()
@@ -127,12 +128,14 @@ def load_settings(request: Request) -> tuple[MeasureSettings, torch.device]:
     assert isinstance(compare, Compare)
     assert isinstance(discriminate, Discriminate)
     assert isinstance(latent, Latent)
-    changes: dict[str, Any] = {"backbones": list(request.backbones)} if request.backbones else {}
+    # One space is enough for an answer, and quick; more of them are asked for by name.
+    changes: dict[str, Any] = {"backbones": list(request.backbones) or [compare.choose_headline(extract.backbones)]}
     if request.weights is not None:
         changes["weights"] = request.weights
     # Validated anew: changes come from the command line.
     extract = parse_settings(Extract, {**extract.model_dump(), **changes}, "extract")
     if request.backbones:
+        compare = compare.model_copy(update={"headline": None})
         latent = latent.model_copy(update={"backbones": extract.backbones})
     return MeasureSettings(extract, compare, discriminate, latent, run.seed), choose_device(run.device)
 
@@ -195,8 +198,9 @@ def measure_sets(
 ) -> Comparison:
     """Measure everything, as the stages do, and draw it into a folder."""
     extract, seed = settings.extract, settings.project_seed
+    extractors = build_extractors(extract.backbones, extract, seed, device)
     some = [draw_some_images(images, extract.images, seed) for images in (real, synthetic)]
-    of_real, of_synthetic = (extract_features(each, extract.backbones, extract, seed, device) for each in some)
+    of_real, of_synthetic = (extract_features(each, extractors, extract.batch_size, device) for each in some)
     own = derive_seed(seed, "audit", "compare")
     compared = compare_sets(real, synthetic, None, (of_real, of_synthetic), settings.compare, own)
     draw_comparison(compared.backbones, compared.nearest, folder)

@@ -167,7 +167,13 @@ Examples:
 @click.argument("synthetic", type=PATH)
 @click.option("--out", type=PATH, default=Path("audit"), show_default=True, help="Folder to write, anew.")
 @click.option("--size", type=click.IntRange(4, LARGEST), help="Side in pixels to which images of folders are brought.")
-@click.option("--backbone", "backbones", multiple=True, metavar="NAME", help="A feature extractor; may be repeated.")
+@click.option(
+    "--backbone",
+    "backbones",
+    multiple=True,
+    metavar="NAME",
+    help="A feature extractor, also of torchvision or timm; may be repeated.  [default: compare.headline]",
+)
 @click.option("--weights", metavar="random|imagenet|FOLDER", help="Weights of the feature extractors.")
 @click.option("--latent/--no-latent", default=True, show_default=True, help="Train an autoencoder, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -185,7 +191,7 @@ def audit(
 ) -> None:
     """Say how the images in SYNTHETIC differ from those in REAL, two folders or two image tables, without DVC.
 
-    Everything that the pipeline measures of a pair: features of eight networks, a style classifier, a latent space.
+    Everything that the pipeline measures of a pair: features of a network, a style classifier, a latent space.
     Prints the verdict and tables, and writes them with pictures and JSON into a folder. What is not said here is taken
     from the settings file, or is the default where there is none.
     """

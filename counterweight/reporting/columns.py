@@ -1,17 +1,28 @@
 """Numbers of statistics as cells: what tables show is the one list of columns that the compare stage wrote down."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean, geometric_mean
 
 from counterweight.reporting.markdown import format_number
-from counterweight.results.compare import BackboneResult, ColumnFacts, StatisticResult
+from counterweight.results.compare import BackboneResult, ColumnFacts, CompareResult, StatisticResult
 
 
-def average(backbones: Iterable[BackboneResult], statistic: str, row: str, key: str) -> float | None:
+def list_counted(found: Mapping[str, BackboneResult]) -> list[BackboneResult]:
+    """Return the backbones that count in means: all but those whose space says one thing many times."""
+    return [backbone for backbone in found.values() if backbone.left_out is None]
+
+
+def list_others(found: CompareResult) -> list[BackboneResult]:
+    """Return the backbones that count in means beside the one whose numbers are shown."""
+    return list_counted({name: each for name, each in found.backbones.items() if name != found.headline})
+
+
+def average(backbones: Sequence[BackboneResult], statistic: str, row: str, key: str) -> float | None:
     """Return the mean over backbones of a number in a row (`between`, `baseline`, `within`); None if one lacks it."""
     values = [get_mean(backbone.statistics[statistic], row, key) for backbone in backbones]
     known = [value for value in values if value is not None]
-    return fmean(known) if len(known) == len(values) else None  # A mean over fewer backbones would not be comparable.
+    # A mean over fewer backbones would not be comparable.
+    return fmean(known) if known and len(known) == len(values) else None
 
 
 def get_mean(result: StatisticResult, row: str, key: str) -> float | None:
@@ -31,11 +42,11 @@ def find_value(column: ColumnFacts, backbones: Sequence[BackboneResult]) -> floa
 def average_ratio(results: Sequence[StatisticResult], key: str) -> float | None:
     """Return a number in units of its baseline; None where one has none.
 
-    The geometric mean: an untrained ResNet's distances are hundreds of its baseline where others' are a few.
+    The geometric mean: a space's distances may be hundreds of its baseline where others' are a few.
     """
     pairs = [(get_mean(result, "between", key), get_mean(result, "baseline", key)) for result in results]
     ratios = [between / baseline for between, baseline in pairs if between is not None and baseline and baseline > 0]
-    if len(ratios) < len(pairs):
+    if not ratios or len(ratios) < len(pairs):
         return None
     return geometric_mean(ratios) if all(ratios) else 0.0  # Python 3.11's refuses zeros, whose mean is 0.
 
@@ -48,7 +59,7 @@ def average_deviation(results: Sequence[StatisticResult], key: str) -> float | N
         # One draw has a deviation of 0, in units of which nothing can be told.
         if result.between is not None and result.baseline is not None and result.baseline[key].std > 0
     ]
-    return fmean(values) if len(values) == len(results) else None
+    return fmean(values) if values and len(values) == len(results) else None
 
 
 def format_value(column: ColumnFacts, value: float | None) -> str:

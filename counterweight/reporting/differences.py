@@ -2,7 +2,14 @@
 
 from collections.abc import Sequence
 
-from counterweight.reporting.columns import average, average_ratio, format_real, format_synthetic
+from counterweight.reporting.columns import (
+    average,
+    average_ratio,
+    format_real,
+    format_synthetic,
+    list_counted,
+    list_others,
+)
 from counterweight.reporting.markdown import (
     format_number,
     format_percent,
@@ -14,7 +21,7 @@ from counterweight.reporting.markdown import (
 )
 from counterweight.reporting.results import Comparison, Comparisons
 from counterweight.reporting.verdicts import FDR
-from counterweight.results.compare import BackboneResult, Row
+from counterweight.results.compare import BackboneResult, CompareResult, Row
 from counterweight.results.discriminate import SizeResult
 from counterweight.results.latent import LatentResult, MovedResult
 
@@ -27,8 +34,8 @@ Number = float | str | None
 def render_differences(comparisons: Comparisons) -> str:
     """Return how synthetic images differ from real ones, in detail."""
     first = next(iter(comparisons.values())).features
-    backbones = list(first.backbones)
-    facts = first.backbones[backbones[0]]
+    headline = first.backbones[first.headline]
+    others = list_others(first)
     styles = {name: item.style for name, item in comparisons.items() if item.style.sizes}
     latents = {
         name: item.latent
@@ -38,12 +45,15 @@ def render_differences(comparisons: Comparisons) -> str:
     return render(
         "differences.md.jinja",
         {
-            "facts": facts,
-            "test": facts.statistics["ttest"],
+            "headline": headline,
+            "test": headline.statistics["ttest"],
             "features": first,
-            "averaged": f"Of {backbones[0]}" if len(backbones) == 1 else f"Means over {len(backbones)} backbones",
             "columns": first.columns,
             "tables": tabulate_statistics(comparisons),
+            "others": [backbone.backbone for backbone in others],
+            "other_tables": tabulate_others(comparisons) if others else [],
+            "spaces": tabulate_spaces(first),
+            "left_out": [each for each in first.backbones.values() if each.left_out is not None],
             "style": next(iter(styles.values()), None),
             "style_table": tabulate_styles(comparisons),
             "within": tabulate_backbones(comparisons, "within"),
@@ -57,18 +67,40 @@ def render_differences(comparisons: Comparisons) -> str:
 
 
 def tabulate_statistics(comparisons: Comparisons) -> list[str]:
-    """Return tables with a row per generator, one that says what real images would get, and a column per number."""
+    """Return tables with a row per generator, one that says what real images would get, and a column per number.
+
+    Of the features of one backbone, and of pixels.
+    """
     first = next(iter(comparisons.values())).features
     header = ["images", *(column.header for column in first.columns), "SSIM", "copies"]
-    own = list(first.backbones.values())
+    own = [first.backbones[first.headline]]
     pixels = [format_number(first.ssim["real"].mean, ".3f"), format_percent(first.copies.real_fraction)]
     rows = [["real", *(format_real(column, own) for column in first.columns), *pixels]]
     for name, comparison in comparisons.items():
         found = comparison.features
-        cells = [format_synthetic(column, list(found.backbones.values())) for column in first.columns]
+        cells = [format_synthetic(column, [found.backbones[found.headline]]) for column in first.columns]
         pixels = [format_number(found.ssim["synthetic"].mean, ".3f"), format_percent(found.copies.fraction)]
         rows.append([name, *cells, *pixels])
     return render_tables(header, rows)
+
+
+def tabulate_others(comparisons: Comparisons) -> list[str]:
+    """Return the same tables of the means over the other backbones that count."""
+    first = next(iter(comparisons.values())).features
+    rows = [["real", *(format_real(column, list_others(first)) for column in first.columns)]]
+    for name, comparison in comparisons.items():
+        own = list_others(comparison.features)
+        rows.append([name, *(format_synthetic(column, own) for column in first.columns)])
+    return render_tables(["images", *(column.header for column in first.columns)], rows)
+
+
+def tabulate_spaces(found: CompareResult) -> str:
+    """Return a row per backbone: what its features are, and how many dimensions the real images fill."""
+    rows = [
+        [name, each.layer, each.weights, f"{each.input_size} px", str(each.features), f"{each.effective_dimension:.1f}"]
+        for name, each in found.backbones.items()
+    ]
+    return render_table(["backbone", "layer", "weights", "images", "features", "effective"], rows)
 
 
 def tabulate_styles(comparisons: Comparisons) -> str:
@@ -155,7 +187,7 @@ def tabulate_moved(latents: dict[str, LatentResult]) -> str:
 
 def moved_cells(found: MovedResult) -> list[str]:
     """Return what is said of a set that was decoded."""
-    backbones = list(found.backbones.values())
+    backbones = list_counted(found.backbones)
     return [
         format_percent(average(backbones, "ttest", "between", FDR)),
         format_number(average(backbones, "gaussian_kl", "between", "a_to_b"), ".2f"),
@@ -174,7 +206,7 @@ def find_frechet_ratio(backbones: Sequence[BackboneResult]) -> float | None:
 def summarize_difference(comparison: Comparison) -> dict[str, Number]:
     """Return the few numbers of a comparison that are worth a column when runs are compared."""
     found, sizes = comparison.features, comparison.style.sizes
-    backbones = list(found.backbones.values())
+    backbones = [found.backbones[found.headline]]
     return {
         "differs": round_for_diff(average(backbones, "ttest", "between", FDR)),
         "kl": round_for_diff(average(backbones, "gaussian_kl", "between", "a_to_b")),

@@ -7,7 +7,7 @@ from scipy.stats import binomtest, fisher_exact
 
 from counterweight.reporting.columns import get_mean
 from counterweight.reporting.results import Comparison
-from counterweight.results.compare import BackboneResult, Copies
+from counterweight.results.compare import BackboneResult, CompareResult, Copies
 from counterweight.results.discriminate import StyleResult
 
 MARGIN = 0.05  # of the features whose means differ, beyond what halves of the real images show
@@ -27,13 +27,13 @@ Backbones = Mapping[str, BackboneResult]
 
 def verdict(name: str, comparison: Comparison) -> str:
     """Say whether synthetic images differ from real ones, and by what, and whether that can be believed."""
-    warning = TWINS if are_exchanged(comparison.features.backbones) else ""
+    warning = TWINS if are_exchanged(list_judged(comparison.features)) else ""
     return judge(name, comparison) + warning
 
 
 def judge(name: str, comparison: Comparison) -> str:
     """Say whether synthetic images differ from real ones, and by what; reasons come in the order of their weight."""
-    reasons = [*style_reasons(comparison.style), *feature_reasons(comparison.features.backbones)]
+    reasons = [*style_reasons(comparison.style), *feature_reasons(list_judged(comparison.features))]
     reasons += copy_reasons(comparison.features.copies, comparison.features.copies_of)
     if reasons:
         return f"`{name}` differs from real images: {'; '.join(reasons)}."
@@ -41,6 +41,11 @@ def judge(name: str, comparison: Comparison) -> str:
     if size < FEWEST:
         return f"`{name}`: too few images to say whether they differ from real ones."
     return f"`{name}`: no difference was found, of {size} images a half; smaller ones than these can show may be there."
+
+
+def list_judged(found: CompareResult) -> dict[str, BackboneResult]:
+    """Return the backbones that a verdict goes by: the one whose numbers are shown, and all that count in means."""
+    return {name: each for name, each in found.backbones.items() if name == found.headline or each.left_out is None}
 
 
 def find_linear_tests(backbones: Backbones) -> dict[str, dict[str, float]]:

@@ -59,10 +59,15 @@ class BackboneResult(Result):
     """Everything that is measured in the space of one backbone."""
 
     backbone: str
+    layer: str
     weights: str
     input_size: int
     sha256: str | None = None
     features: int
+    effective_dimension: float
+    """Participation ratio of the real images' variances along principal components, at most `features`."""
+    left_out: str | None
+    """Why this space counts in no mean over spaces; None: it does."""
     statistics: dict[str, StatisticResult]
     families: dict[Literal["real", "synthetic"], Families]
 
@@ -102,6 +107,8 @@ class CompareResult(Result):
     settings: dict[str, Any]
     columns: list[ColumnFacts]
     """What tables show of the statistics, in this order."""
+    headline: str
+    """The backbone whose numbers tables and sentences show."""
     backbones: dict[str, BackboneResult]
     ssim: dict[Literal["real", "synthetic"], PairwiseSSIM]
     copies: Copies

@@ -1,15 +1,19 @@
 """params.yaml, compare: statistics between real and synthetic features."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from annotated_types import Gt
 
+from counterweight.core.errors import UserError
 from counterweight.core.schema import Fraction, Positive, Settings
 
 
 class Compare(Settings):
     """Statistics between real and synthetic features."""
 
+    headline: str | None = None
+    """The backbone of `extract.backbones` whose numbers tables and sentences show; null: the first."""
     test: Literal["welch", "student"] = "welch"
     alpha: Fraction = 0.05
     effect_size: Annotated[float, Gt(0)] = 0.2
@@ -22,3 +26,16 @@ class Compare(Settings):
     """Random pairs of images of one class whose structural similarity is averaged."""
     copy_quantile: Fraction = 0.01
     """A synthetic image nearer to a training image than all but this fraction of other real images is a likely copy."""
+
+    def choose_headline(self, backbones: Sequence[str]) -> str:
+        """Return the backbone whose numbers are shown first, of those that there are.
+
+        Raises:
+            UserError: it is none of them.
+        """
+        if self.headline is not None and self.headline not in backbones:
+            raise UserError(
+                f"params.yaml: compare.headline: '{self.headline}' does not stand in extract.backbones "
+                f"({', '.join(backbones)})"
+            )
+        return self.headline or backbones[0]

@@ -26,7 +26,7 @@ class Latent(Settings):
     images: Annotated[int, Ge(10)] = 2000
     """At most so many images of either side, drawn at random."""
     backbones: Annotated[list[BackboneName], MinLen(1), AfterValidator(refuse_repetition)] = Field(
-        default=["mobilenet_v2"]
+        default=["efficientnet_lite0"]
     )
     """Whose features of the moved images are compared with real ones."""
     seeds: Positive = 1

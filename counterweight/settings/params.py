@@ -64,6 +64,7 @@ def load_params(path: Path) -> Params:
     params = parse_settings(Params, read_params_file(path).values, str(path))
     check_names(params, path)
     check_table(params, path)
+    params.compare.choose_headline(params.extract.backbones)
     return params
 
 

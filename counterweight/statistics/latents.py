@@ -9,7 +9,7 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.mixture import GaussianMixture
 
 from counterweight.results.latent import Density
-from counterweight.statistics.base.moments import center, principal_axes
+from counterweight.statistics.base.moments import center, effective_dimension, principal_axes
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,22 +57,6 @@ def describe_density(points: Floats) -> Density:
         per_unit_length=within / (2 * HALF_SIDE),
         effective_dimension=effective_dimension(points),
     )
-
-
-def effective_dimension(points: Floats) -> float:
-    """Return the participation ratio of the variances along principal components: (sum v)^2 / sum v^2.
-
-    K for a cloud that is equally wide in K dimensions and flat in all others, 0 for points that are all the same; at
-    most N - 1. From the smaller matrix of inner products, since (sum v)^2 is its trace's square and sum v^2 its norm's.
-    Gao et al., A theory of multineuronal dimensionality, https://doi.org/10.1101/214262.
-
-    Args:
-        points: (N, D).
-    """
-    table = center(points)[0]
-    inner = table @ table.T if len(table) <= table.shape[1] else table.T @ table
-    square = float(np.sum(inner**2))  # Squared Frobenius norm: the sum of squared eigenvalues.
-    return float(np.trace(inner)) ** 2 / square if square > 0 else 0.0
 
 
 def count_modes(points: Floats, seed: int) -> int:

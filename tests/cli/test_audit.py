@@ -12,7 +12,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 from scipy import ndimage
 
-from counterweight.cli.audit import Request, audit
+from counterweight.cli.audit import Request, audit, load_settings
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, write_images
 from counterweight.core.results import read_required
@@ -32,7 +32,7 @@ def params(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("settings") / "params.yaml"
     settings = YAML(typ="safe", pure=True).load(COMMITTED.read_text(encoding="utf-8"))
     settings["extract"] |= {"backbones": ["mnasnet0_5"], "input_size": 64}
-    settings["compare"] |= {"repeats": 3, "ssim_pairs": 20}
+    settings["compare"] |= {"headline": "mnasnet0_5", "repeats": 3, "ssim_pairs": 20}
     settings["discriminate"] |= {"sizes": [32, 16], "steps": 150, "seeds": 2, "learning_rate": 0.001}
     autoencoder = {"block_channels": 2, "filters": 2, "epochs": 1, "batch_size": 16}
     settings["latent"] |= {"autoencoders": {"residual_vae": autoencoder}, "steps": 20, "backbones": ["mnasnet0_5"]}
@@ -139,10 +139,20 @@ def test_weights_that_only_the_latent_part_lacks_are_noticed_before_any_work(par
     (tmp_path / "weights/mobilenet_v2.npz").write_bytes(b"")
     settings = YAML(typ="safe", pure=True).load(params.read_text(encoding="utf-8"))
     settings["extract"]["backbones"] = ["mobilenet_v2"]
+    settings["compare"]["headline"] = "mobilenet_v2"
     (tmp_path / "params.yaml").write_text(json.dumps(settings), encoding="utf-8")
     request = request_for(tmp_path / "params.yaml", real, other, latent=True)
     with pytest.raises(UserError, match=r"extract\.weights: no file for mnasnet0_5"):
         audit(request._replace(weights=str(tmp_path / "weights")), tmp_path / "out", False)
+
+
+def test_the_space_of_the_headline_is_looked_at_unless_others_are_named(params: Path, tmp_path: Path) -> None:
+    request = request_for(COMMITTED, tmp_path, tmp_path)
+    found = load_settings(request)[0]
+    assert found.extract.backbones == ["efficientnet_lite0"] == found.latent.backbones
+    named = load_settings(request._replace(backbones=("alexnet", "resnet18")))[0]
+    assert named.extract.backbones == ["alexnet", "resnet18"] == named.latent.backbones
+    assert named.compare.choose_headline(named.extract.backbones) == "alexnet"
 
 
 def test_a_backbone_that_there_is_not_is_one_line(tmp_path: Path) -> None:

@@ -42,7 +42,13 @@ def statistic(
     return StatisticResult(n=n, draws=10, between=between, baseline=baseline, within=within, first=first, reason=None)
 
 
-def backbone(value: float, missing: bool = False, changes: dict[str, StatisticResult] | None = None) -> BackboneResult:
+def backbone(
+    value: float,
+    missing: bool = False,
+    changes: dict[str, StatisticResult] | None = None,
+    name: str = "alexnet",
+    left_out: str | None = None,
+) -> BackboneResult:
     """A backbone in which all that grows with the difference is a multiple of a value."""
     inner = None if missing else value / 10
     first = None if missing else {"auc": 0.75, "interval_low": 0.7, "interval_high": 0.8, "p_value": 0.001}
@@ -61,10 +67,13 @@ def backbone(value: float, missing: bool = False, changes: dict[str, StatisticRe
     }
     families = Families(n=9, features=8, normal=5, exponential=2, constant=1, outside=0.0, reason=None)
     return BackboneResult(
-        backbone="alexnet",
+        backbone=name,
+        layer="penultimate layer",
         weights="random",
         input_size=64,
         features=8,
+        effective_dimension=7.25,
+        left_out=left_out,
         statistics=statistics | (changes or {}),
         families={"real": families, "synthetic": families},
     )
@@ -83,6 +92,7 @@ def compare_result(
         images=SetSizes(real=100, synthetic=100),
         settings={"alpha": 0.05, "effect_size": 0.2, "copy_quantile": 0.01},
         columns=COLUMNS,
+        headline=next(iter(backbones)),
         backbones=backbones,
         ssim={"real": real, "synthetic": synthetic},
         copies=found,
@@ -91,7 +101,12 @@ def compare_result(
 
 
 def features(value: float, missing: bool = False) -> CompareResult:
-    backbones = {"alexnet": backbone(value), "resnet152": backbone(value + 0.2, missing)}
+    backbones = {
+        "alexnet": backbone(value),
+        "resnet152": backbone(value + 0.2, missing, name="resnet152"),
+        "vgg16_bn": backbone(value + 0.4, name="vgg16_bn"),
+        "mnasnet0_5": backbone(7.0, name="mnasnet0_5", left_out="effective dimension 1.1 of 8"),
+    }
     similarity = (None, None) if missing else (0.3, 0.4)
     return compare_result(backbones, copies(None if missing else 0.25), similarity)
 

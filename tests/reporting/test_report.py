@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from counterweight.core.results import write_result
 from counterweight.reporting.columns import average
+from counterweight.reporting.differences import render_differences
 from counterweight.reporting.markdown import (
     format_number,
     format_percent,
@@ -18,11 +19,23 @@ from counterweight.reporting.markdown import (
     render_tables,
     split_columns,
 )
+from counterweight.reporting.results import Comparison
 from counterweight.reporting.tables import describe_filled, describe_minority, render_report, summarize_results
 from counterweight.results.classify import Scores, VariantScores
 from counterweight.results.imbalance import Counts
 from stages.report import main
-from tests.reporting.made import OVERLAP, counts, features, latent, of_classes, results, style
+from tests.reporting.made import (
+    OVERLAP,
+    backbone,
+    compare_result,
+    copies,
+    counts,
+    features,
+    latent,
+    of_classes,
+    results,
+    style,
+)
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 
@@ -38,6 +51,11 @@ def tables(text: str) -> list[list[list[str]]]:
             found[-1].append([cell.strip() for cell in line.strip("|").split("|")])
         before = line
     return [[rows[0], *rows[2:]] for rows in found]
+
+
+def section(text: str, title: str) -> str:
+    """Return the part of a report below a heading that begins with a title."""
+    return text.split(f"\n## {title}")[-1].split("\n## ")[0]
 
 
 def merge(parts: list[list[list[str]]]) -> dict[str, list[str]]:
@@ -68,12 +86,15 @@ def test_all_lines_of_a_table_are_equally_wide(missing: bool) -> None:
 
 def test_the_report_says_what_was_measured() -> None:
     text = render_report(results())
-    helped, per_class, *differs, styles, within, between, frechet, latents, moved = tables(text)
+    helped, per_class, *_, spaces, styles, within, between, frechet, latents, moved = tables(text)
+    differs, others = (tables(section(text, title)) for title in ("How do they differ", "Means over the other"))
     assert text.startswith("# digits, drop75\n")
     assert "(2 seeds, 12 test images)" in text
     assert "(50 images against 50, 10 draws)" in text
     assert "Training images of the largest class: 9; of those to be filled up: '4' 2 (+7 synthetic)." in text
-    assert "Means over 2 backbones with random weights at 64 px, " in text
+    assert "Of alexnet with random weights at 64 px, on random halves" in text
+    assert "## Means over the other feature spaces (resnet152, vgg16_bn)\n" in text
+    assert "\n`mnasnet0_5` counts in no mean: effective dimension 1.1 of 8.\n" in text
     assert helped[1:] == [
         ["balanced", "helps", "+0.1234", "-0.0100 +0.2000", "0.9000 ± 0.0141", "0.9000 ± 0.0000", "0.9000"],
         ["imbalanced", "", "", "", "0.7000 ± 0.0141", "0.7000 ± 0.0000", "0.7000"],
@@ -89,33 +110,49 @@ def test_the_report_says_what_was_measured() -> None:
     assert "left out" not in text
     assert merge(differs) == {
         "images": ["real", "smote"],
-        "t-test": ["6.0 %", "60.0 %"],
-        "within": ["6.0 %", "6.0 %"],
-        "effect": ["6.0 %", "60.0 %"],
-        "KL to": ["0.25", "6.00"],
-        "KL from": ["0.25", "12.00"],
-        "JS": ["0.050", "0.300"],
-        "Frechet ratio": ["1.0", "5.9"],
+        "t-test": ["5.0 %", "50.0 %"],
+        "within": ["5.0 %", "5.0 %"],
+        "effect": ["5.0 %", "50.0 %"],
+        "KL to": ["0.25", "5.00"],
+        "KL from": ["0.25", "10.00"],
+        "JS": ["0.050", "0.250"],
+        "Frechet ratio": ["1.0", "5.0"],
         "KID": ["0.0", "4.0"],
-        **{key: ["0.90", "0.60"] for key in OVERLAP},
+        **{key: ["0.90", "0.50"] for key in OVERLAP},
         "linear": ["0.50", "0.75"],
         "normal": ["90 %", "80 %"],
         "SSIM": ["0.300", "0.400"],
         "copies": ["1.0 %", "25.0 %"],
     }
+    assert merge(others) == {
+        "images": ["real", "smote"],
+        "t-test": ["8.0 %", "80.0 %"],
+        "within": ["8.0 %", "8.0 %"],
+        "effect": ["8.0 %", "80.0 %"],
+        "KL to": ["0.25", "8.00"],
+        "KL from": ["0.25", "16.00"],
+        "JS": ["0.050", "0.400"],
+        "Frechet ratio": ["1.0", "7.9"],  # the root of 7 * 9
+        "KID": ["0.0", "4.0"],
+        **{key: ["0.90", "0.80"] for key in OVERLAP},
+        "linear": ["0.50", "0.75"],
+        "normal": ["90 %", "80 %"],
+    }
+    assert spaces[0] == ["backbone", "layer", "weights", "images", "features", "effective"]
+    assert spaces[4] == ["mnasnet0_5", "penultimate layer", "random", "64 px", "8", "7.2"]
     assert "all but 1.0 % of other" in text
     assert "- Frechet ratio (times the distance between halves of the real images): Distance of means" in text
     assert styles == [
         ["images", "32 px: area, average precision", "64 px: area, average precision"],
         ["smote", "0.88 (0.80 0.95), 0.90", "0.99 (0.80 0.95), 0.90"],
     ]
-    assert within[1:] == [["alexnet", "5.0 / 5.0", "5.0 / 5.0"], ["resnet152", "7.0 / 7.0", "7.0 / 7.0"]]
-    assert between == [
+    assert within[1:3] == [["alexnet", "5.0 / 5.0", "5.0 / 5.0"], ["resnet152", "7.0 / 7.0", "7.0 / 7.0"]]
+    assert between[:3] == [
         ["raw / FDR, %", "real", "smote"],
         ["alexnet", "5.0 / 5.0", "50.0 / 50.0"],
         ["resnet152", "7.0 / 7.0", "70.0 / 70.0"],
     ]
-    assert frechet[1:] == [["alexnet", "4", "20"], ["resnet152", "4", "28"]]
+    assert frechet[1:3] == [["alexnet", "4", "20"], ["resnet152", "4", "28"]]
     cells = ["20.0 / 10.0"] * 3
     assert latents[1:] == [["smote", *cells, "1 2 3", "50.0 %", "-", "4.6 / 4.6"]]
     cells = ["10.0 %", "1.00", "1.0", "0.10", "0.75", "0.88 (0.80 0.95)"]
@@ -128,26 +165,34 @@ def test_the_report_says_what_was_measured() -> None:
 
 
 def test_what_could_not_be_measured_is_a_dash() -> None:
-    _, _, *differs, within, between, frechet = tables(render_report(results(missing=True)))
-    found = merge(differs)
-    assert {name: cells for name, cells in found.items() if "-" not in cells[0]} == {
-        "images": ["real", "smote"],
-        "copies": ["1.0 %", "-"],
-    }
+    text = render_report(results(missing=True))
+    *_, within, between, frechet = tables(text)
+    pixels = merge(tables(section(text, "How do they differ")))
+    assert (pixels["SSIM"], pixels["copies"]) == (["-", "-"], ["1.0 %", "-"])
+    found = merge(tables(section(text, "Means over the other")))
+    assert {name: cells for name, cells in found.items() if "-" not in cells[0]} == {"images": ["real", "smote"]}
     known = {
-        "t-test": "60.0 %",
-        "effect": "60.0 %",
-        "KL to": "6.00",
-        "KL from": "12.00",
-        "JS": "0.300",
+        "t-test": "80.0 %",
+        "effect": "80.0 %",
+        "KL to": "8.00",
+        "KL from": "16.00",
+        "JS": "0.400",
         "normal": "80 %",
     }
-    known |= dict.fromkeys(OVERLAP, "0.60")
+    known |= dict.fromkeys(OVERLAP, "0.80")
     assert {name: cells[1] for name, cells in found.items() if cells[1] not in ("-", "smote")} == known
     assert within[2] == ["resnet152", "-", "-"]
     assert between[2] == ["resnet152", "-", "70.0 / 70.0"]
     assert frechet[2] == ["resnet152", "-", "28"]
-    assert "None" not in render_report(results(missing=True))
+    assert "None" not in text
+
+
+def test_a_space_that_is_shown_although_it_says_little_is_told() -> None:
+    found = compare_result({"a": backbone(0.5, name="a", left_out="effective dimension 1.1 of 8")}, copies(None))
+    text = render_differences({"synthetic": Comparison(found, style(missing=True), None)})
+    assert "\nOf these real images a has an effective dimension 1.1 of 8: what stands here is hardly more than" in text
+    assert "Means over the other" not in text
+    assert merge(tables(section(text, "How do they differ")))["t-test"] == ["5.0 %", "50.0 %"]
 
 
 def test_the_headline_is_small_and_rounded() -> None:
@@ -156,15 +201,15 @@ def test_the_headline_is_small_and_rounded() -> None:
     assert lines["balanced"] == {"f1": 0.9, "accuracy": 0.9, "gain": 0.1234, "verdict": "helps"}
     assert lines["smote"] == {**lines["balanced"], "f1": 0.8, "accuracy": 0.8, **DIFFERENCE}
     missing = summarize_results(results(missing=True))["smote"]
-    assert [missing[key] for key in ("ssim", "frechet", "linear_auc", "style_auc")] == [None] * 4
+    assert [missing[key] for key in ("ssim", "style_auc")] == [None] * 2
 
 
 DIFFERENCE = {
-    "differs": 0.6,
-    "kl": 6.0,
+    "differs": 0.5,
+    "kl": 5.0,
     "ssim": 0.4,
-    "frechet": 5.91608,  # the root of 5 * 7
-    "recall": 0.6,
+    "frechet": 5.0,
+    "recall": 0.5,
     "linear_auc": 0.75,
     "style_auc": 0.99,
 }

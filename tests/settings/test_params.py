@@ -109,7 +109,10 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("generators.bagan.digitz", {}, "generators.bagan: there is no 'digitz'; did you mean 'digits'?"),
     ("classifiers.digitz", {"network": "mnist_cnn", "epochs": 1}, "classifiers: there is no 'digitz'"),
     ("classifiers.digits.network", "resnet", "classifiers.digits.network: 'resnet' is not allowed"),
-    ("extract.backbones", ["resnet18"], "extract.backbones.0: 'resnet18' is not allowed"),
+    ("extract.backbones", ["hf-hub:x/y"], "extract.backbones.0: 'hf-hub:x/y' is not allowed"),
+    ("extract.backbones", ["efficientnet_lite0", "resnet188"], "extract.backbones: there is no 'resnet188' in "),
+    ("latent.backbones", ["alexnett"], "latent.backbones: there is no 'alexnett' in "),
+    ("compare.headline", "resnet18", "compare.headline: 'resnet18' does not stand in extract.backbones (efficientnet"),
     # missing blocks and keys
     ("table", GONE, "table: missing; it must be set"),
     ("table.generators", GONE, "table.generators: missing; it must be set"),

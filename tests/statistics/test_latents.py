@@ -6,7 +6,6 @@ import pytest
 from counterweight.statistics.latents import (
     count_modes,
     describe_density,
-    effective_dimension,
     mean_shift,
     optimal_map,
     symmetric_root,
@@ -38,20 +37,6 @@ def test_density_of_the_thesis() -> None:
     assert found.per_unit_length == pytest.approx(26_667, abs=1)
     sparse = describe_density(np.zeros((80, 4096)))
     assert sparse.log10_per_unit_volume == pytest.approx(np.log10(80) - 4096 * np.log10(3))
-
-
-@pytest.mark.parametrize("dimensions", [1, 3, 20])
-def test_effective_dimension_of_an_equally_wide_cloud(dimensions: int) -> None:
-    """Of n points in K dimensions E[(sum v)^2 / sum v^2] is about K / (1 + K / n); at n = 4000 within 1 % of K."""
-    wide = np.hstack([cloud(4000, dimensions), np.zeros((4000, 7))])
-    assert effective_dimension(wide) == pytest.approx(dimensions, rel=0.02)
-
-
-def test_effective_dimension_is_the_same_from_either_matrix() -> None:
-    points = cloud(30, 40)
-    assert effective_dimension(points) == pytest.approx(effective_dimension(np.hstack([points, np.zeros((30, 1))])))
-    values = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) ** 2
-    assert effective_dimension(points) == pytest.approx(values.sum() ** 2 / (values**2).sum())
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

@@ -10,7 +10,11 @@ from counterweight.evaluation.comparison.harness import LabelledFeatures, run_st
 from counterweight.results.compare import BackboneResult
 from counterweight.settings.compare import Compare
 from counterweight.statistics.base.contract import find_statistics
+from counterweight.statistics.base.moments import effective_dimension
 from counterweight.statistics.two_sample.normality import Histogram, describe_families
+
+LEAST_DIMENSION = 5
+"""Effective dimension of a space that counts in means: of fewer, thousands of features say one thing many times."""
 
 
 class BackboneComparison(NamedTuple):
@@ -42,8 +46,23 @@ def compare_features(
         {
             **real.provenance,
             "features": real.features.shape[1],
+            **measure_dimension(real),
             "statistics": statistics,
             "families": {"real": described[0].families, "synthetic": described[1].families},
         }
     )
     return BackboneComparison(result, (described[0].histogram, described[1].histogram))
+
+
+def measure_dimension(real: FeatureSet) -> dict[str, float | str | None]:
+    """Return the effective dimension of a space on real images, and why it counts in no mean, if it does not.
+
+    Few images have few dimensions. Of N normally distributed ones, the sum of squared variances is, on average, larger
+    by the squared sum divided by N - 1 (Wishart's second moment, for large N): d dimensions show 1 / (1/d + 1/(N-1)),
+    with which the participation ratio is compared.
+    """
+    count, features = real.features.shape
+    found = effective_dimension(real.features) if count else 0.0
+    shown = 1 / (1 / LEAST_DIMENSION + 1 / (count - 1)) if count > 1 else 0.0
+    few = f"effective dimension {found:.1f} of {features}; {LEAST_DIMENSION} would show {shown:.1f} with {count} images"
+    return {"effective_dimension": found, "left_out": few if found < shown else None}

@@ -44,7 +44,7 @@ def compare_sets(
         features: of real and of synthetic images, by backbone.
         seed: of every random draw; each measure begins with it anew, so that none depends on the others.
     """
-    backbones = {}
+    headline, backbones = settings.choose_headline([*features[0]]), {}
     for name in tqdm(features[0], "compare", unit="backbone", disable=None, dynamic_ncols=True):
         pair = features[0][name], features[1][name]
         backbones[name] = compare_features(*pair, settings, np.random.default_rng(seed))
@@ -52,6 +52,7 @@ def compare_sets(
     rng = np.random.default_rng(seed)
     made = pairwise_ssim(synthetic.images, synthetic.labels, settings.ssim_pairs, rng)
     result = CompareResult(
+        headline=headline,
         images=SetSizes(real=len(real), synthetic=len(synthetic)),
         settings=settings.model_dump(),
         columns=list_columns(find_statistics()),

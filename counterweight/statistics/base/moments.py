@@ -101,3 +101,22 @@ def principal_axes(centred: Floats, components: int) -> Floats:
     # X' u / sqrt(v) is the axis that belongs to the eigenvector u of X X'.
     axes = centred.T @ vectors / np.sqrt(variances) if few else vectors
     return np.asarray(axes[:, ::-1])
+
+
+def effective_dimension(points: Features) -> float:
+    """Return the participation ratio of the variances along principal components: (sum v)^2 / sum v^2.
+
+    K for a cloud that is equally wide in K dimensions and flat in all others, 0 for points that are all the same; at
+    most N - 1. From the smaller matrix of inner products, since (sum v)^2 is its trace's square and sum v^2 its norm's.
+    Gao et al., A theory of multineuronal dimensionality, https://doi.org/10.1101/214262.
+
+    Args:
+        points: (N, D), N >= 1.
+    """
+    if len(points) <= points.shape[1]:
+        table = center(points)[0]
+        inner = table @ table.T
+    else:
+        inner = compute_scatter(points)[0]
+    square = float(np.sum(inner**2))  # Squared Frobenius norm: the sum of squared eigenvalues.
+    return float(np.trace(inner)) ** 2 / square if square > 0 else 0.0
