@@ -10,18 +10,20 @@ from counterweight.core.measurement import Measurement, write_measurement
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.seeds import derive_seed
+from counterweight.data.real import add_real_arguments, read_real
 from counterweight.evaluation.latent_space.moved_images import MeasureSettings, measure_latent_space
 from counterweight.evaluation.latent_space.plots import draw_latents
 from counterweight.settings.compare import Compare
 from counterweight.settings.discriminate import Discriminate
 from counterweight.settings.extract import Extract
 from counterweight.settings.latent import Latent
+from counterweight.settings.table import Drawing
 
 
 def main(argv: Sequence[str]) -> None:
     """Read both sets of images, write one JSON file and a folder of pictures."""
     parser = stage_parser(__doc__)
-    parser.add_argument("--real", type=Path, required=True, help="image table of real images no generator saw")
+    add_real_arguments(parser)
     parser.add_argument("--synthetic", type=Path, required=True, help="image table of synthetic images")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--plots", type=Path, required=True, help="folder of pictures to write")
@@ -34,7 +36,9 @@ def main(argv: Sequence[str]) -> None:
         file.section("latent", Latent),
         file.run.seed,
     )
-    real, synthetic = read_images(arguments.real), read_images(arguments.synthetic)
+    draws = file.part("table", Drawing).compared_draws
+    real, _ = read_real(arguments, draws)
+    synthetic = read_images(arguments.synthetic, draws)
 
     def measure() -> Measurement:
         seed, device = derive_seed(file.run.seed, synthetic.item, "latent"), choose_device(file.run.device)

@@ -34,6 +34,13 @@ class ParamsFile(NamedTuple):
         """Return a section, validated."""
         return parse_settings(model, self.value(name), f"{self.path}: {name}")
 
+    def part(self, name: str, model: type[SettingsType]) -> SettingsType:
+        """Return of a section the keys that `model` has, validated; the others are those of other stages."""
+        block = self.value(name)
+        if isinstance(block, dict):
+            block = {key: value for key, value in block.items() if key in model.model_fields}
+        return parse_settings(model, block, f"{self.path}: {name}")
+
     def blocks(self, name: str) -> Blocks:
         """Return the blocks of a section by name: each is validated when it is used."""
         blocks = self.value(name)

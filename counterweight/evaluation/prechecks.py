@@ -14,6 +14,7 @@ from counterweight.core.source_plans import SourcePlan
 from counterweight.features.weights import find_weight_file
 from counterweight.generators.base.generator import find_generator
 from counterweight.generators.base.saved import find_generator_block
+from counterweight.recipes.base.recipe import find_recipe
 from counterweight.settings.datasets import Dataset, plan_dataset
 from counterweight.settings.latent import Latent
 from counterweight.settings.pairs import Pair, plan_pair
@@ -123,7 +124,7 @@ def check_params(params: Params) -> None:
 
 
 def check_blocks(params: Params) -> None:
-    """Validate every block of a dataset, pair, scenario, generator or classifier."""
+    """Validate every block of a dataset, pair, scenario, generator, recipe or classifier."""
     for dataset in params.datasets:
         plan_dataset(params.datasets, dataset)
     for pair in params.pairs:
@@ -136,5 +137,8 @@ def check_blocks(params: Params) -> None:
             where = f"params.yaml: generators.{generator}.{dataset}"
             require_one_of(dataset, params.datasets, f"params.yaml: generators.{generator}")
             parse_settings(find_generator(generator).settings, block, where)
+    for recipe, block in params.recipes.items():
+        require_one_of(recipe, names_in("recipes"), "params.yaml: recipes")
+        parse_settings(find_recipe(recipe).settings, block, f"params.yaml: recipes.{recipe}")
     for dataset in params.classifiers:
         require_one_of(dataset, params.datasets, "params.yaml: classifiers")

@@ -1,92 +1,164 @@
-"""A variant: a training set that classifiers are retrained on."""
+"""Retraining of classifiers: of every method in every draw, all on the same real images."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
+from torch import Tensor
 
 from counterweight.core.devices import map_in_parallel
-from counterweight.core.images import ImageSet, choose_stratified
-from counterweight.core.tensors import to_labelled
-from counterweight.recipes.fit import build_classifier, fit_classifier, predict
+from counterweight.core.images import ImageSet
+from counterweight.core.tensors import Labelled, to_labelled
+from counterweight.data.draws import FITTED, VALIDATION, Draws
+from counterweight.evaluation.methods import Method
+from counterweight.recipes.base.network_recipe import build_classifier
+from counterweight.recipes.base.recipe import Context, find_recipe
+from counterweight.results.classify import MethodScores
 from counterweight.settings.classify import ClassifierConfig
+from counterweight.statistics.classification import classification_scores, validation_scores
 
 Labels = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Variant:
-    """Real images, synthetic ones added to them, and whether classes are weighted by the inverse of their size."""
+class Parts(NamedTuple):
+    """The real images of a dataset, and which of them are fitted and set aside in each draw."""
 
     train: ImageSet
-    added: ImageSet | None = None
-    reweighted: bool = False
+    test: ImageSet
+    draws: Draws
 
-    def __len__(self) -> int:
-        return len(self.train) + (len(self.added) if self.added else 0)
 
-    @property
-    def not_applicable(self) -> str | None:
-        """Why there are no synthetic images, as their generator said; None where there are, or none are wanted."""
-        return self.added.not_applicable if self.added is not None else None
+class Outcome(NamedTuple):
+    """Labels that a classifier gave to a draw's validation and test images, and how many images it learned from."""
 
-    def split(self, fraction: float, rng: np.random.Generator) -> tuple[ImageSet, ImageSet]:
-        """Return what a classifier is fitted to and the real images that choose its epoch.
-
-        The balancing thesis (5.3) splits real and synthetic images together 75:25. Here the validation part
-        is real only, since a copy or a near copy in it would praise what was learned by heart; as many of the
-        synthetic images are left out, so that the fitted part is as balanced as the whole.
-        """
-        validation = choose_stratified(self.train.labels, fraction, rng)
-        fitted = self.train.take(np.flatnonzero(~validation))
-        if self.added:
-            fitted = fitted.concatenate(
-                self.added.take(np.flatnonzero(~choose_stratified(self.added.labels, fraction, rng)))
-            )
-        return fitted, self.train.take(np.flatnonzero(validation))
+    validation: Labels
+    test: Labels
+    fitted: int
 
 
 def retrain_classifiers(
-    variants: Sequence[Variant],
-    test: ImageSet,
-    seeds: Sequence[int],
-    config: ClassifierConfig,
-    validation_fraction: float,
-    device: torch.device,
-) -> list[list[Labels]]:
-    """Return the labels (N,) that classifiers give the test images, for each variant and each seed.
+    methods: Mapping[str, Method], parts: Parts, seeds: Sequence[int], config: ClassifierConfig, context: Context
+) -> dict[str, list[Outcome]]:
+    """Return what classifiers of each method say in each draw.
 
-    A seed sets first weights, split, batches and dropout, whatever the variant: their differences are paired.
+    A draw's seed sets first weights, batches and dropout, whatever the method, and all methods share its images: their
+    differences are paired.
     """
-    classes = len(test.class_names)
+    device, classes = context.device, len(parts.train.class_names)
     # Before the threads start, which share the generator that torch draws first weights from.
-    untrained = {seed: build_classifier(config.network, test.shape, classes, seed).to(device) for seed in seeds}
-    tested = torch.from_numpy(test.images.copy()).to(device)
+    untrained = [build_classifier(config.network, parts.test.shape, classes, seed).to(device) for seed in seeds]
+    pool = Pool(context)
+    shown = {name: Shown(method, parts, pool) for name, method in methods.items()}
 
-    def train_and_predict(job: tuple[Variant, int]) -> Labels:
-        variant, seed = job
-        network = deepcopy(untrained[seed])  # Every variant starts from the same weights.
-        # Anew from the seed: variants of one training set hold out the same real images.
-        parts = variant.split(validation_fraction, np.random.default_rng(seed))
-        fitted, validation = (to_labelled(part.images, part.labels).to(device) for part in parts)
-        fit_classifier(network, classes, fitted, validation, config, seed, variant.reweighted)
-        predicted: Labels = predict(network, tested).argmax(dim=1).cpu().numpy()
-        return predicted
+    def train_and_predict(job: tuple[str, int]) -> Outcome:
+        name, draw = job
+        own = shown[name]
+        fitted, validation = own.fitted(draw), own.validation(draw)
+        recipe = find_recipe(methods[name].recipe).recipe(
+            methods[name].settings, torch.bincount(fitted.labels, minlength=classes).float()
+        )
+        network = deepcopy(untrained[draw])  # Every method starts from the same weights.
+        classifier = recipe.fit(fitted, validation, network, config, seeds[draw])
+        found = [choose_classes(classifier(images)) for images in (validation.images, own.test)]
+        return Outcome(found[0], found[1], len(fitted.labels))
 
-    jobs = [(variant, seed) for variant in variants for seed in seeds]
-    predictions = map_in_parallel(train_and_predict, jobs, device, "classify")
-    return [predictions[start : start + len(seeds)] for start in range(0, len(jobs), len(seeds))]
+    jobs = [(name, draw) for name in methods for draw in range(len(seeds))]
+    outcomes = map_in_parallel(train_and_predict, jobs, device, "classify")
+    return {name: outcomes[at * len(seeds) : (at + 1) * len(seeds)] for at, name in enumerate(methods)}
 
 
-def write_confusion(test: ImageSet, predicted: Labels, path: Path) -> None:
-    """Write a row per test image, which is what `dvc plots` makes a confusion matrix from."""
+class Pool:
+    """Sets of images on a device, each of them once, however many methods learn from it."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.sets: dict[int, Labelled] = {}
+
+    def show(self, images: ImageSet, method: Method) -> Labelled:
+        """Return what a method's recipe makes of images, and their labels."""
+        # By identity: the caller holds all of them as long as this lives.
+        if id(images) not in self.sets:
+            self.sets[id(images)] = to_labelled(images.images, images.labels).to(self.context.device)
+        own = self.sets[id(images)]
+        made = find_recipe(method.recipe).recipe.represent(method.settings, images, self.context)
+        return own if made is None else Labelled(made, own.labels)
+
+
+class Shown:
+    """What a method's recipe makes of all images, once for all draws, and which of it each draw uses."""
+
+    def __init__(self, method: Method, parts: Parts, pool: Pool) -> None:
+        self.roles = parts.draws.roles
+        self.train, self.test = pool.show(parts.train, method), pool.show(parts.test, method).images
+        self.added = None if method.added is None else [pool.show(images, method) for images in method.added]
+
+    def fitted(self, draw: int) -> Labelled:
+        """Return what a classifier is fitted to: real images, and then what is added to them."""
+        real = self.take(draw, FITTED)
+        if self.added is None:
+            return real
+        added = self.added[draw]
+        return Labelled(torch.cat([real.images, added.images]), torch.cat([real.labels, added.labels]))
+
+    def validation(self, draw: int) -> Labelled:
+        """Return the real images that choose the epoch."""
+        return self.take(draw, VALIDATION)
+
+    def take(self, draw: int, role: int) -> Labelled:
+        """Return the training images that have a role."""
+        place = torch.from_numpy(np.flatnonzero(self.roles[draw] == role)).to(self.train.labels.device)
+        return Labelled(self.train.images[place], self.train.labels[place])
+
+
+def choose_classes(logits: Tensor) -> Labels:
+    """Return the most likely classes, int64 (N,)."""
+    labels: Labels = logits.argmax(dim=1).cpu().numpy()
+    return labels
+
+
+def score_method(method: Method, outcomes: Sequence[Outcome], parts: Parts) -> MethodScores:
+    """Return a method's scores in each draw."""
+    test, minority = parts.test.labels, parts.draws.minority
+    sizes = parts.test.counts().tolist()
+    aside = [parts.train.labels[roles == VALIDATION] for roles in parts.draws.roles]
+    return MethodScores(
+        images=outcomes[0].fitted,
+        recipe=method.recipe,
+        draws=[classification_scores(test, found.test, minority, len(sizes)) for found in outcomes],
+        validation=[
+            validation_scores(true, found.validation, minority, sizes)
+            for true, found in zip(aside, outcomes, strict=True)
+        ],
+    )
+
+
+def write_predictions(outcomes: Mapping[str, Sequence[Outcome]], test: ImageSet, path: Path) -> None:
+    """Write a row for each method, draw and test image: its index, its label, and the predicted one."""
+    rows = [(name, draw, found.test) for name, own in outcomes.items() for draw, found in enumerate(own)]
+    size = len(test)
+    columns = {
+        "method": np.repeat([name for name, _, _ in rows], size),
+        "draw": np.repeat(np.array([draw for _, draw, _ in rows], dtype=np.int64), size),
+        "index": np.tile(np.arange(size), len(rows)),
+        "actual": np.tile(test.labels, len(rows)),
+        "predicted": np.concatenate([np.empty(0, dtype=np.int64), *(labels for _, _, labels in rows)]),
+    }
+    pq.write_table(pa.table(columns), path, compression="zstd")
+
+
+def write_confusions(outcomes: Mapping[str, Sequence[Outcome]], test: ImageSet, folder: Path) -> None:
+    """Write a row per test image in the first draw, which is what `dvc plots` makes a confusion matrix from."""
+    folder.mkdir()
     names = test.class_names
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["actual", "predicted"])
-        writer.writerows((names[a], names[b]) for a, b in zip(test.labels, predicted, strict=True))
+    for method, own in outcomes.items():
+        with (folder / f"{method}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["actual", "predicted"])
+            writer.writerows((names[a], names[b]) for a, b in zip(test.labels, own[0].test, strict=True))

@@ -3,20 +3,21 @@
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from counterweight.core.params_file import Blocks
 from counterweight.core.registry import make_name_validator, require_one_of
-from counterweight.core.schema import Fraction, Positive, Settings, parse_settings
+from counterweight.core.schema import Positive, Settings, parse_settings, refuse_repetition
+from counterweight.settings.table import RecipeName, refuse_plain
 
 
 class Classify(Settings):
     """Retraining of classifiers."""
 
-    seeds: Annotated[int, Ge(2)] = 6
-    """Trainings per variant, paired over the variants; below six no two-sided sign-flip test reaches 0.05."""
-    validation_fraction: Fraction = 0.25
-    """Fraction of the training images that selects the epoch (balancing thesis, 5.3)."""
+    generator_recipes: Annotated[list[RecipeName], AfterValidator(refuse_repetition), AfterValidator(refuse_plain)] = (
+        Field(default_factory=list)
+    )
+    """Recipes that classifiers are trained with on each generator's images, beside the plain one: a row each."""
 
 
 class ClassifierConfig(Settings):
