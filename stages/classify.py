@@ -4,24 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from counterweight.core.devices import choose_device
+from counterweight.core.draws import read_draws
 from counterweight.core.images import read_draws as read_added
 from counterweight.core.images import read_images
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
-from counterweight.core.results import NotApplicable, write_result
+from counterweight.core.results import write_result
 from counterweight.core.seeds import derive_seed
-from counterweight.data.draws import read_draws
-from counterweight.evaluation.methods import Method, list_baselines, list_generator_methods
-from counterweight.evaluation.retraining import (
-    Parts,
-    retrain_classifiers,
-    score_method,
-    write_confusions,
-    write_predictions,
-)
+from counterweight.evaluation.retraining.methods import list_baselines, list_generator_methods
+from counterweight.evaluation.retraining.outcomes import score_methods, write_confusions, write_predictions
+from counterweight.evaluation.retraining.training import Parts, retrain_classifiers
 from counterweight.recipes.base.recipe import Context
-from counterweight.results.classify import MethodScores, Scores
 from counterweight.settings.classify import Classify, parse_classifier_config
 
 
@@ -40,27 +34,22 @@ def main(argv: Sequence[str]) -> None:
     file = read_params_file(arguments.params)
     recipes, seed = file.blocks("recipes"), file.run.seed
     config = parse_classifier_config(file.blocks("classifiers"), arguments.dataset)
-    parts = Parts(read_images(arguments.train), read_images(arguments.test), read_draws(arguments.draws))
-    results: dict[str, MethodScores | NotApplicable] = {}
+    train = read_images(arguments.train)
+    parts = Parts(train, read_images(arguments.test), read_draws(arguments.draws, train))
     if arguments.added:
         added, names = read_added(arguments.added), file.section("classify", Classify).generator_recipes
-        methods = list_generator_methods(arguments.out.stem, names, recipes, added)
-        if (reason := added[0].not_applicable) is not None:
-            results = {name: NotApplicable(not_applicable=reason) for name in methods}
-            methods = dict[str, Method]()
+        methods = list_generator_methods(arguments.out.stem, names, recipes, added, parts.draws)
     else:
-        methods = list_baselines(file.read_names("table", "recipes"), recipes, parts.train, parts.draws, seed)
+        methods = list_baselines(file.read_names("table", "recipes"), recipes, train, parts.draws, seed)
     # No method's name is in the seeds: methods share first weights and batches as far as they can.
     seeds = [derive_seed(seed, parts.draws.item, "classify", str(draw)) for draw in range(len(parts.draws))]
-    targets = arguments.out, arguments.predictions, arguments.confusion
     with (
-        atomic_output(targets[0]) as out,
-        atomic_output(targets[1]) as predictions,
-        atomic_output(targets[2]) as folder,
+        atomic_output(arguments.out) as out,
+        atomic_output(arguments.predictions) as predictions,
+        atomic_output(arguments.confusion) as folder,
     ):
         outcomes = retrain_classifiers(methods, parts, seeds, config, Context(seed, choose_device(file.run.device)))
-        results |= {name: score_method(methods[name], found, parts) for name, found in outcomes.items()}
-        write_result(Scores(results), out)
+        write_result(score_methods(methods, outcomes, parts), out)
         write_predictions(outcomes, parts.test, predictions)
         write_confusions(outcomes, parts.test, folder)
 

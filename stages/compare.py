@@ -9,12 +9,11 @@ from counterweight.core.images import read_images
 from counterweight.core.measurement import Measurement, write_measurement
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
+from counterweight.core.real import add_real_arguments, read_real
 from counterweight.core.seeds import derive_seed
-from counterweight.data.real import add_real_arguments, read_real
 from counterweight.evaluation.comparison.plots import draw_comparison
 from counterweight.evaluation.comparison.sets import compare_sets
 from counterweight.settings.compare import Compare
-from counterweight.settings.table import Drawing
 
 
 def main(argv: Sequence[str]) -> None:
@@ -29,7 +28,7 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
     settings, names = file.section("compare", Compare), file.read_names("extract", "backbones")
-    draws = file.part("table", Drawing).compared_draws
+    draws = file.drawing.compared_draws
     real, seen = read_real(arguments, draws)
     synthetic = read_images(arguments.synthetic, draws)
 

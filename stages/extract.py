@@ -9,10 +9,9 @@ from counterweight.core.images import read_images
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
-from counterweight.data.real import add_real_arguments, read_real
+from counterweight.core.real import add_real_arguments, read_real
 from counterweight.features.extractor import draw_some_images, extract_features
 from counterweight.settings.extract import Extract
-from counterweight.settings.table import Drawing
 
 
 def main(argv: Sequence[str]) -> None:
@@ -24,7 +23,7 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
     settings, device, seed = file.section("extract", Extract), choose_device(file.run.device), file.run.seed
-    draws = file.part("table", Drawing).compared_draws
+    draws = file.drawing.compared_draws
     images = read_images(arguments.images, draws) if arguments.images else read_real(arguments, draws)[0]
     with atomic_output(arguments.out) as partial:
         partial.mkdir()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from counterweight.core.draws import write_draws
 from counterweight.core.images import read_images
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
@@ -10,11 +11,9 @@ from counterweight.core.process import run, stage_parser
 from counterweight.core.registry import require_one_of
 from counterweight.core.results import write_result
 from counterweight.core.seeds import derive_seed
-from counterweight.data.draws import write_draws
 from counterweight.data.imbalance import make_imbalance
 from counterweight.settings.datasets import parse_dataset_settings
 from counterweight.settings.scenarios import parse_scenario
-from counterweight.settings.table import Drawing
 
 
 def main(argv: Sequence[str]) -> None:
@@ -28,7 +27,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--counts", type=Path, required=True, help="JSON file to write")
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
-    drawing = file.part("table", Drawing)
+    drawing = file.drawing
     scenario = parse_scenario(file.blocks("scenarios"), arguments.scenario)
     train, test = read_images(arguments.train), read_images(arguments.test)
     names = parse_dataset_settings(file.blocks("datasets"), arguments.dataset).minority

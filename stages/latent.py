@@ -9,15 +9,14 @@ from counterweight.core.images import read_images
 from counterweight.core.measurement import Measurement, write_measurement
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
+from counterweight.core.real import add_real_arguments, read_real
 from counterweight.core.seeds import derive_seed
-from counterweight.data.real import add_real_arguments, read_real
 from counterweight.evaluation.latent_space.moved_images import MeasureSettings, measure_latent_space
 from counterweight.evaluation.latent_space.plots import draw_latents
 from counterweight.settings.compare import Compare
 from counterweight.settings.discriminate import Discriminate
 from counterweight.settings.extract import Extract
 from counterweight.settings.latent import Latent
-from counterweight.settings.table import Drawing
 
 
 def main(argv: Sequence[str]) -> None:
@@ -36,7 +35,7 @@ def main(argv: Sequence[str]) -> None:
         file.section("latent", Latent),
         file.run.seed,
     )
-    draws = file.part("table", Drawing).compared_draws
+    draws = file.drawing.compared_draws
     real, _ = read_real(arguments, draws)
     synthetic = read_images(arguments.synthetic, draws)
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from counterweight.core.devices import choose_device
+from counterweight.core.draws import read_draws
 from counterweight.core.images import read_images, write_draws
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.seeds import derive_seed
-from counterweight.data.draws import read_draws
 from counterweight.generators.base.saved import load_generators
 from counterweight.generators.base.synthesis import synthesize_draws
 from counterweight.plots.grid import save_grid
@@ -31,9 +31,10 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
     settings, device = file.section("synthesize", Synthesize), choose_device(file.run.device)
-    train, draws = read_images(arguments.train), read_draws(arguments.draws)
+    train = read_images(arguments.train)
+    draws = read_draws(arguments.draws, train)
     sets = [draws.fitted(train, draw) for draw in range(len(draws))]
-    generators = load_generators(arguments.generator, device)
+    generators = load_generators(arguments.generator, len(draws), device)
     item = f"{draws.item}/{arguments.generator.name}"
     seeds = [derive_seed(file.run.seed, item, "synthesize", str(draw)) for draw in range(len(draws))]
     with atomic_output(arguments.out) as out, atomic_output(arguments.picture) as picture:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from counterweight.core.devices import choose_device
+from counterweight.core.draws import read_draws
 from counterweight.core.errors import UserError
 from counterweight.core.images import read_images
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.seeds import derive_seed
-from counterweight.data.draws import read_draws
 from counterweight.generators.base.generator import LearnedGenerator
 from counterweight.generators.base.saved import build_generator, find_generator_block, save_generators
 from counterweight.settings.train import TrainingConfig
@@ -34,7 +34,8 @@ def main(argv: Sequence[str]) -> None:
     config, device = file.section("train", TrainingConfig), choose_device(file.run.device)
     block = find_generator_block(file.blocks("generators"), name, arguments.dataset)
     where = f"params.yaml: generators.{name}.{arguments.dataset}"
-    train, draws = read_images(arguments.train), read_draws(arguments.draws)
+    train = read_images(arguments.train)
+    draws = read_draws(arguments.draws, train)
     sets = [draws.fitted(train, draw) for draw in range(len(draws))]
     seeds = [derive_seed(file.run.seed, draws.item, name, "train", str(draw)) for draw in range(len(draws))]
     with atomic_output(arguments.out) as out, atomic_output(arguments.curves) as curves:

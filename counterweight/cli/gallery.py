@@ -21,8 +21,8 @@ from counterweight.core.seeds import derive_seed
 from counterweight.core.tensors import to_labelled
 from counterweight.data.decode.pool import Workers
 from counterweight.data.split import read_into_memory, split_parts
-from counterweight.evaluation.methods import PLAIN
 from counterweight.evaluation.prechecks import precheck_generator
+from counterweight.evaluation.retraining.methods import PLAIN
 from counterweight.generators.base.generator import LearnedGenerator, NotApplicable, find_generator
 from counterweight.generators.base.saved import build_generator, find_generator_block
 from counterweight.plots.grid import save_grid

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from counterweight.core.errors import UserError
-from counterweight.core.schema import Settings, SettingsType, parse_settings
+from counterweight.core.schema import Fraction, Positive, Settings, SettingsType, parse_settings
 
 Blocks = Mapping[str, dict[str, Any]]
 
@@ -24,6 +24,19 @@ class RunSettings(Settings):
     """`auto`: the first CUDA device, else the CPU; another one is used or missed."""
 
 
+class Drawing(Settings):
+    """How everything random is repeated: what stands of it in the section `table`."""
+
+    draws: Positive = 8
+    """A draw repeats all that is random: the images that are dropped and set aside, generator, synthetic set and
+    classifier. Of one draw a verdict holds for this synthetic set alone."""
+    validation_fraction: Fraction = 0.25
+    """Fraction of the images that are left of a class that no generator and no classifier is fitted to: they choose a
+    classifier's epoch (balancing thesis, 5.3)."""
+    compared_draws: Positive = 1
+    """Draws whose synthetic images are compared with real ones that no generator saw in any of them."""
+
+
 class ParamsFile(NamedTuple):
     """What stands in a settings file, not validated before it is asked for."""
 
@@ -33,13 +46,6 @@ class ParamsFile(NamedTuple):
     def section(self, name: str, model: type[SettingsType]) -> SettingsType:
         """Return a section, validated."""
         return parse_settings(model, self.value(name), f"{self.path}: {name}")
-
-    def part(self, name: str, model: type[SettingsType]) -> SettingsType:
-        """Return of a section the keys that `model` has, validated; the others are those of other stages."""
-        block = self.value(name)
-        if isinstance(block, dict):
-            block = {key: value for key, value in block.items() if key in model.model_fields}
-        return parse_settings(model, block, f"{self.path}: {name}")
 
     def blocks(self, name: str) -> Blocks:
         """Return the blocks of a section by name: each is validated when it is used."""
@@ -66,6 +72,14 @@ class ParamsFile(NamedTuple):
     def run(self) -> RunSettings:
         """Seed and device."""
         return parse_settings(RunSettings, {key: self.value(key) for key in RunSettings.model_fields}, str(self.path))
+
+    @property
+    def drawing(self) -> Drawing:
+        """How everything random is repeated; the other keys of that section are those of other stages."""
+        block = self.value("table")
+        if isinstance(block, dict):
+            block = {key: value for key, value in block.items() if key in Drawing.model_fields}
+        return parse_settings(Drawing, block, f"{self.path}: table")
 
 
 def read_params_file(path: Path) -> ParamsFile:

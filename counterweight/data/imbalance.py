@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterweight.core.draws import FITTED, REFERENCE, VALIDATION, Draws
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
-from counterweight.data.draws import FITTED, REFERENCE, VALIDATION, Draws
 from counterweight.results.imbalance import ClassCounts, Counts
 from counterweight.settings.scenarios import Drop, Longtail, Natural, Scenario
 

@@ -8,7 +8,15 @@ from pydantic import AfterValidator, Field
 from counterweight.core.params_file import Blocks
 from counterweight.core.registry import make_name_validator, require_one_of
 from counterweight.core.schema import Positive, Settings, parse_settings, refuse_repetition
-from counterweight.settings.table import RecipeName, refuse_plain
+
+RecipeName = Annotated[str, AfterValidator(make_name_validator("recipes"))]
+
+
+def refuse_plain(names: list[str]) -> list[str]:
+    """Let pass recipes that change something."""
+    if "plain" in names:
+        raise ValueError("'plain' always is a row, called by the generator's name alone")
+    return names
 
 
 class Classify(Settings):

@@ -5,23 +5,11 @@ from typing import Annotated
 from annotated_types import Gt, Lt, MinLen
 from pydantic import AfterValidator, Field
 
+from counterweight.core.params_file import Drawing
 from counterweight.core.registry import make_name_validator
-from counterweight.core.schema import Fraction, Positive, Settings, refuse_repetition
+from counterweight.core.schema import refuse_repetition
 
 RecipeName = Annotated[str, AfterValidator(make_name_validator("recipes"))]
-
-
-class Drawing(Settings):
-    """How everything random is repeated: a part of the table's settings."""
-
-    draws: Positive = 8
-    """A draw repeats all that is random: the images that are dropped and set aside, generator, synthetic set and
-    classifier. Of one draw a verdict holds for this synthetic set alone."""
-    validation_fraction: Fraction = 0.25
-    """Fraction of the images that are left of a class that no generator and no classifier is fitted to: they choose a
-    classifier's epoch (balancing thesis, 5.3)."""
-    compared_draws: Positive = 1
-    """Draws whose synthetic images are compared with real ones that no generator saw in any of them."""
 
 
 def refuse_plain(names: list[str]) -> list[str]:

@@ -57,14 +57,13 @@ def save_generators(name: str, generators: Sequence[Generator], folder: Path) ->
         save_generator(name, generator, folder / str(draw))
 
 
-def load_generators(folder: Path, device: torch.device) -> list[Generator]:
-    """Read what `save_generators` wrote; networks come to a device.
+def load_generators(folder: Path, draws: int, device: torch.device) -> list[Generator]:
+    """Read the generators of so many draws that `save_generators` wrote; networks come to a device.
 
     Raises:
         UserError: a folder holds no generator.
     """
-    count = len([path for path in folder.glob("*") if path.name.isdecimal()])
-    generators = [load_generator(folder / str(draw)) for draw in range(max(1, count))]
+    generators = [load_generator(folder / str(draw)) for draw in range(draws)]
     return [each.to(device) if isinstance(each, LearnedGenerator) else each for each in generators]
 
 

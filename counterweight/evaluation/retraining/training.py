@@ -1,28 +1,22 @@
 """Retraining of classifiers: of every method in every draw, all on the same real images."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
 from counterweight.core.devices import map_in_parallel
+from counterweight.core.draws import FITTED, VALIDATION, Draws
 from counterweight.core.images import ImageSet
 from counterweight.core.tensors import Labelled, to_labelled
-from counterweight.data.draws import FITTED, VALIDATION, Draws
-from counterweight.evaluation.methods import Method
+from counterweight.evaluation.retraining.methods import Method
 from counterweight.recipes.base.network_recipe import build_classifier
 from counterweight.recipes.base.recipe import Context, find_recipe
-from counterweight.results.classify import MethodScores
 from counterweight.settings.classify import ClassifierConfig
-from counterweight.statistics.classification import classification_scores, validation_scores
 
 Labels = npt.NDArray[np.int64]
 
@@ -46,7 +40,7 @@ class Outcome(NamedTuple):
 def retrain_classifiers(
     methods: Mapping[str, Method], parts: Parts, seeds: Sequence[int], config: ClassifierConfig, context: Context
 ) -> dict[str, list[Outcome]]:
-    """Return what classifiers of each method say in each draw.
+    """Return what classifiers of each method say in each draw; methods that are not applicable are left out.
 
     A draw's seed sets first weights, batches and dropout, whatever the method, and all methods share its images: their
     differences are paired.
@@ -55,7 +49,8 @@ def retrain_classifiers(
     # Before the threads start, which share the generator that torch draws first weights from.
     untrained = [build_classifier(config.network, parts.test.shape, classes, seed).to(device) for seed in seeds]
     pool = Pool(context)
-    shown = {name: Shown(method, parts, pool) for name, method in methods.items()}
+    able = {name: method for name, method in methods.items() if method.not_applicable is None}
+    shown = {name: Shown(method, parts, pool) for name, method in able.items()}
 
     def train_and_predict(job: tuple[str, int]) -> Outcome:
         name, draw = job
@@ -69,9 +64,9 @@ def retrain_classifiers(
         found = [choose_classes(classifier(images)) for images in (validation.images, own.test)]
         return Outcome(found[0], found[1], len(fitted.labels))
 
-    jobs = [(name, draw) for name in methods for draw in range(len(seeds))]
+    jobs = [(name, draw) for name in able for draw in range(len(seeds))]
     outcomes = map_in_parallel(train_and_predict, jobs, device, "classify")
-    return {name: outcomes[at * len(seeds) : (at + 1) * len(seeds)] for at, name in enumerate(methods)}
+    return {name: outcomes[at * len(seeds) : (at + 1) * len(seeds)] for at, name in enumerate(able)}
 
 
 class Pool:
@@ -121,44 +116,3 @@ def choose_classes(logits: Tensor) -> Labels:
     """Return the most likely classes, int64 (N,)."""
     labels: Labels = logits.argmax(dim=1).cpu().numpy()
     return labels
-
-
-def score_method(method: Method, outcomes: Sequence[Outcome], parts: Parts) -> MethodScores:
-    """Return a method's scores in each draw."""
-    test, minority = parts.test.labels, parts.draws.minority
-    sizes = parts.test.counts().tolist()
-    aside = [parts.train.labels[roles == VALIDATION] for roles in parts.draws.roles]
-    return MethodScores(
-        images=outcomes[0].fitted,
-        recipe=method.recipe,
-        draws=[classification_scores(test, found.test, minority, len(sizes)) for found in outcomes],
-        validation=[
-            validation_scores(true, found.validation, minority, sizes)
-            for true, found in zip(aside, outcomes, strict=True)
-        ],
-    )
-
-
-def write_predictions(outcomes: Mapping[str, Sequence[Outcome]], test: ImageSet, path: Path) -> None:
-    """Write a row for each method, draw and test image: its index, its label, and the predicted one."""
-    rows = [(name, draw, found.test) for name, own in outcomes.items() for draw, found in enumerate(own)]
-    size = len(test)
-    columns = {
-        "method": np.repeat([name for name, _, _ in rows], size),
-        "draw": np.repeat(np.array([draw for _, draw, _ in rows], dtype=np.int64), size),
-        "index": np.tile(np.arange(size), len(rows)),
-        "actual": np.tile(test.labels, len(rows)),
-        "predicted": np.concatenate([np.empty(0, dtype=np.int64), *(labels for _, _, labels in rows)]),
-    }
-    pq.write_table(pa.table(columns), path, compression="zstd")
-
-
-def write_confusions(outcomes: Mapping[str, Sequence[Outcome]], test: ImageSet, folder: Path) -> None:
-    """Write a row per test image in the first draw, which is what `dvc plots` makes a confusion matrix from."""
-    folder.mkdir()
-    names = test.class_names
-    for method, own in outcomes.items():
-        with (folder / f"{method}.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["actual", "predicted"])
-            writer.writerows((names[a], names[b]) for a, b in zip(test.labels, own[0].test, strict=True))

@@ -81,11 +81,11 @@ def write_draws(draws: Draws, path: Path) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
-def read_draws(path: Path) -> Draws:
-    """Read what `write_draws` wrote.
+def read_draws(path: Path, train: ImageSet) -> Draws:
+    """Read what `write_draws` wrote of a training part.
 
     Raises:
-        UserError: there is no such file, or it is not a table of draws.
+        UserError: there is no such file, or it is not a table of draws, or one of another number of images.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file; it is a table of draws that the imbalance stage writes")
@@ -95,6 +95,9 @@ def read_draws(path: Path) -> Draws:
         role = table.column("role").combine_chunks()
         codes = np.array([ROLES.index(name) for name in role.dictionary.to_pylist()], dtype=np.uint8)
         draws = int(table.column("draw").to_numpy()[-1]) + 1
-        return Draws(codes[role.indices.to_numpy()].reshape(draws, -1), **facts)
+        found = Draws(codes[role.indices.to_numpy()].reshape(draws, -1), **facts)
     except (pa.ArrowException, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise UserError(f"{path}: not a table of draws of this project: {error}") from error
+    if found.roles.shape[1] != len(train):
+        raise UserError(f"{path}: of {found.roles.shape[1]} images, but the training part has {len(train)}")
+    return found

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from counterweight.core.draws import REFERENCE, Draws
+from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.params_file import Blocks
 from counterweight.core.schema import Settings, parse_settings
 from counterweight.core.seeds import derive_seed
-from counterweight.data.draws import REFERENCE, Draws
 from counterweight.recipes.base.recipe import find_recipe
 
 PLAIN = "plain"
@@ -22,6 +23,11 @@ class Method:
     recipe: str
     settings: Settings
     added: Sequence[ImageSet] | None = None
+
+    @property
+    def not_applicable(self) -> str | None:
+        """Why the generator could make no images; None where it did, or is none."""
+        return None if self.added is None else self.added[0].not_applicable
 
 
 def list_baselines(
@@ -42,9 +48,15 @@ def list_baselines(
 
 
 def list_generator_methods(
-    name: str, recipes: Sequence[str], blocks: Blocks, added: Sequence[ImageSet]
+    name: str, recipes: Sequence[str], blocks: Blocks, added: Sequence[ImageSet], draws: Draws
 ) -> dict[str, Method]:
-    """Return the methods that add a generator's images: plain training, and one row more for each recipe."""
+    """Return the methods that add a generator's images: plain training, and one row more for each recipe.
+
+    Raises:
+        UserError: there are images of another number of draws.
+    """
+    if added[0].not_applicable is None and len(added) != len(draws):
+        raise UserError(f"{draws.item}/{name}: synthetic images of {len(added)} draws; {len(draws)} are needed")
     others = {f"{name}+{recipe}": build_method(recipe, blocks, added) for recipe in recipes}
     return {name: build_method(PLAIN, blocks, added)} | others
 

@@ -3,9 +3,9 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from counterweight.core.draws import read_draws
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, read_images
-from counterweight.data.draws import read_draws
 
 
 def add_real_arguments(parser: ArgumentParser) -> None:
@@ -30,6 +30,6 @@ def read_real(arguments: Namespace, draws: int) -> tuple[ImageSet, ImageSet | No
         return read_images(arguments.real), None
     if None in (arguments.draws, arguments.train, arguments.test):
         raise UserError("--real FILE, or --draws FILE --train FILE --test FILE, is needed")
-    found = read_draws(arguments.draws)
     train, test = read_images(arguments.train), read_images(arguments.test)
+    found = read_draws(arguments.draws, train)
     return found.reference(train, test, draws), found.seen(train, draws)

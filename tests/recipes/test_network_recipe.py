@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from counterweight.recipes.fit import compute_balanced_loss, compute_class_weights, fit_classifier, predict
 from torch import Tensor, nn
 
 from counterweight.core.devices import map_in_parallel
@@ -9,7 +10,6 @@ from counterweight.core.errors import UserError
 from counterweight.core.tensors import Labelled
 from counterweight.networks.classifiers.base import build_network
 from counterweight.recipes import fit
-from counterweight.recipes.fit import compute_balanced_loss, compute_class_weights, fit_classifier, predict
 from counterweight.settings.classify import ClassifierConfig
 
 SHAPE = (1, 12, 12)
