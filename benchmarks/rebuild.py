@@ -1,4 +1,4 @@
-r"""How long the whole table takes from nothing, on cores that nothing else uses and beside processes that keep some busy.
+r"""How long the whole table takes from nothing, on idle cores and beside processes that keep some busy.
 
     python -m benchmarks.rebuild --busy 0 1 --out metrics/benchmarks/rebuild.json
 
@@ -31,14 +31,12 @@ def rebuild(busy: int) -> dict[str, object]:
             stack.callback(spinning.kill)
         command = [sys.executable, "-m", "dvc", "repro"]
         began = time.monotonic()
-        stages: list[tuple[str, float]] = []
         with subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as building:
             assert building.stdout is not None
-            for line in building.stdout:
-                if found := RUNNING.search(line):
-                    stages.append((found[1], time.monotonic() - began))
+            found = ((RUNNING.search(line), time.monotonic() - began) for line in building.stdout)
+            stages = [(match[1], seconds) for match, seconds in found if match]
         if building.returncode:
             raise SystemExit(f"dvc repro failed with {building.returncode}")
         total = time.monotonic() - began
