@@ -90,7 +90,7 @@ def read_draws(path: Path, train: ImageSet) -> Draws:
     if not path.is_file():
         raise UserError(f"{path}: no such file; it is a table of draws that the imbalance stage writes")
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, partitioning=None)  # A folder called `a=b` is no column.
         facts = {key: json.loads(table.schema.metadata[key.encode()]) for key in ("item", "wanted", "minority")}
         role = table.column("role").combine_chunks()
         codes = np.array([ROLES.index(name) for name in role.dictionary.to_pylist()], dtype=np.uint8)

@@ -144,6 +144,5 @@ def explain_balance(scenario: Scenario, counts: Sizes) -> str:
     if not isinstance(scenario, Natural):
         return f"every class would keep {100 * ENOUGH:.0f} % of its images, or more"
     sizes = f"the classes have {counts.min()} to {counts.max()} images to be fitted"
-    if scenario.cap is None or counts.min() == counts.max():
-        return f"{sizes}, and {100 * ENOUGH:.0f} % of the largest are enough"
-    return f"cap {scenario.cap} is not above the smallest class; {sizes}"
+    level = "the largest" if scenario.cap is None or scenario.cap >= counts.max() else f"cap {scenario.cap}"
+    return f"{sizes}, and {100 * ENOUGH:.0f} % of {level} are enough"

@@ -36,9 +36,11 @@ def mean_or_none(values: Sequence[float | None]) -> float | None:
 
 
 def format_spread(values: Sequence[float | None]) -> str:
-    """Return mean and standard deviation, a dash where a value is missing."""
+    """Return mean and standard deviation, of one value this alone; a dash where a value is missing."""
     known = [value for value in values if value is not None]
-    return f"{fmean(known):.4f} ± {stdev(known):.4f}" if len(known) == len(values) else "-"
+    if len(known) < len(values):
+        return "-"
+    return f"{fmean(known):.4f} ± {stdev(known):.4f}" if len(known) > 1 else f"{known[0]:.4f}"
 
 
 def round_for_diff(value: float | None) -> float | None:

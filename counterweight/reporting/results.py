@@ -27,6 +27,8 @@ from counterweight.statistics.verdict import Verdict, judge_methods
 
 Labels = npt.NDArray[np.int64]
 
+ORDER = [("draw", "ascending"), ("index", "ascending")]
+
 RESAMPLES = 1000
 """Of the test images: their variance is known to within 5 % then."""
 
@@ -95,10 +97,14 @@ def read_results(metrics: Path, predictions: Path, dataset: str, scenario: str, 
         for name in files
         for method, result in read_scores(metrics / "classify" / item / f"{name}.json").root.items()
     }
+    if lacking := [name for name in ("imbalanced", *table.recipes, *table.generators) if name not in found]:
+        where = metrics / "classify" / item
+        raise UserError(f"{where}: no scores of '{lacking[0]}', which stands in the table; run `dvc repro`")
     missing = {name: result.not_applicable for name, result in found.items() if isinstance(result, NotApplicable)}
     scores = {name: result for name, result in found.items() if not isinstance(result, NotApplicable)}
     counts = read_required(metrics / "imbalance" / dataset / f"{scenario}.json", Counts).root
-    said = read_predictions([predictions / item / f"{name}.parquet" for name in files], list(scores))
+    sizes = [count.test for count in counts.values()]
+    said = read_predictions([predictions / item / f"{name}.parquet" for name in files], list(scores), sizes)
     minority = [label for label, count in enumerate(counts.values()) if count.minority]
     # The same resamples for all, which do not depend on what other rows there are.
     rng = np.random.default_rng(derive_seed(seed, item, "verdict"))
@@ -129,21 +135,33 @@ class Predictions(NamedTuple):
     predicted: Labels
 
 
-def read_predictions(paths: Sequence[Path], methods: Sequence[str]) -> Predictions:
+def read_predictions(paths: Sequence[Path], methods: Sequence[str], sizes: Sequence[int]) -> Predictions:
     """Read what methods say of the test images, from whichever file has them.
+
+    Args:
+        sizes: test images of each class, (K,).
 
     Raises:
         UserError: a file is missing or is something else, or the methods do not share draws and images.
     """
-    order = [("draw", "ascending"), ("index", "ascending")]
+    if absent := [path for path in paths if not path.is_file()]:
+        raise UserError(f"{absent[0]}: no such file; it is a table of predictions that the classify stage writes")
+    where = f"{paths[0].parent}: not what the classify stage writes for this table"
     try:
-        table = pa.concat_tables([pq.read_table(path) for path in paths])
-        own = [table.filter(pc.equal(table["method"], name)).sort_by(order) for name in methods]
-        draws, images = (pc.max(table[key]).as_py() + 1 for key in ("draw", "index"))
-        predicted = np.stack([part["predicted"].to_numpy().reshape(draws, images) for part in own])
-        return Predictions(own[0]["actual"].to_numpy()[:images], predicted)
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise UserError(f"{paths[0].parent}: not what the classify stage writes for this table: {error}") from error
+        # A folder called `a=b` is no column.
+        table = pa.concat_tables([pq.read_table(path, partitioning=None) for path in paths])
+        own = [table.filter(pc.equal(table["method"], name)).sort_by(ORDER) for name in methods]
+        draws, images = (int(pc.max(table[key]).as_py()) + 1 for key in ("draw", "index"))
+        actual, predicted = (
+            np.stack([part[key].to_numpy().reshape(draws, images) for part in own]) for key in ("actual", "predicted")
+        )
+        found = np.bincount(actual[0, 0], minlength=len(sizes)).tolist()
+    except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{where}: {error}") from error
+    strange = found != list(sizes) or predicted.min() < 0 or predicted.max() >= len(sizes)
+    if strange or (actual != actual[0, 0]).any():
+        raise UserError(f"{where}: predictions of other test images; run `dvc repro`")
+    return Predictions(actual[0, 0], predicted)
 
 
 def judge_all(scores: Mapping[str, MethodScores], table: Table, resampled: BootstrapScores) -> Judged:

@@ -136,15 +136,19 @@ def tabulate_help(results: Results) -> str:
 
 def describe_draws_needed(verdicts: Mapping[str, Verdict]) -> str:
     """Say how many draws would show a change of the margin."""
-    open_ones = {name: found for name, found in verdicts.items() if found.verdict == "undecided"}
-    if not open_ones:
+    undecided = [found for found in verdicts.values() if found.verdict == "undecided"]
+    if not undecided:
         return ""
-    margin = next(iter(open_ones.values())).margin
-    counts = [found.draws_needed for found in open_ones.values()]
-    known = [count for count in counts if count is not None]
-    never = f"no number of draws for {len(counts) - len(known)} of the rows, as the test part has too few images"
-    parts = ([f"{min(known)} to {max(known)} draws"] if known else []) + ([never] if len(known) < len(counts) else [])
-    return f"To see a change of {margin:g} in an undecided row it would take {'; '.join(parts)}."
+    change = f"a change of {undecided[0].margin:g} in an undecided row"
+    if undecided[0].draws == 1:
+        return f"How many draws would show {change} cannot be told from one."
+    counts = sorted(found.draws_needed for found in undecided if found.draws_needed is not None)
+    hopeless = len(undecided) - len(counts)
+    few = f"in {hopeless} no number of draws would show it, since the test part has too few images"
+    if not counts:
+        return f"To see {change}: {few}."
+    needed = f"{counts[0]} draws" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]} draws"
+    return f"To see {change} it would take {needed}{f'; {few}' if hopeless else ''}."
 
 
 def tabulate_simple(verdicts: Verdicts | None) -> str:

@@ -32,18 +32,21 @@ def synthesize_draws(
     """
     wanted = choose_labels(sets[0], per_class)
 
-    def make(draw: int) -> npt.NDArray[np.uint8]:
+    def make(draw: int) -> npt.NDArray[np.uint8] | NotApplicable:
         real, rng = to_labelled(sets[draw].images, sets[draw].labels), torch.Generator().manual_seed(seeds[draw])
-        return generators[draw].sample(torch.from_numpy(wanted), real, rng).numpy()
+        try:
+            return generators[draw].sample(torch.from_numpy(wanted), real, rng).numpy()
+        except NotApplicable as error:  # an answer, too: the table shows it, and the other rows are made
+            return error  # Not raised: which draw is the first to fail differs from run to run.
 
-    try:
-        made = map_in_parallel(make, range(len(sets)), device, "synthesize")
-    except NotApplicable as error:  # an answer, too: the table shows it, and the other rows are made
-        print(f"{item}: not applicable: {error}", file=sys.stderr)
-        return [describe_nothing(sets[0], item, str(error))]
+    made = map_in_parallel(make, range(len(sets)), device, "synthesize")
+    if reasons := [str(found) for found in made if isinstance(found, NotApplicable)]:
+        print(f"{item}: not applicable: {reasons[0]}", file=sys.stderr)
+        return [describe_nothing(sets[0], item, reasons[0])]
     return [
         ImageSet(images, wanted, sets[0].class_names, name_images(f"{item}/{draw}", len(wanted)), {"item": item})
         for draw, images in enumerate(made)
+        if not isinstance(images, NotApplicable)
     ]
 
 
