@@ -21,7 +21,7 @@ BLOCKS: dict[str, dict[str, object]] = {
     "smote": {},
     "adasyn": {},
     "geometric": {},
-    "cvae": {"latent_dim": 2, "filters": 2, "hidden": 4, "epochs": 3, "batch_size": 8},
+    "cvae": {"latent_dim": 2, "filters": 4, "hidden": 8, "epochs": 3, "batch_size": 8},
     "gan": {"latent_dim": 2, "width": 2, "epochs": 2, "batch_size": 4},
     "bagan": {"latent_dim": 2, "autoencoder_epochs": 2, "epochs": 2, "batch_size": 8},
 }
