@@ -79,7 +79,8 @@ def render_tables(header: Sequence[str], rows: Sequence[Sequence[str]], fixed: i
     """
     widths = [max(len(row[column]) for row in (header, *rows)) + len(" | ") for column in range(len(header))]
     tables = []
-    for part in split_columns(widths[fixed:], WIDTH - sum(widths[:fixed])) or [[]]:
+    room = WIDTH - sum(widths[:fixed]) - len("|")  # which ends a line
+    for part in split_columns(widths[fixed:], room) or [[]]:
         places = [*range(fixed), *(fixed + place for place in part)]
         first, *others = ([row[place] for place in places] for row in (header, *rows))
         tables.append(render_table(first, others))

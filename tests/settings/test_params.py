@@ -95,7 +95,10 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("synthesize.perclass", 1, "synthesize.perclass: unknown key; did you mean 'per_class'?"),
     ("extract.backbone", [], "extract.backbone: unknown key; did you mean 'backbones'?"),
     ("compare.alfa", 0.05, "compare.alfa: unknown key; did you mean 'alpha'?"),
-    ("classify.seed", 6, "classify.seed: unknown key; did you mean 'seeds'?"),
+    ("classify.seeds", 6, "classify.seeds: unknown key"),
+    ("classify.generator_recipe", [], "classify.generator_recipe: unknown key; did you mean 'generator_recipes'?"),
+    ("table.draw", 8, "table.draw: unknown key; did you mean 'draws'?"),
+    ("recipes.plain", {"rate": 1}, "recipes.plain.rate: unknown key"),
     ("classifiers.digits.epoch", 3, "classifiers.digits.epoch: unknown key; did you mean 'epochs'?"),
     # names that no block or file has
     ("table.datasets", ["digit"], "table.datasets: there is no block datasets.digit; did you mean 'digits'?"),
@@ -107,6 +110,9 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("scenarios.drop75.kind", GONE, "scenarios.drop75.kind: missing; allowed: drop, longtail, natural"),
     ("generators.bagann", {}, "generators: there is no 'bagann'; did you mean 'bagan'?"),
     ("generators.bagan.digitz", {}, "generators.bagan: there is no 'digitz'; did you mean 'digits'?"),
+    ("recipes.plane", {}, "recipes: there is no 'plane'; did you mean 'plain'?"),
+    ("table.recipes", ["reweigted"], "table.recipes.0: 'reweigted' is not allowed: there is none of that name; did"),
+    ("classify.generator_recipes", ["reweight"], "classify.generator_recipes.0: 'reweight' is not allowed"),
     ("classifiers.digitz", {"network": "mnist_cnn", "epochs": 1}, "classifiers: there is no 'digitz'"),
     ("classifiers.digits.network", "resnet", "classifiers.digits.network: 'resnet' is not allowed"),
     ("extract.backbones", ["resnet18"], "extract.backbones.0: 'resnet18' is not allowed"),
@@ -152,7 +158,10 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("scenarios.drop75.cap", 9, "scenarios.drop75.cap: unknown key"),
     ("generators.bagan.digits.epochs", 1.5, "generators.bagan.digits.epochs: 1.5 is not allowed"),
     ("generators.geometric.digits.fill", "black", "generators.geometric.digits.fill: 'black' is not allowed"),
-    ("classify.seeds", "many", "classify.seeds: 'many' is not allowed"),
+    ("table.draws", "many", "table.draws: 'many' is not allowed"),
+    ("table.draws", 1.5, "table.draws: 1.5 is not allowed"),
+    ("table.recipes", "reweighted", "table.recipes: 'reweighted' is not allowed: input should be a valid list"),
+    ("recipes.plain", None, "recipes.plain: None is not allowed"),
     ("classifiers.digits", [], "classifiers.digits: [] is not allowed"),
     # out of range
     ("seed", -1, "seed: -1 is not allowed: input should be greater than or equal to 0"),
@@ -171,7 +180,13 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("generators.smote.digits.k_neighbors", 0, "generators.smote.digits.k_neighbors: 0 is not allowed"),
     ("extract.input_size", 62, "extract.input_size: 62 is not allowed"),
     ("extract.backbones", [], "extract.backbones: [] is not allowed"),
-    ("classify.seeds", 1, "classify.seeds: 1 is not allowed"),
+    ("table.draws", 0, "table.draws: 0 is not allowed: input should be greater than or equal to 1"),
+    ("table.compared_draws", 0, "table.compared_draws: 0 is not allowed"),
+    ("table.compared_draws", 9, "table.compared_draws: 9 of 8 draws"),
+    ("table.validation_fraction", 0, "table.validation_fraction: 0 is not allowed"),
+    ("table.validation_fraction", 1.0, "table.validation_fraction: 1.0 is not allowed"),
+    ("table.margin", 0, "table.margin: 0 is not allowed"),
+    ("table.margin", 1.0, "table.margin: 1.0 is not allowed"),
     ("classifiers.digits.learning_rate", 0, "classifiers.digits.learning_rate: 0 is not allowed"),
     # what is not in the table is validated, too
     ("generators.gan.digits.epochs", 0, "generators.gan.digits.epochs: 0 is not allowed"),
@@ -183,7 +198,15 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("datasets.Digits", {"source": "digits"}, "datasets.Digits: names consist of"),
     ("datasets.a/b", {"source": "digits"}, "datasets.a/b: names consist of"),
     ("scenarios.train", {"kind": "natural"}, "scenarios.train: names consist of"),
-    ("generators.reweighted", {}, "generators.reweighted: names consist of"),
+    ("generators.imbalanced", {}, "generators.imbalanced: names consist of"),
+    ("datasets.predictions", {"source": "digits"}, "datasets.predictions: names consist of"),
+    (
+        "table.recipes",
+        ["reweighted", "reweighted"],
+        "table.recipes: ['reweighted', 'reweighted'] is not allowed: 'reweighted' stands",
+    ),
+    ("table.recipes", ["plain"], "table.recipes: ['plain'] is not allowed: 'plain' always is a row, called 'imba"),
+    ("classify.generator_recipes", ["plain"], "classify.generator_recipes: ['plain'] is not allowed: 'plain' always"),
     ("datasets.", {"source": "digits"}, "datasets.: names consist of"),
 ]
 
@@ -199,6 +222,15 @@ def test_a_mistake_is_told_in_one_line(
 ) -> None:
     values = edited(committed, key, value)
     assert f"params.yaml: {message}" in problem(tmp_path / "params.yaml", written(values), capsys)
+
+
+def test_a_generator_that_is_called_as_a_recipe_cannot_be_a_row(
+    committed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = edited(committed, "generators.reweighted", {"digits": {}})
+    values = edited(values, "table.generators", ["smote", "reweighted"])
+    message = problem(tmp_path / "params.yaml", written(values), capsys)
+    assert "params.yaml: generators.reweighted: a recipe is called so, too; both would be one row" in message
 
 
 def test_several_mistakes_are_counted(
