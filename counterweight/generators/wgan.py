@@ -39,6 +39,7 @@ class WGAN(OneClassGenerator):
 
     def phases(self) -> list[Phase]:
         """Let both players take their steps by RMSprop, which does not build up momentum as the loss moves."""
+        # torch's decay of 0.99, the library of the paper's authors
         rmsprop = partial(torch.optim.RMSprop, lr=self.settings.learning_rate)
         (phase,) = super().phases()
         return [replace(phase, updates=[replace(update, optimizer=rmsprop) for update in phase.updates])]
