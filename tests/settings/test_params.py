@@ -325,6 +325,8 @@ OTHERS = [
     ("vae", "mnist", {"latent_dim": 2}),  # GAN-vs-VAE report, II.D
     ("cvae", "celeba", {"latent_dim": 300}),
     ("vae", "chars74k_fnt", {"latent_dim": 300}),
+    *(("wgan", name, {"optimizer": "adam", "rate": 2e-4, "beta1": 0.5}) for name in ("mnist", "cifar10", "celeba")),
+    ("acwgan", "chars74k_fnt", {"bound": "clip", "classify_fakes": True, "rate": 2e-4, "beta1": 0.5, "beta2": 0.999}),
     ("cgan", "clothing", {"latent_dim": 100, "batch_size": 64}),  # conditional GAN article, 4 and 6
     # log-ends thesis, 6.1.3, and what its losses in table 6.10 tell
     ("vanilla_vae", "log_ends", {"latent_dim": 1024, "epochs": 400, "batch_size": 32, "kl_weight": 1 / 32}),
