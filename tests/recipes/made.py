@@ -14,7 +14,9 @@ CPU = torch.device("cpu")
 CONFIG = ClassifierConfig(network="mnist_cnn", epochs=10, batch_size=16, learning_rate=3e-3)
 
 # Settings that stand in for defaults which take long.
-QUICK: dict[str, dict[str, object]] = {}
+QUICK: dict[str, dict[str, object]] = {
+    "linear_probe": {"backbone": "mobilenet_v2", "weights": "random", "input_size": 64},
+}
 
 
 def seeded(seed: int = 0) -> torch.Generator:
