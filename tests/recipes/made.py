@@ -27,10 +27,10 @@ def make_toy(sizes: list[int], channels: int = 1, seed: int = 0) -> ImageSet:
     """Return dark noise of 12 x 12 pixels; each class, of 16 at most, has another bright patch of 3 x 3."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(sizes)), sizes)
-    images = rng.integers(0, 120, (len(labels), channels, 12, 12))
+    images = rng.integers(0, 60, (len(labels), channels, 12, 12))
     for image, label in zip(images, labels, strict=True):
         row, column = 3 * (label // 4), 3 * (label % 4)
-        image[:, row : row + 3, column : column + 3] += 120
+        image[:, row : row + 3, column : column + 3] += 190
     names = tuple(f"class {label}" for label in range(len(sizes)))
     return ImageSet(images.astype(np.uint8), labels, names, np.array([""] * len(labels)), {})
 
