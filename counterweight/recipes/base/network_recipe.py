@@ -116,6 +116,20 @@ def invert_counts(counts: Tensor) -> Tensor:
     return torch.where(counts > 0, counts.sum() / (len(counts) * counts.clamp(min=1)), 0.0)
 
 
+def weigh_effective_numbers(counts: Tensor, beta: float) -> Tensor:
+    """Return (1 - beta) / (1 - beta^n_c), scaled to a mean of 1 over the classes (K,); 0 for a class without images.
+
+    At beta 0 all classes weigh the same; as beta nears 1, they do by the inverse of their sizes.
+    Cui et al. 2019, Class-Balanced Loss Based on Effective Number of Samples, section 4,
+    https://arxiv.org/abs/1901.05555.
+    """
+    sizes = counts.double()
+    present = sizes > 0
+    # expm1: of 1 - 0.9999 little is left in float32. The numerator is the same for all classes.
+    raw = torch.where(present, -1 / torch.expm1(sizes * torch.tensor(beta, dtype=torch.float64).log()), 0.0)
+    return (raw * present.sum() / raw.sum()).float()
+
+
 def compute_balanced_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the cross-entropy, averaged inside each class and then over the classes."""
     counts = torch.bincount(labels, minlength=logits.shape[1]).float()
