@@ -1,5 +1,7 @@
 """Toy images, and recipes that are built and fitted by their names."""
 
+import threading
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -17,6 +19,10 @@ CONFIG = ClassifierConfig(network="mnist_cnn", epochs=10, batch_size=16, learnin
 QUICK: dict[str, dict[str, object]] = {
     "linear_probe": {"backbone": "mobilenet_v2", "weights": "random", "input_size": 64},
 }
+
+
+BUILDING = threading.Lock()
+"""torch draws first weights from a generator that all threads share."""
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -60,7 +66,8 @@ def fit(
 ) -> Tensor:
     """Return the logits of the images `test` after training from the same first weights, whatever the seed."""
     shape = fitted.images.shape[1:] if fitted.images.dim() == 4 else (1, 12, 12)
-    network = build_classifier(config.network, shape, len(recipe.counts), 0).to(fitted.images.device)
+    with BUILDING:
+        network = build_classifier(config.network, shape, len(recipe.counts), 0).to(fitted.images.device)
     return recipe.fit(fitted, validation, network, config, seed)(test)
 
 
