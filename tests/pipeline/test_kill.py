@@ -194,8 +194,8 @@ def test_a_killed_training_goes_on_from_its_checkpoint(built: Built, copy: Proje
     with runs_of(copy, "train") as runs:
         assert runs.killed(lambda: any(checkpoints.glob("*/epoch_00004.png"))) == KILLED, "ended before it was killed"
         assert present(copy, [MODEL, CURVES]) == []
-        # Pictures are the first draw's. A mark in what its checkpoint remembers of the first epoch: only a run that goes
-        # on from it can know it.
+        # Pictures are the first draw's. A mark in what its checkpoint remembers of the first epoch: only a run that
+        # goes on from it can know it.
         (picture,) = checkpoints.glob("*/epoch_00004.png")
         checkpoint = picture.with_name("checkpoint.safetensors")
         content, first, mark = checkpoint.read_bytes(), *(rb"{\"epoch\": %d, \"update\"" % number for number in (1, 9))
