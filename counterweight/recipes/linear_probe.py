@@ -15,6 +15,7 @@ from counterweight.core.images import ImageSet
 from counterweight.core.schema import Positive, Settings
 from counterweight.core.tensors import Labelled
 from counterweight.features.extractor import extract_features
+from counterweight.features.weights import find_weight_file
 from counterweight.recipes.base.network_recipe import compute_balanced_loss
 from counterweight.recipes.base.recipe import Classifier, Context, Recipe
 from counterweight.settings.classify import ClassifierConfig
@@ -46,6 +47,11 @@ class LinearProbe(Recipe[LinearProbeSettings]):
     The loss on validation, averaged inside each class and then over the classes, chooses the strength, as it chooses
     the epoch of a network; of equal ones the more regularised. Nothing is random.
     """
+
+    @classmethod
+    def precheck(cls, settings: LinearProbeSettings) -> None:
+        """Find the backbone's weights."""
+        find_weight_file(settings.backbone, settings.weights, "params.yaml: recipes.linear_probe")
 
     @classmethod
     def represent(cls, settings: LinearProbeSettings, images: ImageSet, context: Context) -> Tensor:

@@ -443,3 +443,13 @@ def test_what_dvc_has_run_is_read_from_its_record(tmp_path: Path) -> None:
     for broken in ("", "stages:", "{", "3"):
         lock.write_text(broken, encoding="utf-8")
         assert list_finished_stages(lock) == set()
+
+
+@pytest.mark.parametrize("key", ["table.recipes", "classify.generator_recipes"])
+def test_a_recipe_that_is_wanted_says_what_it_cannot_do(
+    key: str, committed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {"backbone": "mobilenet_v2", "weights": "randm"}
+    values = edited(edited(committed, "recipes", {"linear_probe": settings}), key, ["linear_probe"])
+    message = "params.yaml: recipes.linear_probe.weights: 'randm' is neither random, imagenet nor a folder"
+    assert message in problem(tmp_path / "params.yaml", written(values), capsys)
