@@ -33,6 +33,7 @@ from counterweight.networks.layers import use_rng
 from counterweight.settings.params import load_params
 from counterweight.settings.train import TrainingConfig
 from counterweight.training.loop import Loop, build_optimizers
+from counterweight.training.progress import Progress
 
 QUIET = TrainingConfig(previews=0, checkpoint_seconds=None)
 WORKERS = 2
@@ -83,7 +84,7 @@ def run_plain(model: LearnedGenerator, phase: Phase, images: ImageSet, epochs: i
 def run_ours(model: LearnedGenerator, phase: Phase, images: ImageSet, epochs: int) -> tuple[float, float]:
     """Train by the project's loop and return images per second and the fraction of time that is the loop's own."""
     with tempfile.TemporaryDirectory() as folder:
-        loop = Loop(model, to_labelled(images.images, images.labels), 0, QUIET, Path(folder))
+        loop = Loop(model, to_labelled(images.images, images.labels), 0, QUIET, Path(folder), Progress())
         inside = [0.0]
         losses = model.losses
 
@@ -100,21 +101,11 @@ def run_ours(model: LearnedGenerator, phase: Phase, images: ImageSet, epochs: in
         try:
             started = time.perf_counter()
             for _ in range(epochs):
-                loop.run_epoch(phase, Silent())
+                loop.run_epoch(phase)
             seconds = time.perf_counter() - started
         finally:
             Tensor.backward = backward  # type: ignore[method-assign]
     return loop.step * phase.batch_size / seconds, 1 - inside[0] / seconds
-
-
-class Silent:
-    """A progress bar that shows nothing."""
-
-    def update(self) -> None:
-        """Do nothing."""
-
-    def set_postfix(self, values: dict[str, str]) -> None:
-        """Do nothing."""
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from counterweight.core.images import read_images
 from counterweight.core.measurement import Measurement, write_measurement
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
+from counterweight.core.real import add_real_arguments, read_real
 from counterweight.core.seeds import derive_seed
 from counterweight.evaluation.style.discrimination import train_style_classifiers
 from counterweight.evaluation.style.plots import write_style_plots
@@ -18,14 +19,16 @@ from counterweight.settings.discriminate import Discriminate
 def main(argv: Sequence[str]) -> None:
     """Read both sets of images, write one JSON file and a folder of figures and their data."""
     parser = stage_parser(__doc__)
-    parser.add_argument("--real", type=Path, required=True, help="image table of real images no generator saw")
+    add_real_arguments(parser)
     parser.add_argument("--synthetic", type=Path, required=True, help="image table of synthetic images")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--plots", type=Path, required=True, help="folder of figures to write")
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
     settings = file.section("discriminate", Discriminate)
-    real, synthetic = read_images(arguments.real), read_images(arguments.synthetic)
+    draws = file.drawing.compared_draws
+    real, _ = read_real(arguments, draws)
+    synthetic = read_images(arguments.synthetic, draws)
 
     def measure() -> Measurement:
         seed, device = derive_seed(file.run.seed, synthetic.item, "discriminate"), choose_device(file.run.device)

@@ -9,6 +9,7 @@ from counterweight.core.images import read_images
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
+from counterweight.core.real import add_real_arguments, read_real
 from counterweight.features.extractor import build_extractors, draw_some_images, extract_features
 from counterweight.settings.extract import Extract
 
@@ -16,12 +17,14 @@ from counterweight.settings.extract import Extract
 def main(argv: Sequence[str]) -> None:
     """Read images, write a folder with a feature table per backbone."""
     parser = stage_parser(__doc__)
-    parser.add_argument("--images", type=Path, required=True, help="image table")
+    parser.add_argument("--images", type=Path, help="image table; without it the real images, named as follows")
+    add_real_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
     settings, device, seed = file.section("extract", Extract), choose_device(file.run.device), file.run.seed
-    images = read_images(arguments.images)
+    draws = file.drawing.compared_draws
+    images = read_images(arguments.images, draws) if arguments.images else read_real(arguments, draws)[0]
     with atomic_output(arguments.out) as partial:
         partial.mkdir()
         if images.not_applicable is not None:

@@ -1,11 +1,10 @@
-"""Make the training part imbalanced, and set aside real images that no generator will see."""
+"""Choose for every draw the images that are dropped, those that are fitted, and those set aside for validation."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from counterweight.core.images import read_images, write_images
+from counterweight.core.draws import write_draws
+from counterweight.core.images import read_images
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
@@ -18,30 +17,27 @@ from counterweight.settings.scenarios import parse_scenario
 
 
 def main(argv: Sequence[str]) -> None:
-    """Remove images as the scenario says; the rest, the reference set and the counts are written."""
+    """Draw roles for the images of a training part; they and the counts of each class are written."""
     parser = stage_parser(__doc__)
     parser.add_argument("--dataset", required=True, help="name of a block under datasets")
     parser.add_argument("--scenario", required=True, help="name of a block under scenarios")
-    parser.add_argument("--train", type=Path, required=True, help="image table to thin out")
+    parser.add_argument("--train", type=Path, required=True, help="image table of the training part")
     parser.add_argument("--test", type=Path, required=True, help="image table whose images complete the reference set")
-    for name in ("out", "reference", "counts"):
-        parser.add_argument(f"--{name}", type=Path, required=True, help="file to write")
+    parser.add_argument("--out", type=Path, required=True, help="table of draws to write")
+    parser.add_argument("--counts", type=Path, required=True, help="JSON file to write")
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
+    drawing = file.drawing
     scenario = parse_scenario(file.blocks("scenarios"), arguments.scenario)
     train, test = read_images(arguments.train), read_images(arguments.test)
     names = parse_dataset_settings(file.blocks("datasets"), arguments.dataset).minority
     minority = [train.class_names.index(require_one_of(name, train.class_names, "minority")) for name in names]
     item = f"{arguments.dataset}/{arguments.scenario}"
-    rng = np.random.default_rng(derive_seed(file.run.seed, arguments.dataset, arguments.scenario, "imbalance"))
-    made = make_imbalance(train, test, scenario, minority, item, rng)
-    with (
-        atomic_output(arguments.out) as out,
-        atomic_output(arguments.reference) as aside,
-        atomic_output(arguments.counts) as counts,
-    ):
-        write_images(made.train, out)
-        write_images(made.reference, aside)
+    # Not of the scenario: a draw's orders are those of all scenarios.
+    seeds = [derive_seed(file.run.seed, arguments.dataset, "draw", str(draw)) for draw in range(drawing.draws)]
+    made = make_imbalance(train, test, scenario, drawing.validation_fraction, minority, item, seeds)
+    with atomic_output(arguments.out) as out, atomic_output(arguments.counts) as counts:
+        write_draws(made.draws, out)
         write_result(made.counts, counts)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
+from counterweight.core.results import write_result
 from counterweight.reporting.differences import summarize_difference
 from counterweight.reporting.results import read_comparison, read_results
 from counterweight.reporting.tables import render_pair_report, render_report, summarize_results
@@ -17,6 +18,7 @@ def main(argv: Sequence[str]) -> None:
     """Read the results of the table's own items, write summary and reports, print the reports."""
     parser = stage_parser(__doc__)
     parser.add_argument("--metrics", type=Path, required=True, help="folder with imbalance/, classify/ and compare/")
+    parser.add_argument("--predictions", type=Path, required=True, help="folder with what the classify stage predicted")
     parser.add_argument("--summary", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--reports", type=Path, required=True, help="folder to write the Markdown reports into")
     arguments = parser.parse_args(argv)
@@ -27,9 +29,10 @@ def main(argv: Sequence[str]) -> None:
         headlines: dict[str, dict[str, object]] = {}
         for dataset in table.datasets:
             for scenario in table.scenarios:
-                results = read_results(arguments.metrics, dataset, scenario, table.generators, seed)
-                text = render_report(results)
-                (reports / f"{dataset}_{scenario}.md").write_text(text, encoding="utf-8")
+                results = read_results(arguments.metrics, arguments.predictions, dataset, scenario, table, seed)
+                text, name = render_report(results), f"{dataset}_{scenario}"
+                (reports / f"{name}.md").write_text(text, encoding="utf-8")
+                write_result(results.judged, reports / f"{name}.json")
                 headlines.setdefault(dataset, {})[scenario] = summarize_results(results)
                 print("\n" + text)
         for pair in table.pairs:

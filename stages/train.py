@@ -1,32 +1,32 @@
-"""Train a generator on the imbalanced training part; one that learns nothing is only written down."""
+"""Train a generator on each draw's images; one that learns nothing is only written down."""
 
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from counterweight.core.devices import choose_device
+from counterweight.core.draws import read_draws
 from counterweight.core.errors import UserError
 from counterweight.core.images import read_images
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.seeds import derive_seed
-from counterweight.core.tensors import to_labelled
 from counterweight.generators.base.generator import LearnedGenerator
-from counterweight.generators.base.saved import build_generator, find_generator_block, save_generator
+from counterweight.generators.base.saved import build_generator, find_generator_block, save_generators
 from counterweight.settings.train import TrainingConfig
-from counterweight.training.fingerprint import fingerprint_training
-from counterweight.training.history import Row, write_history
-from counterweight.training.loop import fit
+from counterweight.training.draws import find_folders, train_draws
+from counterweight.training.history import write_history
 
 
 def main(argv: Sequence[str]) -> None:
-    """Build the generator, train it or go on training it, and write weights and curves."""
+    """Build a generator for each draw, train them or go on training them, and write weights and curves."""
     parser = stage_parser(__doc__)
     parser.add_argument("--dataset", required=True, help="name of a block under generators.NAME")
     parser.add_argument("--generator", required=True, help="name of a block under generators")
-    parser.add_argument("--images", type=Path, required=True, help="image table to learn from")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write the generator into")
+    parser.add_argument("--train", type=Path, required=True, help="image table of the training part")
+    parser.add_argument("--draws", type=Path, required=True, help="table of draws, which says who learns from which")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write a generator of each draw into")
     parser.add_argument("--curves", type=Path, required=True, help="folder to write history and sample grids into")
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), help="folder for unfinished trainings")
     arguments = parser.parse_args(argv)
@@ -34,25 +34,25 @@ def main(argv: Sequence[str]) -> None:
     config, device = file.section("train", TrainingConfig), choose_device(file.run.device)
     block = find_generator_block(file.blocks("generators"), name, arguments.dataset)
     where = f"params.yaml: generators.{name}.{arguments.dataset}"
-    images = read_images(arguments.images)
-    seed = derive_seed(file.run.seed, images.item, name, "train")
+    train = read_images(arguments.train)
+    draws = read_draws(arguments.draws, train)
+    sets = [draws.fitted(train, draw) for draw in range(len(draws))]
+    seeds = [derive_seed(file.run.seed, draws.item, name, "train", str(draw)) for draw in range(len(draws))]
     with atomic_output(arguments.out) as out, atomic_output(arguments.curves) as curves:
-        generator = build_generator(name, block, images, seed, where)
+        built = [build_generator(name, block, images, seed, where) for images, seed in zip(sets, seeds, strict=True)]
+        learned = [each.to(device) for each in built if isinstance(each, LearnedGenerator)]
+        unfinished = find_folders(learned, sets[: len(learned)], seeds[: len(learned)], config, arguments.checkpoints)
+        try:
+            histories = train_draws(learned, sets, seeds, config, unfinished) if learned else []
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from error
         curves.mkdir()
-        history: list[Row] = []
-        if isinstance(generator, LearnedGenerator):
-            unfinished = arguments.checkpoints / fingerprint_training(generator, images, seed, config, device)
-            try:
-                real = to_labelled(images.images, images.labels)
-                history = fit(generator.to(device), real, seed, config, unfinished)
-            except UserError as error:
-                raise UserError(f"{where}: {error}") from error
-            for picture in sorted(unfinished.glob("*.png")):
-                shutil.copyfile(picture, curves / picture.name)
-        write_history(history, curves / "history.csv")
-        save_generator(name, generator, out)
-    if isinstance(generator, LearnedGenerator):  # not before the outputs are in their places
-        shutil.rmtree(unfinished)
+        for picture in [path for folder in unfinished[:1] for path in sorted(folder.glob("*.png"))]:
+            shutil.copyfile(picture, curves / picture.name)
+        write_history(histories, curves / "history.csv")
+        save_generators(name, built, out)
+    for folder in unfinished:  # not before the outputs are in their places
+        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import torch
 
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
-from counterweight.core.images import ImageSet
+from counterweight.core.images import ImageSet, choose_stratified
 from counterweight.core.outputs import atomic_output, make_room
 from counterweight.core.registry import require_one_of
 from counterweight.core.schema import parse_settings
@@ -22,11 +22,12 @@ from counterweight.core.tensors import to_labelled
 from counterweight.data.decode.pool import Workers
 from counterweight.data.split import read_into_memory, split_parts
 from counterweight.evaluation.prechecks import precheck_generator
-from counterweight.evaluation.retraining import Variant
+from counterweight.evaluation.retraining.methods import PLAIN
 from counterweight.generators.base.generator import LearnedGenerator, NotApplicable, find_generator
 from counterweight.generators.base.saved import build_generator, find_generator_block
 from counterweight.plots.grid import save_grid
-from counterweight.recipes.fit import build_classifier, fit_classifier, predict
+from counterweight.recipes.base.network_recipe import build_classifier
+from counterweight.recipes.base.recipe import find_recipe
 from counterweight.reporting.markdown import format_percent, render_table
 from counterweight.settings.datasets import plan_dataset
 from counterweight.settings.params import Params, load_params
@@ -106,10 +107,13 @@ def train_judge(params: Params, dataset: str, train: ImageSet, device: torch.dev
     settings, seed = params.classifiers[dataset], derive_seed(params.seed, dataset, "judge")
     print(f"{dataset}: training the judge ({settings.network}, {settings.epochs} epochs)", file=sys.stderr)
     network = build_classifier(settings.network, train.shape, len(train.class_names), seed).to(device)
-    fitted, validation = Variant(train).split(params.classify.validation_fraction, np.random.default_rng(seed))
-    own, choosing = (to_labelled(part.images, part.labels).to(device) for part in (fitted, validation))
-    fit_classifier(network, len(train.class_names), own, choosing, settings, seed)
-    return lambda images: predict(network, images.to(device)).argmax(dim=1).cpu()
+    rng = np.random.default_rng(seed)
+    aside = choose_stratified(train.labels, params.table.validation_fraction, rng)
+    fitted, validation = (to_labelled(train.images[part], train.labels[part]).to(device) for part in (~aside, aside))
+    entry = find_recipe(PLAIN)
+    counts = torch.bincount(fitted.labels, minlength=len(train.class_names)).float()
+    judge = entry.recipe(entry.settings(), counts).fit(fitted, validation, network, settings, seed)
+    return lambda images: judge(images.to(device)).argmax(dim=1).cpu()
 
 
 def measure_accuracy(judge: Judge, images: np.ndarray, labels: np.ndarray) -> float:

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from threading import Event
 from typing import TypeVar
 
 import torch
@@ -29,14 +30,37 @@ def choose_device(name: str) -> torch.device:
 
 
 def map_in_parallel(
-    function: Callable[[Item], Result], items: Sequence[Item], device: torch.device, title: str
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    device: torch.device,
+    title: str | None,
+    stop: Event | None = None,
 ) -> list[Result]:
     """Apply `function` to every item under a progress bar: one after another on a GPU, in threads on the CPU.
 
     Small networks gain little from several threads per operation. Each item has one thread to itself,
     which also makes the result independent of the number of cores; torch lets the threads run in parallel.
+
+    Args:
+        title: of the bar; None: none is shown.
+        stop: set when an item fails or the user gives up, for others that are under way to end early.
+
+    Raises:
+        Exception: what the item raised that was the first to fail; items that have not begun are left.
     """
     workers = 1 if device.type == "cuda" else max(1, min(len(items), len(os.sched_getaffinity(0))))
+    disable = None if title is not None else True  # None: where nobody watches
     # Threads, not processes: nothing is copied, and torch lets go of Python's lock while it computes.
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        return list(tqdm(pool.map(function, items), title, len(items), disable=None, dynamic_ncols=True))
+        try:
+            futures = [pool.submit(function, item) for item in items]
+            # As they end, not in their order: an item that fails is noticed while others before it go on.
+            ended = as_completed(futures)
+            for future in tqdm(ended, title, len(items), disable=disable, dynamic_ncols=True):
+                future.result()
+        except BaseException:
+            if stop is not None:
+                stop.set()  # Inside the block, whose end waits for them.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [future.result() for future in futures]

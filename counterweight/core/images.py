@@ -86,7 +86,8 @@ class ImageSet:
 class ImageWriter:
     """Writes an image table bit by bit, so that memory never holds more than a row group of it.
 
-    Columns: `image` (C*H*W bytes, row-major), `label`, `origin`; class names, shape and provenance are metadata.
+    Columns: `image` (C*H*W bytes, row-major), `label`, `origin`, `draw`; class names, shape and provenance are
+    metadata. The draw is that of a synthetic image; of all others it is 0.
     Bytes, not an Arrow tensor of uint8: Parquet has no 8-bit integers and would store each pixel as a
     32-bit one with its own level, which measured four times the size and twenty times the time.
     """
@@ -94,24 +95,28 @@ class ImageWriter:
     def __init__(self, path: Path, shape: tuple[int, int, int], class_names: tuple[str, ...]) -> None:
         self.facts = {"class_names": class_names, "shape": shape}
         size = int(np.prod(shape))
-        columns = {"image": pa.binary(size), "label": pa.int64(), "origin": pa.string()}
+        columns = {"image": pa.binary(size), "label": pa.int64(), "origin": pa.string(), "draw": pa.int64()}
         # No two images are alike: a dictionary of them, or the smallest of them, would be time spent in vain.
-        few = ["label"]
+        few = ["label", "draw"]
         self.writer = pq.ParquetWriter(
             path, pa.schema(columns), compression="zstd", use_dictionary=few, write_statistics=few
         )
         self.images = np.empty((max(1, ROW_GROUP_BYTES // size), *shape), dtype=np.uint8)
         self.labels: list[int] = []
         self.origins: list[str] = []
+        self.draws: list[int] = []
 
-    def add(self, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], origins: Sequence[str]) -> None:
-        """Append images (N, C, H, W), their labels (N,) and where they came from."""
+    def add(
+        self, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], origins: Sequence[str], draw: int = 0
+    ) -> None:
+        """Append images (N, C, H, W) of one draw, their labels (N,) and where they came from."""
         while len(labels):
             start = len(self.labels)
             fits = min(len(labels), len(self.images) - start)
             self.images[start : start + fits] = images[:fits]
             self.labels += labels[:fits].tolist()
             self.origins += origins[:fits]
+            self.draws += [draw] * fits
             images, labels, origins = images[fits:], labels[fits:], origins[fits:]
             if len(self.labels) == len(self.images):
                 self.flush()
@@ -121,8 +126,8 @@ class ImageWriter:
         schema, count = self.writer.schema, len(self.labels)
         # No copy: written before the array is filled again.
         pixels = pa.FixedSizeBinaryArray.from_buffers(schema.types[0], count, [None, pa.py_buffer(self.images)])
-        self.writer.write_table(pa.table([pixels, self.labels, self.origins], schema=schema))
-        self.labels, self.origins = [], []
+        self.writer.write_table(pa.table([pixels, self.labels, self.origins, self.draws], schema=schema))
+        self.labels, self.origins, self.draws = [], [], []
 
     def finish(self, provenance: dict[str, Any]) -> None:
         """Write what is left, and where the set came from; the table is whole then."""
@@ -146,12 +151,33 @@ def write_images(images: ImageSet, path: Path) -> None:
         writer.finish(images.provenance)
 
 
-def read_images(path: Path) -> ImageSet:
-    """Read what `write_images` wrote.
+def write_draws(sets: Sequence[ImageSet], path: Path) -> None:
+    """Write the sets of several draws, of one shape and with the same classes and provenance, as one Parquet file."""
+    first = sets[0]
+    with ImageWriter(path, first.shape, first.class_names) as writer:
+        for draw, images in enumerate(sets):
+            writer.add(images.images, images.labels, images.origins.tolist(), draw)
+        writer.finish(first.provenance)
+
+
+def read_images(path: Path, draws: int | None = None) -> ImageSet:
+    """Read what `write_images` wrote, or the images of the first so many draws, of all if None.
 
     Raises:
         UserError: there is no such file, or it is not an image table.
     """
+    images, draw = read_table(path)
+    return images if draws is None or draw.max(initial=0) < draws else images.take(np.flatnonzero(draw < draws))
+
+
+def read_draws(path: Path) -> list[ImageSet]:
+    """Read what `write_draws` wrote, a set for each draw; errors as of `read_images`."""
+    images, draw = read_table(path)
+    return [images.take(np.flatnonzero(draw == place)) for place in range(draw.max(initial=0) + 1)]
+
+
+def read_table(path: Path) -> tuple[ImageSet, npt.NDArray[np.int64]]:
+    """Return the images of a table and the draw of each; errors as of `read_images`."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; it is an image table that an earlier stage writes")
     try:
@@ -159,13 +185,14 @@ def read_images(path: Path) -> ImageSet:
             metadata = file.metadata.metadata or {}
             table = file.read().combine_chunks()
         shape = tuple(json.loads(metadata[b"shape"]))
-        return ImageSet(
+        images = ImageSet(
             images=view_pixels(table.column("image"), shape),
             labels=table.column("label").to_numpy(),
             class_names=tuple(json.loads(metadata[b"class_names"])),
             origins=np.asarray(table.column("origin").to_pylist(), dtype=np.str_),
             provenance=json.loads(metadata[b"provenance"]),
         )
+        return images, table.column("draw").to_numpy()
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise UserError(f"{path}: not an image table of this project: {error}") from error
 

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from counterweight.core.errors import UserError
-from counterweight.core.schema import Settings, SettingsType, parse_settings
+from counterweight.core.schema import Fraction, Positive, Settings, SettingsType, parse_settings
 
 Blocks = Mapping[str, dict[str, Any]]
 
@@ -22,6 +22,19 @@ class RunSettings(Settings):
     """From it and an item's names all randomness is derived."""
     device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """`auto`: the first CUDA device, else the CPU; another one is used or missed."""
+
+
+class Drawing(Settings):
+    """How everything random is repeated: what stands of it in the section `table`."""
+
+    draws: Positive = 8
+    """A draw repeats all that is random: the images that are dropped and set aside, generator, synthetic set and
+    classifier. Of one draw a verdict holds for this synthetic set alone."""
+    validation_fraction: Fraction = 0.25
+    """Fraction of the images that are left of a class that no generator and no classifier is fitted to: they choose a
+    classifier's epoch (balancing thesis, 5.3)."""
+    compared_draws: Positive = 1
+    """Draws whose synthetic images are compared with real ones that no generator saw in any of them."""
 
 
 class ParamsFile(NamedTuple):
@@ -59,6 +72,14 @@ class ParamsFile(NamedTuple):
     def run(self) -> RunSettings:
         """Seed and device."""
         return parse_settings(RunSettings, {key: self.value(key) for key in RunSettings.model_fields}, str(self.path))
+
+    @property
+    def drawing(self) -> Drawing:
+        """How everything random is repeated; the other keys of that section are those of other stages."""
+        block = self.value("table")
+        if isinstance(block, dict):
+            block = {key: value for key, value in block.items() if key in Drawing.model_fields}
+        return parse_settings(Drawing, block, f"{self.path}: table")
 
 
 def read_params_file(path: Path) -> ParamsFile:

@@ -1,11 +1,12 @@
-"""What a scenario does to a training part: which images stay, how many are wanted, and who is the minority."""
+"""What a scenario does to a training part: who is dropped in which draw, how many are wanted, who is the minority."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from counterweight.core.draws import FITTED, REFERENCE, VALIDATION, Draws
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.results.imbalance import ClassCounts, Counts
@@ -13,23 +14,36 @@ from counterweight.settings.scenarios import Drop, Longtail, Natural, Scenario
 
 Sizes = npt.NDArray[np.int64]
 
+ENOUGH = 0.95
+"""A class with so large a fraction of the images it should have gets none: one of 559 has nothing to learn from one."""
+
 
 class Imbalance(NamedTuple):
-    """What stays of a training part, real images that no generator will see, and the counts of each class by name."""
+    """The role of every training image in every draw, and the counts of each class by name."""
 
-    train: ImageSet
-    reference: ImageSet
+    draws: Draws
     counts: Counts
 
 
 def make_imbalance(
-    train: ImageSet, test: ImageSet, scenario: Scenario, minority: list[int], item: str, rng: np.random.Generator
+    train: ImageSet,
+    test: ImageSet,
+    scenario: Scenario,
+    validation_fraction: float,
+    minority: list[int],
+    item: str,
+    seeds: Sequence[int],
 ) -> Imbalance:
-    """Remove images at random as the scenario says; the reference set are these and the test part's of such classes.
+    """Choose for every draw which images are dropped, as the scenario says, and which are set aside for validation.
+
+    A draw puts each class in an order of its own, which no scenario changes. Scenarios keep its first images, and
+    each place of it is one for fitting or one for validation. So of two scenarios, what the one keeps and fits is part
+    of what the other does that keeps more.
 
     Args:
         minority: labels of the classes that the dataset names; may be empty.
-        item: dataset and scenario, as in `digits/drop75`; names the sets that are made.
+        item: dataset and scenario, as in `digits/drop75`.
+        seeds: of the draws.
 
     Raises:
         UserError: nothing would be left of a class, or nothing is to be balanced.
@@ -39,25 +53,46 @@ def make_imbalance(
     kept = count_kept(scenario, before, minority)
     if empty := [own for own, count in zip(train.class_names, kept, strict=True) if not count]:
         raise UserError(f"params.yaml: scenarios.{name}: nothing would be left of class '{empty[0]}'")
-    wanted = count_wanted(scenario, before, kept)
+    fitted, whole = (sizes - count_validation(sizes, validation_fraction) for sizes in (kept, before))
+    wanted = count_wanted(scenario, whole, fitted)
     if not wanted.any():
         where = f"params.yaml: scenarios.{name}: nothing to balance in {dataset}"
-        raise UserError(f"{where}: {explain_balance(scenario, before)}")
+        raise UserError(f"{where}: {explain_balance(scenario, whole)}")
     minority = minority or find_smallest_classes(scenario, kept, wanted)
-    stays = np.zeros(len(train), dtype=bool)
-    for label, count in enumerate(kept):
-        stays[rng.permutation(np.flatnonzero(train.labels == label))[:count]] = True
-    removed = train.take(np.flatnonzero(~stays))
-    facts = {**train.provenance, "item": item}
-    reference = replace(removed.concatenate(test.take(np.flatnonzero(wanted[test.labels] > 0))), provenance=facts)
-    thinned = train.take(np.flatnonzero(stays))
-    thinned = replace(thinned, provenance={**facts, "wanted": wanted.tolist(), "minority": minority})
-    sizes = {"before": before, "train": kept, "wanted": wanted, "reference": reference.counts(), "test": test.counts()}
+    roles = np.stack(
+        [draw_roles(train.labels, kept, validation_fraction, np.random.default_rng(seed)) for seed in seeds]
+    )
+    draws = Draws(roles, item, wanted.tolist(), minority)
+    sizes = {"before": before, "fitted": fitted, "validation": kept - fitted, "wanted": wanted}
+    sizes |= {"reference": draws.reference(train, test, 1).counts(), "test": test.counts()}
     table = {
         own: ClassCounts(**{part: int(count[label]) for part, count in sizes.items()}, minority=label in minority)
         for label, own in enumerate(train.class_names)
     }
-    return Imbalance(thinned, reference, Counts(table))
+    return Imbalance(draws, Counts(table))
+
+
+def draw_roles(
+    labels: npt.NDArray[np.int64], kept: Sizes, validation_fraction: float, rng: np.random.Generator
+) -> npt.NDArray[np.uint8]:
+    """Return the role of every image, uint8 (N,)."""
+    roles = np.full(len(labels), REFERENCE, dtype=np.uint8)
+    for label, count in enumerate(kept):
+        first = rng.permutation(np.flatnonzero(labels == label))[:count]
+        # A place is one for validation where one image more, up to it, means one more that is set aside.
+        aside = np.diff(count_validation(np.arange(count + 1), validation_fraction)) > 0
+        roles[first] = np.where(aside, VALIDATION, FITTED)
+    return roles
+
+
+def count_validation(sizes: Sizes, fraction: float) -> Sizes:
+    """Return how many images of classes with so many (K,) are set aside.
+
+    Of two or more at least one, and never all, however small or large the fraction. With every image more of a class
+    it grows by one at most.
+    """
+    counts: Sizes = np.clip(np.rint(fraction * sizes).astype(np.int64), 1, np.maximum(sizes - 1, 0))
+    return counts
 
 
 def count_kept(scenario: Scenario, counts: Sizes, minority: list[int]) -> Sizes:
@@ -77,16 +112,20 @@ def count_kept(scenario: Scenario, counts: Sizes, minority: list[int]) -> Sizes:
     return kept
 
 
-def count_wanted(scenario: Scenario, counts: Sizes, kept: Sizes) -> Sizes:
-    """Return how many synthetic images of each class (K,) restore the balance.
+def count_wanted(scenario: Scenario, whole: Sizes, fitted: Sizes) -> Sizes:
+    """Return how many synthetic images of each class (K,) restore the balance of those that are fitted.
 
-    As many as were removed; `natural` fills every class up to the largest, or to its cap if that is lower.
+    As many as were removed; `natural` fills every class up to the largest, or to its cap if that is lower. A class
+    that has nearly as many as it should have gets none.
+
+    Args:
+        whole: images of each class that would be fitted if none were dropped.
+        fitted: images of each class that are.
     """
-    if not isinstance(scenario, Natural):
-        return counts - kept
-    level = counts.max() if scenario.cap is None else min(counts.max(), scenario.cap)
-    wanted: Sizes = np.maximum(level - counts, 0)
-    return wanted
+    if isinstance(scenario, Natural):
+        level = whole.max() if scenario.cap is None else min(whole.max(), scenario.cap)
+        whole = np.maximum(whole, level)
+    return np.where(fitted < ENOUGH * whole, whole - fitted, 0)
 
 
 def find_smallest_classes(scenario: Scenario, kept: Sizes, wanted: Sizes) -> list[int]:
@@ -103,8 +142,7 @@ def find_smallest_classes(scenario: Scenario, kept: Sizes, wanted: Sizes) -> lis
 def explain_balance(scenario: Scenario, counts: Sizes) -> str:
     """Say why no class wants an image."""
     if not isinstance(scenario, Natural):
-        return "not one image would be dropped"
-    if scenario.cap is None or counts.min() == counts.max():
-        return f"the classes are equally large, {counts.max()} images each"
-    sizes = f"the classes have {counts.min()} to {counts.max()} images"
-    return f"cap {scenario.cap} is not above the smallest class; {sizes}"
+        return f"every class would keep {100 * ENOUGH:.0f} % of its images, or more"
+    sizes = f"the classes have {counts.min()} to {counts.max()} images to be fitted"
+    level = "the largest" if scenario.cap is None or scenario.cap >= counts.max() else f"cap {scenario.cap}"
+    return f"{sizes}, and {100 * ENOUGH:.0f} % of {level} are enough"

@@ -14,6 +14,7 @@ from counterweight.core.source_plans import SourcePlan
 from counterweight.features.weights import check_backbones
 from counterweight.generators.base.generator import find_generator
 from counterweight.generators.base.saved import find_generator_block
+from counterweight.recipes.base.recipe import find_recipe
 from counterweight.settings.datasets import Dataset, plan_dataset
 from counterweight.settings.latent import Latent
 from counterweight.settings.pairs import Pair, plan_pair
@@ -40,6 +41,13 @@ def check_weights(params: Params) -> None:
     """Fetch the weights of all backbones, of the latent stage's too, that have some which are not drawn at random."""
     check_backbones(params.extract.backbones, params.extract.weights, "extract.backbones")
     check_backbones(params.latent.backbones, params.extract.weights, "latent.backbones")
+
+
+def check_recipes(params: Params) -> None:
+    """Let the recipes of the table say what they can already see to be impossible."""
+    for name in dict.fromkeys([*params.table.recipes, *params.classify.generator_recipes]):
+        recipe, settings = find_recipe(name)
+        recipe.precheck(parse_settings(settings, params.recipes.get(name, {}), f"params.yaml: recipes.{name}"))
 
 
 def check_latent(latent: Latent) -> None:
@@ -118,12 +126,13 @@ def check_params(params: Params) -> None:
     check_blocks(params)
     choose_device(params.device)
     check_weights(params)
+    check_recipes(params)
     check_latent(params.latent)
     check_rows(params)
 
 
 def check_blocks(params: Params) -> None:
-    """Validate every block of a dataset, pair, scenario, generator or classifier."""
+    """Validate every block of a dataset, pair, scenario, generator, recipe or classifier."""
     for dataset in params.datasets:
         plan_dataset(params.datasets, dataset)
     for pair in params.pairs:
@@ -136,5 +145,8 @@ def check_blocks(params: Params) -> None:
             where = f"params.yaml: generators.{generator}.{dataset}"
             require_one_of(dataset, params.datasets, f"params.yaml: generators.{generator}")
             parse_settings(find_generator(generator).settings, block, where)
+    for recipe, block in params.recipes.items():
+        require_one_of(recipe, names_in("recipes"), "params.yaml: recipes")
+        parse_settings(find_recipe(recipe).settings, block, f"params.yaml: recipes.{recipe}")
     for dataset in params.classifiers:
         require_one_of(dataset, params.datasets, "params.yaml: classifiers")

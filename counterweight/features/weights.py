@@ -86,37 +86,38 @@ def check_backbones(names: Iterable[str], weights: str, key: str) -> None:
         find_weight_file(name, weights)
 
 
-def find_weight_file(name: str, weights: str) -> Path | None:
+def find_weight_file(name: str, weights: str, block: str = "params.yaml: extract") -> Path | None:
     """Return the file with a backbone's weights, downloaded if need be; None where they are drawn at random.
 
     Args:
         weights: `random`, `imagenet` or a folder; nothing is ever taken in place of what is asked for.
+        block: where `weights` is set, for the error's message.
 
     Raises:
         UserError: there is no such file or folder, or it cannot be downloaded.
     """
-    backbone = find_backbone(name)
+    backbone = find_backbone(name, block)
     if backbone.packaged:
-        return find_packaged_file(backbone.packaged, f"params.yaml: extract.backbones: {name}")
+        return find_packaged_file(backbone.packaged, f"{block}: {name}")
     if backbone.always_pretrained:
-        return fetch_published_file(name, backbone, f"params.yaml: extract.backbones: without {name}")
+        return fetch_published_file(name, backbone, block, f"{block}: backbones without {name}")
     if weights == "random":
         return None
     if weights == "imagenet":
-        return fetch_published_file(name, backbone, "params.yaml: extract.weights: random or a folder")
+        return fetch_published_file(name, backbone, block, f"{block}.weights: random or a folder")
     folder = Path(weights).expanduser()
     if not weights or not folder.is_dir():
         # A path is no misspelt word.
         words = suggest_name(weights, ("random", "imagenet")) if os.sep not in weights else ""
-        raise UserError(f"params.yaml: extract.weights: '{weights}' is neither random, imagenet nor a folder{words}")
-    return find_file_in(folder, name)
+        raise UserError(f"{block}.weights: '{weights}' is neither random, imagenet nor a folder{words}")
+    return find_file_in(folder, name, block)
 
 
-def fetch_published_file(name: str, backbone: Backbone, instead: str) -> Path:
+def fetch_published_file(name: str, backbone: Backbone, block: str, instead: str) -> Path:
     """Return the file of a backbone's weights that its publisher has, downloaded if need be."""
     if backbone.url is None:
         raise UserError(
-            f"params.yaml: extract.weights: imagenet: no file with a checksum is published for {name} at a plain "
+            f"{block}.weights: imagenet: no file with a checksum is published for {name} at a plain "
             f"address; put {name}.safetensors into a folder and name that, or choose random"
         )
     return fetch_weight_file(backbone.url, instead)
@@ -131,13 +132,11 @@ def describe_weights(name: str, path: Path | None, weights: str) -> dict[str, st
     return {"weights": title, "sha256": hash_file(path)}
 
 
-def find_file_in(folder: Path, name: str) -> Path:
+def find_file_in(folder: Path, name: str, block: str) -> Path:
     """Return the file of a backbone's weights in a folder."""
     url = find_backbone(name).url
     names = [f"{name}.safetensors", f"{name}.npz", f"{name}.pth", *([Path(url).name] if url else [])]
     found = [folder / candidate for candidate in names if (folder / candidate).is_file()]
     if not found:
-        raise UserError(
-            f"params.yaml: extract.weights: no file for {name} in {folder}{os.sep}; one of {', '.join(names)}"
-        )
+        raise UserError(f"{block}.weights: no file for {name} in {folder}{os.sep}; one of {', '.join(names)}")
     return found[0]

@@ -36,9 +36,11 @@ def mean_or_none(values: Sequence[float | None]) -> float | None:
 
 
 def format_spread(values: Sequence[float | None]) -> str:
-    """Return mean and standard deviation, a dash where a value is missing."""
+    """Return mean and standard deviation, of one value this alone; a dash where a value is missing."""
     known = [value for value in values if value is not None]
-    return f"{fmean(known):.4f} ± {stdev(known):.4f}" if len(known) == len(values) else "-"
+    if len(known) < len(values):
+        return "-"
+    return f"{fmean(known):.4f} ± {stdev(known):.4f}" if len(known) > 1 else f"{known[0]:.4f}"
 
 
 def round_for_diff(value: float | None) -> float | None:
@@ -77,7 +79,8 @@ def render_tables(header: Sequence[str], rows: Sequence[Sequence[str]], fixed: i
     """
     widths = [max(len(row[column]) for row in (header, *rows)) + len(" | ") for column in range(len(header))]
     tables = []
-    for part in split_columns(widths[fixed:], WIDTH - sum(widths[:fixed])) or [[]]:
+    room = WIDTH - sum(widths[:fixed]) - len("|")  # which ends a line
+    for part in split_columns(widths[fixed:], room) or [[]]:
         places = [*range(fixed), *(fixed + place for place in part)]
         first, *others = ([row[place] for place in places] for row in (header, *rows))
         tables.append(render_table(first, others))

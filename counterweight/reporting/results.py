@@ -3,18 +3,34 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
 from counterweight.core.results import NotApplicable, read_required, read_result
+from counterweight.core.schema import Result
 from counterweight.core.seeds import derive_seed
-from counterweight.results.classify import ClassificationScores, Scores
+from counterweight.results.classify import MethodScores, Scores
 from counterweight.results.compare import CompareResult
 from counterweight.results.discriminate import StyleResult
 from counterweight.results.imbalance import ClassCounts, Counts
 from counterweight.results.latent import LatentResult
-from counterweight.statistics.paired_test import Verdict, compare_paired
+from counterweight.settings.table import Table
+from counterweight.statistics.bootstrap_scores import BootstrapScores, ResampledScores, bootstrap_scores
+from counterweight.statistics.verdict import Verdict, judge_methods
+
+Labels = npt.NDArray[np.int64]
+
+ORDER = [("draw", "ascending"), ("index", "ascending")]
+
+RESAMPLES = 1000
+"""Of the test images: their variance is known to within 5 % then."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,24 @@ class Comparison:
 Comparisons = Mapping[str, Comparison]
 
 
+class Verdicts(Result):
+    """Every method against one reference, by method."""
+
+    reference: str
+    minority_f1: dict[str, Verdict]
+    """Empty where the test part has no image of these classes."""
+    balanced_accuracy: dict[str, Verdict]
+
+
+class Judged(Result):
+    """All verdicts of one dataset and scenario."""
+
+    against_imbalanced: Verdicts
+    against_simple: Verdicts | None
+    """Those with synthetic images against the best method without, chosen by its validation scores; None without any,
+    or where that is `imbalanced` itself."""
+
+
 @dataclass(frozen=True)
 class Results:
     """Everything that was measured for one dataset and scenario."""
@@ -38,14 +72,15 @@ class Results:
     scenario: str
     counts: dict[str, ClassCounts]
     """By class."""
-    scores: dict[str, list[ClassificationScores]]
-    """Per variant, one for each seed."""
-    verdicts: dict[str, Verdict]
-    """Minority F1 of each variant against `imbalanced`; empty where the test part has no image of these classes."""
+    scores: dict[str, MethodScores]
+    """By method."""
+    judged: Judged
     comparisons: dict[str, Comparison]
     """With real images, per generator."""
     not_applicable: dict[str, str]
-    """Generators that could make no images, and why."""
+    """Methods whose generator could make no images, and why."""
+    compared_draws: int = 1
+    """The comparisons are of the synthetic images of so many draws, from the first on."""
 
 
 def read_comparison(metrics: Path, item: str) -> Comparison:
@@ -55,48 +90,117 @@ def read_comparison(metrics: Path, item: str) -> Comparison:
     return Comparison(features, style, read_required(metrics / "latent" / f"{item}.json", LatentResult))
 
 
-def read_results(metrics: Path, dataset: str, scenario: str, generators: Sequence[str], seed: int) -> Results:
+def read_results(metrics: Path, predictions: Path, dataset: str, scenario: str, table: Table, seed: int) -> Results:
     """Read the results of one dataset and scenario, the table's own and no others that may lie beside them."""
-    folder = metrics / "classify" / dataset / scenario
+    item = f"{dataset}/{scenario}"
+    files = ("baselines", *table.generators)
     found = {
-        variant: result
-        for name in ("baselines", *generators)
-        for variant, result in read_scores(folder / f"{name}.json").root.items()
+        method: result
+        for name in files
+        for method, result in read_scores(metrics / "classify" / item / f"{name}.json").root.items()
     }
+    if lacking := [name for name in ("imbalanced", *table.recipes, *table.generators) if name not in found]:
+        where = metrics / "classify" / item
+        raise UserError(f"{where}: no scores of '{lacking[0]}', which stands in the table; run `dvc repro`")
     missing = {name: result.not_applicable for name, result in found.items() if isinstance(result, NotApplicable)}
-    scores = {name: result.seeds for name, result in found.items() if not isinstance(result, NotApplicable)}
+    scores = {name: result for name, result in found.items() if not isinstance(result, NotApplicable)}
+    counts = read_required(metrics / "imbalance" / dataset / f"{scenario}.json", Counts).root
+    sizes = [count.test for count in counts.values()]
+    said = read_predictions([predictions / item / f"{name}.parquet" for name in files], list(scores), sizes)
+    minority = [label for label, count in enumerate(counts.values()) if count.minority]
+    # The same resamples for all, which do not depend on what other rows there are.
+    rng = np.random.default_rng(derive_seed(seed, item, "verdict"))
+    resampled = bootstrap_scores(said.actual, said.predicted, minority, len(counts), RESAMPLES, rng)
     return Results(
         dataset=dataset,
         scenario=scenario,
-        counts=read_required(metrics / "imbalance" / dataset / f"{scenario}.json", Counts).root,
+        counts=counts,
         scores=scores,
-        verdicts=judge_variants(scores, f"{dataset}/{scenario}", seed),
-        comparisons={
-            name: read_comparison(metrics, f"{dataset}/{scenario}/{name}") for name in generators if name in scores
-        },
+        judged=judge_all(scores, table, resampled),
+        comparisons={name: read_comparison(metrics, f"{item}/{name}") for name in table.generators if name in scores},
         not_applicable=missing,
+        compared_draws=table.compared_draws,
     )
 
 
 def read_scores(path: Path) -> Scores:
-    """Read the scores of a file's variants."""
+    """Read the scores of a file's methods."""
     found = read_result(path, Scores)
     if isinstance(found, NotApplicable):
-        raise UserError(f"{path}: not a result of an earlier stage: scores by variant are needed")
+        raise UserError(f"{path}: not a result of an earlier stage: scores by method are needed")
     return found
 
 
-def judge_variants(scores: Mapping[str, Sequence[ClassificationScores]], item: str, seed: int) -> dict[str, Verdict]:
-    """Compare the minority F1 of each variant with that of `imbalanced`; all share a test set, and what it lacks."""
-    minority = {name: [score.minority_f1 for score in found] for name, found in scores.items()}
-    reference = [value for value in minority["imbalanced"] if value is not None]
-    if len(reference) < len(minority["imbalanced"]):  # The test set lacks these classes.
-        return {}
-    verdicts = {}
-    for name, values in minority.items():
-        if name != "imbalanced":
-            known = [value for value in values if value is not None]
-            # A seed of its own: a verdict does not change when other rows join the table.
-            rng = np.random.default_rng(derive_seed(seed, item, name, "verdict"))
-            verdicts[name] = compare_paired(known, reference, rng)
-    return verdicts
+class Predictions(NamedTuple):
+    """The labels of the test images, int64 (N,), and those that methods gave them in each draw, int64 (M, n, N)."""
+
+    actual: Labels
+    predicted: Labels
+
+
+def read_predictions(paths: Sequence[Path], methods: Sequence[str], sizes: Sequence[int]) -> Predictions:
+    """Read what methods say of the test images, from whichever file has them.
+
+    Args:
+        sizes: test images of each class, (K,).
+
+    Raises:
+        UserError: a file is missing or is something else, or the methods do not share draws and images.
+    """
+    if absent := [path for path in paths if not path.is_file()]:
+        raise UserError(f"{absent[0]}: no such file; it is a table of predictions that the classify stage writes")
+    where = f"{paths[0].parent}: not what the classify stage writes for this table"
+    try:
+        # A folder called `a=b` is no column.
+        table = pa.concat_tables([pq.read_table(path, partitioning=None) for path in paths])
+        own = [table.filter(pc.equal(table["method"], name)).sort_by(ORDER) for name in methods]
+        draws, images = (int(pc.max(table[key]).as_py()) + 1 for key in ("draw", "index"))
+        actual, predicted = (
+            np.stack([part[key].to_numpy().reshape(draws, images) for part in own]) for key in ("actual", "predicted")
+        )
+        found = np.bincount(actual[0, 0], minlength=len(sizes)).tolist()
+    except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{where}: {error}") from error
+    strange = found != list(sizes) or predicted.min() < 0 or predicted.max() >= len(sizes)
+    if strange or (actual != actual[0, 0]).any():
+        raise UserError(f"{where}: predictions of other test images; run `dvc repro`")
+    return Predictions(actual[0, 0], predicted)
+
+
+def judge_all(scores: Mapping[str, MethodScores], table: Table, resampled: BootstrapScores) -> Judged:
+    """Compare all methods with `imbalanced`, and those with synthetic images with the best of the others."""
+    rows = list(scores)
+    simple = ["imbalanced", *table.recipes]
+    best = max(simple, key=lambda name: rank_simple(scores[name]))
+    generated = [name for name in rows if name not in (*simple, "balanced")]
+    again = best == "imbalanced" or not generated
+    return Judged(
+        against_imbalanced=judge_against("imbalanced", rows, rows, resampled, table.margin),
+        against_simple=None if again else judge_against(best, generated, rows, resampled, table.margin),
+    )
+
+
+def rank_simple(scores: MethodScores) -> tuple[float, float]:
+    """Return what methods without a generator are chosen by: their mean validation scores, the headline's first."""
+    headline = [found.minority_f1 for found in scores.validation if found.minority_f1 is not None]
+    return fmean(headline) if headline else 0.0, fmean(found.balanced_accuracy for found in scores.validation)
+
+
+def judge_against(
+    reference: str, methods: Sequence[str], rows: Sequence[str], scores: BootstrapScores, margin: float
+) -> Verdicts:
+    """Compare methods with a reference by both scores; `rows` names the rows of the scores."""
+    others = [name for name in methods if name != reference]
+    places = [rows.index(name) for name in (reference, *others)]
+
+    def judge(own: ResampledScores | None) -> dict[str, Verdict]:
+        if own is None or not others:
+            return {}
+        chosen = ResampledScores(own.actual[places], own.resampled[:, places])
+        return dict(zip(others, judge_methods(chosen, 0, margin), strict=True))
+
+    return Verdicts(
+        reference=reference,
+        minority_f1=judge(scores.minority_f1),
+        balanced_accuracy=judge(scores.balanced_accuracy),
+    )

@@ -1,7 +1,10 @@
 """The report of one dataset and scenario, or of a pair, and its headline numbers."""
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+
+from scipy.stats import norm
 
 from counterweight.reporting.differences import Number, render_differences, summarize_difference
 from counterweight.reporting.markdown import (
@@ -13,10 +16,13 @@ from counterweight.reporting.markdown import (
     render_tables,
     round_for_diff,
 )
-from counterweight.reporting.results import Comparison, Comparisons, Results
+from counterweight.reporting.results import Comparison, Comparisons, Results, Verdicts
 from counterweight.reporting.verdicts import verdict
 from counterweight.results.imbalance import ClassCounts
+from counterweight.statistics.verdict import Verdict
 
+LARGE = 0.8
+"""Difference of means, in standard deviations, that counts as large (Cohen 1988, Statistical Power Analysis)."""
 NAMED = 8
 """Classes that a sentence names at most."""
 CLASSES = 20
@@ -30,13 +36,16 @@ def render_report(results: Results) -> str:
         "report.md.jinja",
         {
             "results": results,
-            "seeds": len(results.scores["imbalanced"]),
+            "draws": len(results.scores["imbalanced"].draws),
             "tested": sum(count.test for count in counts.values()),
-            "largest": max(count.train for count in counts.values()),
+            "largest": max(count.fitted for count in counts.values()),
             "filled": describe_filled(counts),
             "help_table": tabulate_help(results),
+            "simple_table": tabulate_simple(results.judged.against_simple),
+            "headline": find_headline(results.judged.against_imbalanced),
             "minority": describe_minority(counts),
-            "nothing_dropped": not any(count.before > count.train for count in counts.values()),
+            "score": "minority F1" if results.judged.against_imbalanced.minority_f1 else "balanced accuracy",
+            "needed": describe_draws_needed(find_headline(results.judged.against_imbalanced)),
             "class_tables": tabulate_classes(results),
             "left_out": max(0, len(counts) - CLASSES),
             **describe_comparisons(results.comparisons),
@@ -53,13 +62,34 @@ def render_pair_report(name: str, comparison: Comparison) -> str:
 def describe_comparisons(comparisons: Comparisons) -> dict[str, object]:
     """Return how synthetic images differ from real ones: a sentence for each set, and the details."""
     sentences = [verdict(name, comparison) for name, comparison in comparisons.items()]
-    return {"verdicts": sentences, "differences": render_differences(comparisons) if comparisons else ""}
+    return {
+        "reach": describe_reach(comparisons),
+        "verdicts": sentences,
+        "differences": render_differences(comparisons) if comparisons else "",
+    }
+
+
+def describe_reach(comparisons: Comparisons) -> str:
+    """Say how small a difference so few images can show: of small sets a report says that first.
+
+    A t-test at 0.05 of n against n images sees a difference of d standard deviations in four of five cases if
+    d is (1.96 + 0.84) sqrt(2 / n).
+    """
+    tests = [own.statistics["ttest"] for found in comparisons.values() for own in found.features.backbones.values()]
+    images = min((test.n for test in tests), default=0)
+    if images == 0:
+        return ""
+    seen = (norm.isf(0.025) + norm.isf(0.2)) * math.sqrt(2 / images)
+    sees = f"a test of one feature sees a difference of means of {seen:.1f} standard deviations in four of five cases"
+    if seen > LARGE:
+        return f"Nothing can be said of small differences: with {images} images a half {sees}."
+    return f"With {images} images a half {sees}; smaller ones may be there."
 
 
 def describe_filled(counts: Mapping[str, ClassCounts]) -> str:
     """Name the classes that get synthetic images, and how many there are and come."""
     rare = {name: count for name, count in counts.items() if count.wanted}
-    return join_some([f"'{name}' {count.train} (+{count.wanted} synthetic)" for name, count in rare.items()])
+    return join_some([f"'{name}' {count.fitted} (+{count.wanted} synthetic)" for name, count in rare.items()])
 
 
 def describe_minority(counts: Mapping[str, ClassCounts]) -> str:
@@ -84,58 +114,96 @@ def quote(names: Sequence[str]) -> list[str]:
     return [f"'{name}'" for name in names]
 
 
+def find_headline(verdicts: Verdicts) -> dict[str, Verdict]:
+    """Return the verdicts of the headline score, or of balanced accuracy where no minority class is tested."""
+    return verdicts.minority_f1 or verdicts.balanced_accuracy
+
+
 def tabulate_help(results: Results) -> str:
-    """Return a row per variant: what retraining with it does to the classifier."""
+    """Return a row per method: what retraining with it does to the classifier."""
     rows = []
-    for variant, seeds in results.scores.items():
-        own = results.verdicts.get(variant)
-        change, interval, word = "", "", ""
-        if own:
-            low, high = own.interval
-            change, interval, word = f"{own.mean_difference:+.4f}", f"{low:+.4f} {high:+.4f}", own.verdict
-        f1, accuracy = ([getattr(seed, key) for seed in seeds] for key in ("minority_f1", "accuracy"))
-        macro = f"{fmean(seed.macro_f1 for seed in seeds):.4f}"
-        rows.append([variant, word, change, interval, format_spread(f1), format_spread(accuracy), macro])
-    rows += [[name, "not applicable", *[""] * 5] for name in results.not_applicable]
-    header = ["trained on", "verdict", "change", "95 % interval", "minority F1", "accuracy", "macro F1"]
+    verdicts = find_headline(results.judged.against_imbalanced)
+    for method, scores in results.scores.items():
+        cells = format_verdict(verdicts.get(method))
+        f1, accuracy, balanced = (
+            [getattr(draw, key) for draw in scores.draws] for key in ("minority_f1", "accuracy", "balanced_accuracy")
+        )
+        rows.append([method, *cells, format_spread(f1), format_spread(balanced), f"{fmean(accuracy):.4f}"])
+    rows += [[name, "not applicable", *[""] * 6] for name in results.not_applicable]
+    header = ["method", "verdict", "change", "interval", "would see", "minority F1", "balanced accuracy", "accuracy"]
     return render_table(header, rows)
 
 
-def tabulate_classes(results: Results) -> list[str]:
-    """Return tables that say how well each class is recognised: a row per class, and a column per variant.
+def describe_draws_needed(verdicts: Mapping[str, Verdict]) -> str:
+    """Say how many draws would show a change of the margin."""
+    undecided = [found for found in verdicts.values() if found.verdict == "undecided"]
+    if not undecided:
+        return ""
+    change = f"a change of {undecided[0].margin:g} in an undecided row"
+    if undecided[0].draws == 1:
+        return f"How many draws would show {change} cannot be told from one."
+    counts = sorted(found.draws_needed for found in undecided if found.draws_needed is not None)
+    hopeless = len(undecided) - len(counts)
+    few = f"in {hopeless} no number of draws would show it, since the test part has too few images"
+    if not counts:
+        return f"To see {change}: {few}."
+    needed = f"{counts[0]} draws" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]} draws"
+    return f"To see {change} it would take {needed}{f'; {few}' if hopeless else ''}."
 
-    There are no verdicts per class. Of ten classes and eight variants, tests at 0.05 would find four differences
-    where there are none; and with Bonferroni's correction for the ten classes alone, eight seeds could find none
-    at all, since the smallest p-value of their sign-flip test is 2 / 2^8.
+
+def tabulate_simple(verdicts: Verdicts | None) -> str:
+    """Return a row per method with synthetic images: what these do beside the best method without."""
+    if verdicts is None:
+        return ""
+    rows = [[method, *format_verdict(found)] for method, found in find_headline(verdicts).items()]
+    return render_table(["method", "verdict", "change", "interval", "would see"], rows)
+
+
+def format_verdict(found: Verdict | None) -> list[str]:
+    """Return the cells of a verdict, the change with its interval, and the smallest change that would be seen."""
+    if found is None:
+        return [""] * 4
+    low, high = found.interval
+    word = found.verdict.replace("margin", f"{found.margin:g}")
+    return [word, f"{found.mean_change:+.4f}", f"{low:+.4f} {high:+.4f}", f"{found.detectable_change:.4f}"]
+
+
+def tabulate_classes(results: Results) -> list[str]:
+    """Return tables that say how well each class is recognised: a row per class, and a column per method.
+
+    There are no verdicts per class: of ten classes and eight methods, intervals at 0.95 would find four differences
+    where there are none.
     """
     order = list(results.counts)
     first = sorted(order, key=lambda name: rank_class(results.counts[name]))
     rows = []
     for name in first[:CLASSES]:
         count, label = results.counts[name], order.index(name)
-        found = [mean_or_none([seed.f1[label] for seed in seeds]) for seeds in results.scores.values()]
+        found = [mean_or_none([draw.f1[label] for draw in own.draws]) for own in results.scores.values()]
         star = " *" if count.minority else ""
-        sizes = [str(size) for size in (count.train, count.wanted, count.test)]
+        sizes = [str(size) for size in (count.fitted, count.wanted, count.test)]
         # A bar would end the cell.
         rows.append([name.replace("|", r"\|") + star, *sizes, *(format_number(value, ".3f") for value in found)])
-    return render_tables(["class", "train", "wanted", "test", *results.scores], rows, fixed=4)
+    return render_tables(["class", "fitted", "wanted", "test", *results.scores], rows, fixed=4)
 
 
 def rank_class(count: ClassCounts) -> tuple[bool, bool, int]:
     """Return what classes are sorted by: those of the minority, others that get images, the smallest first."""
-    return not count.minority, not count.wanted, count.train
+    return not count.minority, not count.wanted, count.fitted
 
 
 def summarize_results(results: Results) -> dict[str, dict[str, Number]]:
-    """Return the few numbers per variant that are worth a column when runs are compared."""
+    """Return the few numbers per method that are worth a column when runs are compared."""
     lines: dict[str, dict[str, Number]] = {}
-    for variant, seeds in results.scores.items():
-        line: dict[str, Number] = {"f1": round_for_diff(mean_or_none([seed.minority_f1 for seed in seeds]))}
-        line["accuracy"] = round_for_diff(fmean(seed.accuracy for seed in seeds))
-        if variant in results.verdicts:
-            line["gain"] = round_for_diff(results.verdicts[variant].mean_difference)
-            line["verdict"] = results.verdicts[variant].verdict
-        if variant in results.comparisons:
-            line |= summarize_difference(results.comparisons[variant])
-        lines[variant] = line
+    verdicts = find_headline(results.judged.against_imbalanced)
+    for method, scores in results.scores.items():
+        line: dict[str, Number] = {"f1": round_for_diff(mean_or_none([draw.minority_f1 for draw in scores.draws]))}
+        line["accuracy"] = round_for_diff(fmean(draw.accuracy for draw in scores.draws))
+        line["balanced_accuracy"] = round_for_diff(fmean(draw.balanced_accuracy for draw in scores.draws))
+        if method in verdicts:
+            line["gain"] = round_for_diff(verdicts[method].mean_change)
+            line["verdict"] = verdicts[method].verdict
+        if method in results.comparisons:
+            line |= summarize_difference(results.comparisons[method])
+        lines[method] = line
     return lines | {name: {"verdict": "not applicable"} for name in results.not_applicable}

@@ -1,4 +1,4 @@
-"""What the classify stage writes: scores of every training set and seed."""
+"""What the classify stage writes: scores of every method in every draw."""
 
 from pydantic import RootModel
 
@@ -21,12 +21,21 @@ class ClassificationScores(Result):
     confusion: list[list[int]]
 
 
-class VariantScores(Result):
-    """Scores of one training set, of so many images, one for each seed."""
+class ValidationScores(Result):
+    """Scores on the images that chose the epoch, each class weighing as much as in the test part; None as above."""
+
+    balanced_accuracy: float
+    minority_f1: float | None
+
+
+class MethodScores(Result):
+    """Scores of one method, fitted to so many images, one for each draw."""
 
     images: int
-    seeds: list[ClassificationScores]
+    recipe: str
+    draws: list[ClassificationScores]
+    validation: list[ValidationScores]
 
 
-class Scores(RootModel[dict[str, VariantScores | NotApplicable]]):
-    """By the variant's name."""
+class Scores(RootModel[dict[str, MethodScores | NotApplicable]]):
+    """By the method's name."""

@@ -6,12 +6,18 @@ from counterweight.core.schema import Result
 
 
 class ClassCounts(Result):
-    """Images of one class before and after the scenario, wanted, in the reference set and in the test part."""
+    """Images of one class in a draw; all draws have as many."""
 
     before: int
-    train: int
+    """In the training part."""
+    fitted: int
+    """What generators and classifiers are fitted to."""
+    validation: int
+    """Set aside, to choose a classifier's epoch."""
     wanted: int
+    """Synthetic ones that restore the balance of those fitted."""
     reference: int
+    """Real ones, of the training and the test part, that no generator sees."""
     test: int
     minority: bool
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from counterweight.core.errors import UserError
 from counterweight.core.params_file import RunSettings, read_params_file
+from counterweight.core.registry import names_in
 from counterweight.core.schema import parse_settings
 from counterweight.settings.classify import ClassifierConfig, Classify
 from counterweight.settings.compare import Compare
@@ -24,9 +25,8 @@ RESERVED = {
     "features",
     "imbalanced",
     "pairs",
+    "predictions",
     "real",
-    "reference",
-    "reweighted",
     "synthetic",
     "test",
     "train",
@@ -52,6 +52,7 @@ class Params(RunSettings):
     discriminate: Discriminate
     latent: Latent
     classify: Classify
+    recipes: dict[str, dict[str, Any]]
     classifiers: dict[str, ClassifierConfig]
 
 
@@ -89,6 +90,10 @@ def check_table(params: Params, path: Path) -> None:
                 raise UserError(f"{path}: table.{section}: there is no block {section}.{name}{way_out}")
         if len(set(names)) < len(names):
             raise UserError(f"{path}: table.{section}: a name stands there twice")
+    if clash := sorted({*params.table.generators} & {*names_in("recipes")}):
+        raise UserError(f"{path}: generators.{clash[0]}: a recipe is called so, too; both would be one row")
+    if params.table.compared_draws > params.table.draws:
+        raise UserError(f"{path}: table.compared_draws: {params.table.compared_draws} of {params.table.draws} draws")
     if not params.table.datasets and not params.table.pairs:
         raise UserError(f"{path}: table: neither a dataset nor a pair stands there")
     for dataset in params.table.datasets:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
-from counterweight.results.classify import ClassificationScores
+from counterweight.results.classify import ClassificationScores, ValidationScores
 
 Labels = npt.NDArray[np.integer]
 
@@ -55,6 +55,29 @@ def classification_scores(
         f1=mask_unknown(f1, tested),
         confusion=confusion_matrix(true, predicted, labels=labels).tolist(),
     )
+
+
+def validation_scores(
+    true: Labels, predicted: Labels, minority: Sequence[int], sizes: Sequence[int]
+) -> ValidationScores:
+    """Score predictions of images as if their classes were as frequent as in a test part.
+
+    Precision depends on how frequent classes are, and a validation part of an imbalanced training part has few images
+    of just those that the headline is about. So each image weighs its class's size in the test part divided by that in
+    this one. Arguments and means as of `classification_scores`.
+
+    Args:
+        sizes: images of each class in the test part, (K,).
+    """
+    labels = np.arange(len(sizes))
+    counts = np.bincount(true, minlength=len(sizes))
+    weights = (np.asarray(sizes) / np.maximum(counts, 1))[true]
+    _, recall, f1, _ = precision_recall_fscore_support(
+        true, predicted, labels=labels, zero_division=0.0, sample_weight=weights
+    )
+    known = (counts > 0) & (np.asarray(sizes) > 0)
+    rare = known & np.isin(labels, minority)
+    return ValidationScores(balanced_accuracy=float(recall[known].mean()), minority_f1=mean_or_none(f1[rare]))
 
 
 def mask_unknown(values: npt.NDArray[np.float64], known: npt.NDArray[np.bool_]) -> list[float | None]:

@@ -1,5 +1,6 @@
 """The one loop that trains every learned generator: phases one after another, updates in turn on every batch."""
 
+import contextlib
 import math
 import sys
 import time
@@ -8,7 +9,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from counterweight.core.batches import draw_batches
 from counterweight.core.errors import UserError
@@ -21,19 +21,29 @@ from counterweight.settings.train import TrainingConfig
 from counterweight.training.checkpoint import load_checkpoint, restore_optimizer, save_checkpoint, select_prefixed
 from counterweight.training.compile import compile_networks
 from counterweight.training.history import Row
+from counterweight.training.progress import Progress
 
 FLUSH_STEPS = 50  # losses stay on the device for so many steps, so that a GPU need not wait for the CPU
 
 SINGLE_VALUE = "Expected more than 1 value per channel"  # what torch's batch normalisation says
 
 
-def fit(model: LearnedGenerator, real: Labelled, seed: int, config: TrainingConfig, folder: Path) -> list[Row]:
+def fit(
+    model: LearnedGenerator,
+    real: Labelled,
+    seed: int,
+    config: TrainingConfig,
+    folder: Path,
+    progress: Progress | None = None,
+) -> list[Row]:
     """Train `model` on the device its networks are on, going on from a checkpoint in `folder` if there is one.
 
     Args:
         real: the training set, on the CPU; batches are cut from a copy on the model's device.
         seed: of batches, latent noise and dropout. On one CPU the same seed gives the same bits, resumed or not.
-        folder: gets the checkpoint while training runs, and the grids of samples (`epoch_00030.png`).
+        folder: gets the checkpoint, from which a training that is finished is restored, too; and the grids of samples
+            (`epoch_00030.png`).
+        progress: bar of several trainings side by side; None: this one has its own.
 
     Returns:
         The history: for every epoch and update the mean of each named loss.
@@ -42,9 +52,10 @@ def fit(model: LearnedGenerator, real: Labelled, seed: int, config: TrainingConf
         UserError: a loss is not finite, or the checkpoint cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with compile_networks(model, config.compile):
+    with compile_networks(model, config.compile), contextlib.ExitStack() as stack:
+        bar = progress or stack.enter_context(Progress())
         try:
-            return Loop(model, real, seed, config, folder).run()
+            return Loop(model, real, seed, config, folder, bar).run()
         except ValueError as error:
             if SINGLE_VALUE not in str(error):
                 raise
@@ -57,10 +68,16 @@ class Loop:
     """A running training: the model, its data and how far it has come."""
 
     def __init__(
-        self, model: LearnedGenerator, real: Labelled, seed: int, config: TrainingConfig, folder: Path
+        self,
+        model: LearnedGenerator,
+        real: Labelled,
+        seed: int,
+        config: TrainingConfig,
+        folder: Path,
+        progress: Progress,
     ) -> None:
         self.model = model.to(memory_format=torch.channels_last)  # a fifth faster on CPUs, more on GPUs
-        self.real, self.seed, self.config, self.folder = real, seed, config, folder
+        self.real, self.seed, self.config, self.folder, self.progress = real, seed, config, folder, progress
         self.data = real.to(model.device)  # As bytes, a quarter of what floats would take.
         self.phases = model.phases()
         # On the CPU, where batches are drawn: the same on any device.
@@ -84,11 +101,13 @@ class Loop:
         per_epoch = [self.steps_per_epoch(phase) for phase in self.phases]
         steps = [phase.epochs * count for phase, count in zip(self.phases, per_epoch, strict=True)]
         self.report_idle_updates(steps)
-        with tqdm(total=sum(steps), unit="step", disable=None, dynamic_ncols=True) as bar:
-            bar.update(sum(steps[: self.phase]) + (self.epoch * per_epoch[self.phase] if self.epoch else 0))
-            while self.phase < len(self.phases):
-                self.run_phase(self.phases[self.phase], bar)
-                self.phase, self.epoch, self.step = self.phase + 1, 0, 0
+        done = sum(steps[: self.phase]) + (self.epoch * per_epoch[self.phase] if self.epoch else 0)
+        self.progress.begin(sum(steps), done)
+        while self.phase < len(self.phases):
+            self.run_phase(self.phases[self.phase])
+            self.phase, self.epoch, self.step = self.phase + 1, 0, 0
+            if self.phase == len(self.phases) and self.config.checkpoint_seconds is not None:
+                self.save()  # Others beside it may take hours yet, and be killed.
         return self.history
 
     def steps_per_epoch(self, phase: Phase) -> int:
@@ -106,21 +125,21 @@ class Loop:
                     reason = f"its first is on batch {update.every}, and all epochs have {count}"
                     print(f"'{phase.name}': update '{update.name}' never has a turn: {reason}", file=sys.stderr)
 
-    def run_phase(self, phase: Phase, bar: "tqdm[None]") -> None:
+    def run_phase(self, phase: Phase) -> None:
         """Run the epochs of a phase that are left."""
-        bar.set_description(phase.name)
+        self.progress.begin_phase(phase.name)
         # Checkpoints are written after epochs alone: with none done, the phase has not begun.
         if self.epoch == 0:
             self.model.on_phase_start(phase.name, self.real)
             self.optimizers = build_optimizers(phase)
         for epoch in range(self.epoch, phase.epochs):
-            self.run_epoch(phase, bar)
+            self.run_epoch(phase)
             self.epoch = epoch + 1
             self.preview(phase)
             if self.is_time_to_save():
                 self.save()
 
-    def run_epoch(self, phase: Phase, bar: "tqdm[None]") -> None:
+    def run_epoch(self, phase: Phase) -> None:
         """Take every update's step on every batch and add the epoch's mean losses to the history."""
         self.model.train()
         record = Record(phase, self.epoch + 1)
@@ -134,9 +153,9 @@ class Loop:
                 if self.step % update.every == 0:
                     record.add(update.name, self.take_step(update, images, labels))
             if self.step % FLUSH_STEPS == 0:
-                bar.set_postfix(record.flush())
-            bar.update()
-        bar.set_postfix(record.flush())
+                self.progress.show(record.flush())
+            self.progress.advance()
+        self.progress.show(record.flush())
         self.history += record.rows(self.total_epochs())
 
     def pool(self, phase: Phase) -> Tensor:
@@ -207,7 +226,8 @@ class Loop:
         self.phase, self.epoch, self.step = progress["phase"], progress["epoch"], progress["step"]
         self.history = progress["history"]
         self.model.load_state_dict(select_prefixed(tensors, "model"))
-        self.optimizers = build_optimizers(self.phases[self.phase])
+        # A training that is finished is in no phase.
+        self.optimizers = build_optimizers(self.phases[self.phase]) if self.phase < len(self.phases) else {}
         for update, optimizer in self.optimizers.items():
             restore_optimizer(optimizer, update, tensors, groups[update])
         rng = select_prefixed(tensors, "rng")

@@ -1,12 +1,15 @@
 """Choosing a device, and doing several things at once."""
 
 import os
+import signal
 import threading
 import time
+from collections.abc import Iterable
 
 import pytest
 import torch
 
+from counterweight.core import devices
 from counterweight.core.devices import choose_device, map_in_parallel
 from counterweight.core.errors import UserError
 
@@ -75,3 +78,51 @@ def test_an_exception_comes_through_and_what_has_not_begun_is_left() -> None:
     with pytest.raises(UserError, match="item 1 is not possible"):
         map_in_parallel(fails, range(200), CPU, "")
     assert len(begun) < 200
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU does one thing at a time")
+def test_a_failure_ends_what_began_before_it_and_goes_on() -> None:
+    """Of two items side by side the second fails: the first would go on for a minute, but is told to stop."""
+    stop = threading.Event()
+
+    def endless_or_broken(item: int) -> None:
+        if item == 1:
+            raise UserError("item 1 is not possible")
+        if not stop.wait(60):
+            raise AssertionError("never told to stop")
+        raise RuntimeError("stopped")
+
+    began = time.monotonic()
+    with pytest.raises(UserError, match="item 1 is not possible"):
+        map_in_parallel(endless_or_broken, range(2), CPU, None, stop)
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU does one thing at a time")
+def test_a_user_who_gives_up_ends_what_is_under_way() -> None:
+    stop, begun = threading.Event(), threading.Barrier(2, timeout=30)
+    main = threading.main_thread().ident or 0
+
+    def endless(item: int) -> None:
+        begun.wait()
+        if item == 1:
+            signal.pthread_kill(main, signal.SIGINT)
+        if not stop.wait(60):
+            raise AssertionError("never told to stop")
+
+    with pytest.raises(KeyboardInterrupt):
+        map_in_parallel(endless, range(9), CPU, None, stop)
+
+
+def test_a_bar_is_shown_where_it_has_a_title_and_somebody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool | None] = []
+
+    def watched(items: Iterable[object], title: str | None, total: int, disable: bool | None, **_: object) -> object:
+        seen.append(disable)
+        assert total == 3
+        return items
+
+    monkeypatch.setattr(devices, "tqdm", watched)
+    for title in ("a title", None):
+        map_in_parallel(str, range(3), CPU, title)
+    assert seen == [None, True]

@@ -11,7 +11,7 @@ import pytest
 from counterweight.core import images as image_table
 from counterweight.core.errors import UserError
 from counterweight.core.features import FeatureSet, read_features, write_features
-from counterweight.core.images import ImageSet, read_images, write_images
+from counterweight.core.images import ImageSet, read_draws, read_images, write_draws, write_images
 
 
 def images(count: int, shape: tuple[int, int, int] = (3, 4, 5)) -> ImageSet:
@@ -100,6 +100,39 @@ def test_sets_of_other_shapes_or_classes_are_not_joined(other: ImageSet) -> None
         images(3).concatenate(other)
 
 
+@pytest.mark.parametrize("counts", [(5,), (3, 3, 3), (4, 1, 60)], ids=str)
+def test_sets_of_draws_are_read_as_they_were_written(
+    counts: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_table, "ROW_GROUP_BYTES", 200)  # three images: row groups end within draws and without
+    path, whole = tmp_path / "draws.parquet", images(sum(counts))
+    ends = np.cumsum(counts)
+    sets = [whole.take(np.arange(end - count, end)) for count, end in zip(counts, ends, strict=True)]
+    write_draws(sets, path)
+    read = read_draws(path)
+    assert len(read) == len(counts)
+    assert all(same(found, given) for found, given in zip(read, sets, strict=True))
+    assert same(read_images(path), whole)
+    for draws, end in enumerate(ends, start=1):
+        assert same(read_images(path, draws), whole.take(np.arange(end)))
+    assert same(read_images(path, len(counts) + 5), whole)
+
+
+def test_a_set_without_draws_is_one(tmp_path: Path) -> None:
+    write_images(images(4), tmp_path / "images.parquet")
+    (only,) = read_draws(tmp_path / "images.parquet")
+    assert same(only, images(4))
+    assert same(read_images(tmp_path / "images.parquet", 1), images(4))
+
+
+def test_of_no_images_there_is_one_draw_that_says_why(tmp_path: Path) -> None:
+    nothing = ImageSet(**{**vars(images(0)), "provenance": {"not_applicable": "too few"}})
+    write_draws([nothing], tmp_path / "images.parquet")
+    (only,) = read_draws(tmp_path / "images.parquet")
+    assert (len(only), only.not_applicable) == (0, "too few")
+    assert read_images(tmp_path / "images.parquet", 1).not_applicable == "too few"
+
+
 @pytest.mark.parametrize("count", [0, 1, 300])
 @pytest.mark.parametrize("size", [1, 7])
 def test_features_are_read_as_they_were_written(count: int, size: int, tmp_path: Path) -> None:
@@ -120,6 +153,12 @@ def test_features_in_several_row_groups_are_read_as_one(tmp_path: Path) -> None:
     assert np.array_equal(read_features(tmp_path / "many.parquet").features, written.features)
 
 
+def without_draws(path: Path) -> pa.Table:
+    """What was written before there were draws."""
+    write_images(images(2), path)
+    return pq.read_table(path).drop_columns("draw")
+
+
 Read = Callable[[Path], object]
 WRONG: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_bytes(b""),
@@ -128,6 +167,7 @@ WRONG: dict[str, Callable[[Path], object]] = {
     "no metadata": lambda path: pq.write_table(
         pa.table({"image": [b"x"], "features": [[1.0]], "label": [0], "origin": [""]}), path
     ),
+    "no draws": lambda path: pq.write_table(without_draws(path), path),
     "cut off": lambda path: (write_images(images(9), path), path.write_bytes(path.read_bytes()[:-40])),
 }
 

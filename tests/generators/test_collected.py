@@ -1,17 +1,21 @@
 """Images collected elsewhere: each used once, and everything wrong with their folder told in one line."""
 
+import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
 
 from counterweight.core.errors import UserError
+from counterweight.core.images import ImageSet
 from counterweight.core.tensors import Labelled
 from counterweight.evaluation.prechecks import precheck_generator
 from counterweight.generators.base.generator import NotApplicable
+from counterweight.generators.base.synthesis import synthesize_draws
 from counterweight.generators.collected import Collected, Settings
 from counterweight.settings.params import load_params
 
@@ -44,6 +48,21 @@ def test_each_file_is_used_once() -> None:
 
 def test_fewer_are_drawn_at_random() -> None:
     assert len({tuple(made([0, 0], seed).float().mean(dim=(1, 2, 3)).tolist()) for seed in range(20)}) > 5
+
+
+def test_draws_that_read_side_by_side_have_images_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of the threads has processes that decode."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(3)))
+    generator = Collected((1, 4, 6), ("cat", "dog"), Settings(folder="mine"))
+    nothing = np.empty((0, 1, 4, 6), dtype=np.uint8), np.empty(0, dtype=np.int64)
+    given = ImageSet(*nothing, ("cat", "dog"), np.empty(0, dtype=np.str_), {"wanted": [2, 3]})
+    sets = synthesize_draws(
+        [generator] * 3, [given] * 3, None, "pets/natural/collected", [0, 1, 2], torch.device("cpu")
+    )
+    greys = [images.images.mean(axis=(1, 2, 3)).tolist() for images in sets]
+    assert all(set(grey[:2]) < {*range(6)} and set(grey[2:]) < {*range(100, 106)} for grey in greys)
+    assert [grey == made([0, 0, 1, 1, 1], seed).float().mean(dim=(1, 2, 3)).tolist() for seed, grey in enumerate(greys)]
+    assert len({tuple(grey) for grey in greys}) == 3
 
 
 def test_a_class_with_fewer_files_than_wanted_is_not_applicable() -> None:

@@ -33,6 +33,9 @@ PARAMS = """\
 seed: 3
 device: cpu
 table:
+  draws: 2
+  validation_fraction: 0.25
+  compared_draws: 1
   datasets:
     - shapes
   scenarios:
@@ -40,7 +43,10 @@ table:
   generators:
     - smote
     - bagan
+  recipes:
+    - reweighted
   pairs: []
+  margin: 0.01
 datasets:
   shapes:
     source: folder
@@ -77,7 +83,8 @@ latent:
     residual_vae: {block_channels: 2, filters: 2, epochs: 1, batch_size: 8}
   steps: 5
   backbones: [mnasnet0_5]
-classify: {seeds: 2}
+classify: {generator_recipes: []}
+recipes: {reweighted: {}}
 classifiers:
   shapes: {network: mnist_cnn, epochs: 1}
 """

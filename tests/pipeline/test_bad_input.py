@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from counterweight.core.errors import UserError
-from stages import ingest, train
+from stages import imbalance, ingest, train
 from tests.pipeline.conftest import Project
 
 IMAGES = "images/shapes"
@@ -164,18 +163,18 @@ def test_a_dataset_that_was_ingested_before_is_not_fetched_again(fresh: Project)
     assert fresh.stage("check", "--out", "data/checked").returncode == 0
 
 
-IMBALANCE = ("imbalance", "--dataset", "shapes", "--scenario", "drop75", *OUTPUTS, "--out", "data/out.parquet")
-ASIDE = ("--reference", "data/aside.parquet", "--counts", "metrics/counts.json")
+DRAWN = ("--out", "data/draws.parquet", "--counts", "metrics/counts.json")
+IMBALANCE = ("imbalance", "--dataset", "shapes", "--scenario", "drop75", *OUTPUTS, *DRAWN)
 
 
 def test_an_input_that_is_not_there(fresh: Project) -> None:
-    done = fresh.stage(*IMBALANCE, *ASIDE)
+    done = fresh.stage(*IMBALANCE)
     assert_refused(fresh, done, "data/shapes/train.parquet", "no such file", "earlier stage")
 
 
 def test_an_image_table_that_is_none(fresh: Project) -> None:
     (fresh / "table.parquet").write_text("label,image\n")
-    done = fresh.stage(*IMBALANCE, *ASIDE, "--train", "table.parquet")
+    done = fresh.stage(*IMBALANCE, "--train", "table.parquet")
     assert_refused(fresh, done, "table.parquet", "not an image table of this project")
 
 
@@ -184,10 +183,11 @@ def test_a_training_that_diverges(fresh: Project, monkeypatch: pytest.MonkeyPatc
     fresh.edit("      latent_dim: 4\n", "      latent_dim: 4\n      autoencoder_learning_rate: 1.0e+30\n")
     monkeypatch.chdir(fresh.root)
     ingest.main(INGEST[1:])
-    words = "--dataset shapes --generator bagan --images data/shapes/train.parquet --out models/m --curves plots/c"
-    where = re.escape("params.yaml: generators.bagan.shapes: training stopped: 'loss' of update 'autoencoder' is ")
+    imbalance.main(IMBALANCE[1:])
+    words = "--dataset shapes --generator bagan --train data/shapes/train.parquet --draws data/draws.parquet"
+    where = r"params\.yaml: generators\.bagan\.shapes: draw [12]: training stopped: 'loss' of update 'autoencoder' is "
     with pytest.raises(UserError, match=f"{where}.*learning rate"):
-        train.main(words.split())
+        train.main([*words.split(), "--out", "models/m", "--curves", "plots/c"])
     assert [*(fresh / "models").iterdir(), *(fresh / "plots").iterdir()] == []
 
 

@@ -41,6 +41,8 @@ KILLED = -9
 SHAPES, ITEM, MODEL = "data/shapes", "data/shapes/drop75", "models/shapes/drop75/bagan"
 CURVES, MADE = "plots/train/shapes/drop75/bagan", "data/shapes/drop75/bagan/synthetic.parquet"
 PARTS = f"--train {SHAPES}/train.parquet --test {SHAPES}/test.parquet"
+DRAWS = f"--draws {ITEM}/draws.parquet"
+FITTED = f"--train {SHAPES}/train.parquet {DRAWS}"
 
 
 class Stage(NamedTuple):
@@ -60,51 +62,49 @@ def stage(arguments: str, *options: str, seconds: float) -> Stage:
 STAGES = {
     "ingest": stage(f"--dataset shapes {PARTS}", "train", "test", seconds=0.002),
     "imbalance": stage(
-        f"--dataset shapes --scenario drop75 {PARTS} --out {ITEM}/train.parquet "
-        f"--reference {ITEM}/reference.parquet --counts metrics/imbalance/shapes/drop75.json",
-        *("out", "reference", "counts"),
+        f"--dataset shapes --scenario drop75 {PARTS} --out {ITEM}/draws.parquet "
+        "--counts metrics/imbalance/shapes/drop75.json",
+        *("out", "counts"),
         seconds=0.004,
     ),
     "train": stage(
-        f"--dataset shapes --generator bagan --images {ITEM}/train.parquet --out {MODEL} --curves {CURVES}",
+        f"--dataset shapes --generator bagan {FITTED} --out {MODEL} --curves {CURVES}",
         *("out", "curves"),
         seconds=1,
     ),
     "synthesize": stage(
-        f"--generator {MODEL} --images {ITEM}/train.parquet --out {MADE} "
-        "--picture plots/samples/shapes/drop75/bagan.png",
+        f"--generator {MODEL} {FITTED} --out {MADE} --picture plots/samples/shapes/drop75/bagan.png",
         *("out", "picture"),
         seconds=0.002,
     ),
     "extract": stage(f"--images {MADE} --out {ITEM}/bagan/features", "out", seconds=0.5),
     "compare": stage(
-        f"--real {ITEM}/reference.parquet --real-features {ITEM}/features --synthetic {MADE} "
-        f"--synthetic-features {ITEM}/bagan/features --train {ITEM}/train.parquet "
+        f"{DRAWS} {PARTS} --real-features {ITEM}/features --synthetic {MADE} "
+        f"--synthetic-features {ITEM}/bagan/features "
         "--out metrics/compare/shapes/drop75/bagan.json --plots plots/compare/shapes/drop75/bagan",
         *("out", "plots"),
         seconds=0.5,
     ),
     "discriminate": stage(
-        f"--real {ITEM}/reference.parquet --synthetic {MADE} "
+        f"{DRAWS} {PARTS} --synthetic {MADE} "
         "--out metrics/discriminate/shapes/drop75/bagan.json --plots plots/discriminate/shapes/drop75/bagan",
         *("out", "plots"),
         seconds=0.5,
     ),
     "latent": stage(
-        f"--real {ITEM}/reference.parquet --synthetic {MADE} "
+        f"{DRAWS} {PARTS} --synthetic {MADE} "
         "--out metrics/latent/shapes/drop75/bagan.json --plots plots/latent/shapes/drop75/bagan",
         *("out", "plots"),
         seconds=0.5,
     ),
     "classify": stage(
-        f"--dataset shapes --imbalanced {ITEM}/train.parquet --added {MADE} "
-        f"--test {SHAPES}/test.parquet --out metrics/classify/shapes/drop75/bagan.json "
-        "--confusion plots/confusion/shapes/drop75/bagan",
-        *("out", "confusion"),
+        f"--dataset shapes {DRAWS} {PARTS} --added {MADE} --out metrics/classify/shapes/drop75/bagan.json "
+        "--predictions data/predictions/shapes/drop75/bagan.parquet --confusion plots/confusion/shapes/drop75/bagan",
+        *("out", "predictions", "confusion"),
         seconds=0.001,
     ),
     "report": stage(
-        "--metrics metrics --summary metrics/summary.json --reports metrics/report",
+        "--metrics metrics --predictions data/predictions --summary metrics/summary.json --reports metrics/report",
         *("summary", "reports"),
         seconds=0.05,
     ),
@@ -194,8 +194,10 @@ def test_a_killed_training_goes_on_from_its_checkpoint(built: Built, copy: Proje
     with runs_of(copy, "train") as runs:
         assert runs.killed(lambda: any(checkpoints.glob("*/epoch_00004.png"))) == KILLED, "ended before it was killed"
         assert present(copy, [MODEL, CURVES]) == []
-        (checkpoint,) = checkpoints.glob("*/checkpoint.safetensors")
-        # A mark in what the checkpoint remembers of the first epoch: only a run that goes on from it can know it.
+        # Pictures are the first draw's. A mark in what its checkpoint remembers of the first epoch: only a run that
+        # goes on from it can know it.
+        (picture,) = checkpoints.glob("*/epoch_00004.png")
+        checkpoint = picture.with_name("checkpoint.safetensors")
         content, first, mark = checkpoint.read_bytes(), *(rb"{\"epoch\": %d, \"update\"" % number for number in (1, 9))
         assert content.count(first) == 1
         checkpoint.write_bytes(content.replace(first, mark))
@@ -206,7 +208,7 @@ def test_a_killed_training_goes_on_from_its_checkpoint(built: Built, copy: Proje
     assert names == ["epoch_00004.png", "epoch_00008.png", "history.csv"]
     assert unlike(copy, built, [f"{CURVES}/{name}" for name in names]) == [f"{CURVES}/history.csv"]
     undisturbed, resumed = ((project / CURVES / "history.csv").read_text() for project in (built.project, copy))
-    assert resumed == undisturbed.replace("\n1,autoencoder", "\n9,autoencoder")
+    assert resumed == undisturbed.replace("\n0,1,autoencoder", "\n0,9,autoencoder")
 
 
 def test_a_training_whose_outputs_cannot_be_written_keeps_checkpoint_and_pictures(
@@ -220,9 +222,9 @@ def test_a_training_whose_outputs_cannot_be_written_keeps_checkpoint_and_picture
     for path in STAGES["train"].outputs:
         shutil.rmtree(copy / path)
     monkeypatch.chdir(copy.root)
-    monkeypatch.setattr(train, "save_generator", full)
+    monkeypatch.setattr(train, "save_generators", full)
     with pytest.raises(OSError, match="No space left"):
         train.main(STAGES["train"].arguments.split())
     assert present(copy, STAGES["train"].outputs) == []
     kept = sorted(path.name for path in (copy / "checkpoints").glob("*/*"))
-    assert kept == ["checkpoint.safetensors", "epoch_00004.png", "epoch_00008.png"]
+    assert kept == ["checkpoint.safetensors"] * 2 + ["epoch_00004.png", "epoch_00008.png"]

@@ -2,11 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from counterweight.core.images import ImageSet
+from counterweight.evaluation.retraining.outcomes import write_predictions
+from counterweight.evaluation.retraining.training import Outcome
 from stages import classify, compare, discriminate, extract, imbalance, ingest, latent, report, synthesize, train
 from tests.pipeline.conftest import Project
-from tests.reporting.made import scores
+from tests.reporting.made import method_scores, scores
 
 DATA, ITEM = "data/shapes", "data/shapes/drop75"
 SETTINGS = """\
@@ -26,21 +30,25 @@ def scarce(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return fresh
 
 
+PARTS = f"--train {DATA}/train.parquet --test {DATA}/test.parquet"
+DRAWS = f"--draws {ITEM}/draws.parquet"
+REPORT = "--metrics metrics --predictions data/predictions --summary metrics/summary.json --reports metrics/report"
+
+
 def row(generator: str) -> None:
     """Run the stages of one generator."""
     own, model = f"{ITEM}/{generator}", f"models/{generator}"
-    common = f"--dataset shapes --generator {generator} --images {ITEM}/train.parquet"
-    train.main([*common.split(), "--out", model, "--curves", f"plots/{generator}"])
-    made, picture = f"{own}/synthetic.parquet", f"plots/{generator}.png"
-    synthesize.main(f"--generator {model} --images {ITEM}/train.parquet --out {made} --picture {picture}".split())
+    fitted = f"--train {DATA}/train.parquet {DRAWS}"
+    train.main(f"--dataset shapes --generator {generator} {fitted} --out {model} --curves plots/{generator}".split())
+    made = f"{own}/synthetic.parquet"
+    synthesize.main(f"--generator {model} {fitted} --out {made} --picture plots/{generator}.png".split())
     extract.main(f"--images {made} --out {own}/features".split())
-    real = f"--real {ITEM}/reference.parquet --real-features {ITEM}/features"
-    sets = f"{real} --synthetic {made} --synthetic-features {own}/features"
-    compare.main(f"{sets} {written('compare', generator)}".split())
-    sets = f"--real {ITEM}/reference.parquet --synthetic {made}"
-    discriminate.main(f"{sets} {written('discriminate', generator)}".split())
-    latent.main(f"{sets} {written('latent', generator)}".split())
-    score("--added", made, generator)
+    both = f"{DRAWS} {PARTS} --synthetic {made}"
+    features = f"--real-features {ITEM}/features --synthetic-features {own}/features"
+    compare.main(f"{both} {features} {written('compare', generator)}".split())
+    discriminate.main(f"{both} {written('discriminate', generator)}".split())
+    latent.main(f"{both} {written('latent', generator)}".split())
+    score(generator, f"--added {made}")
 
 
 def written(stage: str, generator: str) -> str:
@@ -48,23 +56,23 @@ def written(stage: str, generator: str) -> str:
     return f"--out metrics/{stage}/shapes/drop75/{generator}.json --plots plots/{stage}/{generator}"
 
 
-def score(option: str, images: str, name: str) -> None:
+def score(name: str, added: str = "") -> None:
     """Run the stage that retrains classifiers."""
-    tables = f"--dataset shapes --imbalanced {ITEM}/train.parquet --test {DATA}/test.parquet {option} {images}"
-    classify.main(f"{tables} --out metrics/classify/shapes/drop75/{name}.json --confusion confusion/{name}".split())
+    outs = (
+        f"--out metrics/classify/shapes/drop75/{name}.json --predictions data/predictions/shapes/drop75/{name}.parquet"
+    )
+    classify.main(f"--dataset shapes {DRAWS} {PARTS} {added} {outs} --confusion confusion/{name}".split())
 
 
 def test_what_is_not_applicable_is_a_row_with_its_reason(scarce: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    parts = f"--train {DATA}/train.parquet --test {DATA}/test.parquet"
-    ingest.main(f"--dataset shapes {parts}".split())
-    thinned = f"--out {ITEM}/train.parquet --reference {ITEM}/reference.parquet"
+    ingest.main(f"--dataset shapes {PARTS}".split())
     counts = "--counts metrics/imbalance/shapes/drop75.json"
-    imbalance.main(f"--dataset shapes --scenario drop75 {parts} {thinned} {counts}".split())
-    extract.main(f"--images {ITEM}/reference.parquet --out {ITEM}/features".split())
-    score("--balanced", f"{DATA}/train.parquet", "baselines")
+    imbalance.main(f"--dataset shapes --scenario drop75 {PARTS} --out {ITEM}/draws.parquet {counts}".split())
+    extract.main(f"{DRAWS} {PARTS} --out {ITEM}/features".split())
+    score("baselines")
     for generator in ("smote", "oversample"):
         row(generator)
-    report.main(["--metrics", "metrics", "--summary", "metrics/summary.json", "--reports", "metrics/report"])
+    report.main(REPORT.split())
     text = (scarce / "metrics/report/shapes_drop75.md").read_text()
     reason = "SMOTE needs two images of class 'no', there are 1"
     assert f"`smote` is not applicable here: {reason}." in text
@@ -79,20 +87,27 @@ def test_what_is_not_applicable_is_a_row_with_its_reason(scarce: Project, capsys
 
 
 def test_a_table_of_which_nothing_is_applicable_still_has_its_baselines(scarce: Project) -> None:
-    for folder in ("metrics/imbalance/shapes", "metrics/classify/shapes/drop75", "metrics/compare/shapes/drop75"):
-        (scarce / folder).mkdir(parents=True)
+    for folder in ("imbalance/shapes", "classify/shapes/drop75", "compare/shapes/drop75"):
+        (scarce / "metrics" / folder).mkdir(parents=True)
     scarce.edit_list("oversample")
-    seeds = [scores(f1, 0.9, [f1]).model_dump() for f1 in (0.5, 0.6)]
-    baselines = {name: {"images": 9, "seeds": seeds} for name in ("balanced", "imbalanced", "reweighted")}
-    counts = {"no": {"before": 9, "train": 1, "wanted": 8, "reference": 9, "test": 3, "minority": True}}
+    counts = {"before": 9, "fitted": 1, "validation": 1, "wanted": 8, "reference": 9, "test": 3, "minority": True}
+    draws = [scores(f1, 0.9, [f1]) for f1 in (0.5, 0.6)]
+    baselines = {name: method_scores(draws).model_dump() for name in ("balanced", "imbalanced", "reweighted")}
     for path, content in {
-        "imbalance/shapes/drop75": counts,
+        "imbalance/shapes/drop75": {"no": counts},
         "classify/shapes/drop75/baselines": baselines,
         "classify/shapes/drop75/smote": {"smote": {"not_applicable": "too few"}},
         "compare/shapes/drop75/smote": {"not_applicable": "too few"},
     }.items():
         (scarce / f"metrics/{path}.json").write_text(json.dumps(content))
-    report.main(["--metrics", "metrics", "--summary", "metrics/summary.json", "--reports", "metrics/report"])
+    nothing = np.zeros((3, 1, 1, 1), dtype=np.uint8), np.zeros(3, dtype=np.int64)
+    tested = ImageSet(*nothing, ("no",), np.array([""] * 3), {})
+    said = [Outcome(tested.labels, tested.labels, 9)] * 2
+    place = scarce / "data/predictions/shapes/drop75"
+    place.mkdir(parents=True)
+    write_predictions(dict.fromkeys(baselines, said), tested, place / "baselines.parquet")
+    write_predictions({}, tested, place / "smote.parquet")
+    report.main(REPORT.split())
     text = (scarce / "metrics/report/shapes_drop75.md").read_text()
     assert "`smote` is not applicable here: too few." in text
     assert "How do they differ" not in text

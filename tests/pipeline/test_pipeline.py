@@ -12,16 +12,18 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from counterweight.core.images import read_images
+from counterweight.core.images import read_draws, read_images
+from counterweight.reporting.results import Judged
 from tests.pipeline.conftest import PER_CLASS, Built, Project, digest, stages_run
 
 pytestmark = pytest.mark.slow
 
 MEASURED = ("compare", "discriminate", "latent", "classify")
 BAGAN = [f"{stage}@shapes-drop75-bagan" for stage in ("train", "synthesize", "extract", *MEASURED)]
-VARIANTS = ["balanced", "imbalanced", "reweighted", "smote", "bagan"]
+METHODS = ["balanced", "imbalanced", "reweighted", "smote", "bagan"]
 TEST_IMAGES = 3 * 12  # 30 % of 40 in each of three classes
 STAGES = 20
+DRAWS = 2
 
 
 @pytest.fixture(scope="module")
@@ -56,21 +58,22 @@ def test_nothing_unfinished_is_left(built: Built) -> None:
 
 def test_the_minority_is_thinned_out_whatever_yaml_could_take_its_name_for(built: Built) -> None:
     counts = json.loads((built.project / "metrics/imbalance/shapes/drop75.json").read_text())
-    assert counts["no"] == {"before": 28, "train": 7, "wanted": 21, "reference": 33, "test": 12, "minority": True}
-    assert {name: row["train"] for name, row in counts.items()} == {"disc": 28, "no": 7, "square": 28}
+    sizes = {"before": 28, "fitted": 5, "validation": 2, "wanted": 16, "reference": 23 + 12, "test": 12}
+    assert counts["no"] == {**sizes, "minority": True}
+    assert {name: row["fitted"] for name, row in counts.items()} == {"disc": 21, "no": 5, "square": 21}
 
 
 def test_synthetic_images_restore_the_balance(built: Built) -> None:
     for generator in ("smote", "bagan"):
-        made = read_images(built.project / f"data/shapes/drop75/{generator}/synthetic.parquet")
-        assert made.counts().tolist() == [0, 21, 0]
-        assert made.shape == (1, 16, 16)
+        made = read_draws(built.project / f"data/shapes/drop75/{generator}/synthetic.parquet")
+        assert [images.counts().tolist() for images in made] == [[0, 16, 0]] * DRAWS
+        assert made[0].shape == (1, 16, 16)
 
 
-def test_the_summary_has_a_few_numbers_for_every_variant(built: Built) -> None:
-    variants = json.loads((built.project / "metrics/summary.json").read_text())["shapes"]["drop75"]
-    assert list(variants) == VARIANTS
-    for name, line in variants.items():
+def test_the_summary_has_a_few_numbers_for_every_method(built: Built) -> None:
+    methods = json.loads((built.project / "metrics/summary.json").read_text())["shapes"]["drop75"]
+    assert list(methods) == METHODS
+    for name, line in methods.items():
         assert {"f1", "accuracy"} <= set(line)
         assert ("verdict" in line) == (name != "imbalanced")
         assert ({"differs", "kl", "ssim"} <= set(line)) == (name in ("smote", "bagan"))
@@ -78,26 +81,30 @@ def test_the_summary_has_a_few_numbers_for_every_variant(built: Built) -> None:
         assert 0 < line["accuracy"] <= 1
 
 
-def test_the_report_has_a_row_for_every_variant_and_is_printed(built: Built) -> None:
+def test_the_report_has_a_row_for_every_method_and_is_printed(built: Built) -> None:
     text = (built.project / "metrics/report/shapes_drop75.md").read_text()
-    assert [name for name in VARIANTS if f"| {name} " not in text] == []
+    assert [name for name in METHODS if f"| {name} " not in text] == []
     assert text in built.output
+    judged = Judged.model_validate_json((built.project / "metrics/report/shapes_drop75.json").read_text())
+    verdicts = judged.against_imbalanced.minority_f1
+    assert [*verdicts] == [name for name in METHODS if name != "imbalanced"]
+    assert {(verdict.draws, verdict.covers) for verdict in verdicts.values()} == {(DRAWS, "draws and test images")}
 
 
 def test_curves_confusions_and_pictures_are_there(built: Built) -> None:
     plots = built.project / "plots"
     tables = {path.stem: path for path in (plots / "confusion/shapes/drop75").glob("*/*.csv")}
-    assert set(tables) == set(VARIANTS)
+    assert set(tables) == set(METHODS)
     for path in tables.values():
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
         assert [row["actual"] for row in rows].count("no") == TEST_IMAGES // 3
         assert len(rows) == TEST_IMAGES
     with (plots / "train/shapes/drop75/bagan/history.csv").open(newline="") as file:
-        epochs = [(row["epoch"], row["update"]) for row in csv.DictReader(file)]
-    assert epochs[0] == ("1", "autoencoder")
-    assert epochs[-1] == ("8", "generator")
-    assert len(epochs) == 3 + 2 * 5
+        epochs = [(row["draw"], row["epoch"], row["update"]) for row in csv.DictReader(file)]
+    assert epochs[0] == ("0", "1", "autoencoder")
+    assert epochs[-1] == ("1", "8", "generator")
+    assert len(epochs) == DRAWS * (3 + 2 * 5)
     pictures = [*plots.glob("samples/shapes/drop75/*.png"), *plots.glob("train/shapes/drop75/bagan/*.png")]
     assert len(pictures) == 4
     for path in pictures:
@@ -121,7 +128,7 @@ def test_a_second_run_does_nothing_and_is_quick(copy: Project) -> None:
 def test_an_experiment_runs_one_generators_row_and_the_report(experiment: Built) -> None:
     assert stages_run(experiment.output) == ["check", *BAGAN, "report"]
     history = (experiment.project / "plots/train/shapes/drop75/bagan/history.csv").read_text()
-    assert len(history.splitlines()) == 1 + 3 + 2 * 2
+    assert len(history.splitlines()) == 1 + DRAWS * (3 + 2 * 2)
 
 
 def test_the_difference_between_runs_names_the_generator_alone(experiment: Built) -> None:
@@ -172,13 +179,19 @@ def test_a_row_taken_out_of_the_table_leaves_the_report_and_costs_no_training(co
     copy.edit_list("smote")
     assert stages_run(copy.dvc("repro")) == ["check", "report"]
     summary = json.loads((copy / "metrics/summary.json").read_text())
-    assert list(summary["shapes"]["drop75"]) == [name for name in VARIANTS if name != "smote"]
+    assert list(summary["shapes"]["drop75"]) == [name for name in METHODS if name != "smote"]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("seeds: 2", "seeds: 3", {"baselines", "classify"}),
+        ("draws: 2", "draws: 3", {"imbalance", "report"}),
+        ("validation_fraction: 0.25", "validation_fraction: 0.3", {"imbalance", "report"}),
+        ("compared_draws: 1", "compared_draws: 2", {"extract_real", "extract", *MEASURED[:3], "report"}),
+        ("    - reweighted\n", "    []\n", {"baselines", "report"}),
+        ("generator_recipes: []", "generator_recipes: [reweighted]", {"classify"}),
+        ("recipes: {reweighted: {}}", "recipes: {}", {"baselines", "classify"}),
+        ("margin: 0.01", "margin: 0.02", {"report"}),
         ("repeats: 2", "repeats: 3", {"compare", "latent"}),
         ("input_size: 64", "input_size: 65", {"extract", "extract_real", "latent"}),
         ("sizes: [16]", "sizes: [17]", {"discriminate", "latent"}),
@@ -221,23 +234,23 @@ def test_a_folder_without_git_will_do(fresh: Project) -> None:
     fresh.dvc("config", "--local", "core.no_scm", "true")
     output = fresh.dvc("repro", "check", "ingest", "imbalance")
     assert stages_run(output) == ["check", "ingest@shapes", "imbalance@shapes-drop75"]
-    assert (fresh / "data/shapes/drop75/train.parquet").is_file()
+    assert (fresh / "data/shapes/drop75/draws.parquet").is_file()
 
 
 def test_the_same_seed_gives_the_same_bytes_elsewhere_and_without_dvc(built: Built, fresh: Project) -> None:
     data, item = "data/shapes", "data/shapes/drop75"
     parts = ("--train", f"{data}/train.parquet", "--test", f"{data}/test.parquet")
-    thinned = ("--out", f"{item}/train.parquet", "--reference", f"{item}/reference.parquet", "--counts", "counts.json")
+    drawn = ("--out", f"{item}/draws.parquet", "--counts", "metrics/imbalance/shapes/drop75.json")
     model, curves = "models/shapes/drop75/bagan", "plots/train/shapes/drop75/bagan"
-    learned = ("--images", f"{item}/train.parquet", "--out", model, "--curves", curves)
+    learned = (*parts[:2], "--draws", drawn[1], "--out", model, "--curves", curves)
     for arguments in (
         ("ingest", "--dataset", "shapes", *parts),
-        ("imbalance", "--dataset", "shapes", "--scenario", "drop75", *parts, *thinned),
+        ("imbalance", "--dataset", "shapes", "--scenario", "drop75", *parts, *drawn),
         ("train", "--dataset", "shapes", "--generator", "bagan", *learned),
     ):
         done = fresh.stage(*arguments)
         assert done.returncode == 0, done.stderr
-    for path in (*parts[1::2], *thinned[1:4:2], model, curves):
+    for path in (*parts[1::2], *drawn[1::2], model, curves):
         assert digest(fresh / path) == digest(built.project / path), path
 
 

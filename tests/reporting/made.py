@@ -4,8 +4,8 @@ from typing import Any
 
 from counterweight.core.results import SetSizes, Spread
 from counterweight.evaluation.comparison.harness import list_columns
-from counterweight.reporting.results import Comparison, Results
-from counterweight.results.classify import ClassificationScores
+from counterweight.reporting.results import Comparison, Judged, Results, Verdicts
+from counterweight.results.classify import ClassificationScores, MethodScores, ValidationScores
 from counterweight.results.compare import (
     BackboneResult,
     CompareResult,
@@ -13,13 +13,14 @@ from counterweight.results.compare import (
     Families,
     PairwiseSSIM,
     Row,
+    Similarity,
     StatisticResult,
 )
 from counterweight.results.discriminate import Curve, SizeResult, StyleResult
 from counterweight.results.imbalance import ClassCounts
 from counterweight.results.latent import Density, LatentResult, MovedResult
 from counterweight.statistics.base.contract import find_statistics
-from counterweight.statistics.paired_test import Verdict
+from counterweight.statistics.verdict import Answer, Verdict
 
 OVERLAP = ("precision", "recall", "density", "coverage")
 TTEST = ("fraction_rejected", "fraction_rejected_fdr", "fraction_effect")
@@ -87,10 +88,10 @@ def copies(fraction: float | None, real_fraction: float = 0.01, n: int = 100) ->
 def compare_result(
     backbones: dict[str, BackboneResult], found: Copies, similarity: tuple[float | None, float | None] = (0.3, 0.4)
 ) -> CompareResult:
-    real, synthetic = (PairwiseSSIM(mean=mean, std=0.0, pairs=9, window=7, reason=None) for mean in similarity)
+    real, synthetic = (pairwise_ssim(mean) for mean in similarity)
     return CompareResult(
         images=SetSizes(real=100, synthetic=100),
-        settings={"alpha": 0.05, "effect_size": 0.2, "copy_quantile": 0.01},
+        settings={"alpha": 0.05, "effect_size": 0.2, "copy_quantile": 0.01, "ssim_range": "signed"},
         columns=COLUMNS,
         headline=next(iter(backbones)),
         backbones=backbones,
@@ -98,6 +99,13 @@ def compare_result(
         copies=found,
         copies_of="training images",
     )
+
+
+def pairwise_ssim(mean: float | None) -> PairwiseSSIM:
+    if mean is None:
+        return PairwiseSSIM(unsigned=None, signed=None, pairs=0, window=7, reason="no class has two images")
+    unsigned, signed = (Similarity(mean=value, std=0.1, error=0.02) for value in (mean + 0.1, mean))
+    return PairwiseSSIM(unsigned=unsigned, signed=signed, pairs=9, window=7, reason=None)
 
 
 def features(value: float, missing: bool = False) -> CompareResult:
@@ -184,31 +192,88 @@ def scores(minority_f1: float | None, accuracy: float, f1: list[float | None]) -
     )
 
 
+def method_scores(
+    draws: list[ClassificationScores], validation: list[tuple[float, float | None]] | None = None
+) -> MethodScores:
+    """Scores of a method; on validation images the test's, unless balanced accuracy and minority F1 are given."""
+    aside = validation or [(draw.balanced_accuracy, draw.minority_f1) for draw in draws]
+    return MethodScores(
+        images=9,
+        recipe="plain",
+        draws=draws,
+        validation=[ValidationScores(balanced_accuracy=accuracy, minority_f1=f1) for accuracy, f1 in aside],
+    )
+
+
 def counts(
-    train: int, wanted: int, test: int, minority: bool, reference: int = 3, before: int | None = None
+    fitted: int, wanted: int, test: int, minority: bool, reference: int = 3, before: int | None = None
 ) -> ClassCounts:
-    whole = train if before is None else before
-    return ClassCounts(before=whole, train=train, wanted=wanted, reference=reference, test=test, minority=minority)
+    whole = fitted + 1 if before is None else before
+    return ClassCounts(
+        before=whole,
+        fitted=fitted,
+        validation=1,
+        wanted=wanted,
+        reference=reference,
+        test=test,
+        minority=minority,
+    )
 
 
-def results(missing: bool = False) -> Results:
-    def of(value: float) -> list[ClassificationScores]:
-        return [scores(value + step, value, [0.95, value + step]) for step in (-0.01, 0.01)]
+def change(
+    answer: Answer = "helps",
+    mean: float = 0.1234,
+    draws: int = 2,
+    family: int = 2,
+    needed: int | None = 5,
+    margin: float = 0.01,
+) -> Verdict:
+    single = draws == 1
+    return Verdict(
+        verdict=answer,
+        mean_change=mean,
+        interval=[-0.01, 0.2],
+        plain_interval=[0.0, 0.19],
+        p_value=0.01,
+        confidence=0.95,
+        standard_error=0.05,
+        se_draws=None if single else 0.04,
+        se_test=0.03,
+        degrees_of_freedom=None if single else 9.5,
+        draws=draws,
+        covers="test images" if single else "draws and test images",
+        family=family,
+        margin=margin,
+        detectable_change=0.1567,
+        least_detectable_change=0.08,
+        draws_needed=None if single else needed,
+    )
 
-    gain = Verdict(mean_difference=0.1234, interval=[-0.01, 0.2], p_value=0.01, verdict="helps", seeds=2)
+
+def judged(f1: dict[str, Verdict], balanced: dict[str, Verdict], simple: Verdicts | None = None) -> Judged:
+    against = Verdicts(reference="imbalanced", minority_f1=f1, balanced_accuracy=balanced)
+    return Judged(against_imbalanced=against, against_simple=simple)
+
+
+def results(missing: bool = False, draws: int = 2) -> Results:
+    def of(value: float) -> MethodScores:
+        steps = (-0.01, 0.01) if draws == 2 else (0.0,) * draws
+        return method_scores([scores(value + step, value, [0.95, value + step]) for step in steps])
+
+    gains = {"balanced": change(draws=draws), "smote": change(draws=draws)}
     return Results(
         dataset="digits",
         scenario="drop75",
-        counts={"3": counts(9, 0, 7, False), "4": counts(2, 7, 5, True, before=9)},
+        counts={"3": counts(9, 0, 7, False), "4": counts(2, 7, 5, True, before=12)},
         scores={"balanced": of(0.9), "imbalanced": of(0.7), "smote": of(0.8)},
-        verdicts={"balanced": gain, "smote": gain},
+        judged=judged(gains, gains),
         comparisons={"smote": comparison(0.5, missing)},
         not_applicable={},
     )
 
 
-def of_classes(sizes: list[int], minority: list[int], variants: list[str], untested: tuple[int, ...] = ()) -> Results:
-    """Results of scenario `natural`, in which the F1 of class k is k hundredths, more by one for every variant."""
+def of_classes(sizes: list[int], minority: list[int], methods: list[str], untested: tuple[int, ...] = ()) -> Results:
+    """Results of scenario `natural`, in which the F1 of class k is k hundredths, more by one for every method."""
     level = max(sizes)
     table = {
         f"class {label}": counts(size, level - size, 0 if label in untested else 3, label in minority)
@@ -220,5 +285,5 @@ def of_classes(sizes: list[int], minority: list[int], variants: list[str], untes
         known = [value for label in minority if (value := f1[label]) is not None]
         return scores(sum(known) / len(known) if known else None, 0.5, f1)
 
-    found = {name: [of(more)] * 2 for more, name in enumerate(variants)}
-    return Results("clothes", "natural", table, found, verdicts={}, comparisons={}, not_applicable={})
+    found = {name: method_scores([of(more)] * 2) for more, name in enumerate(methods)}
+    return Results("clothes", "natural", table, found, judged=judged({}, {}), comparisons={}, not_applicable={})

@@ -1,14 +1,10 @@
 """Results as text: tables that align, and a dash for what could not be measured."""
 
 import itertools
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
-from counterweight.core.results import write_result
 from counterweight.reporting.columns import average
 from counterweight.reporting.differences import render_differences
 from counterweight.reporting.markdown import (
@@ -19,25 +15,28 @@ from counterweight.reporting.markdown import (
     render_tables,
     split_columns,
 )
-from counterweight.reporting.results import Comparison
-from counterweight.reporting.tables import describe_filled, describe_minority, render_report, summarize_results
-from counterweight.results.classify import Scores, VariantScores
-from counterweight.results.imbalance import Counts
-from stages.report import main
+from counterweight.reporting.results import Comparison, Verdicts
+from counterweight.reporting.tables import (
+    describe_draws_needed,
+    describe_filled,
+    describe_minority,
+    render_report,
+    summarize_results,
+)
+from counterweight.statistics.verdict import Verdict
 from tests.reporting.made import (
     OVERLAP,
     backbone,
+    change,
     compare_result,
     copies,
     counts,
     features,
-    latent,
+    judged,
     of_classes,
     results,
     style,
 )
-
-PARAMS = Path(__file__).parents[2] / "params.yaml"
 
 
 def tables(text: str) -> list[list[list[str]]]:
@@ -89,20 +88,23 @@ def test_the_report_says_what_was_measured() -> None:
     helped, per_class, *_, spaces, styles, within, between, frechet, latents, moved = tables(text)
     differs, others = (tables(section(text, title)) for title in ("How do they differ", "Means over the other"))
     assert text.startswith("# digits, drop75\n")
-    assert "(2 seeds, 12 test images)" in text
+    assert "(2 draws, 12 test images)" in text
     assert "(50 images against 50, 10 draws)" in text
-    assert "Training images of the largest class: 9; of those to be filled up: '4' 2 (+7 synthetic)." in text
+    assert (
+        "the largest class that classifiers are fitted to: 9; of those to be filled up: '4' 2 (+7 synthetic)." in text
+    )
     assert "Of alexnet with random weights at 64 px, on random halves" in text
     assert "## Means over the other feature spaces (resnet152, vgg16_bn)\n" in text
     assert "\n`mnasnet0_5` counts in no mean: effective dimension 1.1 of 8.\n" in text
+    change_cells = ["helps", "+0.1234", "-0.0100 +0.2000", "0.1567"]
     assert helped[1:] == [
-        ["balanced", "helps", "+0.1234", "-0.0100 +0.2000", "0.9000 ± 0.0141", "0.9000 ± 0.0000", "0.9000"],
-        ["imbalanced", "", "", "", "0.7000 ± 0.0141", "0.7000 ± 0.0000", "0.7000"],
-        ["smote", "helps", "+0.1234", "-0.0100 +0.2000", "0.8000 ± 0.0141", "0.8000 ± 0.0000", "0.8000"],
+        ["balanced", *change_cells, "0.9000 ± 0.0141", "0.9000 ± 0.0000", "0.9000"],
+        ["imbalanced", "", "", "", "", "0.7000 ± 0.0141", "0.7000 ± 0.0000", "0.7000"],
+        ["smote", *change_cells, "0.8000 ± 0.0141", "0.8000 ± 0.0000", "0.8000"],
     ]
     assert "Minority F1: of class '4'.\n" in text
     assert per_class == [
-        ["class", "train", "wanted", "test", "balanced", "imbalanced", "smote"],
+        ["class", "fitted", "wanted", "test", "balanced", "imbalanced", "smote"],
         ["4 *", "2", "7", "5", "0.900", "0.700", "0.800"],
         ["3", "9", "0", "7", "0.950", "0.950", "0.950"],
     ]
@@ -121,7 +123,7 @@ def test_the_report_says_what_was_measured() -> None:
         **{key: ["0.90", "0.50"] for key in OVERLAP},
         "linear": ["0.50", "0.75"],
         "normal": ["90 %", "80 %"],
-        "SSIM": ["0.300", "0.400"],
+        "SSIM": ["0.300 ± 0.020", "0.400 ± 0.020"],
         "copies": ["1.0 %", "25.0 %"],
     }
     assert merge(others) == {
@@ -164,6 +166,96 @@ def test_the_report_says_what_was_measured() -> None:
     ]
 
 
+def part(text: str, begin: str, end: str) -> str:
+    """Return what stands between two words as one line."""
+    return " ".join(text.split(begin)[1].split(end)[0].split())
+
+
+def test_of_many_draws_it_is_said_that_they_are_covered() -> None:
+    text = render_report(results(draws=8))
+    assert "## Do the synthetic images help? (8 draws, 12 test images)" in text
+    assert part(text, "Change:", "Interval:") == (
+        "of the minority F1 against `imbalanced`, mean over 8 draws of all that is random: the images that are dropped "
+        "and set aside, the generator, the synthetic set and the classifier. The test images are resampled."
+    )
+    assert part(text, "Interval:", "Verdict:") == "holds with 95 % for all 2 rows at once."
+    assert "Means over the draws;" in text
+    assert "this synthetic set" not in text
+
+
+def test_of_one_draw_it_is_said_that_others_are_not_covered() -> None:
+    text = render_report(results(draws=1))
+    assert "## Do the synthetic images help? (1 draw, 12 test images)" in text
+    assert part(text, "Change:", "Interval:") == (
+        "of the minority F1 against `imbalanced`, for this synthetic set only: one draw says nothing of other images "
+        "that are dropped and set aside, nor of other trainings. The test images are resampled."
+    )
+    assert "Of one draw;" in text
+    assert "eans over the draws" not in text
+    helped = tables(text)[0]
+    assert helped[1] == ["balanced", "helps", "+0.1234", "-0.0100 +0.2000", "0.1567", "0.9000", "0.9000", "0.9000"]
+
+
+def test_of_one_row_it_is_not_said_that_an_interval_holds_for_several() -> None:
+    alone = {"smote": change(family=1, margin=0.02)}
+    text = render_report(replace(results(), judged=judged(alone, alone)))
+    assert part(text, "Interval:", "Verdict:") == "holds with 95 %."
+    assert "no difference where it lies within 0.02 of 0." in text
+
+
+def test_without_minority_scores_the_verdicts_are_of_balanced_accuracy() -> None:
+    given = replace(results(), judged=judged({}, {"smote": change("hurts", -0.05)}))
+    text = render_report(given)
+    assert part(text, "Change:", ",") == "of the balanced accuracy against `imbalanced`"
+    assert tables(text)[0][3][:3] == ["smote", "hurts", "-0.0500"]
+    assert summarize_results(given)["smote"]["verdict"] == "hurts"
+
+
+def test_a_table_of_imbalanced_alone_has_no_sentence_about_changes() -> None:
+    given = of_classes([9, 5], [1], ["imbalanced"])
+    text = render_report(replace(given, not_applicable={"smote": "SMOTE needs two images"}))
+    assert "Change:" not in text
+    assert "`smote` is not applicable here: SMOTE needs two images." in text
+    assert tables(text)[0][2] == ["smote", "not applicable", *[""] * 6]
+
+
+def test_the_margin_stands_in_the_verdict() -> None:
+    answers = {"smote": change("no difference above margin", 0.001, margin=0.025)}
+    assert tables(render_report(replace(results(), judged=judged(answers, {}))))[0][3][1] == "no difference above 0.025"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "words"),
+    [
+        ([change("helps"), change("hurts")], ""),
+        ([change("undecided", needed=5), change("helps", needed=9)], "it would take 5 draws."),
+        ([change("undecided", needed=30), change("undecided", needed=7)], "it would take 7 to 30 draws."),
+        (
+            [change("undecided", needed=30), change("undecided", needed=None)],
+            "it would take 30 draws; in 1 no number of draws would show it, since the test part has too few images.",
+        ),
+        ([change("undecided", needed=None)] * 3, "row: in 3 no number of draws would show it, since the test part"),
+        ([change("undecided", draws=1)], "How many draws would show a change of 0.01 in an undecided row cannot be"),
+    ],
+)
+def test_it_is_said_how_many_draws_would_do(verdicts: list[Verdict], words: str) -> None:
+    found = describe_draws_needed({str(number): verdict for number, verdict in enumerate(verdicts)})
+    assert (words in found) if words else (found == "")
+
+
+def test_what_generators_do_beside_the_best_method_without_is_a_table_of_its_own() -> None:
+    simple = Verdicts(
+        reference="reweighted", minority_f1={"smote": change("undecided", 0.02)}, balanced_accuracy={"smote": change()}
+    )
+    gains = {"smote": change()}
+    text = render_report(replace(results(), judged=judged(gains, gains, simple)))
+    assert "Beside `reweighted`, the best by its validation scores of the methods that generate nothing:\n" in text
+    assert tables(text)[1] == [
+        ["method", "verdict", "change", "interval", "would see"],
+        ["smote", "undecided", "+0.0200", "-0.0100 +0.2000", "0.1567"],
+    ]
+
+
 def test_what_could_not_be_measured_is_a_dash() -> None:
     text = render_report(results(missing=True))
     *_, within, between, frechet = tables(text)
@@ -197,9 +289,9 @@ def test_a_space_that_is_shown_although_it_says_little_is_told() -> None:
 
 def test_the_headline_is_small_and_rounded() -> None:
     lines = summarize_results(results())
-    assert lines["imbalanced"] == {"f1": 0.7, "accuracy": 0.7}
-    assert lines["balanced"] == {"f1": 0.9, "accuracy": 0.9, "gain": 0.1234, "verdict": "helps"}
-    assert lines["smote"] == {**lines["balanced"], "f1": 0.8, "accuracy": 0.8, **DIFFERENCE}
+    assert lines["imbalanced"] == {"f1": 0.7, "accuracy": 0.7, "balanced_accuracy": 0.7}
+    assert lines["balanced"] == {**dict.fromkeys(lines["imbalanced"], 0.9), "gain": 0.1234, "verdict": "helps"}
+    assert lines["smote"] == {**lines["balanced"], **dict.fromkeys(lines["imbalanced"], 0.8), **DIFFERENCE}
     missing = summarize_results(results(missing=True))["smote"]
     assert [missing[key] for key in ("ssim", "style_auc")] == [None] * 2
 
@@ -232,7 +324,7 @@ def test_classes_of_the_minority_come_first_then_others_that_get_images_the_smal
     given = of_classes([50, 9, 20, 10, 50], [1, 2], ["imbalanced", "smote"])
     text = render_report(given)
     assert tables(text)[1] == [
-        ["class", "train", "wanted", "test", "imbalanced", "smote"],
+        ["class", "fitted", "wanted", "test", "imbalanced", "smote"],
         ["class 1 *", "9", "41", "3", "0.010", "0.020"],
         ["class 2 *", "20", "30", "3", "0.020", "0.030"],
         ["class 3", "10", "40", "3", "0.030", "0.040"],
@@ -240,7 +332,6 @@ def test_classes_of_the_minority_come_first_then_others_that_get_images_the_smal
         ["class 4", "50", "0", "3", "0.040", "0.050"],
     ]
     assert "Minority F1: mean over 2 classes: 'class 1', 'class 2'.\n" in text
-    assert "Nothing was dropped: `balanced` and `imbalanced` are the same images.\n" in text
 
 
 def test_of_many_classes_the_smallest_are_shown_and_the_others_counted() -> None:
@@ -254,13 +345,13 @@ def test_of_many_classes_the_smallest_are_shown_and_the_others_counted() -> None
     assert "mean over 60 classes: 'class 0', " in text
 
 
-def test_many_variants_are_parted_into_tables_that_a_terminal_shows() -> None:
-    variants = ["imbalanced", *(f"generator_{number}" for number in range(20))]
-    found = tables(render_report(of_classes([9, 5, 7], [1], variants)))[1:]
-    assert [name for table in found for name in table[0][4:]] == variants
-    assert {tuple(table[0][:4]) for table in found} == {("class", "train", "wanted", "test")}
+def test_many_methods_are_parted_into_tables_that_a_terminal_shows() -> None:
+    methods = ["imbalanced", *(f"generator_{number}" for number in range(20))]
+    found = tables(render_report(of_classes([9, 5, 7], [1], methods)))[1:]
+    assert [name for table in found for name in table[0][4:]] == methods
+    assert {tuple(table[0][:4]) for table in found} == {("class", "fitted", "wanted", "test")}
     assert found[-1][1][-1] == "0.210"
-    lines = render_report(of_classes([9, 5, 7], [1], variants)).split("## F1 of each class")[1].splitlines()
+    lines = render_report(of_classes([9, 5, 7], [1], methods)).split("## F1 of each class")[1].splitlines()
     widest = max(len(line) for line in lines if line.startswith("|"))
     assert 120 - len("generator_19 | ") < widest <= 120
 
@@ -291,39 +382,8 @@ def test_classes_that_the_test_set_lacks_are_named() -> None:
     assert describe_minority(table) == f"Minority F1: of class 'class 1'; {lacking}"
 
 
-def test_a_minority_that_the_test_set_lacks_is_a_dash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    names = ["balanced", "imbalanced", "reweighted", "smote"]
-    given = of_classes([9, 1, 2, 9], [1, 2], names, untested=(1, 2))
-    params = YAML(typ="safe", pure=True).load(PARAMS.read_text(encoding="utf-8"))
-    params["table"] = {"datasets": ["digits"], "scenarios": ["natural"], "generators": ["smote"], "pairs": []}
-    (tmp_path / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
-    made = VariantScores(images=9, seeds=given.scores["smote"])
-    others = {name: VariantScores(images=9, seeds=seeds) for name, seeds in given.scores.items() if name != "smote"}
-    for path, content in {
-        "imbalance/digits/natural.json": Counts(given.counts),
-        "classify/digits/natural/smote.json": Scores({"smote": made}),
-        "classify/digits/natural/baselines.json": Scores(others),
-        "compare/digits/natural/smote.json": features(0.5),
-        "discriminate/digits/natural/smote.json": style(),
-        "latent/digits/natural/smote.json": latent(),
-    }.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        write_result(content, tmp_path / path)
-    outputs = ["--summary", str(tmp_path / "summary.json"), "--reports", str(tmp_path / "report")]
-    main(["--params", str(tmp_path / "params.yaml"), "--metrics", str(tmp_path), *outputs])
-    text = (tmp_path / "report/digits_natural.md").read_text(encoding="utf-8")
-    assert "Minority F1: unknown, since the test set has no image of 'class 1', 'class 2'.\n" in text
-    helped, per_class = tables(text)[:2]
-    assert [row[:5] for row in helped[1:]] == [[name, "", "", "", "-"] for name in names]
-    assert per_class[1] == ["class 1 *", "1", "8", "0", "-", "-", "-", "-"]
-    assert per_class[4] == ["class 3", "9", "0", "3", "0.030", "0.040", "0.050", "0.060"]
-    assert "None" not in text
-    assert text in capsys.readouterr().out
-    line = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["digits"]["natural"]["smote"]
-    assert line == {"f1": None, "accuracy": 0.5, **DIFFERENCE}
-
-
 def test_numbers_have_their_form_or_a_dash() -> None:
     assert (format_number(1.256, ".2f"), format_number(None, ".2f"), format_number(0.0, ".1f")) == ("1.26", "-", "0.0")
     assert (format_percent(0.1234), format_percent(None), format_percent(0.0)) == ("12.3 %", "-", "0.0 %")
     assert (format_spread([1.0, 3.0]), format_spread([1.0, None])) == ("2.0000 ± 1.4142", "-")
+    assert (format_spread([0.5]), format_spread([None])) == ("0.5000", "-")

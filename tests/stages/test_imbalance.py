@@ -1,19 +1,22 @@
-"""Which images of each class stay, and what is set aside."""
+"""Which images of each class a draw fits, sets aside and drops."""
 
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from ruamel.yaml import YAML
 
+from counterweight.core.draws import FITTED, REFERENCE, VALIDATION, Draws, read_draws
 from counterweight.core.errors import UserError
-from counterweight.core.images import ImageSet, read_images, write_images
+from counterweight.core.images import ImageSet, write_images
 from stages.imbalance import main
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 CLASSES = ("a", "b", "c")
+SIZES = (40, 24, 12)
 
 
 def numbered(name: str, sizes: tuple[int, ...]) -> ImageSet:
@@ -24,10 +27,19 @@ def numbered(name: str, sizes: tuple[int, ...]) -> ImageSet:
     return ImageSet(images, labels, CLASSES, origins, {"source": "numbers"})
 
 
+TEST = numbered("test", (8, 6, 4))
+
+
 class Made(NamedTuple):
     train: ImageSet
-    reference: ImageSet
+    draws: Draws
     counts: dict[str, dict[str, int]]
+
+    def sizes(self, role: int) -> list[int]:
+        """Return the images of each class that have a role, the same in all draws."""
+        found = [np.bincount(self.train.labels[roles == role], minlength=3).tolist() for roles in self.draws.roles]
+        assert all(sizes == found[0] for sizes in found)
+        return found[0]
 
 
 def imbalanced(
@@ -35,101 +47,163 @@ def imbalanced(
     scenario: dict[str, Any],
     minority: list[str],
     train: ImageSet | None = None,
+    table: dict[str, Any] | None = None,
     seed: int = 0,
 ) -> Made:
+    """Run the stage with two draws, and a quarter set aside, unless `table` says otherwise."""
     params = YAML(typ="safe", pure=True).load(PARAMS.read_text(encoding="utf-8"))
     params |= {"seed": seed}
+    params["table"] |= {"draws": 2, "validation_fraction": 0.25} | (table or {})
     params["scenarios"]["mine"] = scenario
     params["datasets"]["digits"]["minority"] = minority
     (folder / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
-    write_images(train or numbered("train", (40, 24, 12)), folder / "train.parquet")
-    write_images(numbered("test", (8, 6, 4)), folder / "test.parquet")
-    paths = {name: folder / name for name in ("out", "reference", "counts")}
+    train = train or numbered("train", SIZES)
+    write_images(train, folder / "train.parquet")
+    write_images(TEST, folder / "test.parquet")
+    paths = {name: folder / name for name in ("out", "counts")}
     main(
         ["--params", str(folder / "params.yaml"), "--dataset", "digits", "--scenario", "mine"]
         + ["--train", str(folder / "train.parquet"), "--test", str(folder / "test.parquet")]
         + [part for name, path in paths.items() for part in (f"--{name}", str(path))]
     )
-    counts = json.loads(paths["counts"].read_text(encoding="utf-8"))
-    return Made(read_images(paths["out"]), read_images(paths["reference"]), counts)
+    return Made(train, read_draws(paths["out"], train), json.loads(paths["counts"].read_text(encoding="utf-8")))
 
 
-def test_what_stays_is_a_part_of_the_set_in_its_order(tmp_path: Path) -> None:
-    made, whole = imbalanced(tmp_path, {"kind": "drop", "fraction": 0.75}, ["b"]), numbered("train", (40, 24, 12))
-    assert made.train.counts().tolist() == [40, 6, 12]
-    places = [whole.origins.tolist().index(origin) for origin in made.train.origins]
-    assert places == sorted(set(places))
-    assert (made.train.images == whole.images[places]).all()
-    assert (made.train.labels == whole.labels[places]).all()
+DROP75 = {"kind": "drop", "fraction": 0.75}
 
 
-def test_the_reference_is_what_was_removed_and_then_the_test_images_of_the_same_classes(tmp_path: Path) -> None:
-    made, whole, test = (
-        imbalanced(tmp_path, {"kind": "drop", "fraction": 0.75}, ["b"]),
-        numbered("train", (40, 24, 12)),
-        numbered("test", (8, 6, 4)),
-    )
-    removed = [origin for origin in whole.origins if origin not in set(made.train.origins)]
-    assert len(removed) == 18
-    assert made.reference.origins.tolist() == removed + test.origins[test.labels == 1].tolist()
-    assert set(made.reference.labels) == {1}
+def test_the_table_has_a_row_for_each_draw_and_image(tmp_path: Path) -> None:
+    made = imbalanced(tmp_path, DROP75, ["b"], table={"draws": 3})
+    table = pq.read_table(tmp_path / "out").to_pydict()
+    assert table["draw"] == [draw for draw in range(3) for _ in range(76)]
+    assert table["index"] == [*range(76)] * 3
+    names = ("fitted", "validation", "reference")
+    assert table["role"] == [names[role] for roles in made.draws.roles for role in roles]
+
+
+def test_what_is_fitted_is_a_part_of_the_set_in_its_order(tmp_path: Path) -> None:
+    made, whole = imbalanced(tmp_path, DROP75, ["b"]), numbered("train", SIZES)
+    for draw in range(2):
+        fitted = made.draws.fitted(made.train, draw)
+        assert fitted.counts().tolist() == [30, 4, 9]
+        places = [whole.origins.tolist().index(origin) for origin in fitted.origins]
+        assert places == sorted(set(places))
+        assert (fitted.images == whole.images[places]).all()
+        assert (fitted.labels == whole.labels[places]).all()
+
+
+def test_a_quarter_of_what_is_left_is_set_aside_and_of_all_else_nothing_is_kept(tmp_path: Path) -> None:
+    made = imbalanced(tmp_path, DROP75, ["b"])
+    assert made.sizes(FITTED) == [30, 4, 9]
+    assert made.sizes(VALIDATION) == [10, 2, 3]  # of 40, 6 and 12: 1.5 is rounded to the even number
+    assert made.sizes(REFERENCE) == [0, 18, 0]
+    # As many as would be fitted if none were dropped: 24 less 6.
+    assert made.draws.wanted == [0, 14, 0]
+
+
+def test_the_reference_is_what_was_not_fitted_and_then_the_test_images_of_the_same_classes(tmp_path: Path) -> None:
+    made = imbalanced(tmp_path, DROP75, ["b"])
+    fitted = set(made.draws.fitted(made.train, 0).origins)
+    own = [o for o, label in zip(made.train.origins, made.train.labels, strict=True) if label == 1 and o not in fitted]
+    assert len(own) == 20
+    found = made.draws.reference(made.train, TEST, 1)
+    assert found.origins.tolist() == own + TEST.origins[TEST.labels == 1].tolist()
+    assert set(found.labels) == {1}
+
+
+@pytest.mark.parametrize("compared", [1, 2, 3])
+def test_no_draw_that_is_compared_fitted_an_image_of_the_reference(compared: int, tmp_path: Path) -> None:
+    made = imbalanced(tmp_path, {"kind": "longtail", "ratio": 4.0}, [], table={"draws": 3})
+    found = set(made.draws.reference(made.train, TEST, compared).origins)
+    fitted = [set(made.draws.fitted(made.train, draw).origins) for draw in range(3)]
+    seen = set().union(*fitted[:compared])
+    assert not found & seen
+    needy = {o for o, label in zip(made.train.origins, made.train.labels, strict=True) if made.draws.wanted[label]}
+    tested = {o for o, label in zip(TEST.origins, TEST.labels, strict=True) if made.draws.wanted[label]}
+    assert found == (needy - seen) | tested
+    assert set(made.draws.seen(made.train, compared).origins) == seen
+    if compared < 3:
+        assert found & fitted[compared], "else nothing is tested: a draw that is not compared may fit them"
 
 
 def test_several_minority_classes_are_thinned_out_alike(tmp_path: Path) -> None:
     made = imbalanced(tmp_path, {"kind": "drop", "fraction": 0.5}, ["c", "a"])
-    assert made.train.counts().tolist() == [20, 24, 6]
-    assert made.reference.counts().tolist() == [20 + 8, 0, 6 + 4]
-    assert made.train.provenance["minority"] == [2, 0]
-    assert made.train.provenance["wanted"] == [20, 0, 6]
+    assert made.sizes(FITTED) == [15, 18, 4]
+    assert made.sizes(VALIDATION) == [5, 6, 2]
+    assert (made.draws.minority, made.draws.wanted) == ([2, 0], [15, 0, 5])
+    assert made.draws.reference(made.train, TEST, 1).counts().tolist() == [25 + 8, 0, 8 + 4]
 
 
 def test_the_counts_are_written_for_each_class(tmp_path: Path) -> None:
-    made = imbalanced(tmp_path, {"kind": "drop", "fraction": 0.75}, ["b"])
+    made = imbalanced(tmp_path, DROP75, ["b"])
+    shared = {"wanted": 0, "reference": 0, "minority": False}
     assert made.counts == {
-        "a": {"before": 40, "train": 40, "wanted": 0, "reference": 0, "test": 8, "minority": False},
-        "b": {"before": 24, "train": 6, "wanted": 18, "reference": 24, "test": 6, "minority": True},
-        "c": {"before": 12, "train": 12, "wanted": 0, "reference": 0, "test": 4, "minority": False},
+        "a": {"before": 40, "fitted": 30, "validation": 10, "test": 8, **shared},
+        "b": {"before": 24, "fitted": 4, "validation": 2, "wanted": 14, "reference": 26, "test": 6, "minority": True},
+        "c": {"before": 12, "fitted": 9, "validation": 3, "test": 4, **shared},
     }
 
 
 def test_a_long_tail_wants_back_what_it_cut_off(tmp_path: Path) -> None:
     made = imbalanced(tmp_path, {"kind": "longtail", "ratio": 4.0}, [])
-    assert made.train.counts().tolist() == [40, 20, 10]
-    assert made.train.provenance["wanted"] == [0, 4, 2]
-    assert made.train.provenance["minority"] == [2]
+    assert made.sizes(FITTED) == [30, 15, 8]  # of 40, 20 and 10
+    assert (made.draws.wanted, made.draws.minority) == ([0, 3, 1], [2])
 
 
-def test_naturally_nothing_is_removed_and_all_are_filled_up_to_the_largest(tmp_path: Path) -> None:
+def test_naturally_nothing_is_dropped_and_all_are_filled_up_to_the_largest(tmp_path: Path) -> None:
     made = imbalanced(tmp_path, {"kind": "natural"}, ["b"])
-    assert made.train.counts().tolist() == [40, 24, 12]
-    assert made.train.provenance["wanted"] == [0, 16, 28]
-    assert made.train.provenance["minority"] == [1]
-    assert made.reference.counts().tolist() == [0, 6, 4]
+    assert made.sizes(FITTED) == [30, 18, 9]
+    assert made.sizes(REFERENCE) == [0, 0, 0]
+    assert (made.draws.wanted, made.draws.minority) == ([0, 12, 21], [1])
+    # What was set aside, and the test part.
+    assert made.draws.reference(made.train, TEST, 1).counts().tolist() == [0, 6 + 6, 3 + 4]
 
 
 def test_up_to_a_cap_larger_classes_keep_their_images_and_get_none(tmp_path: Path) -> None:
-    made = imbalanced(tmp_path, {"kind": "natural", "cap": 20}, [])
-    assert made.train.counts().tolist() == [40, 24, 12]
-    assert made.train.provenance["wanted"] == [0, 0, 8]
-    assert made.train.provenance["minority"] == [2]
-    assert made.reference.counts().tolist() == [0, 0, 4]
+    made = imbalanced(tmp_path, {"kind": "natural", "cap": 15}, [])
+    assert made.sizes(FITTED) == [30, 18, 9]
+    assert (made.draws.wanted, made.draws.minority) == ([0, 0, 6], [2])
     assert [made.counts[name]["minority"] for name in CLASSES] == [False, False, True]
 
 
 def test_a_minority_that_is_named_stays_the_minority_whatever_it_gets(tmp_path: Path) -> None:
-    made = imbalanced(tmp_path, {"kind": "natural", "cap": 20}, ["b"])
-    assert (made.train.provenance["wanted"], made.train.provenance["minority"]) == ([0, 0, 8], [1])
+    made = imbalanced(tmp_path, {"kind": "natural", "cap": 15}, ["b"])
+    assert (made.draws.wanted, made.draws.minority) == ([0, 0, 6], [1])
 
 
-def test_what_the_source_said_is_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("size", "wanted"), [(560, 0), (559, 0), (533, 0), (532, 0), (531, 22), (100, 345)])
+def test_a_class_that_has_nearly_all_gets_none(size: int, wanted: int, tmp_path: Path) -> None:
+    """Of 560, 420 are fitted, and 399 are 95 % of them: those of 532."""
+    rest = numbered("train", (560, size, 100))
+    made = imbalanced(tmp_path, {"kind": "natural"}, [], train=rest, table={"draws": 1})
+    assert made.draws.wanted == [0, wanted, 345]
+
+
+def test_what_the_source_said_is_kept_and_what_is_known_of_the_scenario_is_added(tmp_path: Path) -> None:
     made = imbalanced(tmp_path, {"kind": "natural"}, ["b"])
-    assert made.train.provenance["source"] == made.reference.provenance["source"] == "numbers"
+    facts = {"source": "numbers", "item": "digits/mine", "wanted": [0, 12, 21], "minority": [1]}
+    rng = np.random.default_rng(0)
+    draws, train = made.draws, made.train
+    for found in (
+        *(draws.fitted(train, 1), draws.validation(train, 1), draws.restored(train, 1, rng)),
+        *(draws.reference(train, TEST, 1), draws.seen(train, 1)),
+    ):
+        assert found.provenance == facts
 
 
-def test_the_seed_chooses_the_images(tmp_path: Path) -> None:
-    scenario = {"kind": "drop", "fraction": 0.75}
-    origins = [imbalanced(tmp_path, scenario, ["b"], seed=seed).train.origins.tolist() for seed in (0, 0, 1)]
-    assert origins[0] == origins[1] != origins[2]
+def test_the_seed_chooses_the_images_and_each_draw_others(tmp_path: Path) -> None:
+    roles = [imbalanced(tmp_path, DROP75, ["b"], seed=seed).draws.roles.tolist() for seed in (0, 0, 1)]
+    assert roles[0] == roles[1]
+    assert all(roles[0][draw] != roles[2][draw] for draw in range(2))
+    assert roles[0][0] != roles[0][1]
+
+
+@pytest.mark.parametrize("scenario", [DROP75, {"kind": "natural"}])
+def test_a_draw_is_the_same_however_many_there_are(scenario: dict[str, Any], tmp_path: Path) -> None:
+    few, many = (imbalanced(tmp_path, scenario, ["b"], table={"draws": draws}).draws for draws in (2, 9))
+    assert (len(few), len(many)) == (2, 9)
+    assert many.roles[:2].tolist() == few.roles.tolist()
+    assert len({roles.tobytes() for roles in many.roles}) == 9
 
 
 def test_a_class_that_would_lose_everything_is_named(tmp_path: Path) -> None:
@@ -144,11 +218,27 @@ def test_an_unknown_minority_class_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"draws": 0}, "table.draws: 0 is not allowed"),
+        ({"validation_fraction": 1.0}, "table.validation_fraction: 1.0 is not allowed"),
+    ],
+)
+def test_draws_that_cannot_be_are_refused(table: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"params.yaml: {message}"):
+        imbalanced(tmp_path, DROP75, ["b"], table=table)
+
+
+def test_what_other_stages_read_of_the_table_may_be_wrong_here(tmp_path: Path) -> None:
+    assert len(imbalanced(tmp_path, DROP75, ["b"], table={"margin": "none", "recipes": 3}).draws) == 2
+
+
+@pytest.mark.parametrize(
     ("scenario", "why"),
     [
-        ({"kind": "natural"}, "the classes are equally large, 12 images each"),
-        ({"kind": "natural", "cap": 5}, "the classes are equally large, 12 images each"),
-        ({"kind": "drop", "fraction": 0.01}, "not one image"),
+        ({"kind": "natural"}, "the classes have 9 to 9 images to be fitted, and 95 % of the largest are enough"),
+        ({"kind": "natural", "cap": 5}, "the classes have 9 to 9 images to be fitted, and 95 % of cap 5 are enough"),
+        ({"kind": "drop", "fraction": 0.01}, "every class would keep 95 % of its images, or more"),
     ],
 )
 def test_a_scenario_without_anything_to_balance_is_refused(scenario: dict[str, Any], why: str, tmp_path: Path) -> None:
@@ -158,6 +248,6 @@ def test_a_scenario_without_anything_to_balance_is_refused(scenario: dict[str, A
 
 
 def test_a_cap_that_no_class_is_below_is_refused_with_the_sizes(tmp_path: Path) -> None:
-    why = "cap 12 is not above the smallest class; the classes have 12 to 40 images"
+    why = "the classes have 9 to 30 images to be fitted, and 95 % of cap 9 are enough"
     with pytest.raises(UserError, match=rf"scenarios\.mine: nothing to balance in digits: {why}"):
-        imbalanced(tmp_path, {"kind": "natural", "cap": 12}, [])
+        imbalanced(tmp_path, {"kind": "natural", "cap": 9}, [])

@@ -319,9 +319,44 @@ def test_a_preview_has_a_row_for_each_class(tmp_path: Path) -> None:
         assert picture.size == (5 * (5 * (7 + 1) + 1), 5 * (3 * (10 + 1) + 1))  # enlarged five times
 
 
-def test_a_checkpoint_waits_for_its_time(tmp_path: Path) -> None:
-    fit(toy(), real(), 0, TrainingConfig(previews=0, checkpoint_seconds=3600), tmp_path)
-    assert list(tmp_path.iterdir()) == []
+def saved_at(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Return a list that gets phase and epoch of every checkpoint."""
+    saved: list[tuple[int, int]] = []
+    save = Loop.save
+
+    def noted(self: Loop) -> None:
+        saved.append((self.phase, self.epoch))
+        save(self)
+
+    monkeypatch.setattr(Loop, "save", noted)
+    return saved
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(0, [(0, 1), (0, 2), (1, 1), (2, 0)]), (3600, [(2, 0)]), (None, [])],
+)
+def test_a_checkpoint_waits_for_its_time_and_the_end_has_one(
+    seconds: float | None, expected: list[tuple[int, int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = saved_at(monkeypatch)
+    fit(toy(), real(), 0, TrainingConfig(previews=0, checkpoint_seconds=seconds), tmp_path)
+    assert saved == expected
+    assert [path.name for path in tmp_path.iterdir()] == ([FILE] if expected else [])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_finished_training_is_restored_without_a_step(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, restored = MODELS[name](0), MODELS[name](1)
+    history = fit(whole, real(), 5, QUIET, tmp_path)
+    steps: list[int] = []
+    monkeypatch.setattr(Loop, "take_step", counted(Loop.take_step, steps))
+    saved = saved_at(monkeypatch)
+    assert fit(restored, real(), 5, QUIET, tmp_path) == history
+    assert (steps, saved) == ([], [])
+    assert state(restored) == state(whole)
 
 
 @pytest.mark.parametrize(
@@ -396,8 +431,8 @@ def flow(seed: int) -> LearnedGenerator:
 def test_compiled_networks_learn_the_same_but_for_rounding(make: Model, tmp_path: Path) -> None:
     plain, translated = make(0), make(0)
     counters.clear()
-    history = fit(plain, real(), 0, QUIET, tmp_path)
-    compiled = fit(translated, real(), 0, TrainingConfig(previews=0, compile=True), tmp_path)
+    history = fit(plain, real(), 0, QUIET, tmp_path / "plain")
+    compiled = fit(translated, real(), 0, TrainingConfig(previews=0, compile=True), tmp_path / "compiled")
     assert [row["loss"] for row in compiled] == pytest.approx([row["loss"] for row in history], rel=1e-4)
     assert state(translated).keys() == state(plain).keys()
     assert counters["stats"]["unique_graphs"] > 0

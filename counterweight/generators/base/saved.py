@@ -50,6 +50,23 @@ def assemble_generator(
     return kind(shape, class_names, settings)
 
 
+def save_generators(name: str, generators: Sequence[Generator], folder: Path) -> None:
+    """Write the generator of each draw into a new folder, in one of its own: 0, 1, ..."""
+    folder.mkdir()
+    for draw, generator in enumerate(generators):
+        save_generator(name, generator, folder / str(draw))
+
+
+def load_generators(folder: Path, draws: int, device: torch.device) -> list[Generator]:
+    """Read the generators of so many draws that `save_generators` wrote; networks come to a device.
+
+    Raises:
+        UserError: a folder holds no generator.
+    """
+    generators = [load_generator(folder / str(draw)) for draw in range(draws)]
+    return [each.to(device) if isinstance(each, LearnedGenerator) else each for each in generators]
+
+
 def save_generator(name: str, generator: Generator, folder: Path) -> None:
     """Write a generator into a new folder."""
     facts = {

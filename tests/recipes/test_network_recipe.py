@@ -8,8 +8,9 @@ from counterweight.core.devices import map_in_parallel
 from counterweight.core.errors import UserError
 from counterweight.core.tensors import Labelled
 from counterweight.networks.classifiers.base import build_network
-from counterweight.recipes import fit
-from counterweight.recipes.fit import compute_balanced_loss, compute_class_weights, fit_classifier, predict
+from counterweight.recipes.base import network_recipe
+from counterweight.recipes.base.network_recipe import compute_balanced_loss, invert_counts, predict
+from counterweight.recipes.base.recipe import Classifier, find_recipe
 from counterweight.settings.classify import ClassifierConfig
 
 SHAPE = (1, 12, 12)
@@ -37,32 +38,45 @@ def config(epochs: int, batch_size: int, learning_rate: float) -> ClassifierConf
     return ClassifierConfig(network="mnist_cnn", epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
 
 
+def fit(
+    model: nn.Module,
+    fitted: Labelled,
+    validation: Labelled,
+    settings: ClassifierConfig,
+    seed: int = 0,
+    recipe: str = "plain",
+) -> Classifier:
+    entry = find_recipe(recipe)
+    counts = torch.bincount(fitted.labels, minlength=2).float()
+    return entry.recipe(entry.settings(), counts).fit(fitted, validation, model, settings, seed)
+
+
 def fitted(
-    recipe: ClassifierConfig,
+    settings: ClassifierConfig,
     seed: int = 0,
     name: str = "mnist_cnn",
     sizes: tuple[int, int] = (60, 12),
-    reweighted: bool = False,
+    recipe: str = "plain",
 ) -> nn.Module:
-    return fit_to_noise(network(name), recipe, seed, sizes, reweighted)
+    return fit_to_noise(network(name), settings, seed, sizes, recipe)
 
 
 def fit_to_noise(
     model: nn.Module,
-    recipe: ClassifierConfig,
+    settings: ClassifierConfig,
     seed: int,
     sizes: tuple[int, int] = (60, 12),
-    reweighted: bool = False,
+    recipe: str = "plain",
 ) -> nn.Module:
-    fit_classifier(model, 2, images(sizes), images((20, 20), 1), recipe, seed, reweighted)
+    fit(model, images(sizes), images((20, 20), 1), settings, seed, recipe)
     return model
 
 
 def side_by_side_weights(name: str, seeds: list[int]) -> list[list[float]]:
     """Train one classifier per seed at the same time; their first weights come from a generator all threads share."""
-    models, recipe = [network(name) for _ in seeds], config(1, 12, 1e-3)
+    models, settings = [network(name) for _ in seeds], config(1, 12, 1e-3)
     return map_in_parallel(
-        lambda place: weights(fit_to_noise(models[place], recipe, seeds[place])), range(len(seeds)), CPU, ""
+        lambda place: weights(fit_to_noise(models[place], settings, seeds[place])), range(len(seeds)), CPU, ""
     )
 
 
@@ -80,16 +94,15 @@ def losses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         found.append(float(loss))
         return loss
 
-    monkeypatch.setattr(fit, "compute_balanced_loss", recorded)
+    monkeypatch.setattr(network_recipe, "compute_balanced_loss", recorded)
     return found
 
 
-def test_class_weights_are_the_inverse_of_the_fraction_and_average_to_one() -> None:
-    labels = torch.tensor([0, 0, 0, 0, 0, 0, 2, 2])
-    assert compute_class_weights(labels, 3).tolist() == pytest.approx([8 / 18, 0, 8 / 6])
-    labels = torch.tensor([0, 0, 0, 1])
-    assert compute_class_weights(labels, 2).tolist() == pytest.approx([2 / 3, 2])
-    assert compute_class_weights(labels, 2)[labels].mean() == pytest.approx(1)
+def test_class_weights_are_the_inverse_of_the_fraction_and_average_to_one_over_the_images() -> None:
+    assert invert_counts(torch.tensor([6.0, 0.0, 2.0])).tolist() == pytest.approx([8 / 18, 0, 8 / 6])
+    counts = torch.tensor([3.0, 1.0])
+    assert invert_counts(counts).tolist() == pytest.approx([2 / 3, 2])
+    assert float((invert_counts(counts) * counts).sum() / counts.sum()) == pytest.approx(1)
 
 
 def test_the_loss_on_validation_counts_every_class_alike() -> None:
@@ -101,44 +114,43 @@ def test_the_loss_on_validation_counts_every_class_alike() -> None:
 
 def test_the_weights_of_the_best_epoch_on_validation_are_kept(losses: list[float]) -> None:
     model, validation = network(), images((20, 20), 1, contrast=4)
-    fit_classifier(model, 2, images((40, 40), contrast=4), validation, config(15, 8, 3e-3), 0)
+    classifier = fit(model, images((40, 40), contrast=4), validation, config(15, 8, 3e-3))
     assert len(losses) == 15
     assert min(losses) < losses[-1]
-    assert float(compute_balanced_loss(predict(model, validation.images), validation.labels)) == min(losses)
+    assert float(compute_balanced_loss(classifier(validation.images), validation.labels)) == min(losses)
 
 
 def test_running_statistics_belong_to_the_weights_that_are_kept(losses: list[float]) -> None:
     model, validation = network("cifar10_cnn"), images((20, 20), 1, contrast=4)
-    fit_classifier(model, 2, images((40, 40), contrast=4), validation, config(5, 8, 3e-3), 0)
+    classifier = fit(model, images((40, 40), contrast=4), validation, config(5, 8, 3e-3))
     assert min(losses) < losses[-1]
-    assert float(compute_balanced_loss(predict(model, validation.images), validation.labels)) == min(losses)
+    assert float(compute_balanced_loss(classifier(validation.images), validation.labels)) == min(losses)
 
 
 def test_a_difference_between_classes_is_learned() -> None:
     model, test = network(), images((50, 50), 2, contrast=50)
-    fit_classifier(model, 2, images((50, 50), contrast=50), images((20, 20), 1, contrast=50), config(8, 8, 3e-3), 0)
-    assert (predict(model, test.images).argmax(dim=1) == test.labels).float().mean() > 0.9
+    classifier = fit(model, images((50, 50), contrast=50), images((20, 20), 1, contrast=50), config(8, 8, 3e-3))
+    assert (classifier(test.images).argmax(dim=1) == test.labels).float().mean() > 0.9
 
 
 def test_reweighting_makes_the_small_class_count() -> None:
     test, fractions = images((200, 200), 2, contrast=30), []
-    for flag in (False, True):
-        model = network()
+    for recipe in ("plain", "reweighted"):
         train, validation = images((60, 12), contrast=30), images((20, 20), 1, contrast=30)
-        fit_classifier(model, 2, train, validation, config(6, 12, 1e-3), 0, flag)
-        fractions.append(float((predict(model, test.images).argmax(dim=1) == 1).float().mean()))
+        classifier = fit(network(), train, validation, config(6, 12, 1e-3), recipe=recipe)
+        fractions.append(float((classifier(test.images).argmax(dim=1) == 1).float().mean()))
     assert fractions[0] + 0.1 < fractions[1]
 
 
 def test_reweighting_changes_nothing_where_classes_are_equally_large() -> None:
-    plain, reweighted = (fitted(config(2, 12, 1e-3), sizes=(24, 24), reweighted=flag) for flag in (False, True))
+    plain, reweighted = (fitted(config(2, 12, 1e-3), sizes=(24, 24), recipe=name) for name in ("plain", "reweighted"))
     assert weights(plain) == pytest.approx(weights(reweighted), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["mnist_cnn", "cifar10_cnn"])
 def test_seeds_decide_everything_and_torchs_global_generator_stays(name: str) -> None:
-    before, recipe = torch.get_rng_state(), config(2, 12, 1e-3)
-    first, again, other = (weights(fitted(recipe, seed, name)) for seed in (0, 0, 1))
+    before, settings = torch.get_rng_state(), config(2, 12, 1e-3)
+    first, again, other = (weights(fitted(settings, seed, name)) for seed in (0, 0, 1))
     assert first == again != other
     assert torch.equal(torch.get_rng_state(), before)
 

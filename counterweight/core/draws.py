@@ -1,0 +1,103 @@
+"""Which images of a training part each draw uses for what: fitted, set aside for validation, or dropped."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from counterweight.core.errors import UserError
+from counterweight.core.images import ImageSet
+
+ROLES = ("fitted", "validation", "reference")
+"""What generators and classifiers are fitted to; real images that choose a classifier's epoch; what was dropped."""
+FITTED, VALIDATION, REFERENCE = range(len(ROLES))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The roles of N training images in D draws, uint8 (D, N), which index `ROLES`.
+
+    `wanted` says how many synthetic images of each class restore the balance, `minority` which labels the headline
+    scores are of; both are the same in every draw. `item` is dataset and scenario, as in `digits/drop75`.
+    """
+
+    roles: npt.NDArray[np.uint8]
+    item: str
+    wanted: list[int]
+    minority: list[int]
+
+    def __len__(self) -> int:
+        return len(self.roles)
+
+    def fitted(self, train: ImageSet, draw: int) -> ImageSet:
+        """Return the images that generators and classifiers are fitted to."""
+        return self.describe(train.take(np.flatnonzero(self.roles[draw] == FITTED)))
+
+    def validation(self, train: ImageSet, draw: int) -> ImageSet:
+        """Return the images that choose a classifier's epoch, which nothing is fitted to."""
+        return self.describe(train.take(np.flatnonzero(self.roles[draw] == VALIDATION)))
+
+    def restored(self, train: ImageSet, draw: int, rng: np.random.Generator) -> ImageSet:
+        """Return as many of the dropped images as restore the balance: what synthetic images stand in for."""
+        dropped = self.roles[draw] == REFERENCE
+        own = [rng.permutation(np.flatnonzero(dropped & (train.labels == label))) for label in range(len(self.wanted))]
+        chosen = [order[:count] for order, count in zip(own, self.wanted, strict=True)]
+        return self.describe(train.take(np.sort(np.concatenate(chosen))))
+
+    def reference(self, train: ImageSet, test: ImageSet, draws: int) -> ImageSet:
+        """Return the real images of the classes in want that no generator saw in the first so many draws.
+
+        First those of the training part, dropped or set aside for validation, then those of the test part.
+        """
+        needy = np.asarray(self.wanted) > 0
+        unseen = (self.roles[:draws] != FITTED).all(axis=0)
+        own = train.take(np.flatnonzero(unseen & needy[train.labels]))
+        return self.describe(own.concatenate(test.take(np.flatnonzero(needy[test.labels]))))
+
+    def seen(self, train: ImageSet, draws: int) -> ImageSet:
+        """Return the images that a generator saw in one of the first so many draws."""
+        return self.describe(train.take(np.flatnonzero((self.roles[:draws] == FITTED).any(axis=0))))
+
+    def describe(self, images: ImageSet) -> ImageSet:
+        """Return images that tell what is known of their scenario."""
+        facts = {"item": self.item, "wanted": self.wanted, "minority": self.minority}
+        return replace(images, provenance={**images.provenance, **facts})
+
+
+def write_draws(draws: Draws, path: Path) -> None:
+    """Write a row for each draw and image: draw, index into the training part, role; the rest is metadata."""
+    count, size = draws.roles.shape
+    columns = {
+        "draw": pa.array(np.repeat(np.arange(count), size)),
+        "index": pa.array(np.tile(np.arange(size), count)),
+        "role": pa.DictionaryArray.from_arrays(draws.roles.ravel().astype(np.int8), list(ROLES)),
+    }
+    facts = {"item": draws.item, "wanted": draws.wanted, "minority": draws.minority}
+    table = pa.table(columns).replace_schema_metadata({key: json.dumps(fact) for key, fact in facts.items()})
+    pq.write_table(table, path, compression="zstd")
+
+
+def read_draws(path: Path, train: ImageSet) -> Draws:
+    """Read what `write_draws` wrote of a training part.
+
+    Raises:
+        UserError: there is no such file, or it is not a table of draws, or one of another number of images.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; it is a table of draws that the imbalance stage writes")
+    try:
+        table = pq.read_table(path, partitioning=None)  # A folder called `a=b` is no column.
+        facts = {key: json.loads(table.schema.metadata[key.encode()]) for key in ("item", "wanted", "minority")}
+        role = table.column("role").combine_chunks()
+        codes = np.array([ROLES.index(name) for name in role.dictionary.to_pylist()], dtype=np.uint8)
+        draws = int(table.column("draw").to_numpy()[-1]) + 1
+        found = Draws(codes[role.indices.to_numpy()].reshape(draws, -1), **facts)
+    except (pa.ArrowException, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise UserError(f"{path}: not a table of draws of this project: {error}") from error
+    if found.roles.shape[1] != len(train):
+        raise UserError(f"{path}: of {found.roles.shape[1]} images, but the training part has {len(train)}")
+    return found

@@ -1,0 +1,148 @@
+"""Retraining of classifiers: of every method in every draw, all on the same real images."""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from counterweight.core.devices import map_in_parallel
+from counterweight.core.draws import FITTED, VALIDATION, Draws
+from counterweight.core.images import ImageSet
+from counterweight.core.tensors import Labelled, to_labelled
+from counterweight.evaluation.retraining.methods import Method
+from counterweight.recipes.base.network_recipe import build_classifier
+from counterweight.recipes.base.recipe import Context, find_recipe
+from counterweight.settings.classify import ClassifierConfig
+
+Labels = npt.NDArray[np.int64]
+
+
+class Parts(NamedTuple):
+    """The real images of a dataset, and which of them are fitted and set aside in each draw."""
+
+    train: ImageSet
+    test: ImageSet
+    draws: Draws
+
+
+class Outcome(NamedTuple):
+    """Labels that a classifier gave to a draw's validation and test images, and how many images it learned from."""
+
+    validation: Labels
+    test: Labels
+    fitted: int
+
+
+class Outcomes:
+    """Where outcomes are kept while others are awaited: nowhere, unless a subclass says otherwise."""
+
+    def find(self, method: str, draw: int) -> Outcome | None:
+        """Return an outcome, None if it is not known yet."""
+        return None
+
+    def keep(self, method: str, draw: int, outcome: Outcome) -> None:
+        """Keep an outcome."""
+
+
+def retrain_classifiers(
+    methods: Mapping[str, Method],
+    parts: Parts,
+    seeds: Sequence[int],
+    config: ClassifierConfig,
+    context: Context,
+    outcomes: Outcomes,
+) -> dict[str, list[Outcome]]:
+    """Return what classifiers of each method say in each draw; methods that are not applicable are left out.
+
+    A draw's seed sets first weights, batches and dropout, whatever the method, and all methods share its images: their
+    differences are paired.
+    """
+    able = {name: method for name, method in methods.items() if method.not_applicable is None}
+    jobs = [(name, draw) for name in able for draw in range(len(seeds))]
+    found = {job: known for job in jobs if (known := outcomes.find(*job)) is not None}
+    missing = [job for job in jobs if job not in found]
+    train = make_trainer({name: able[name] for name, _ in missing}, parts, seeds, config, context)
+
+    def train_and_keep(job: tuple[str, int]) -> Outcome:
+        outcome = train(*job)
+        outcomes.keep(*job, outcome)
+        return outcome
+
+    found |= zip(missing, map_in_parallel(train_and_keep, missing, context.device, "classify"), strict=True)
+    return {name: [found[name, draw] for draw in range(len(seeds))] for name in able}
+
+
+def make_trainer(
+    methods: Mapping[str, Method], parts: Parts, seeds: Sequence[int], config: ClassifierConfig, context: Context
+) -> Callable[[str, int], Outcome]:
+    """Return what trains and tests the classifier of a method in a draw; threads may call it side by side."""
+    device, classes = context.device, len(parts.train.class_names)
+    # Before the threads start, which share the generator that torch draws first weights from.
+    untrained = [build_classifier(config.network, parts.test.shape, classes, seed).to(device) for seed in seeds]
+    pool = Pool(context)
+    shown = {name: Shown(method, parts, pool) for name, method in methods.items()}
+
+    def train(name: str, draw: int) -> Outcome:
+        method, own = methods[name], shown[name]
+        fitted, validation = own.fitted(draw), own.validation(draw)
+        counts = torch.bincount(fitted.labels, minlength=classes).float()
+        recipe = find_recipe(method.recipe).recipe(method.settings, counts)
+        network = deepcopy(untrained[draw])  # Every method starts from the same weights.
+        classifier = recipe.fit(fitted, validation, network, config, seeds[draw])
+        labels = [choose_classes(classifier(images)) for images in (validation.images, own.test)]
+        return Outcome(labels[0], labels[1], len(fitted.labels))
+
+    return train
+
+
+class Pool:
+    """Sets of images on a device, each of them once, however many methods learn from it."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.sets: dict[int, Labelled] = {}
+
+    def show(self, images: ImageSet, method: Method) -> Labelled:
+        """Return what a method's recipe makes of images, and their labels."""
+        # By identity: the caller holds all of them as long as this lives.
+        if id(images) not in self.sets:
+            self.sets[id(images)] = to_labelled(images.images, images.labels).to(self.context.device)
+        own = self.sets[id(images)]
+        made = find_recipe(method.recipe).recipe.represent(method.settings, images, self.context)
+        return own if made is None else Labelled(made, own.labels)
+
+
+class Shown:
+    """What a method's recipe makes of all images, once for all draws, and which of it each draw uses."""
+
+    def __init__(self, method: Method, parts: Parts, pool: Pool) -> None:
+        self.roles = parts.draws.roles
+        self.train, self.test = pool.show(parts.train, method), pool.show(parts.test, method).images
+        self.added = None if method.added is None else [pool.show(images, method) for images in method.added]
+
+    def fitted(self, draw: int) -> Labelled:
+        """Return what a classifier is fitted to: real images, and then what is added to them."""
+        real = self.take(draw, FITTED)
+        if self.added is None:
+            return real
+        added = self.added[draw]
+        return Labelled(torch.cat([real.images, added.images]), torch.cat([real.labels, added.labels]))
+
+    def validation(self, draw: int) -> Labelled:
+        """Return the real images that choose the epoch."""
+        return self.take(draw, VALIDATION)
+
+    def take(self, draw: int, role: int) -> Labelled:
+        """Return the training images that have a role."""
+        place = torch.from_numpy(np.flatnonzero(self.roles[draw] == role)).to(self.train.labels.device)
+        return Labelled(self.train.images[place], self.train.labels[place])
+
+
+def choose_classes(logits: Tensor) -> Labels:
+    """Return the most likely classes, int64 (N,)."""
+    labels: Labels = logits.argmax(dim=1).cpu().numpy()
+    return labels

@@ -1,0 +1,129 @@
+"""Scores of many classifiers on one test set, and on resamples of its images that all of them share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.integer]
+Counts = npt.NDArray[np.float32]
+
+CELLS = 2**21
+"""Weights of images held at once; some 30 bytes each while they are drawn."""
+
+
+@dataclass(frozen=True)
+class ResampledScores:
+    """One score of M methods in n draws: `actual` (M, n), `resampled` (B, M, n)."""
+
+    actual: Floats
+    resampled: Floats
+
+
+@dataclass(frozen=True)
+class BootstrapScores:
+    """Both scores; `minority_f1` is None where the test set has no image of the minority classes."""
+
+    minority_f1: ResampledScores | None
+    balanced_accuracy: ResampledScores
+
+
+def bootstrap_scores(
+    true: Labels, predicted: Labels, minority: Sequence[int], classes: int, resamples: int, rng: np.random.Generator
+) -> BootstrapScores:
+    """Score every method and draw on the test set and on resamples of its images.
+
+    Scores are those of `classification_scores`. Images are resampled within their true class: how many of each
+    class a test part has is fixed by the split, so that a resample with other numbers would show a variation that
+    no other test part has, and might lack a rare class. Of N_c images of a class N_c - 1 are drawn with
+    replacement, and each counts N_c / (N_c - 1) times: a plain bootstrap's variances are too small by that
+    factor, by a fifth with five images (Rao and Wu 1988, https://doi.org/10.1080/01621459.1988.10478591). A class
+    of one image stays as it is: how another one would do cannot be known from it. A seed gives a method the same
+    resamples whatever other methods there are.
+
+    Args:
+        true: integer (N,), N >= 1, values in 0 .. classes - 1.
+        predicted: integer (M, n, N), by method, draw and image; values in 0 .. classes - 1.
+        minority: labels of the minority classes; may be empty.
+        classes: number of classes.
+        resamples: B >= 2.
+
+    Raises:
+        ValueError: the shapes do not fit, there is no image, a label is out of range, or B < 2.
+    """
+    check_labels(true, predicted, minority, classes)
+    if resamples < 2:
+        raise ValueError(f"resamples: at least 2 wanted, got {resamples}")
+    methods, draws, images = predicted.shape
+    members = [np.flatnonzero(true == label) for label in range(classes)]
+    rows = predicted.reshape(methods * draws, images)
+    tested = [label for label in sorted(set(minority)) if len(members[label])]
+    # A minority class costs some hundred cells a resample. The number of methods must not count: see above.
+    step = max(1, CELLS // (images + 100 * len(tested)))
+    blocks = [score_block([np.ones((1, len(own)), np.float32) for own in members], rows, members, tested, plain=True)]
+    for start in range(0, resamples, step):
+        count = min(step, resamples - start)
+        weights = [draw_counts(len(own), count, rng) for own in members]
+        blocks.append(score_block(weights, rows, members, tested, plain=False))
+    f1, recall = (np.concatenate(parts).reshape(-1, methods, draws) for parts in zip(*blocks, strict=True))
+    return BootstrapScores(
+        minority_f1=ResampledScores(f1[0], f1[1:]) if tested else None,
+        balanced_accuracy=ResampledScores(recall[0], recall[1:]),
+    )
+
+
+def check_labels(true: Labels, predicted: Labels, minority: Sequence[int], classes: int) -> None:
+    """Refuse labels that do not fit together; arguments are those of `bootstrap_scores`."""
+    if true.ndim != 1 or len(true) == 0 or predicted.ndim != 3 or predicted.shape[2:] != true.shape:
+        raise ValueError(f"labels (N,) and (M, n, N) with N >= 1 wanted, got {true.shape} and {predicted.shape}")
+    if predicted.size == 0:
+        raise ValueError(f"predictions of at least one method and draw wanted, got {predicted.shape}")
+    for labels in (true, predicted, np.asarray(minority, dtype=np.int64)):
+        if labels.size and (labels.min() < 0 or labels.max() >= classes):
+            raise ValueError(f"labels from 0 to {classes - 1} wanted, got {labels.min()} to {labels.max()}")
+
+
+def draw_counts(images: int, resamples: int, rng: np.random.Generator) -> Counts:
+    """Return how often each image of a class is drawn, float32 (resamples, images); rows sum to images - 1 or 1."""
+    if images <= 1:
+        return np.ones((resamples, images), np.float32)
+    drawn = rng.integers(images, size=(resamples, images - 1))
+    drawn += images * np.arange(resamples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=resamples * images).reshape(resamples, images).astype(np.float32)
+
+
+def score_block(
+    counts: Sequence[Counts], rows: Labels, members: Sequence[npt.NDArray[np.int64]], tested: Sequence[int], plain: bool
+) -> tuple[Floats, Floats]:
+    """Return minority F1 and balanced accuracy (b, R) of R rows of predictions in b resamples.
+
+    Args:
+        counts: per class (b, N_c), how often each of its images is drawn.
+        rows: integer (R, N).
+        members: per class (N_c,), its images.
+        tested: minority classes with images.
+        plain: whether images count as often as they are drawn, without the factor N_c / (N_c - 1).
+    """
+    resamples, present = len(counts[0]), [label for label, own in enumerate(members) if len(own)]
+    recall, f1 = np.zeros((2, resamples, len(rows)))
+    hits, named = np.zeros((2, len(tested), resamples, len(rows)))
+    for label in present:
+        own, size = rows[:, members[label]], len(members[label])
+        scale = 1.0 if plain or size == 1 else size / (size - 1)
+        found = count_named(own, counts[label], label) * scale
+        recall += found / size
+        for place, other in enumerate(tested):
+            named[place] += found if other == label else count_named(own, counts[label], other) * scale
+            if other == label:
+                hits[place] = found
+    for place, label in enumerate(tested):
+        f1 += 2 * hits[place] / (len(members[label]) + named[place])
+    return f1 / max(1, len(tested)), recall / len(present)
+
+
+def count_named(rows: Labels, counts: Counts, label: int) -> Floats:
+    """Return how many of the drawn images (b, N_c) each of R rows (R, N_c) gives a label: (b, R)."""
+    # Whole numbers up to 2^24 are exact in float32: equal predictions have equal scores in every resample.
+    return np.asarray(counts @ (rows == label).T.astype(np.float32), dtype=np.float64)

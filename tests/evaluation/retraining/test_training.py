@@ -1,0 +1,135 @@
+"""Retraining: all methods of a draw see the same real images, and start from the same weights."""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from counterweight.core.images import ImageSet
+from counterweight.core.schema import Settings
+from counterweight.core.tensors import Labelled
+from counterweight.evaluation.retraining import training
+from counterweight.evaluation.retraining.methods import Method, list_baselines, list_generator_methods
+from counterweight.evaluation.retraining.training import Outcome, Parts, retrain_classifiers
+from counterweight.recipes.base.recipe import Classifier, Context, Entry, Recipe
+from counterweight.settings.classify import ClassifierConfig
+from tests.stages.made import CLASSES, TEST, TRAIN, WANTED, small_draws
+
+DRAWS = small_draws(3)
+PARTS = Parts(TRAIN, TEST, DRAWS)
+CONFIG = ClassifierConfig(network="mnist_cnn", epochs=1, batch_size=16)
+CONTEXT = Context(0, torch.device("cpu"))
+SEEDS = [5, 6, 7]
+
+
+def synthetic(value: int) -> list[ImageSet]:
+    """White or grey images, as many as are wanted, of each draw."""
+    labels = np.repeat(np.arange(3), WANTED)
+    pixels = np.full((len(labels), 1, 8, 8), value, dtype=np.uint8)
+    return [ImageSet(pixels, labels, CLASSES, np.array([""] * len(labels)), {}) for _ in range(3)]
+
+
+def methods() -> dict[str, Method]:
+    generated = [list_generator_methods(name, ["reweighted"], {}, synthetic(255), DRAWS) for name in ("a", "b")]
+    return list_baselines(["reweighted"], {}, TRAIN, DRAWS, 0) | generated[0] | generated[1]
+
+
+class NoSettings(Settings):
+    """There is nothing to set."""
+
+
+class Seen:
+    """What recipes were given, by method and draw."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.fits: list[tuple[Labelled, Labelled, float, int, list[float]]] = []
+        seen = self
+
+        class Recorder(Recipe[NoSettings]):
+            def fit(
+                self, fitted: Labelled, validation: Labelled, network: nn.Module, config: ClassifierConfig, seed: int
+            ) -> Classifier:
+                first = float(next(network.parameters()).detach().sum())
+                with torch.no_grad():
+                    next(network.parameters()).zero_()  # as training would change them
+                seen.fits.append((fitted, validation, first, seed, self.counts.tolist()))
+                return lambda images: torch.zeros(len(images), 3)
+
+        monkeypatch.setattr(training, "find_recipe", lambda _: Entry(Recorder, NoSettings))  # type: ignore[arg-type]
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})  # One after the other: in order.
+
+    def run(self, given: Mapping[str, Method]) -> dict[str, list[tuple[Labelled, Labelled, float, int, list[float]]]]:
+        """Retrain, and return what the recipes saw by method, draw by draw."""
+        retrain_classifiers(given, PARTS, SEEDS, CONFIG, CONTEXT)
+        return {name: self.fits[3 * place : 3 * place + 3] for place, name in enumerate(given)}
+
+
+def numbers(images: Tensor) -> list[bytes]:
+    return [image.numpy().tobytes() for image in images]
+
+
+def test_all_methods_of_a_draw_see_the_same_real_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = methods()
+    seen = Seen(monkeypatch).run(given)
+    assert list(seen) == ["balanced", "imbalanced", "reweighted", "a", "a+reweighted", "b", "b+reweighted"]
+    for draw in range(3):
+        real, aside = DRAWS.fitted(TRAIN, draw), DRAWS.validation(TRAIN, draw)
+        for name, fits in seen.items():
+            fitted, validation, *_ = fits[draw]
+            assert numbers(fitted.images[: len(real)]) == [image.tobytes() for image in real.images], name
+            assert fitted.labels[: len(real)].tolist() == real.labels.tolist()
+            assert numbers(validation.images) == [image.tobytes() for image in aside.images], name
+            assert validation.labels.tolist() == aside.labels.tolist()
+            added = given[name].added
+            rest = [] if added is None else [image.tobytes() for image in added[draw].images]
+            assert numbers(fitted.images[len(real) :]) == rest
+    assert seen["imbalanced"][0][0].labels.tolist() != seen["imbalanced"][1][0].labels.tolist()
+
+
+def test_all_methods_of_a_draw_have_the_same_first_weights_and_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = Seen(monkeypatch).run(methods())
+    firsts = [{fits[draw][2] for fits in seen.values()} for draw in range(3)]
+    assert [len(first) for first in firsts] == [1, 1, 1]
+    assert len(set.union(*firsts)) == 3
+    assert [{fits[draw][3] for fits in seen.values()} for draw in range(3)] == [{seed} for seed in SEEDS]
+
+
+def test_a_recipe_knows_the_sizes_of_what_is_fitted_the_synthetic_images_included(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = Seen(monkeypatch).run(methods())
+    sizes = {"imbalanced": [20, 15, 13], "reweighted": [20, 15, 13]}
+    assert {name: fits[0][4] for name, fits in seen.items()} == {name: sizes.get(name, [20] * 3) for name in seen}
+
+
+def test_methods_that_are_not_applicable_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = [ImageSet(TRAIN.images[:0], TRAIN.labels[:0], CLASSES, TRAIN.origins[:0], {"not_applicable": "too few"})]
+    given = list_generator_methods("a", [], {}, nothing, DRAWS)
+    assert retrain_classifiers(given, PARTS, SEEDS, CONFIG, CONTEXT) == {}
+
+
+def said(outcomes: dict[str, list[Outcome]]) -> dict[str, list[tuple[list[int], list[int], int]]]:
+    return {
+        name: [(outcome.validation.tolist(), outcome.test.tolist(), outcome.fitted) for outcome in own]
+        for name, own in outcomes.items()
+    }
+
+
+def test_what_is_said_depends_neither_on_other_methods_nor_on_how_many_train_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = {}
+    for count in (1, 4):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, count=count: set(range(count)))
+        found[count] = said(retrain_classifiers(methods(), PARTS, SEEDS, CONFIG, CONTEXT))
+    assert found[1] == found[4]
+    few = {name: method for name, method in methods().items() if name in ("imbalanced", "b")}
+    assert said(retrain_classifiers(few, PARTS, SEEDS, CONFIG, CONTEXT)) == {name: found[1][name] for name in few}
+    assert found[1]["a"] == found[1]["b"]  # which add the same images
+    assert [outcome[2] for outcome in found[1]["imbalanced"]] == [48] * 3
+    assert [outcome[2] for outcome in found[1]["balanced"]] == [60] * 3
+    assert len(found[1]["imbalanced"][0][0]) == 15
+    assert len(found[1]["imbalanced"][0][1]) == len(TEST)
