@@ -7,7 +7,7 @@ from counterweight.core.devices import choose_device
 from counterweight.core.draws import read_draws
 from counterweight.core.images import read_draws as read_added
 from counterweight.core.images import read_images
-from counterweight.core.outputs import atomic_output
+from counterweight.core.outputs import atomic_outputs
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.results import write_result
@@ -15,6 +15,7 @@ from counterweight.core.seeds import derive_seed
 from counterweight.evaluation.retraining.methods import list_baselines, list_generator_methods
 from counterweight.evaluation.retraining.outcomes import score_methods, write_confusions, write_predictions
 from counterweight.evaluation.retraining.training import Parts, retrain_classifiers
+from counterweight.evaluation.retraining.unfinished import keep_outcomes
 from counterweight.recipes.base.recipe import Context
 from counterweight.settings.classify import Classify, parse_classifier_config
 
@@ -30,6 +31,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON file of scores to write")
     parser.add_argument("--predictions", type=Path, required=True, help="table of predicted labels to write")
     parser.add_argument("--confusion", type=Path, required=True, help="folder for the first draw's, a CSV per method")
+    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), help="folder for unfinished work")
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
     recipes, seed = file.blocks("recipes"), file.run.seed
@@ -43,12 +45,12 @@ def main(argv: Sequence[str]) -> None:
         methods = list_baselines(file.read_names("table", "recipes"), recipes, train, parts.draws, seed)
     # No method's name is in the seeds: methods share first weights and batches as far as they can.
     seeds = [derive_seed(seed, parts.draws.item, "classify", str(draw)) for draw in range(len(parts.draws))]
+    context, targets = Context(seed, choose_device(file.run.device)), (arguments.out, arguments.predictions)
     with (
-        atomic_output(arguments.out) as out,
-        atomic_output(arguments.predictions) as predictions,
-        atomic_output(arguments.confusion) as folder,
+        keep_outcomes(arguments.checkpoints, methods, parts, seeds, config, context.device) as kept,
+        atomic_outputs(*targets, arguments.confusion) as (out, predictions, folder),
     ):
-        outcomes = retrain_classifiers(methods, parts, seeds, config, Context(seed, choose_device(file.run.device)))
+        outcomes = retrain_classifiers(methods, parts, seeds, config, context, kept)
         write_result(score_methods(methods, outcomes, parts), out)
         write_predictions(outcomes, parts.test, predictions)
         write_confusions(outcomes, parts.test, folder)

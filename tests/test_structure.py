@@ -174,7 +174,7 @@ BY_NAME = {
     "extract": ("networks/backbones",),
     "latent": ("networks/backbones", "statistics/two_sample"),
     "compare": ("statistics/two_sample",),
-    "classify": ("networks/classifiers",),
+    "classify": ("networks/backbones", "networks/classifiers", "recipes"),
 }
 # Imports that cannot change what a stage writes.
 WITHOUT: dict[str, frozenset[tuple[str, str]]] = {
@@ -239,7 +239,7 @@ def test_the_first_stage_waits_for_settings_alone() -> None:
 
 
 def test_the_lists_are_short() -> None:
-    assert sum(len(listed(stage, GENERATORS[0])) for stage in graph()) <= 160
+    assert sum(len(listed(stage, GENERATORS[0])) for stage in graph()) <= 166
 
 
 @pytest.mark.parametrize("stage", graph())

@@ -120,6 +120,7 @@ def choose_generators(size: int, images: int) -> dict[str, dict[str, Any]]:
             "autoencoder_epochs": epochs("bagan"),
             "epochs": epochs("bagan"),
             **small,
+            "shrinkage": 1.0,
             "autoencoder_learning_rate": 0.001,
             "learning_rate": 0.0002,
         },

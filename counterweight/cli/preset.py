@@ -40,7 +40,7 @@ def list_all(params: Path, as_json: bool) -> str:
 
 def describe(preset: Preset) -> str:
     """Return what a preset is and takes, in one line."""
-    cost = f"CPU: {preset.cost.cpu}; GPU: {preset.cost.gpu}"
+    cost = f"a draw: CPU: {preset.cost.cpu}; GPU: {preset.cost.gpu}"
     return f"{preset.about} [{cost}; download: {preset.download or 'none'}]"
 
 

@@ -36,6 +36,13 @@ def atomic_output(target: Path) -> Iterator[Path]:
             remove_path(partial)
 
 
+@contextlib.contextmanager
+def atomic_outputs(*targets: Path) -> Iterator[list[Path]]:
+    """Yield a temporary path for each of several outputs; see `atomic_output`."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(atomic_output(target)) for target in targets]
+
+
 def put_in_place(partial: Path, target: Path) -> None:
     """Rename `partial` to `target`; an earlier folder goes away as a whole, never half deleted under its name."""
     earlier = target.with_name(f".{target.name}.earlier.partial")

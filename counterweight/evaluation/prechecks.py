@@ -43,6 +43,13 @@ def check_weights(params: Params) -> None:
         find_weight_file(backbone, params.extract.weights)
 
 
+def check_recipes(params: Params) -> None:
+    """Let the recipes of the table say what they can already see to be impossible."""
+    for name in dict.fromkeys([*params.table.recipes, *params.classify.generator_recipes]):
+        recipe, settings = find_recipe(name)
+        recipe.precheck(parse_settings(settings, params.recipes.get(name, {}), f"params.yaml: recipes.{name}"))
+
+
 def check_latent(latent: Latent) -> None:
     """Check the settings of every autoencoder, and what can be seen of the one whose latent space is looked at."""
     for network, block in latent.autoencoders.items():
@@ -119,6 +126,7 @@ def check_params(params: Params) -> None:
     check_blocks(params)
     choose_device(params.device)
     check_weights(params)
+    check_recipes(params)
     check_latent(params.latent)
     check_rows(params)
 

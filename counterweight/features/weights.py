@@ -33,25 +33,28 @@ def load_backbone(name: str, weights: str, seed: int) -> nn.Module:
         raise UserError(f"{path}: not the published weights of {name}: {reason}") from error
 
 
-def find_weight_file(name: str, weights: str) -> Path | None:
+def find_weight_file(name: str, weights: str, block: str = "params.yaml: extract") -> Path | None:
     """Return the file with a backbone's weights, downloaded if need be; None where they are drawn at random.
+
+    Args:
+        block: where `weights` is set, for the error's message.
 
     Raises:
         UserError: there is no such file or folder, or it cannot be downloaded.
     """
     backbone = find_backbone(name)
     if backbone.always_pretrained:
-        return fetch_weight_file(backbone.url, f"params.yaml: extract.backbones: without {name}")
+        return fetch_weight_file(backbone.url, f"{block}: backbones without {name}")
     if weights == "random":
         return None
     if weights == "imagenet":
-        return fetch_weight_file(backbone.url, "params.yaml: extract.weights: random or a folder")
+        return fetch_weight_file(backbone.url, f"{block}.weights: random or a folder")
     folder = Path(weights).expanduser()
     if not weights or not folder.is_dir():
         # A path is no misspelt word.
         words = suggest_name(weights, ("random", "imagenet")) if os.sep not in weights else ""
-        raise UserError(f"params.yaml: extract.weights: '{weights}' is neither random, imagenet nor a folder{words}")
-    return find_file_in(folder, name)
+        raise UserError(f"{block}.weights: '{weights}' is neither random, imagenet nor a folder{words}")
+    return find_file_in(folder, name, block)
 
 
 def describe_weights(path: Path | None, weights: str) -> dict[str, str]:
@@ -61,13 +64,11 @@ def describe_weights(path: Path | None, weights: str) -> dict[str, str]:
     return {"weights": "imagenet" if weights == "imagenet" else path.name, "sha256": hash_file(path)}
 
 
-def find_file_in(folder: Path, name: str) -> Path:
+def find_file_in(folder: Path, name: str, block: str) -> Path:
     """Return the file of a backbone's weights in a folder."""
     own = Path(find_backbone(name).url).name
     names = [f"{name}.safetensors", f"{name}.npz", f"{name}.pth", own]
     found = [folder / candidate for candidate in names if (folder / candidate).is_file()]
     if not found:
-        raise UserError(
-            f"params.yaml: extract.weights: no file for {name} in {folder}{os.sep}; one of {', '.join(names)}"
-        )
+        raise UserError(f"{block}.weights: no file for {name} in {folder}{os.sep}; one of {', '.join(names)}")
     return found[0]

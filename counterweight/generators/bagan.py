@@ -32,11 +32,16 @@ class Settings(schema.Settings):
     autoencoder_epochs: Annotated[int, Ge(1)] = 300
     epochs: Annotated[int, Ge(1)] = 800
     """Epochs of the adversarial phase."""
-    batch_size: Annotated[int, Ge(1)] = 275
+    batch_size: Annotated[int, Ge(2)] = 275
+    """In the adversarial phase, all that the discriminator judges: of n classes, one of n + 1 is a fake. The thesis's
+    275 are 250 real images and 25 fakes of ten classes, its 220 for Vehicles 165 and 55 of three."""
     optimizer: Literal["adam", "rmsprop"] = "adam"
     """The thesis takes RMSprop at 0.0002 for its Vehicles, Adam at 0.00005 otherwise."""
     autoencoder_learning_rate: Annotated[float, Gt(0)] = 5e-5
     learning_rate: Annotated[float, Gt(0)] = 5e-5
+    shrinkage: Annotated[float, Ge(0)] = 0.0
+    """How far the covariance of a class of few images is drawn to that of all classes: with weight s D / (n - 1 + s D)
+    for n images and D latents. 0, the papers': not at all, and images of a class lie between its few real ones."""
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.3
     negative_slope: Annotated[float, Ge(0)] = 0.3
     """Slope of the leaky ReLUs for negative values."""
@@ -101,7 +106,8 @@ class BAGAN(LearnedGenerator):
     def phases(self) -> list[Phase]:
         """First the autoencoder on all images, then the game on batches with all classes equally likely."""
         s = self.settings
-        adam, rmsprop = partial(torch.optim.Adam, fused=True), torch.optim.RMSprop
+        # Keras's decay, the library of the thesis; torch's is 0.99.
+        adam, rmsprop = partial(torch.optim.Adam, fused=True), partial(torch.optim.RMSprop, alpha=0.9)
         optimizer: Callable[..., torch.optim.Optimizer] = adam if s.optimizer == "adam" else rmsprop
         coder = Update(
             "autoencoder", (self.encoder, self.generator), partial(optimizer, lr=s.autoencoder_learning_rate)
@@ -110,9 +116,10 @@ class BAGAN(LearnedGenerator):
             Update("discriminator", (self.discriminator,), partial(optimizer, lr=s.learning_rate)),
             Update("generator", (self.generator,), partial(optimizer, lr=s.learning_rate)),
         )
+        fakes = max(1, round(s.batch_size / (len(self.class_names) + 1)))
         return [
             Phase("autoencoder", s.autoencoder_epochs, s.batch_size, (coder,)),
-            Phase("adversarial", s.epochs, s.batch_size, players, balanced=True),
+            Phase("adversarial", s.epochs, s.batch_size - fakes, players, balanced=True),
         ]
 
     def on_phase_start(self, phase: str, real: Labelled) -> None:
@@ -139,7 +146,8 @@ class BAGAN(LearnedGenerator):
             return {"loss": functional.mse_loss(self.generator(self.encoder(images)), images)}
         if update == "discriminator":
             return self.discriminator_loss(images, labels, rng)
-        wanted = self.even_labels(len(images), rng)
+        # As many as the discriminator judged, whose batch is not to be larger than the generator's (3.3.1).
+        wanted = self.even_labels(len(images) + self.count_fakes(len(images)), rng)
         opinion = self.discriminator(
             self.augment(self.generator(draw_from_classes(self.class_means, self.class_factors, wanted, rng)))
         )
@@ -148,8 +156,7 @@ class BAGAN(LearnedGenerator):
     def discriminator_loss(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the cross-entropy over n classes and 'fake', 1/(n+1) of what is judged being fakes (3.3.1)."""
         classes = len(self.class_names)
-        # As many fakes as a class has real images in a balanced batch.
-        wanted = self.even_labels(max(1, round(len(images) / classes)), rng)
+        wanted = self.even_labels(self.count_fakes(len(images)), rng)
         with torch.no_grad():
             fakes = self.generator(draw_from_classes(self.class_means, self.class_factors, wanted, rng))
         opinion = self.discriminator(self.augment(torch.cat([images, fakes])))
@@ -160,6 +167,10 @@ class BAGAN(LearnedGenerator):
             "real_accuracy": measure_accuracy(real, labels),
             "fake_accuracy": measure_accuracy(fake, targets[len(images) :]),
         }
+
+    def count_fakes(self, images: int) -> int:
+        """Return how many fakes go with so many real images: as many as a class has of these in a balanced batch."""
+        return max(1, round(images / len(self.class_names)))
 
     def even_labels(self, count: int, rng: torch.Generator) -> Tensor:
         """Return `count` labels in which every class stands equally often, give or take one."""
@@ -178,8 +189,8 @@ class BAGAN(LearnedGenerator):
     def class_gaussians(self, real: Labelled) -> tuple[Tensor, Tensor]:
         """Return the mean (K, D) of each class's latents and a Cholesky factor (K, D, D) of their covariance.
 
-        A class of n images has a covariance of rank n - 1 at most. Its estimate is therefore drawn to
-        the pooled within-class covariance with weight D / (n - 1 + D), which vanishes for large classes and
+        A class of n images has a covariance of rank n - 1 at most. Under `shrinkage` s its estimate is drawn to
+        the pooled within-class covariance with weight s D / (n - 1 + s D), which vanishes for large classes and
         leaves a class of one image with the pooled one (regularised discriminant analysis: Friedman
         1989, https://doi.org/10.1080/01621459.1989.10478752).
         """
@@ -196,9 +207,11 @@ class BAGAN(LearnedGenerator):
         # (K, D, D), undivided.
         scatter = torch.stack([centred[labels == c].T @ centred[labels == c] for c in range(classes)])
         pooled = scatter.sum(dim=0) / max(1, len(latents) - classes)  # Each class's mean takes a degree of freedom.
-        # (K, D, D); 0 for a class of one image, whose own has weight 0 below.
+        # (K, D, D); 0 for a class of one image, which leaves it with its mean where nothing is shrunk.
         own = scatter / (counts - 1).clamp(min=1)[:, None, None]
-        weight = (dim / ((counts - 1).clamp(min=0) + dim))[:, None, None]
+        strength = self.settings.shrinkage * dim
+        # The last clamp is for no shrinkage of a class of one image: 0 / 0 is to be 0.
+        weight = (strength / ((counts - 1).clamp(min=0) + strength).clamp(min=1e-12))[:, None, None]
         covariance = (1 - weight) * own + weight * pooled
         return means.float(), factorize_covariances(covariance)
 

@@ -2,14 +2,14 @@
 
 GAN-vs-VAE report (Generating Realistic Images using Deep Learning), section III.B, equation 6; Arjovsky et al.,
 Wasserstein GAN, algorithm 1, https://arxiv.org/abs/1701.07875: a critic without a final activation, trained more often
-than the generator, RMSprop, weights clipped to +-0.01. The report's equation prints P(S = real | .) for fake images,
-too; implemented is the difference of the mean scores. It knows no labels, so one is trained for each class that needs
-images.
+than the generator, RMSprop, weights clipped to +-0.01. The report trains it with Adam (III.A), of which the paper warns
+(section 4). Its equation prints P(S = real|X) - P(S = fake|X); implemented is the difference of the mean scores of real
+images and of those that are made. It knows no labels, so one is trained for each class that needs images.
 """
 
 from dataclasses import replace
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from annotated_types import Ge, Gt
@@ -24,8 +24,10 @@ from counterweight.networks.generative.gan_losses import discriminator_loss
 class Settings(gan.Settings):
     """Settings of the WGAN; the defaults are those of algorithm 1."""
 
+    optimizer: Literal["rmsprop", "adam"] = "rmsprop"
+    """The report takes Adam at DCGAN's learning rate of 0.0002 and decays, which are the defaults of beta1 and beta2
+    and matter to Adam alone."""
     learning_rate: Annotated[float, Gt(0)] = 5e-5
-    """Of RMSprop; Adam's settings are not used."""
     n_critic: Annotated[int, Ge(1)] = 5
     """Steps of the critic for each of the generator."""
     clip: Annotated[float, Gt(0)] = 0.01
@@ -38,7 +40,10 @@ class WGAN(OneClassGenerator):
     settings: Settings
 
     def phases(self) -> list[Phase]:
-        """Let both players take their steps by RMSprop, which does not build up momentum as the loss moves."""
+        """Let both players take their steps by RMSprop, which does not build up momentum as the loss moves, or Adam."""
+        if self.settings.optimizer == "adam":
+            return super().phases()
+        # torch's decay of 0.99, the library of the paper's authors
         rmsprop = partial(torch.optim.RMSprop, lr=self.settings.learning_rate)
         (phase,) = super().phases()
         return [replace(phase, updates=[replace(update, optimizer=rmsprop) for update in phase.updates])]

@@ -6,7 +6,6 @@ from counterweight.reporting.columns import average, average_ratio, format_real,
 from counterweight.reporting.markdown import (
     format_number,
     format_percent,
-    mean_or_none,
     render,
     render_table,
     render_tables,
@@ -14,7 +13,7 @@ from counterweight.reporting.markdown import (
 )
 from counterweight.reporting.results import Comparison, Comparisons
 from counterweight.reporting.verdicts import FDR
-from counterweight.results.compare import BackboneResult, Row
+from counterweight.results.compare import BackboneResult, CompareResult, Row, Side, Similarity
 from counterweight.results.discriminate import SizeResult
 from counterweight.results.latent import LatentResult, MovedResult
 
@@ -61,14 +60,25 @@ def tabulate_statistics(comparisons: Comparisons) -> list[str]:
     first = next(iter(comparisons.values())).features
     header = ["images", *(column.header for column in first.columns), "SSIM", "copies"]
     own = list(first.backbones.values())
-    pixels = [format_number(first.ssim["real"].mean, ".3f"), format_percent(first.copies.real_fraction)]
+    pixels = [format_similarity(find_similarity(first, "real")), format_percent(first.copies.real_fraction)]
     rows = [["real", *(format_real(column, own) for column in first.columns), *pixels]]
     for name, comparison in comparisons.items():
         found = comparison.features
         cells = [format_synthetic(column, list(found.backbones.values())) for column in first.columns]
-        pixels = [format_number(found.ssim["synthetic"].mean, ".3f"), format_percent(found.copies.fraction)]
+        pixels = [format_similarity(find_similarity(found, "synthetic")), format_percent(found.copies.fraction)]
         rows.append([name, *cells, *pixels])
     return render_tables(header, rows)
+
+
+def find_similarity(found: CompareResult, side: Side) -> Similarity | None:
+    """Return the structural similarity of the range of pixels that the settings name."""
+    similarity: Similarity | None = getattr(found.ssim[side], found.settings["ssim_range"])
+    return similarity
+
+
+def format_similarity(found: Similarity | None) -> str:
+    """Return a mean with its standard error."""
+    return "-" if found is None else f"{found.mean:.3f} ± {format_number(found.error, '.3f')}"
 
 
 def tabulate_styles(comparisons: Comparisons) -> str:
@@ -174,11 +184,11 @@ def find_frechet_ratio(backbones: Sequence[BackboneResult]) -> float | None:
 def summarize_difference(comparison: Comparison) -> dict[str, Number]:
     """Return the few numbers of a comparison that are worth a column when runs are compared."""
     found, sizes = comparison.features, comparison.style.sizes
-    backbones = list(found.backbones.values())
+    backbones, similarity = list(found.backbones.values()), find_similarity(found, "synthetic")
     return {
         "differs": round_for_diff(average(backbones, "ttest", "between", FDR)),
         "kl": round_for_diff(average(backbones, "gaussian_kl", "between", "a_to_b")),
-        "ssim": round_for_diff(mean_or_none([found.ssim["synthetic"].mean])),
+        "ssim": round_for_diff(similarity.mean if similarity else None),
         "frechet": round_for_diff(find_frechet_ratio(backbones)),
         "recall": round_for_diff(average(backbones, "prdc", "between", "recall")),
         "linear_auc": round_for_diff(average(backbones, "c2st", "between", "auc")),

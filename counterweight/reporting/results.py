@@ -79,6 +79,8 @@ class Results:
     """With real images, per generator."""
     not_applicable: dict[str, str]
     """Methods whose generator could make no images, and why."""
+    compared_draws: int = 1
+    """The comparisons are of the synthetic images of so many draws, from the first on."""
 
 
 def read_comparison(metrics: Path, item: str) -> Comparison:
@@ -117,6 +119,7 @@ def read_results(metrics: Path, predictions: Path, dataset: str, scenario: str, 
         judged=judge_all(scores, table, resampled),
         comparisons={name: read_comparison(metrics, f"{item}/{name}") for name in table.generators if name in scores},
         not_applicable=missing,
+        compared_draws=table.compared_draws,
     )
 
 

@@ -1,7 +1,10 @@
 """The report of one dataset and scenario, or of a pair, and its headline numbers."""
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+
+from scipy.stats import norm
 
 from counterweight.reporting.differences import Number, render_differences, summarize_difference
 from counterweight.reporting.markdown import (
@@ -18,6 +21,8 @@ from counterweight.reporting.verdicts import verdict
 from counterweight.results.imbalance import ClassCounts
 from counterweight.statistics.verdict import Verdict
 
+LARGE = 0.8
+"""Difference of means, in standard deviations, that counts as large (Cohen 1988, Statistical Power Analysis)."""
 NAMED = 8
 """Classes that a sentence names at most."""
 CLASSES = 20
@@ -57,7 +62,28 @@ def render_pair_report(name: str, comparison: Comparison) -> str:
 def describe_comparisons(comparisons: Comparisons) -> dict[str, object]:
     """Return how synthetic images differ from real ones: a sentence for each set, and the details."""
     sentences = [verdict(name, comparison) for name, comparison in comparisons.items()]
-    return {"verdicts": sentences, "differences": render_differences(comparisons) if comparisons else ""}
+    return {
+        "reach": describe_reach(comparisons),
+        "verdicts": sentences,
+        "differences": render_differences(comparisons) if comparisons else "",
+    }
+
+
+def describe_reach(comparisons: Comparisons) -> str:
+    """Say how small a difference so few images can show: of small sets a report says that first.
+
+    A t-test at 0.05 of n against n images sees a difference of d standard deviations in four of five cases if
+    d is (1.96 + 0.84) sqrt(2 / n).
+    """
+    tests = [own.statistics["ttest"] for found in comparisons.values() for own in found.features.backbones.values()]
+    images = min((test.n for test in tests), default=0)
+    if images == 0:
+        return ""
+    seen = (norm.isf(0.025) + norm.isf(0.2)) * math.sqrt(2 / images)
+    sees = f"a test of one feature sees a difference of means of {seen:.1f} standard deviations in four of five cases"
+    if seen > LARGE:
+        return f"Nothing can be said of small differences: with {images} images a half {sees}."
+    return f"With {images} images a half {sees}; smaller ones may be there."
 
 
 def describe_filled(counts: Mapping[str, ClassCounts]) -> str:

@@ -6,6 +6,7 @@ from counterweight.core.results import SetSizes, Spread
 from counterweight.core.schema import Result
 
 Row = dict[str, Spread]
+Side = Literal["real", "synthetic"]
 
 
 class ColumnFacts(Result):
@@ -64,7 +65,7 @@ class BackboneResult(Result):
     sha256: str | None = None
     features: int
     statistics: dict[str, StatisticResult]
-    families: dict[Literal["real", "synthetic"], Families]
+    families: dict[Side, Families]
 
 
 class Copies(Result):
@@ -85,11 +86,25 @@ class Copies(Result):
     reason: str | None
 
 
+class Similarity(Result):
+    """Mean and standard deviation over pairs, and the mean's standard error; None where pairs are too few for one.
+
+    The error is that of the images as a random sample, of a generator trained once, say: it takes into account that
+    pairs share images, and says nothing of another training.
+    """
+
+    mean: float
+    std: float
+    error: float | None
+
+
 class PairwiseSSIM(Result):
     """Similarity of `pairs` pairs under windows of `window` pixels a side; None, with a reason, without pairs."""
 
-    mean: float | None
-    std: float | None
+    unsigned: Similarity | None
+    """Of pixels from 0 to 255."""
+    signed: Similarity | None
+    """Of pixels from -1 to 1, as in the balancing thesis; other numbers of the same images."""
     pairs: int
     window: int
     reason: str | None
@@ -103,6 +118,6 @@ class CompareResult(Result):
     columns: list[ColumnFacts]
     """What tables show of the statistics, in this order."""
     backbones: dict[str, BackboneResult]
-    ssim: dict[Literal["real", "synthetic"], PairwiseSSIM]
+    ssim: dict[Side, PairwiseSSIM]
     copies: Copies
     copies_of: Literal["training images", "real images"]

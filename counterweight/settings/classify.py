@@ -1,6 +1,6 @@
 """params.yaml, classify and classifiers: retraining of classifiers."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, Field
@@ -10,6 +10,9 @@ from counterweight.core.registry import make_name_validator, require_one_of
 from counterweight.core.schema import Positive, Settings, parse_settings, refuse_repetition
 
 RecipeName = Annotated[str, AfterValidator(make_name_validator("recipes"))]
+
+
+Augmentation = Literal["flip", "crop"]
 
 
 def refuse_plain(names: list[str]) -> list[str]:
@@ -36,6 +39,14 @@ class ClassifierConfig(Settings):
     batch_size: Annotated[int, Ge(2)] = 64
     """At least two: batch normalisation has nothing to normalise a single image with."""
     learning_rate: Annotated[float, Gt(0), Le(1)] = 1e-3
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    """sgd: with Nesterov's momentum of 0.9."""
+    weight_decay: Annotated[float, Ge(0), Le(1)] = 0.0
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Of the learning rate; cosine: down to 0."""
+    augmentation: Annotated[list[Augmentation], AfterValidator(refuse_repetition)] = Field(default_factory=list)
+    """What happens to every image before a step, whatever the recipe: half of them are mirrored, or all cut out at a
+    random place after an eighth of a side was added around them."""
 
 
 def parse_classifier_config(classifiers: Blocks, dataset: str) -> ClassifierConfig:

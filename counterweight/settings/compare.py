@@ -18,7 +18,11 @@ class Compare(Settings):
     """Random halves over which each statistic is averaged."""
     components: Positive = 64
     """Principal components of both sets together in which the Gaussian KL is taken, at most."""
-    ssim_pairs: Positive = 500
-    """Random pairs of images of one class whose structural similarity is averaged."""
+    ssim_pairs: Positive | None = None
+    """Random pairs of images of one class whose structural similarity is averaged, of either set; null: as many as
+    there are synthetic images (balancing thesis, 5.3)."""
+    ssim_range: Literal["unsigned", "signed"] = "unsigned"
+    """Which similarity tables show: of pixels from 0 to 255, as is usual, or from -1 to 1, as in the balancing thesis,
+    whose numbers are others. Results have both."""
     copy_quantile: Fraction = 0.01
     """A synthetic image nearer to a training image than all but this fraction of other real images is a likely copy."""

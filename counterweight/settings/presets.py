@@ -19,7 +19,7 @@ Block = dict[str, Any]
 
 
 class Cost(Settings):
-    """What it takes, in words: minutes, hours or days, and whether that was measured or estimated."""
+    """What a draw takes, in words: minutes, hours or days, and whether that was measured or estimated."""
 
     cpu: str
     """On one or two CPU cores; estimated ones from images, epochs and what the networks train in a second on one."""

@@ -60,7 +60,8 @@ def bootstrap_scores(
     members = [np.flatnonzero(true == label) for label in range(classes)]
     rows = predicted.reshape(methods * draws, images)
     tested = [label for label in sorted(set(minority)) if len(members[label])]
-    step = max(1, CELLS // images)
+    # A minority class costs some hundred cells a resample. The number of methods must not count: see above.
+    step = max(1, CELLS // (images + 100 * len(tested)))
     blocks = [score_block([np.ones((1, len(own)), np.float32) for own in members], rows, members, tested, plain=True)]
     for start in range(0, resamples, step):
         count = min(step, resamples - start)

@@ -59,7 +59,7 @@ def test_parameters_are_those_of_tables_b5_to_b7() -> None:
 def test_the_published_settings_are_the_defaults() -> None:
     first, second = model((1, 28, 28), latent_dim=10).phases()
     assert (first.epochs, first.batch_size, first.balanced) == (300, 275, False)
-    assert (second.epochs, second.batch_size, second.balanced) == (800, 275, True)
+    assert (second.epochs, second.balanced) == (800, True)
     assert [update.name for update in second.updates] == ["discriminator", "generator"]
     assert learning_rates(first) == [5e-5]
     assert learning_rates(second) == [5e-5, 5e-5]
@@ -78,8 +78,23 @@ def test_each_act_has_its_own_learning_rate_and_rmsprop_is_to_be_had() -> None:
         for update in phase.updates:
             optimizer = update.optimizer(update.modules[0].parameters())
             assert isinstance(optimizer, torch.optim.RMSprop)
+            assert optimizer.param_groups[0]["alpha"] == 0.9  # Keras's rho
             rates.append(optimizer.param_groups[0]["lr"])
     assert rates == [0.1, 0.2, 0.2]
+
+
+@pytest.mark.parametrize(("classes", "batch", "real", "fakes"), [(10, 275, 250, 25), (3, 220, 165, 55), (1, 2, 1, 1)])
+def test_a_batch_is_all_that_the_discriminator_judges_and_no_larger_than_the_generators(
+    classes: int, batch: int, real: int, fakes: int
+) -> None:
+    network, judged = model(classes=classes, batch_size=batch), list[int]()
+    network.discriminator.register_forward_pre_hook(lambda module, inputs: judged.append(len(inputs[0])))
+    use_rng(network, seeded())
+    coder, game = network.phases()
+    assert (coder.batch_size, game.batch_size) == (batch, real)
+    for update in game.updates:
+        network.losses(update.name, torch.zeros(real, 1, 8, 8), torch.arange(real) % classes, seeded())
+    assert judged == [real + fakes, real + fakes] == [batch, batch]
 
 
 @pytest.mark.parametrize(("classes", "images", "fakes"), [(4, 40, 10), (10, 60, 6), (4, 41, 10), (4, 1, 1)])
@@ -104,8 +119,9 @@ def test_the_discriminator_is_to_name_classes_and_fakes() -> None:
 
 def test_the_generator_is_to_be_taken_for_the_wanted_classes() -> None:
     network = model()
-    network.discriminator = Always(100 * torch.eye(5)[[0] * 8])  # everything is said to be of class 0
-    assert network.losses("generator", torch.zeros(8, 1, 8, 8), torch.zeros(8), seeded())["fooled"] == 0.25
+    # As many as 8 real images and 2 fakes are; everything is said to be of class 0.
+    network.discriminator = Always(100 * torch.eye(5)[[0] * 10])
+    assert network.losses("generator", torch.zeros(8, 1, 8, 8), torch.zeros(8), seeded())["fooled"] in (0.2, 0.3)
 
 
 class Always(nn.Module):
@@ -145,8 +161,9 @@ def test_gaussians_of_large_classes_are_their_mean_and_covariance() -> None:
         assert np.abs((covariances(factors)[label] - expected) / scale).max() < 5e-3
 
 
-def test_a_class_of_one_image_gets_the_pooled_covariance_around_that_image() -> None:
-    network, real = linear_encoder(model()), noise((30, 20, 10, 1))
+@pytest.mark.parametrize("shrinkage", [1.0, 0.1])
+def test_a_class_of_one_image_gets_the_pooled_covariance_around_that_image(shrinkage: float) -> None:
+    network, real = linear_encoder(model(shrinkage=shrinkage)), noise((30, 20, 10, 1))
     means, factors = network.class_gaussians(real)
     centred = np.concatenate([own - own.mean(axis=0) for own in (latents(network, real, k) for k in range(4))])
     pooled = centred.T @ centred / (61 - 4)
@@ -155,9 +172,31 @@ def test_a_class_of_one_image_gets_the_pooled_covariance_around_that_image() -> 
     assert means[3].numpy() == pytest.approx(latents(network, real, 3)[0], rel=1e-4, abs=1e-4)
 
 
+def test_shrinkage_mixes_a_classs_own_covariance_with_the_pooled_one() -> None:
+    real = noise((30, 20, 10, 6))
+    own, mixed = (
+        covariances(linear_encoder(model(shrinkage=shrinkage)).class_gaussians(real)[1]) for shrinkage in (0.0, 2.0)
+    )
+    pooled = sum(count * part for count, part in zip((29, 19, 9, 5), own, strict=True)) / (66 - 4)
+    weight = 2 * LATENTS / (5 + 2 * LATENTS)
+    assert mixed[3] == pytest.approx((1 - weight) * own[3] + weight * pooled, rel=1e-3, abs=1e-6)
+
+
+def test_without_shrinkage_images_of_a_class_lie_between_its_real_ones() -> None:
+    network, real = linear_encoder(model()), noise((30, 20, 2, 1))
+    _, factors = network.class_gaussians(real)
+    first, second = latents(network, real, 2)
+    # The covariance of two points is half the outer product of their difference; of one, nothing but the ridge.
+    expected = np.outer(first - second, first - second) / 2
+    own = covariances(factors)
+    assert own[2] == pytest.approx(expected, rel=1e-3, abs=1e-5 * expected.max())
+    assert own[3].max() < 2e-6 * np.einsum("kdd->kd", own).mean()
+
+
 @pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (5, 0, 3, 1)])
-def test_gaussians_exist_for_the_scarcest_sets(sizes: tuple[int, ...]) -> None:
-    means, factors = model().class_gaussians(noise(sizes))
+@pytest.mark.parametrize("shrinkage", [0.0, 1.0])
+def test_gaussians_exist_for_the_scarcest_sets(sizes: tuple[int, ...], shrinkage: float) -> None:
+    means, factors = model(shrinkage=shrinkage).class_gaussians(noise(sizes))
     assert means.isfinite().all()
     assert (factors.diagonal(dim1=1, dim2=2) > 0).all()
 

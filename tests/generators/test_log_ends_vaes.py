@@ -99,6 +99,29 @@ def test_a_decoder_that_knows_nothing_costs_the_squares_of_what_is_missing(
     assert losses["loss"] == losses["reconstruction"]
 
 
+@pytest.mark.parametrize("build", [vanilla, variant])
+def test_the_loss_is_that_of_equations_17_to_19_for_each_image_of_a_batch(
+    build: type[VanillaVAE] | type[VariantVAE],
+) -> None:
+    model = build(latent_dim=4)  # type: ignore[call-arg,arg-type]
+    images = torch.rand((model.settings.batch_size, *SHAPE), generator=seeded()) * 2 - 1
+    labels = torch.zeros(len(images), dtype=torch.int64)
+    found = model.losses("autoencoder", images, labels, seeded(1))["loss"]
+    mean, log_variance = model.encode(images, labels)
+    decoded = model.decode(model.reparametrise(mean, log_variance, seeded(1)), labels)
+    reconstruction = ((decoded - images) / 2).square().sum()  # equation 18, of intensities in [0, 1]: over all images
+    kl = (-0.5 * (1 + log_variance - mean**2 - log_variance.exp())).sum() / len(images)  # equation 19: their mean
+    torch.testing.assert_close(found * len(images), reconstruction + kl)
+
+
+def test_printed_losses_are_those_of_batches_of_32_images() -> None:
+    values, printed = 3 * 256 * 256, 9372.83  # table 6.10: vanilla VAE, training
+    batch = vanilla_vae.Settings().batch_size
+    # -10 log10 of the mean squared error of intensities in [0, 1], whose square of the largest is 1
+    assert -10 * math.log10(printed / (batch * values)) == pytest.approx(28.27, abs=0.005)
+    assert -10 * math.log10(printed / values) == pytest.approx(13.22, abs=0.005)
+
+
 def test_before_training_images_are_as_bright_as_the_real_ones() -> None:
     model, images = vanilla(latent_dim=4), torch.full((10, *SHAPE), 30, dtype=torch.uint8)
     real = Labelled(images, torch.arange(10) % 2)

@@ -13,6 +13,7 @@ from counterweight.results.compare import (
     Families,
     PairwiseSSIM,
     Row,
+    Similarity,
     StatisticResult,
 )
 from counterweight.results.discriminate import Curve, SizeResult, StyleResult
@@ -78,16 +79,23 @@ def copies(fraction: float | None, real_fraction: float = 0.01, n: int = 100) ->
 def compare_result(
     backbones: dict[str, BackboneResult], found: Copies, similarity: tuple[float | None, float | None] = (0.3, 0.4)
 ) -> CompareResult:
-    real, synthetic = (PairwiseSSIM(mean=mean, std=0.0, pairs=9, window=7, reason=None) for mean in similarity)
+    real, synthetic = (pairwise_ssim(mean) for mean in similarity)
     return CompareResult(
         images=SetSizes(real=100, synthetic=100),
-        settings={"alpha": 0.05, "effect_size": 0.2, "copy_quantile": 0.01},
+        settings={"alpha": 0.05, "effect_size": 0.2, "copy_quantile": 0.01, "ssim_range": "signed"},
         columns=COLUMNS,
         backbones=backbones,
         ssim={"real": real, "synthetic": synthetic},
         copies=found,
         copies_of="training images",
     )
+
+
+def pairwise_ssim(mean: float | None) -> PairwiseSSIM:
+    if mean is None:
+        return PairwiseSSIM(unsigned=None, signed=None, pairs=0, window=7, reason="no class has two images")
+    unsigned, signed = (Similarity(mean=value, std=0.1, error=0.02) for value in (mean + 0.1, mean))
+    return PairwiseSSIM(unsigned=unsigned, signed=signed, pairs=9, window=7, reason=None)
 
 
 def features(value: float, missing: bool = False) -> CompareResult:

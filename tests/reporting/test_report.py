@@ -102,7 +102,7 @@ def test_the_report_says_what_was_measured() -> None:
         **{key: ["0.90", "0.60"] for key in OVERLAP},
         "linear": ["0.50", "0.75"],
         "normal": ["90 %", "80 %"],
-        "SSIM": ["0.300", "0.400"],
+        "SSIM": ["0.300 ± 0.020", "0.400 ± 0.020"],
         "copies": ["1.0 %", "25.0 %"],
     }
     assert "all but 1.0 % of other" in text

@@ -49,14 +49,14 @@ def compare_sets(
         pair = features[0][name], features[1][name]
         backbones[name] = compare_features(*pair, settings, np.random.default_rng(seed))
     nearest = find_copies(synthetic, real, train, settings.copy_quantile, np.random.default_rng(seed))
-    rng = np.random.default_rng(seed)
-    made = pairwise_ssim(synthetic.images, synthetic.labels, settings.ssim_pairs, rng)
+    rng, pairs = np.random.default_rng(seed), settings.ssim_pairs or max(1, len(synthetic))
+    made = pairwise_ssim(synthetic.images, synthetic.labels, pairs, rng)
     result = CompareResult(
         images=SetSizes(real=len(real), synthetic=len(synthetic)),
         settings=settings.model_dump(),
         columns=list_columns(find_statistics()),
         backbones={name: found.result for name, found in backbones.items()},
-        ssim={"synthetic": made, "real": pairwise_ssim(real.images, real.labels, settings.ssim_pairs, rng)},
+        ssim={"synthetic": made, "real": pairwise_ssim(real.images, real.labels, pairs, rng)},
         copies=nearest.result,
         copies_of="real images" if train is None else "training images",
     )

@@ -1,6 +1,6 @@
 """Retraining of classifiers: of every method in every draw, all on the same real images."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import NamedTuple
 
@@ -37,36 +37,66 @@ class Outcome(NamedTuple):
     fitted: int
 
 
+class Outcomes:
+    """Where outcomes are kept while others are awaited: nowhere, unless a subclass says otherwise."""
+
+    def find(self, method: str, draw: int) -> Outcome | None:
+        """Return an outcome, None if it is not known yet."""
+        return None
+
+    def keep(self, method: str, draw: int, outcome: Outcome) -> None:
+        """Keep an outcome."""
+
+
 def retrain_classifiers(
-    methods: Mapping[str, Method], parts: Parts, seeds: Sequence[int], config: ClassifierConfig, context: Context
+    methods: Mapping[str, Method],
+    parts: Parts,
+    seeds: Sequence[int],
+    config: ClassifierConfig,
+    context: Context,
+    outcomes: Outcomes,
 ) -> dict[str, list[Outcome]]:
     """Return what classifiers of each method say in each draw; methods that are not applicable are left out.
 
     A draw's seed sets first weights, batches and dropout, whatever the method, and all methods share its images: their
     differences are paired.
     """
+    able = {name: method for name, method in methods.items() if method.not_applicable is None}
+    jobs = [(name, draw) for name in able for draw in range(len(seeds))]
+    found = {job: known for job in jobs if (known := outcomes.find(*job)) is not None}
+    missing = [job for job in jobs if job not in found]
+    train = make_trainer({name: able[name] for name, _ in missing}, parts, seeds, config, context)
+
+    def train_and_keep(job: tuple[str, int]) -> Outcome:
+        outcome = train(*job)
+        outcomes.keep(*job, outcome)
+        return outcome
+
+    found |= zip(missing, map_in_parallel(train_and_keep, missing, context.device, "classify"), strict=True)
+    return {name: [found[name, draw] for draw in range(len(seeds))] for name in able}
+
+
+def make_trainer(
+    methods: Mapping[str, Method], parts: Parts, seeds: Sequence[int], config: ClassifierConfig, context: Context
+) -> Callable[[str, int], Outcome]:
+    """Return what trains and tests the classifier of a method in a draw; threads may call it side by side."""
     device, classes = context.device, len(parts.train.class_names)
     # Before the threads start, which share the generator that torch draws first weights from.
     untrained = [build_classifier(config.network, parts.test.shape, classes, seed).to(device) for seed in seeds]
     pool = Pool(context)
-    able = {name: method for name, method in methods.items() if method.not_applicable is None}
-    shown = {name: Shown(method, parts, pool) for name, method in able.items()}
+    shown = {name: Shown(method, parts, pool) for name, method in methods.items()}
 
-    def train_and_predict(job: tuple[str, int]) -> Outcome:
-        name, draw = job
-        own = shown[name]
+    def train(name: str, draw: int) -> Outcome:
+        method, own = methods[name], shown[name]
         fitted, validation = own.fitted(draw), own.validation(draw)
-        recipe = find_recipe(methods[name].recipe).recipe(
-            methods[name].settings, torch.bincount(fitted.labels, minlength=classes).float()
-        )
+        counts = torch.bincount(fitted.labels, minlength=classes).float()
+        recipe = find_recipe(method.recipe).recipe(method.settings, counts)
         network = deepcopy(untrained[draw])  # Every method starts from the same weights.
         classifier = recipe.fit(fitted, validation, network, config, seeds[draw])
-        found = [choose_classes(classifier(images)) for images in (validation.images, own.test)]
-        return Outcome(found[0], found[1], len(fitted.labels))
+        labels = [choose_classes(classifier(images)) for images in (validation.images, own.test)]
+        return Outcome(labels[0], labels[1], len(fitted.labels))
 
-    jobs = [(name, draw) for name in able for draw in range(len(seeds))]
-    outcomes = map_in_parallel(train_and_predict, jobs, device, "classify")
-    return {name: outcomes[at * len(seeds) : (at + 1) * len(seeds)] for at, name in enumerate(able)}
+    return train
 
 
 class Pool:

@@ -1,8 +1,8 @@
 """Losses of generative adversarial networks on the logits of a discriminator, and the gradient penalty.
 
 Log-ends thesis (Image generation through feature extraction and learning), A.1; GAN-vs-VAE report (Generating
-Realistic Images using Deep Learning), equations 5 and 6. The report prints the critic's expectation over fake images
-with P(S = real | .) twice; what is implemented is the difference between real and fake images.
+Realistic Images using Deep Learning), equations 5 and 6. Equation 6 prints P(S = real|X) - P(S = fake|X), both of the
+real images X; implemented is the difference of a critic's mean scores of real images and of those that are made.
 """
 
 from collections.abc import Callable

@@ -13,6 +13,7 @@ from counterweight.core.schema import Settings
 from counterweight.core.tensors import Labelled, to_network_input
 from counterweight.networks.classifiers.base import build_network
 from counterweight.networks.layers import use_rng
+from counterweight.recipes.base.optimization import augment_images, build_optimizer, set_learning_rate
 from counterweight.recipes.base.recipe import Classifier, Recipe
 from counterweight.settings.classify import ClassifierConfig
 
@@ -64,11 +65,11 @@ class NetworkRecipe(Recipe[SettingsType]):
         device = fitted.images.device
         network = self.prepare(network).to(memory_format=torch.channels_last)  # a fifth faster on CPUs, more on GPUs
         use_rng(network, torch.Generator(device).manual_seed(seed))
-        optimizer = torch.optim.Adam(network.parameters(), config.learning_rate, fused=True)
+        optimizer = build_optimizer(config, network.parameters())
         rng = torch.Generator().manual_seed(seed)  # Batches are drawn on the CPU: the same on any device.
         best, kept = float("inf"), {}
         for epoch in range(config.epochs):
-            self.run_epoch(network, optimizer, fitted, config.batch_size, epoch / config.epochs, rng)
+            self.run_epoch(network, optimizer, fitted, config, epoch, rng)
             logits = self.adjust(predict(network, validation.images))
             score = float(compute_balanced_loss(logits, validation.labels))
             if not math.isfinite(score):  # NaN is below nothing, so no weights would ever be kept.
@@ -85,16 +86,18 @@ class NetworkRecipe(Recipe[SettingsType]):
         network: nn.Module,
         optimizer: torch.optim.Optimizer,
         fitted: Labelled,
-        batch_size: int,
-        progress: float,
+        config: ClassifierConfig,
+        epoch: int,
         rng: torch.Generator,
     ) -> None:
         """Take a step on every batch of an epoch."""
         network.train()
-        for index in self.draw_batches(fitted.labels.cpu(), batch_size, rng):
+        batches = self.draw_batches(fitted.labels.cpu(), config.batch_size, rng)
+        for at, index in enumerate(batches):
             place = index.to(fitted.labels.device)
-            images = to_network_input(self.augment(fitted.images[place], rng))
-            loss = self.loss(network, images, fitted.labels[place], progress, rng)
+            images = self.augment(augment_images(fitted.images[place], config.augmentation, rng), rng)
+            set_learning_rate(optimizer, config, (epoch + at / len(batches)) / config.epochs)
+            loss = self.loss(network, to_network_input(images), fitted.labels[place], epoch / config.epochs, rng)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -111,6 +114,20 @@ def invert_counts(counts: Tensor) -> Tensor:
     """Return N / (K n_c) for classes of n_c images each (K,), and 0 for a class without any."""
     # The clamp keeps the branch not taken finite.
     return torch.where(counts > 0, counts.sum() / (len(counts) * counts.clamp(min=1)), 0.0)
+
+
+def weigh_effective_numbers(counts: Tensor, beta: float) -> Tensor:
+    """Return (1 - beta) / (1 - beta^n_c), scaled to a mean of 1 over the classes (K,); 0 for a class without images.
+
+    At beta 0 all classes weigh the same; as beta nears 1, they do by the inverse of their sizes.
+    Cui et al. 2019, Class-Balanced Loss Based on Effective Number of Samples, section 4,
+    https://arxiv.org/abs/1901.05555.
+    """
+    sizes = counts.double()
+    present = sizes > 0
+    # expm1: of 1 - 0.9999 little is left in float32. The numerator is the same for all classes.
+    raw = torch.where(present, -1 / torch.expm1(sizes * torch.tensor(beta, dtype=torch.float64).log()), 0.0)
+    return (raw * present.sum() / raw.sum()).float()
 
 
 def compute_balanced_loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -39,6 +39,15 @@ class Recipe(ABC, Generic[SettingsType]):
         self.settings, self.counts = settings, counts
 
     @classmethod
+    def precheck(cls, settings: SettingsType) -> None:
+        """Refuse settings that can be seen to be impossible before any work; download what is needed.
+
+        Raises:
+            UserError: they are, or a download failed.
+        """
+        return
+
+    @classmethod
     def represent(cls, settings: SettingsType, images: ImageSet, context: Context) -> Tensor | None:
         """Return what stands for images, (N, ...), once for all draws; None: they themselves, uint8 (N, C, H, W)."""
         return None
