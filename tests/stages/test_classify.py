@@ -23,7 +23,9 @@ RECIPES = {"classify": {"generator_recipes": ["reweighted"]}, "table": {"recipes
 def classify(folder: Path, name: str, *added: str) -> None:
     parts = [f"{part}={folder / part}.parquet" for part in ("train", "test", "draws")]
     outs = [f"out={folder / 'out' / name}.json", f"predictions={folder / 'out' / name}.parquet"]
-    main(words(folder, "dataset=noise", *parts, *added, *outs, f"confusion={folder / 'out' / name}"))
+    outs += [f"confusion={folder / 'out' / name}", f"checkpoints={folder / 'checkpoints'}"]
+    main(words(folder, "dataset=noise", *parts, *added, *outs))
+    assert list((folder / "checkpoints").iterdir()) == []
 
 
 def add_white(folder: Path, reason: str | None = None, draws: int = DRAWS) -> str:

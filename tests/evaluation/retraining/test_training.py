@@ -13,7 +13,7 @@ from counterweight.core.schema import Settings
 from counterweight.core.tensors import Labelled
 from counterweight.evaluation.retraining import training
 from counterweight.evaluation.retraining.methods import Method, list_baselines, list_generator_methods
-from counterweight.evaluation.retraining.training import Outcome, Parts, retrain_classifiers
+from counterweight.evaluation.retraining.training import Outcome, Outcomes, Parts, retrain_classifiers
 from counterweight.recipes.base.recipe import Classifier, Context, Entry, Recipe
 from counterweight.settings.classify import ClassifierConfig
 from tests.stages.made import CLASSES, TEST, TRAIN, WANTED, small_draws
@@ -63,7 +63,7 @@ class Seen:
 
     def run(self, given: Mapping[str, Method]) -> dict[str, list[tuple[Labelled, Labelled, float, int, list[float]]]]:
         """Retrain, and return what the recipes saw by method, draw by draw."""
-        retrain_classifiers(given, PARTS, SEEDS, CONFIG, CONTEXT)
+        retrain_classifiers(given, PARTS, SEEDS, CONFIG, CONTEXT, Outcomes())
         return {name: self.fits[3 * place : 3 * place + 3] for place, name in enumerate(given)}
 
 
@@ -108,7 +108,7 @@ def test_a_recipe_knows_the_sizes_of_what_is_fitted_the_synthetic_images_include
 def test_methods_that_are_not_applicable_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = [ImageSet(TRAIN.images[:0], TRAIN.labels[:0], CLASSES, TRAIN.origins[:0], {"not_applicable": "too few"})]
     given = list_generator_methods("a", [], {}, nothing, DRAWS)
-    assert retrain_classifiers(given, PARTS, SEEDS, CONFIG, CONTEXT) == {}
+    assert retrain_classifiers(given, PARTS, SEEDS, CONFIG, CONTEXT, Outcomes()) == {}
 
 
 def said(outcomes: dict[str, list[Outcome]]) -> dict[str, list[tuple[list[int], list[int], int]]]:
@@ -124,10 +124,12 @@ def test_what_is_said_depends_neither_on_other_methods_nor_on_how_many_train_at_
     found = {}
     for count in (1, 4):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, count=count: set(range(count)))
-        found[count] = said(retrain_classifiers(methods(), PARTS, SEEDS, CONFIG, CONTEXT))
+        found[count] = said(retrain_classifiers(methods(), PARTS, SEEDS, CONFIG, CONTEXT, Outcomes()))
     assert found[1] == found[4]
     few = {name: method for name, method in methods().items() if name in ("imbalanced", "b")}
-    assert said(retrain_classifiers(few, PARTS, SEEDS, CONFIG, CONTEXT)) == {name: found[1][name] for name in few}
+    assert said(retrain_classifiers(few, PARTS, SEEDS, CONFIG, CONTEXT, Outcomes())) == {
+        name: found[1][name] for name in few
+    }
     assert found[1]["a"] == found[1]["b"]  # which add the same images
     assert [outcome[2] for outcome in found[1]["imbalanced"]] == [48] * 3
     assert [outcome[2] for outcome in found[1]["balanced"]] == [60] * 3
