@@ -26,11 +26,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy import special, stats
+from scipy import special
 
 from counterweight.cli.gallery import name_hardware
 from counterweight.statistics.bootstrap_scores import ResampledScores, bootstrap_scores
-from counterweight.statistics.verdict import NORMAL, judge_change, split_variance
+from counterweight.statistics.verdict import NORMAL, judge_change, split_variance, student_quantile
 
 Floats = npt.NDArray[np.float64]
 METHODS, RESAMPLES, ALPHA = 8, 500, 0.05
@@ -171,7 +171,7 @@ def cover_otherwise(changes: Floats, resampled: Floats, truth: float) -> dict[st
 
     def cover(variance: float, noise: float) -> bool:
         df = min(NORMAL, (draws - 1) * (variance / noise) ** 2) if noise else NORMAL
-        return bool(abs(mean - truth) <= stats.t.isf(ALPHA / 2, df) * variance**0.5 + 1e-12)
+        return bool(abs(mean - truth) <= student_quantile(df, ALPHA) * variance**0.5 + 1e-12)
 
     found = cover(of_draws + of_mean, of_draws), cover(of_draws, of_draws), cover(of_mean, 0.0)
     return dict(zip(OTHERS, found, strict=True))
@@ -238,7 +238,7 @@ def p_values(means: Floats, between: Floats, test: Floats, least: Floats, draws:
     variance = np.maximum(noise + test, least)
     certain = variance - 2 * test / (draws - 1)  # draws > 3; see `combine_errors`
     df = np.minimum(NORMAL, (draws - 1) * (certain / noise) ** 2)
-    return np.asarray(2 * stats.t.sf(np.abs(means) / np.sqrt(variance), df))
+    return np.asarray(2 * special.stdtr(df, -np.abs(means) / np.sqrt(variance)))
 
 
 def find_level(of_draws: Floats, of_test: Floats, test: Floats, least: Floats, draws: int, seed: int) -> float:

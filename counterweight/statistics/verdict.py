@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from counterweight.core.schema import Result
 from counterweight.statistics.bootstrap_scores import ResampledScores
@@ -199,15 +199,20 @@ def combine_errors(parts: Variances, draws: int) -> tuple[float, float]:
 
 def student_interval(mean: float, error: float, df: float, alpha: float) -> list[float]:
     """Return the ends of Student's interval with confidence 1 - alpha."""
-    half = error * float(stats.t.isf(alpha / 2, df))
+    half = error * student_quantile(df, alpha)
     return [mean - half, mean + half]
+
+
+def student_quantile(df: float, alpha: float) -> float:
+    """Return what a t-value exceeds in size with probability alpha."""
+    return -float(special.stdtrit(df, alpha / 2))
 
 
 def student_p(mean: float, error: float, df: float) -> float:
     """Return the two-sided p-value of a mean of 0."""
     if error == 0:
         return 1.0 if mean == 0 else 0.0
-    return float(2 * stats.t.sf(abs(mean) / error, df))
+    return float(2 * special.stdtr(df, -abs(mean) / error))
 
 
 def answer(interval: list[float], margin: float) -> Answer:
@@ -222,7 +227,7 @@ def answer(interval: list[float], margin: float) -> Answer:
 
 def detectable_change(error: float, df: float, alpha: float) -> float:
     """Return the change whose interval excludes 0 on the right side with probability `POWER` (noncentral t)."""
-    return error * float(special.nctdtrinc(df, 1 - POWER, stats.t.isf(alpha / 2, df)))
+    return error * float(special.nctdtrinc(df, 1 - POWER, student_quantile(df, alpha)))
 
 
 def count_draws(parts: Variances, change: float, alpha: float) -> int | None:
