@@ -26,11 +26,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy import special, stats
+from scipy import special
 
 from counterweight.cli.gallery import name_hardware
 from counterweight.statistics.bootstrap_scores import ResampledScores, bootstrap_scores
-from counterweight.statistics.verdict import NORMAL, judge_change, split_variance
+from counterweight.statistics.verdict import NORMAL, judge_change, split_variance, student_quantile
 
 Floats = npt.NDArray[np.float64]
 METHODS, RESAMPLES, ALPHA = 8, 500, 0.05
@@ -82,6 +82,7 @@ class Noise:
 
 NUMBERS = {
     "normal, draws only": Noise(1, 0, 0),
+    "normal, draws and test images": Noise(1, 0, 0.25),
     "normal, all parts": Noise(1, 1, 0.5),
     "normal, interaction alone": Noise(0, 1, 0),
     "normal, test images alike": Noise(0.3, 1, 1),
@@ -170,7 +171,7 @@ def cover_otherwise(changes: Floats, resampled: Floats, truth: float) -> dict[st
 
     def cover(variance: float, noise: float) -> bool:
         df = min(NORMAL, (draws - 1) * (variance / noise) ** 2) if noise else NORMAL
-        return bool(abs(mean - truth) <= stats.t.isf(ALPHA / 2, df) * variance**0.5 + 1e-12)
+        return bool(abs(mean - truth) <= student_quantile(df, ALPHA) * variance**0.5 + 1e-12)
 
     found = cover(of_draws + of_mean, of_draws), cover(of_draws, of_draws), cover(of_mean, 0.0)
     return dict(zip(OTHERS, found, strict=True))
@@ -211,7 +212,8 @@ def run_numbers(noise: Noise, draws: int, trials: int) -> dict[str, float]:
     """Return the shares of changes whose intervals cover."""
     rng = np.random.default_rng(draws)
     rows = [count(*make_numbers(noise, draws, rng), 0.0) for _ in range(trials)]
-    return {name: round(float(np.mean([row[name] for row in rows])), 4) for name in ("coverage", *OTHERS)}
+    names = ("coverage", "simultaneous", *OTHERS)
+    return {name: round(float(np.mean([row[name] for row in rows])), 4) for name in names}
 
 
 # Max-t.
@@ -232,9 +234,11 @@ def make_scores(scale: float, draws: int, rng: np.random.Generator) -> tuple[Flo
 
 def p_values(means: Floats, between: Floats, test: Floats, least: Floats, draws: int) -> Floats:
     """Return p-values (..., M) of means with variances s^2, of the test part, and of the mean at least `least`."""
-    variance = np.maximum(between / draws + test, least)
-    df = np.minimum(NORMAL, (draws - 1) * (variance / (between / draws)) ** 2)
-    return np.asarray(2 * stats.t.sf(np.abs(means) / np.sqrt(variance), df))
+    noise = between / draws
+    variance = np.maximum(noise + test, least)
+    certain = variance - 2 * test / (draws - 1)  # draws > 3; see `combine_errors`
+    df = np.minimum(NORMAL, (draws - 1) * (certain / noise) ** 2)
+    return np.asarray(2 * special.stdtr(df, -np.abs(means) / np.sqrt(variance)))
 
 
 def find_level(of_draws: Floats, of_test: Floats, test: Floats, least: Floats, draws: int, seed: int) -> float:
@@ -322,7 +326,9 @@ def main() -> None:
         "tables": tables,
         "images": {name: {n: run_images(process, n, tables) for n in DRAWS} for name, process in IMAGES.items()},
         "one_draw": {name: run_images(process, 1, tables) for name, process in ONE_DRAW.items()},
-        "numbers": {name: {n: run_numbers(noise, n, 5 * tables) for n in DRAWS} for name, noise in NUMBERS.items()},
+        "numbers": {
+            name: {n: run_numbers(noise, n, 5 * tables) for n in (2, 3, *DRAWS)} for name, noise in NUMBERS.items()
+        },
         "max_t": {name: {n: run_max_t(scale, n, tables) for n in DRAWS} for name, scale in REFERENCES.items()},
         "on": name_hardware(torch.device("cpu")),
         "seconds": round(time.perf_counter() - started),

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import special
 
 from counterweight.core.schema import Result
 from counterweight.statistics.bootstrap_scores import ResampledScores
@@ -179,27 +179,40 @@ def split_variance(changes: Floats, resampled: Floats) -> Variances:
 def combine_errors(parts: Variances, draws: int) -> tuple[float, float]:
     """Return standard error and degrees of freedom of the mean over so many draws.
 
-    Satterthwaite's degrees of freedom with those of the test images' part taken as endless (Hillis 2007,
-    https://doi.org/10.1002/sim.2532): at least n - 1, and `NORMAL` at most.
+    Satterthwaite's degrees of freedom are (n - 1) (V / (s^2 / n))^2 for the variance V, if only s^2 is uncertain
+    (Hillis 2007, https://doi.org/10.1002/sim.2532). But where s^2 is small by accident, the ratio of the test images'
+    part to it is large by the same accident, and the interval is too short twice over: of eight methods with four
+    draws each up to 13 % were called better or worse that were not. The mean of 1 / s^2 is (n - 1) / (n - 3) times
+    the inverse variance; the ratio, multiplied by (n - 3) / (n - 1), is right on average. With up to three draws
+    that mean does not exist, and the test images' part adds none.
+
+    Returns:
+        Degrees of freedom from n - 1 to `NORMAL`, which stands for endlessly many.
     """
-    variance = parts.effective / draws + parts.test
-    noise = parts.between / draws
-    if noise == 0 or draws == 1:
-        return float(np.sqrt(variance)), NORMAL
-    return float(np.sqrt(variance)), min(NORMAL, (draws - 1) * (variance / noise) ** 2)
+    own, noise = parts.effective / draws, parts.between / draws
+    error = float(np.sqrt(own + parts.test))
+    if draws == 1 or noise == 0:
+        return error, NORMAL
+    certain = parts.test * max(0, draws - 3) / (draws - 1)
+    return error, min(NORMAL, (draws - 1) * ((own + certain) / noise) ** 2)
 
 
 def student_interval(mean: float, error: float, df: float, alpha: float) -> list[float]:
     """Return the ends of Student's interval with confidence 1 - alpha."""
-    half = error * float(stats.t.isf(alpha / 2, df))
+    half = error * student_quantile(df, alpha)
     return [mean - half, mean + half]
+
+
+def student_quantile(df: float, alpha: float) -> float:
+    """Return what a t-value exceeds in size with probability alpha."""
+    return -float(special.stdtrit(df, alpha / 2))
 
 
 def student_p(mean: float, error: float, df: float) -> float:
     """Return the two-sided p-value of a mean of 0."""
     if error == 0:
         return 1.0 if mean == 0 else 0.0
-    return float(2 * stats.t.sf(abs(mean) / error, df))
+    return float(2 * special.stdtr(df, -abs(mean) / error))
 
 
 def answer(interval: list[float], margin: float) -> Answer:
@@ -214,7 +227,7 @@ def answer(interval: list[float], margin: float) -> Answer:
 
 def detectable_change(error: float, df: float, alpha: float) -> float:
     """Return the change whose interval excludes 0 on the right side with probability `POWER` (noncentral t)."""
-    return error * float(special.nctdtrinc(df, 1 - POWER, stats.t.isf(alpha / 2, df)))
+    return error * float(special.nctdtrinc(df, 1 - POWER, student_quantile(df, alpha)))
 
 
 def count_draws(parts: Variances, change: float, alpha: float) -> int | None:

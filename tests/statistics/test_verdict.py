@@ -58,7 +58,9 @@ def test_both_sources_add_and_the_interaction_counts_once() -> None:
     assert result.se_test == pytest.approx(0.01 * 2**0.5)
     assert result.standard_error == pytest.approx((CHANGES.var(ddof=1) / 6 + 2 * 0.01**2) ** 0.5)
     noise = CHANGES.var(ddof=1) / 6
-    assert result.degrees_of_freedom == pytest.approx(5 * ((noise + 2 * 0.01**2) / noise) ** 2)
+    assert result.degrees_of_freedom == pytest.approx(5 * ((noise + 2 * 0.01**2 * 3 / 5) / noise) ** 2)
+    few = judge(CHANGES[:3], shared[:, :3])
+    assert (few.degrees_of_freedom, few.se_test) == (pytest.approx(2), pytest.approx(result.se_test))
     # Draws that move against each other: the mean stands still, and s^2 alone counts.
     against = CHANGES + 0.01 * BOTH * np.array([1, -1, 1, -1, 1, -1])
     assert judge(CHANGES, against).standard_error == pytest.approx(noise**0.5)
@@ -242,6 +244,17 @@ def test_the_plain_interval_covers_in_95_of_100_cases(own: float, interaction: f
     # Binomial deviation sqrt(0.95 * 0.05 / 1000) = 0.007, three of them; where draws agree more than their test
     # images let them, the interval is wider than it need be, by at most 0.02 in the benchmark.
     assert 0.95 - 0.021 <= found <= 0.95 + 0.02 + 0.021
+
+
+def test_draws_that_agree_by_accident_make_no_interval_too_short() -> None:
+    rng = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(4000):
+        changes = rng.normal(0, 1, 4) + 0.25 * rng.normal()
+        alarms += judge(changes, changes + 0.25 * BOTH / 2**0.5, family=8).verdict in ("helps", "hurts")
+    # 0.05 / 8 were wanted, 0.0079 come, 0.0164 where the test images' part counts in full among the degrees of
+    # freedom: binomial deviation sqrt(0.0079 / 4000) = 0.0014, three of them.
+    assert alarms / 4000 <= 0.0079 + 0.0042
 
 
 # Mistakes.
