@@ -23,7 +23,7 @@ from counterweight.data.decode.pool import Workers
 from counterweight.data.split import read_into_memory, split_parts
 from counterweight.evaluation.prechecks import precheck_generator
 from counterweight.evaluation.retraining.methods import PLAIN
-from counterweight.generators.base.generator import LearnedGenerator, NotApplicable, find_generator
+from counterweight.generators.base.generator import Generator, LearnedGenerator, NotApplicable, find_generator
 from counterweight.generators.base.saved import build_generator, find_generator_block
 from counterweight.plots.grid import save_grid
 from counterweight.recipes.base.network_recipe import build_classifier
@@ -35,10 +35,16 @@ from counterweight.settings.presets import suggest_block
 from counterweight.settings.train import TrainingConfig
 from counterweight.training.loop import fit
 
+ASKED = (
+    "Asked class: fraction of images that a classifier, trained on real images alone, takes for the class that was"
+    " asked for; of real test images it recognises {}. Each row of a picture is a class, but for unconditional"
+    " generators, whose images are of any."
+)
 Json = dict[str, Any]
 Judge = Callable[[torch.Tensor], torch.Tensor]
 
 COLUMNS = 10  # samples of a class in a picture
+ROWS = 4  # of them, where there is one class
 WIDTH = 3  # pictures beside each other on the page
 
 
@@ -47,6 +53,7 @@ def gallery(params_path: Path, dataset: str, names: Sequence[str], per_class: in
 
     For each generator `out`/`dataset` gets NAME.png (a row of samples per class) and NAME.json: its settings, training
     time, and the fraction of its images that a classifier trained on real images alone takes for the class asked for.
+    There is none such of a dataset of one class, nor of unconditional generators, whose samples are of any class.
     README.md beside them shows all that are there. A generator is written as soon as it is done.
 
     Args:
@@ -64,8 +71,9 @@ def gallery(params_path: Path, dataset: str, names: Sequence[str], per_class: in
         precheck_generator(params, name, dataset, train.class_names)
     folder = out / dataset
     make_room(folder / "README.md")
-    judge = train_judge(params, dataset, train, device)
-    facts = {"dataset": dataset, "judge_on_real_images": measure_accuracy(judge, test.images, test.labels)}
+    judge = train_judge(params, dataset, train, device) if len(train.class_names) > 1 else None
+    known = measure_accuracy(judge, test.images, test.labels) if judge else None
+    facts = {"dataset": dataset, "judge_on_real_images": known}
     for name in chosen:
         row = {"generator": name, **facts, **make_row(params, name, dataset, train, per_class, judge, folder)}
         with atomic_output(folder / f"{name}.json") as partial:
@@ -82,7 +90,8 @@ def choose_generators(params: Params, path: Path, dataset: str, names: Sequence[
         raise UserError(f"{path}: datasets: there is no '{dataset}'{way_out}")
     known = [name for name, blocks in params.generators.items() if dataset in blocks]
     chosen = [require_one_of(name, known, f"{path}: generators with a block for {dataset}") for name in names] or known
-    if dataset not in params.classifiers:
+    plan = plan_dataset(params.datasets, dataset)
+    if dataset not in params.classifiers and len(plan.source.precheck(plan.settings, dataset)) > 1:
         raise UserError(f"{path}: classifiers.{dataset}: missing; it says how the judge is trained")
     for name in chosen:
         parse_settings(
@@ -122,7 +131,7 @@ def measure_accuracy(judge: Judge, images: np.ndarray, labels: np.ndarray) -> fl
 
 
 def make_row(
-    params: Params, name: str, dataset: str, train: ImageSet, per_class: int, judge: Judge, folder: Path
+    params: Params, name: str, dataset: str, train: ImageSet, per_class: int, judge: Judge | None, folder: Path
 ) -> Json:
     """Train one generator, draw its picture and return its row."""
     where, seed = f"params.yaml: generators.{name}.{dataset}", derive_seed(params.seed, dataset, name, "gallery")
@@ -137,13 +146,20 @@ def make_row(
         images = generator.sample(labels, real, torch.Generator().manual_seed(seed))
     except NotApplicable as error:
         return row | {"not_applicable": str(error)}
-    shown = (torch.arange(len(labels)) % per_class) < COLUMNS
+    shown = torch.arange(len(labels)) % per_class < COLUMNS * (1 if len(train.class_names) > 1 else ROWS)
     with atomic_output(folder / f"{name}.png") as partial:
         save_grid(images[shown].numpy(), COLUMNS, partial)
+    if judge is None or is_unconditional(generator):
+        return row | {"images": len(labels), "asked_class": None, "asked_class_by_class": {}}
     # (K * n,) -> (K, n) -> (K,)
     right = (judge(images) == labels).float().reshape(len(train.class_names), -1).mean(dim=1)
     by_class = dict(zip(train.class_names, (round(value, 4) for value in right.tolist()), strict=True))
     return row | {"images": len(labels), "asked_class": float(right.mean()), "asked_class_by_class": by_class}
+
+
+def is_unconditional(generator: Generator) -> bool:
+    """Say whether samples of a generator are of any class."""
+    return isinstance(generator, LearnedGenerator) and generator.is_unconditional(generator.settings)
 
 
 def train_generator(
@@ -188,6 +204,7 @@ def read_rows(folder: Path) -> list[Json]:
 def render_page(dataset: str, found: Sequence[Json]) -> str:
     """Return the Markdown page of a gallery: a sentence, a table, and the pictures."""
     judge = ", ".join(sorted({format_percent(row["judge_on_real_images"]) for row in found}))
+    judged = any(row["judge_on_real_images"] is not None for row in found)
     pictures = [
         f"**{row['generator']}**<br>![{row['generator']}]({row['generator']}.png)" for row in found if has_images(row)
     ]
@@ -195,8 +212,7 @@ def render_page(dataset: str, found: Sequence[Json]) -> str:
     return "\n\n".join(
         [
             f"# {dataset}: what each generator makes",
-            "Asked class: fraction of images that a classifier, trained on real images alone, takes for the class that"
-            f" was asked for; of real test images it recognises {judge}. Each row of a picture is a class.",
+            *([ASKED.format(judge)] if judged else []),
             render_rows(found),
             "\n".join([f"|{' |' * WIDTH}", f"|{' - |' * WIDTH}", *lines]) + "\n",
         ]
@@ -214,8 +230,10 @@ def render_cells(row: Json) -> list[str]:
     training = row["training"]
     if not has_images(row):
         return [row["generator"], f"not applicable: {row['not_applicable']}", "", "", "", ""]
-    worst = min(row["asked_class_by_class"].items(), key=lambda item: item[1])
-    seen = [format_percent(row["asked_class"]), f"{format_percent(worst[1])} ({worst[0]})"]
+    seen = [format_percent(row["asked_class"]), "-"]
+    if by_class := row["asked_class_by_class"]:
+        worst = min(by_class.items(), key=lambda item: item[1])
+        seen[1] = f"{format_percent(worst[1])} ({worst[0]})"
     if training is None:
         return [row["generator"], *seen, "", "", ""]
     speed = f"{training['images_per_second']:,.0f}"

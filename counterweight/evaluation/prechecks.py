@@ -11,8 +11,9 @@ from counterweight.core.errors import UserError
 from counterweight.core.registry import names_in, require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.core.source_plans import SourcePlan
+from counterweight.data.sources.base.lazy_images import require_two_classes
 from counterweight.features.weights import check_backbones
-from counterweight.generators.base.generator import find_generator
+from counterweight.generators.base.generator import LearnedGenerator, find_generator
 from counterweight.generators.base.saved import find_generator_block
 from counterweight.recipes.base.recipe import find_recipe
 from counterweight.settings.datasets import Dataset, plan_dataset
@@ -65,10 +66,12 @@ def check_dataset(params: Params, name: str) -> None:
     if "path" in params.datasets[name]:
         raise UserError(f"{where}.path: only images/{name} is watched; make that a symbolic link to the folder")
     class_names = plan.source.precheck(plan.settings, name)
+    require_two_classes(class_names, where)
     for minority in plan.common.minority:
         require_one_of(minority, class_names, f"{where}.minority")
     for generator in params.table.generators:
         precheck_generator(params, generator, name, class_names)
+        refuse_unconditional(params, generator, name)
     for scenario in params.table.scenarios:
         if isinstance(parse_scenario(params.scenarios, scenario), Drop) and not plan.common.minority:
             raise UserError(f"{where}.minority: empty, but '{scenario}' drops its classes")
@@ -84,6 +87,15 @@ def precheck_generator(params: Params, name: str, dataset: str, class_names: Seq
         )
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
+
+
+def refuse_unconditional(params: Params, name: str, dataset: str) -> None:
+    """Refuse a generator of the table that makes images of no wanted class."""
+    where = f"params.yaml: generators.{name}.{dataset}"
+    generator, settings = find_generator(name)
+    own = parse_settings(settings, find_generator_block(params.generators, name, dataset), where)
+    if issubclass(generator, LearnedGenerator) and generator.is_unconditional(own):
+        raise UserError(f"{where}.unconditional: true, but a table needs images of a wanted class; try the gallery")
 
 
 def check_pair(params: Params, name: str) -> None:

@@ -44,6 +44,8 @@ class ADASYN(Generator):
         name, size = self.class_names[label], int((real.labels == label).sum())
         if size < 2:
             raise NotApplicable(f"ADASYN needs two images of class '{name}', there are {size}")
+        if size == len(real.labels):
+            raise NotApplicable(f"ADASYN needs images of another class than '{name}'")
         adasyn = ADASYN(
             # Children are rounded for each image, by half of one at most: with one more for each there are enough.
             sampling_strategy={label: 2 * size + count},

@@ -173,9 +173,10 @@ class BAGANGP(LearnedGenerator):
         with torch.no_grad():
             fakes = self.make(labels, rng)
         wrong_labels = self.other_labels(labels, rng)
+        mislabelled = images if len(self.class_names) > 1 else fakes  # one class alone has no wrong label
         # One call for all three; no layer of it mixes images, so each is judged as it would be alone.
         real, fake, wrong = self.discriminator(
-            torch.cat([images, fakes, images]), torch.cat([labels, labels, wrong_labels])
+            torch.cat([images, fakes, mislabelled]), torch.cat([labels, labels, wrong_labels])
         ).split(len(images))
         if self.settings.loss == "wasserstein":  # a mean over both, else the scores' common level would drift
             source = discriminator_loss("wasserstein", real, torch.cat([fake, wrong]))

@@ -13,7 +13,7 @@ from counterweight.generators.base.gan import OneClassGenerator
 from counterweight.networks.generative.gan_losses import Loss, discriminator_loss
 
 
-class Settings(gan.Settings):
+class Settings(gan.OneClassSettings):
     """Settings of the GAN."""
 
     loss: Loss = "non_saturating"

@@ -2,12 +2,14 @@
 
 GAN-vs-VAE report (Generating Realistic Images using Deep Learning), sections II.A, II.B and II.D; Kingma and Welling,
 Auto-Encoding Variational Bayes, https://arxiv.org/abs/1312.6114. It knows no labels: one model learns all classes and
-a class is made from latents near those of its images; only under `sampling: prior` is one trained for each class.
+a class is made from latents near those of its images; under `sampling: prior` one is trained for each class, unless it
+is `unconditional`, as the report's are.
 """
 
 from collections.abc import Sequence
 from typing import Annotated
 
+import torch
 from annotated_types import Ge
 from torch import Tensor
 
@@ -26,6 +28,9 @@ class Settings(vae.Settings):
     """Channels of the inner convolutions; the outermost have half as many."""
     hidden: Annotated[int, Ge(1)] = 256
     """Units of the dense layers between convolutions and latent variables."""
+    unconditional: bool = False
+    """Sample the prior of one model of all classes, whatever `sampling` says, as the GAN-vs-VAE report does (figures 3b
+    and 4b). A table, which needs images of a wanted class, refuses it; `counterweight gallery` shows it."""
 
 
 class VAE(VariationalAutoencoder):
@@ -44,6 +49,11 @@ class VAE(VariationalAutoencoder):
         """Latents from the prior tell nothing of the class."""
         return not (isinstance(settings, Settings) and settings.sampling == "prior")
 
+    @classmethod
+    def is_unconditional(cls, settings: schema.Settings) -> bool:
+        """Say what the settings say."""
+        return isinstance(settings, Settings) and settings.unconditional
+
     def on_phase_start(self, phase: str, real: Labelled) -> None:
         """Let the decoder start from the mean image."""
         self.decoder.start_from(real.images)
@@ -57,6 +67,12 @@ class VAE(VariationalAutoencoder):
         """Return images; the labels are not looked at."""
         logits: Tensor = self.decoder(latents, labels)
         return 2 * logits.sigmoid() - 1  # Intensities in [0, 1] to [-1, 1].
+
+    def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
+        """Decode latents that are drawn as `sampling` says, or from the prior of all classes."""
+        if self.settings.unconditional:
+            return self.decode(torch.randn((len(labels), self.latent_dim), generator=rng).to(self.device), labels)
+        return super().generate(labels, real, rng)
 
     def reconstruction(self, images: Tensor, latents: Tensor, labels: Tensor) -> Tensor:
         """Return the cross-entropy between intensities and their decoded probabilities, in nats per image."""

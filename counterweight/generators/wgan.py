@@ -21,7 +21,7 @@ from counterweight.generators.base.generator import Phase
 from counterweight.networks.generative.gan_losses import discriminator_loss
 
 
-class Settings(gan.Settings):
+class Settings(gan.OneClassSettings):
     """Settings of the WGAN; the defaults are those of algorithm 1."""
 
     optimizer: Literal["rmsprop", "adam"] = "rmsprop"

@@ -17,7 +17,7 @@ from counterweight.generators.base.gan import OneClassGenerator
 from counterweight.networks.generative.gan_losses import discriminator_loss, gradient_penalty
 
 
-class Settings(gan.Settings):
+class Settings(gan.OneClassSettings):
     """Settings of the WGAN-GP; the defaults are those of algorithm 1."""
 
     learning_rate: Annotated[float, Gt(0)] = 1e-4

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -123,6 +124,43 @@ def test_the_same_seed_makes_the_same_pictures(made: Path, tmp_path: Path) -> No
 def test_a_name_that_is_not_there_is_refused(dataset: str, names: list[str], message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         gallery(write_params(tmp_path), dataset, names, 10, tmp_path)
+
+
+def test_an_unconditional_generator_is_shown_and_not_judged(tmp_path: Path) -> None:
+    settings = {"latent_dim": 2, "filters": 2, "hidden": 4, "epochs": 1, "unconditional": True}
+    gallery(write_params(tmp_path, vae=settings), "digits", ["vae", "oversample"], 10, tmp_path)
+    found = row(tmp_path / "digits", "vae")
+    assert (found["images"], found["asked_class"], found["not_applicable"]) == (100, None, None)
+    page = (tmp_path / "digits/README.md").read_text(encoding="utf-8")
+    line = next(line for line in page.splitlines() if line.startswith("| vae "))
+    assert [cell.strip() for cell in line.split("|")[2:4]] == ["-", "-"]
+    assert "![vae](vae.png)" in page
+    assert row(tmp_path / "digits", "oversample")["asked_class"] > 0.5
+
+
+def test_images_of_one_class_are_shown_without_a_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng, images = np.random.default_rng(0), tmp_path / "images/logs"
+    images.mkdir(parents=True)
+    for number in range(20):
+        Image.fromarray(rng.integers(0, 256, (14, 14), dtype=np.uint8)).save(images / f"{number}.png")
+    params, yaml = write_params(tmp_path), YAML(typ="safe")
+    values = yaml.load(params.read_text(encoding="utf-8"))
+    values["datasets"]["logs"] = {"source": "folder", "size": 12, "channels": 1}
+    small = {"latent_dim": 2, "filters": 2, "epochs": 1}
+    for name, block in {"vanilla_vae": small, "gan": BLOCKS["gan"], "smote": {}}.items():
+        values["generators"].setdefault(name, {})["logs"] = block
+    with params.open("w", encoding="utf-8") as file:
+        yaml.dump(values, file)
+    gallery(params, "logs", [], 50, tmp_path)
+    for name in ("vanilla_vae", "gan", "smote"):
+        found = row(tmp_path / "logs", name)
+        assert (found["judge_on_real_images"], found["images"], found["asked_class"]) == (None, 50, None)
+        with Image.open(tmp_path / f"logs/{name}.png") as picture:
+            assert picture.size == (4 * (10 * 13 + 1), 4 * (4 * 13 + 1))  # four rows of ten, enlarged four times
+    page = (tmp_path / "logs/README.md").read_text(encoding="utf-8")
+    assert "Asked class" not in page
+    assert "| gan " in page
 
 
 def test_a_training_that_fails_leaves_what_was_done_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,17 @@ class Says(nn.Module):
         return flat + (self.scores.repeat_interleave(len(images) // 3) if len(images) % 3 == 0 else 0)
 
 
+def test_of_one_class_no_real_image_counts_as_a_fake() -> None:
+    network, seen = model(classes=1), list[Tensor]()
+    network.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    images = torch.full((4, *network.shape), 0.5)
+    network.discriminator_losses(images, torch.zeros(4, dtype=torch.int64), seeded())
+    real, fake, third = seen[0].split(4)
+    assert torch.equal(real, images)
+    assert torch.equal(third, fake)
+    assert not torch.equal(fake, images)
+
+
 def test_real_images_under_wrong_labels_count_as_fakes() -> None:
     images, labels = batch()
     for loss, expected in (

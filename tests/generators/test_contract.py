@@ -81,6 +81,8 @@ TOO_FEW: dict[tuple[str, int], str] = {
     ("smote", 1): "it interpolates between two images",
     ("adasyn", 1): "it interpolates between two images",
 }
+# Generators that need another class, and why.
+TWO_CLASSES = {"adasyn": "it makes images where other classes are near"}
 # Generators whose images of a class are not told by their mean brightness, and why.
 UNTELLABLE = {
     "adasyn": "it works where classes overlap; it has a test of its own",
@@ -292,6 +294,18 @@ def test_a_class_of_very_few_images_still_gets_its_images(name: str, images: int
             sample(ready(name, scarce, tmp_path), labels, tensors(scarce))
     else:
         assert sample(ready(name, scarce, tmp_path), labels, tensors(scarce)).shape == (4, 1, 12, 14)
+
+
+@every_generator
+def test_a_set_of_one_class_gets_its_images(name: str, tmp_path: Path) -> None:
+    images = image_set((1, 12, 14), (14,), SPREAD.get(name, 40))
+    alone = replace(images, class_names=CLASSES[:1])
+    labels = torch.tensor([0, 0, 0])
+    if name in TWO_CLASSES:
+        with pytest.raises(NotApplicable, match="class"):
+            sample(ready(name, alone, tmp_path), labels, tensors(alone))
+    else:
+        assert sample(ready(name, alone, tmp_path), labels, tensors(alone)).shape == (3, 1, 12, 14)
 
 
 @every_learned_generator

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from counterweight.core.images import ImageSet
-from counterweight.core.tensors import to_labelled
+from counterweight.core.tensors import to_bytes, to_labelled
 from counterweight.generators.base.generator import LearnedGenerator, NotApplicable
 from counterweight.generators.base.per_class import PerClass
 from counterweight.generators.base.saved import build_generator, load_generator, save_generator
+from counterweight.generators.vae import VAE
 from counterweight.settings.train import TrainingConfig
 from counterweight.training.loop import fit
 
@@ -45,6 +46,40 @@ def test_names_of_acts_and_phases_tell_the_class() -> None:
         "a: b: autoencoder",
         "c: autoencoder",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("vae", SETTINGS),
+        *((name, {"latent_dim": 2, "width": 4, "batch_size": 8}) for name in ("gan", "wgan", "wgan_gp")),
+    ],
+)
+def test_an_unconditional_one_is_a_single_model_of_all_classes(
+    name: str, settings: dict[str, object], tmp_path: Path
+) -> None:
+    built = build_generator(name, {**settings, "unconditional": True, "epochs": 1}, images(), 0, name)
+    assert isinstance(built, LearnedGenerator)
+    assert not isinstance(built, PerClass)
+    assert [phase.label for phase in built.phases()] == [None]
+    real = to_labelled(images().images, images().labels)
+    assert fit(built, real, 0, TrainingConfig(previews=0), tmp_path / "unfinished")
+    first, other = (built.sample(torch.full((4,), label), real, torch.Generator().manual_seed(0)) for label in (0, 2))
+    assert torch.equal(first, other)  # whatever class is asked for
+    save_generator(name, built, tmp_path / "saved")
+    read = load_generator(tmp_path / "saved")
+    assert torch.equal(read.sample(torch.zeros(4, dtype=torch.int64), real, torch.Generator().manual_seed(0)), first)
+
+
+def test_an_unconditional_vae_is_sampled_from_its_prior_whatever_sampling_says() -> None:
+    settings = {**SETTINGS, "sampling": "class_gaussian", "unconditional": True}
+    built = build_generator("vae", settings, images(), 0, "vae")
+    assert isinstance(built, VAE)
+    nothing = to_labelled(images().images[:0], images().labels[:0])  # no image to draw latents near of
+    made = built.sample(torch.tensor([1, 2]), nothing, torch.Generator().manual_seed(0))
+    prior = torch.randn((2, 2), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(made, to_bytes(built.eval().decode(prior, torch.zeros(2))))
 
 
 def test_a_class_without_a_model_is_refused_by_name() -> None:

@@ -334,6 +334,27 @@ def test_seeds_stay_the_same_from_version_to_version() -> None:
     assert derive_seed(0, "digits", "split") == 8_105_681_861_195_006_390
 
 
+def test_a_table_refuses_images_of_one_class(
+    committed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images/digits").mkdir(parents=True)
+    (tmp_path / "images/digits/log.png").touch()
+    values = edited(committed, "datasets.digits", {"source": "folder", "size": 8})
+    message = problem(tmp_path / "params.yaml", written(values), capsys)
+    assert "params.yaml: datasets.digits: images of one class only, all: a table needs two or more" in message
+
+
+@pytest.mark.parametrize("generator", ["vae", "gan", "wgan", "wgan_gp"])
+def test_a_table_refuses_generators_that_make_no_wanted_class(
+    generator: str, committed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = edited(committed, "table.generators", ["oversample", generator])
+    values = edited(values, f"generators.{generator}.digits.unconditional", True)
+    message = problem(tmp_path / "params.yaml", written(values), capsys)
+    assert f"params.yaml: generators.{generator}.digits.unconditional: true, but a table needs images of a" in message
+
+
 def test_a_folder_elsewhere_is_refused_in_the_graph_which_cannot_watch_it(
     committed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,7 @@
-"""Images of your own in a folder: one sub-folder per class, with `train`, `val` and `test` above them if you like."""
+"""Images of your own in a folder: one sub-folder per class, with `train`, `val` and `test` above them if you like.
+
+Where there are no sub-folders of classes, all images are of one class.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -26,7 +29,8 @@ from counterweight.data.sources.base.lazy_images import (
     wrap_files,
 )
 
-LAYOUT = "expected two or more sub-folders of images, one per class, or train and test above them"
+LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
+ONLY_CLASS = "all"  # what the class is called where images lie in no sub-folder
 
 
 class Settings(FileSettings):
@@ -53,7 +57,7 @@ class Listing(NamedTuple):
 
 
 def precheck(settings: Settings, name: str) -> tuple[str, ...]:
-    """Check that the folder is there and holds image files of at least two classes; return their names.
+    """Check that the folder is there and holds image files; return the names of their classes.
 
     Raises:
         UserError: it is not so, a class is empty, a link leads out of it, or the classes of its parts differ.
@@ -128,20 +132,20 @@ def list_subfolders(folder: Path) -> list[Path]:
 
 def scan_folder(folder: Path, root: Path, settings: Settings, where: str) -> Listing:
     """Find the image files of every class, at any depth; links must not lead out of `root`."""
-    classes = list_subfolders(folder)
+    classes = {path.name: path for path in list_subfolders(folder)} or {ONLY_CLASS: folder}
     files: list[Path] = []
     labels: list[int] = []
-    others = sum(path.is_file() for path in folder.iterdir())
-    for label, class_folder in enumerate(classes):
+    others = sum(path.is_file() for path in folder.iterdir()) if folder not in classes.values() else 0
+    for label, (name, class_folder) in enumerate(classes.items()):
         try:
-            check_name(class_folder.name)
+            check_name(name)
             found = find_image_files(class_folder, root, settings.links == "follow")
         except UserError as error:
             raise UserError(f"{where}: {error}") from error
         files += found.files
         labels += [label] * len(found.files)
         others += found.others
-    listing = Listing(folder, tuple(path.name for path in classes), files, np.array(labels, dtype=np.int64), others)
+    listing = Listing(folder, tuple(classes), files, np.array(labels, dtype=np.int64), others)
     check_counts(listing.class_names, listing.labels, f"{where}: {folder}", LAYOUT, "or remove its folder")
     return listing
 

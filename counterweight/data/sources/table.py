@@ -46,7 +46,7 @@ from counterweight.data.sources.base.lazy_images import (
     wrap_files,
 )
 
-LAYOUT = "expected labels of two or more classes"
+LAYOUT = "expected images and their labels"
 IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # the first that is there
 LABEL = ("label", "labels", "class", "class_name", "category", "target")
 SPLIT = ("split", "subset", "partition")
@@ -130,7 +130,7 @@ class Rows(NamedTuple):
 
 
 def precheck(settings: Settings, name: str) -> tuple[str, ...]:
-    """Check that the tables can be read and list images of at least two classes; return their names.
+    """Check that the tables can be read and list images; return the names of their classes.
 
     Raises:
         UserError: it is not so, a column or a value is missing, a path leads out, or the classes of the parts differ.

@@ -38,6 +38,14 @@ class Settings(schema.Settings):
     """Steps of the discriminator for each of the generator."""
 
 
+class OneClassSettings(Settings):
+    """Settings of a generator that knows no labels."""
+
+    unconditional: bool = False
+    """Train one model on the images of all classes, instead of one for each, as the GAN-vs-VAE report does (figure 5b).
+    A table, which needs images of a wanted class, refuses it; `counterweight gallery` shows it."""
+
+
 class AdversarialGenerator(LearnedGenerator):
     """A generator and a discriminator that train on every batch, the generator on every k-th."""
 
@@ -93,8 +101,9 @@ class AdversarialGenerator(LearnedGenerator):
 
 
 class OneClassGenerator(AdversarialGenerator):
-    """Generator and discriminator by the rules of DCGAN, both of the images of one class alone."""
+    """Generator and discriminator by the rules of DCGAN, both of the images of one class alone, or of all together."""
 
+    settings: OneClassSettings
     norm: Norm = "batch"
     """Normalisation in the discriminator."""
 
@@ -113,6 +122,11 @@ class OneClassGenerator(AdversarialGenerator):
     def knows_labels(cls, settings: schema.Settings) -> bool:
         """Say that it does not."""
         return False
+
+    @classmethod
+    def is_unconditional(cls, settings: schema.Settings) -> bool:
+        """Say what the settings say."""
+        return isinstance(settings, OneClassSettings) and settings.unconditional
 
     def generator_losses(self, count: int, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the generator's loss."""

@@ -122,6 +122,11 @@ class LearnedGenerator(Generator, nn.Module):
         """Say whether one model makes images of any wanted class; if not, one is trained for each (`PerClass`)."""
         return True
 
+    @classmethod
+    def is_unconditional(cls, settings: Settings) -> bool:
+        """Say whether one model learns all classes and makes images of none that could be wanted."""
+        return False
+
     @property
     def trained_labels(self) -> tuple[int, ...]:
         """The classes whose images can be made."""

@@ -45,7 +45,7 @@ def assemble_generator(
 ) -> Generator:
     """Return a generator, or one for each of the labels if a single one cannot tell them apart."""
     kind = find_generator(name).generator
-    if issubclass(kind, LearnedGenerator) and not kind.knows_labels(settings):
+    if issubclass(kind, LearnedGenerator) and not (kind.knows_labels(settings) or kind.is_unconditional(settings)):
         return PerClass(kind, shape, class_names, settings, labels)  # A class that needs no image gets no model.
     return kind(shape, class_names, settings)
 

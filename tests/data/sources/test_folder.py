@@ -231,11 +231,13 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     assert load(tmp_path).train.class_names == ("bus", "test", "train")
 
 
-def test_train_and_test_without_classes_are_not_taken_for_classes(tmp_path: Path) -> None:
+def test_train_and_test_without_classes_are_parts_of_one_class(tmp_path: Path) -> None:
     for name in ("test", "train"):
         write(tmp_path / name / "a.png")
-    with pytest.raises(UserError, match=r"^params.yaml: datasets.pets.path: .*train: no images; expected two or more "):
-        load(tmp_path)
+    found = folder.find(folder.Settings(path=str(tmp_path), size=8), "pets")
+    assert found.test is not None
+    for part, origin in ((found.train, "train/a.png"), (found.test, "test/a.png")):
+        assert (part.class_names, list(part.origins)) == (("all",), [origin])
 
 
 def test_train_and_test_must_hold_the_same_classes(tmp_path: Path) -> None:
@@ -284,16 +286,29 @@ def expect(tmp_path: Path, message: str, bad_files: str = "error") -> None:
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
-    expect(tmp_path, "no images; expected two or more sub-folders of images, one per class, or train and test above")
-    write(tmp_path / "a.png")
+    expect(tmp_path, "no images; expected sub-folders of images, one per class, or train and test above them")
+    (tmp_path / "cat").mkdir()
+    expect(tmp_path, "no images; ")
+    write(tmp_path / "a.png")  # beside a folder of a class it is none of its images
     expect(tmp_path, "no images; ")
 
 
-def test_a_single_class_is_refused(tmp_path: Path) -> None:
+def test_images_may_be_of_one_class_in_a_folder_of_its_own_or_in_none(tmp_path: Path) -> None:
     write(tmp_path / "cat" / "a.png")
-    expect(tmp_path, "images of one class only, cat; ")
+    assert folder.precheck(folder.Settings(path=str(tmp_path), size=8), "pets") == ("cat",)
+    write(tmp_path / "flat" / "b.png")
+    write(tmp_path / "flat" / "a.jpg")
+    (tmp_path / "flat" / "notes.txt").write_text("no image")
+    part = folder.find(folder.Settings(path=str(tmp_path / "flat"), size=8), "pets").train
+    assert (part.class_names, part.labels.tolist()) == (("all",), [0, 0])
+    assert list(part.origins) == ["a.jpg", "b.png"]
+    assert part.provenance["ignored_files"] == 1
+
+
+def test_a_class_without_images_beside_one_with_some_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "cat" / "a.png")
     (tmp_path / "dog").mkdir()
-    expect(tmp_path, "images of one class only, cat; ")
+    expect(tmp_path, "no images of class dog; ")
 
 
 def test_an_empty_class_is_refused(tmp_path: Path) -> None:

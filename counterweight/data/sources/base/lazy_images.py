@@ -143,7 +143,7 @@ def assign_parts(present: Collection[str], validation: Validation) -> tuple[list
 
 
 def check_counts(names: Sequence[str], labels: npt.NDArray[np.int64], where: str, layout: str, mend: str) -> None:
-    """Refuse fewer than two classes with images, and classes without any.
+    """Refuse classes without images.
 
     Args:
         where: begins the error's message.
@@ -153,11 +153,16 @@ def check_counts(names: Sequence[str], labels: npt.NDArray[np.int64], where: str
     counts = np.bincount(labels, minlength=len(names))
     if not counts.any():
         raise UserError(f"{where}: no images; {layout}")
-    if np.count_nonzero(counts) < 2:
-        raise UserError(f"{where}: images of one class only, {names[int(counts.argmax())]}; {layout}")
     if not counts.all():
         empty = ", ".join(names[label] for label in np.flatnonzero(counts == 0).tolist())
         raise UserError(f"{where}: no images of class {empty}; every class needs some, {mend}")
+
+
+def require_two_classes(names: Sequence[str], where: str) -> None:
+    """Refuse a dataset of one class, of which a classifier has nothing to tell from."""
+    if len(names) < 2:
+        way_out = "a table needs two or more; `counterweight gallery` shows generators of one class"
+        raise UserError(f"{where}: images of one class only, {names[0]}: {way_out}")
 
 
 def check_same(train: Collection[str], other: Collection[str], name: str, where: str) -> None:
