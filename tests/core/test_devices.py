@@ -99,6 +99,7 @@ def test_a_failure_ends_what_began_before_it_and_goes_on() -> None:
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU does one thing at a time")
+@pytest.mark.usefixtures("interruptible")
 def test_a_user_who_gives_up_ends_what_is_under_way() -> None:
     stop, begun = threading.Event(), threading.Barrier(2, timeout=30)
     main = threading.main_thread().ident or 0

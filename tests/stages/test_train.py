@@ -203,6 +203,7 @@ def test_a_draw_that_fails_ends_the_others_and_is_named(
     assert [thread.name for thread in threading.enumerate() if "ThreadPool" in thread.name] == []
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_user_who_gives_up_ends_all_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = lay_out(tmp_path, 2, generators=ENDLESS)
     cores(monkeypatch, 2)
