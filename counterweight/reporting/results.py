@@ -59,9 +59,10 @@ class Judged(Result):
     """All verdicts of one dataset and scenario."""
 
     against_imbalanced: Verdicts
+    best_simple: str
+    """The method that generates nothing with the best validation scores; `imbalanced` is one of them."""
     against_simple: Verdicts | None
-    """Those with synthetic images against the best method without, chosen by its validation scores; None without any,
-    or where that is `imbalanced` itself."""
+    """Those with synthetic images against `best_simple`; None without any, or where that is `imbalanced`."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,7 @@ def judge_all(scores: Mapping[str, MethodScores], table: Table, resampled: Boots
     again = best == "imbalanced" or not generated
     return Judged(
         against_imbalanced=judge_against("imbalanced", rows, rows, resampled, table.margin),
+        best_simple=best,
         against_simple=None if again else judge_against(best, generated, rows, resampled, table.margin),
     )
 

@@ -252,7 +252,8 @@ def change(
 
 def judged(f1: dict[str, Verdict], balanced: dict[str, Verdict], simple: Verdicts | None = None) -> Judged:
     against = Verdicts(reference="imbalanced", minority_f1=f1, balanced_accuracy=balanced)
-    return Judged(against_imbalanced=against, against_simple=simple)
+    best = "imbalanced" if simple is None else simple.reference
+    return Judged(against_imbalanced=against, best_simple=best, against_simple=simple)
 
 
 def results(missing: bool = False, draws: int = 2) -> Results:

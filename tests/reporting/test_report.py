@@ -249,6 +249,9 @@ def test_what_generators_do_beside_the_best_method_without_is_a_table_of_its_own
     )
     gains = {"smote": change()}
     text = render_report(replace(results(), judged=judged(gains, gains, simple)))
+    best = "Of the methods that generate nothing `imbalanced` is the best by its validation scores.\n"
+    assert best not in text
+    assert best in render_report(results())
     assert "Beside `reweighted`, the best by its validation scores of the methods that generate nothing:\n" in text
     assert tables(text)[1] == [
         ["method", "verdict", "change", "interval", "would see"],
