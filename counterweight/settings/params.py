@@ -93,7 +93,8 @@ def check_table(params: Params, path: Path) -> None:
     if clash := sorted({*params.table.generators} & {*names_in("recipes")}):
         raise UserError(f"{path}: generators.{clash[0]}: a recipe is called so, too; both would be one row")
     if params.table.compared_draws > params.table.draws:
-        raise UserError(f"{path}: table.compared_draws: {params.table.compared_draws} of {params.table.draws} draws")
+        more = f"{params.table.compared_draws} is not allowed: there are {params.table.draws} draws (table.draws)"
+        raise UserError(f"{path}: table.compared_draws: {more}")
     if not params.table.datasets and not params.table.pairs:
         raise UserError(f"{path}: table: neither a dataset nor a pair stands there")
     for dataset in params.table.datasets:

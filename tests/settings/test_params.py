@@ -185,7 +185,7 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("extract.backbones", [], "extract.backbones: [] is not allowed"),
     ("table.draws", 0, "table.draws: 0 is not allowed: input should be greater than or equal to 1"),
     ("table.compared_draws", 0, "table.compared_draws: 0 is not allowed"),
-    ("table.compared_draws", 9, "table.compared_draws: 9 of 8 draws"),
+    ("table.compared_draws", 9, "table.compared_draws: 9 is not allowed: there are 8 draws"),
     ("table.validation_fraction", 0, "table.validation_fraction: 0 is not allowed"),
     ("table.validation_fraction", 1.0, "table.validation_fraction: 1.0 is not allowed"),
     ("table.margin", 0, "table.margin: 0 is not allowed"),
