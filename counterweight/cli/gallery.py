@@ -26,7 +26,7 @@ from counterweight.evaluation.retraining.methods import PLAIN
 from counterweight.generators.base.generator import Generator, LearnedGenerator, NotApplicable, find_generator
 from counterweight.generators.base.saved import build_generator, find_generator_block
 from counterweight.plots.grid import save_grid
-from counterweight.recipes.base.network_recipe import build_classifier
+from counterweight.recipes.base.classifier_network import build_classifier
 from counterweight.recipes.base.recipe import find_recipe
 from counterweight.reporting.markdown import format_percent, render_table
 from counterweight.settings.datasets import plan_dataset
@@ -115,7 +115,8 @@ def train_judge(params: Params, dataset: str, train: ImageSet, device: torch.dev
     """Train the dataset's classifier on real images and return what turns images (N, C, H, W) into labels (N,)."""
     settings, seed = params.classifiers[dataset], derive_seed(params.seed, dataset, "judge")
     print(f"{dataset}: training the judge ({settings.network}, {settings.epochs} epochs)", file=sys.stderr)
-    network = build_classifier(settings.network, train.shape, len(train.class_names), seed).to(device)
+    where = f"params.yaml: classifiers.{dataset}"
+    network = build_classifier(settings, train.shape, len(train.class_names), seed, where).to(device)
     rng = np.random.default_rng(seed)
     aside = choose_stratified(train.labels, params.table.validation_fraction, rng)
     fitted, validation = (to_labelled(train.images[part], train.labels[part]).to(device) for part in (~aside, aside))

@@ -15,6 +15,7 @@ from counterweight.data.sources.base.lazy_images import require_two_classes
 from counterweight.features.weights import check_backbones
 from counterweight.generators.base.generator import LearnedGenerator, find_generator
 from counterweight.generators.base.saved import find_generator_block
+from counterweight.recipes.base.classifier_network import check_classifier
 from counterweight.recipes.base.recipe import find_recipe
 from counterweight.settings.datasets import Dataset, plan_dataset
 from counterweight.settings.latent import Latent
@@ -49,6 +50,12 @@ def check_recipes(params: Params) -> None:
     for name in dict.fromkeys([*params.table.recipes, *params.classify.generator_recipes]):
         recipe, settings = find_recipe(name)
         recipe.precheck(parse_settings(settings, params.recipes.get(name, {}), f"params.yaml: recipes.{name}"))
+
+
+def check_classifiers(params: Params) -> None:
+    """Find the networks of the table's classifiers, and fetch weights that are published."""
+    for dataset in params.table.datasets:
+        check_classifier(params.classifiers[dataset], f"params.yaml: classifiers.{dataset}")
 
 
 def check_latent(latent: Latent) -> None:
@@ -139,6 +146,7 @@ def check_params(params: Params) -> None:
     choose_device(params.device)
     check_weights(params)
     check_recipes(params)
+    check_classifiers(params)
     check_latent(params.latent)
     check_rows(params)
 

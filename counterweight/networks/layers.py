@@ -38,8 +38,24 @@ class Dropout(nn.Module):
             return values
         if self.rng is None:
             raise RuntimeError("no random generator: call use_rng on the network before training it")
-        kept = torch.rand(values.shape, generator=self.rng, device=values.device) >= self.fraction
+        kept = self.draw(values) >= self.fraction
         return values * kept / (1 - self.fraction)  # Scaled here, so that evaluation does nothing.
+
+    def draw(self, values: Tensor) -> Tensor:
+        """Return a number in [0, 1) for each value."""
+        return torch.rand(values.shape, generator=self.rng, device=values.device)
+
+
+class DropPath(Dropout):
+    """Stochastic depth: dropout of whole rows of a batch, each an image's share of a residual branch.
+
+    Huang et al. 2016, Deep Networks with Stochastic Depth, https://arxiv.org/abs/1603.09382; torchvision's draws from
+    the generator that all threads share.
+    """
+
+    def draw(self, values: Tensor) -> Tensor:
+        """Return a number in [0, 1) for each row (B, 1, ...)."""
+        return torch.rand(len(values), *[1] * (values.dim() - 1), generator=self.rng, device=values.device)
 
 
 def use_rng(network: nn.Module, rng: torch.Generator) -> None:

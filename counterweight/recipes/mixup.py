@@ -31,6 +31,8 @@ class Mixup(NetworkRecipe[MixupSettings]):
     batch, as in its published code; alpha 1 as there on CIFAR-10.
     """
 
+    changes_images = True
+
     def loss(self, network: nn.Module, images: Tensor, labels: Tensor, progress: float, rng: torch.Generator) -> Tensor:
         """Return share * CE(z, y) + (1 - share) * CE(z, y of the other image)."""
         if self.settings.alpha == 0:

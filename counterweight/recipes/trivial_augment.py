@@ -28,6 +28,8 @@ class TrivialAugment(NetworkRecipe[TrivialAugmentSettings]):
     threads share. The images of a batch that draw one operation have one strength: at most 14 calls for a batch.
     """
 
+    changes_images = True
+
     def augment(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Return the images of a batch, uint8 (B, C, H, W), each changed."""
         drawn, levels = draw_operations(len(images), self.settings.strengths, rng)

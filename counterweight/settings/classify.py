@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from counterweight.core.params_file import Blocks
 from counterweight.core.registry import make_name_validator, require_one_of
@@ -11,8 +11,16 @@ from counterweight.core.schema import Positive, Settings, parse_settings, refuse
 
 RecipeName = Annotated[str, AfterValidator(make_name_validator("recipes"))]
 
+NetworkName = Annotated[str, Field(pattern=r"^([a-z0-9_]+(\.[a-z0-9_]+)?|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")]
+"""A file of networks/classifiers, a name of torchvision.models or timm, or `module:function` of the user's own. Which
+there are is known where torch is."""
 
 Augmentation = Literal["flip", "crop"]
+
+
+def read_none(value: object) -> object:
+    """Return what YAML makes of nothing where `none` is written out."""
+    return None if value == "none" else value
 
 
 def refuse_plain(names: list[str]) -> list[str]:
@@ -34,7 +42,18 @@ class Classify(Settings):
 class ClassifierConfig(Settings):
     """The classifier of one dataset and its training."""
 
-    network: Annotated[str, AfterValidator(make_name_validator("networks/classifiers"))]
+    network: NetworkName
+    """A function of the user's own takes the images' shape (C, H, W) and the number of classes, and returns a module
+    from images (B, C, H, W) in [-1, 1] to logits (B, K)."""
+    weights: Annotated[str | None, BeforeValidator(read_none)] = None
+    """First weights: none (drawn at random), `imagenet` (of a network of torchvision's or timm's, downloaded once;
+    efficientnet_lite0's come with a package), or a file of weights, or a folder with one."""
+    frozen: bool = False
+    """Whether the last dense layer alone is trained. The others then see each image once, for all draws, unless a
+    recipe changes images or mixes them."""
+    input_size: Annotated[int, Ge(8), Le(1024)] | None = None
+    """Side in pixels to which images are brought for the network, bilinear; null: they stay as they are, unless the
+    network takes one size alone."""
     epochs: Positive
     batch_size: Annotated[int, Ge(2)] = 64
     """At least two: batch normalisation has nothing to normalise a single image with."""

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from counterweight.core.images import ImageSet
 from counterweight.core.tensors import Labelled, to_labelled
-from counterweight.recipes.base.network_recipe import NetworkRecipe, build_classifier
+from counterweight.recipes.base.classifier_network import build_classifier
+from counterweight.recipes.base.network_recipe import NetworkRecipe
 from counterweight.recipes.base.recipe import Context, Recipe, find_recipe
 from counterweight.settings.classify import ClassifierConfig
 
@@ -67,7 +68,7 @@ def fit(
     """Return the logits of the images `test` after training from the same first weights, whatever the seed."""
     shape = fitted.images.shape[1:] if fitted.images.dim() == 4 else (1, 12, 12)
     with BUILDING:
-        network = build_classifier(config.network, shape, len(recipe.counts), 0).to(fitted.images.device)
+        network = build_classifier(config, shape, len(recipe.counts), 0).to(fitted.images.device)
     return recipe.fit(fitted, validation, network, config, seed)(test)
 
 

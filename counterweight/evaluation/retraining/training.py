@@ -7,15 +7,18 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from counterweight.core.devices import map_in_parallel
 from counterweight.core.draws import FITTED, VALIDATION, Draws
 from counterweight.core.images import ImageSet
+from counterweight.core.schema import Settings
 from counterweight.core.tensors import Labelled, to_labelled
 from counterweight.evaluation.retraining.methods import Method
-from counterweight.recipes.base.network_recipe import build_classifier
-from counterweight.recipes.base.recipe import Context, find_recipe
+from counterweight.networks.classifiers.base import Frozen
+from counterweight.recipes.base.classifier_network import build_classifier, represent_frozen
+from counterweight.recipes.base.network_recipe import NetworkRecipe
+from counterweight.recipes.base.recipe import Context, Recipe, find_recipe
 from counterweight.settings.classify import ClassifierConfig
 
 Labels = npt.NDArray[np.int64]
@@ -27,6 +30,11 @@ class Parts(NamedTuple):
     train: ImageSet
     test: ImageSet
     draws: Draws
+
+
+def name_block(parts: Parts) -> str:
+    """Return where the settings of a dataset's classifier stand, for an error's message."""
+    return f"params.yaml: classifiers.{parts.draws.item.split('/')[0]}"
 
 
 class Outcome(NamedTuple):
@@ -82,8 +90,9 @@ def make_trainer(
     """Return what trains and tests the classifier of a method in a draw; threads may call it side by side."""
     device, classes = context.device, len(parts.train.class_names)
     # Before the threads start, which share the generator that torch draws first weights from.
-    untrained = [build_classifier(config.network, parts.test.shape, classes, seed).to(device) for seed in seeds]
-    pool = Pool(context)
+    where = name_block(parts)
+    untrained = [build_classifier(config, parts.test.shape, classes, seed, where).to(device) for seed in seeds]
+    pool = Pool(context, config, untrained[0])
     shown = {name: Shown(method, parts, pool) for name, method in methods.items()}
 
     def train(name: str, draw: int) -> Outcome:
@@ -91,7 +100,10 @@ def make_trainer(
         fitted, validation = own.fitted(draw), own.validation(draw)
         counts = torch.bincount(fitted.labels, minlength=classes).float()
         recipe = find_recipe(method.recipe).recipe(method.settings, counts)
-        network = deepcopy(untrained[draw])  # Every method starts from the same weights.
+        start = untrained[draw]
+        if isinstance(start, Frozen) and fitted.images.is_floating_point():
+            start = start.head
+        network = deepcopy(start)  # Every method starts from the same weights.
         classifier = recipe.fit(fitted, validation, network, config, seeds[draw])
         labels = [choose_classes(classifier(images)) for images in (validation.images, own.test)]
         return Outcome(labels[0], labels[1], len(fitted.labels))
@@ -100,20 +112,33 @@ def make_trainer(
 
 
 class Pool:
-    """Sets of images on a device, each of them once, however many methods learn from it."""
+    """Sets of images on a device, each of them once, however many methods learn from it.
 
-    def __init__(self, context: Context) -> None:
-        self.context = context
+    Args:
+        network: an untrained classifier; a frozen one sees the images here, once for all draws.
+    """
+
+    def __init__(self, context: Context, config: ClassifierConfig, network: nn.Module) -> None:
+        self.context, self.config, self.network = context, config, network
         self.sets: dict[int, Labelled] = {}
+        self.features: dict[int, Tensor] = {}
 
     def show(self, images: ImageSet, method: Method) -> Labelled:
-        """Return what a method's recipe makes of images, and their labels."""
+        """Return what a method learns from, and its labels: images, or what its recipe or a frozen network sees."""
         # By identity: the caller holds all of them as long as this lives.
         if id(images) not in self.sets:
             self.sets[id(images)] = to_labelled(images.images, images.labels).to(self.context.device)
-        own = self.sets[id(images)]
-        made = find_recipe(method.recipe).recipe.represent(method.settings, images, self.context)
+        own, recipe = self.sets[id(images)], find_recipe(method.recipe).recipe
+        made = recipe.represent(method.settings, images, self.context)
+        if made is None and isinstance(self.network, Frozen) and self.sees_once(recipe):
+            if id(images) not in self.features:
+                self.features[id(images)] = represent_frozen(self.network, own.images)
+            made = self.features[id(images)]
         return own if made is None else Labelled(made, own.labels)
+
+    def sees_once(self, recipe: type[Recipe[Settings]]) -> bool:
+        """Say whether images are the same in every step of a recipe."""
+        return issubclass(recipe, NetworkRecipe) and not recipe.changes_images and not self.config.augmentation
 
 
 class Shown:

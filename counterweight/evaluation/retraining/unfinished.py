@@ -12,7 +12,8 @@ import torch
 
 from counterweight.core.fingerprint import fingerprint
 from counterweight.evaluation.retraining.methods import Method
-from counterweight.evaluation.retraining.training import Outcome, Outcomes, Parts
+from counterweight.evaluation.retraining.training import Outcome, Outcomes, Parts, name_block
+from counterweight.recipes.base.classifier_network import hash_network
 from counterweight.settings.classify import ClassifierConfig
 
 Array = npt.NDArray[Any]
@@ -35,7 +36,8 @@ def keep_outcomes(
     """
     added = [images.images for method in methods.values() for images in method.added or ()]
     own = {name: (method.recipe, method.settings.model_dump()) for name, method in methods.items()}
-    facts = (own, list(seeds), config.model_dump(), torch.__version__, str(device), parts.draws.item)
+    files = hash_network(config, name_block(parts))
+    facts = (own, list(seeds), config.model_dump(), files, torch.__version__, str(device), parts.draws.item)
     real: list[Array] = [parts.train.images, parts.train.labels, parts.test.images, parts.draws.roles]
     folder = checkpoints / fingerprint([*real, *added], facts, TRAINED_BY)
     folder.mkdir(parents=True, exist_ok=True)

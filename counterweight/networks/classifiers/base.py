@@ -4,10 +4,12 @@ A file of this folder defines one as `build(shape, classes)`: a network from ima
 (B, K).
 """
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.ops import StochasticDepth
 
 from counterweight.core.registry import load_module
-from counterweight.networks.layers import halve_size
+from counterweight.networks.layers import Dropout, DropPath, halve_size
 
 
 def build_network(name: str, shape: tuple[int, int, int], classes: int) -> nn.Module:
@@ -26,3 +28,68 @@ def plain_cnn(shape: tuple[int, int, int], classes: int, filters: tuple[int, ...
     flat = inputs * halve_size(height, len(filters)) * halve_size(width, len(filters))
     # It ends in logits: the softmax is part of the cross-entropy, which is stable that way.
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(flat, 64), nn.ReLU(), nn.Linear(64, classes))
+
+
+class Resize(nn.Module):
+    """Bring images (B, C, H, W) to a size in pixels, bilinear with antialiasing."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return images (B, C, size, size)."""
+        if images.shape[2:] == (self.size, self.size):
+            return images
+        return functional.interpolate(images, (self.size, self.size), mode="bilinear", antialias=True)
+
+
+class ToColourPixels(nn.Module):
+    """Turn images (B, 1 or 3, H, W) in [-1, 1] into what networks see that take pixels from 0 to 255 in colour."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return images (B, 3, H, W) in [0, 255]; grey is shown to all three channels."""
+        # Repeated, not expanded: they are normalised in place.
+        return ((images + 1) * 127.5).repeat(1, 3 // images.shape[1], 1, 1)
+
+
+class Frozen(nn.Module):
+    """A network of which the last dense layer alone learns; dropout and batch normalisation before it do not train.
+
+    Args:
+        network: from images (B, C, H, W) to logits (B, K), the last thing in it a dense layer.
+
+    Raises:
+        ValueError: it has no dense layer.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        layers = [(path, module) for path, module in network.named_modules() if isinstance(module, nn.Linear)]
+        if not layers:
+            raise ValueError("it has no dense layer")
+        path, last = layers[-1]
+        network.set_submodule(path, nn.Identity())
+        self.trunk = network.requires_grad_(False)
+        self.head = nn.Sequential(last)
+
+    def train(self, mode: bool = True) -> "Frozen":
+        """Let the last layer train, and nothing else."""
+        super().train(mode)
+        self.trunk.eval()
+        return self
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits (B, K)."""
+        logits: Tensor = self.head(self.trunk(images))
+        return logits
+
+
+def seed_dropout(network: nn.Module) -> nn.Module:
+    """Put layers that draw from a generator of their own in place of torch's and torchvision's."""
+    for path, module in list(network.named_modules()):
+        if type(module) is nn.Dropout and module.p > 0:
+            network.set_submodule(path, Dropout(module.p))
+        elif isinstance(module, StochasticDepth) and module.mode == "row":
+            network.set_submodule(path, DropPath(module.p))
+    return network

@@ -1,7 +1,7 @@
 """Recipes that train a network by batches: plain training, of which a recipe changes one thing."""
 
 import math
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,6 @@ from counterweight.core.batches import draw_batches
 from counterweight.core.errors import UserError
 from counterweight.core.schema import Settings
 from counterweight.core.tensors import Labelled, to_network_input
-from counterweight.networks.classifiers.base import build_network
 from counterweight.networks.layers import use_rng
 from counterweight.recipes.base.optimization import augment_images, build_optimizer, set_learning_rate
 from counterweight.recipes.base.recipe import Classifier, Recipe
@@ -22,6 +21,9 @@ SettingsType = TypeVar("SettingsType", bound=Settings)
 
 class NetworkRecipe(Recipe[SettingsType]):
     """Shuffled batches, the mean cross-entropy, the most likely class, unless a recipe says otherwise."""
+
+    changes_images: ClassVar[bool] = False
+    """Whether it changes images or mixes them, so that a frozen network has to see them anew in every step."""
 
     def prepare(self, network: nn.Module) -> nn.Module:
         """Return the network that is trained; it may have another last layer."""
@@ -97,17 +99,10 @@ class NetworkRecipe(Recipe[SettingsType]):
             place = index.to(fitted.labels.device)
             images = self.augment(augment_images(fitted.images[place], config.augmentation, rng), rng)
             set_learning_rate(optimizer, config, (epoch + at / len(batches)) / config.epochs)
-            loss = self.loss(network, to_network_input(images), fitted.labels[place], epoch / config.epochs, rng)
+            loss = self.loss(network, show(images), fitted.labels[place], epoch / config.epochs, rng)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-
-
-def build_classifier(name: str, shape: tuple[int, int, int], classes: int, seed: int) -> nn.Module:
-    """Return an untrained classifier for images of `shape`, its weights drawn from `seed`; not from threads."""
-    with torch.random.fork_rng([]):  # torch initialises layers from a generator that all threads share
-        torch.manual_seed(seed)
-        return build_network(name, shape, classes)
 
 
 def invert_counts(counts: Tensor) -> Tensor:
@@ -139,6 +134,11 @@ def compute_balanced_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def predict(network: nn.Module, images: Tensor, chunk: int = 1024) -> Tensor:
-    """Return logits (N, K) of uint8 images (N, C, H, W), in evaluation mode."""
+    """Return logits (N, K) of uint8 images (N, C, H, W), or of their features, in evaluation mode."""
     network.eval()
-    return torch.cat([network(to_network_input(part)) for part in images.split(chunk)])
+    return torch.cat([network(show(part)) for part in images.split(chunk)])
+
+
+def show(images: Tensor) -> Tensor:
+    """Return what a network sees of uint8 images (B, C, H, W); features, float32 (B, D), as they are."""
+    return images if images.is_floating_point() else to_network_input(images)

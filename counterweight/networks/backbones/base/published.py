@@ -69,19 +69,28 @@ def find_backbone(name: str, where: str = "params.yaml: extract.backbones") -> B
     if name in names_in(FOLDER):
         backbone: Backbone = load_module(FOLDER, name).BACKBONE
         return backbone
+    return find_published(name, where, FOLDER)
+
+
+def find_published(name: str, where: str, folder: str) -> PublishedBackbone:
+    """Return the network of that name in torchvision, else in timm.
+
+    Raises:
+        UserError: there is none; the message begins with `where` and names `folder` of this package, where it is not.
+    """
     found = find_in_torchvision(name) or find_in_timm(name)
     if found is None:
-        nearest = get_close_matches(name, list_names(), n=2)
+        nearest = get_close_matches(name, list_names(folder), n=2)
         hint = f"; did you mean {' or '.join(repr(other) for other in nearest)}?" if nearest else ""
-        raise UserError(f"{where}: there is no '{name}' in counterweight/{FOLDER}, torchvision.models or timm{hint}")
+        raise UserError(f"{where}: there is no '{name}' in counterweight/{folder}, torchvision.models or timm{hint}")
     return found
 
 
-def list_names() -> list[str]:
-    """Return all names that there are."""
+def list_names(folder: str) -> list[str]:
+    """Return all names that there are in a folder of this package, torchvision and timm."""
     import timm  # takes seconds, and most never ask for it
 
-    return sorted({*names_in(FOLDER), *models.list_models(module=models), *timm.list_models()})
+    return sorted({*names_in(folder), *models.list_models(module=models), *timm.list_models()})
 
 
 @cache
