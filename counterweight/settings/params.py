@@ -32,6 +32,8 @@ RESERVED = {
     "train",
 }
 SECTIONS = ("datasets", "scenarios", "generators", "pairs")
+IN_GRAPH = ("draws", "validation_fraction", "compared_draws", "recipes")
+"""Keys of the table that dvc.yaml names beside its lists, where DVC takes no default."""
 
 
 class Params(RunSettings):
@@ -79,7 +81,11 @@ def check_names(params: Params, path: Path) -> None:
 
 
 def check_table(params: Params, path: Path) -> None:
-    """Refuse a table that names what no block describes."""
+    """Refuse a table that names what no block describes, or lacks what the graph names."""
+    for key in IN_GRAPH:
+        if key not in params.table.model_fields_set:
+            default = getattr(params.table, key)
+            raise UserError(f"{path}: table.{key}: missing; the graph names it, so it has to stand there: {default}")
     if both := sorted({*params.datasets} & {*params.pairs}):
         raise UserError(f"{path}: pairs.{both[0]}: a dataset is called so, too; both would use images/{both[0]}")
     for section in SECTIONS:

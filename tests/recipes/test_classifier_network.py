@@ -1,4 +1,4 @@
-"""Networks of classifiers: ours, torchvision's, timm's, the user's own; read, frozen, resized, or refused in one line."""
+"""Networks of classifiers: ours, a library's, the user's own; read, frozen, resized, or refused in one line."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from counterweight.recipes.base.classifier_network import (
     represent_frozen,
 )
 from counterweight.settings.classify import ClassifierConfig
-from tests.recipes.made import build, fit, seeded
+from tests.recipes.made import build, seeded
 
 WHERE = "params.yaml: classifiers.pets"
 SHAPE = (3, 32, 32)
@@ -186,7 +186,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_network_that_images_are_too_small_for_is_refused_with_a_way_out() -> None:
-    with pytest.raises(UserError, match=r"cannot work on images of 3x4x4: .*; params.yaml: classifiers.pets.input_size"):
+    with pytest.raises(UserError, match=r"cannot work on images of 3x4x4: .*classifiers.pets.input_size"):
         build_one("alexnet", (3, 4, 4))
 
 
@@ -212,7 +212,8 @@ def test_of_a_frozen_network_the_last_layer_alone_changes(tmp_path: Path) -> Non
     assert isinstance(network, Frozen)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     images, labels = make_images(32), torch.arange(32) % 4
-    build("plain", [8] * 4).fit(Labelled(images, labels), Labelled(images, labels), network, configure("cifar10_cnn"), 0)
+    own = Labelled(images, labels)
+    build("plain", [8] * 4).fit(own, own, network, configure("cifar10_cnn"), 0)
     changed = [key for key, value in network.state_dict().items() if not torch.equal(value, before[key])]
     assert changed == ["head.0.weight", "head.0.bias"]
 

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from counterweight.evaluation.prechecks import check_params, list_finished_stage
 from counterweight.generators.base.generator import find_generator
 from counterweight.generators.base.saved import find_generator_block
 from counterweight.settings.datasets import plan_dataset
-from counterweight.settings.params import load_params
+from counterweight.settings.params import IN_GRAPH, load_params
 from counterweight.settings.presets import read_preset
 from stages.check import main
 
@@ -217,6 +218,21 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("classify.generator_recipes", ["plain"], "classify.generator_recipes: ['plain'] is not allowed: 'plain' always"),
     ("datasets.", {"source": "digits"}, "datasets.: names consist of"),
 ]
+
+
+@pytest.mark.parametrize("key", IN_GRAPH)
+def test_what_the_graph_names_has_to_stand_in_the_table(
+    key: str, committed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = copy.deepcopy(committed)
+    values["table"].pop(key)
+    found = problem(tmp_path / "params.yaml", written(values), capsys)
+    assert f"params.yaml: table.{key}: missing; the graph names it" in found
+
+
+def test_the_keys_that_the_graph_names_are_known() -> None:
+    graph = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
+    assert {*re.findall(r"- table\.(\w+)", graph)} == {*IN_GRAPH}
 
 
 @pytest.mark.parametrize(("key", "value", "message"), MISTAKES)
