@@ -29,7 +29,7 @@ from ruamel.yaml import YAML
 from torch import Tensor, nn
 
 from counterweight.core.images import ImageSet, write_images
-from counterweight.features.extractor import resize_images
+from counterweight.core.tensors import resize_square
 from counterweight.features.weights import load_backbone
 from counterweight.networks.backbones.base.backbone import normalize
 from counterweight.settings.extract import Extract
@@ -92,7 +92,7 @@ def measure_backbone(name: str, count: int, side: int, batch_size: int, rounds: 
     cores = len(os.sched_getaffinity(0))
     with TemporaryDirectory() as text:
         folder = Path(text)
-        pixels = resize_images(torch.from_numpy(write_files(folder, name, count, side).images), side)
+        pixels = resize_square(torch.from_numpy(write_files(folder, name, count, side).images), side)
         ready = normalize(pixels).contiguous(memory_format=torch.channels_last).split(batch_size)
         network = build_network(name, side)
         works: list[Callable[[], object]] = [

@@ -6,3 +6,8 @@ class UserError(Exception):
 
     The message says which file and key is meant, what was found there and what is allowed.
     """
+
+
+def shorten(error: Exception) -> str:
+    """Return the beginning of a message in one line: torch lists every key over many."""
+    return " ".join(str(error).split())[:200]

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 # Of images, in [0, 1], by channel: what torchvision's networks were trained on.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -42,3 +43,23 @@ def to_bytes(images: Tensor) -> Tensor:
 def to_network_input(images: Tensor) -> Tensor:
     """Turn uint8 pixels into float32 in [-1, 1], in the networks' memory format."""
     return to_unit(images).contiguous(memory_format=torch.channels_last)
+
+
+def resize_square(images: Tensor, size: int, chunk: int = 1024) -> Tensor:
+    """Return uint8 images (N, C, H, W) as (N, C, size, size), bilinear with antialiasing.
+
+    As torchvision's `resize`, to the bit, whose import takes seconds.
+    """
+    return torch.cat([resize_chunk(part, size) for part in images.split(chunk)])
+
+
+def resize_chunk(images: Tensor, size: int) -> Tensor:
+    """Return uint8 images (B, C, size, size)."""
+    if images.shape[2:] == (size, size):
+        return images
+    if len(images) == 0:
+        return images.new_empty((0, images.shape[1], size, size))
+    native = images.device.type == "cpu"  # elsewhere torch resizes floats alone
+    given = images if native else images.float()
+    made = functional.interpolate(given, (size, size), mode="bilinear", antialias=True)
+    return made if native else made.round_().clamp_(0, 255).to(torch.uint8)

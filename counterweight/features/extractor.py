@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from counterweight.core.devices import map_in_parallel
 from counterweight.core.errors import UserError
 from counterweight.core.features import FeatureSet
 from counterweight.core.images import ImageSet
 from counterweight.core.seeds import derive_seed
+from counterweight.core.tensors import resize_square
 from counterweight.features.weights import choose_cut, describe_weights, find_weight_file, load_backbone
 from counterweight.networks.backbones.base.published import find_backbone
 from counterweight.settings.extract import Extract
@@ -86,7 +86,9 @@ def extract_features(
     def run_batch(start: int) -> list[Floats]:
         # Arrays read from a file are read-only, which tensors cannot be.
         own = torch.from_numpy(images.images[start : start + batch_size].copy()).to(device)
-        resized = {each.size: resize_images(own, each.size) for each in extractors}
+        resized = {
+            size: own if size is None else resize_square(own, size) for size in {each.size for each in extractors}
+        }
         return [run_extractor(each, resized[each.size]) for each in extractors]
 
     starts = range(0, max(1, len(images)), batch_size)  # One empty batch of no images tells the dimension.
@@ -95,16 +97,6 @@ def extract_features(
         each.name: FeatureSet(np.concatenate(column), images.labels, each.facts)
         for each, column in zip(extractors, columns, strict=True)
     }
-
-
-def resize_images(images: Tensor, size: int | None) -> Tensor:
-    """Return uint8 images (N, C, H, W) as (N, C, size, size), bilinear with antialiasing; None: as they are."""
-    if size is None:
-        return images
-    if len(images) == 0:
-        return images.new_empty((0, images.shape[1], size, size))
-    square: Tensor = functional.resize(images, [size, size], antialias=True)
-    return square
 
 
 @torch.inference_mode()

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from counterweight.core.errors import UserError
+from counterweight.core.errors import UserError, shorten
 from counterweight.core.schema import suggest_name
 from counterweight.core.weight_files import (
     UNREADABLE,
@@ -45,11 +45,6 @@ def load_backbone(name: str, settings: Extract, seed: int) -> nn.Module:
         raise UserError(f"{path}: not the published weights of {name}: {shorten(error)}") from error
     check_output(name, network, size)
     return network
-
-
-def shorten(error: Exception) -> str:
-    """Return the beginning of a message in one line: torch lists every key over many."""
-    return " ".join(str(error).split())[:200]
 
 
 @torch.inference_mode()

@@ -15,6 +15,7 @@ NetworkName = Annotated[str, Field(pattern=r"^([a-z0-9_]+(\.[a-z0-9_]+)?|[A-Za-z
 """A file of networks/classifiers, a name of torchvision.models or timm, or `module:function` of the user's own. Which
 there are is known where torch is."""
 
+IMAGENET = "imagenet"
 Augmentation = Literal["flip", "crop"]
 
 

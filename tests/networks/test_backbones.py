@@ -9,12 +9,11 @@ from torch import Tensor, nn
 from counterweight.core.errors import UserError
 from counterweight.core.features import FeatureSet
 from counterweight.core.images import ImageSet
-from counterweight.core.tensors import IMAGENET_DEVIATION, IMAGENET_MEAN
+from counterweight.core.tensors import IMAGENET_DEVIATION, IMAGENET_MEAN, resize_square
 from counterweight.features.extractor import (
     Extractor,
     build_extractors,
     extract_features,
-    resize_images,
     run_extractor,
 )
 from counterweight.networks.backbones.base.backbone import Cut, normalize
@@ -250,8 +249,8 @@ def test_pixels_are_normalised_as_imagenet_was() -> None:
 
 def test_images_are_resized_and_grey_is_repeated() -> None:
     grey = pixels(5, 20)[:, :1]
-    assert resize_images(grey, 64).shape == (5, 1, 64, 64)
-    assert torch.equal(resize_images(pixels(2), 64), pixels(2))
-    assert resize_images(grey[:0], 64).shape == (0, 1, 64, 64)
+    assert resize_square(grey, 64).shape == (5, 1, 64, 64)
+    assert torch.equal(resize_square(pixels(2), 64), pixels(2))
+    assert resize_square(grey[:0], 64).shape == (0, 1, 64, 64)
     of_grey, of_colour = (found("mnasnet0_5", image_set(images), 16) for images in (grey, grey.expand(-1, 3, -1, -1)))
     assert (of_grey == of_colour).all()

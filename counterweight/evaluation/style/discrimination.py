@@ -12,13 +12,12 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, choose_stratified
 from counterweight.core.results import SetSizes
 from counterweight.core.seeds import derive_seed
-from counterweight.core.tensors import to_labelled
+from counterweight.core.tensors import resize_square, to_labelled
 from counterweight.evaluation.style.network import SMALLEST_SIZE, StyleClassifier
 from counterweight.evaluation.style.training import (
     build_style_classifier,
     fit_style_classifier,
     judge_images,
-    resize_square,
 )
 from counterweight.results.discriminate import Curve, SizeResult, StyleResult
 from counterweight.settings.discriminate import Discriminate

@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from counterweight.core.tensors import to_network_input
+from counterweight.core.tensors import resize_square, to_network_input
 from counterweight.evaluation.style.discrimination import Outcome, StyleAnalysis, project_hidden
-from counterweight.evaluation.style.training import resize_square
 from counterweight.plots import figures
 
 EXAMPLES = 8

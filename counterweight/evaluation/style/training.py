@@ -5,7 +5,6 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.transforms.v2 import functional as transforms
 
 from counterweight.core.batches import draw_batches
 from counterweight.core.errors import UserError
@@ -23,12 +22,6 @@ def count_epochs(settings: Discriminate, images: int) -> int:
     """
     per_epoch = max(1, images // min(settings.batch_size, images))
     return max(settings.epochs, math.ceil(settings.steps / per_epoch))
-
-
-def resize_square(images: Tensor, size: int, chunk: int = 1024) -> Tensor:
-    """Return uint8 images (N, C, H, W) as (N, C, size, size), bilinear with antialiasing."""
-    parts = [transforms.resize(part, [size, size], antialias=True) for part in images.split(chunk)]
-    return torch.cat(parts)
 
 
 def build_style_classifier(shape: tuple[int, int, int], seed: int) -> StyleClassifier:

@@ -6,15 +6,16 @@ A file of this folder defines one as `build(shape, classes)`: a network from ima
 
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import StochasticDepth
 
 from counterweight.core.registry import load_module
 from counterweight.networks.layers import Dropout, DropPath, halve_size
 
+FOLDER = "networks/classifiers"
+
 
 def build_network(name: str, shape: tuple[int, int, int], classes: int) -> nn.Module:
     """Return the network that the file `name`.py of this folder builds, its weights drawn by torch."""
-    network: nn.Module = load_module("networks/classifiers", name).build(shape, classes)
+    network: nn.Module = load_module(FOLDER, name).build(shape, classes)
     return network
 
 
@@ -90,6 +91,7 @@ def seed_dropout(network: nn.Module) -> nn.Module:
     for path, module in list(network.named_modules()):
         if type(module) is nn.Dropout and module.p > 0:
             network.set_submodule(path, Dropout(module.p))
-        elif isinstance(module, StochasticDepth) and module.mode == "row":
-            network.set_submodule(path, DropPath(module.p))
+        # By its name: importing torchvision takes seconds.
+        elif type(module).__name__ == "StochasticDepth" and getattr(module, "mode", None) == "row":
+            network.set_submodule(path, DropPath(float(str(module.p))))
     return network

@@ -4,7 +4,6 @@ import importlib
 import inspect
 import math
 import sys
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,26 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from counterweight.core.devices import map_in_parallel
-from counterweight.core.errors import UserError
+from counterweight.core.errors import UserError, shorten
 from counterweight.core.registry import names_in
 from counterweight.core.tensors import to_network_input
-from counterweight.core.weight_files import UNREADABLE, find_packaged_file, hash_file, read_weights
-from counterweight.features.weights import fetch_published_file, find_file_in, shorten
-from counterweight.networks.backbones.base.backbone import Backbone, Cut
-from counterweight.networks.backbones.base.published import FOLDER as BACKBONES
-from counterweight.networks.backbones.base.published import SIDE, find_backbone, find_published
-from counterweight.networks.classifiers.base import (
-    Frozen,
-    Resize,
-    ToColourPixels,
-    build_network,
-    seed_dropout,
-)
+from counterweight.core.weight_files import UNREADABLE, hash_file, read_weights
+from counterweight.networks.classifiers.base import FOLDER, Frozen, Resize, build_network, seed_dropout
 from counterweight.networks.layers import use_rng
-from counterweight.settings.classify import ClassifierConfig
+from counterweight.settings.classify import IMAGENET, ClassifierConfig
 
-FOLDER = "networks/classifiers"
-IMAGENET = "imagenet"
 BATCH = 64
 Shape = tuple[int, int, int]
 
@@ -54,11 +41,12 @@ def build_classifier(
     """
     with torch.random.fork_rng([]):  # torch initialises layers from a generator that all threads share
         torch.manual_seed(seed)
-        library = find_library_network(config.network, where)
-        if library:
-            network = build_from_library(library, config, classes, seed, where)
-        else:
+        if is_ours(config.network):
             network = build_own(config, shape, classes, where)
+        else:
+            from counterweight.recipes.base.library_network import build_from_library  # takes seconds
+
+            network = build_from_library(config, classes, seed, where)
         check_logits(network, config.network, shape, classes, where)
     return freeze(network, config.network, shape, where) if config.frozen else network
 
@@ -69,81 +57,40 @@ def check_classifier(config: ClassifierConfig, where: str) -> None:
     Raises:
         UserError: there is no such network, or its weights are missing or cannot be downloaded.
     """
-    library = find_library_network(config.network, where)
+    if not is_ours(config.network):
+        from counterweight.recipes.base.library_network import check_library_network  # takes seconds
+
+        check_library_network(config, where)
     if ":" in config.network:
         load_function(config.network, where)
     elif config.frozen and config.weights is None:
         raise UserError(f"{where}.frozen: true, but all layers are drawn at random; weights: imagenet or a file")
-    if library and library.own_size and config.input_size not in (None, library.own_size):
-        raise UserError(f"{where}.input_size: {config.input_size}; {config.network} takes {library.own_size} alone")
-    find_weights(config, library, where)
+    find_weights(config, where)
 
 
-def find_library_network(name: str, where: str) -> Backbone | None:
-    """Return what torchvision or timm has of that name, or what has its weights in a package; None: it is not theirs.
-
-    Raises:
-        UserError: it is not ours either.
-    """
-    if ":" in name or name in names_in(FOLDER):
-        return None
-    if name in names_in(BACKBONES) and find_backbone(name).packaged:
-        return find_backbone(name)
-    # Other backbones of ours are cut where the distributions thesis cuts them, not before the last layer.
-    return find_published(name, f"{where}.network", FOLDER)
+def is_ours(name: str) -> bool:
+    """Say whether a network is a file of this package or a function of the user's, and not torchvision's or timm's."""
+    return ":" in name or name in names_in(FOLDER)
 
 
-def find_weights(config: ClassifierConfig, library: Backbone | None, where: str) -> Path | None:
+def find_weights(config: ClassifierConfig, where: str) -> Path | None:
     """Return the file of first weights, downloaded if need be; None where they are drawn at random.
 
     Raises:
         UserError: there is no such file, or it cannot be downloaded.
     """
+    if not is_ours(config.network):
+        from counterweight.recipes.base.library_network import find_library_weights  # takes seconds
+
+        return find_library_weights(config, where)
     if config.weights is None:
-        if library and library.packaged:
-            raise UserError(f"{where}.weights: none, but {config.network} is here for what it has learned: imagenet")
         return None
     if config.weights == IMAGENET:
-        if library is None:
-            raise UserError(f"{where}.weights: imagenet: none are known of {config.network}; none, or a file")
-        if library.packaged:
-            return find_packaged_file(library.packaged, f"{where}: {config.network}")
-        return fetch_published_file(config.network, library, where, f"{where}.weights: none or a file")
+        raise UserError(f"{where}.weights: imagenet: none are known of {config.network}; none, or a file")
     path = Path(config.weights).expanduser()
-    if path.is_dir() and library:
-        return find_file_in(path, config.network, where)
     if not path.is_file():
-        raise UserError(f"{where}.weights: '{config.weights}' is neither none, imagenet nor a file of weights")
+        raise UserError(f"{where}.weights: '{config.weights}' is neither none nor a file of weights")
     return path
-
-
-def build_from_library(library: Backbone, config: ClassifierConfig, classes: int, seed: int, where: str) -> nn.Module:
-    """Return a network of torchvision or timm with a new last layer."""
-    path = find_weights(config, library, where)
-    trunk = library.untrained(seed, Cut()) if path is None else read_into(library, path, config.network)
-    for module in trunk.eval().modules():
-        if hasattr(module, "aux_logits"):  # in training they would be returned, too
-            module.aux_logits = False  # type: ignore[assignment]
-    side = library.own_size or SIDE
-    with torch.no_grad():
-        dimension = trunk(torch.zeros(1, 3, side, side)).shape[-1]
-    torch.manual_seed(seed)  # the libraries draw as many numbers as they like
-    layers: list[tuple[str, nn.Module]] = [
-        ("pixels", ToColourPixels()),
-        ("trunk", trunk),
-        ("head", nn.Linear(dimension, classes)),
-    ]
-    if size := library.own_size or config.input_size:
-        layers.insert(0, ("resize", Resize(size)))
-    return seed_dropout(nn.Sequential(OrderedDict(layers)))
-
-
-def read_into(library: Backbone, path: Path, name: str) -> nn.Module:
-    """Return a network of torchvision or timm with the weights of a file, without its last layer."""
-    try:
-        return library.pretrained(read_weights(path), Cut())
-    except UNREADABLE as error:
-        raise UserError(f"{path}: not weights of {name}: {shorten(error)}") from error
 
 
 def build_own(config: ClassifierConfig, shape: Shape, classes: int, where: str) -> nn.Module:
@@ -156,7 +103,7 @@ def build_own(config: ClassifierConfig, shape: Shape, classes: int, where: str) 
             raise UserError(f"{where}.network: {config.network} returns a {type(network).__name__}, not a torch module")
     else:
         network = build_network(config.network, seen, classes)
-    if path := find_weights(config, None, where):
+    if path := find_weights(config, where):
         try:
             network.load_state_dict(read_weights(path))
         except UNREADABLE as error:
@@ -226,7 +173,7 @@ def hash_network(config: ClassifierConfig, where: str) -> list[str]:
     Raises:
         UserError: one is missing.
     """
-    weights = find_weights(config, find_library_network(config.network, where), where)
+    weights = find_weights(config, where)
     code = inspect.getsourcefile(load_function(config.network, where)) if ":" in config.network else None
     return [hash_file(Path(path)) for path in (weights, code) if path]
 

@@ -1,0 +1,93 @@
+"""A classifier of torchvision or timm by its name there, with a new last layer: importing them takes seconds."""
+
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from counterweight.core.errors import UserError, shorten
+from counterweight.core.registry import names_in
+from counterweight.core.weight_files import UNREADABLE, find_packaged_file, read_weights
+from counterweight.features.weights import fetch_published_file, find_file_in
+from counterweight.networks.backbones.base.backbone import Backbone, Cut
+from counterweight.networks.backbones.base.published import FOLDER as BACKBONES
+from counterweight.networks.backbones.base.published import SIDE, find_backbone, find_published
+from counterweight.networks.classifiers.base import FOLDER, Resize, ToColourPixels, seed_dropout
+from counterweight.settings.classify import IMAGENET, ClassifierConfig
+
+
+def check_library_network(config: ClassifierConfig, where: str) -> None:
+    """Refuse a name that neither library has, a size that it does not take, and weights that cannot be had.
+
+    Raises:
+        UserError: it is so.
+    """
+    library = find_library_network(config.network, where)
+    if library.own_size and config.input_size not in (None, library.own_size):
+        raise UserError(f"{where}.input_size: {config.input_size}; {config.network} takes {library.own_size} alone")
+    find_library_weights(config, where)
+
+
+def find_library_network(name: str, where: str) -> Backbone:
+    """Return what torchvision or timm has of that name, or what has its weights in a package.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name in names_in(BACKBONES) and find_backbone(name).packaged:
+        return find_backbone(name)
+    # Other backbones of ours are cut where the distributions thesis cuts them, not before the last layer.
+    return find_published(name, f"{where}.network", FOLDER)
+
+
+def find_library_weights(config: ClassifierConfig, where: str) -> Path | None:
+    """Return the file of first weights, downloaded if need be; None where they are drawn at random.
+
+    Raises:
+        UserError: there is no such file, or it cannot be downloaded.
+    """
+    library = find_library_network(config.network, where)
+    if config.weights is None:
+        if library.packaged:
+            raise UserError(f"{where}.weights: none, but {config.network} is here for what it has learned: imagenet")
+        return None
+    if config.weights == IMAGENET:
+        if library.packaged:
+            return find_packaged_file(library.packaged, f"{where}: {config.network}")
+        return fetch_published_file(config.network, library, where, f"{where}.weights: none or a file")
+    path = Path(config.weights).expanduser()
+    if path.is_dir():
+        return find_file_in(path, config.network, where)
+    if not path.is_file():
+        raise UserError(f"{where}.weights: '{config.weights}' is neither none, imagenet, a file nor a folder")
+    return path
+
+
+def build_from_library(config: ClassifierConfig, classes: int, seed: int, where: str) -> nn.Module:
+    """Return a network of torchvision or timm with a new last layer."""
+    library, path = find_library_network(config.network, where), find_library_weights(config, where)
+    trunk = library.untrained(seed, Cut()) if path is None else read_into(library, path, config.network)
+    for module in trunk.eval().modules():
+        if hasattr(module, "aux_logits"):  # in training they would be returned, too
+            module.aux_logits = False  # type: ignore[assignment]
+    side = library.own_size or SIDE
+    with torch.no_grad():
+        dimension = trunk(torch.zeros(1, 3, side, side)).shape[-1]
+    torch.manual_seed(seed)  # the libraries draw as many numbers as they like
+    layers: list[tuple[str, nn.Module]] = [
+        ("pixels", ToColourPixels()),
+        ("trunk", trunk),
+        ("head", nn.Linear(dimension, classes)),
+    ]
+    if size := library.own_size or config.input_size:
+        layers.insert(0, ("resize", Resize(size)))
+    return seed_dropout(nn.Sequential(OrderedDict(layers)))
+
+
+def read_into(library: Backbone, path: Path, name: str) -> nn.Module:
+    """Return a network of torchvision or timm with the weights of a file, without its last layer."""
+    try:
+        return library.pretrained(read_weights(path), Cut())
+    except UNREADABLE as error:
+        raise UserError(f"{path}: not weights of {name}: {shorten(error)}") from error
