@@ -90,9 +90,10 @@ def extract_features(
         return [run_extractor(each, resized[each.size]) for each in extractors]
 
     starts = range(0, max(1, len(images)), batch_size)  # One empty batch of no images tells the dimension.
+    groups = images.groups
     columns = zip(*map_in_parallel(run_batch, starts, device, "extract"), strict=True)
     return {
-        each.name: FeatureSet(np.concatenate(column), images.labels, each.facts)
+        each.name: FeatureSet(np.concatenate(column), images.labels, each.facts, groups)
         for each, column in zip(extractors, columns, strict=True)
     }
 

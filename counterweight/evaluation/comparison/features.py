@@ -36,7 +36,7 @@ def compare_features(
     if real.provenance != synthetic.provenance:
         name = real.provenance.get("backbone")
         raise UserError(f"{name}: real and synthetic features come from different settings; extract both again")
-    sets = [LabelledFeatures(each.features, each.labels) for each in (real, synthetic)]
+    sets = [LabelledFeatures(each.features, each.labels, each.groups) for each in (real, synthetic)]
     statistics = {
         name: run_statistic(statistic, sets[0], sets[1], rng, settings.repeats, select_options(statistic, settings))
         for name, statistic in find_statistics().items()
