@@ -124,6 +124,7 @@ def test_the_report_says_what_was_measured() -> None:
         "linear": ["0.50", "0.75"],
         "normal": ["90 %", "80 %"],
         "SSIM": ["0.300 ± 0.020", "0.400 ± 0.020"],
+        "sharpness": ["1,200 ± 20", "300 ± 20"],
         "copies": ["1.0 %", "25.0 %"],
     }
     assert merge(others) == {
@@ -264,6 +265,7 @@ def test_what_could_not_be_measured_is_a_dash() -> None:
     *_, within, between, frechet = tables(text)
     pixels = merge(tables(section(text, "How do they differ")))
     assert (pixels["SSIM"], pixels["copies"]) == (["-", "-"], ["1.0 %", "-"])
+    assert pixels["sharpness"] == ["1,200 ± 20", "-"]
     found = merge(tables(section(text, "Means over the other")))
     assert {name: cells for name, cells in found.items() if "-" not in cells[0]} == {"images": ["real", "smote"]}
     known = {
