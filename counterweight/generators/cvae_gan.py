@@ -26,10 +26,11 @@ multiplied by what makes the distance of equation 3.4 a sum for each image, the 
 A short trial (8,000 of MNIST's images, width 8, 1,000 steps of 32) ended with 16.8 nats and reconstructed fours at an
 SSIM of 0.28 at weight 1, with 2.9 nats and 0.43 at 5.5.
 
-The last is taken: an inference, not the author's word. It has all three datasets at weights of one size, near that of a
-bound (1), and the original's 3 at 0.01, too little to keep latents normal, as the thesis complains (4.2). Samples of
-the fours' principal components as far as they exceed the weight, each with what it exceeds it by, have an SSIM of 0.43
-at 5.5, 0.27 at 1 and 0.21 at 0.2: the features, which count beside the pixels, lower the weight that pixels see.
+The last reading is taken: an inference, not the author's word. It has all three datasets at weights of one size, near
+that of a bound (1), and the original's 3 at 0.01, too little to keep latents normal, as the thesis complains (4.2).
+Samples of the fours' principal components as far as they exceed the weight, each with what it exceeds it by, have an
+SSIM of 0.43 at 5.5, 0.27 at 1 and 0.21 at 0.2: the features, which count beside the pixels, lower the weight that
+pixels see.
 """
 
 from collections.abc import Sequence

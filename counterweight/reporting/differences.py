@@ -20,7 +20,15 @@ from counterweight.reporting.markdown import (
 )
 from counterweight.reporting.results import Comparison, Comparisons
 from counterweight.reporting.verdicts import FDR
-from counterweight.results.compare import BackboneResult, CompareResult, Row, Sharpness, Side, Similarity
+from counterweight.results.compare import (
+    BackboneResult,
+    CompareResult,
+    InceptionScore,
+    Row,
+    Sharpness,
+    Side,
+    Similarity,
+)
 from counterweight.results.discriminate import SizeResult
 from counterweight.results.latent import LatentResult, MovedResult
 
@@ -58,6 +66,7 @@ def render_differences(comparisons: Comparisons) -> str:
             "within": tabulate_backbones(comparisons, "within"),
             "between": tabulate_backbones(comparisons, "between"),
             "frechet": tabulate_frechet(comparisons),
+            "inception": tabulate_inception(comparisons),
             "latent": next(iter(latents.values()), None),
             "latent_table": tabulate_latents(latents),
             "moved_table": tabulate_moved(latents),
@@ -169,6 +178,22 @@ def tabulate_frechet(comparisons: Comparisons) -> str:
         found = [backbone.statistics["frechet"].baseline, *own]
         rows.append([name, *("-" if row is None else f"{row['distance'].mean:.4g}" for row in found)])
     return render_table(["backbone", "real", *comparisons], rows)
+
+
+def tabulate_inception(comparisons: Comparisons) -> str:
+    """Return the Inception Scores, a row per generator and one of as many real images; none where nothing has them."""
+    found = {}
+    for name, comparison in comparisons.items():
+        for backbone in comparison.features.backbones.values():
+            if backbone.inception_score is not None:
+                found[name] = backbone.inception_score
+    rows = [[name, *(format_score(scores[side]) for side in ("synthetic", "real"))] for name, scores in found.items()]
+    return render_table(["images", "Inception Score", "of as many real ones"], rows) if rows else ""
+
+
+def format_score(found: InceptionScore) -> str:
+    """Return a mean with its deviation over splits."""
+    return "-" if found.mean is None else f"{found.mean:.2f} ± {format_number(found.std, '.2f')}"
 
 
 def tabulate_latents(latents: dict[str, LatentResult]) -> str:

@@ -56,6 +56,16 @@ class Families(Result):
     reason: str | None
 
 
+class InceptionScore(Result):
+    """Mean over `splits` of `n` images, and its deviation over them; None, with a reason, without images."""
+
+    n: int
+    splits: int
+    mean: float | None
+    std: float | None
+    reason: str | None
+
+
 class BackboneResult(Result):
     """Everything that is measured in the space of one backbone."""
 
@@ -71,6 +81,8 @@ class BackboneResult(Result):
     """Why this space counts in no mean over spaces; None: it does."""
     statistics: dict[str, StatisticResult]
     families: dict[Side, Families]
+    inception_score: dict[Side, InceptionScore] | None = None
+    """Of as many images of every class on both sides; None: this network does not name classes."""
 
 
 class Copies(Result):

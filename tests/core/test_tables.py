@@ -144,6 +144,7 @@ def test_features_are_read_as_they_were_written(count: int, size: int, tmp_path:
     assert read.provenance == written.provenance
     assert (read.features.dtype, read.features.shape) == (np.float32, (count, size))
     assert read.groups is None
+    assert read.logits is None
 
 
 def test_groups_go_with_features_and_come_from_the_names_of_images(tmp_path: Path) -> None:
@@ -154,10 +155,14 @@ def test_groups_go_with_features_and_come_from_the_names_of_images(tmp_path: Pat
     # Equal where the captured names are: a/, b/, 7, a/, 7 and one of its own.
     assert (grouped[:, None] == grouped).sum(axis=1).tolist() == [2, 1, 2, 2, 2, 1]
     assert images(6).groups is None
-    write_features(FeatureSet(**{**vars(features(6)), "groups": grouped}), tmp_path / "features.parquet")
-    read = read_features(tmp_path / "features.parquet").groups
-    assert read is not None
-    assert read.tolist() == grouped.tolist()
+    written = FeatureSet(**{**vars(features(6)), "groups": grouped, "logits": features(6, 4).features})
+    write_features(written, tmp_path / "features.parquet")
+    read = read_features(tmp_path / "features.parquet")
+    assert np.array_equal(read.features, written.features)
+    for found, expected in ((read.groups, written.groups), (read.logits, written.logits)):
+        assert found is not None
+        assert expected is not None
+        assert np.array_equal(found, expected)
 
 
 def test_features_in_several_row_groups_are_read_as_one(tmp_path: Path) -> None:

@@ -92,7 +92,13 @@ def compare_result(
     real, synthetic = (pairwise_ssim(mean) for mean in similarity)
     return CompareResult(
         images=SetSizes(real=100, synthetic=100),
-        settings={"alpha": 0.05, "effect_size": 0.2, "copy_quantile": 0.01, "ssim_range": "signed"},
+        settings={
+            "alpha": 0.05,
+            "effect_size": 0.2,
+            "copy_quantile": 0.01,
+            "inception_splits": 10,
+            "ssim_range": "signed",
+        },
         columns=COLUMNS,
         headline=next(iter(backbones)),
         backbones=backbones,

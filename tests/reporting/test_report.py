@@ -23,6 +23,7 @@ from counterweight.reporting.tables import (
     render_report,
     summarize_results,
 )
+from counterweight.results.compare import InceptionScore, Side
 from counterweight.statistics.verdict import Verdict
 from tests.reporting.made import (
     OVERLAP,
@@ -258,6 +259,22 @@ def test_what_generators_do_beside_the_best_method_without_is_a_table_of_its_own
         ["method", "verdict", "change", "interval", "would see"],
         ["smote", "undecided", "+0.0200", "-0.0100 +0.2000", "0.1567"],
     ]
+
+
+def test_the_inception_score_stands_where_a_network_classifies() -> None:
+    scores: dict[Side, InceptionScore] = {
+        side: InceptionScore(n=9, splits=1, mean=mean, std=0.5, reason=None)
+        for side, mean in (("real", 9.0), ("synthetic", 4.0))
+    }
+    own = backbone(0.5, name="inception_v3").model_copy(update={"inception_score": scores})
+    shown, without = (
+        render_differences({"smote": Comparison(compare_result({each.backbone: each}, copies(0.0)), style(), None)})
+        for each in (own, backbone(0.5))
+    )
+    assert tables(section(shown, "Inception Score")) == [
+        [["images", "Inception Score", "of as many real ones"], ["smote", "4.00 ± 0.50", "9.00 ± 0.50"]]
+    ]
+    assert "Inception" not in without
 
 
 def test_what_could_not_be_measured_is_a_dash() -> None:
