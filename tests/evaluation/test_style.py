@@ -119,9 +119,11 @@ def test_the_same_seed_gives_the_same_numbers_and_figures(tmp_path: Path) -> Non
     folders = tmp_path / "first", tmp_path / "second"
     for folder in folders:
         folder.mkdir()
-        write_style_plots(train_style_classifiers(real, synthetic, QUICK, 0, CPU), folder)
+        settings = QUICK.model_copy(update={"sizes": [16, 8]})
+        write_style_plots(train_style_classifiers(real, synthetic, settings, 0, CPU), folder)
     names = sorted(path.name for path in folders[0].iterdir())
-    assert names == ["activations.png", "examples.png", "pca.png", "roc.csv", "roc.png", "weights.png"]
+    figures = [f"{name}_{size}.png" for name in ("activations", "examples", "pca", "weights") for size in (16, 8)]
+    assert names == sorted([*figures, "roc.csv", "roc.png"])
     for name in names:
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
         if name.endswith("png"):

@@ -65,10 +65,10 @@ class Outcome(NamedTuple):
 
 
 class StyleAnalysis(NamedTuple):
-    """The result, and the first seed's network at the largest size; None where there are too few."""
+    """The result, and the first seed's network of every size, the largest first; none where images are too few."""
 
     result: StyleResult
-    shown: Outcome | None
+    shown: list[Outcome]
 
 
 def train_style_classifiers(
@@ -92,7 +92,7 @@ def train_style_classifiers(
     # A part holds both sides, hence twice the pairs.
     if min(len(part.images) for split in splits for part in split) < 2 or len(splits[0][0].images) < 2 * FEWEST_PAIRS:
         reason = f"fewer than {FEWEST_PAIRS} images of the common classes of either side to train on, or none to test"
-        return StyleAnalysis(StyleResult(**facts, sizes={}, reason=reason), None)
+        return StyleAnalysis(StyleResult(**facts, sizes={}, reason=reason), [])
     shapes = {size: (real.shape[0], size, size) for size in sizes}
     trials = [
         Trial(
@@ -101,7 +101,7 @@ def train_style_classifiers(
             build_style_classifier(shapes[size], derive_seed(seed, str(number), str(size))),
             *splits[number],
         )
-        # The largest first: it takes longest, and its first network is the one that is shown.
+        # The largest first: it takes longest.
         for size in sorted(sizes, reverse=True)
         for number in range(settings.seeds)
     ]
@@ -110,7 +110,7 @@ def train_style_classifiers(
     scores = {str(size): score_outcomes(found) for size, found in of_size.items()}
     variance = project_hidden(outcomes[0].hidden)[1]
     result = StyleResult(**facts, sizes=scores, reason=None, explained_variance=variance)
-    return StyleAnalysis(result, outcomes[0])
+    return StyleAnalysis(result, [found for found in outcomes if found.trial.number == 0])
 
 
 def choose_sizes(shape: tuple[int, int, int], settings: Discriminate) -> list[int]:
