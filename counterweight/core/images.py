@@ -1,6 +1,7 @@
 """The one table format for labelled images: Parquet on disk, uint8 arrays in memory."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,6 +53,20 @@ class ImageSet:
         """Why a generator could make no images, as it said; None where there are images."""
         reason = self.provenance.get("not_applicable")
         return None if reason is None else str(reason)
+
+    @property
+    def groups(self) -> npt.NDArray[np.int64] | None:
+        """Numbers (N,) that images share which no draw may part, as frames of one video; None: each stands alone.
+
+        What the regular expression `groups` of the provenance captures of an origin is the group's name; an origin that
+        it does not match is one of its own.
+        """
+        pattern = self.provenance.get("groups")
+        if pattern is None:
+            return None
+        found = [(re.match(pattern, origin), origin) for origin in self.origins.tolist()]
+        names = [match[match.lastindex or 0] if match else origin for match, origin in found]
+        return np.unique(np.array(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
 
     def read_fact(self, name: str) -> list[int]:
         """Return `wanted` (images of each class) or `minority` (labels), which the imbalance stage notes of a set.

@@ -15,6 +15,7 @@ from counterweight.core.images import ImageSet
 from counterweight.core.seeds import derive_seed
 from counterweight.core.tensors import resize_square
 from counterweight.features.weights import choose_cut, describe_weights, find_weight_file, load_backbone
+from counterweight.networks.backbones.base.backbone import ClassifyingExtractor
 from counterweight.networks.backbones.base.published import find_backbone
 from counterweight.settings.extract import Extract
 
@@ -32,6 +33,8 @@ class Extractor(NamedTuple):
     facts: dict[str, object]
     size: int | None
     """Pixels to which images are resized for it; None: it does that by itself."""
+    classify: Callable[[Tensor], Tensor] | None = None
+    """What its classifier makes of features (N, D), logits (N, K); None: it has none."""
 
 
 def draw_some_images(images: ImageSet, most: int | None, seed: int) -> ImageSet:
@@ -67,7 +70,8 @@ def build_extractor(name: str, settings: Extract, seed: int, device: torch.devic
         **describe_weights(name, find_weight_file(name, settings.weights), settings.weights),
         "input_size": size,
     }
-    return Extractor(name, network, facts, None if backbone.resizes else size)
+    classify = network.classify if isinstance(network, ClassifyingExtractor) else None
+    return Extractor(name, network, facts, None if backbone.resizes else size, classify)
 
 
 def extract_features(
@@ -93,10 +97,20 @@ def extract_features(
 
     starts = range(0, max(1, len(images)), batch_size)  # One empty batch of no images tells the dimension.
     columns = zip(*map_in_parallel(run_batch, starts, device, "extract"), strict=True)
+    groups, tables = images.groups, [np.concatenate(column) for column in columns]
     return {
-        each.name: FeatureSet(np.concatenate(column), images.labels, each.facts)
-        for each, column in zip(extractors, columns, strict=True)
+        each.name: FeatureSet(table, images.labels, each.facts, groups, classify_features(each, table))
+        for each, table in zip(extractors, tables, strict=True)
     }
+
+
+@torch.inference_mode()
+def classify_features(extractor: Extractor, features: Floats) -> Floats | None:
+    """Return the logits of features (N, D); None of a backbone that does not classify."""
+    if extractor.classify is None:
+        return None
+    logits: Floats = extractor.classify(torch.from_numpy(features)).float().cpu().numpy()
+    return logits
 
 
 @torch.inference_mode()

@@ -20,7 +20,15 @@ from counterweight.reporting.markdown import (
 )
 from counterweight.reporting.results import Comparison, Comparisons
 from counterweight.reporting.verdicts import FDR
-from counterweight.results.compare import BackboneResult, CompareResult, Row, Side, Similarity
+from counterweight.results.compare import (
+    BackboneResult,
+    CompareResult,
+    InceptionScore,
+    Row,
+    Sharpness,
+    Side,
+    Similarity,
+)
 from counterweight.results.discriminate import SizeResult
 from counterweight.results.latent import LatentResult, MovedResult
 
@@ -58,6 +66,7 @@ def render_differences(comparisons: Comparisons) -> str:
             "within": tabulate_backbones(comparisons, "within"),
             "between": tabulate_backbones(comparisons, "between"),
             "frechet": tabulate_frechet(comparisons),
+            "inception": tabulate_inception(comparisons),
             "latent": next(iter(latents.values()), None),
             "latent_table": tabulate_latents(latents),
             "moved_table": tabulate_moved(latents),
@@ -71,16 +80,20 @@ def tabulate_statistics(comparisons: Comparisons) -> list[str]:
     Of the features of one backbone, and of pixels.
     """
     first = next(iter(comparisons.values())).features
-    header = ["images", *(column.header for column in first.columns), "SSIM", "copies"]
+    header = ["images", *(column.header for column in first.columns), "SSIM", "sharpness", "copies"]
     own = [first.backbones[first.headline]]
-    pixels = [format_similarity(find_similarity(first, "real")), format_percent(first.copies.real_fraction)]
-    rows = [["real", *(format_real(column, own) for column in first.columns), *pixels]]
+    copied = format_percent(first.copies.real_fraction)
+    rows = [["real", *(format_real(column, own) for column in first.columns), *format_pixels(first, "real"), copied]]
     for name, comparison in comparisons.items():
         found = comparison.features
         cells = [format_synthetic(column, [found.backbones[found.headline]]) for column in first.columns]
-        pixels = [format_similarity(find_similarity(found, "synthetic")), format_percent(found.copies.fraction)]
-        rows.append([name, *cells, *pixels])
+        rows.append([name, *cells, *format_pixels(found, "synthetic"), format_percent(found.copies.fraction)])
     return render_tables(header, rows)
+
+
+def format_pixels(found: CompareResult, side: Side) -> list[str]:
+    """Return the cells of a side's similarity and sharpness."""
+    return [format_similarity(find_similarity(found, side)), format_sharpness(found.sharpness[side])]
 
 
 def find_similarity(found: CompareResult, side: Side) -> Similarity | None:
@@ -92,6 +105,11 @@ def find_similarity(found: CompareResult, side: Side) -> Similarity | None:
 def format_similarity(found: Similarity | None) -> str:
     """Return a mean with its standard error."""
     return "-" if found is None else f"{found.mean:.3f} ± {format_number(found.error, '.3f')}"
+
+
+def format_sharpness(found: Sharpness) -> str:
+    """Return a mean with its standard error, in whole squared levels."""
+    return "-" if found.mean is None else f"{found.mean:,.0f} ± {format_number(found.error, ',.0f')}"
 
 
 def tabulate_others(comparisons: Comparisons) -> list[str]:
@@ -160,6 +178,22 @@ def tabulate_frechet(comparisons: Comparisons) -> str:
         found = [backbone.statistics["frechet"].baseline, *own]
         rows.append([name, *("-" if row is None else f"{row['distance'].mean:.4g}" for row in found)])
     return render_table(["backbone", "real", *comparisons], rows)
+
+
+def tabulate_inception(comparisons: Comparisons) -> str:
+    """Return the Inception Scores, a row per generator and one of as many real images; none where nothing has them."""
+    found = {}
+    for name, comparison in comparisons.items():
+        for backbone in comparison.features.backbones.values():
+            if backbone.inception_score is not None:
+                found[name] = backbone.inception_score
+    rows = [[name, *(format_score(scores[side]) for side in ("synthetic", "real"))] for name, scores in found.items()]
+    return render_table(["images", "Inception Score", "of as many real ones"], rows) if rows else ""
+
+
+def format_score(found: InceptionScore) -> str:
+    """Return a mean with its deviation over splits."""
+    return "-" if found.mean is None else f"{found.mean:.2f} ± {format_number(found.std, '.2f')}"
 
 
 def tabulate_latents(latents: dict[str, LatentResult]) -> str:

@@ -1,4 +1,4 @@
-"""What the compare stage writes: two-sample statistics of every backbone, similarity of pixels, copies."""
+"""What the compare stage writes: two-sample statistics of backbones, similarity, sharpness and copies of pixels."""
 
 from typing import Any, Literal
 
@@ -56,6 +56,16 @@ class Families(Result):
     reason: str | None
 
 
+class InceptionScore(Result):
+    """Mean over `splits` of `n` images, and its deviation over them; None, with a reason, without images."""
+
+    n: int
+    splits: int
+    mean: float | None
+    std: float | None
+    reason: str | None
+
+
 class BackboneResult(Result):
     """Everything that is measured in the space of one backbone."""
 
@@ -71,6 +81,8 @@ class BackboneResult(Result):
     """Why this space counts in no mean over spaces; None: it does."""
     statistics: dict[str, StatisticResult]
     families: dict[Side, Families]
+    inception_score: dict[Side, InceptionScore] | None = None
+    """Of as many images of every class on both sides; None: this network does not name classes."""
 
 
 class Copies(Result):
@@ -115,6 +127,19 @@ class PairwiseSSIM(Result):
     reason: str | None
 
 
+class Sharpness(Result):
+    """Mean and standard deviation over `n` images of the variance of their Laplacian, and the mean's standard error.
+
+    In squared levels of 255. None, with a reason, where there is no value; the error of a single image is None, too.
+    """
+
+    n: int
+    mean: float | None
+    std: float | None
+    error: float | None
+    reason: str | None
+
+
 class CompareResult(Result):
     """What was measured of one synthetic set by its features and its pixels."""
 
@@ -126,5 +151,7 @@ class CompareResult(Result):
     """The backbone whose numbers tables and sentences show."""
     backbones: dict[str, BackboneResult]
     ssim: dict[Side, PairwiseSSIM]
+    sharpness: dict[Side, Sharpness]
+    """Of as many images of every class on both sides."""
     copies: Copies
     copies_of: Literal["training images", "real images"]

@@ -28,6 +28,9 @@ class Compare(Settings):
     ssim_range: Literal["unsigned", "signed"] = "unsigned"
     """Which similarity tables show: of pixels from 0 to 255, as is usual, or from -1 to 1, as in the balancing thesis,
     whose numbers are others. Results have both."""
+    inception_splits: Positive = 10
+    """Splits over which the Inception Score is averaged, where `extract.backbones` has inception_v3; fewer of less than
+    1,000 images."""
     copy_quantile: Fraction = 0.01
     """A synthetic image nearer to a training image than all but this fraction of other real images is a likely copy."""
 

@@ -23,7 +23,8 @@ from counterweight.results.latent import LatentResult
 from stages import compare, discriminate, extract, latent
 
 COMMITTED = Path(__file__).parents[2] / "params.yaml"
-PICTURES = ["activations", "examples", "features", "latents", "moved", "nearest", "pca", "reconstructions", "roc"]
+OF_SIZES = [f"{name}_{size}" for name in ("activations", "examples", "pca", "weights") for size in (16, 32)]
+PICTURES = [*OF_SIZES, "features", "latents", "moved", "nearest", "reconstructions", "roc"]
 
 
 @pytest.fixture(scope="module")

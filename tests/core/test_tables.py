@@ -143,6 +143,26 @@ def test_features_are_read_as_they_were_written(count: int, size: int, tmp_path:
     assert np.array_equal(read.labels, written.labels)
     assert read.provenance == written.provenance
     assert (read.features.dtype, read.features.shape) == (np.float32, (count, size))
+    assert read.groups is None
+    assert read.logits is None
+
+
+def test_groups_go_with_features_and_come_from_the_names_of_images(tmp_path: Path) -> None:
+    facts = {"groups": r"(.*/)[0-9]+\.png|ride-([0-9])-"}
+    origins = np.array(["a/1.png", "b/1.png", "ride-7-x", "a/2.png", "ride-7-y", "alone"])
+    grouped = ImageSet(**{**vars(images(6)), "origins": origins, "provenance": facts}).groups
+    assert grouped is not None
+    # Equal where the captured names are: a/, b/, 7, a/, 7 and one of its own.
+    assert (grouped[:, None] == grouped).sum(axis=1).tolist() == [2, 1, 2, 2, 2, 1]
+    assert images(6).groups is None
+    written = FeatureSet(**{**vars(features(6)), "groups": grouped, "logits": features(6, 4).features})
+    write_features(written, tmp_path / "features.parquet")
+    read = read_features(tmp_path / "features.parquet")
+    assert np.array_equal(read.features, written.features)
+    for found, expected in ((read.groups, written.groups), (read.logits, written.logits)):
+        assert found is not None
+        assert expected is not None
+        assert np.array_equal(found, expected)
 
 
 def test_features_in_several_row_groups_are_read_as_one(tmp_path: Path) -> None:

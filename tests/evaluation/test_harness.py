@@ -13,6 +13,7 @@ from counterweight.results.compare import StatisticResult
 from counterweight.settings.compare import Compare
 from counterweight.statistics.base.contract import Column, Numbers, Space, Statistic, UndefinedStatisticError
 from counterweight.statistics.base.resampling import Features
+from counterweight.statistics.two_sample import c2st
 
 COLUMN = Column(key="call", header="call", format=".1f", unit="calls", better="lower", meaning="How many calls.")
 
@@ -69,6 +70,22 @@ def test_between_and_baseline_are_of_the_promised_halves() -> None:
         assert half.shape == other.shape == synthetic.shape == (3, 1)
         assert max(half.max(), other.max()) < 8
         assert synthetic.min() >= 100
+
+
+def test_frames_of_other_videos_of_one_kind_are_not_told_apart_where_videos_stay_whole() -> None:
+    """Ten videos of 20 frames that differ little from each other, on either side and of one distribution."""
+    rng, videos = np.random.default_rng(0), np.repeat(np.arange(10), 20)
+    labels = np.zeros(len(videos), dtype=np.int64)
+    tables = [rng.normal(size=(10, 30))[videos] + 0.1 * rng.normal(size=(len(videos), 30)) for _ in range(2)]
+    alone, whole = (
+        run(c2st.STATISTIC, *(LabelledFeatures(table, labels, groups) for table in tables), repeats=20)
+        for groups in (None, videos)
+    )
+    assert alone.between is not None
+    assert whole.between is not None
+    assert alone.between["auc"].mean > 0.99  # Some frames of each video were learned.
+    # Five videos a side to learn from: areas of draws are anywhere, their mean over draws that share videos near 0.5.
+    assert abs(whole.between["auc"].mean - 0.5) < 0.2
 
 
 def test_within_is_of_two_halves_of_the_synthetic_images() -> None:

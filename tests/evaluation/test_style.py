@@ -1,5 +1,6 @@
 """The style classifier as a two-sample test: known answers, and sets on which little or nothing can be said."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from counterweight.core.tensors import Labelled
 from counterweight.evaluation.style.discrimination import (
     StyleAnalysis,
     choose_sizes,
+    draw_parts,
     project_hidden,
     train_style_classifiers,
 )
@@ -97,14 +99,31 @@ def test_classes_are_balanced() -> None:
     assert found.result.test == 12
 
 
+def test_no_video_is_in_both_parts() -> None:
+    """Pixels of an image are the number of its video."""
+    videos = np.repeat(np.arange(20), np.arange(20) + 1)
+    origins = np.array([f"{video}/{place}" for place, video in enumerate(videos)])
+    plain = image_set(np.broadcast_to(videos[:, None, None, None], (len(videos), 1, 4, 4)).astype(np.uint8))
+    real = replace(plain, origins=origins, provenance={"groups": "([0-9]+/)"})
+    for settings in (QUICK, QUICK.model_copy(update={"images": 10})):
+        for synthetic in (real, plain):
+            train, test = draw_parts(real, synthetic, settings, 0)
+            for part in (train, test):
+                assert part.synthetic.mean() == 0.5
+            assert not {*train.images[train.synthetic == 0].flat} & {*test.images[test.synthetic == 0].flat}
+    assert (len(train.images), len(test.images)) == (14, 6)
+
+
 def test_the_same_seed_gives_the_same_numbers_and_figures(tmp_path: Path) -> None:
     real, synthetic = image_set(drawn(30, 0)), image_set(drawn(30, 1))
     folders = tmp_path / "first", tmp_path / "second"
     for folder in folders:
         folder.mkdir()
-        write_style_plots(train_style_classifiers(real, synthetic, QUICK, 0, CPU), folder)
+        settings = QUICK.model_copy(update={"sizes": [16, 8]})
+        write_style_plots(train_style_classifiers(real, synthetic, settings, 0, CPU), folder)
     names = sorted(path.name for path in folders[0].iterdir())
-    assert names == ["activations.png", "examples.png", "pca.png", "roc.csv", "roc.png", "weights.png"]
+    figures = [f"{name}_{size}.png" for name in ("activations", "examples", "pca", "weights") for size in (16, 8)]
+    assert names == sorted([*figures, "roc.csv", "roc.png"])
     for name in names:
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
         if name.endswith("png"):

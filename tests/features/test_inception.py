@@ -8,14 +8,18 @@ import pytest
 import torch
 from torch_fidelity import feature_extractor_inceptionv3 as original
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+from torch_fidelity.metric_isc import isc_features_to_metric
 
 from counterweight.core.errors import UserError
+from counterweight.core.images import ImageSet
 from counterweight.core.weight_files import read_weights
+from counterweight.evaluation.comparison.features import compare_features
 from counterweight.features import weights
-from counterweight.features.extractor import Extractor, run_extractor
+from counterweight.features.extractor import Extractor, extract_features, run_extractor
 from counterweight.features.weights import find_weight_file, load_backbone
 from counterweight.networks.backbones import inception_v3
-from counterweight.networks.backbones.base.backbone import Cut
+from counterweight.networks.backbones.base.backbone import ClassifyingExtractor, Cut
+from counterweight.settings.compare import Compare
 from counterweight.settings.extract import Extract
 from counterweight.statistics.two_sample.frechet import STATISTIC
 
@@ -47,6 +51,28 @@ def test_features_and_distance_are_those_of_torch_fidelity(untrained: tuple[torc
     expected = fid_statistics_to_metric(*facts, verbose=False)["frechet_inception_distance"]
     found = STATISTIC.compare(*halves, np.random.default_rng(0))["distance"]
     assert found == pytest.approx(expected, rel=1e-3, abs=1e-6)
+
+
+def test_logits_are_those_that_torch_fidelity_scores(untrained: tuple[torch.nn.Module, Path]) -> None:
+    """They are kept with the features, and make the score of a comparison."""
+    network, path = untrained
+    backbone = inception_v3.BACKBONE.pretrained(read_weights(path), Cut())
+    assert isinstance(backbone, ClassifyingExtractor)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 3, 20, 30), dtype=np.uint8)
+    facts: dict[str, object] = {"backbone": "inception_v3", "layer": "x", "weights": "y", "input_size": 299}
+    extractor = Extractor("inception_v3", backbone, facts, None, backbone.classify)
+    origins = np.arange(8).astype(np.str_)
+    images = ImageSet(pixels, np.zeros(8, dtype=np.int64), ("image",), origins, {})
+    found = extract_features(images, [extractor], 8, torch.device("cpu"))["inception_v3"]
+    assert found.logits is not None
+    network.features_list = ["logits_unbiased"]
+    (expected,) = network(torch.from_numpy(pixels))
+    network.features_list = ["2048"]
+    np.testing.assert_allclose(found.logits, expected.numpy(), rtol=1e-3, atol=1e-5)
+    result = compare_features(found, found, Compare(repeats=1), np.random.default_rng(0)).result
+    assert result.inception_score is not None
+    score = isc_features_to_metric(expected, splits=1)["inception_score_mean"]
+    assert [each.mean for each in result.inception_score.values()] == [pytest.approx(score, rel=1e-5)] * 2
 
 
 def test_weights_that_cannot_be_had_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

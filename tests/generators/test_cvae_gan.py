@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from counterweight.generators.cvae_gan import CVAEGAN, Settings, half_square
 from counterweight.networks.generative.cvae_gan import Centres, Judge, centre_distance, classifier, discriminator
-from counterweight.networks.layers import parameter_count, use_rng
+from counterweight.networks.layers import Dropout, parameter_count, use_rng
 
 SHAPE = (1, 8, 8)
 PHASES = ["classifier", "discriminator", "encoder", "generator"]
@@ -43,6 +43,37 @@ def test_maps_have_the_sizes_of_tables_b2_and_b3() -> None:
     assert sizes(classifier((1, 28, 28), 32, 0.3, 10), images) == [28, 26, 24, 12, 10, 8, 4, 2, 2, 2, 1]
 
 
+def test_dropout_stands_behind_each_convolution_of_the_discriminator_where_wanted() -> None:
+    plain, dropping = (model(dropout=0.3, discriminator_dropout=fraction) for fraction in (0.0, 0.4))
+    fractions = [
+        [layer.fraction for layer in network.modules() if isinstance(layer, Dropout)]
+        for network in (plain.discriminator, plain.classifier, dropping.discriminator, dropping.classifier)
+    ]
+    assert fractions == [[0.3], [0.3], [0.4, 0.4, 0.4, 0.3], [0.3]]
+    assert parameter_count(plain.discriminator) == parameter_count(dropping.discriminator)
+    images = batch()[0]
+    use_rng(dropping, seeded())
+    assert torch.equal(*(dropping.discriminator.features(images) for _ in range(2))), "features are without dropout"
+
+
+def test_latents_carry_something_where_images_vary_by_more_than_the_weight() -> None:
+    """A linear decoder's best encoder, in one direction: a gain that is 0 up to the variance of the images."""
+    variance = 12.3  # the largest of MNIST within a class
+    gains = torch.linspace(0, 5, 5001, dtype=torch.float64)  # of latent to image
+    for weight, expected in ((300 / 55, variance - 300 / 55), (1.0, variance - 1), (300.0, 0.0)):
+        # Given the gain g, posterior variance w / (g^2 + w) and mean g x / (g^2 + w) are the best ones.
+        posterior = weight / (gains**2 + weight)
+        mean = variance * gains**2 / (gains**2 + weight) ** 2
+        error = 0.5 * (variance * posterior**2 + gains**2 * posterior)
+        kl = kl_terms(mean, posterior)
+        assert float(gains[(error + weight * kl).argmin()]) ** 2 == pytest.approx(expected, abs=0.01)
+
+
+def kl_terms(mean_square: Tensor, variance: Tensor) -> Tensor:
+    """KL from the standard normal of normals whose means have this mean square."""
+    return 0.5 * (variance + mean_square - 1 - variance.log())
+
+
 def sizes(judge: Judge, images: Tensor) -> list[int]:
     """Return the side of the images and of what each convolution or pooling makes of it."""
     sides = [images.shape[-1]]
@@ -73,7 +104,7 @@ def test_the_published_settings_are_the_defaults() -> None:
         assert optimizer.param_groups[0]["lr"] == 2e-4
     s = Settings()
     weights = (s.kl_weight, s.reconstruction_weight, s.discriminator_centre_weight, s.classifier_centre_weight)
-    assert weights == (300, 1, 1e-3, 1e-3)
+    assert weights == (300 / phase.batch_size, 1, 1e-3, 1e-3)
     assert s.latent_dim == 55
 
 

@@ -86,6 +86,28 @@ def test_a_decoder_that_knows_nothing_costs_the_squares_of_what_is_missing() -> 
     assert losses["kl"] == 0
 
 
+def test_colours_are_changed_as_far_as_the_setting_says() -> None:
+    """Grey of one level has no contrast and no saturation: only its brightness changes, by at most half of 1."""
+    images = torch.zeros(500, 3, 8, 8)
+    shifts = [model((3, 8, 8), colour=strength).change_colours(images, seeded()) for strength in (0.0, 0.5, 1.0)]
+    assert torch.equal(shifts[0], images)
+    for strength, changed in zip((0.5, 1.0), shifts[1:], strict=True):
+        assert torch.equal(changed, changed[:, :1, :1, :1].expand(changed.shape))
+        assert 0.45 * strength < float(changed.abs().max()) <= 0.5 * strength
+    both = torch.cat([images[:6], 2 * torch.rand((6, 3, 8, 8), generator=seeded()) - 1])
+    changed = model((3, 8, 8), colour=1.0).change_colours(both, seeded())
+    assert float(changed.abs().max()) <= 1
+
+
+def test_what_is_learned_are_the_changed_images() -> None:
+    images, labels = 2 * torch.rand((6, 3, 8, 8), generator=seeded()) - 1, torch.zeros(6, dtype=torch.int64)
+    network, plain = model((3, 8, 8), colour=0.7), model((3, 8, 8))
+    rng = seeded(1)
+    expected = plain.losses("autoencoder", network.change_colours(images, rng), labels, rng)
+    found = network.losses("autoencoder", images, labels, seeded(1))
+    assert {name: float(value) for name, value in found.items()} == {name: float(v) for name, v in expected.items()}
+
+
 def test_the_learning_rate_is_a_triangle_between_the_two_values_of_the_thesis() -> None:
     network = ResidualVAE((1, 8, 8), ("a",), Settings(filters=1, block_channels=1))
     ((update,),) = [phase.updates for phase in network.phases()]

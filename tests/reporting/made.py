@@ -13,6 +13,7 @@ from counterweight.results.compare import (
     Families,
     PairwiseSSIM,
     Row,
+    Sharpness,
     Similarity,
     StatisticResult,
 )
@@ -91,14 +92,26 @@ def compare_result(
     real, synthetic = (pairwise_ssim(mean) for mean in similarity)
     return CompareResult(
         images=SetSizes(real=100, synthetic=100),
-        settings={"alpha": 0.05, "effect_size": 0.2, "copy_quantile": 0.01, "ssim_range": "signed"},
+        settings={
+            "alpha": 0.05,
+            "effect_size": 0.2,
+            "copy_quantile": 0.01,
+            "inception_splits": 10,
+            "ssim_range": "signed",
+        },
         columns=COLUMNS,
         headline=next(iter(backbones)),
         backbones=backbones,
         ssim={"real": real, "synthetic": synthetic},
+        sharpness={"real": sharpness(1200.4), "synthetic": sharpness(None if similarity[1] is None else 300.4)},
         copies=found,
         copies_of="training images",
     )
+
+
+def sharpness(mean: float | None) -> Sharpness:
+    error, reason = (None, "no image of the common classes") if mean is None else (20.0, None)
+    return Sharpness(n=9, mean=mean, std=None if mean is None else 60.0, error=error, reason=reason)
 
 
 def pairwise_ssim(mean: float | None) -> PairwiseSSIM:

@@ -23,6 +23,7 @@ from counterweight.reporting.tables import (
     render_report,
     summarize_results,
 )
+from counterweight.results.compare import InceptionScore, Side
 from counterweight.statistics.verdict import Verdict
 from tests.reporting.made import (
     OVERLAP,
@@ -124,6 +125,7 @@ def test_the_report_says_what_was_measured() -> None:
         "linear": ["0.50", "0.75"],
         "normal": ["90 %", "80 %"],
         "SSIM": ["0.300 ± 0.020", "0.400 ± 0.020"],
+        "sharpness": ["1,200 ± 20", "300 ± 20"],
         "copies": ["1.0 %", "25.0 %"],
     }
     assert merge(others) == {
@@ -259,11 +261,28 @@ def test_what_generators_do_beside_the_best_method_without_is_a_table_of_its_own
     ]
 
 
+def test_the_inception_score_stands_where_a_network_classifies() -> None:
+    scores: dict[Side, InceptionScore] = {
+        side: InceptionScore(n=9, splits=1, mean=mean, std=0.5, reason=None)
+        for side, mean in (("real", 9.0), ("synthetic", 4.0))
+    }
+    own = backbone(0.5, name="inception_v3").model_copy(update={"inception_score": scores})
+    shown, without = (
+        render_differences({"smote": Comparison(compare_result({each.backbone: each}, copies(0.0)), style(), None)})
+        for each in (own, backbone(0.5))
+    )
+    assert tables(section(shown, "Inception Score")) == [
+        [["images", "Inception Score", "of as many real ones"], ["smote", "4.00 ± 0.50", "9.00 ± 0.50"]]
+    ]
+    assert "Inception" not in without
+
+
 def test_what_could_not_be_measured_is_a_dash() -> None:
     text = render_report(results(missing=True))
     *_, within, between, frechet = tables(text)
     pixels = merge(tables(section(text, "How do they differ")))
     assert (pixels["SSIM"], pixels["copies"]) == (["-", "-"], ["1.0 %", "-"])
+    assert pixels["sharpness"] == ["1,200 ± 20", "-"]
     found = merge(tables(section(text, "Means over the other")))
     assert {name: cells for name, cells in found.items() if "-" not in cells[0]} == {"images": ["real", "smote"]}
     known = {

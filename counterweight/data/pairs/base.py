@@ -71,13 +71,20 @@ def check_sample(files: Sequence[Path], where: str, complaint: Callable[[Facts],
             raise UserError(f"{where}: {files[place]}: {wrong}")
 
 
-def make_side(files: Sequence[Path], root: Path, settings: FileSettings, source: str) -> LazyImages:
-    """Return image files as one side of a pair; origins are their paths below `root`."""
+def make_side(
+    files: Sequence[Path], root: Path, settings: FileSettings, source: str, groups: str | None = None
+) -> LazyImages:
+    """Return image files as one side of a pair; origins are their paths below `root`.
+
+    Args:
+        groups: regular expression that captures of an origin what names its sequence (`ImageSet.groups`).
+    """
+    own = settings.model_dump(exclude={"mirror", "real", "synthetic"})
     return wrap_files(
         fetch=make_fetch(files),
         labels=np.zeros(len(files), dtype=np.int64),
         class_names=ONE_CLASS,
         origins=[path.relative_to(root).as_posix() for path in files],
-        provenance={"source": source, "settings": settings.model_dump(exclude={"mirror", "real", "synthetic"})},
+        provenance={"source": source, "settings": own, **({} if groups is None else {"groups": groups})},
         settings=settings,
     )

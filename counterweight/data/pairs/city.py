@@ -5,6 +5,9 @@ Dataset, https://arxiv.org/abs/1805.04687). Its renderings are SYNTHIA-SF (Herna
 https://arxiv.org/abs/1707.05397) and, since these are few, frames of the game with labels of 19 classes. For these the
 thesis cites Martinez et al., 2017, who published none; they are taken from Richter et al., Playing for Data,
 https://arxiv.org/abs/1608.02192. None may be passed on, so people fetch them themselves.
+
+Frames of one video are much alike: whoever saw some knows the others. So what names a sequence (SEQUENCE) is kept, and
+no sequence is in the part that a classifier is trained on and in the part that it is tested on, nor in two halves.
 """
 
 from pathlib import Path
@@ -31,6 +34,11 @@ GTA = Collection(
     r"(.*/)?images/[0-9]{5}\.png",
 )
 FOLDERS = MappingProxyType({"real": BDD, "synthetic/synthia": SYNTHIA, "synthetic/gta": GTA})
+SEQUENCE = (
+    r".*/([0-9a-f]{8})-[0-9a-f]{8}\.jpg"  # BDD100K: a ride, from which there may be several videos, a frame of each
+    r"|(.*/)RGB(?:Left|Right)/"  # SYNTHIA-SF: a folder for each drive; SYNTHIA-RAND's frames (RGB) stand alone
+    r"|(.*/images/[0-9]{3})[0-9]{2}\.png"  # GTA V: names tell no sequence, but each hundred of frames was played on end
+)
 SMALLEST = (
     512  # pixels of a frame's longer side: all three publish larger ones, and thumbnails are another distribution
 )
@@ -58,7 +66,8 @@ def find(settings: Settings, name: str, progress: bool = True) -> ImagePair:
     """
     real, synthia, gta = list_frames(name).values()
     root = Path("images") / name
-    return ImagePair(make_side(real, root, settings, "city"), make_side([*synthia, *gta], root, settings, "city"))
+    sides = (make_side(files, root, settings, "city", SEQUENCE) for files in (real, [*synthia, *gta]))
+    return ImagePair(*sides)
 
 
 def list_frames(name: str) -> dict[str, list[Path]]:

@@ -3,6 +3,11 @@
 The second pair of the distributions thesis (3.1). The real photographs are those of the source `stanford_dogs`; the
 generated ones come from Kaggle's Generative Dog Images competition (2019): 10,000 images of 64 x 64 pixels, the form in
 which entries were handed in. Such sets lie behind Kaggle's login, so people fetch one themselves.
+
+Photographs are made as small as these. The thesis brings both to its networks' sizes, up to 224 pixels, where an image
+that was enlarged from 64 has no detail left: the mean absolute Laplacian alone tells photographs brought to 224 pixels
+from others that were at 64 in between with an area under the ROC curve of 1.00, and at 64 pixels of 0.52 (0.44 to 0.60;
+208 of Caltech's). That would be the file's size, and not what a GAN cannot do.
 """
 
 from pathlib import Path
@@ -11,6 +16,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.images import Facts
 from counterweight.data.pairs.base import Collection, ImagePair, check_sample, list_side_files, make_side
 from counterweight.data.sources import stanford_dogs
+from counterweight.data.sources.base.lazy_images import Size
 
 GENERATED = Collection(
     "dogs that a GAN made",
@@ -24,6 +30,9 @@ SIZE = 64
 
 class Settings(stanford_dogs.Settings):
     """Settings of the dogs: those of Stanford Dogs; generated ones lie in `images/`, the pair's name, `synthetic`."""
+
+    size: Size = SIZE
+    """Side in pixels to which images are resized, or height and width; above 64 photographs are told by being sharp."""
 
 
 def precheck(settings: Settings, name: str) -> None:

@@ -7,10 +7,12 @@ import numpy as np
 from counterweight.core.errors import UserError
 from counterweight.core.features import FeatureSet
 from counterweight.evaluation.comparison.harness import LabelledFeatures, run_statistic, select_options
-from counterweight.results.compare import BackboneResult
+from counterweight.results.compare import BackboneResult, InceptionScore, Side
 from counterweight.settings.compare import Compare
 from counterweight.statistics.base.contract import find_statistics
+from counterweight.statistics.base.inception_score import inception_score
 from counterweight.statistics.base.moments import effective_dimension
+from counterweight.statistics.base.resampling import draw_matched
 from counterweight.statistics.two_sample.normality import Histogram, describe_families
 
 LEAST_DIMENSION = 5
@@ -36,7 +38,7 @@ def compare_features(
     if real.provenance != synthetic.provenance:
         name = real.provenance.get("backbone")
         raise UserError(f"{name}: real and synthetic features come from different settings; extract both again")
-    sets = [LabelledFeatures(each.features, each.labels) for each in (real, synthetic)]
+    sets = [LabelledFeatures(each.features, each.labels, each.groups) for each in (real, synthetic)]
     statistics = {
         name: run_statistic(statistic, sets[0], sets[1], rng, settings.repeats, select_options(statistic, settings))
         for name, statistic in find_statistics().items()
@@ -48,10 +50,24 @@ def compare_features(
             "features": real.features.shape[1],
             **measure_dimension(real),
             "statistics": statistics,
+            "inception_score": score_logits(real, synthetic, settings.inception_splits, rng),
             "families": {"real": described[0].families, "synthetic": described[1].families},
         }
     )
     return BackboneComparison(result, (described[0].histogram, described[1].histogram))
+
+
+def score_logits(
+    real: FeatureSet, synthetic: FeatureSet, splits: int, rng: np.random.Generator
+) -> dict[Side, InceptionScore] | None:
+    """Return both sides' Inception Score, of as many images of every class; None: the network does not classify."""
+    if real.logits is None or synthetic.logits is None:
+        return None
+    of_real, of_synthetic = draw_matched(real.labels, synthetic.labels, rng)
+    return {
+        "real": inception_score(real.logits[of_real], splits, rng),
+        "synthetic": inception_score(synthetic.logits[of_synthetic], splits, rng),
+    }
 
 
 def measure_dimension(real: FeatureSet) -> dict[str, float | str | None]:

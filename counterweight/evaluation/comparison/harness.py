@@ -12,6 +12,7 @@ from counterweight.statistics.base.contract import Numbers, Space, Statistic, Un
 from counterweight.statistics.base.resampling import (
     Draw,
     Features,
+    Groups,
     Labels,
     check_labelled,
     draw_halves,
@@ -21,10 +22,11 @@ from counterweight.statistics.base.resampling import (
 
 
 class LabelledFeatures(NamedTuple):
-    """Features (N, D) and labels (N,)."""
+    """Features (N, D), labels (N,), and groups (N,) that no draw parts, if there are any."""
 
     features: Features
     labels: Labels
+    groups: Groups = None
 
 
 class Comparisons(NamedTuple):
@@ -55,10 +57,10 @@ def run_statistic(
     Raises:
         ValueError: a shape is another one, a value is not finite, or a number is out of range.
     """
-    check_labelled(*real, *synthetic)
+    check_labelled(real.features, real.labels, synthetic.features, synthetic.labels)
     # A class that one side lacks would be a difference of the mix, not of the images.
     real, synthetic = keep_common(real, synthetic.labels), keep_common(synthetic, real.labels)
-    draws = draw_halves(real.labels, synthetic.labels, rng, repeats)
+    draws = draw_halves(real.labels, synthetic.labels, rng, repeats, (real.groups, synthetic.groups))
     size = len(draws[0][0])
     facts: dict[str, Any] = {"n": size, "draws": len(draws)}
     nothing: dict[str, Any] = dict.fromkeys(("between", "baseline", "within", "first"))
@@ -78,7 +80,10 @@ def run_statistic(
 def keep_common(samples: LabelledFeatures, others: Labels) -> LabelledFeatures:
     """Return the rows of classes that the others have, too, without a copy where these are all."""
     kept = np.isin(samples.labels, others)
-    return samples if kept.all() else LabelledFeatures(samples.features[kept], samples.labels[kept])
+    if kept.all():
+        return samples
+    groups = None if samples.groups is None else samples.groups[kept]
+    return LabelledFeatures(samples.features[kept], samples.labels[kept], groups)
 
 
 def compare_draws(

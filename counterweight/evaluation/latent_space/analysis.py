@@ -158,7 +158,10 @@ def compare_latent_means(
     clouds: Mapping[str, Floats], real: ImageSet, synthetic: ImageSet, settings: Compare, rng: np.random.Generator
 ) -> StatisticResult:
     """Compare the means of latents within and between the sets (distributions thesis, tables 4.4 and 4.5)."""
-    sets = LabelledFeatures(clouds["real"], real.labels), LabelledFeatures(clouds["synthetic"], synthetic.labels)
+    sets = (
+        LabelledFeatures(clouds["real"], real.labels, real.groups),
+        LabelledFeatures(clouds["synthetic"], synthetic.labels, synthetic.groups),
+    )
     options = select_options(ttest.STATISTIC, settings)
     return run_statistic(ttest.STATISTIC, *sets, rng, settings.repeats, options)
 

@@ -22,7 +22,7 @@ from counterweight.evaluation.style.training import (
 from counterweight.results.discriminate import Curve, SizeResult, StyleResult
 from counterweight.settings.discriminate import Discriminate
 from counterweight.statistics.base import roc
-from counterweight.statistics.base.resampling import draw_matched, summarize
+from counterweight.statistics.base.resampling import Groups, draw_matched, split_groups, summarize
 
 FEWEST_PAIRS = 5
 GRID = np.linspace(0, 1, 101)  # false positive rates at which the curves of several seeds are averaged
@@ -64,10 +64,10 @@ class Outcome(NamedTuple):
 
 
 class StyleAnalysis(NamedTuple):
-    """The result, and the first seed's network at the largest size; None where there are too few."""
+    """The result, and the first seed's network of every size, the largest first; none where images are too few."""
 
     result: StyleResult
-    shown: Outcome | None
+    shown: list[Outcome]
 
 
 def train_style_classifiers(
@@ -90,8 +90,8 @@ def train_style_classifiers(
     }
     # A part holds both sides, hence twice the pairs.
     if min(len(part.images) for split in splits for part in split) < 2 or len(splits[0][0].images) < 2 * FEWEST_PAIRS:
-        reason = f"fewer than {FEWEST_PAIRS} images of the common classes of either side to train on"
-        return StyleAnalysis(StyleResult(**facts, sizes={}, reason=reason), None)
+        reason = f"fewer than {FEWEST_PAIRS} images of the common classes of either side to train on, or none to test"
+        return StyleAnalysis(StyleResult(**facts, sizes={}, reason=reason), [])
     shapes = {size: (real.shape[0], size, size) for size in sizes}
     trials = [
         Trial(
@@ -100,7 +100,7 @@ def train_style_classifiers(
             build_style_classifier(shapes[size], derive_seed(seed, str(number), str(size))),
             *splits[number],
         )
-        # The largest first: it takes longest, and its first network is the one that is shown.
+        # The largest first: it takes longest.
         for size in sorted(sizes, reverse=True)
         for number in range(settings.seeds)
     ]
@@ -109,7 +109,7 @@ def train_style_classifiers(
     scores = {str(size): score_outcomes(found) for size, found in of_size.items()}
     variance = project_hidden(outcomes[0].hidden)[1]
     result = StyleResult(**facts, sizes=scores, reason=None, explained_variance=variance)
-    return StyleAnalysis(result, outcomes[0])
+    return StyleAnalysis(result, [found for found in outcomes if found.trial.number == 0])
 
 
 def choose_sizes(shape: tuple[int, int, int], settings: Discriminate) -> list[int]:
@@ -126,6 +126,9 @@ def choose_sizes(shape: tuple[int, int, int], settings: Discriminate) -> list[in
 def draw_parts(real: ImageSet, synthetic: ImageSet, settings: Discriminate, seed: int) -> tuple[Split, Split]:
     """Draw as many images of every class from both sets, and part them into what is trained on and a test part."""
     rng = np.random.default_rng(seed)
+    groups = real.groups, synthetic.groups
+    if any(own is not None for own in groups):
+        return draw_grouped_parts(real, synthetic, groups, settings, rng)
     of_real, of_synthetic = draw_matched(real.labels, synthetic.labels, rng)
     kept = np.sort(rng.permutation(len(of_real))[: settings.images])
     of_real, of_synthetic = of_real[kept], of_synthetic[kept]
@@ -133,6 +136,24 @@ def draw_parts(real: ImageSet, synthetic: ImageSet, settings: Discriminate, seed
     tested = choose_stratified(real.labels[of_real], settings.test_fraction, rng)
     train, test = (
         concatenate_sets(real, of_real[chosen], synthetic, of_synthetic[chosen]) for chosen in (~tested, tested)
+    )
+    return train, test
+
+
+def draw_grouped_parts(
+    real: ImageSet,
+    synthetic: ImageSet,
+    groups: tuple[Groups, Groups],
+    settings: Discriminate,
+    rng: np.random.Generator,
+) -> tuple[Split, Split]:
+    """Draw such parts of images some of which are frames of one video: no video is in both."""
+    fraction = settings.test_fraction
+    drawn = split_groups((real.labels, synthetic.labels), groups, fraction, rng)
+    most = round(settings.images * (1 - fraction)), round(settings.images * fraction)
+    kept = [np.sort(rng.permutation(len(drawn[place]))[: most[place]]) for place in (0, 1)]
+    train, test = (
+        concatenate_sets(real, drawn[place][kept[place]], synthetic, drawn[2 + place][kept[place]]) for place in (0, 1)
     )
     return train, test
 

@@ -18,8 +18,12 @@ Titled = list[tuple[str, npt.NDArray[np.generic]]]
 
 
 def draw_style(shown: Outcome, folder: Path) -> None:
-    """Draw example images with their scores, activation maps, weight maps and the hidden space of a network."""
-    images = resize_square(torch.from_numpy(shown.trial.test.images), shown.trial.size).numpy()
+    """Draw example images with their scores, activation maps, weight maps and the hidden space of one size's network.
+
+    Figures are named after the size.
+    """
+    size = shown.trial.size
+    images = resize_square(torch.from_numpy(shown.trial.test.images), size).numpy()
     chance = 1 / (1 + np.exp(-shown.logits))  # Sigmoid: the network ends in logits.
     groups = {"real": 0, "synthetic": 1}
     places = {name: np.flatnonzero(shown.trial.test.synthetic == value) for name, value in groups.items()}
@@ -27,14 +31,16 @@ def draw_style(shown: Outcome, folder: Path) -> None:
     rows: list[tuple[str, Titled]] = [
         (name, [(f"{chance[place]:.2f}", images[place]) for place in found]) for name, found in some.items()
     ]
-    figures.picture_figure(rows, folder / "examples.png")
+    figures.picture_figure(rows, folder / f"examples_{size}.png")
     middle = {name: found[len(found) // 2] for name, found in some.items()}
     maps = [(name, draw_maps(shown, images[place])) for name, place in middle.items()]
-    figures.picture_figure(maps, folder / "activations.png")
-    figures.picture_figure(choose_weights(shown), folder / "weights.png")
+    figures.picture_figure(maps, folder / f"activations_{size}.png")
+    figures.picture_figure(choose_weights(shown), folder / f"weights_{size}.png")
     points, fractions = project_hidden(shown.hidden)
-    title = f"last hidden layer, {shown.trial.size} px, test part"
-    figures.scatter_figure(points[places["real"]], points[places["synthetic"]], fractions, title, folder / "pca.png")
+    title = f"last hidden layer, {size} px, test part"
+    figures.scatter_figure(
+        points[places["real"]], points[places["synthetic"]], fractions, title, folder / f"pca_{size}.png"
+    )
 
 
 def choose_spread(places: npt.NDArray[np.int64], logits: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -74,11 +80,11 @@ def choose_weights(shown: Outcome) -> list[tuple[str, Titled]]:
 
 
 def write_style_plots(found: StyleAnalysis, folder: Path) -> None:
-    """Write ROC curves of all sizes, as a table for DVC and as a figure, and the figures of one network.
+    """Write ROC curves of all sizes, as a table for DVC and as a figure, and the figures of one network of each.
 
     Where there is nothing to draw, a line of text says why.
     """
-    if found.shown is None:
+    if not found.shown:
         (folder / "nothing.txt").write_text(f"{found.result.reason}\n", encoding="utf-8")
         return
     curves = {
@@ -92,4 +98,5 @@ def write_style_plots(found: StyleAnalysis, folder: Path) -> None:
         for size, result in found.result.sizes.items():
             points = zip(result.curve.false_positive_rate, result.curve.true_positive_rate, strict=True)
             rows.writerows((size, *point) for point in points)
-    draw_style(found.shown, folder)
+    for shown in found.shown:
+        draw_style(shown, folder)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 
-from counterweight.networks.backbones.base.backbone import Backbone, Cut
+from counterweight.networks.backbones.base.backbone import Backbone, ClassifyingExtractor, Cut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +36,10 @@ class InceptionBackbone(Backbone):
         return "last block, averaged over positions"
 
 
-class Inception(nn.Module):
+class Inception(ClassifyingExtractor):
     """Map uint8 images (B, 3, H, W) of any size to features (B, 2048)."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: FeatureExtractorInceptionV3) -> None:
         super().__init__()
         self.network = network
 
@@ -47,6 +47,11 @@ class Inception(nn.Module):
         """Return features."""
         features: Tensor = self.network(images)[0]  # A tuple with one entry for each layer asked for.
         return features
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return the logits (B, 1008) without the last layer's bias, of which the Inception Score is taken."""
+        logits: Tensor = features.to(self.network.fc.weight.device) @ self.network.fc.weight.T
+        return logits
 
 
 BACKBONE = InceptionBackbone(url=URL_INCEPTION_V3, own_size=299, resizes=True, always_pretrained=True)

@@ -21,9 +21,12 @@ class Trunk(nn.Module):
         stride: of the convolutions.
         valid: so many entries of the plan are as narrow as sizes allow ('valid'); later convolutions keep the size.
         slope: of the activations for negative values; 0: ReLU.
+        dropout: fraction of the outputs of each convolution that is dropped; 0: none, and no layer for it.
     """
 
-    def __init__(self, shape: tuple[int, int, int], plan: list[int], stride: int, valid: int, slope: float) -> None:
+    def __init__(
+        self, shape: tuple[int, int, int], plan: list[int], stride: int, valid: int, slope: float, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         inputs, *sides = shape
         layers: list[nn.Module] = []
@@ -38,6 +41,7 @@ class Trunk(nn.Module):
             sides = [count_convolved_pixels(side, stride, pad) for side, pad in zip(sides, padding, strict=True)]
             layers.append(nn.Conv2d(inputs, outputs, 3, stride=stride, padding=(padding[0], padding[1])))
             layers += [nn.LeakyReLU(slope), nn.BatchNorm2d(outputs)]  # A slope of 0 is ReLU.
+            layers += [Dropout(dropout)] if dropout else []
             inputs = outputs
         self.layers = nn.Sequential(*layers, nn.Flatten())
         self.size = inputs * sides[0] * sides[1]
@@ -86,10 +90,17 @@ class Judge(nn.Module):
         return features
 
 
-def discriminator(shape: tuple[int, int, int], width: int, dropout: float, slope: float) -> Judge:
-    """Return the network of table B.2: images to a logit for 'real' (B, 1); its sigmoid is in the loss."""
+def discriminator(
+    shape: tuple[int, int, int], width: int, dropout: float, slope: float, trunk_dropout: float = 0.0
+) -> Judge:
+    """Return the network of table B.2: images to a logit for 'real' (B, 1); its sigmoid is in the loss.
+
+    Args:
+        dropout: before the last layer.
+        trunk_dropout: after each convolution, as for CIFAR-10 and Vehicles (4.2).
+    """
     plan = [2 * width, 4 * width, 8 * width, 0]
-    return Judge(Trunk(shape, plan, stride=2, valid=len(plan), slope=slope), dropout, 1)
+    return Judge(Trunk(shape, plan, stride=2, valid=len(plan), slope=slope, dropout=trunk_dropout), dropout, 1)
 
 
 def classifier(shape: tuple[int, int, int], width: int, dropout: float, classes: int) -> Judge:

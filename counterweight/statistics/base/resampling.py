@@ -12,6 +12,8 @@ Indices = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.integer]
 Features = npt.NDArray[np.floating]
 Draw = tuple[Indices, Indices, Indices, Indices]
+Groups = Indices | None
+"""Numbers (N,) that samples share which no draw may part; None: each stands alone."""
 
 SMALL = 500
 """Halves of at most so many images are drawn as often as was asked."""
@@ -88,6 +90,62 @@ def stratified_split_halves(
     return of_a[first], of_a[second], of_b[first], of_b[second]
 
 
+def choose_groups(groups: Indices, fraction: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Choose whole groups at random, so many that they have about a fraction of the samples, bool (N,).
+
+    Of two or more groups one is on either side at least; a single one is not chosen.
+
+    Args:
+        groups: int64 (N,), numbers that samples of one group share.
+        fraction: between 0 and 1.
+    """
+    _, places, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(counts))
+    # A group is on the side where its middle lies: the fraction is met as nearly as the order allows.
+    middles = np.cumsum(counts[order]) - counts[order] / 2
+    most = min(max(1, int((middles < fraction * len(groups)).sum())), max(0, len(counts) - 1))
+    chosen = np.zeros(len(counts), dtype=bool)
+    chosen[order[:most]] = True
+    return chosen[places]
+
+
+def split_groups(
+    labels: tuple[Labels, Labels], groups: tuple[Groups, Groups], fraction: float, rng: np.random.Generator
+) -> Draw:
+    """Draw two parts of either set that share no group; first parts have as many of every class, and so have second.
+
+    Args:
+        labels: of both sets, integer (N,) and (M,).
+        groups: of both.
+        fraction: of the samples, about, that the second parts have.
+
+    Returns:
+        Four int64 arrays of indices, two of (K,) and (L,) into the first set, two into the second; each ordered by
+        class and then by index. A part is empty if no class is in it of both sets.
+    """
+    chosen = [
+        choose_groups(np.arange(len(of)) if own is None else own, fraction, rng)
+        for of, own in zip(labels, groups, strict=True)
+    ]
+    parts = []
+    for second in (False, True):
+        own = [np.flatnonzero(side == second) for side in chosen]
+        drawn = draw_matched(labels[0][own[0]], labels[1][own[1]], rng)
+        parts.append([indices[places] for indices, places in zip(own, drawn, strict=True)])
+    return parts[0][0], parts[1][0], parts[0][1], parts[1][1]
+
+
+def split_group_halves(labels: tuple[Labels, Labels], groups: tuple[Groups, Groups], rng: np.random.Generator) -> Draw:
+    """Draw what `stratified_split_halves` draws, but that no group is in both halves of a set.
+
+    Halves of whole groups are not equally large: of each class as many are drawn as the smallest has.
+    """
+    halves = split_groups(labels, groups, 0.5, rng)
+    of_half = [labels[0][halves[0]], labels[0][halves[1]]]  # Those of the other set have the same classes.
+    firsts, seconds = draw_matched(of_half[0], of_half[1], rng)
+    return halves[0][firsts], halves[1][seconds], halves[2][firsts], halves[3][seconds]
+
+
 def count_draws(size: int, repeats: int) -> int:
     """Return how many draws to make of halves of `size` images, where `repeats` were asked for.
 
@@ -102,22 +160,34 @@ def count_draws(size: int, repeats: int) -> int:
     return repeats if size <= SMALL else max(1, math.ceil(repeats * SMALL / size))
 
 
-def draw_halves(labels_a: Labels, labels_b: Labels, rng: np.random.Generator, repeats: int) -> list[Draw]:
-    """Draw `stratified_split_halves` as often as `count_draws` says.
+def draw_halves(
+    labels_a: Labels,
+    labels_b: Labels,
+    rng: np.random.Generator,
+    repeats: int,
+    groups: tuple[Groups, Groups] = (None, None),
+) -> list[Draw]:
+    """Draw `stratified_split_halves`, or `split_group_halves` where a set has groups, as often as `count_draws` says.
 
     Args:
         labels_a: integer (N,).
         labels_b: integer (M,).
         repeats: at least 1.
+        groups: of both sets.
 
     Raises:
         ValueError: `repeats` is below 1.
     """
     if repeats < 1:
         raise ValueError(f"repeats: at least 1, got {repeats}")
-    first = stratified_split_halves(labels_a, labels_b, rng)
-    others = range(1, count_draws(len(first[0]), repeats))
-    return [first, *(stratified_split_halves(labels_a, labels_b, rng) for _ in others)]
+
+    def draw() -> Draw:
+        if all(own is None for own in groups):
+            return stratified_split_halves(labels_a, labels_b, rng)
+        return split_group_halves((labels_a, labels_b), groups, rng)
+
+    first = draw()
+    return [first, *(draw() for _ in range(1, count_draws(len(first[0]), repeats)))]
 
 
 def explain_too_few(size: int, least: int) -> str:

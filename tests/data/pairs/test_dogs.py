@@ -99,6 +99,15 @@ def test_as_many_photographs_as_wanted_are_drawn(mirror: Path) -> None:
     assert [len(read_images(Path(f"{side}.parquet"))) for side in ("real", "synthetic")] == [2, 2]
 
 
+def test_photographs_are_made_as_small_as_generated_dogs_are(mirror: Path) -> None:
+    path = settings_file(mirror=str(mirror))
+    params = json.loads(path.read_text())
+    del params["pairs"]["puppies"]["size"]
+    path.write_text(json.dumps(params))
+    ingest_pair.main(["--pair", "puppies", "--real", "real.parquet", "--synthetic", "synthetic.parquet"])
+    assert read_images(Path("real.parquet")).shape == read_images(Path("synthetic.parquet")).shape == (1, 64, 64)
+
+
 @pytest.mark.parametrize("name", ["images.tar", "lists.tar"])
 def test_a_mirror_that_lacks_an_archive_is_refused(name: str, mirror: Path) -> None:
     (mirror / name).unlink()

@@ -163,6 +163,28 @@ def test_of_the_streets_only_frames_are_read(project: Path) -> None:
     assert synthetic.images[:, 0, 0, 0].tolist() == [20, 30]
 
 
+def test_frames_of_one_video_are_a_group_to_the_tables_end(project: Path) -> None:
+    root, size = streets(project / "images/two"), (640, 400)
+    ride = BDD.split("-")[0]
+    write(root / f"real/bdd100k/images/100k/val/{ride}-00000000.jpg", 10, size)  # another video of the same ride
+    write(root / "real/bdd100k/images/100k/val/ffffffff-00000000.jpg", 10, size)
+    synthia = root / "synthetic/synthia"
+    for path in ("SYNTHIA-SF/SEQ1/RGBRight/0000007.png", "SYNTHIA-SF/SEQ2/RGBLeft/0000000.png"):
+        write(synthia / path, 20, size)
+    for number in (0, 1):
+        write(synthia / f"RAND_CITYSCAPES/RGB/000000{number}.png", 20, size)
+    for number in ("00099", "00100"):
+        write(root / f"synthetic/gta/images/{number}.png", 30, size)
+    check_pair(load_params(settings_file(source="city")), "two")
+    assert [count_members(images) for images in ingested()] == [[1, 2], [1, 1, 1, 1, 2, 2]]
+
+
+def count_members(images: ImageSet) -> list[int]:
+    """Return how many images each group has, the smallest first."""
+    assert images.groups is not None
+    return sorted(np.bincount(images.groups).tolist())
+
+
 @pytest.mark.parametrize(
     ("folder", "word"),
     [("real", "bdd-data.berkeley.edu"), ("synthetic/synthia", "synthia-"), ("synthetic/gta", "from_games")],

@@ -7,9 +7,12 @@ from counterweight.core.results import Spread
 from counterweight.statistics.base.resampling import (
     check_comparable,
     check_labelled,
+    choose_groups,
     count_draws,
     draw_halves,
     draw_matched,
+    split_group_halves,
+    split_groups,
     split_halves,
     stratified_split_halves,
     summarize,
@@ -49,6 +52,44 @@ def test_matched_halves_have_one_size_and_one_class_mix() -> None:
         assert np.bincount(labels, minlength=5).tolist() == [3, 2, 0, 1, 0]
     assert not set(real_1) & set(real_2)
     assert not set(synthetic_1) & set(synthetic_2)
+
+
+GROUPS = np.array([0] * 3 + [1] * 3 + [2] * 4 + [3] * 5 + [4, 5])  # of A, across its classes
+
+
+def test_whole_groups_are_chosen_and_about_the_fraction() -> None:
+    for number in range(20):
+        chosen = choose_groups(GROUPS, 0.5, np.random.default_rng(number))
+        assert not set(GROUPS[chosen]) & set(GROUPS[~chosen])
+        # 17 samples, of which 8.5 are wanted; the group in whose middle that lies has at most 5.
+        assert abs(chosen.sum() - 8.5) <= 2.5
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.3, 0.999])
+def test_both_sides_have_a_group_but_a_single_one_is_not_chosen(fraction: float) -> None:
+    two = choose_groups(np.array([7] * 90 + [2]), fraction, np.random.default_rng(0))
+    assert set(np.bincount(two)) == {1, 90}
+    assert not choose_groups(np.zeros(5, np.int64), fraction, np.random.default_rng(0)).any()
+    assert len(choose_groups(np.empty(0, np.int64), fraction, np.random.default_rng(0))) == 0
+
+
+@pytest.mark.parametrize("other", [None, np.arange(len(B)) // 2])
+def test_no_group_is_in_both_parts_or_halves(other: np.ndarray | None) -> None:
+    groups = (GROUPS, other)
+    for number in range(20):
+        rng = np.random.default_rng(number)
+        for draw in (split_groups((A, B), groups, 0.3, rng), split_group_halves((A, B), groups, rng)):
+            assert not set(GROUPS[draw[0]]) & set(GROUPS[draw[1]])
+            own = np.arange(len(B)) if other is None else other
+            assert not set(own[draw[2]]) & set(own[draw[3]])
+            np.testing.assert_array_equal(A[draw[0]], B[draw[2]])
+            np.testing.assert_array_equal(A[draw[1]], B[draw[3]])
+        np.testing.assert_array_equal(A[draw[0]], A[draw[1]])  # Halves: as many of every class.
+
+
+def test_halves_of_a_single_group_are_empty() -> None:
+    (draw,) = draw_halves(A, B, np.random.default_rng(0), 1, (np.zeros(len(A), np.int64), None))
+    assert [len(part) for part in draw] == [0] * 4
 
 
 def test_images_made_of_one_another_are_in_halves_of_one_number() -> None:

@@ -60,6 +60,14 @@ class Backbone(ABC):
         return "penultimate layer"
 
 
+class ClassifyingExtractor(nn.Module, ABC):
+    """A feature extractor that also knows what its classifier makes of its features."""
+
+    @abstractmethod
+    def classify(self, features: Tensor) -> Tensor:
+        """Return the logits (B, K) of features (B, D)."""
+
+
 class Normalised(nn.Module):
     """A network that takes bytes.
 
