@@ -58,7 +58,7 @@ def run_statistic(
     check_labelled(*real, *synthetic)
     # A class that one side lacks would be a difference of the mix, not of the images.
     real, synthetic = keep_common(real, synthetic.labels), keep_common(synthetic, real.labels)
-    draws = draw_halves(real.labels, synthetic.labels, rng, repeats)
+    draws = draw_halves(real.labels, synthetic.labels, rng, 1 if statistic.once else repeats)
     size = len(draws[0][0])
     facts: dict[str, Any] = {"n": size, "draws": len(draws)}
     nothing: dict[str, Any] = dict.fromkeys(("between", "baseline", "within", "first"))
