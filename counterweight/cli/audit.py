@@ -1,7 +1,8 @@
-"""The whole audit of two folders of images, or two image tables, without DVC."""
+"""The audit of two folders of images, or two image tables, without DVC."""
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from counterweight.cli.add import inspect_folder
 from counterweight.cli.choices import choose_channels
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
+from counterweight.core.features import FeatureSet
 from counterweight.core.images import ImageSet, read_images
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import RunSettings, read_params_file
@@ -20,12 +22,13 @@ from counterweight.core.schema import Settings, parse_settings
 from counterweight.core.seeds import derive_seed
 from counterweight.data.decode.images import find_image_files
 from counterweight.data.decode.pool import Workers
+from counterweight.data.file_facts import compare_files
 from counterweight.data.inspection import Findings
 from counterweight.data.pairs.base import make_side
 from counterweight.data.sources.base.lazy_images import FileSettings
 from counterweight.data.split import choose_all, read_into_memory
 from counterweight.evaluation.comparison.plots import draw_comparison
-from counterweight.evaluation.comparison.sets import compare_sets
+from counterweight.evaluation.comparison.sets import add_backbones, compare_sets
 from counterweight.evaluation.latent_space.moved_images import MeasureSettings, measure_latent_space
 from counterweight.evaluation.latent_space.plots import draw_latents
 from counterweight.evaluation.prechecks import check_latent
@@ -34,10 +37,11 @@ from counterweight.evaluation.style.network import SMALLEST_SIZE
 from counterweight.evaluation.style.plots import write_style_plots
 from counterweight.features.extractor import build_extractors, draw_some_images, extract_features
 from counterweight.features.weights import check_backbones
-from counterweight.reporting.differences import render_differences
+from counterweight.reporting.differences import render_differences, render_section
 from counterweight.reporting.markdown import render
 from counterweight.reporting.results import Comparison
 from counterweight.reporting.verdicts import verdict
+from counterweight.results.files import FileFacts
 from counterweight.settings.compare import Compare
 from counterweight.settings.discriminate import Discriminate
 from counterweight.settings.extract import Extract
@@ -51,6 +55,28 @@ SECTIONS: dict[str, type[Settings]] = {
     "latent": Latent,
 }
 LARGEST_SIZE = 224  # pixels; what the backbones and the largest style classifier look at
+WITHOUT_FILE: dict[str, dict[str, Any]] = {
+    "extract": {"input_size": 64, "images": 1000},
+    "discriminate": {"sizes": [128, 64, 32], "steps": 600},
+    "latent": {
+        "autoencoders": {
+            "residual_vae": {
+                "block_channels": 16,
+                "filters": 8,
+                "epochs": 8,
+                "batch_size": 32,
+                "learning_rate": 0.002,
+                "lowest_rate": 0.0001,
+                "cycle": 500,
+                "kl_weight": 0.1,
+            }
+        },
+        "steps": 100,
+        "images": 200,
+    },
+}
+"""In place of the papers' settings where there is no settings file, for minutes on two cores instead of hours."""
+SECTIONS_OF_FULL = ("other_spaces", "style", "latent")
 FEWEST = 2
 RESULTS = {"audit.json", "report.md"}
 
@@ -64,31 +90,54 @@ class Request(NamedTuple):
     size: int | None
     backbones: tuple[str, ...]
     weights: str | None
-    latent: bool
+    full: bool
+    """More than the verdict needs: further feature spaces, the style classifier, a latent space."""
 
 
-def audit(request: Request, out: Path, as_json: bool) -> str:
-    """Audit two sets, write results, report and pictures into a new folder, and return the report, or all as JSON.
+class Audit(NamedTuple):
+    """What an audit ends with: the verdict of all that was measured, and all of it as JSON."""
+
+    verdict: str
+    result: str
+
+
+class Sides(NamedTuple):
+    """Both sets, brought to one shape, and what their files differ in, where they come from files."""
+
+    real: ImageSet
+    synthetic: ImageSet
+    files: FileFacts | None
+
+
+def audit(request: Request, out: Path, tell: Callable[[str], None]) -> Audit:
+    """Audit two sets, and write results, report and pictures into a new folder.
+
+    Args:
+        tell: is given each part of the report when it is ready, the verdict first.
 
     Raises:
         UserError: a folder is missing or empty, the sets do not fit together, or `out` cannot be written.
     """
     settings, device = load_settings(request)
     check_out(out, (request.real, request.synthetic))
-    weights = settings.extract.weights
-    check_backbones(settings.extract.backbones, weights, "extract.backbones")
-    if request.latent:
+    weights, backbones = settings.extract.weights, settings.extract.backbones
+    check_backbones(backbones if request.full else list_first(request, settings), weights, "extract.backbones")
+    if request.full:
         check_backbones(settings.latent.backbones, weights, "latent.backbones")
         check_latent(settings.latent)
     with atomic_output(out) as folder:
         folder.mkdir()
-        real, synthetic = read_sets(request)
-        comparison = measure_sets(real, synthetic, settings, request.latent, device, folder)
-        text = render_audit(real, comparison)
-        result = json.dumps(to_json(comparison), indent=1, allow_nan=False) + "\n"
+        sides = read_sets(request)
+        parts = measure_sets(sides, request, settings, device, folder)
+        found = next(parts)
+        tell(render_audit(sides.real, found, list_not_measured(found, backbones)))
+        for section, found in zip(SECTIONS_OF_FULL, parts, strict=False):
+            tell(render_section(section, {"synthetic": found}))
+        missing = list_not_measured(found, backbones)
+        result = json.dumps(to_json(found, missing), indent=1, allow_nan=False) + "\n"
         (folder / "audit.json").write_text(result, encoding="utf-8")
-        (folder / "report.md").write_text(text, encoding="utf-8")
-    return result.rstrip() if as_json else f"{text}\nPictures and numbers: {out}/"
+        (folder / "report.md").write_text(render_audit(sides.real, found, missing), encoding="utf-8")
+    return Audit(verdict("synthetic", found), result.rstrip())
 
 
 def check_out(out: Path, inputs: Sequence[Path]) -> None:
@@ -122,14 +171,14 @@ def load_settings(request: Request) -> tuple[MeasureSettings, torch.device]:
         file = read_params_file(path)
         run, found = file.run, [file.section(name, model) for name, model in SECTIONS.items()]
     else:
-        run, found = RunSettings(seed=0, device="auto"), [model() for model in SECTIONS.values()]
+        run = RunSettings(seed=0, device="auto")
+        found = [parse_settings(model, WITHOUT_FILE.get(name, {}), name) for name, model in SECTIONS.items()]
     extract, compare, discriminate, latent = found
     assert isinstance(extract, Extract)
     assert isinstance(compare, Compare)
     assert isinstance(discriminate, Discriminate)
     assert isinstance(latent, Latent)
-    # One space is enough for an answer, and quick; more of them are asked for by name.
-    changes: dict[str, Any] = {"backbones": list(request.backbones) or [compare.choose_headline(extract.backbones)]}
+    changes: dict[str, Any] = {"backbones": list(request.backbones)} if request.backbones else {}
     if request.weights is not None:
         changes["weights"] = request.weights
     # Validated anew: changes come from the command line.
@@ -140,7 +189,13 @@ def load_settings(request: Request) -> tuple[MeasureSettings, torch.device]:
     return MeasureSettings(extract, compare, discriminate, latent, run.seed), choose_device(run.device)
 
 
-def read_sets(request: Request) -> tuple[ImageSet, ImageSet]:
+def list_first(request: Request, settings: MeasureSettings) -> list[str]:
+    """Return the backbones that the first verdict goes by: those named on the command line, else the headline."""
+    backbones = settings.extract.backbones
+    return backbones if request.backbones else [settings.compare.choose_headline(backbones)]
+
+
+def read_sets(request: Request) -> Sides:
     """Read both sets, brought to one shape."""
     for path in (request.real, request.synthetic):
         if not path.exists():
@@ -148,6 +203,7 @@ def read_sets(request: Request) -> tuple[ImageSet, ImageSet]:
     one, other = request.real.resolve(), request.synthetic.resolve()
     if one.is_relative_to(other) or other.is_relative_to(one):
         raise UserError(f"{request.synthetic}: the real images, too, or some of them; two separate sets are compared")
+    files = None
     tables = [path.is_file() and path.suffix == ".parquet" for path in (request.real, request.synthetic)]
     if all(tables):
         real, synthetic = read_images(request.real), read_images(request.synthetic)
@@ -158,7 +214,7 @@ def read_sets(request: Request) -> tuple[ImageSet, ImageSet]:
     elif any(tables):
         raise UserError(f"{request.real}, {request.synthetic}: two folders or two image tables wanted, not one of each")
     else:
-        real, synthetic = read_folders(request)
+        real, synthetic, files = read_folders(request)
     if min(real.shape[1:]) < SMALLEST_SIZE:
         raise UserError(
             f"{request.real}: brought to {real.shape[1]} x {real.shape[2]} pixels; --size {SMALLEST_SIZE} at least"
@@ -166,7 +222,7 @@ def read_sets(request: Request) -> tuple[ImageSet, ImageSet]:
     for path, images in ((request.real, real), (request.synthetic, synthetic)):
         if len(images) < FEWEST:
             raise UserError(f"{path}: {len(images)} images that can be read; at least {FEWEST} are needed")
-    return rename_set(real), rename_set(synthetic)
+    return Sides(rename_set(real), rename_set(synthetic), files)
 
 
 def rename_set(images: ImageSet) -> ImageSet:
@@ -174,7 +230,7 @@ def rename_set(images: ImageSet) -> ImageSet:
     return replace(images, provenance={**images.provenance, "item": "audit"})
 
 
-def read_folders(request: Request) -> tuple[ImageSet, ImageSet]:
+def read_folders(request: Request) -> Sides:
     """Read two folders of images at any depth, whose sub-folders are not looked at as classes."""
     found = [inspect_folder(path, word) for path, word in ((request.real, "real"), (request.synthetic, "synthetic"))]
     colours = max(choose_channels(each, None).value for each in found)  # 3 if either has colours.
@@ -184,7 +240,7 @@ def read_folders(request: Request) -> tuple[ImageSet, ImageSet]:
         for path, word in ((request.real, "real"), (request.synthetic, "synthetic")):
             part = make_side(find_image_files(path, path).files, path, settings, "folder")
             read.append(read_into_memory(choose_all(part), str(path), word, workers))
-    return read[0], read[1]
+    return Sides(read[0], read[1], compare_files(found[0], found[1]))
 
 
 def choose_common_size(found: Sequence[Findings]) -> int:
@@ -194,35 +250,70 @@ def choose_common_size(found: Sequence[Findings]) -> int:
 
 
 def measure_sets(
-    real: ImageSet, synthetic: ImageSet, settings: MeasureSettings, latent: bool, device: torch.device, folder: Path
-) -> Comparison:
-    """Measure everything, as the stages do, and draw it into a folder."""
-    extract, seed = settings.extract, settings.project_seed
-    extractors = build_extractors(extract.backbones, extract, seed, device)
-    some = [draw_some_images(images, extract.images, seed) for images in (real, synthetic)]
-    of_real, of_synthetic = (extract_features(each, extractors, extract.batch_size, device) for each in some)
+    sides: Sides, request: Request, settings: MeasureSettings, device: torch.device, folder: Path
+) -> Iterator[Comparison]:
+    """Measure as the stages do, draw it into a folder, and yield all that is known whenever a part is added to it.
+
+    The first part is what a verdict needs; in a full audit those of `SECTIONS_OF_FULL` follow.
+    """
+    seed, first, (real, synthetic, files) = settings.project_seed, list_first(request, settings), sides
     own = derive_seed(seed, "audit", "compare")
-    compared = compare_sets(real, synthetic, None, (of_real, of_synthetic), settings.compare, own)
+    features = extract_sides(sides, first, settings, device)
+    compared = compare_sets(real, synthetic, None, features, settings.compare, own)
+    found = Comparison(compared.result, None, None, files)
+    yield found
+    if request.full:
+        tell_progress("1 of 3: further feature spaces")
+        if others := [name for name in settings.extract.backbones if name not in first]:
+            features = extract_sides(sides, others, settings, device)
+            compared = add_backbones(compared, features, settings.compare, own)
+        yield (found := replace(found, features=compared.result))
     draw_comparison(compared.backbones, compared.nearest, folder)
-    own = derive_seed(seed, "audit", "discriminate")
-    style = train_style_classifiers(real, synthetic, settings.discriminate, own, device)
-    write_style_plots(style, folder)
-    if not latent:
-        return Comparison(compared.result, style.result, None)
-    space = measure_latent_space(real, synthetic, settings, derive_seed(seed, "audit", "latent"), device)
-    draw_latents(space, folder)
-    return Comparison(compared.result, style.result, space.result)
+    if request.full:
+        tell_progress("2 of 3: style classifier")
+        own = derive_seed(seed, "audit", "discriminate")
+        style = train_style_classifiers(real, synthetic, settings.discriminate, own, device)
+        write_style_plots(style, folder)
+        yield (found := replace(found, style=style.result))
+        tell_progress("3 of 3: latent space")
+        space = measure_latent_space(real, synthetic, settings, derive_seed(seed, "audit", "latent"), device)
+        draw_latents(space, folder)
+        yield replace(found, latent=space.result)
 
 
-def to_json(comparison: Comparison) -> dict[str, Any]:
+def extract_sides(
+    sides: Sides, backbones: Sequence[str], settings: MeasureSettings, device: torch.device
+) -> tuple[dict[str, FeatureSet], dict[str, FeatureSet]]:
+    """Return the features of real and of synthetic images, of as many as the settings say."""
+    extract, seed = settings.extract, settings.project_seed
+    extractors = build_extractors(backbones, extract, seed, device)
+    some = [draw_some_images(images, extract.images, seed) for images in (sides.real, sides.synthetic)]
+    of_real, of_synthetic = (extract_features(each, extractors, extract.batch_size, device) for each in some)
+    return of_real, of_synthetic
+
+
+def tell_progress(text: str) -> None:
+    """Say on standard error what is being measured; bars below it show the time left."""
+    print(f"audit --full, {text}", file=sys.stderr, flush=True)
+
+
+def list_not_measured(found: Comparison, backbones: Sequence[str]) -> list[str]:
+    """Name the parts that were left out, of all that can be measured."""
+    further = [name for name in backbones if name not in found.features.backbones]
+    parts = {f"feature spaces ({', '.join(further)})": further == [], "style classifier": found.style is not None}
+    return [name for name, known in {**parts, "latent space": found.latent is not None}.items() if not known]
+
+
+def to_json(comparison: Comparison, missing: list[str]) -> dict[str, Any]:
     """Return a comparison as plain JSON, the verdict first."""
-    parts = {"features": comparison.features, "style": comparison.style, "latent": comparison.latent}
+    parts = {name: getattr(comparison, name) for name in ("files", "features", "style", "latent")}
     plain = {name: part.model_dump(mode="json") if part is not None else None for name, part in parts.items()}
-    return {"verdict": verdict("synthetic", comparison), **plain}
+    left_out = {"parts": missing, "measured_by": "counterweight audit --full"} if missing else None
+    return {"verdict": verdict("synthetic", comparison), "not_measured": left_out, **plain}
 
 
-def render_audit(real: ImageSet, comparison: Comparison) -> str:
-    """Return the verdict and the tables."""
+def render_audit(real: ImageSet, comparison: Comparison, missing: list[str]) -> str:
+    """Return the verdict and the tables, and which parts are missing."""
     channels, height, width = real.shape
     return render(
         "audit.md.jinja",
@@ -232,6 +323,7 @@ def render_audit(real: ImageSet, comparison: Comparison) -> str:
             "height": height,
             "width": width,
             "colours": "grey" if channels == 1 else "in colour",
+            "not_measured": missing,
             "differences": render_differences({"synthetic": comparison}),
         },
     )

@@ -159,6 +159,7 @@ def preset(names: tuple[str, ...], dry_run: bool, as_json: bool, params: Path) -
     epilog="""\b
 Examples:
   counterweight audit ~/photographs ~/generated
+  counterweight audit ~/photographs ~/generated --full
   counterweight audit ~/photographs ~/generated --backbone mobilenet_v2 --weights imagenet --out pets_audit
   counterweight audit real.parquet synthetic.parquet --json
 """
@@ -175,7 +176,9 @@ Examples:
     help="A feature extractor, also of torchvision or timm; may be repeated.  [default: compare.headline]",
 )
 @click.option("--weights", metavar="random|imagenet|FOLDER", help="Weights of the feature extractors.")
-@click.option("--latent/--no-latent", default=True, show_default=True, help="Train an autoencoder, too.")
+@click.option(
+    "--full", is_flag=True, help="Further feature spaces, a style classifier and a latent space, too: minutes more."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--params", type=PATH, help="Settings file.  [default: params.yaml here, or the defaults]")
 def audit(
@@ -185,20 +188,25 @@ def audit(
     size: int | None,
     backbones: tuple[str, ...],
     weights: str | None,
-    latent: bool,
+    full: bool,
     as_json: bool,
     params: Path | None,
 ) -> None:
     """Say how the images in SYNTHETIC differ from those in REAL, two folders or two image tables, without DVC.
 
-    Everything that the pipeline measures of a pair: features of a network, a style classifier, a latent space.
-    Prints the verdict and tables, and writes them with pictures and JSON into a folder. What is not said here is taken
-    from the settings file, or is the default where there is none.
+    The verdict comes first: by the features of a pretrained network, by copies and by what the files are like; --full
+    adds everything else that the pipeline measures of a pair. Prints each part as it is ready, and writes all with
+    pictures and JSON into a folder. What is not said here is taken from the settings file, or is the default where
+    there is none.
     """
     from counterweight.cli import audit as tool
 
-    request = tool.Request(params, real.expanduser(), synthetic.expanduser(), size, backbones, weights, latent)
-    click.echo(tool.audit(request, out, as_json))
+    request = tool.Request(params, real.expanduser(), synthetic.expanduser(), size, backbones, weights, full)
+    found = tool.audit(request, out, (lambda text: None) if as_json else click.echo)
+    if as_json:
+        click.echo(found.result)
+    else:
+        click.echo((f"{found.verdict}\n\n" if full else "") + f"Pictures and numbers: {out}/")
 
 
 def main() -> None:

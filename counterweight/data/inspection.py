@@ -24,6 +24,7 @@ Results = list[Facts | BadFile]
 class Findings(NamedTuple):
     """Readable images: sides in pixels int64 (N,), Pillow's modes and formats, how many are grey; and the others.
 
+    `qualities` are those of the JPEGs among them, int64 (M,).
     `counts` has the images of each class in each part; `others` counts files that are none.
     """
 
@@ -32,6 +33,7 @@ class Findings(NamedTuple):
     heights: npt.NDArray[np.int64]
     modes: Counter[str]
     formats: Counter[str]
+    qualities: npt.NDArray[np.int64]
     grey: int
     bad: list[BadFile]
     others: int
@@ -137,6 +139,7 @@ def summarize_findings(results: Results, counts: Mapping[str, Mapping[str, int]]
         heights=np.array([fact.height for fact in facts], dtype=np.int64),
         modes=Counter(fact.mode for fact in facts),
         formats=Counter(fact.format for fact in facts),
+        qualities=np.array([fact.quality for fact in facts if fact.quality is not None], dtype=np.int64),
         grey=sum(fact.grey for fact in facts),
         bad=[result for result in results if isinstance(result, BadFile)],
         others=others,

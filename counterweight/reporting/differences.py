@@ -40,38 +40,45 @@ Number = float | str | None
 
 def render_differences(comparisons: Comparisons) -> str:
     """Return how synthetic images differ from real ones, in detail."""
+    return render("differences.md.jinja", tabulate_differences(comparisons))
+
+
+def render_section(name: str, comparisons: Comparisons) -> str:
+    """Return one of its sections: `other_spaces`, `style` or `latent`."""
+    return render(f"{name}.md.jinja", tabulate_differences(comparisons))
+
+
+def tabulate_differences(comparisons: Comparisons) -> dict[str, object]:
+    """Return what the template and its sections are filled in with."""
     first = next(iter(comparisons.values())).features
     headline = first.backbones[first.headline]
     others = list_others(first)
-    styles = {name: item.style for name, item in comparisons.items() if item.style.sizes}
+    styles = {name: item.style for name, item in comparisons.items() if item.style is not None and item.style.sizes}
     latents = {
         name: item.latent
         for name, item in comparisons.items()
         if item.latent is not None and item.latent.reason is None
     }
-    return render(
-        "differences.md.jinja",
-        {
-            "headline": headline,
-            "test": headline.statistics["ttest"],
-            "features": first,
-            "columns": first.columns,
-            "tables": tabulate_statistics(comparisons),
-            "others": [backbone.backbone for backbone in others],
-            "other_tables": tabulate_others(comparisons) if others else [],
-            "spaces": tabulate_spaces(first),
-            "left_out": [each for each in first.backbones.values() if each.left_out is not None],
-            "style": next(iter(styles.values()), None),
-            "style_table": tabulate_styles(comparisons),
-            "within": tabulate_backbones(comparisons, "within"),
-            "between": tabulate_backbones(comparisons, "between"),
-            "frechet": tabulate_frechet(comparisons),
-            "inception": tabulate_inception(comparisons),
-            "latent": next(iter(latents.values()), None),
-            "latent_table": tabulate_latents(latents),
-            "moved_table": tabulate_moved(latents),
-        },
-    )
+    return {
+        "headline": headline,
+        "test": headline.statistics["ttest"],
+        "features": first,
+        "columns": first.columns,
+        "tables": tabulate_statistics(comparisons),
+        "others": [backbone.backbone for backbone in others],
+        "other_tables": tabulate_others(comparisons) if others else [],
+        "spaces": tabulate_spaces(first),
+        "left_out": [each for each in first.backbones.values() if each.left_out is not None],
+        "style": next(iter(styles.values()), None),
+        "style_table": tabulate_styles(comparisons),
+        "within": tabulate_backbones(comparisons, "within"),
+        "between": tabulate_backbones(comparisons, "between"),
+        "frechet": tabulate_frechet(comparisons),
+        "inception": tabulate_inception(comparisons),
+        "latent": next(iter(latents.values()), None),
+        "latent_table": tabulate_latents(latents),
+        "moved_table": tabulate_moved(latents),
+    }
 
 
 def tabulate_statistics(comparisons: Comparisons) -> list[str]:
@@ -133,7 +140,7 @@ def tabulate_spaces(found: CompareResult) -> str:
 
 def tabulate_styles(comparisons: Comparisons) -> str:
     """Return what the style classifier found at each size."""
-    known = {name: item.style for name, item in comparisons.items() if item.style.sizes}
+    known = {name: item.style for name, item in comparisons.items() if item.style is not None and item.style.sizes}
     if not known:
         return ""
     sizes = list(next(iter(known.values())).sizes)
@@ -249,7 +256,7 @@ def find_frechet_ratio(backbones: Sequence[BackboneResult]) -> float | None:
 
 def summarize_difference(comparison: Comparison) -> dict[str, Number]:
     """Return the few numbers of a comparison that are worth a column when runs are compared."""
-    found, sizes = comparison.features, comparison.style.sizes
+    found, sizes = comparison.features, comparison.style.sizes if comparison.style else {}
     backbones, similarity = [found.backbones[found.headline]], find_similarity(found, "synthetic")
     return {
         "differs": round_for_diff(average(backbones, "ttest", "between", FDR)),

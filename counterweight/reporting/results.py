@@ -19,6 +19,7 @@ from counterweight.core.seeds import derive_seed
 from counterweight.results.classify import MethodScores, Scores
 from counterweight.results.compare import CompareResult
 from counterweight.results.discriminate import StyleResult
+from counterweight.results.files import FileFacts
 from counterweight.results.imbalance import ClassCounts, Counts
 from counterweight.results.latent import LatentResult
 from counterweight.settings.table import Table
@@ -35,12 +36,16 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was measured of one synthetic set: by its features, by the style classifier, in a latent space."""
+    """What was measured of one synthetic set: by its features, the style classifier, in a latent space, of its files.
+
+    What was not measured is None.
+    """
 
     features: CompareResult
-    style: StyleResult
+    style: StyleResult | None
     latent: LatentResult | None
-    """None where it was left out."""
+    files: FileFacts | None = None
+    """Of an audit of two folders; image tables have no files."""
 
 
 Comparisons = Mapping[str, Comparison]

@@ -9,16 +9,19 @@ from counterweight.reporting.columns import get_mean
 from counterweight.reporting.results import Comparison
 from counterweight.results.compare import BackboneResult, CompareResult, Copies
 from counterweight.results.discriminate import StyleResult
+from counterweight.results.files import FileFacts
 
-MARGIN = 0.05  # of the features whose means differ, beyond what halves of the real images show
+HEADLINE_LEVEL, OTHERS_LEVEL, STYLE_LEVEL, COPY_LEVEL = 0.02, 0.01, 0.01, 0.01
+"""What each kind of alarm may raise by chance: 0.05 in all, whichever of them were measured. So a part that is measured
+later can add a reason, and takes none back."""
 COPIES = 5  # times the fraction of real images that are as near, if that can be no accident
+MARGIN = 0.05  # of the features whose means differ, beyond what halves of the real images show
 REACHED = 0.5  # of the fraction of real images that other real images reach
-ALPHA = 0.05
+ALPHA = 0.05  # of what is said of features of which an alarm says that they differ
 TWINS = (
     " A linear classifier takes each set for the other, as where images are made of the very images that they are "
     "compared with; all else then tells too little. Give both sets as many images, in the same order."
 )
-COPY_LEVEL = 0.01
 FEWEST = 10  # images a half: of fewer, nothing that was not found can be said to be small
 FDR = "fraction_rejected_fdr"
 
@@ -26,18 +29,36 @@ Backbones = Mapping[str, BackboneResult]
 
 
 def verdict(name: str, comparison: Comparison) -> str:
-    """Say whether synthetic images differ from real ones, and by what, and whether that can be believed."""
+    """Say whether synthetic images differ from real ones, and by what, and whether that can be believed.
+
+    Exact copies are the first thing that is said, whatever else is found; what files differ in is the last.
+    """
     warning = TWINS if are_exchanged(list_judged(comparison.features)) else ""
-    return judge(name, comparison) + warning
+    copied = describe_exact_copies(comparison.features.copies, comparison.features.copies_of)
+    return copied + judge(name, comparison) + warning + describe_files(comparison.files)
+
+
+def describe_exact_copies(found: Copies, copies_of: str) -> str:
+    """Return a sentence on images that are the same as a real one, if there are any."""
+    return f"{found.exact} of {found.n} images are exact copies of {copies_of}. " if found.exact else ""
+
+
+def describe_files(files: FileFacts | None) -> str:
+    """Return a sentence on what files differ in, if they do."""
+    if files is None or not files.differences:
+        return ""
+    return f" The files differ in {', '.join(files.differences)}: that alone can tell them apart."
 
 
 def judge(name: str, comparison: Comparison) -> str:
     """Say whether synthetic images differ from real ones, and by what; reasons come in the order of their weight."""
-    reasons = [*style_reasons(comparison.style), *feature_reasons(list_judged(comparison.features))]
-    reasons += copy_reasons(comparison.features.copies, comparison.features.copies_of)
+    features = comparison.features
+    reasons = [] if comparison.style is None else style_reasons(comparison.style)
+    reasons += feature_reasons(find_different(list_judged(features), features.headline))
+    reasons += copy_reasons(features.copies, features.copies_of)
     if reasons:
         return f"`{name}` differs from real images: {'; '.join(reasons)}."
-    size = min(backbone.statistics["ttest"].n for backbone in comparison.features.backbones.values())
+    size = min(backbone.statistics["ttest"].n for backbone in features.backbones.values())
     if size < FEWEST:
         return f"`{name}`: too few images to say whether they differ from real ones."
     return f"`{name}`: no difference was found, of {size} images a half; smaller ones than these can show may be there."
@@ -48,16 +69,24 @@ def list_judged(found: CompareResult) -> dict[str, BackboneResult]:
     return {name: each for name, each in found.backbones.items() if name == found.headline or each.left_out is None}
 
 
-def find_linear_tests(backbones: Backbones) -> dict[str, dict[str, float]]:
-    """Return of each backbone's linear classifier that has one the first draw's area and p-value."""
-    found = {name: backbone.statistics["c2st"].first for name, backbone in backbones.items()}
+def find_different(backbones: Backbones, headline: str) -> dict[str, BackboneResult]:
+    """Return the backbones whose features differ: the headline's at its own level, the others' at one they share."""
+    level = {name: OTHERS_LEVEL / max(1, len(backbones) - 1) for name in backbones} | {headline: HEADLINE_LEVEL}
+    tests = find_first(backbones, "exchange")
+    return {name: backbones[name] for name, test in tests.items() if test["p_value"] <= level[name]}
+
+
+def find_first(backbones: Backbones, statistic: str) -> dict[str, dict[str, float]]:
+    """Return of each backbone that has a value of a statistic the first draw's numbers."""
+    found = {name: backbone.statistics[statistic].first for name, backbone in backbones.items()}
     return {name: first for name, first in found.items() if first is not None}
 
 
 def are_exchanged(backbones: Backbones) -> bool:
     """Say whether a linear classifier of some backbone calls synthetic what is real: it was trained on originals."""
     level = ALPHA / len(backbones)  # Bonferroni: one test for each backbone.
-    return any(test["p_value"] < level and test["auc"] < 0.5 for test in find_linear_tests(backbones).values())
+    tests = find_first(backbones, "c2st").values()
+    return any(test["p_value"] < level and test["auc"] < 0.5 for test in tests)
 
 
 def copy_reasons(found: Copies, copies_of: str) -> list[str]:
@@ -78,43 +107,45 @@ def copy_reasons(found: Copies, copies_of: str) -> list[str]:
 
 
 def style_reasons(style: StyleResult) -> list[str]:
-    """Say so if the style classifier tells the images apart at some size."""
-    # The interval's lower end: chance is ruled out.
-    seen = [(found.auc.mean, size) for size, found in style.sizes.items() if found.interval[0] > 0.5]
-    return [f"a small network tells them apart at {max(seen)[1]} px (area {max(seen)[0]:.2f})"] if seen else []
+    """Say so if the style classifier tells the images apart at some size, at a level that all sizes share."""
+    level = STYLE_LEVEL / max(1, len(style.sizes))
+    seen = [(found.auc.mean, size) for size, found in style.sizes.items() if found.p_value <= level]
+    area, size = max(seen, default=(0.5, ""))
+    return [f"a small network tells them apart at {size} px (area {area:.2f})"] if area > 0.5 else []
 
 
-def feature_reasons(backbones: Backbones) -> list[str]:
-    """Say in what the features differ: for a linear classifier, in their means, in what they reach."""
-    return [*linear_reasons(backbones), *mean_reasons(backbones), *coverage_reasons(backbones)]
+def feature_reasons(different: Backbones) -> list[str]:
+    """Say in what the features of backbones differ that do: for a linear classifier, in means, in what they reach."""
+    if not different:
+        return []
+    least = min(test["p_value"] for test in find_first(different, "exchange").values())
+    which = f"the features of {', '.join(different)} differ (p = {least:.4f})"
+    return [which, *linear_reasons(different), *mean_reasons(different), *coverage_reasons(different)]
 
 
 def linear_reasons(backbones: Backbones) -> list[str]:
-    """Say so if a linear classifier tells some backbone's features apart, at a level corrected for their number."""
-    level = ALPHA / len(backbones)
-    apart = [
-        name for name, test in find_linear_tests(backbones).items() if test["p_value"] < level and test["auc"] > 0.5
-    ]
+    """Say so if a linear classifier tells the features of some of these backbones apart."""
+    tests = find_first(backbones, "c2st")
+    apart = [name for name, test in tests.items() if test["p_value"] < ALPHA and test["auc"] > 0.5]
+    areas = [get_mean(backbones[name].statistics["c2st"], "between", "auc") for name in apart]
     if not apart:
         return []
-    areas = [get_mean(backbones[name].statistics["c2st"], "between", "auc") for name in apart]
     mean = fmean(area for area in areas if area is not None)
-    which = f"{len(apart)} of {len(backbones)} backbones"
-    return [f"a linear classifier tells the features of {which} apart (mean area {mean:.2f})"]
+    return [f"a linear classifier tells those of {len(apart)} of {len(backbones)} apart (mean area {mean:.2f})"]
 
 
 def mean_reasons(backbones: Backbones) -> list[str]:
-    """Say so if the means of more features differ than between halves of the real images."""
+    """Say so if the means of more features differ than between halves of the real images, of those that differ."""
     tests = [backbone.statistics["ttest"] for backbone in backbones.values()]
     pairs = [(get_mean(test, "between", FDR), get_mean(test, "baseline", FDR)) for test in tests]
     known = [(between, baseline) for between, baseline in pairs if between is not None and baseline is not None]
     if known and fmean(between - baseline for between, baseline in known) > MARGIN:
-        return [f"the means of {fmean(between for between, _ in known):.0%} of their features differ"]
+        return [f"the means of {fmean(between for between, _ in known):.0%} of them differ"]
     return []
 
 
 def coverage_reasons(backbones: Backbones) -> list[str]:
-    """Say so if they reach much less than what other real images reach."""
+    """Say so if synthetic images reach much less than what other real images reach, in spaces that differ."""
     overlaps = [backbone.statistics["prdc"] for backbone in backbones.values()]
     pairs = [(get_mean(own, "between", "coverage"), get_mean(own, "baseline", "coverage")) for own in overlaps]
     # A baseline of 0 leaves nothing to reach.

@@ -18,6 +18,8 @@ class SizeResult(Result):
 
     auc: Spread
     interval: tuple[float, float]
+    p_value: float
+    """Two-sided, of one distribution of scores: twice the mean over the seeds, which holds however they depend."""
     average_precision: Spread
     curve: Curve
 

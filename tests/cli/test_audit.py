@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 from scipy import ndimage
 
-from counterweight.cli.audit import Request, audit, load_settings
+from counterweight.cli.audit import Request, audit, list_first, load_settings
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, write_images
 from counterweight.core.results import read_required
@@ -32,7 +33,7 @@ def params(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's settings, but quick ones of what an audit measures."""
     path = tmp_path_factory.mktemp("settings") / "params.yaml"
     settings = YAML(typ="safe", pure=True).load(COMMITTED.read_text(encoding="utf-8"))
-    settings["extract"] |= {"backbones": ["mnasnet0_5"], "input_size": 64}
+    settings["extract"] |= {"backbones": ["mnasnet0_5", "alexnet"], "input_size": 64}
     settings["compare"] |= {"headline": "mnasnet0_5", "repeats": 3, "ssim_pairs": 20}
     settings["discriminate"] |= {"sizes": [32, 16], "steps": 150, "seeds": 2, "learning_rate": 0.001}
     autoencoder = {"block_channels": 2, "filters": 2, "epochs": 1, "batch_size": 16}
@@ -55,28 +56,52 @@ def folder(path: Path, images: npt.NDArray[np.uint8]) -> Path:
     return path
 
 
-def request_for(params: Path, real: Path, synthetic: Path, latent: bool = False) -> Request:
-    return Request(params, real, synthetic, None, (), None, latent)
+def request_for(params: Path, real: Path, synthetic: Path, full: bool = False) -> Request:
+    return Request(params, real, synthetic, None, (), None, full)
+
+
+def audit_to_json(request: Request, out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(audit(request, out, lambda text: None).result)
+    return found
 
 
 def test_sets_of_one_kind_are_not_told_apart(params: Path, tmp_path: Path) -> None:
     real, other = (folder(tmp_path / name, drawn(60, seed)) for seed, name in enumerate(("real", "other")))
-    result = json.loads(audit(request_for(params, real, other), tmp_path / "out", True))
-    assert result["verdict"].startswith("`synthetic`: no difference was found, of 30 images a half")
-    assert result["latent"] is None
+    told: list[str] = []
+    found = audit(request_for(params, real, other), tmp_path / "out", told.append)
+    assert found.verdict.startswith("`synthetic`: no difference was found, of 30 images a half")
+    assert "The files differ" not in found.verdict
+    (text,) = told
+    assert text.startswith(found.verdict)
+    left_out = ["feature spaces (alexnet)", "style classifier", "latent space"]
+    assert f"Not measured: {', '.join(left_out)}; `--full` measures them.\n" in text
+    result = json.loads(found.result)
+    assert result["not_measured"] == {"parts": left_out, "measured_by": "counterweight audit --full"}
+    assert result["style"] is result["latent"] is None
+    assert list(result["features"]["backbones"]) == ["mnasnet0_5"]
+    assert text == (tmp_path / "out/report.md").read_text(encoding="utf-8")
 
 
 def test_the_whole_audit_of_blurred_images(params: Path, tmp_path: Path) -> None:
     real = folder(tmp_path / "real/deeper", drawn(60, 0)).parent
     blurred = ndimage.gaussian_filter(drawn(50, 1), (0, 1, 1, 0))
-    text = audit(request_for(params, real, folder(tmp_path / "blurred", blurred), latent=True), tmp_path / "out", False)
-    assert text.startswith("`synthetic` differs from real images: a small network tells them apart at ")
-    for title in ("How do they differ", "by their style", "t-test per backbone", "Frechet distance", "latent space"):
+    told: list[str] = []
+    request = request_for(params, real, folder(tmp_path / "blurred", blurred), full=True)
+    found = audit(request, tmp_path / "out", told.append)
+    assert found.verdict.startswith("`synthetic` differs from real images: a small network tells them apart at ")
+    assert told[0].startswith("`synthetic` differs from real images: ")
+    titles = ["How do they differ", "Means over the other feature spaces (alexnet)", "by their style", "latent space"]
+    assert all(title in text for title, text in zip(titles, told, strict=True))
+    text = (tmp_path / "out/report.md").read_text(encoding="utf-8")
+    assert text.startswith(found.verdict)
+    for title in (*titles, "t-test per backbone", "Frechet distance"):
         assert title in text
+    assert "Not measured" not in text
     assert "60 real images and 50 synthetic ones, 20 x 20, in colour." in text
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {f"{name}.png" for name in PICTURES} | {"audit.json", "report.md", "roc.csv"} <= names
     result = json.loads((tmp_path / "out/audit.json").read_text(encoding="utf-8"))
+    assert result["not_measured"] is None
     assert set(result["latent"]["verification"]) == {"real_decoded", "synthetic_decoded", "mean_shift", "optimal_map"}
     assert "NaN" not in json.dumps(result)
 
@@ -84,12 +109,25 @@ def test_the_whole_audit_of_blurred_images(params: Path, tmp_path: Path) -> None
 def test_one_image_many_times_has_copies_and_no_recall(params: Path, tmp_path: Path) -> None:
     images = drawn(40, 0)
     real, same = folder(tmp_path / "real", images), folder(tmp_path / "same", np.repeat(images[:1], 40, axis=0))
-    result = json.loads(audit(request_for(params, real, same), tmp_path / "out", True))
+    result = audit_to_json(request_for(params, real, same), tmp_path / "out")
+    assert result["verdict"].startswith("40 of 40 images are exact copies of real images. `synthetic` differs from ")
     assert "100% of them are likely copies" in result["verdict"]
     assert result["features"]["copies"]["exact"] == 40
     overlap = result["features"]["backbones"]["mnasnet0_5"]["statistics"]["prdc"]["between"]
     assert overlap["recall"]["mean"] < 0.1
     assert overlap["coverage"]["mean"] < 0.5  # a point lies in about k / n of the balls: 5 / 20
+
+
+def test_what_files_differ_in_is_named(params: Path, tmp_path: Path) -> None:
+    """Images of one kind as JPEGs and as larger PNGs."""
+    for name, seed, side, ending in (("real", 0, 20, "jpg"), ("other", 1, 24, "png")):
+        (tmp_path / name).mkdir()
+        for number, image in enumerate(drawn(30, seed, side)):
+            Image.fromarray(image).save(tmp_path / name / f"{number}.{ending}")
+    result = audit_to_json(request_for(params, tmp_path / "real", tmp_path / "other"), tmp_path / "out")
+    words = "format (30 JPEG against 30 PNG), width (20 against 24 pixels in the median), height (20 against 24 pixels"
+    assert f" The files differ in {words} in the median): that alone can tell them apart." in result["verdict"]
+    assert result["files"]["real"] == {"formats": {"JPEG": 30}, "quality": 75, "width": 20, "height": 20}
 
 
 def test_image_tables_are_read_as_they_are(params: Path, tmp_path: Path) -> None:
@@ -98,8 +136,9 @@ def test_image_tables_are_read_as_they_are(params: Path, tmp_path: Path) -> None
         labels, origins = np.zeros(30, dtype=np.int64), np.array([str(place) for place in range(30)])
         write_images(ImageSet(images, labels, ("image",), origins, {}), tmp_path / f"{number}.parquet")
     request = request_for(params, tmp_path / "0.parquet", tmp_path / "1.parquet")
-    texts = [audit(request, tmp_path / name, True) for name in ("first", "second")]
-    assert texts[0] == texts[1]
+    found = [audit_to_json(request, tmp_path / name) for name in ("first", "second")]
+    assert found[0] == found[1]
+    assert found[0]["files"] is None
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -107,10 +146,12 @@ def test_few_images_are_an_answer_or_a_clear_refusal(count: int, params: Path, t
     real, few = folder(tmp_path / "real", drawn(30, 0)), folder(tmp_path / "few", drawn(count, 1))
     if count == 1:
         with pytest.raises(UserError, match="few: 1 images that can be read; at least 2 are needed"):
-            audit(request_for(params, real, few), tmp_path / "out", False)
+            audit_to_json(request_for(params, real, few), tmp_path / "out")
         assert not (tmp_path / "out").exists()
         return
-    assert "None" not in audit(request_for(params, real, few, latent=True), tmp_path / "out", False)
+    told: list[str] = []
+    audit(request_for(params, real, few, full=True), tmp_path / "out", told.append)
+    assert "None" not in "".join(told)
 
 
 def test_what_cannot_be_compared_is_refused(params: Path, tmp_path: Path) -> None:
@@ -125,12 +166,12 @@ def test_what_cannot_be_compared_is_refused(params: Path, tmp_path: Path) -> Non
         tmp_path / "table.parquet": "two folders or two image tables wanted",
     }.items():
         with pytest.raises(UserError, match=words):
-            audit(request_for(params, real, synthetic), tmp_path / "out", False)
+            audit_to_json(request_for(params, real, synthetic), tmp_path / "out")
     small = folder(tmp_path / "small", drawn(5, 1, side=3))
     with pytest.raises(UserError, match="brought to 3 x 3 pixels; --size 4 at least"):
-        audit(request_for(params, real, small), tmp_path / "out", False)
+        audit_to_json(request_for(params, real, small), tmp_path / "out")
     with pytest.raises(UserError, match=r"extract\.weights: 'imagnet' is neither"):
-        audit(request_for(params, real, real)._replace(weights="imagnet"), tmp_path / "out", False)
+        audit_to_json(request_for(params, real, real)._replace(weights="imagnet"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -142,17 +183,19 @@ def test_weights_that_only_the_latent_part_lacks_are_noticed_before_any_work(par
     settings["extract"]["backbones"] = ["mobilenet_v2"]
     settings["compare"]["headline"] = "mobilenet_v2"
     (tmp_path / "params.yaml").write_text(json.dumps(settings), encoding="utf-8")
-    request = request_for(tmp_path / "params.yaml", real, other, latent=True)
+    request = request_for(tmp_path / "params.yaml", real, other, full=True)
     with pytest.raises(UserError, match=r"extract\.weights: no file for mnasnet0_5"):
-        audit(request._replace(weights=str(tmp_path / "weights")), tmp_path / "out", False)
+        audit_to_json(request._replace(weights=str(tmp_path / "weights")), tmp_path / "out")
 
 
 def test_the_space_of_the_headline_is_looked_at_unless_others_are_named(params: Path, tmp_path: Path) -> None:
     request = request_for(COMMITTED, tmp_path, tmp_path)
     found = load_settings(request)[0]
-    assert found.extract.backbones == ["efficientnet_lite0"] == found.latent.backbones
-    named = load_settings(request._replace(backbones=("alexnet", "resnet18")))[0]
-    assert named.extract.backbones == ["alexnet", "resnet18"] == named.latent.backbones
+    assert list_first(request, found) == ["efficientnet_lite0"] == found.latent.backbones
+    assert len(found.extract.backbones) == 9
+    request = request._replace(backbones=("alexnet", "resnet18"))
+    named = load_settings(request)[0]
+    assert list_first(request, named) == named.extract.backbones == ["alexnet", "resnet18"] == named.latent.backbones
     assert named.compare.choose_headline(named.extract.backbones) == "alexnet"
 
 
@@ -174,12 +217,12 @@ def test_nothing_but_an_earlier_audit_is_replaced(params: Path, tmp_path: Path) 
     request = request_for(params, real, other)
     for out in (real, other, tmp_path / "sets", real / "audit", tmp_path / "mine", real / "000.png"):
         with pytest.raises(UserError, match="name another folder"):
-            audit(request, out, False)
+            audit_to_json(request, out)
     assert len(list(real.iterdir())) == 12
     assert (tmp_path / "mine/thesis.txt").read_text() == "years of work"
     (tmp_path / "out").mkdir()
-    first = audit(request, tmp_path / "out", True)
-    assert audit(request, tmp_path / "out", True) == first
+    first = audit_to_json(request, tmp_path / "out")
+    assert audit_to_json(request, tmp_path / "out") == first
 
 
 @pytest.mark.slow
@@ -197,13 +240,8 @@ def test_stages_and_an_audit_measure_the_same(params: Path, tmp_path: Path, monk
         table = ImageSet(images, labels, ("a", "b", "c"), origins, {"item": "audit"})  # seeds are derived from it
         write_images(table, tmp_path / f"{name}.parquet")
     run_stages(tmp_path)
-    audited = json.loads(
-        audit(
-            request_for(tmp_path / "params.yaml", tmp_path / "real.parquet", tmp_path / "synthetic.parquet", True),
-            tmp_path / "audit",
-            True,
-        )
-    )
+    tables = [tmp_path / f"{name}.parquet" for name in ("real", "synthetic")]
+    audited = audit_to_json(request_for(tmp_path / "params.yaml", *tables, full=True), tmp_path / "audit")
     for part, model in (("features", CompareResult), ("style", StyleResult), ("latent", LatentResult)):
         assert model.model_validate(audited[part]) == read_required(tmp_path / f"{part}.json", model), part
     compared = audited["features"]
@@ -236,4 +274,4 @@ def test_tables_of_other_classes_are_refused(params: Path, tmp_path: Path) -> No
         images, origins = drawn(4, number).transpose(0, 3, 1, 2).copy(), np.array(["a", "b", "c", "d"])
         write_images(ImageSet(images, np.array([0, 0, 1, 1]), names, origins, {}), tmp_path / f"{number}.parquet")
     with pytest.raises(UserError, match=r"1\.parquet: other classes than in"):
-        audit(request_for(params, tmp_path / "0.parquet", tmp_path / "1.parquet"), tmp_path / "out", False)
+        audit_to_json(request_for(params, tmp_path / "0.parquet", tmp_path / "1.parquet"), tmp_path / "out")

@@ -65,6 +65,7 @@ def backbone(
         "kid": statistic(row("distance", value=3.0), row("distance", value=None if missing else 1.0, std=0.5)),
         "prdc": statistic(row(*OVERLAP, value=value), row(*OVERLAP, value=None if missing else 0.9)),
         "c2st": statistic(row("auc", value=None if missing else 0.75), first=first),
+        "exchange": statistic(row("excess", value=None if missing else value), first=first and {"p_value": 0.0005}),
         "normality": statistic(row("normal", value=0.8), row("normal", value=None if missing else 0.9)),
     }
     families = Families(n=9, features=8, normal=5, exponential=2, constant=1, outside=0.0, reason=None)
@@ -132,10 +133,11 @@ def features(value: float, missing: bool = False) -> CompareResult:
     return compare_result(backbones, copies(None if missing else 0.25), similarity)
 
 
-def size_result(auc: float, low: float = 0.8) -> SizeResult:
+def size_result(auc: float, p_value: float = 0.0001) -> SizeResult:
     return SizeResult(
         auc=Spread(mean=auc, std=0.0),
-        interval=(low, 0.95),
+        interval=(0.8, 0.95),
+        p_value=p_value,
         average_precision=Spread(mean=0.9, std=0.0),
         curve=Curve(false_positive_rate=[0, 1], true_positive_rate=[0, 1]),
     )

@@ -3,7 +3,7 @@
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +20,7 @@ BACKGROUND = "white"  # behind what is transparent, and beside what is padded
 UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # surrogates stand for bytes that are no UTF-8
 DEEP_GREY = 65535  # white in 16 bits
 GLANCE = 256  # pixels; a JPEG is looked at in about this size
+COARSENESS = 3688  # sum of the table of brightness that JPEGs of quality 50 have
 ALMOST_GREY = 2  # of 255; what the rounding of a JPEG leaves of equal colours
 # Not all that Pillow knows: EPS would start another program, and some formats have no signature and take any bytes.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
@@ -60,6 +61,8 @@ class Facts(NamedTuple):
     mode: str
     format: str
     grey: bool
+    quality: int | None = None
+    """Of a JPEG, 1 to 100, as `estimate_quality` has it; None of other formats."""
 
 
 class BadFile(NamedTuple):
@@ -161,10 +164,24 @@ def inspect(image: Encoded) -> Facts:
     """
     with open_image(image) as file:
         (width, height), mode, kind = file.size, file.mode, file.format or ""
+        quality = estimate_quality(getattr(file, "quantization", {}))
         turned = load_upright(file, GLANCE)
         pixels = np.asarray(make_opaque(file, "RGB"))
     grey = bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= ALMOST_GREY)
-    return Facts(*((height, width) if turned else (width, height)), mode, kind, grey)
+    return Facts(*((height, width) if turned else (width, height)), mode, kind, grey, quality)
+
+
+def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:
+    """Return the quality, 1 to 100, with which the Independent JPEG Group's encoder would quantise as coarsely.
+
+    At quality 50 the entries of its table of brightness (ITU-T T.81, table K.1) are as they stand there, 3,688 in all;
+    at others they are scaled by 50 / quality, above 50 by 2 - quality / 50 (`jpeg_quality_scaling` of libjpeg). Below
+    20 more and more of them would exceed 255, and what is returned is up to 10 too high.
+    """
+    if 0 not in tables:
+        return None
+    scale = sum(tables[0]) / COARSENESS
+    return max(1, min(100, round(50 / scale if scale > 1 else 100 - 50 * scale)))
 
 
 @contextmanager

@@ -60,6 +60,7 @@ def run_statistic(
     check_labelled(real.features, real.labels, synthetic.features, synthetic.labels)
     # A class that one side lacks would be a difference of the mix, not of the images.
     real, synthetic = keep_common(real, synthetic.labels), keep_common(synthetic, real.labels)
+    repeats = 1 if statistic.once else repeats
     draws = draw_halves(real.labels, synthetic.labels, rng, repeats, (real.groups, synthetic.groups))
     size = len(draws[0][0])
     facts: dict[str, Any] = {"n": size, "draws": len(draws)}

@@ -46,10 +46,7 @@ def compare_sets(
         features: of real and of synthetic images, by backbone.
         seed: of every random draw; each measure begins with it anew, so that none depends on the others.
     """
-    headline, backbones = settings.choose_headline([*features[0]]), {}
-    for name in tqdm(features[0], "compare", unit="backbone", disable=None, dynamic_ncols=True):
-        pair = features[0][name], features[1][name]
-        backbones[name] = compare_features(*pair, settings, np.random.default_rng(seed))
+    headline, backbones = settings.choose_headline([*features[0]]), compare_backbones(features, settings, seed)
     nearest = find_copies(synthetic, real, train, settings.copy_quantile, np.random.default_rng(seed))
     rng, pairs = np.random.default_rng(seed), settings.ssim_pairs or max(1, len(synthetic))
     made = pairwise_ssim(synthetic.images, synthetic.labels, pairs, rng)
@@ -70,3 +67,22 @@ def compare_sets(
         copies_of="real images" if train is None else "training images",
     )
     return SetComparison(result, backbones, nearest)
+
+
+def compare_backbones(
+    features: tuple[Features, Features], settings: Compare, seed: int
+) -> dict[str, BackboneComparison]:
+    """Compare real and synthetic features, each backbone's beginning with the seed anew."""
+    return {
+        name: compare_features(features[0][name], features[1][name], settings, np.random.default_rng(seed))
+        for name in tqdm(features[0], "compare", unit="backbone", disable=None, dynamic_ncols=True)
+    }
+
+
+def add_backbones(
+    found: SetComparison, features: tuple[Features, Features], settings: Compare, seed: int
+) -> SetComparison:
+    """Return a comparison with further backbones: what `compare_sets` makes of all of them with the same seed."""
+    backbones = {**found.backbones, **compare_backbones(features, settings, seed)}
+    results = {name: each.result for name, each in backbones.items()}
+    return found._replace(result=found.result.model_copy(update={"backbones": results}), backbones=backbones)

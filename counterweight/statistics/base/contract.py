@@ -74,6 +74,8 @@ class Statistic:
     whole: bool = False
     """`measure` gets both sets whole, and parts them itself: the first half of the rows and the others are halves with
     the same number of every class. Such a statistic has no baseline but `chance`."""
+    once: bool = False
+    """The first draw is the only one: of sets that are taken whole, others would be much the same."""
     chance: Mapping[str, float] | None = None
     """What equal distributions give, where that is known without a baseline."""
     within: bool = False

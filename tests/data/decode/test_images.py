@@ -265,14 +265,23 @@ def test_a_missing_file_is_a_bad_one(tmp_path: Path) -> None:
         ("RGB", (10, 20, 30), "png", Facts(6, 4, "RGB", "PNG", False)),
         ("RGB", (10, 11, 12), "png", Facts(6, 4, "RGB", "PNG", True)),
         ("RGB", (10, 11, 13), "bmp", Facts(6, 4, "RGB", "BMP", False)),
-        ("RGB", (77, 77, 77), "jpg", Facts(6, 4, "RGB", "JPEG", True)),
-        ("L", 10, "jpg", Facts(6, 4, "L", "JPEG", True)),
+        ("RGB", (77, 77, 77), "jpg", Facts(6, 4, "RGB", "JPEG", True, 75)),
+        ("L", 10, "jpg", Facts(6, 4, "L", "JPEG", True, 75)),
         ("RGBA", (200, 0, 0, 0), "png", Facts(6, 4, "RGBA", "PNG", True)),  # white once it is laid on white
         ("I;16", 25700, "tiff", Facts(6, 4, "I;16", "TIFF", True)),
     ],
 )
 def test_facts_of_an_image(mode: str, colour: Colour, suffix: str, expected: Facts, tmp_path: Path) -> None:
     assert inspect(write(tmp_path / f"x.{suffix}", colour, mode)) == expected
+
+
+@pytest.mark.parametrize("quality", [1, 10, 20, 30, 50, 75, 90, 95, 100])
+def test_the_quality_of_a_jpeg_is_read_from_its_table(quality: int, tmp_path: Path) -> None:
+    """Entries are whole numbers from 1 to 255, which low qualities would exceed."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.jpg", quality=quality)
+    found = inspect(tmp_path / "x.jpg").quality
+    assert found is not None
+    assert 0 <= found - quality <= 10 if quality < 20 else abs(found - quality) <= 1
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tiff"])
