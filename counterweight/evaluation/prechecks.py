@@ -20,7 +20,7 @@ from counterweight.recipes.base.recipe import find_recipe
 from counterweight.settings.datasets import Dataset, plan_dataset
 from counterweight.settings.latent import Latent
 from counterweight.settings.pairs import Pair, plan_pair
-from counterweight.settings.params import Params
+from counterweight.settings.params import IN_GRAPH, Params
 from counterweight.settings.scenarios import Drop, parse_scenario
 
 LOCK = Path("dvc.lock")
@@ -142,6 +142,7 @@ def check_params(params: Params) -> None:
     Raises:
         UserError: something in the file cannot be.
     """
+    check_graph_keys(params)
     check_blocks(params)
     choose_device(params.device)
     check_weights(params)
@@ -149,6 +150,16 @@ def check_params(params: Params) -> None:
     check_classifiers(params)
     check_latent(params.latent)
     check_rows(params)
+
+
+def check_graph_keys(params: Params) -> None:
+    """Refuse a table without a key that the graph names: DVC takes no default, and says so when stages have run."""
+    for key in IN_GRAPH:
+        if key not in params.table.model_fields_set:
+            default = getattr(params.table, key)
+            raise UserError(
+                f"params.yaml: table.{key}: missing; the graph names it, so it has to stand there: {default}"
+            )
 
 
 def check_blocks(params: Params) -> None:

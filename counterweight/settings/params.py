@@ -81,11 +81,7 @@ def check_names(params: Params, path: Path) -> None:
 
 
 def check_table(params: Params, path: Path) -> None:
-    """Refuse a table that names what no block describes, or lacks what the graph names."""
-    for key in IN_GRAPH:
-        if key not in params.table.model_fields_set:
-            default = getattr(params.table, key)
-            raise UserError(f"{path}: table.{key}: missing; the graph names it, so it has to stand there: {default}")
+    """Refuse a table that names what no block describes."""
     if both := sorted({*params.datasets} & {*params.pairs}):
         raise UserError(f"{path}: pairs.{both[0]}: a dataset is called so, too; both would use images/{both[0]}")
     for section in SECTIONS:

@@ -255,7 +255,9 @@ def test_constant_images_that_are_equal_are_no_difference_however_many_there_are
     assert means["constant"].mean == result.features
     assert result.statistics["gaussian_kl"].reason == "no feature varies over the images of the common classes"
     assert result.statistics["normality"].reason == "no feature varies in a half"
-    assert between(result, "frechet")["distance"].mean == between(result, "kid")["distance"].mean == 0
+    assert between(result, "frechet")["distance"].mean == 0
+    # A difference of sums of equal kernel values of size 1, which not every processor adds in the same order.
+    assert between(result, "kid")["distance"].mean == pytest.approx(0, abs=1e-12)
     assert between(result, "histogram_divergence")["jensen_shannon"].mean == 0
     assert overlap["precision"].mean == overlap["recall"].mean == overlap["coverage"].mean == 1
     assert first_area(result)[0] == 0.5
