@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from counterweight.core.errors import UserError
-from counterweight.core.process import NOT_WRITABLE, OUT_OF_SPACE, fail, use_one_thread
+from counterweight.core.process import NOT_WRITABLE, OUT_OF_SPACE, fail, keep_memory, use_one_thread
 
 LARGEST = 2048  # pixels, as in sources of images
 PATH = click.Path(path_type=Path)
@@ -212,6 +212,7 @@ def audit(
 def main() -> None:
     """Run a command; a user's mistake is one line on standard error and exit code 2."""
     use_one_thread()  # Before a command imports what computes.
+    keep_memory()
     try:
         cli.main(standalone_mode=False)  # click would print its errors its own way, and exit itself.
     except UserError as error:

@@ -14,6 +14,9 @@ from threadpoolctl import threadpool_limits
 from counterweight.core.errors import UserError
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3  # malloc.h
+LARGEST_KEPT = 2**25
+"""Bytes of a block that is kept; glibc maps larger ones by themselves, whatever it is told."""
 OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
@@ -41,9 +44,23 @@ def use_one_thread() -> None:
         sys.modules["torch"].set_num_threads(1)
 
 
+def keep_memory() -> None:
+    """Let the C library keep freed memory for the next step instead of handing it back to the kernel.
+
+    Networks free and ask for the same blocks in every step, and the kernel clears each page it gives: a sixth of the
+    processor time of a small network's training. Elsewhere than with glibc nothing happens.
+    """
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "mallopt"):
+        return
+    for parameter, value in ((M_MMAP_THRESHOLD, LARGEST_KEPT), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 2**26)):
+        libc.mallopt(parameter, value)
+
+
 def run(main: Callable[[Sequence[str]], None]) -> None:
     """Run a stage's `main` on the command line's arguments and exit with 2 on a user's mistake."""
     use_one_thread()
+    keep_memory()
     try:
         main(sys.argv[1:])
     except UserError as error:

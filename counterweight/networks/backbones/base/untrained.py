@@ -5,9 +5,9 @@ from torch import nn
 
 from counterweight.networks.backbones.base.natural_images import draw_natural_images
 
-PIXELS, FEWEST = 2**18, 16
-"""Pixels and, at least, images of the one batch: of 64 images of 64 pixels the last maps of a ResNet, with four
-positions each, have 256 values of a channel, and of 16 images of 224 pixels 784."""
+PIXELS, FEWEST = 2**17, 16
+"""Pixels and, at least, images of the one batch: of 32 images of 64 pixels the last maps of a ResNet, with four
+positions each, have 128 values of a channel, and of 16 images of 224 pixels 784."""
 
 
 def initialise(layer: nn.Conv2d | nn.Linear | nn.BatchNorm2d, seed: int) -> None:

@@ -1,0 +1,35 @@
+"""Memory that a process keeps between steps."""
+
+import subprocess
+import sys
+
+import pytest
+
+STEPS = """
+import resource, sys, threading
+import torch
+from counterweight.core.process import keep_memory
+if sys.argv[1] == "kept":
+    keep_memory()
+def take_steps():
+    for _ in range(50):
+        blocks = [torch.ones(2**size) for size in range(10, 21)]
+def count():
+    take_steps()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    take_steps()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+thread = threading.Thread(target=count)
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator alone can be told")
+def test_a_step_asks_the_kernel_for_no_memory_that_the_last_one_had() -> None:
+    pages = {
+        how: int(subprocess.run([sys.executable, "-c", STEPS, how], capture_output=True, text=True, check=True).stdout)
+        for how in ("kept", "freed")
+    }
+    # A step's blocks fill 2,047 pages; a few thousand for fifty steps would be one step in twenty.
+    assert pages["kept"] < pages["freed"] / 2
