@@ -1,5 +1,8 @@
 """Structural similarity of random pairs of images: how diverse a set is."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import numpy.typing as npt
 from skimage.metrics import structural_similarity
@@ -45,11 +48,22 @@ def pairwise_ssim(images: Images, labels: Labels, pairs: int, rng: np.random.Gen
         return PairwiseSSIM(unsigned=None, signed=None, pairs=0, window=window, reason=reason)
     first, second = draw_pairs(classes, pairs, rng)
     found = {}
-    for name, zero in ZEROS.items():
-        values = np.array([ssim(images[a], images[b], zero) for a, b in zip(first, second, strict=True)])
+    for name, values in compare_in_pairs(images[first], images[second]).items():
         spread, error = summarize(values), estimate_error(values, first, second, classes[first])
         found[name] = Similarity(mean=spread.mean, std=spread.std, error=error)
     return PairwiseSSIM(**found, pairs=pairs, window=window, reason=None)
+
+
+def compare_in_pairs(first: Images, second: Images) -> dict[str, Floats]:
+    """Return the similarity of each image to the other one in its place, (N,), by the range of pixels."""
+
+    def compare(pair: int) -> list[float]:
+        return [ssim(first[pair], second[pair], zero) for zero in ZEROS.values()]
+
+    # Filters let go of Python's lock: of large images, pairs are compared on all cores.
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        table = np.array(list(pool.map(compare, range(len(first)))))
+    return dict(zip(ZEROS, table.T, strict=True))
 
 
 def draw_pairs(classes: Labels, pairs: int, rng: np.random.Generator) -> tuple[Indices, Indices]:
