@@ -278,12 +278,12 @@ SIZES = [(300, 12), (12, 300), (300, 5), (5, 5), (5, 1), (1, 300), (2, 2), (1, 1
 def test_few_images_are_a_number_or_a_reason(
     count: int, other: int, halves: tuple[Images, Images], tmp_path: Path
 ) -> None:
-    """Halves of two images are enough for all but the neighbourhoods, whose k neighbours need more than k."""
+    """Halves of two images are enough but for k neighbours, which need more than k, and a place among exchanges."""
     result = everything(halves[0][:count], halves[1][:other], tmp_path)
     size = min(count, other) // 2
     for name, found in result.statistics.items():
         assert found.n == size
-        assert (found.reason is None) == (size >= (NEIGHBOURS + 1 if name == "prdc" else 2)), name
+        assert (found.reason is None) == (size >= {"prdc": NEIGHBOURS + 1, "exchange": 4}.get(name, 2)), name
 
 
 @pytest.mark.parametrize(("level", "sides"), [(90, "real"), (90, "synthetic"), (90, "both"), (0, "both")])
