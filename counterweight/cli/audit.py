@@ -130,13 +130,13 @@ def audit(request: Request, out: Path, tell: Callable[[str], None]) -> Audit:
         sides = read_sets(request)
         parts = measure_sets(sides, request, settings, device, folder)
         found = next(parts)
-        tell(render_audit(sides.real, found, list_not_measured(found, backbones)))
+        tell(render_audit(sides.real, found, list_not_measured(found, backbones), request.full))
         for section, found in zip(SECTIONS_OF_FULL, parts, strict=False):
             tell(render_section(section, {"synthetic": found}))
         missing = list_not_measured(found, backbones)
         result = json.dumps(to_json(found, missing), indent=1, allow_nan=False) + "\n"
         (folder / "audit.json").write_text(result, encoding="utf-8")
-        (folder / "report.md").write_text(render_audit(sides.real, found, missing), encoding="utf-8")
+        (folder / "report.md").write_text(render_audit(sides.real, found, missing, request.full), encoding="utf-8")
     return Audit(verdict("synthetic", found), result.rstrip())
 
 
@@ -312,8 +312,8 @@ def to_json(comparison: Comparison, missing: list[str]) -> dict[str, Any]:
     return {"verdict": verdict("synthetic", comparison), "not_measured": left_out, **plain}
 
 
-def render_audit(real: ImageSet, comparison: Comparison, missing: list[str]) -> str:
-    """Return the verdict and the tables, and which parts are missing."""
+def render_audit(real: ImageSet, comparison: Comparison, missing: list[str], full: bool) -> str:
+    """Return the verdict and the tables, and which parts are missing, or still to come in a full audit."""
     channels, height, width = real.shape
     return render(
         "audit.md.jinja",
@@ -324,6 +324,7 @@ def render_audit(real: ImageSet, comparison: Comparison, missing: list[str]) -> 
             "width": width,
             "colours": "grey" if channels == 1 else "in colour",
             "not_measured": missing,
+            "full": full,
             "differences": render_differences({"synthetic": comparison}),
         },
     )

@@ -40,7 +40,10 @@ def verdict(name: str, comparison: Comparison) -> str:
 
 def describe_exact_copies(found: Copies, copies_of: str) -> str:
     """Return a sentence on images that are the same as a real one, if there are any."""
-    return f"{found.exact} of {found.n} images are exact copies of {copies_of}. " if found.exact else ""
+    if found.exact == 0:
+        return ""
+    what = "is an exact copy of one" if found.exact == 1 else "are exact copies"
+    return f"{found.exact} of {found.n} images {what} of the {copies_of}. "
 
 
 def describe_files(files: FileFacts | None) -> str:

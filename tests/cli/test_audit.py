@@ -91,6 +91,7 @@ def test_the_whole_audit_of_blurred_images(params: Path, tmp_path: Path) -> None
     found = audit(request, tmp_path / "out", told.append)
     assert found.verdict.startswith("`synthetic` differs from real images: a small network tells them apart at ")
     assert told[0].startswith("`synthetic` differs from real images: ")
+    assert "Still to come: feature spaces (alexnet), style classifier, latent space.\n" in told[0]
     titles = ["How do they differ", "Means over the other feature spaces (alexnet)", "by their style", "latent space"]
     assert all(title in text for title, text in zip(titles, told, strict=True))
     text = (tmp_path / "out/report.md").read_text(encoding="utf-8")
@@ -98,6 +99,7 @@ def test_the_whole_audit_of_blurred_images(params: Path, tmp_path: Path) -> None
     for title in (*titles, "t-test per backbone", "Frechet distance"):
         assert title in text
     assert "Not measured" not in text
+    assert "Still to come" not in text
     assert "60 real images and 50 synthetic ones, 20 x 20, in colour." in text
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {f"{name}.png" for name in PICTURES} | {"audit.json", "report.md", "roc.csv"} <= names
@@ -111,7 +113,7 @@ def test_one_image_many_times_has_copies_and_no_recall(params: Path, tmp_path: P
     images = drawn(40, 0)
     real, same = folder(tmp_path / "real", images), folder(tmp_path / "same", np.repeat(images[:1], 40, axis=0))
     result = audit_to_json(request_for(params, real, same), tmp_path / "out")
-    assert result["verdict"].startswith("40 of 40 images are exact copies of real images. `synthetic` differs from ")
+    assert result["verdict"].startswith("40 of 40 images are exact copies of the real images. `synthetic` differs")
     assert "100% of them are likely copies" in result["verdict"]
     assert result["features"]["copies"]["exact"] == 40
     overlap = result["features"]["backbones"]["mnasnet0_5"]["statistics"]["prdc"]["between"]

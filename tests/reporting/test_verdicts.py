@@ -115,11 +115,17 @@ def test_exact_copies_are_said_first_and_the_files_last() -> None:
     features = compare_result({"a": backbone(0, changes=SAME_FEATURES)}, found)
     text = verdict("smote", Comparison(features, None, None, files))
     assert text.startswith(
-        "40 of 100 images are exact copies of training images. `smote` differs from real images: 50%"
+        "40 of 100 images are exact copies of the training images. `smote` differs from real images: 50%"
     )
     assert text.endswith(
         ". The files differ in format (9 PNG against 9 JPEG), width (1 against 2): that alone can tell them apart."
     )
+
+
+def test_a_single_exact_copy_is_one() -> None:
+    features = compare_result({"a": backbone(0, changes=SAME_FEATURES)}, copies(0.0).model_copy(update={"exact": 1}))
+    text = verdict("smote", Comparison(features, None, None))
+    assert text.startswith("1 of 100 images is an exact copy of one of the training images. `smote`: no difference")
 
 
 def test_what_could_not_be_measured_is_no_difference() -> None:

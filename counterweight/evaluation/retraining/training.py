@@ -92,7 +92,11 @@ def make_trainer(
     # Before the threads start, which share the generator that torch draws first weights from.
     where = name_block(parts)
     untrained = [build_classifier(config, parts.test.shape, classes, seed, where).to(device) for seed in seeds]
-    pool = Pool(context, config, untrained[0])
+    first = untrained[0]
+    for other in untrained[1:]:
+        if isinstance(first, Frozen) and isinstance(other, Frozen):
+            other.trunk = first.trunk  # what does not learn is the same in all draws, and sees the images once
+    pool = Pool(context, config, first)
     shown = {name: Shown(method, parts, pool) for name, method in methods.items()}
 
     def train(name: str, draw: int) -> Outcome:

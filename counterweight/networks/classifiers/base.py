@@ -64,6 +64,8 @@ class Frozen(nn.Module):
         ValueError: it has no dense layer.
     """
 
+    trunk: nn.Module
+
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         layers = [(path, module) for path, module in network.named_modules() if isinstance(module, nn.Linear)]

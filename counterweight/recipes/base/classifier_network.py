@@ -134,7 +134,7 @@ def check_logits(network: nn.Module, name: str, shape: Shape, classes: int, wher
     for training in (True, False):
         try:
             logits = network.train(training)(torch.zeros(2, *shape))
-        except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+        except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError) as error:
             size = "x".join(map(str, shape))
             hint = f"{where}.input_size: another size may do"
             raise UserError(

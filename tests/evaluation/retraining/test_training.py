@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from counterweight.core.images import ImageSet
@@ -14,6 +16,9 @@ from counterweight.core.tensors import Labelled
 from counterweight.evaluation.retraining import training
 from counterweight.evaluation.retraining.methods import Method, list_baselines, list_generator_methods
 from counterweight.evaluation.retraining.training import Outcome, Outcomes, Parts, retrain_classifiers
+from counterweight.networks.classifiers.base import Frozen
+from counterweight.recipes.base.classifier_network import build_classifier
+from counterweight.recipes.base.network_recipe import NetworkRecipe
 from counterweight.recipes.base.recipe import Classifier, Context, Entry, Recipe
 from counterweight.settings.classify import ClassifierConfig
 from tests.stages.made import CLASSES, TEST, TRAIN, WANTED, small_draws
@@ -135,3 +140,39 @@ def test_what_is_said_depends_neither_on_other_methods_nor_on_how_many_train_at_
     assert [outcome[2] for outcome in found[1]["balanced"]] == [60] * 3
     assert len(found[1]["imbalanced"][0][0]) == 15
     assert len(found[1]["imbalanced"][0][1]) == len(TEST)
+
+
+def test_a_frozen_network_sees_images_once_for_all_draws_but_where_a_recipe_changes_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    save_file(build_classifier(CONFIG, (1, 8, 8), 3, 9).state_dict(), tmp_path / "w.safetensors")
+    config = CONFIG.model_copy(update={"weights": str(tmp_path / "w.safetensors"), "frozen": True})
+    shown: list[int] = []
+    represent = training.represent_frozen
+
+    def count(classifier: Frozen, images: Tensor) -> Tensor:
+        shown.append(len(images))
+        return represent(classifier, images)
+
+    fitted: list[tuple[str, int]] = []
+    fit = NetworkRecipe.fit
+
+    def note(
+        self: NetworkRecipe[Settings],
+        seen: Labelled,
+        validation: Labelled,
+        network: nn.Module,
+        config: ClassifierConfig,
+        seed: int,
+    ) -> Classifier:
+        fitted.append((type(self).__name__, seen.images.dim()))
+        return fit(self, seen, validation, network, config, seed)
+
+    monkeypatch.setattr(training, "represent_frozen", count)
+    monkeypatch.setattr(NetworkRecipe, "fit", note)
+    given = list_baselines(["ldam_drw", "mixup"], {}, TRAIN, DRAWS, 0)
+    found = retrain_classifiers(given, PARTS, SEEDS, config, CONTEXT, Outcomes())
+    # The training part, the test part, and what `balanced` gets back in each draw.
+    assert sorted(shown) == sorted([len(TRAIN), len(TEST), *[sum(WANTED)] * 3])
+    assert {*fitted} == {("Plain", 2), ("LdamDrw", 2), ("Mixup", 4)}
+    assert all(len(own) == 3 and len(own[0].test) == len(TEST) for own in found.values())
