@@ -64,7 +64,7 @@ WITHOUT_FILE: dict[str, dict[str, Any]] = {
                 "block_channels": 16,
                 "filters": 8,
                 "epochs": 8,
-                "batch_size": 32,
+                "batch_size": 16,
                 "learning_rate": 0.002,
                 "lowest_rate": 0.0001,
                 "cycle": 500,

@@ -20,7 +20,7 @@ from counterweight.networks.classifiers.base import FOLDER, Frozen, Resize, buil
 from counterweight.networks.layers import use_rng
 from counterweight.settings.classify import IMAGENET, ClassifierConfig
 
-BATCH = 64
+BATCH = 16  # larger blocks of memory come from the kernel anew each time: CPUs are a third slower with 64
 Shape = tuple[int, int, int]
 
 
