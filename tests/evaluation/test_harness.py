@@ -13,7 +13,7 @@ from counterweight.results.compare import StatisticResult
 from counterweight.settings.compare import Compare
 from counterweight.statistics.base.contract import Column, Numbers, Space, Statistic, UndefinedStatisticError
 from counterweight.statistics.base.resampling import Features
-from counterweight.statistics.two_sample import c2st
+from counterweight.statistics.two_sample import c2st, exchange
 
 COLUMN = Column(key="call", header="call", format=".1f", unit="calls", better="lower", meaning="How many calls.")
 
@@ -86,6 +86,21 @@ def test_frames_of_other_videos_of_one_kind_are_not_told_apart_where_videos_stay
     assert alone.between["auc"].mean > 0.99  # Some frames of each video were learned.
     # Five videos a side to learn from: areas of draws are anywhere, their mean over draws that share videos near 0.5.
     assert abs(whole.between["auc"].mean - 0.5) < 0.2
+
+
+def test_exchanges_of_frames_call_videos_of_one_kind_different_unless_one_frame_of_each_is_looked_at() -> None:
+    """Twelve videos of ten frames a side, of one distribution: more than 4 of 20 below 5 % happens once in 400 times."""
+    labels, videos = np.zeros(120, dtype=np.int64), np.repeat(np.arange(12), 10)
+    below = dict.fromkeys(("alone", "whole"), 0)
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        tables = [rng.normal(size=(12, 30))[videos] + 0.1 * rng.normal(size=(120, 30)) for _ in range(2)]
+        for how, groups in (("alone", None), ("whole", videos)):
+            found = run(exchange.STATISTIC, *(LabelledFeatures(table, labels, groups) for table in tables))
+            assert found.first is not None
+            below[how] += found.first["p_value"] <= 0.05
+    assert below["alone"] == 20
+    assert below["whole"] <= 4
 
 
 def test_within_is_of_two_halves_of_the_synthetic_images() -> None:

@@ -16,6 +16,7 @@ from counterweight.statistics.base.resampling import (
     Labels,
     check_labelled,
     draw_halves,
+    draw_one_of_each,
     explain_too_few,
     summarize,
 )
@@ -60,6 +61,8 @@ def run_statistic(
     check_labelled(real.features, real.labels, synthetic.features, synthetic.labels)
     # A class that one side lacks would be a difference of the mix, not of the images.
     real, synthetic = keep_common(real, synthetic.labels), keep_common(synthetic, real.labels)
+    if statistic.independent:
+        real, synthetic = keep_independent(real, rng), keep_independent(synthetic, rng)
     repeats = 1 if statistic.once else repeats
     draws = draw_halves(real.labels, synthetic.labels, rng, repeats, (real.groups, synthetic.groups))
     size = len(draws[0][0])
@@ -85,6 +88,14 @@ def keep_common(samples: LabelledFeatures, others: Labels) -> LabelledFeatures:
         return samples
     groups = None if samples.groups is None else samples.groups[kept]
     return LabelledFeatures(samples.features[kept], samples.labels[kept], groups)
+
+
+def keep_independent(samples: LabelledFeatures, rng: np.random.Generator) -> LabelledFeatures:
+    """Return one row of every group, without a copy where there are no groups."""
+    if samples.groups is None:
+        return samples
+    kept = draw_one_of_each(samples.groups, rng)
+    return LabelledFeatures(samples.features[kept], samples.labels[kept])
 
 
 def compare_draws(

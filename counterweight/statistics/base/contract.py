@@ -76,6 +76,8 @@ class Statistic:
     the same number of every class. Such a statistic has no baseline but `chance`."""
     once: bool = False
     """The first draw is the only one: of sets that are taken whole, others would be much the same."""
+    independent: bool = False
+    """Images have to be independent of each other: of those that share a group, one is drawn."""
     chance: Mapping[str, float] | None = None
     """What equal distributions give, where that is known without a baseline."""
     within: bool = False

@@ -109,6 +109,16 @@ def choose_groups(groups: Indices, fraction: float, rng: np.random.Generator) ->
     return chosen[places]
 
 
+def draw_one_of_each(groups: Indices, rng: np.random.Generator) -> Indices:
+    """Draw one sample of every group at random, and return their indices (K,) in ascending order.
+
+    Args:
+        groups: int64 (N,), numbers that samples of one group share.
+    """
+    order = rng.permutation(len(groups))
+    return np.sort(order[np.unique(groups[order], return_index=True)[1]])
+
+
 def split_groups(
     labels: tuple[Labels, Labels], groups: tuple[Groups, Groups], fraction: float, rng: np.random.Generator
 ) -> Draw:

@@ -5,7 +5,7 @@ leaves the joint distribution as it is, for every i on its own: so the numbers t
 as the one that was found, and its place among them is a p-value that is exact for any n, any number of features and
 any statistic (Hemerik and Goeman 2018, Exact testing with random permutations, theorem 2,
 https://doi.org/10.1007/s11749-017-0571-1). It holds, too, where each synthetic image was made of the real one in its
-place.
+place. It does not hold for frames of one video, which are no independent pairs: of each video one frame is looked at.
 """
 
 from collections.abc import Mapping
@@ -114,6 +114,7 @@ STATISTIC = Statistic(
     least=4,
     whole=True,
     once=True,
+    independent=True,
     chance={"excess": 0.0},
     symmetric=("excess", "p_value"),
     of_one_draw=("p_value",),

@@ -11,6 +11,7 @@ from counterweight.statistics.base.resampling import (
     count_draws,
     draw_halves,
     draw_matched,
+    draw_one_of_each,
     split_group_halves,
     split_groups,
     split_halves,
@@ -71,6 +72,15 @@ def test_both_sides_have_a_group_but_a_single_one_is_not_chosen(fraction: float)
     assert set(np.bincount(two)) == {1, 90}
     assert not choose_groups(np.zeros(5, np.int64), fraction, np.random.default_rng(0)).any()
     assert len(choose_groups(np.empty(0, np.int64), fraction, np.random.default_rng(0))) == 0
+
+
+def test_one_sample_of_each_group_is_drawn_and_each_of_them_sometimes() -> None:
+    drawn = [draw_one_of_each(GROUPS, np.random.default_rng(number)) for number in range(200)]
+    for each in drawn:
+        assert GROUPS[each].tolist() == [0, 1, 2, 3, 4, 5]
+        assert (np.diff(each) > 0).all()
+    # One of five is never drawn in 200 draws with a probability of 0.8 ** 200.
+    assert {index for each in drawn for index in each} == set(range(len(GROUPS)))
 
 
 @pytest.mark.parametrize("other", [None, np.arange(len(B)) // 2])
