@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from counterweight.core.devices import choose_device
-from counterweight.core.draws import read_draws
+from counterweight.core.draws import FittedSets, read_draws
 from counterweight.core.images import read_images, write_draws
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
@@ -33,12 +33,11 @@ def main(argv: Sequence[str]) -> None:
     settings, device = file.section("synthesize", Synthesize), choose_device(file.run.device)
     train = read_images(arguments.train)
     draws = read_draws(arguments.draws, train)
-    sets = [draws.fitted(train, draw) for draw in range(len(draws))]
     generators = load_generators(arguments.generator, len(draws), device)
     item = f"{draws.item}/{arguments.generator.name}"
     seeds = [derive_seed(file.run.seed, item, "synthesize", str(draw)) for draw in range(len(draws))]
     with atomic_output(arguments.out) as out, atomic_output(arguments.picture) as picture:
-        made = synthesize_draws(generators, sets, settings.per_class, item, seeds, device)
+        made = synthesize_draws(generators, FittedSets(draws, train), settings.per_class, item, seeds, device)
         write_draws(made, out)
         first = made[0].images
         # The images come class by class: an even walk through them shows every class.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from counterweight.core.devices import choose_device
-from counterweight.core.draws import read_draws
+from counterweight.core.draws import FittedSets, read_draws
 from counterweight.core.errors import UserError
 from counterweight.core.images import read_images
 from counterweight.core.outputs import atomic_output
@@ -36,12 +36,12 @@ def main(argv: Sequence[str]) -> None:
     where = f"params.yaml: generators.{name}.{arguments.dataset}"
     train = read_images(arguments.train)
     draws = read_draws(arguments.draws, train)
-    sets = [draws.fitted(train, draw) for draw in range(len(draws))]
+    sets = FittedSets(draws, train)
     seeds = [derive_seed(file.run.seed, draws.item, name, "train", str(draw)) for draw in range(len(draws))]
     with atomic_output(arguments.out) as out, atomic_output(arguments.curves) as curves:
         built = [build_generator(name, block, images, seed, where) for images, seed in zip(sets, seeds, strict=True)]
         learned = [each.to(device) for each in built if isinstance(each, LearnedGenerator)]
-        unfinished = find_folders(learned, sets[: len(learned)], seeds[: len(learned)], config, arguments.checkpoints)
+        unfinished = find_folders(learned, sets, seeds, config, arguments.checkpoints) if learned else []
         try:
             histories = train_draws(learned, sets, seeds, config, unfinished) if learned else []
         except UserError as error:

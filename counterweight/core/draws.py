@@ -1,8 +1,10 @@
 """Which images of a training part each draw uses for what: fitted, set aside for validation, or dropped."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +68,29 @@ class Draws:
         """Return images that tell what is known of their scenario."""
         facts = {"item": self.item, "wanted": self.wanted, "minority": self.minority}
         return replace(images, provenance={**images.provenance, **facts})
+
+
+@dataclass(frozen=True)
+class FittedSets(Sequence[ImageSet]):
+    """The images that are fitted in each draw, copied from the training part when they are asked for.
+
+    So the draws that are under way have theirs in memory, and not all of them.
+    """
+
+    draws: Draws
+    train: ImageSet
+
+    def __len__(self) -> int:
+        return len(self.draws)
+
+    @overload
+    def __getitem__(self, draw: int) -> ImageSet: ...
+    @overload
+    def __getitem__(self, draw: slice) -> list[ImageSet]: ...
+    def __getitem__(self, draw: int | slice) -> ImageSet | list[ImageSet]:
+        if isinstance(draw, slice):
+            return [self[index] for index in range(*draw.indices(len(self)))]
+        return self.draws.fitted(self.train, range(len(self))[draw])
 
 
 def write_draws(draws: Draws, path: Path) -> None:

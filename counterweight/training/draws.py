@@ -50,7 +50,8 @@ def train_draws(
     quiet = config.model_copy(update={"previews": 0})
 
     def train(draw: int) -> list[Row]:
-        real = to_labelled(sets[draw].images, sets[draw].labels)
+        images = sets[draw]
+        real = to_labelled(images.images, images.labels)
         own = config if draw == 0 else quiet
         try:
             return fit(generators[draw], real, seeds[draw], own, folders[draw], progress)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from counterweight.core.draws import FITTED, REFERENCE, VALIDATION, Draws, read_draws, write_draws
+from counterweight.core.draws import FITTED, REFERENCE, VALIDATION, Draws, FittedSets, read_draws, write_draws
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, write_images
 from counterweight.core.real import add_real_arguments, read_real
@@ -149,3 +149,13 @@ def test_half_a_choice_of_real_images_is_refused(left_out: str, tmp_path: Path) 
     words = [word for name, path in paths(tmp_path).items() if name != left_out for word in (f"--{name}", path)]
     with pytest.raises(UserError, match="--real FILE, or --draws FILE --train FILE --test FILE, is needed"):
         read_real(parsed(*words), 1)
+
+
+def test_fitted_sets_are_those_of_each_draw_by_number_in_order_and_by_slice() -> None:
+    sets = FittedSets(DRAWS, TRAIN)
+    of_draws = [["train/0", "train/2"], ["train/1", "train/3"], ["train/0", "train/2"]]
+    assert [each.origins.tolist() for each in sets] == of_draws
+    assert [each.origins.tolist() for each in sets[1:]] == of_draws[1:]
+    assert sets[-1].origins.tolist() == of_draws[-1]
+    with pytest.raises(IndexError):
+        sets[3]

@@ -89,7 +89,7 @@ def test_frames_of_other_videos_of_one_kind_are_not_told_apart_where_videos_stay
 
 
 def test_exchanges_of_frames_call_videos_of_one_kind_different_unless_one_frame_of_each_is_looked_at() -> None:
-    """Twelve videos of ten frames a side, of one distribution: more than 4 of 20 below 5 % happens once in 400 times."""
+    """Twelve videos of ten frames a side, of one distribution: 5 of 20 below 5 % is once in 400 times."""
     labels, videos = np.zeros(120, dtype=np.int64), np.repeat(np.arange(12), 10)
     below = dict.fromkeys(("alone", "whole"), 0)
     for seed in range(20):

@@ -30,10 +30,12 @@ def synthesize_draws(
         item: name of the set, as in `digits/drop75/bagan`.
         seeds: of the draws.
     """
-    wanted = choose_labels(sets[0], per_class)
+    first = sets[0]
+    wanted = choose_labels(first, per_class)
 
     def make(draw: int) -> npt.NDArray[np.uint8] | NotApplicable:
-        real, rng = to_labelled(sets[draw].images, sets[draw].labels), torch.Generator().manual_seed(seeds[draw])
+        images, rng = sets[draw], torch.Generator().manual_seed(seeds[draw])
+        real = to_labelled(images.images, images.labels)
         try:
             return generators[draw].sample(torch.from_numpy(wanted), real, rng).numpy()
         except NotApplicable as error:  # an answer, too: the table shows it, and the other rows are made
@@ -42,9 +44,9 @@ def synthesize_draws(
     made = map_in_parallel(make, range(len(sets)), device, "synthesize")
     if reasons := [str(found) for found in made if isinstance(found, NotApplicable)]:
         print(f"{item}: not applicable: {reasons[0]}", file=sys.stderr)
-        return [describe_nothing(sets[0], item, reasons[0])]
+        return [describe_nothing(first, item, reasons[0])]
     return [
-        ImageSet(images, wanted, sets[0].class_names, name_images(f"{item}/{draw}", len(wanted)), {"item": item})
+        ImageSet(images, wanted, first.class_names, name_images(f"{item}/{draw}", len(wanted)), {"item": item})
         for draw, images in enumerate(made)
         if not isinstance(images, NotApplicable)
     ]
