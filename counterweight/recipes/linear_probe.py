@@ -21,7 +21,7 @@ from counterweight.recipes.base.recipe import Classifier, Context, Recipe
 from counterweight.settings.classify import ClassifierConfig
 from counterweight.settings.extract import BackboneName, Extract
 
-BATCH = 16  # 0.4 GiB a core at 224 pixels; more is slower on CPUs
+BATCH = 16  # 0.4 GiB a core at 224 pixels; more is no faster on CPUs
 
 
 class LinearProbeSettings(Settings):

@@ -72,8 +72,8 @@ def judge_methods(scores: ResampledScores, reference: int, margin: float = 0.01,
 
     All methods share the draws (what is dropped, the generator's and the classifier's seeds) and the test images,
     so that only differences within a draw count. `judge_change` says how. The intervals are Bonferroni's: wide
-    enough to hold for all methods at once. Those from the joint distribution of the t-values are 2 to 4 % narrower,
-    but with few draws miss in 6 to 7 % of tables instead of 5 (docs/verdicts.md).
+    enough to hold for all methods at once. Those from the joint distribution of the t-values are narrower, but miss in
+    5 to 8 % of tables with four draws and in 4 to 6 % with eight (docs/verdicts.md).
 
     Args:
         scores: (M, n) and (B, M, n), M >= 2, B >= 2; the higher, the better.
