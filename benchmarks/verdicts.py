@@ -1,12 +1,13 @@
 """How often verdicts are wrong, how often intervals cover, and what they find, in simulated tables.
 
-    python -m benchmarks.verdicts --out metrics/benchmarks/verdicts.json
+    python -m benchmarks.verdicts --out metrics/benchmarks/verdicts.json            # an hour
+    python -m benchmarks.verdicts --out metrics/benchmarks/verdicts.json max_t      # a part; the others stay
 
 Tables of images have eight methods and a reference, which label the images of a test set with a rare class: an image
 is labelled right where its ease, the method's own taste for it, the draw's luck and noise of this image in this draw
 add up to more than 0. Luck and taste have the same distribution in all methods, so that none is better, or those of
 the methods are skewed and their true change comes from an integral. Tables of numbers have changes with known
-variances and a bootstrap that knows them, too.
+variances and a bootstrap that knows them, too; of those, eight make a table of methods that share nothing.
 
 A false alarm is a table in which a method `helps` or `hurts` that makes no difference; missed is a table in which some
 simultaneous interval does not hold the true change. Coverage is that of the plain 95 % interval, beside those of
@@ -101,6 +102,8 @@ REFERENCES = {"reference like the methods": 1.0, "reference that varies twice as
 PARTS = Noise(1, 1, 0.5)
 EFFECTS = (2, 3, 4, 5)
 INNER = 2000
+MORE_METHODS = 15  # as many as the default table has
+SIMULATED = ("images", "one_draw", "numbers", "max_t", "max_t_more_methods")
 
 
 # Tables.
@@ -213,21 +216,23 @@ def run_numbers(noise: Noise, draws: int, trials: int) -> dict[str, float]:
     rng = np.random.default_rng(draws)
     rows = [count(*make_numbers(noise, draws, rng), 0.0) for _ in range(trials)]
     names = ("coverage", "simultaneous", *OTHERS)
-    return {name: round(float(np.mean([row[name] for row in rows])), 4) for name in names}
+    found = {name: round(float(np.mean([row[name] for row in rows])), 4) for name in names}
+    tables = np.reshape([row["simultaneous"] for row in rows], (-1, METHODS))
+    return found | {"tables_missed": round(float(1 - tables.all(axis=1).mean()), 4)}
 
 
 # Max-t.
 
 
-def make_scores(scale: float, draws: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def make_scores(scale: float, methods: int, draws: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Return changes (M, n) and (B, M, n) of methods against a reference that varies `scale` times as much as they."""
-    size = np.r_[scale, np.ones(METHODS)][:, None]
+    size = np.r_[scale, np.ones(methods)][:, None]
 
     def draw_test(count: int) -> Floats:
-        shared, own = rng.standard_normal((count, METHODS + 1, 1)), rng.standard_normal((count, METHODS + 1, draws))
+        shared, own = rng.standard_normal((count, methods + 1, 1)), rng.standard_normal((count, methods + 1, draws))
         return np.asarray(size * (PARTS.interaction * own + PARTS.test * shared))
 
-    scores = size * PARTS.draw * rng.standard_normal((METHODS + 1, draws)) + draw_test(1)[0]
+    scores = size * PARTS.draw * rng.standard_normal((methods + 1, draws)) + draw_test(1)[0]
     resampled = scores + draw_test(RESAMPLES)
     return scores[1:] - scores[0], resampled[:, 1:] - resampled[:, :1]
 
@@ -261,20 +266,20 @@ def take_root(covariance: Floats) -> Floats:
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0)))
 
 
-def compare_levels(scale: float, draws: int, rng: np.random.Generator) -> dict[str, list[bool]]:
+def compare_levels(scale: float, methods: int, draws: int, rng: np.random.Generator) -> dict[str, list[bool]]:
     """Say of one table whether a method without effect is found, and one with each of the `EFFECTS`."""
-    changes, resampled = make_scores(scale, draws, rng)
-    parts = [split_variance(changes[row], resampled[:, row]) for row in range(METHODS)]
+    changes, resampled = make_scores(scale, methods, draws, rng)
+    parts = [split_variance(changes[row], resampled[:, row]) for row in range(methods)]
     between, test = np.array([part.between for part in parts]), np.array([part.test for part in parts])
     of_mean = np.cov(resampled.mean(axis=2).T)
     of_one = np.mean([np.cov(resampled[:, :, draw].T) for draw in range(draws)], axis=0)
     shared, least = (draws * of_mean - of_one) / (draws - 1), np.diag(of_mean)
-    half = take_root(np.full((METHODS, METHODS), 0.5) + 0.5 * np.eye(METHODS))
+    half = take_root(np.full((methods, methods), 0.5) + 0.5 * np.eye(methods))
     assumed = np.sqrt(between)[:, None] * half, np.sqrt(test)[:, None] * half
     estimated = (changes - changes.mean(axis=1, keepdims=True)) / (draws - 1) ** 0.5, take_root(shared)
     seed = int(rng.integers(2**32))
     levels = {
-        "bonferroni": ALPHA / METHODS,
+        "bonferroni": ALPHA / methods,
         "correlations_of_a_half": find_level(*assumed, test, least, draws, seed),
         "covariances_as_estimated": find_level(*estimated, test, least, draws, seed),
     }
@@ -285,10 +290,10 @@ def compare_levels(scale: float, draws: int, rng: np.random.Generator) -> dict[s
     return {name: [bool(p <= level) for p in (smallest, *seen)] for name, level in levels.items()}
 
 
-def run_max_t(scale: float, draws: int, tables: int) -> dict[str, dict[str, float]]:
+def run_max_t(scale: float, methods: int, draws: int, tables: int) -> dict[str, dict[str, float]]:
     """Return false alarms and power of each way to make intervals simultaneous."""
     rng = np.random.default_rng(draws)
-    rows = [compare_levels(scale, draws, rng) for _ in range(tables)]
+    rows = [compare_levels(scale, methods, draws, rng) for _ in range(tables)]
     names = ["false_alarms", *(f"power_{size}_standard_errors" for size in EFFECTS)]
     return {
         way: dict(zip(names, np.mean([row[way] for row in rows], axis=0).round(4).tolist(), strict=True))
@@ -314,26 +319,34 @@ def time_bootstrap() -> dict[str, float]:
     return {"seconds": round(seconds, 2), "extra_mib": round(peak / 2**20)}
 
 
+def simulate(part: str, tables: int) -> dict[str, object]:
+    """Return what a part of the simulation finds."""
+    if part == "images":
+        return {name: {n: run_images(process, n, tables) for n in DRAWS} for name, process in IMAGES.items()}
+    if part == "one_draw":
+        return {name: run_images(process, 1, tables) for name, process in ONE_DRAW.items()}
+    if part == "numbers":
+        draws = (2, 3, *DRAWS)
+        return {name: {n: run_numbers(noise, n, 5 * tables) for n in draws} for name, noise in NUMBERS.items()}
+    if part == "max_t":
+        return {name: {n: run_max_t(scale, METHODS, n, tables) for n in DRAWS} for name, scale in REFERENCES.items()}
+    return {name: run_max_t(scale, MORE_METHODS, 8, tables) for name, scale in REFERENCES.items()}
+
+
 def main() -> None:
     """Simulate and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("parts", nargs="*", choices=SIMULATED, default=SIMULATED, metavar="part", help="default: all")
     parser.add_argument("--tables", type=int, default=2000)
-    parser.add_argument("--out", type=Path, required=True, help="JSON to write")
+    parser.add_argument("--out", type=Path, required=True, help="JSON to write; parts that stand in it stay")
     arguments = parser.parse_args()
-    started, tables = time.perf_counter(), arguments.tables
-    facts = {
-        "bootstrap": time_bootstrap(),
-        "tables": tables,
-        "images": {name: {n: run_images(process, n, tables) for n in DRAWS} for name, process in IMAGES.items()},
-        "one_draw": {name: run_images(process, 1, tables) for name, process in ONE_DRAW.items()},
-        "numbers": {
-            name: {n: run_numbers(noise, n, 5 * tables) for n in (2, 3, *DRAWS)} for name, noise in NUMBERS.items()
-        },
-        "max_t": {name: {n: run_max_t(scale, n, tables) for n in DRAWS} for name, scale in REFERENCES.items()},
-        "on": name_hardware(torch.device("cpu")),
-        "seconds": round(time.perf_counter() - started),
-    }
-    text = json.dumps(facts, indent=1)
+    facts = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.exists() else {}
+    for part in arguments.parts:
+        started = time.perf_counter()
+        found = {"found": simulate(part, arguments.tables)}
+        on = {"on": name_hardware(torch.device("cpu")), "seconds": round(time.perf_counter() - started)}
+        facts[part] = found | {"tables": arguments.tables} | on
+    text = json.dumps({"bootstrap": time_bootstrap()} | facts, indent=1)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(text + "\n", encoding="utf-8")
     print(text)

@@ -16,6 +16,7 @@ from counterweight.reporting.markdown import (
     render_tables,
     round_for_diff,
 )
+from counterweight.reporting.remarks import describe_draws_needed, describe_far_draws, describe_other_score
 from counterweight.reporting.results import Comparison, Comparisons, Results, Verdicts
 from counterweight.reporting.verdicts import verdict
 from counterweight.results.imbalance import ClassCounts
@@ -42,10 +43,12 @@ def render_report(results: Results) -> str:
             "filled": describe_filled(counts),
             "help_table": tabulate_help(results),
             "simple_table": tabulate_simple(results.judged.against_simple),
+            "simple_rows": len(find_headline(simple)) if (simple := results.judged.against_simple) else 0,
+            "best_simple": describe_best_simple(results),
             "headline": find_headline(results.judged.against_imbalanced),
             "minority": describe_minority(counts),
             "score": "minority F1" if results.judged.against_imbalanced.minority_f1 else "balanced accuracy",
-            "needed": describe_draws_needed(find_headline(results.judged.against_imbalanced)),
+            "remarks": list_remarks(results.judged.against_imbalanced),
             "class_tables": tabulate_classes(results),
             "left_out": max(0, len(counts) - CLASSES),
             **describe_comparisons(results.comparisons),
@@ -134,21 +137,28 @@ def tabulate_help(results: Results) -> str:
     return render_table(header, rows)
 
 
-def describe_draws_needed(verdicts: Mapping[str, Verdict]) -> str:
-    """Say how many draws would show a change of the margin."""
-    undecided = [found for found in verdicts.values() if found.verdict == "undecided"]
-    if not undecided:
-        return ""
-    change = f"a change of {undecided[0].margin:g} in an undecided row"
-    if undecided[0].draws == 1:
-        return f"How many draws would show {change} cannot be told from one."
-    counts = sorted(found.draws_needed for found in undecided if found.draws_needed is not None)
-    hopeless = len(undecided) - len(counts)
-    few = f"in {hopeless} no number of draws would show it, since the test part has too few images"
-    if not counts:
-        return f"To see {change}: {few}."
-    needed = f"{counts[0]} draws" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]} draws"
-    return f"To see {change} it would take {needed}{f'; {few}' if hopeless else ''}."
+def list_remarks(verdicts: Verdicts) -> list[str]:
+    """Return what has to be said below the table of methods, a sentence or two each."""
+    headline = find_headline(verdicts)
+    other = verdicts.balanced_accuracy if verdicts.minority_f1 else {}
+    said = (
+        describe_far_draws(headline),
+        describe_draws_needed(headline),
+        describe_other_score("balanced accuracy", other),
+    )
+    return [remark for remark in said if remark]
+
+
+def describe_best_simple(results: Results) -> str:
+    """Say which method is the best of those that generate nothing, and by what: never by test images."""
+    name = results.judged.best_simple
+    validation = results.scores[name].validation
+    f1 = [found.minority_f1 for found in validation if found.minority_f1 is not None]
+    score, values = (
+        ("minority F1", f1) if f1 else ("balanced accuracy", [found.balanced_accuracy for found in validation])
+    )
+    which = f"is the best by its validation images (mean {score}: {fmean(values):.4f})"
+    return f"Of the methods that generate nothing `{name}` {which}."
 
 
 def tabulate_simple(verdicts: Verdicts | None) -> str:

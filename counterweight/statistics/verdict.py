@@ -1,6 +1,6 @@
 """Whether methods help a classifier: changes of a score, their intervals, and what these allow to be said."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -48,10 +48,13 @@ class Verdict(Result):
     detectable_change: float
     """The smallest true change for which `interval` would have excluded 0 in four of five cases."""
     least_detectable_change: float
-    """The same with endless draws: as far as these test images reach."""
+    """The same with endless draws: as far as these test images reach for a method in the middle of the table."""
     draws_needed: int | None
-    """The fewest draws with which a change of `margin` is detectable; None where no number of draws suffices since
-    `least_detectable_change` is not below the margin, and with one draw."""
+    """Roughly the fewest draws with which a change of `margin` is detectable: by this method's draws, and by the test
+    images' part of a method in the middle of the table, since a single method's is hardly known. None where no number
+    of draws suffices since `least_detectable_change` is not below the margin, and with one draw."""
+    far_draw: int | None
+    """A draw, from 0, whose change lies far from the others', as where a training failed; None without one."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class Variances:
     """The same, but not less than what the test images alone would make of it."""
     test: float
     """Of the mean change by the test images, beyond what `between` contains."""
+    own_test: float
+    """Of a single draw's change by the test images, as far as other draws do not share it."""
 
 
 def judge_methods(scores: ResampledScores, reference: int, margin: float = 0.01, alpha: float = 0.05) -> list[Verdict]:
@@ -72,8 +77,7 @@ def judge_methods(scores: ResampledScores, reference: int, margin: float = 0.01,
 
     All methods share the draws (what is dropped, the generator's and the classifier's seeds) and the test images,
     so that only differences within a draw count. `judge_change` says how. The intervals are Bonferroni's: wide
-    enough to hold for all methods at once. Those from the joint distribution of the t-values are narrower, but miss in
-    5 to 8 % of tables with four draws and in 4 to 6 % with eight (docs/verdicts.md).
+    enough to hold for all methods at once (docs/verdicts.md says why not those from their joint distribution).
 
     Args:
         scores: (M, n) and (B, M, n), M >= 2, B >= 2; the higher, the better.
@@ -93,19 +97,21 @@ def judge_methods(scores: ResampledScores, reference: int, margin: float = 0.01,
     if not 0 <= reference < len(actual):
         raise ValueError(f"reference: a row from 0 to {len(actual) - 1} wanted, got {reference}")
     others = [row for row in range(len(actual)) if row != reference]
+    changes = actual[others] - actual[reference]
+    noise = resampled[:, others] - resampled[:, [reference]]
+    # The middle, since some methods differ from the reference in more than others: another network errs elsewhere.
+    middle = float(np.median([estimate_test_part(noise[:, row]) for row in range(len(others))]))
     return [
         judge_change(
-            actual[row] - actual[reference],
-            resampled[:, row] - resampled[:, reference],
-            family=len(others),
-            margin=margin,
-            alpha=alpha,
+            changes[row], noise[:, row], family=len(others), margin=margin, alpha=alpha, planned_test=max(0.0, middle)
         )
-        for row in others
+        for row in range(len(others))
     ]
 
 
-def judge_change(changes: Floats, resampled: Floats, family: int, margin: float, alpha: float) -> Verdict:
+def judge_change(
+    changes: Floats, resampled: Floats, family: int, margin: float, alpha: float, planned_test: float | None = None
+) -> Verdict:
     """Say what the changes of one method's score in n draws amount to.
 
     Args:
@@ -113,6 +119,8 @@ def judge_change(changes: Floats, resampled: Floats, family: int, margin: float,
         resampled: (B, n), B >= 2, on resamples of its images that the draws share.
         family: number of methods in the table, this one included.
         margin, alpha: as in `judge_methods`.
+        planned_test: variance that the test images' part is taken to have where more draws are planned; None: what
+            these draws show of it.
 
     Returns:
         The interval is the mean change alone if all changes are equal in the draws and in all resamples.
@@ -131,6 +139,7 @@ def judge_change(changes: Floats, resampled: Floats, family: int, margin: float,
     mean, (error, df) = float(rounded.mean()), combine_errors(parts, parts.draws)
     interval = student_interval(mean, error, df, alpha / family)
     single = parts.draws == 1
+    planned = parts if planned_test is None else replace(parts, test=planned_test)
     return Verdict(
         verdict=answer(interval, margin),
         mean_change=mean,
@@ -147,8 +156,9 @@ def judge_change(changes: Floats, resampled: Floats, family: int, margin: float,
         family=family,
         margin=margin,
         detectable_change=detectable_change(error, df, alpha / family),
-        least_detectable_change=detectable_change(float(np.sqrt(parts.test)), NORMAL, alpha / family),
-        draws_needed=None if single else count_draws(parts, margin, alpha / family),
+        least_detectable_change=detectable_change(float(np.sqrt(planned.test)), NORMAL, alpha / family),
+        draws_needed=None if single else count_draws(planned, margin, alpha / family),
+        far_draw=find_far_draw(rounded, parts.own_test, alpha / family),
     )
 
 
@@ -167,13 +177,46 @@ def split_variance(changes: Floats, resampled: Floats) -> Variances:
     """
     draws = len(changes)
     of_mean = float((resampled - resampled[:1]).mean(axis=1).var(ddof=1))
+    test = max(0.0, estimate_test_part(resampled))
     if draws == 1:
-        return Variances(draws=1, between=0.0, effective=0.0, test=of_mean)
+        return Variances(draws=1, between=0.0, effective=0.0, test=test, own_test=0.0)
     # Deviations from the first value: the variance of equal ones is exactly 0.
-    of_one = float((resampled - resampled[:1]).var(axis=0, ddof=1).mean())
     between = float((changes - changes[0]).var(ddof=1))
-    test = max(0.0, (draws * of_mean - of_one) / (draws - 1))
-    return Variances(draws, between, effective=max(between, draws * (of_mean - test)), test=test)
+    own = draws * (of_mean - test)
+    return Variances(draws, between, effective=max(between, own), test=test, own_test=max(0.0, own))
+
+
+def estimate_test_part(resampled: Floats) -> float:
+    """Return the covariance of two draws' changes over resamples (B, n); of one draw its variance."""
+    draws = resampled.shape[1]
+    moved = resampled - resampled[:1]  # the variance of equal ones is exactly 0
+    of_mean = float(moved.mean(axis=1).var(ddof=1))
+    of_one = float(moved.var(axis=0, ddof=1).mean())
+    return of_mean if draws == 1 else (draws * of_mean - of_one) / (draws - 1)
+
+
+def find_far_draw(changes: Floats, noise: float, alpha: float) -> int | None:
+    """Return the draw that lies farthest from the mean of the others, if that is no accident.
+
+    Draws that scatter normally have one in at most a fraction `alpha` of cases (the t-test of a deleted residual, which
+    is Grubbs's of 1950, https://doi.org/10.1214/aoms/1177729885, with Bonferroni's level for the largest of n).
+
+    Args:
+        changes: (n,).
+        noise: the least variance that the others are taken to have, since scores are multiples of something.
+
+    Returns:
+        None with fewer than four draws, too, whose others tell nothing of how far is far.
+    """
+    draws = len(changes)
+    if draws < 4:
+        return None
+    others = [np.delete(changes, draw) for draw in range(draws)]
+    distances = np.abs(changes - [part.mean() for part in others])
+    errors = np.sqrt(np.maximum([part.var(ddof=1) for part in others], noise) * draws / (draws - 1))
+    far = int(distances.argmax())
+    limit = errors[far] * student_quantile(draws - 2, alpha / draws)
+    return far if distances[far] > limit + 10.0**-DIGITS else None
 
 
 def combine_errors(parts: Variances, draws: int) -> tuple[float, float]:

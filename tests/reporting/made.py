@@ -242,6 +242,7 @@ def change(
     family: int = 2,
     needed: int | None = 5,
     margin: float = 0.01,
+    far: int | None = None,
 ) -> Verdict:
     single = draws == 1
     return Verdict(
@@ -262,6 +263,7 @@ def change(
         detectable_change=0.1567,
         least_detectable_change=0.08,
         draws_needed=None if single else needed,
+        far_draw=far,
     )
 
 

@@ -24,7 +24,7 @@ from counterweight.reporting.tables import (
     summarize_results,
 )
 from counterweight.results.compare import InceptionScore, Side
-from counterweight.statistics.verdict import Verdict
+from counterweight.statistics.verdict import Answer, Verdict
 from tests.reporting.made import (
     OVERLAP,
     backbone,
@@ -230,13 +230,12 @@ def test_the_margin_stands_in_the_verdict() -> None:
     ("verdicts", "words"),
     [
         ([change("helps"), change("hurts")], ""),
-        ([change("undecided", needed=5), change("helps", needed=9)], "it would take 5 draws."),
-        ([change("undecided", needed=30), change("undecided", needed=7)], "it would take 7 to 30 draws."),
+        ([change("undecided", needed=5), change("helps", needed=9)], "it would take some 5 draws, roughly"),
+        ([change("undecided", needed=n) for n in (30, 7, 148, 152, None)], "it would take some 100 draws, roughly"),
         (
-            [change("undecided", needed=30), change("undecided", needed=None)],
-            "it would take 30 draws; in 1 no number of draws would show it, since the test part has too few images.",
+            [change("undecided", needed=n) for n in (7, None, None)],
+            "no number of draws would do: the test part has too",
         ),
-        ([change("undecided", needed=None)] * 3, "row: in 3 no number of draws would show it, since the test part"),
         ([change("undecided", draws=1)], "How many draws would show a change of 0.01 in an undecided row cannot be"),
     ],
 )
@@ -245,16 +244,42 @@ def test_it_is_said_how_many_draws_would_do(verdicts: list[Verdict], words: str)
     assert (words in found) if words else (found == "")
 
 
+def test_what_balanced_accuracy_decides_is_said_below_the_table() -> None:
+    f1 = {name: change() for name in ("smote", "cvae", "focal", "mixup")}
+    answers: list[tuple[Answer, float]] = [("hurts", -0.02), ("undecided", 0.0), ("hurts", -0.0134), ("helps", 0.03)]
+    balanced = {name: change(*answer) for name, answer in zip(f1, answers, strict=True)}
+    words = (
+        "accuracy, of which the same can be said: helps: mixup (+0.0300); hurts: smote (-0.0200), focal (-0.0134); "
+        "undecided: the others."
+    )
+    assert words in render_report(replace(results(), judged=judged(f1, balanced)))
+    none = {name: change("undecided") for name in f1}
+    assert "said: undecided: all." in render_report(replace(results(), judged=judged(f1, none)))
+    assert "of which the same" not in render_report(replace(results(), judged=judged({}, balanced)))
+
+
+def test_a_draw_that_lies_far_from_the_others_is_named() -> None:
+    gains = {"smote": change(far=2), "cvae": change()}
+    text = render_report(replace(results(), judged=judged(gains, {})))
+    assert "far from the others' in `smote` (draw 3): a training may have failed in it." in text
+    assert "far from the others" not in render_report(results())
+
+
 def test_what_generators_do_beside_the_best_method_without_is_a_table_of_its_own() -> None:
     simple = Verdicts(
         reference="reweighted", minority_f1={"smote": change("undecided", 0.02)}, balanced_accuracy={"smote": change()}
     )
     gains = {"smote": change()}
-    text = render_report(replace(results(), judged=judged(gains, gains, simple)))
-    best = "Of the methods that generate nothing `imbalanced` is the best by its validation scores.\n"
-    assert best not in text
-    assert best in render_report(results())
-    assert "Beside `reweighted`, the best by its validation scores of the methods that generate nothing:\n" in text
+    given = results()
+    scored = given.scores | {"reweighted": given.scores["smote"]}
+    text = render_report(replace(given, scores=scored, judged=judged(gains, gains, simple)))
+    best = "Of the methods that generate nothing `{}` is the best by its validation images (mean minority F1: {})."
+    assert best.format("reweighted", "0.8000") in text
+    assert part(text, "0.8000).", "|") == (
+        "What synthetic images do beside it, by the minority F1 of the same draws and test images; intervals hold for "
+        "this row alone:"
+    )
+    assert best.format("imbalanced", "0.7000") + "\n" in render_report(results())
     assert tables(text)[1] == [
         ["method", "verdict", "change", "interval", "would see"],
         ["smote", "undecided", "+0.0200", "-0.0100 +0.2000", "0.1567"],

@@ -250,7 +250,7 @@ def test_all_verdicts_are_written_beside_the_report(tmp_path: Path, capsys: pyte
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["digits_drop75.json", "digits_drop75.md"]
     text = (tmp_path / "report/digits_drop75.md").read_text(encoding="utf-8")
     assert text in capsys.readouterr().out
-    assert "Beside `reweighted`, the best by its validation scores" in text
+    assert "Of the methods that generate nothing `reweighted` is the best by its validation images" in text
     found = Judged.model_validate_json((tmp_path / "report/digits_drop75.json").read_text(encoding="utf-8"))
     expected = read_results(tmp_path / "metrics", tmp_path / "predictions", "digits", "drop75", TABLE, 0).judged
     assert found == expected

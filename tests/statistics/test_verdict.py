@@ -223,6 +223,43 @@ def test_test_images_can_make_any_number_of_draws_too_few() -> None:
     assert result.draws_needed is None
 
 
+def test_plans_go_by_the_test_images_part_of_the_middle_method() -> None:
+    rng = np.random.default_rng(0)
+    parts = np.array([0.0, 0.001, 0.003, 0.01])[:, None]  # of the reference and three methods, by test images in common
+    scores = np.tile(np.append(CHANGES, CHANGES), (4, 1)) * np.array([[0], [1], [2], [1]])
+    resampled = scores + parts * rng.normal(size=(20_000, 4, 1))
+    found = judge_methods(ResampledScores(scores, resampled), 0, margin=0.02)
+    least = (stats.norm.isf(0.025 / 3) + stats.norm.isf(0.2)) * 0.003
+    # The deviation of B normal numbers is known to 1 / sqrt(2 B) = 0.5 %.
+    assert [each.least_detectable_change for each in found] == [pytest.approx(least, rel=0.02)] * 3
+    assert found[0].draws_needed == found[2].draws_needed  # draws scatter alike; the third method's test part is larger
+    assert found[2].standard_error > 1.5 * found[0].standard_error
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_draw_far_from_the_others_is_named(sign: int) -> None:
+    changes = np.array([0.01, -0.01, 0.0, sign * 0.4, 0.02, -0.02, 0.01, 0.0])
+    assert judge(changes).far_draw == 3
+    assert judge(changes[:4]).far_draw is not None
+    assert judge(changes[1:4]).far_draw is None  # two others say nothing of how far is far
+    assert judge(changes[[0, 1, 2, 4, 5, 6]]).far_draw is None
+
+
+def test_seven_equal_draws_make_the_eighth_no_failure_where_test_images_vary_by_as_much() -> None:
+    changes = np.append(np.zeros(7), 1 / 54)
+    assert judge(changes).far_draw == 7
+    rng = np.random.default_rng(0)
+    assert judge(changes, changes + rng.normal(0, 1 / 54, (200, 8))).far_draw is None
+
+
+def test_of_tables_of_normal_draws_one_in_twenty_at_most_has_a_far_draw() -> None:
+    rng = np.random.default_rng(0)
+    changes = rng.normal(0, 0.02, (1000, 8, 8))
+    found = [any(judge(row, family=8).far_draw is not None for row in table) for table in changes]
+    # Binomial deviation sqrt(0.05 * 0.95 / 1000) = 0.007, three of them; Bonferroni's level is all but exhausted.
+    assert 0.02 <= np.mean(found) <= 0.05 + 0.021
+
+
 # Simulations.
 
 
