@@ -29,6 +29,10 @@ Json = dict[str, Any]
 Links = Mapping[Path, Path]
 
 SHORT = "short, for a CPU; {{}} takes the paper's settings: counterweight describe {name}"
+ONE_CLASS = (
+    "Note: all images are of one class: there is no classifier to be helped and so no table, but a gallery of what "
+    "generators make of them; counterweight audit compares such a folder with another"
+)
 ONLY_TABLE = "Note: DVC sees changes of this table, not of the images it names; give the folder to have both watched"
 
 
@@ -112,9 +116,10 @@ def plan_dataset_addition(request: Request, params: Params) -> Plan:
     chosen = {
         "size": choices.choose_size(found, request.size),
         "channels": choices.choose_channels(found, request.channels),
-        "minority": choices.choose_minority(counts, request.minority),
-        "scenario": choices.choose_scenario(counts, params),
     }
+    if several := len(counts) > 1:
+        chosen["minority"] = choices.choose_minority(counts, request.minority)
+        chosen["scenario"] = choices.choose_scenario(counts, params)
     for key, value in changes.items():
         chosen[key] = choices.Choice(value, "as asked for")
     if found.bad and "bad_files" not in changes:
@@ -127,13 +132,14 @@ def plan_dataset_addition(request: Request, params: Params) -> Plan:
         Addition(("datasets",), request.name, block),
         *list_blocks(request.name, block, counts, trained, params),
     ]
-    scenario = chosen["scenario"].value
-    commands = [
-        build_command(request.name, scenario, additions, params),
-        f"cat metrics/report/{request.name}_{scenario}.md",
-    ]
+    if several:
+        scenario = chosen["scenario"].value
+        run = build_command(request.name, scenario, additions, params)
+        commands = [run, f"cat metrics/report/{request.name}_{scenario}.md"]
+    else:
+        commands = [f"counterweight gallery {request.name}"]
     notes = [ONLY_TABLE] if path.suffix.lower() in DELIMITERS else []
-    return Plan({str(path): found}, chosen, links, additions, commands, notes)
+    return Plan({str(path): found}, chosen, links, additions, commands, notes + ([] if several else [ONE_CLASS]))
 
 
 def parse_changes(request: Request) -> Json:
@@ -168,14 +174,15 @@ def check_found(request: Request, found: Findings, counts: Mapping[str, int]) ->
 
 
 def list_blocks(name: str, block: Json, counts: Mapping[str, int], images: int, params: Params) -> Iterator[Addition]:
-    """Yield the blocks of generators and of the classifier."""
+    """Yield the blocks of generators and, where there are classes to tell apart, of the classifier."""
     made = choices.choose_generators(block["size"], images)
     others: dict[str, Json] = {generator: {} for generator in params.table.generators if generator not in made}
     for generator, values in {**made, **others}.items():
         comment = SHORT.format(name=generator) if values else ""
-        if generator in made or is_ready(generator, [*counts]):
+        if is_ready(generator, [*counts]):
             yield Addition(("generators", generator), name, values, comment)
-    yield Addition(("classifiers",), name, choices.choose_classifier(block["size"], block["channels"] == 1, images))
+    if len(counts) > 1:
+        yield Addition(("classifiers",), name, choices.choose_classifier(block["size"], block["channels"] == 1, images))
 
 
 def is_ready(generator: str, names: Sequence[str]) -> bool:

@@ -79,6 +79,8 @@ def detect_source(path: Path) -> str:
         raise UserError(f"{path}: {', '.join(classes)} look like parts, not classes; {WANTED}")
     seen = f"one sub-folder with images only, '{classes[0]}'" if classes else "no sub-folders with images"
     loose = sum(file.suffix.lower() in list_suffixes() for file in path.iterdir())
+    if loose and not classes:
+        return "folder"  # of one class
     archives = [file.name for file in find_files(path, ARCHIVES)]
     seen += f", {loose} images beside it" if loose else ""
     raise UserError(f"{path}: {seen}; {f'{archives[0]} is an archive: unpack it; ' if archives else ''}{WANTED}")

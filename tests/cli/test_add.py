@@ -314,11 +314,26 @@ def archive(root: Path) -> None:
     (root / "pets.zip").touch()
 
 
+def test_images_of_one_class_get_blocks_for_a_gallery(tmp_path: Path, project: Path) -> None:
+    found = facts("cats", write(tmp_path / "cats", 12))
+    assert chosen(found) == {"size": 24, "channels": 3}
+    assert found["commands"] == ["counterweight gallery cats"]
+    assert "one class: there is no classifier to be helped" in found["notes"][0]
+    assert "classifiers.cats" not in found["blocks"]
+    assert found["blocks"]["datasets.cats"] == {"source": "folder", "size": 24, "channels": 3}
+    assert {"generators.cvae.cats", "generators.geometric.cats"} <= set(found["blocks"])
+    with pytest.raises(UserError, match="a table needs two or more; `counterweight gallery` shows generators of one"):
+        check_dataset(load_params(project / "params.yaml"), "cats")
+    result = counterweight("gallery", "cats", "geometric", "smote", "--out", tmp_path / "out")
+    assert result.exception is None
+    assert {"geometric.png", "smote.png", "README.md"} <= {path.name for path in (tmp_path / "out/cats").iterdir()}
+
+
 LAYOUTS: list[tuple[Callable[[Path], object], str]] = [
     (lambda root: None, r"pets: no such file or folder$"),
     (lambda root: root.mkdir(), r"pets: no sub-folders with images; expected a folder with a sub-folder of images per"),
-    (lambda root: write(root, 3), r"pets: no sub-folders with images, 3 images beside it; expected"),
     (lambda root: write(root / "cat", 3), r"pets: one sub-folder with images only, 'cat'; expected"),
+    (lambda root: write(write(root / "cat", 3).parent, 2), r"only, 'cat', 2 images beside it; expected"),
     (archive, r"pets: no sub-folders with images; pets.zip is an archive: unpack it; expected"),
     (lambda root: pets(root, cat=3, dog=1), r"pets: class 'dog': 1 images that can be read in part train; at least 2"),
     (lambda root: (pets(root), (root / "bird").mkdir()), r"pets: no images of class bird; every class needs some"),
