@@ -35,7 +35,14 @@ def verdict(name: str, comparison: Comparison) -> str:
     """
     warning = TWINS if are_exchanged(list_judged(comparison.features)) else ""
     copied = describe_exact_copies(comparison.features.copies, comparison.features.copies_of)
-    return copied + judge(name, comparison) + warning + describe_files(comparison.files)
+    narrow = describe_narrow_headline(comparison.features)
+    return copied + judge(name, comparison) + narrow + warning + describe_files(comparison.files)
+
+
+def describe_narrow_headline(found: CompareResult) -> str:
+    """Return a sentence on the space of the headline if it fills too few dimensions to tell anything."""
+    reason = found.backbones[found.headline].left_out if found.headline in found.backbones else None
+    return f" Little can be seen in {found.headline}: {reason}." if reason else ""
 
 
 def describe_exact_copies(found: Copies, copies_of: str) -> str:

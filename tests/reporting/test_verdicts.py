@@ -13,7 +13,7 @@ from counterweight.reporting.verdicts import (
     style_reasons,
     verdict,
 )
-from counterweight.results.compare import Copies, StatisticResult
+from counterweight.results.compare import BackboneResult, Copies, StatisticResult
 from counterweight.results.discriminate import StyleResult
 from counterweight.results.files import FileFacts, SideFiles
 from tests.reporting.made import backbone, compare_result, copies, latent, row, size_result, statistic, style_result
@@ -120,6 +120,20 @@ def test_exact_copies_are_said_first_and_the_files_last() -> None:
     assert text.endswith(
         ". The files differ in format (9 PNG against 9 JPEG), width (1 against 2): that alone can tell them apart."
     )
+
+
+def test_a_headline_of_too_few_dimensions_is_told_and_another_space_is_not() -> None:
+    narrow = backbone(
+        0, changes=SAME_FEATURES, left_out="effective dimension 1.1 of 8; 5 would show 4.5 with 50 images"
+    )
+    wide = backbone(0, changes=SAME_FEATURES)
+
+    def say(first: BackboneResult, second: BackboneResult) -> str:
+        return verdict("smote", Comparison(compare_result({"a": first, "b": second}, copies(0.01)), SAME, latent()))
+
+    told = "Little can be seen in a: effective dimension 1.1 of 8; 5 would show 4.5 with 50 images."
+    assert say(narrow, wide).endswith(told)
+    assert "Little" not in say(wide, narrow) + say(wide, wide)
 
 
 def test_a_single_exact_copy_is_one() -> None:
