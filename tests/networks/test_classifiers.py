@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
 from counterweight.core.registry import names_in
 from counterweight.networks.classifiers.base import build_network
+from counterweight.networks.classifiers.resnet32 import Block
 from counterweight.networks.layers import Crop, Dropout, halve_size, parameter_count, use_rng
 
 
@@ -30,6 +32,21 @@ def test_other_sizes_and_numbers_of_classes_run(name: str, shape: tuple[int, int
     assert logits.shape == (3, classes)
     logits.sum().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_resnet32_has_32_layers_and_ends_in_64_maps_of_8_pixels() -> None:
+    network = build_network("resnet32", (3, 32, 32), 10)
+    assert sum(each.numel() for each in network.parameters()) == 464_154  # He et al. 2016, table 6: 0.46 M
+    assert sum(isinstance(layer, nn.Conv2d | nn.Linear) for layer in network.modules()) == 32
+    assert isinstance(network, nn.Sequential)
+    assert network[:-3](torch.zeros(2, 3, 32, 32)).shape == (2, 64, 8, 8)
+
+
+def test_a_residual_block_whose_branch_is_silent_hands_every_second_pixel_on() -> None:
+    block = Block(2, 4)
+    nn.init.zeros_(block.branch[-1].weight)  # the last normalisation's scale
+    images = torch.rand(1, 2, 5, 5)
+    assert torch.equal(block(images), torch.cat([images[:, :, ::2, ::2], torch.zeros(1, 2, 3, 3)], dim=1))
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.3, 0.8])
