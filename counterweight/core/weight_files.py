@@ -1,6 +1,8 @@
 """Published files of weights: downloaded once, verified by their hash, and read without executing what is in them."""
 
 import hashlib
+import os
+import struct
 import urllib.error
 from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, distribution
@@ -15,17 +17,23 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from counterweight.core.errors import UserError
+from counterweight.core.errors import UserError, shorten
 
+SUFFIXES = ("safetensors", "npz", "pth")
+CUSTOMARY = ("model.safetensors", "pytorch_model.bin")  # on Hugging Face's hub
+WRAPPERS = ("state_dict", "model_state_dict", "model")
+PREFIX = "module."
 # What the readers of three formats, and the networks, raise on a file that holds something else.
 UNREADABLE = (
     AttributeError,
     BadZipFile,
     EOFError,
-    KeyError,
+    ImportError,
+    LookupError,
     OSError,
     RuntimeError,
     SafetensorError,
+    struct.error,
     TypeError,
     UnpicklingError,
     ValueError,
@@ -104,13 +112,64 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def find_file_in(folder: Path, name: str, where: str, published: str | None = None) -> Path:
+    """Return the file of a network's weights in a folder: one that has its name, or a name that is customary.
+
+    Args:
+        where: setting that names the folder, for the error's message.
+        published: the file's name at its publisher's.
+
+    Raises:
+        UserError: there is none.
+    """
+    names = [*(f"{name}.{suffix}" for suffix in SUFFIXES), *([published] if published else []), *CUSTOMARY]
+    for candidate in names:
+        if (folder / candidate).is_file():
+            return folder / candidate
+    raise UserError(f"{where}: no file for {name} in {folder}{os.sep}; one of {', '.join(names)}")
+
+
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read tensors by name from a safetensors, npz or pth file, executing nothing that stands in it."""
+    """Read tensors by name from a safetensors, npz or pth file, executing nothing that stands in it.
+
+    Raises:
+        ValueError: the file is none of these, or holds no tensors by name.
+    """
+    try:
+        return unwrap(read_file(path))
+    except UNREADABLE as error:
+        with path.open("rb") as file:
+            page = file.read(256).lstrip().startswith(b"<")
+        # torch's own text advises to load the file unsafely.
+        pickled = "it is something else, or holds more than tensors"
+        kind = "it is a web page" if page else pickled if isinstance(error, UnpicklingError) else shorten(error)
+        raise ValueError(f"no tensors by name in a safetensors, npz or pth file: {kind}") from error
+
+
+def unwrap(held: object) -> dict[str, Tensor]:
+    """Return the tensors by name in what a file holds: a training's state, perhaps, or those of a wrapped network.
+
+    Raises:
+        ValueError: there are none.
+    """
+    while isinstance(held, dict) and (key := next((key for key in WRAPPERS if isinstance(held.get(key), dict)), None)):
+        held = held[key]
+    if not isinstance(held, dict) or not held:
+        raise ValueError(f"it holds a {type(held).__name__}" if held else "it is empty")
+    if wrong := next((key for key, value in held.items() if not isinstance(value, Tensor)), None):
+        raise ValueError(f"'{wrong}' in it is no tensor")
+    state: dict[str, Tensor] = held
+    if all(key.startswith(PREFIX) for key in state):  # of DataParallel
+        return {key.removeprefix(PREFIX): value for key, value in state.items()}
+    return state
+
+
+def read_file(path: Path) -> object:
+    """Return what stands in a file of weights."""
     if path.suffix == ".safetensors":
         return load_file(path)
     if path.suffix == ".npz":
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
     # weights_only: pickle would run code.
-    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
+    return torch.load(path, map_location="cpu", weights_only=True)

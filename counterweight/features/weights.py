@@ -12,6 +12,7 @@ from counterweight.core.schema import suggest_name
 from counterweight.core.weight_files import (
     UNREADABLE,
     fetch_weight_file,
+    find_file_in,
     find_packaged_file,
     hash_file,
     read_weights,
@@ -99,21 +100,29 @@ def find_weight_file(name: str, weights: str, block: str = "params.yaml: extract
     if weights == "random":
         return None
     if weights == "imagenet":
-        return fetch_published_file(name, backbone, block, f"{block}.weights: random or a folder")
+        return fetch_published_file(name, backbone, block, f"{block}.weights: a folder that has it, or random")
     folder = Path(weights).expanduser()
     if not weights or not folder.is_dir():
         # A path is no misspelt word.
         words = suggest_name(weights, ("random", "imagenet")) if os.sep not in weights else ""
         raise UserError(f"{block}.weights: '{weights}' is neither random, imagenet nor a folder{words}")
-    return find_file_in(folder, name, block)
+    return find_file_in(folder, name, f"{block}.weights", backbone.url and Path(backbone.url).name)
 
 
 def fetch_published_file(name: str, backbone: Backbone, block: str, instead: str) -> Path:
-    """Return the file of a backbone's weights that its publisher has, downloaded if need be."""
+    """Return the file of a backbone's weights that its publisher has, downloaded if need be.
+
+    Args:
+        block: where `weights` is set.
+        instead: settings that do without the file.
+
+    Raises:
+        UserError: there is none with a checksum in its name, it cannot be downloaded, or is damaged.
+    """
     if backbone.url is None:
         raise UserError(
-            f"{block}.weights: imagenet: no file with a checksum is published for {name} at a plain "
-            f"address; put {name}.safetensors into a folder and name that, or choose random"
+            f"{block}.weights: imagenet: no file with a checksum is published for {name} at a plain address (most of "
+            f"timm's lie on a hub, as model.safetensors, which you may download); choose {instead}"
         )
     return fetch_weight_file(backbone.url, instead)
 
@@ -125,13 +134,3 @@ def describe_weights(name: str, path: Path | None, weights: str) -> dict[str, st
     packaged = find_backbone(name).packaged
     title = f"imagenet ({packaged.title})" if packaged else "imagenet" if weights == "imagenet" else path.name
     return {"weights": title, "sha256": hash_file(path)}
-
-
-def find_file_in(folder: Path, name: str, block: str) -> Path:
-    """Return the file of a backbone's weights in a folder."""
-    url = find_backbone(name).url
-    names = [f"{name}.safetensors", f"{name}.npz", f"{name}.pth", *([Path(url).name] if url else [])]
-    found = [folder / candidate for candidate in names if (folder / candidate).is_file()]
-    if not found:
-        raise UserError(f"{block}.weights: no file for {name} in {folder}{os.sep}; one of {', '.join(names)}")
-    return found[0]

@@ -25,8 +25,14 @@ from torch import Tensor
 from counterweight.core import weight_files
 from counterweight.core.errors import UserError
 from counterweight.core.registry import names_in
-from counterweight.core.weight_files import PackagedFile, fetch_weight_file, find_packaged_file, hash_file
-from counterweight.features.weights import find_file_in, load_backbone
+from counterweight.core.weight_files import (
+    PackagedFile,
+    fetch_weight_file,
+    find_file_in,
+    find_packaged_file,
+    hash_file,
+)
+from counterweight.features.weights import load_backbone
 from counterweight.networks.backbones import mnasnet0_5
 from counterweight.networks.backbones.base.backbone import normalize
 from counterweight.networks.backbones.base.published import find_backbone
@@ -76,6 +82,8 @@ SAVE: dict[str, Callable[[dict[str, Tensor], Path], None]] = {
     f"{NAME}.safetensors": save_file,
     f"{NAME}.npz": save_arrays,
     f"{NAME}.pth": torch.save,
+    "model.safetensors": save_file,
+    "pytorch_model.bin": torch.save,
     "mnasnet0.5_top1_67.823-3ffadce67e.pth": torch.save,  # torchvision's own name
 }
 
@@ -301,8 +309,9 @@ def test_a_damaged_file_of_a_package_is_refused(tmp_path: Path, monkeypatch: pyt
 
 def test_weights_without_an_address_and_a_hash_are_never_downloaded_by_a_library(server: Server) -> None:
     """timm would ask its own hub for them."""
-    with pytest.raises(UserError, match="no file with a checksum is published for vit_tiny_patch16_224 at a plain"):
+    with pytest.raises(UserError, match="no file with a checksum is published for vit_tiny_patch16_224 ") as caught:
         load_backbone("vit_tiny_patch16_224", extract("imagenet"), 0)
+    assert str(caught.value).endswith("; choose params.yaml: extract.weights: a folder that has it, or random")
     assert server.requests == 0
 
 
@@ -320,7 +329,7 @@ def test_a_file_of_weights_in_a_folder_serves_a_name_of_timm(tmp_path: Path) -> 
 @pytest.mark.skipif(not (REAL and REAL_WEIGHTS.is_file()), reason="COUNTERWEIGHT_REAL_DATA has no weights beside it")
 def test_weights_that_were_trained_on_imagenet_load(tmp_path: Path) -> None:
     shutil.copy(REAL_WEIGHTS, tmp_path / "mobilenet_v2.npz")
-    assert find_file_in(tmp_path, "mobilenet_v2").name == "mobilenet_v2.npz"
+    assert find_file_in(tmp_path, "mobilenet_v2", "here").name == "mobilenet_v2.npz"
     trained, drawn = (load_backbone("mobilenet_v2", extract(weights), 0) for weights in (str(tmp_path), "random"))
     image = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
     with torch.inference_mode():

@@ -1,5 +1,6 @@
 """Backbones by a name of torchvision or timm, and EfficientNet-Lite0 with the weights of its package."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -17,11 +18,19 @@ from counterweight.core.weight_files import find_packaged_file, read_weights
 from counterweight.features.weights import check_backbones, load_backbone
 from counterweight.networks.backbones import efficientnet_lite0
 from counterweight.networks.backbones.base.backbone import Cut, normalize
-from counterweight.networks.backbones.base.published import find_backbone, find_in_timm, find_in_torchvision
+from counterweight.networks.backbones.base.published import (
+    FOLDER,
+    find_backbone,
+    find_in_timm,
+    find_in_torchvision,
+    find_published,
+)
 from counterweight.networks.backbones.base.torchvision_backbone import TorchvisionBackbone
 from counterweight.settings.extract import Extract
 
 SMALL = Extract(input_size=64)
+# Their own first weights take a minute.
+SEEDED: dict[str, dict[str, object]] = {name: {"init_weights": False} for name in ("googlenet", "inception_v3")}
 
 
 def photograph(side: int) -> Tensor:
@@ -92,6 +101,48 @@ def test_what_timm_says_of_pixels_counts() -> None:
     hashed = find_backbone("resnet18.a1_in1k").url
     assert hashed is not None
     assert hashed.endswith("resnet18_a1_0-d63eafa0.pth")
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("googlenet", 64), ("inception_v3", 96), ("densenet121", 64), ("resnet18", 64), ("vit_b_32", 224)],
+)
+def test_weights_are_used_as_torchvision_s_own_constructor_uses_them(
+    name: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some of its constructors set another input, or rename what the published file holds."""
+    torch.manual_seed(2)
+    published = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", key): value
+        for key, value in models.get_model(name, weights=None, **SEEDED.get(name, {})).state_dict().items()
+        if not key.endswith("num_batches_tracked")  # as in the older files
+    }
+    monkeypatch.setattr(models.WeightsEnum, "get_state_dict", lambda self, *args, **kwargs: dict(published))
+    theirs = models.get_model(name, weights="DEFAULT").eval()
+    ours = find_published(name, "here", FOLDER).pretrained(published, Cut())
+    seen: list[Tensor] = []
+    last = [module for module in theirs.modules() if isinstance(module, nn.Linear)][-1]
+    last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    with torch.inference_mode():
+        theirs(normalize(photograph(size)))
+        assert torch.equal(ours(photograph(size)), seen[0])
+
+
+@pytest.mark.parametrize("name", ["resnet18", "googlenet", "resnet10t", "squeezenet1_1"])
+def test_the_last_layer_of_a_file_does_not_matter_to_features(name: str) -> None:
+    backbone = find_published(name, "here", FOLDER)
+    whole = dict(backbone.initialised(3).state_dict())
+    heads = {key for key in whole if key.startswith(tuple(f"{head}." for head in backbone.heads))}
+    assert heads
+    headless = {key: value for key, value in whole.items() if key not in heads}
+    other = whole | {key: torch.zeros(3) for key in heads}
+    networks = [backbone.pretrained(state, Cut()) for state in (whole, headless, other)]
+    with torch.inference_mode():
+        first, *others = [network(photograph(64)) for network in networks]
+    assert all(torch.equal(first, features) for features in others)
+    for wrong in (dict(list(headless.items())[1:]), headless | {"more": torch.zeros(1)}):
+        with pytest.raises(RuntimeError):
+            backbone.pretrained(wrong, Cut())
 
 
 @pytest.mark.parametrize(("name", "hint"), [("alexnett", "'alexnet'"), ("resnet18.of_mine", "'resnet18'"), ("qq", "")])

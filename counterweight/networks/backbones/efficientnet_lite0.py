@@ -22,8 +22,10 @@ class EfficientNetLite0(PublishedBackbone):
     """timm's `tf_efficientnet_lite0`, whose layers come in the same order as those of the package's file."""
 
     def pretrained(self, state: dict[str, Tensor], cut: Cut) -> nn.Module:
-        """Return the extractor with the file's weights, which has other names for the same tensors."""
+        """Return the extractor with the package's weights, or with some under timm's names."""
         names = self.initialised(0).state_dict()
+        if {*names} & {*state}:
+            return super().pretrained(state, cut)
         if len(names) != len(state):
             raise RuntimeError(f"{len(state)} tensors instead of {len(names)}")
         return super().pretrained(dict(zip(names, state.values(), strict=True)), cut)

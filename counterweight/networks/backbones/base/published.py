@@ -3,10 +3,10 @@
 import re
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache, partial
+from functools import cache, cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.registry import load_module, names_in
 from counterweight.core.tensors import IMAGENET_DEVIATION, IMAGENET_MEAN
 from counterweight.networks.backbones.base.backbone import Backbone, Cut, Normalised
+from counterweight.networks.backbones.base.partial_weights import load_below
 
 FOLDER = "networks/backbones"
 SIDE = 224
@@ -23,6 +24,8 @@ SIDE = 224
 CLASSES = 1000
 HASHED = re.compile(r"-[0-9a-f]{8,}\.(pth|pt|safetensors)$")
 """Files whose names end in the beginning of their SHA-256."""
+OLD_KEY = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
+"""Names of layers in torchvision's files for DenseNets, which its constructors rename."""
 GLOBAL_GENERATOR = threading.Lock()
 """Libraries initialise networks from a random generator of torch's that all threads share."""
 
@@ -39,10 +42,23 @@ class PublishedBackbone(Backbone):
     deviation: tuple[float, ...] = IMAGENET_DEVIATION
 
     def pretrained(self, state: dict[str, Tensor], cut: Cut) -> nn.Module:
-        """Return the extractor with given weights under the library's keys."""
+        """Return the extractor with given weights under the library's keys; those of the last layer do not matter."""
         network = self.initialised(0)
-        network.load_state_dict(state)
-        return self.normalised(network)
+        if hasattr(network, "transform_input"):
+            # So torchvision's constructors do with weights: these networks were not trained on ImageNet's deviations.
+            setattr(network, "transform_input", True)  # noqa: B010  # torch's annotation allows modules alone
+        whole = network.state_dict().keys()
+        extractor = self.normalised(network)
+        if any(OLD_KEY.match(key) for key in state):
+            state = {OLD_KEY.sub(r"\1\2", key): value for key, value in state.items()}
+        load_below(extractor.network, state, name_heads(whole, extractor.network))
+        return extractor
+
+    @cached_property
+    def heads(self) -> frozenset[str]:
+        """Names of the modules that make the last layer, and of those that stand beside it in training."""
+        network = self.initialised(0)
+        return name_heads(network.state_dict().keys(), self.without_classifier(network))
 
     def untrained(self, seed: int, cut: Cut) -> nn.Module:
         """Return the extractor with the library's first weights, drawn from the seed, not calibrated."""
@@ -55,9 +71,22 @@ class PublishedBackbone(Backbone):
             torch.manual_seed(seed)
             return self.build().eval()
 
-    def normalised(self, network: nn.Module) -> nn.Module:
+    def normalised(self, network: nn.Module) -> Normalised:
         """Return the extractor that a whole classifier becomes."""
-        return Normalised(self.without_classifier(network), self.mean, self.deviation).eval()
+        extractor = Normalised(self.without_classifier(network), self.mean, self.deviation)
+        extractor.eval()
+        return extractor
+
+
+def name_heads(whole: Collection[str], cut: nn.Module) -> frozenset[str]:
+    """Return the names of the modules that make a network's last layer, and of those that help it in training alone.
+
+    Args:
+        whole: names of all tensors of the network.
+        cut: the network without its last layer.
+    """
+    last = {key.rpartition(".")[0] for key in {*whole} - cut.state_dict().keys()}
+    return frozenset(last | {name for name, _ in cut.named_children() if name.lower().startswith("aux")})
 
 
 def find_backbone(name: str, where: str = "params.yaml: extract.backbones") -> Backbone:
