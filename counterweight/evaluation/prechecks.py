@@ -11,11 +11,11 @@ from counterweight.core.errors import UserError
 from counterweight.core.registry import names_in, require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.core.source_plans import SourcePlan
-from counterweight.data.sources.base.lazy_images import require_two_classes
+from counterweight.data.sources.base.lazy_images import find_shape, require_two_classes
 from counterweight.features.weights import check_backbones
 from counterweight.generators.base.generator import LearnedGenerator, find_generator
 from counterweight.generators.base.saved import find_generator_block
-from counterweight.recipes.base.classifier_network import check_classifier
+from counterweight.recipes.base.classifier_network import check_built, check_classifier
 from counterweight.recipes.base.recipe import find_recipe
 from counterweight.settings.datasets import Dataset, plan_dataset
 from counterweight.settings.latent import Latent
@@ -29,7 +29,7 @@ LOCK = Path("dvc.lock")
 def check_rows(params: Params) -> None:
     """Check the datasets and pairs in the table, then download what they publish, as far as it is not there yet."""
     for dataset in params.table.datasets:
-        check_dataset(params, dataset)
+        check_network(params, dataset, len(check_dataset(params, dataset)))
     for pair in params.table.pairs:
         check_pair(params, pair)
     # Only now, when nothing in the table is known to be wrong: downloads take long.
@@ -66,8 +66,19 @@ def check_latent(latent: Latent) -> None:
     generator.precheck(parse_settings(settings, latent.autoencoder, latent.where), ())
 
 
-def check_dataset(params: Params, name: str) -> None:
-    """Check that the source of a dataset in the table can be read, as far as that is quick, and fits the table."""
+def check_network(params: Params, dataset: str, classes: int) -> None:
+    """Build the classifier of a dataset in the table, and let it see two images of the size that its source makes."""
+    shape = find_shape(plan_dataset(params.datasets, dataset).settings)
+    recipes = [*params.table.recipes, *params.classify.generator_recipes]
+    check_built(params.classifiers[dataset], shape, classes, recipes, f"params.yaml: classifiers.{dataset}")
+
+
+def check_dataset(params: Params, name: str) -> Sequence[str]:
+    """Check that the source of a dataset in the table can be read, as far as that is quick, and fits the table.
+
+    Returns:
+        The names of its classes.
+    """
     plan = plan_dataset(params.datasets, name)
     where = f"params.yaml: datasets.{name}"
     if "path" in params.datasets[name]:
@@ -82,6 +93,8 @@ def check_dataset(params: Params, name: str) -> None:
     for scenario in params.table.scenarios:
         if isinstance(parse_scenario(params.scenarios, scenario), Drop) and not plan.common.minority:
             raise UserError(f"{where}.minority: empty, but '{scenario}' drops its classes")
+    names: Sequence[str] = class_names
+    return names
 
 
 def precheck_generator(params: Params, name: str, dataset: str, class_names: Sequence[str]) -> None:

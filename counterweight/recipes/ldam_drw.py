@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from counterweight.core.schema import Fraction, Settings
+from counterweight.networks.classifiers.base_last_layer import find_last_layer, replace_layer
 from counterweight.recipes.base.network_recipe import NetworkRecipe, weigh_effective_numbers
 
 
@@ -31,12 +32,12 @@ class LdamDrw(NetworkRecipe[LdamDrwSettings]):
     3.3, https://arxiv.org/abs/1906.07413; scale and normalised layer are those of its published code.
     """
 
-    def prepare(self, network: nn.Module) -> nn.Module:
+    needs_dense_end = True
+
+    def prepare(self, network: nn.Module, images: Tensor) -> nn.Module:
         """Put cosines in place of the last dense layer."""
-        layers = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
-        last = network.get_submodule(layers[-1])
-        assert isinstance(last, nn.Linear)
-        network.set_submodule(layers[-1], Cosines(last.weight, self.settings.scale))
+        last = find_last_layer(network, images, len(self.counts))
+        replace_layer(network, last, Cosines(last.weight, self.settings.scale))
         return network
 
     def loss(self, network: nn.Module, images: Tensor, labels: Tensor, progress: float, rng: torch.Generator) -> Tensor:

@@ -1,5 +1,6 @@
 """Networks of classifiers: ours, a library's, the user's own; read, frozen, resized, or refused in one line."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from torchvision import models
 from counterweight.core.errors import UserError
 from counterweight.core.seeds import derive_seed
 from counterweight.core.tensors import Labelled
-from counterweight.networks.classifiers.base import Frozen
+from counterweight.core.weight_files import hash_file
+from counterweight.networks.classifiers.base import Frozen, build_network
 from counterweight.networks.layers import Dropout, DropPath, use_rng
 from counterweight.recipes.base.classifier_network import (
     build_classifier,
+    check_built,
     check_classifier,
     hash_network,
     represent_frozen,
@@ -61,6 +64,24 @@ def user_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
             return 3
         def softmax(shape, classes):
             return nn.Sequential(build(shape, classes), nn.Softmax(dim=1))
+        def convolution(shape, classes):
+            return nn.Sequential(nn.Conv2d(shape[0], classes, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        class Forgetful(nn.Sequential):
+            def forward(self, images):
+                return super().forward(images) + {}["offset"]
+        def forgetful(shape, classes):
+            return Forgetful(build(shape, classes))
+        def too_few(shape):
+            return build(shape, 3)
+        def raising(shape, classes):
+            return build([0, 0], classes)
+        class HeadFirst(nn.Module):
+            def __init__(self, shape, classes):
+                super().__init__()
+                self.head = nn.Linear(6, classes)
+                self.below = nn.Linear(shape[0] * shape[1] * shape[2], 6)
+            def forward(self, images):
+                return self.head(self.below(images.flatten(1)).relu())
         """
     (tmp_path / f"{name}.py").write_text("\n".join(line[8:] for line in code.splitlines()), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -152,12 +173,22 @@ def test_a_function_of_the_user_s_is_called_with_shape_and_classes(user_code: st
     [
         ("no_module", "returns a int, not a torch module"),
         ("one_too_many", "makes (2, 5) of 2 images and 4 classes, not (2, 4)"),
+        ("too_few", "too_few: TypeError: too_few() takes 1 positional argument but 2 were given"),
+        ("raising", "raising: IndexError: list index out of range ("),
+        ("forgetful", "cannot work on images of 3x32x32: KeyError: 'offset' ("),
     ],
 )
 def test_a_function_that_returns_something_else_is_refused(user_code: str, function: str, text: str) -> None:
     with pytest.raises(UserError) as caught:
         build_one(f"{user_code}:{function}")
+    assert str(caught.value).startswith(f"{WHERE}.network: {user_code}:{function}")
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("code", ["1 / 0", "raise KeyError('x')", "def build(:", "import nowhere"])
+def test_code_that_fails_when_it_is_imported_is_refused(user_code: str, code: str) -> None:
+    Path(f"{user_code}_fails.py").write_text(code, encoding="utf-8")
+    expect_refusal("cannot be loaded: ", f"{user_code}_fails:build")
 
 
 def test_code_that_is_not_there_is_refused(user_code: str) -> None:
@@ -174,6 +205,14 @@ def test_what_cannot_be_is_refused_before_any_work(tmp_path: Path) -> None:
     expect_refusal("all layers are drawn at random", "resnet18", frozen=True)
     expect_refusal("vit_b_16 takes 224 alone", "vit_b_16", input_size=64)
     expect_refusal("is here for what it has learned", "efficientnet_lite0")
+
+
+def test_weights_that_are_published_at_no_plain_address_are_asked_for_as_a_file() -> None:
+    """What a classifier takes, and not what a backbone takes."""
+    expect_refusal("no file with a checksum", "vit_tiny_patch16_224", weights="imagenet")
+    expect_refusal(
+        f"; choose {WHERE}.weights: a file, a folder that has it, or none", "vgg11.tv_in1k", weights="imagenet"
+    )
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
@@ -194,6 +233,97 @@ def test_of_a_network_of_ours_weights_are_read(tmp_path: Path) -> None:
     save_file(other.state_dict(), tmp_path / "w.safetensors")
     read = build_one("mnist_cnn", weights=str(tmp_path / "w.safetensors"))
     assert all(torch.equal(one, two) for one, two in zip(read.parameters(), other.parameters(), strict=True))
+
+
+WRAPPED: dict[str, Callable[[dict[str, Tensor]], dict[str, object]]] = {
+    "state_dict": lambda state: {"state_dict": state, "epoch": 3},
+    "model": lambda state: {"model": state, "optimizer": {"lr": 0.1}},
+    "model_state_dict": lambda state: {"model_state_dict": state},
+    "module.": lambda state: {f"module.{key}": value for key, value in state.items()},
+    "both": lambda state: {"state_dict": {f"module.{key}": value for key, value in state.items()}},
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPED)
+@pytest.mark.parametrize("network", ["mnist_cnn", "resnet18"])
+def test_what_a_training_saved_is_unwrapped(network: str, wrapper: str, tmp_path: Path) -> None:
+    state = make_state(network, 4)
+    torch.save(WRAPPED[wrapper](state), tmp_path / "w.pt")
+    built = build_one(network, weights=str(tmp_path / "w.pt"))
+    assert same_tensors(built, state) == {*state}
+
+
+def make_state(network: str, classes: int) -> dict[str, Tensor]:
+    """Return weights with a last layer of so many classes, under the names that the publisher gives them."""
+    torch.manual_seed(11)
+    made = models.resnet18(num_classes=classes) if network == "resnet18" else build_network(network, SHAPE, classes)
+    return dict(made.state_dict())
+
+
+def same_tensors(built: nn.Module, state: dict[str, Tensor]) -> set[str]:
+    """Return the names of the tensors that stand in a network as they stand in a file."""
+    own = {key.removeprefix("trunk.network."): value for key, value in built.state_dict().items()}
+    own |= {key.replace("head.", "fc."): value for key, value in own.items() if key.startswith("head.")}
+    return {key for key, value in state.items() if key in own and torch.equal(own[key], value)}
+
+
+@pytest.mark.parametrize("network", ["mnist_cnn", "resnet18"])
+def test_of_a_file_with_another_last_layer_or_none_all_others_are_read(network: str, tmp_path: Path) -> None:
+    """A fitting one is read, too; a layer below it has to be there."""
+    state = make_state(network, 7)
+    [last] = {key.rsplit(".", 1)[0] + "." for key, value in state.items() if value.shape[:1] == (7,)}
+    below = {key: value for key, value in state.items() if not key.startswith(last)}
+    drawn = build_one(network)
+    for saved in (state, below):
+        save_file(saved, tmp_path / "w.safetensors")
+        built = build_one(network, weights=str(tmp_path / "w.safetensors"))
+        assert same_tensors(built, saved) == {*below}
+        assert torch.equal([*built.parameters()][-2], [*drawn.parameters()][-2])
+    fitting = make_state(network, 4)
+    save_file(fitting, tmp_path / "w.safetensors")
+    assert same_tensors(build_one(network, weights=str(tmp_path / "w.safetensors")), fitting) == {*fitting}
+    for wrong in ({"more": torch.zeros(1)}, {next(iter(below)): torch.zeros(1)}):
+        save_file(below | wrong, tmp_path / "w.safetensors")
+        with pytest.raises(UserError, match=f"w.safetensors: not weights of {network}: "):
+            build_one(network, weights=str(tmp_path / "w.safetensors"))
+
+
+@pytest.mark.parametrize("network", ["resnet18", "mnist_cnn"])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"<!DOCTYPE html><html></html>", "it is a web page"), (b"garbage", "it is something else, or holds more")],
+)
+def test_a_file_that_holds_no_weights_is_told(network: str, content: bytes, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        build_one(network, weights=str(path))
+    assert str(caught.value).startswith(f"{path}: not weights of {network}: no tensors by name in a ")
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin", "NETWORK.safetensors", "NETWORK.pth"])
+def test_a_folder_with_a_file_of_a_customary_name_will_do(file: str, user_code: str, tmp_path: Path) -> None:
+    for network, own in (("resnet18", "resnet18"), ("mnist_cnn", "mnist_cnn"), (f"{user_code}:build", "build")):
+        state = build_one(network, seed=5).state_dict() if ":" in network else make_state(network, 4)
+        folder = tmp_path / own
+        folder.mkdir()
+        path = folder / file.replace("NETWORK", own)
+        if path.suffix == ".safetensors":
+            save_file(dict(state), path)
+        else:
+            torch.save(dict(state), path)
+        config = configure(network, weights=str(folder))
+        check_classifier(config, WHERE)
+        assert same_tensors(build_classifier(config, SHAPE, 4, 0, WHERE), dict(state)) == {*state}
+        assert hash_network(config, WHERE)[0] == hash_file(path)
+
+
+def test_a_folder_without_a_file_is_refused_with_the_names_that_will_do(user_code: str, tmp_path: Path) -> None:
+    for network, own in (("mnist_cnn", "mnist_cnn"), (f"{user_code}:build", "build")):
+        expect_refusal(
+            f"weights: no file for {own} in {tmp_path}/; one of {own}.safetensors, ", network, weights=str(tmp_path)
+        )
 
 
 def test_none_is_nothing() -> None:
@@ -233,8 +363,32 @@ def test_what_a_frozen_network_saw_once_teaches_its_last_layer_the_same(tmp_path
 
 
 def test_a_network_that_goes_on_after_its_last_layer_cannot_be_frozen(user_code: str) -> None:
-    with pytest.raises(UserError, match="does not end in its last dense layer"):
-        build_one(f"{user_code}:softmax", frozen=True)
+    """Nor one without a dense layer, or with another one."""
+    for function in ("softmax", "convolution"):
+        with pytest.raises(
+            UserError, match=r"classifiers\.pets\.network: .*; frozen: true trains a last dense layer of 4"
+        ):
+            build_one(f"{user_code}:{function}", frozen=True)
+
+
+def test_of_a_frozen_network_the_layer_that_makes_the_logits_is_trained(user_code: str) -> None:
+    frozen = build_one(f"{user_code}:HeadFirst", frozen=True)
+    assert [name for name, own in frozen.named_parameters() if own.requires_grad] == ["head.0.weight", "head.0.bias"]
+    assert frozen.get_submodule("head.0").in_features == 6
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"), [("softmax", "what the dense layer '0.2' makes is not what"), ("convolution", "no dense")]
+)
+def test_a_recipe_that_needs_a_dense_end_is_refused_another_network(user_code: str, function: str, reason: str) -> None:
+    config = configure(f"{user_code}:{function}")
+    check_built(config, SHAPE, 4, ["plain", "linear_probe"], WHERE)
+    with pytest.raises(UserError) as caught:
+        check_built(config, SHAPE, 4, ["plain", "ldam_drw"], WHERE)
+    message = str(caught.value)
+    assert message.startswith(f"{WHERE}.network: {config.network}: ")
+    assert reason in message
+    assert message.endswith("leave ldam_drw out of table.recipes and classify.generator_recipes")
 
 
 def test_packaged_weights_need_no_network_connection() -> None:

@@ -53,7 +53,8 @@ def test_without_margins_it_is_the_cross_entropy_of_scaled_cosines() -> None:
 
 def test_the_last_layer_gives_scaled_cosines_between_features_and_rows() -> None:
     torch_layer = nn.Linear(4, 3)
-    network = ldam().prepare(nn.Sequential(nn.Flatten(), nn.Linear(8, 4), nn.ReLU(), torch_layer))
+    images = torch.zeros(2, 2, 2, 2)
+    network = ldam().prepare(nn.Sequential(nn.Flatten(), nn.Linear(8, 4), nn.ReLU(), torch_layer), images)
     assert isinstance(network, nn.Sequential)
     assert isinstance(network[1], nn.Linear)
     assert isinstance(network[3], Cosines)
@@ -63,6 +64,25 @@ def test_the_last_layer_gives_scaled_cosines_between_features_and_rows() -> None
     assert torch.allclose(network[3](1000 * features), expected, atol=1e-5)
     assert network[3].weight.norm(dim=1).tolist() == pytest.approx([1, 1, 1])
     assert [name for name, _ in network[3].named_parameters()] == ["weight"]
+
+
+class HeadFirst(nn.Module):
+    """Registers its head before the layer below it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+        self.below = nn.Linear(8, 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(self.below(images.flatten(1)).relu())
+        return logits
+
+
+def test_the_layer_that_makes_the_logits_is_replaced_wherever_it_is_registered() -> None:
+    network = ldam().prepare(HeadFirst(), torch.zeros(2, 2, 2, 2))
+    assert isinstance(network.head, Cosines)
+    assert isinstance(network.below, nn.Linear)
 
 
 def test_a_feature_that_is_zero_has_slopes_that_are_numbers() -> None:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
@@ -488,6 +489,66 @@ def test_a_mistake_in_the_settings_of_an_autoencoder_is_named(
     key = "latent.autoencoders.pretrained_vae.block_channels"
     message = problem(tmp_path / "params.yaml", written(edited(committed, key, 3)), capsys)
     assert f"params.yaml: {key}: unknown key" in message
+
+
+OWN = """
+from torch import nn
+def build(shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], classes))
+def fixed(shape, classes):
+    return build((1, 32, 32), classes)
+def eleven(shape, classes):
+    return build(shape, 11)
+def softmax(shape, classes):
+    return nn.Sequential(build(shape, classes), nn.Softmax(dim=1))
+def alone(shape):
+    return build(shape, 10)
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"network": "MODULE:alone"}, "network: MODULE:alone: TypeError: alone() takes 1 positional argument but 2"),
+        ({"network": "MODULE:fixed"}, "network: MODULE:fixed cannot work on images of 1x28x28: RuntimeError: "),
+        ({"network": "MODULE:eleven"}, "network: MODULE:eleven makes (2, 11) of 2 images and 10 classes"),
+        ({"network": "MODULE:softmax"}, "network: MODULE:softmax: what the dense layer '0.1' makes is not what"),
+        ({"network": "MODULE:softmax", "frozen": True}, "frozen: true trains a last dense layer of 10 outputs alone"),
+        ({"network": "alexnet"}, "network: alexnet cannot work on images of 1x28x28"),
+        ({"network": "mnist_cnn", "weights": "w.npz"}, "w.npz: not weights of mnist_cnn"),
+    ],
+)
+def test_a_classifier_that_cannot_be_built_for_its_dataset_is_found_before_any_work(
+    changes: dict[str, Any],
+    words: str,
+    committed: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its dataset tells the images' size and the number of classes, 10 of the digits."""
+    module = f"own_{derive_seed(0, str(tmp_path)) % 10**9}"
+    (tmp_path / f"{module}.py").write_text(OWN, encoding="utf-8")
+    np.savez(tmp_path / "w.npz", weight=np.zeros(3))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    block = {"epochs": 1} | {key: str(value).replace("MODULE", module) for key, value in changes.items()}
+    block |= {key: True for key in changes if key == "frozen"}
+    message = problem(tmp_path / "params.yaml", written(edited(committed, "classifiers.digits", block)), capsys)
+    assert words.replace("MODULE", module) in message
+    if "weights" not in changes:
+        assert "params.yaml: classifiers.digits.network: " in message
+
+
+def test_a_classifier_of_the_user_s_that_fits_its_dataset_passes(
+    committed: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = f"own_{derive_seed(0, str(tmp_path)) % 10**9}"
+    (tmp_path / f"{module}.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    block = {"network": f"{module}:build", "frozen": True, "epochs": 1}
+    Path("params.yaml").write_text(written(edited(committed, "classifiers.digits", block)), encoding="utf-8")
+    check_params(load_params(Path("params.yaml")))
 
 
 def test_what_dvc_has_run_is_read_from_its_record(tmp_path: Path) -> None:

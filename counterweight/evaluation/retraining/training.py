@@ -16,7 +16,7 @@ from counterweight.core.schema import Settings
 from counterweight.core.tensors import Labelled, to_labelled
 from counterweight.evaluation.retraining.methods import Method
 from counterweight.networks.classifiers.base import Frozen
-from counterweight.recipes.base.classifier_network import build_classifier, represent_frozen
+from counterweight.recipes.base.classifier_network import build_classifier, check_dense_end, represent_frozen
 from counterweight.recipes.base.network_recipe import NetworkRecipe
 from counterweight.recipes.base.recipe import Context, Recipe, find_recipe
 from counterweight.settings.classify import ClassifierConfig
@@ -92,7 +92,8 @@ def make_trainer(
     # Before the threads start, which share the generator that torch draws first weights from.
     where = name_block(parts)
     untrained = [build_classifier(config, parts.test.shape, classes, seed, where).to(device) for seed in seeds]
-    first = untrained[0]
+    first, recipes = untrained[0], [method.recipe for method in methods.values()]
+    check_dense_end(first, config, parts.test.shape, classes, recipes, where)
     for other in untrained[1:]:
         if isinstance(first, Frozen) and isinstance(other, Frozen):
             other.trunk = first.trunk  # what does not learn is the same in all draws, and sees the images once

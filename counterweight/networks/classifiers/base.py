@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from counterweight.core.registry import load_module
+from counterweight.networks.classifiers.base_last_layer import replace_layer
 from counterweight.networks.layers import Dropout, DropPath, halve_size
 
 FOLDER = "networks/classifiers"
@@ -58,21 +59,15 @@ class Frozen(nn.Module):
     """A network of which the last dense layer alone learns; dropout and batch normalisation before it do not train.
 
     Args:
-        network: from images (B, C, H, W) to logits (B, K), the last thing in it a dense layer.
-
-    Raises:
-        ValueError: it has no dense layer.
+        network: from images (B, C, H, W) to logits (B, K).
+        last: the layer whose outputs are these logits.
     """
 
     trunk: nn.Module
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, last: nn.Linear) -> None:
         super().__init__()
-        layers = [(path, module) for path, module in network.named_modules() if isinstance(module, nn.Linear)]
-        if not layers:
-            raise ValueError("it has no dense layer")
-        path, last = layers[-1]
-        network.set_submodule(path, nn.Identity())
+        replace_layer(network, last, nn.Identity())
         self.trunk = network.requires_grad_(False)
         self.head = nn.Sequential(last)
 

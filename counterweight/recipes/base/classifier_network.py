@@ -1,27 +1,32 @@
 """The network of a dataset's classifier: one of ours, one of torchvision or timm, or a function of the user's own."""
 
-import importlib
 import inspect
 import math
-import sys
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from counterweight.core.devices import map_in_parallel
-from counterweight.core.errors import UserError, shorten
+from counterweight.core.errors import UserError
 from counterweight.core.registry import names_in
 from counterweight.core.tensors import to_network_input
-from counterweight.core.weight_files import UNREADABLE, hash_file, read_weights
-from counterweight.networks.classifiers.base import FOLDER, Frozen, Resize, build_network, seed_dropout
-from counterweight.networks.layers import use_rng
-from counterweight.settings.classify import IMAGENET, ClassifierConfig
+from counterweight.core.weight_files import hash_file
+from counterweight.networks.classifiers.base import FOLDER, Frozen
+from counterweight.networks.classifiers.base_last_layer import NoDenseEnd, find_last_layer
+from counterweight.recipes.base.own_network import (
+    Shape,
+    build_own,
+    check_logits,
+    explain,
+    find_own_weights,
+    load_function,
+)
+from counterweight.recipes.base.recipe import find_recipe
+from counterweight.settings.classify import ClassifierConfig
 
 BATCH = 16  # 0.4 GiB a core at 224 pixels; more is no faster on CPUs
-Shape = tuple[int, int, int]
 
 
 def build_classifier(
@@ -48,7 +53,7 @@ def build_classifier(
 
             network = build_from_library(config, classes, seed, where)
         check_logits(network, config.network, shape, classes, where)
-    return freeze(network, config.network, shape, where) if config.frozen else network
+    return freeze(network, config.network, shape, classes, where) if config.frozen else network
 
 
 def check_classifier(config: ClassifierConfig, where: str) -> None:
@@ -79,92 +84,68 @@ def find_weights(config: ClassifierConfig, where: str) -> Path | None:
     Raises:
         UserError: there is no such file, or it cannot be downloaded.
     """
-    if not is_ours(config.network):
-        from counterweight.recipes.base.library_network import find_library_weights  # takes seconds
+    if is_ours(config.network):
+        return find_own_weights(config, where)
+    from counterweight.recipes.base.library_network import find_library_weights  # takes seconds
 
-        return find_library_weights(config, where)
-    if config.weights is None:
-        return None
-    if config.weights == IMAGENET:
-        raise UserError(f"{where}.weights: imagenet: none are known of {config.network}; none, or a file")
-    path = Path(config.weights).expanduser()
-    if not path.is_file():
-        raise UserError(f"{where}.weights: '{config.weights}' is neither none nor a file of weights")
-    return path
+    return find_library_weights(config, where)
 
 
-def build_own(config: ClassifierConfig, shape: Shape, classes: int, where: str) -> nn.Module:
-    """Return a network of a file of ours, or of the user's function."""
-    size = config.input_size
-    seen = (shape[0], size, size) if size else shape
-    if ":" in config.network:
-        network = load_function(config.network, where)(seen, classes)
-        if not isinstance(network, nn.Module):
-            raise UserError(f"{where}.network: {config.network} returns a {type(network).__name__}, not a torch module")
-    else:
-        network = build_network(config.network, seen, classes)
-    if path := find_weights(config, where):
-        try:
-            network.load_state_dict(read_weights(path))
-        except UNREADABLE as error:
-            raise UserError(f"{path}: not weights of {config.network}: {shorten(error)}") from error
-    return nn.Sequential(Resize(size), seed_dropout(network)) if size else seed_dropout(network)
-
-
-def load_function(name: str, where: str) -> Callable[[Shape, int], Any]:
-    """Return the function that `module:function` names; a module may lie in the folder where the command runs."""
-    module_name, function_name = name.split(":")
-    if str(Path.cwd()) not in sys.path:  # an installed command does not look there by itself
-        sys.path.append(str(Path.cwd()))
-    try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except (ImportError, AttributeError, SyntaxError) as error:
-        raise UserError(f"{where}.network: {name} cannot be loaded: {shorten(error)}") from error
-    if not callable(function):
-        raise UserError(f"{where}.network: {name} is no function")
-    loaded: Callable[[Shape, int], Any] = function
-    return loaded
-
-
-@torch.no_grad()
-def check_logits(network: nn.Module, name: str, shape: Shape, classes: int, where: str) -> None:
-    """Refuse a network that does not turn images of this shape into logits of so many classes, trained or not."""
-    state = {key: value.clone() for key, value in network.state_dict().items()}
-    use_rng(network, torch.Generator().manual_seed(0))
-    for training in (True, False):
-        try:
-            logits = network.train(training)(torch.zeros(2, *shape))
-        except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError) as error:
-            size = "x".join(map(str, shape))
-            hint = f"{where}.input_size: another size may do"
-            raise UserError(
-                f"{where}.network: {name} cannot work on images of {size}: {shorten(error)}; {hint}"
-            ) from error
-        if not isinstance(logits, Tensor) or logits.shape != (2, classes):
-            got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise UserError(
-                f"{where}.network: {name} makes {got} of 2 images and {classes} classes, not (2, {classes})"
-            )
-    network.load_state_dict(state)  # batch normalisation counted the images
-
-
-def freeze(network: nn.Module, name: str, shape: Shape, where: str) -> Frozen:
+def freeze(network: nn.Module, name: str, shape: Shape, classes: int, where: str) -> Frozen:
     """Return a network of which the last dense layer alone learns.
 
     Raises:
-        UserError: there is none, or something follows it.
+        UserError: there is none, something follows it, or the network does not work without it.
     """
     images = torch.linspace(-1, 1, 2 * math.prod(shape)).view(2, *shape)
-    with torch.no_grad():
-        before = network.eval()(images)
-        try:
-            frozen = Frozen(network).eval()
-        except ValueError as error:
-            raise UserError(f"{where}.frozen: {name}: {error} that could be trained alone") from error
-        after = frozen(images)
+    way_out = f"frozen: true trains a last dense layer of {classes} outputs alone; false, or another network"
+    try:
+        with torch.no_grad():
+            before = network.eval()(images)
+            frozen = Frozen(network, find_last_layer(network, images, classes)).eval()
+            after = frozen(images)
+    except NoDenseEnd as error:
+        raise UserError(f"{where}.network: {name}: {error}; {way_out}") from error
+    except Exception as error:  # it is a user's code, perhaps, which may raise whatever it likes
+        message = f"cannot do without its last dense layer: {explain(error, name)}"
+        raise UserError(f"{where}.network: {name} {message}; {way_out}") from error
     if not torch.equal(before, after):
-        raise UserError(f"{where}.frozen: {name} does not end in its last dense layer; that alone can be trained")
+        raise UserError(f"{where}.network: {name} makes something else without its last dense layer; {way_out}")
     return frozen
+
+
+def check_dense_end(
+    network: nn.Module, config: ClassifierConfig, shape: Shape, classes: int, recipes: Iterable[str], where: str
+) -> None:
+    """Refuse recipes that put another layer in place of a network's last one, where that is not dense.
+
+    Args:
+        shape: of the images, (C, H, W).
+        recipes: names of those that the network is trained with.
+        where: the block of the settings, for the error's message.
+
+    Raises:
+        UserError: the network does not end in a dense layer of so many outputs, and a recipe needs one.
+    """
+    needing = next((name for name in recipes if find_recipe(name).recipe.needs_dense_end), None)
+    if needing is None:
+        return
+    device = next(network.parameters()).device
+    try:
+        find_last_layer(network, torch.zeros(2, *shape, device=device), classes)
+    except NoDenseEnd as error:
+        need = f"the recipe {needing} needs a last dense layer of {classes} outputs"
+        way_out = f"another network, or leave {needing} out of table.recipes and classify.generator_recipes"
+        raise UserError(f"{where}.network: {config.network}: {error}; {need}: {way_out}") from error
+
+
+def check_built(config: ClassifierConfig, shape: Shape, classes: int, recipes: Iterable[str], where: str) -> None:
+    """Refuse a classifier that cannot be built, or not for such images, classes or recipes; see `check_dense_end`.
+
+    Raises:
+        UserError: it is so.
+    """
+    check_dense_end(build_classifier(config, shape, classes, 0, where), config, shape, classes, recipes, where)
 
 
 def hash_network(config: ClassifierConfig, where: str) -> list[str]:

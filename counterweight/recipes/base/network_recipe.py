@@ -25,8 +25,12 @@ class NetworkRecipe(Recipe[SettingsType]):
     changes_images: ClassVar[bool] = False
     """Whether it changes images or mixes them, so that a frozen network has to see them anew in every step."""
 
-    def prepare(self, network: nn.Module) -> nn.Module:
-        """Return the network that is trained; it may have another last layer."""
+    def prepare(self, network: nn.Module, images: Tensor) -> nn.Module:
+        """Return the network that is trained; it may have another last layer.
+
+        Args:
+            images: two of those that it sees (B, ...), on its device.
+        """
         return network
 
     def draw_batches(self, labels: Tensor, size: int, rng: torch.Generator) -> list[Tensor]:
@@ -65,7 +69,8 @@ class NetworkRecipe(Recipe[SettingsType]):
         large one in the choice.
         """
         device = fitted.images.device
-        network = self.prepare(network).to(memory_format=torch.channels_last)  # a fifth faster on CPUs, more on GPUs
+        network = self.prepare(network, show(fitted.images[:2]))
+        network = network.to(memory_format=torch.channels_last)  # a fifth faster on CPUs, more on GPUs
         use_rng(network, torch.Generator(device).manual_seed(seed))
         optimizer = build_optimizer(config, network.parameters())
         rng = torch.Generator().manual_seed(seed)  # Batches are drawn on the CPU: the same on any device.

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,9 @@ class Recipe(ABC, Generic[SettingsType]):
         settings: those of the recipe's own file.
         counts: images of each class that are fitted, float32 (K,), on the classifier's device.
     """
+
+    needs_dense_end: ClassVar[bool] = False
+    """Whether it puts another layer in place of the network's last one, which has to be dense."""
 
     def __init__(self, settings: SettingsType, counts: Tensor) -> None:
         self.settings, self.counts = settings, counts

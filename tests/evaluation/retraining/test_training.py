@@ -10,8 +10,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.schema import Settings
+from counterweight.core.seeds import derive_seed
 from counterweight.core.tensors import Labelled
 from counterweight.evaluation.retraining import training
 from counterweight.evaluation.retraining.methods import Method, list_baselines, list_generator_methods
@@ -176,3 +178,23 @@ def test_a_frozen_network_sees_images_once_for_all_draws_but_where_a_recipe_chan
     assert sorted(shown) == sorted([len(TRAIN), len(TEST), *[sum(WANTED)] * 3])
     assert {*fitted} == {("Plain", 2), ("LdamDrw", 2), ("Mixup", 4)}
     assert all(len(own) == 3 and len(own[0].test) == len(TEST) for own in found.values())
+
+
+def test_a_recipe_that_needs_a_dense_end_is_refused_before_any_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"own_{derive_seed(0, str(tmp_path)) % 10**9}"
+    code = (
+        "from torch import nn\ndef build(shape, classes):\n"
+        "    return nn.Sequential(nn.Conv2d(1, classes, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())\n"
+    )
+    (tmp_path / f"{name}.py").write_text(code, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    config = CONFIG.model_copy(update={"network": f"{name}:build"})
+    given = list_baselines(["ldam_drw"], {}, TRAIN, DRAWS, 0)
+    with pytest.raises(
+        UserError, match=rf"classifiers\.\w+\.network: {name}:build: there is no dense layer; the recipe"
+    ):
+        retrain_classifiers(given, PARTS, SEEDS, config, CONTEXT, Outcomes())
+    assert len(retrain_classifiers(methods(), PARTS, SEEDS, config, CONTEXT, Outcomes())) == 7

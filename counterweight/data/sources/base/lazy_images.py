@@ -209,6 +209,16 @@ def parse_size(size: int | list[int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
+def find_shape(settings: schema.Settings) -> tuple[int, int, int]:
+    """Return channels, height and width of the images that a source makes; all have a size and channels among theirs.
+
+    Args:
+        settings: those of any source.
+    """
+    values = settings.model_dump(include={"size", "channels"})
+    return (values["channels"], *parse_size(values["size"]))
+
+
 def name_setting(dataset: str, key: str) -> str:
     """Return file and key of a dataset's setting, to begin an error's message with."""
     return f"params.yaml: datasets.{dataset}.{key}"
