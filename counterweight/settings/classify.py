@@ -47,8 +47,9 @@ class ClassifierConfig(Settings):
     """A function of the user's own takes the images' shape (C, H, W) and the number of classes, and returns a module
     from images (B, C, H, W) in [-1, 1] to logits (B, K)."""
     weights: Annotated[str | None, BeforeValidator(read_none)] = None
-    """First weights: none (drawn at random), `imagenet` (of a network of torchvision's or timm's, downloaded once;
-    efficientnet_lite0's come with a package), or a file of weights, or a folder with one."""
+    """First weights: none (drawn at random), `imagenet` (of torchvision's networks, and of those of timm's that are
+    plain files with a checksum, downloaded once; efficientnet_lite0's come with a package), or a file of weights, or a
+    folder with one. A file's last layer is read where it is of as many classes."""
     frozen: bool = False
     """Whether the last dense layer alone is trained. The others then see each image once, for all draws, unless a
     recipe changes images or mixes them."""
