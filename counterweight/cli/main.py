@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from counterweight.core.errors import UserError
-from counterweight.core.process import NOT_WRITABLE, OUT_OF_SPACE, fail, keep_memory, use_one_thread
+from counterweight.core.process import NOT_WRITABLE, OUT_OF_SPACE, fail, keep_memory, name_settings, use_one_thread
 
 LARGEST = 2048  # pixels, as in sources of images
 PATH = click.Path(path_type=Path)
@@ -216,7 +216,7 @@ def main() -> None:
     try:
         cli.main(standalone_mode=False)  # click would print its errors its own way, and exit itself.
     except UserError as error:
-        sys.exit(fail(str(error)))
+        sys.exit(fail(name_settings(str(error), sys.argv[1:])))
     except OSError as error:
         if error.errno not in NOT_WRITABLE | OUT_OF_SPACE:
             raise

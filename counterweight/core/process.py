@@ -4,6 +4,7 @@ import argparse
 import ctypes
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -13,6 +14,9 @@ from threadpoolctl import threadpool_limits
 
 from counterweight.core.errors import UserError
 
+USUAL = "params.yaml"
+NAMED_USUALLY = re.compile(rf"(?<![\w./-]){re.escape(USUAL)}: ")
+"""Where a message names the settings file, and not another of that name in a folder."""
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # malloc.h
 KEEPING = {M_MMAP_MAX: 0, M_ARENA_MAX: 1, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 2**26}
@@ -25,7 +29,7 @@ NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
 def stage_parser(description: str) -> argparse.ArgumentParser:
     """Return a parser that already knows `--params`; the first line of `description` is its help text."""
     parser = argparse.ArgumentParser(description=description.strip().splitlines()[0])
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"), help="settings file")
+    parser.add_argument("--params", type=Path, default=Path(USUAL), help="settings file")
     return parser
 
 
@@ -65,7 +69,7 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
     try:
         main(sys.argv[1:])
     except UserError as error:
-        sys.exit(fail(str(error)))
+        sys.exit(fail(name_settings(str(error), sys.argv[1:])))
     except OSError as error:
         if error.errno in OUT_OF_SPACE:
             # A full disk or a read-only folder is no bug: one line, no traceback.
@@ -77,6 +81,17 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
         sys.exit(fail(f"not enough memory{f': {error}' if str(error) else ''}; smaller images or fewer of them?"))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)  # As shells report a process that a signal ended.
+
+
+def name_settings(message: str, arguments: Sequence[str]) -> str:
+    """Return an error's message in which the settings file is called as the command line calls it.
+
+    What raises errors knows keys of the settings and seldom their file, which it calls params.yaml.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--params", default=USUAL)
+    given: str = parser.parse_known_args(arguments)[0].params
+    return NAMED_USUALLY.sub(lambda _: f"{given}: ", message)
 
 
 def fail(message: str) -> int:

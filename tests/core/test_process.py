@@ -16,6 +16,7 @@ import pytest
 from counterweight.core import outputs, process
 from counterweight.core.errors import UserError
 from counterweight.core.outputs import atomic_output
+from counterweight.core.process import name_settings
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
@@ -114,6 +115,17 @@ def test_a_users_mistake_is_one_line_and_exit_code_two() -> None:
     done = run_stage("raise UserError('params.yaml: seed:\\n  -1 is\\tnot allowed')")
     assert_one_line(done)
     assert done.stderr == "error: params.yaml: seed: -1 is not allowed\n"
+
+
+@pytest.mark.parametrize("given", [["--params", "other.yaml"], ["--dataset", "pets", "--params=/my/other.yaml", "x"]])
+def test_the_settings_file_is_called_as_it_was_given(given: list[str]) -> None:
+    name = given[-2].removeprefix("--params=") if "pets" in given else given[-1]
+    text = "params.yaml: seed: -1; set params.yaml: device: auto, and not in /my/params.yaml: or params.yaml itself"
+    expected = text.replace("params.yaml: seed", f"{name}: seed").replace("set params.yaml", f"set {name}")
+    assert name_settings(text, given) == expected
+    assert name_settings(text, ["--seed", "1"]) == text
+    done = run_stage("raise UserError('params.yaml: datasets.pets: no')", *given)
+    assert done.stderr == f"error: {name}: datasets.pets: no\n"
 
 
 def test_a_success_exits_with_zero_and_says_nothing() -> None:
