@@ -94,6 +94,13 @@ def test_weights_of_a_library_are_those_for_the_size_that_it_is_built_for() -> N
     assert find_backbone("resnet18").url == models.ResNet18_Weights.IMAGENET1K_V1.url
 
 
+def test_all_names_of_torchvision_are_there() -> None:
+    """The second Swin's weights are for 256 pixels, which the network itself does not insist on."""
+    found = {name: find_in_torchvision(name) for name in models.list_models(module=models)}
+    assert all(backbone is not None and backbone.url is not None for backbone in found.values())
+    assert {name for name, backbone in found.items() if backbone and backbone.own_size not in (None, 224)} == set()
+
+
 def test_what_timm_says_of_pixels_counts() -> None:
     found = find_backbone("vit_tiny_patch16_224")
     assert (found.mean, found.deviation) == ((0.5,) * 3, (0.5,) * 3)  # type: ignore[attr-defined]

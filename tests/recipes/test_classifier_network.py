@@ -71,6 +71,10 @@ def user_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
                 return super().forward(images) + {}["offset"]
         def forgetful(shape, classes):
             return Forgetful(build(shape, classes))
+        def empty(shape, classes):
+            return nn.Sequential(nn.Flatten())
+        def lazy(shape, classes):
+            return nn.Sequential(nn.Flatten(), nn.LazyLinear(5), nn.LazyBatchNorm1d(), nn.Linear(5, classes))
         def too_few(shape):
             return build(shape, 3)
         def raising(shape, classes):
@@ -172,6 +176,7 @@ def test_a_function_of_the_user_s_is_called_with_shape_and_classes(user_code: st
     ("function", "text"),
     [
         ("no_module", "returns a int, not a torch module"),
+        ("empty", "returns a network without parameters"),
         ("one_too_many", "makes (2, 5) of 2 images and 4 classes, not (2, 4)"),
         ("too_few", "too_few: TypeError: too_few() takes 1 positional argument but 2 were given"),
         ("raising", "raising: IndexError: list index out of range ("),
@@ -189,6 +194,12 @@ def test_a_function_that_returns_something_else_is_refused(user_code: str, funct
 def test_code_that_fails_when_it_is_imported_is_refused(user_code: str, code: str) -> None:
     Path(f"{user_code}_fails.py").write_text(code, encoding="utf-8")
     expect_refusal("cannot be loaded: ", f"{user_code}_fails:build")
+
+
+def test_lazy_layers_take_their_shape_before_training_and_from_the_seed_alone(user_code: str) -> None:
+    one, other = (build_one(f"{user_code}:lazy", frozen=True) for _ in range(2))
+    assert one.get_submodule("trunk.1").in_features == 3 * 32 * 32
+    assert all(torch.equal(*pair) for pair in zip(one.parameters(), other.parameters(), strict=True))
 
 
 def test_code_that_is_not_there_is_refused(user_code: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from counterweight.core.errors import UserError, shorten
 from counterweight.core.weight_files import UNREADABLE, find_file_in, read_weights
@@ -109,6 +110,8 @@ def call_function(name: str, shape: Shape, classes: int, where: str) -> nn.Modul
         raise UserError(f"{where}.network: {name}: {explain(error, name)}") from error
     if not isinstance(network, nn.Module):
         raise UserError(f"{where}.network: {name} returns a {type(network).__name__}, not a torch module")
+    if not [*network.parameters()]:
+        raise UserError(f"{where}.network: {name} returns a network without parameters, of which none can be trained")
     return network
 
 
@@ -146,8 +149,11 @@ def check_logits(network: nn.Module, name: str, shape: Shape, classes: int, wher
 
 def try_out(network: nn.Module, shape: Shape, training: bool) -> object:
     """Return what a network makes of two black images, and leave it as it was, but in another mode."""
+    images = torch.zeros(2, *shape)
+    if any(is_lazy(parameter) for parameter in network.parameters()):
+        network.eval()(images)  # from which lazy layers take their shape
     state = {key: value.clone() for key, value in network.state_dict().items()}
     use_rng(network, torch.Generator().manual_seed(0))
-    made = network.train(training)(torch.zeros(2, *shape))
+    made = network.train(training)(images)
     network.load_state_dict(state)  # batch normalisation counted the images
     return made

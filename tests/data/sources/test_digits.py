@@ -10,10 +10,11 @@ from PIL import Image
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
+from counterweight.core.registry import load_module, names_in
 from counterweight.core.schema import parse_settings
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources import digits
-from counterweight.data.sources.base.lazy_images import resize_array, wrap_array
+from counterweight.data.sources.base.lazy_images import find_shape, resize_array, wrap_array
 from counterweight.data.split import choose_all, read_into_memory
 
 
@@ -34,6 +35,15 @@ def test_at_their_own_size_the_digits_are_those_of_the_library() -> None:
     assert loaded.images.max() == 255
     assert (loaded.labels == original.target).all()
     assert loaded.counts().tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+
+
+@pytest.mark.parametrize("name", names_in("data/sources"))
+def test_the_settings_of_every_source_tell_the_shape_of_its_images(name: str) -> None:
+    """A classifier is built for it before any image is read."""
+    more = {"subset": "fnt"} if name == "chars74k" else {}
+    for size, sides in ((24, (24, 24)), ([24, 40], (24, 40))):
+        settings = load_module("data/sources", name).Settings.model_validate({"size": size, "channels": 3, **more})
+        assert find_shape(settings) == (3, *sides)
 
 
 def test_the_set_says_where_it_came_from() -> None:

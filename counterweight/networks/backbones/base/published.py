@@ -127,8 +127,8 @@ def find_in_torchvision(name: str) -> PublishedBackbone | None:
     """Return the classifier of that name in torchvision, None if there is none."""
     if name not in models.list_models(module=models):
         return None
-    # Some are published for larger images, too, which the network as it is built does not take.
-    weights = next(each for each in models.get_model_weights(name) if each.meta["min_size"][0] <= SIDE)
+    # Some are published for larger images, too, which the network as it is built does not take. Of equals the first.
+    weights = min(models.get_model_weights(name), key=lambda each: int(each.meta["min_size"][0]))
     return PublishedBackbone(
         url=weights.url,
         own_size=SIDE if weights.meta["min_size"][0] == SIDE else None,
