@@ -54,6 +54,7 @@ def user_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A module of a name that no other test uses, in the folder where the command runs."""
     name = f"own_{derive_seed(0, str(tmp_path)) % 10**9}"
     code = """
+        import functools
         from torch import nn
         size = 3
         def build(shape, classes):
@@ -79,6 +80,7 @@ def user_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
             return build(shape, 3)
         def raising(shape, classes):
             return build([0, 0], classes)
+        flat = functools.partial(build)
         class HeadFirst(nn.Module):
             def __init__(self, shape, classes):
                 super().__init__()
@@ -169,7 +171,9 @@ def test_a_function_of_the_user_s_is_called_with_shape_and_classes(user_code: st
     check_classifier(configure(name), WHERE)
     assert build_one(name)(torch.zeros(2, *SHAPE)).shape == (2, 4)
     assert build_one(name, input_size=8).get_submodule("1.1").in_features == 3 * 8 * 8
-    assert len(hash_network(configure(name), WHERE)) == 1
+    [own] = hash_network(configure(name), WHERE)
+    assert hash_network(configure(f"{user_code}:flat"), WHERE) == [own] == [hash_file(Path(f"{user_code}.py"))]
+    assert build_one(f"{user_code}:flat")(torch.zeros(2, *SHAPE)).shape == (2, 4)
 
 
 @pytest.mark.parametrize(

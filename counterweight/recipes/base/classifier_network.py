@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -155,8 +156,16 @@ def hash_network(config: ClassifierConfig, where: str) -> list[str]:
         UserError: one is missing.
     """
     weights = find_weights(config, where)
-    code = inspect.getsourcefile(load_function(config.network, where)) if ":" in config.network else None
+    code = find_code(config.network, where) if ":" in config.network else None
     return [hash_file(Path(path)) for path in (weights, code) if path]
+
+
+def find_code(name: str, where: str) -> str | None:
+    """Return the file of the code that `module:function` names."""
+    function = load_function(name, where)
+    if inspect.isroutine(function) or inspect.isclass(function):
+        return inspect.getsourcefile(function)
+    return sys.modules[name.split(":")[0]].__file__  # of what is made there, by functools.partial perhaps
 
 
 def represent_frozen(classifier: Frozen, images: Tensor) -> Tensor:
