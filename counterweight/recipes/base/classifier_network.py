@@ -107,6 +107,8 @@ def freeze(network: nn.Module, name: str, shape: Shape, classes: int, where: str
             after = frozen(images)
     except NoDenseEnd as error:
         raise UserError(f"{where}.network: {name}: {error}; {way_out}") from error
+    except MemoryError:
+        raise
     except Exception as error:  # it is a user's code, perhaps, which may raise whatever it likes
         message = f"cannot do without its last dense layer: {explain(error, name)}"
         raise UserError(f"{where}.network: {name} {message}; {way_out}") from error
