@@ -175,7 +175,7 @@ def check_found(request: Request, found: Findings, counts: Mapping[str, int]) ->
 
 def list_blocks(name: str, block: Json, counts: Mapping[str, int], images: int, params: Params) -> Iterator[Addition]:
     """Yield the blocks of generators and, where there are classes to tell apart, of the classifier."""
-    made = choices.choose_generators(block["size"], images)
+    made = choices.choose_generators(block["size"], block["channels"], images)
     others: dict[str, Json] = {generator: {} for generator in params.table.generators if generator not in made}
     for generator, values in {**made, **others}.items():
         comment = SHORT.format(name=generator) if values else ""

@@ -190,6 +190,8 @@ def test_grey_and_colour(
     found = facts("pets", tmp_path / "pets")
     assert found["chosen"]["channels"] == {"value": channels, "reason": reason}
     assert found["blocks"]["classifiers.pets"]["network"] == network
+    dropout = found["blocks"]["generators.cvae_gan.pets"].get("discriminator_dropout")
+    assert dropout == (0.3 if channels == 3 else None), "for colours alone: balancing thesis, 4.2"
 
 
 @pytest.mark.parametrize(
@@ -212,7 +214,7 @@ def test_what_is_asked_for_is_taken(tmp_path: Path, project: Path) -> None:
 
 
 def test_more_images_are_trained_on_for_fewer_epochs() -> None:
-    small, large = (choices.choose_generators(28, count)["cvae"]["epochs"] for count in (2000, 50_000))
+    small, large = (choices.choose_generators(28, 1, count)["cvae"]["epochs"] for count in (2000, 50_000))
     assert (small, large) == (288, 12)  # 240 s of 2,400 images
     assert [choices.choose_classifier(28, True, count)["epochs"] for count in (10, 1000, 10**6)] == [60, 40, 5]
 
