@@ -4,7 +4,7 @@ GAN-vs-VAE report (Generating Realistic Images using Deep Learning), sections II
 the critic of a Wasserstein GAN, which is trained more often and has no final activation, with AC-GAN's second task. As
 in `acgan`, a label becomes a vector that multiplies the latent. The critic's slope is bounded by the gradient penalty
 of Gulrajani et al., https://arxiv.org/abs/1704.00028, or, as in the report, by clipped weights (Arjovsky et al.,
-https://arxiv.org/abs/1701.07875), with which it made worse images of digits here.
+https://arxiv.org/abs/1701.07875).
 """
 
 from collections.abc import Sequence
