@@ -52,6 +52,7 @@ from counterweight.networks.generative.cvae_gan import (
     centre_distance,
     classifier,
     discriminator,
+    initialize_as_keras,
 )
 from counterweight.networks.layers import kl_to_standard_normal, reparametrize
 
@@ -101,6 +102,7 @@ class CVAEGAN(LearnedGenerator):
         self.generator = Decoder(shape, classes, s.width, s.latent_dim)
         self.discriminator = discriminator(shape, s.width, s.dropout, s.negative_slope, s.discriminator_dropout)
         self.classifier = classifier(shape, s.width, s.dropout, classes)
+        initialize_as_keras(self)
         self.real_centre, self.fake_centre = (
             Centres(1, self.discriminator.trunk.size, s.centre_decay) for _ in range(2)
         )

@@ -69,7 +69,7 @@ TAUGHT: dict[str, dict[str, object]] = {
     "glow": {**SMALL["glow"], "epochs": 10},
     "realnvp": {**SMALL["realnvp"], "epochs": 10},
     "residual_vae": {**SMALL["residual_vae"], "epochs": 60, "learning_rate": 0.006, "cycle": 180, "kl_weight": 0.01},
-    "cvae_gan": {**SMALL["cvae_gan"], "epochs": 25, "learning_rate": 0.005},
+    "cvae_gan": {**SMALL["cvae_gan"], "epochs": 50, "learning_rate": 0.005},
     "vae": {**SMALL["vae"], "filters": 8, "hidden": 32, "epochs": 80, "learning_rate": 0.01, "kl_weight": 0.01},
     "vanilla_vae": {**SMALL["vanilla_vae"], "filters": 8, "epochs": 80, "learning_rate": 0.005, "kl_weight": 0.01},
     "variant_vae": {**SMALL["variant_vae"], "filters": 8, "epochs": 80, "learning_rate": 0.005, "kl_weight": 0.01},

@@ -56,6 +56,27 @@ def test_dropout_stands_behind_each_convolution_of_the_discriminator_where_wante
     assert torch.equal(*(dropping.discriminator.features(images) for _ in range(2))), "features are without dropout"
 
 
+def test_weights_begin_as_kerass_do() -> None:
+    network = model((1, 28, 28), classes=10, latent_dim=20, width=8)
+    dense, last = network.generator.layers[0], network.generator.layers[-3]
+    assert float(dense.weight.abs().max()) == pytest.approx(math.sqrt(6 / (40 + 784)), rel=1e-3)
+    assert float(last.weight.abs().max()) == pytest.approx(math.sqrt(6 / (25 * (4 + 1))), rel=0.1)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            fans = sum(layer.weight.shape[:2]) * layer.weight[0, 0].numel()  # of inputs and outputs
+            assert float(layer.weight.abs().max()) <= math.sqrt(6 / fans) + 1e-6
+            assert float(layer.weight.square().mean()) == pytest.approx(2 / fans, rel=0.25)
+            assert layer.bias.count_nonzero() == 0
+        elif isinstance(layer, nn.Embedding):
+            assert float(layer.weight.square().mean()) == pytest.approx(1, rel=0.25), "as the latents beside it"
+
+
+def test_images_differ_from_the_beginning() -> None:
+    """With torch's biases 1 % of the images' square differs among them, and they become black before they differ."""
+    images = model((1, 28, 28), classes=10, latent_dim=20, width=8).generate_random(256, seeded())[0]
+    assert float(images.var(dim=0).mean() / images.square().mean()) > 0.2
+
+
 def test_latents_carry_something_where_images_vary_by_more_than_the_weight() -> None:
     """A linear decoder's best encoder, in one direction: a gain that is 0 up to the variance of the images."""
     variance = 12.3  # the largest of MNIST within a class
