@@ -23,6 +23,7 @@ from counterweight.core.errors import UserError
 from counterweight.data import inspection
 from counterweight.data.decode.images import Facts
 from counterweight.evaluation.prechecks import check_blocks, check_dataset, check_pair
+from counterweight.generators import cvae_gan
 from counterweight.settings.pairs import plan_pair
 from counterweight.settings.params import load_params
 
@@ -190,8 +191,11 @@ def test_grey_and_colour(
     found = facts("pets", tmp_path / "pets")
     assert found["chosen"]["channels"] == {"value": channels, "reason": reason}
     assert found["blocks"]["classifiers.pets"]["network"] == network
-    dropout = found["blocks"]["generators.cvae_gan.pets"].get("discriminator_dropout")
-    assert dropout == (0.3 if channels == 3 else None), "for colours alone: balancing thesis, 4.2"
+    block = found["blocks"]["generators.cvae_gan.pets"]
+    assert block["kl_weight"] == cvae_gan.Settings().kl_weight
+    assert block.get("discriminator_dropout") == (0.3 if channels == 3 else None), (
+        "for colours alone: balancing thesis, 4.2"
+    )
 
 
 @pytest.mark.parametrize(
