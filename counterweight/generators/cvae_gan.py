@@ -30,8 +30,8 @@ quarter of the images, 712 steps; pixels from -1 to 1, standard errors of 0.004 
 
 Commas part seeds; none of these 7 trainings failed. Images are no less alike below 0.5, where latents carry more and
 are the less normal for it. 0.5 is lambda / 2 m, for batches of m: squares summed over the batch and not halved, and a
-KL averaged over it, as in the log-ends thesis. So CIFAR-10 and Vehicles have 50 / 512 and 100 / 400. Neither these were
-measured, nor the thesis's width and epochs.
+KL averaged over it, as in the log-ends thesis. So CIFAR-10 and Vehicles have 50 / 512 and 100 / 400. Neither was
+measured, nor were the thesis's width and epochs.
 """
 
 from collections.abc import Sequence
