@@ -15,10 +15,12 @@ from counterweight.networks.layers import Crop, Dropout, halve_size, one_hot
 def initialize_as_keras(network: nn.Module) -> None:
     """Draw weights anew as Keras does, the thesis's library: Glorot and Bengio 2010, equation 16, and biases of 0.
 
-    Of torch's, the biases alone make most of what a generator puts out at first: of the mean square of its pixels 1 to
-    2 % differs from image to image at a width of 8, without biases 20 to 60 %. Learning then moves all images together,
-    to a black in which the tanh has hardly a gradient left, and some trainings stay there. Embeddings stay as torch has
-    them, of the size of the latents beside them: Keras's, of 0.05 at most, are told apart much later.
+    Of torch's, the biases alone make most of what a generator puts out at first: of the mean square of its pixels up to
+    2 % differs from image to image at a width of 8, with Keras's 23 to 65 % (three seeds). Learning then moves all
+    images together, to a black in which the tanh has hardly a gradient left, and some trainings stay there. After 712
+    steps on MNIST two of two reconstruct worse than the mean of all images does, with Keras's none of ten
+    (benchmarks/cvae_gan_weight.py). Embeddings stay as torch has them, of the size of the latents beside them: Keras's,
+    of 0.05 at most, are told apart later.
     """
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
