@@ -31,7 +31,8 @@ Links = Mapping[Path, Path]
 SHORT = "short, for a CPU; {{}} takes the paper's settings: counterweight describe {name}"
 ONE_CLASS = (
     "Note: all images are of one class: there is no classifier to be helped and so no table, but a gallery of what "
-    "generators make of them; counterweight audit compares such a folder with another"
+    "generators make of them, vae, gan, wgan and wgan_gp, too, once generators.vae has a block of that name; "
+    "counterweight audit compares such a folder with another"
 )
 ONLY_TABLE = "Note: DVC sees changes of this table, not of the images it names; give the folder to have both watched"
 

@@ -83,6 +83,8 @@ def detect_source(path: Path) -> str:
         return "folder"  # of one class
     archives = [file.name for file in find_files(path, ARCHIVES)]
     seen += f", {loose} images beside it" if loose else ""
+    if len(classes) == 1 and not loose:
+        seen += f" (of one class, for a gallery: give {path / classes[0]} itself)"
     raise UserError(f"{path}: {seen}; {f'{archives[0]} is an archive: unpack it; ' if archives else ''}{WANTED}")
 
 

@@ -1,43 +1,43 @@
 """Sentences that stand below a table of verdicts."""
 
-from collections.abc import Mapping
-from statistics import median
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from counterweight.statistics.verdict import Verdict
 
-NEVER = 1e9  # draws: more than any number
 DECIDED = ("helps", "hurts", "no difference above margin")
 
 
-def describe_draws_needed(verdicts: Mapping[str, Verdict]) -> str:
+def describe_draws_needed(verdicts: Mapping[str, Verdict], needed: int | None) -> str:
     """Say roughly how many draws would show a change of the margin.
 
-    The number is known to a factor of two at best, as the spread of eight draws is: one digit of it is said, of the
-    undecided row in the middle.
+    Args:
+        needed: for a method in the middle of the table. It is known to a factor of two at best, as the spread of eight
+            draws is: one digit of it is said.
     """
     undecided = [found for found in verdicts.values() if found.verdict == "undecided"]
     if not undecided:
         return ""
-    change = f"a change of {undecided[0].margin:g} in an undecided row"
+    change = f"a change of {undecided[0].margin:g}"
     if undecided[0].draws == 1:
         return f"How many draws would show {change} cannot be told from one."
-    needed = median(NEVER if found.draws_needed is None else found.draws_needed for found in undecided)
-    if needed >= NEVER / 2:
+    if needed is None:
         return f"To see {change} no number of draws would do: the test part has too few images."
-    rough = float(f"{needed:.1g}")
-    return f"To see {change} it would take some {rough:,.0f} draws, roughly: half of these rows need more."
+    draws = f"{float(f'{needed:.1g}'):,.0f}"
+    return f"To see {change} in a row that scatters as the middle one it would take some {draws} draws, roughly."
 
 
 def describe_other_score(score: str, verdicts: Mapping[str, Verdict]) -> str:
     """Say what verdicts by a score are that has no column of verdicts."""
     if not verdicts:
         return ""
-    parts = [
-        f"{name_answer(answer, verdicts)}: {listed}" for answer in DECIDED if (listed := list_rows(answer, verdicts))
-    ]
+    rows = {name_answer(answer, verdicts): list_rows(answer, verdicts) for answer in DECIDED}
+    parts = [f"{answer}: {listed}" for answer, listed in rows.items() if listed]
     rest = sum(found.verdict == "undecided" for found in verdicts.values())
     parts += [f"undecided: {'all' if rest == len(verdicts) else 'the others'}"] if rest else []
-    return f"By {score}, of which the same can be said: {'; '.join(parts)}."
+    family = next(iter(verdicts.values())).family
+    among = f", with intervals that hold for all {family} rows at once" if family > 1 else ""
+    return f"By {score}{among}: {'; '.join(parts)}."
 
 
 def name_answer(answer: str, verdicts: Mapping[str, Verdict]) -> str:
@@ -53,12 +53,21 @@ def list_rows(answer: str, verdicts: Mapping[str, Verdict]) -> str:
     )
 
 
-def describe_far_draws(verdicts: Mapping[str, Verdict]) -> str:
-    """Name the rows in which a draw lies far from the others."""
-    far = [f"`{name}` (draw {found.far_draw + 1})" for name, found in verdicts.items() if found.far_draw is not None]
-    if not far:
+def describe_failed_draws(failed: Mapping[str, int], scores: Mapping[str, Sequence[float | None]]) -> str:
+    """Name the methods of which a draw lies far below the others, `imbalanced` among them, and what follows.
+
+    Args:
+        failed: draws, from 0, by method.
+        scores: the headline score in each draw, by method.
+    """
+    parts = []
+    for name, draw in failed.items():
+        low, others = scores[name][draw], [value for place, value in enumerate(scores[name]) if place != draw]
+        known = [value for value in others if value is not None]
+        parts.append(f"`{name}` in draw {draw + 1} ({low:.4f}; {fmean(known):.4f} in the others)")
+    if not parts:
         return ""
     return (
-        f"One draw's change lies far from the others' in {', '.join(far)}: a training may have failed in it. Of how "
-        "often that happens so few draws say little, and intervals of such rows may be too short."
+        f"Far below its other draws is {', '.join(parts)}: a training may have failed. Such a draw widens its method's "
+        "interval, that of `imbalanced` every interval; a method without one may only have been lucky."
     )

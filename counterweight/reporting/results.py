@@ -24,7 +24,7 @@ from counterweight.results.imbalance import ClassCounts, Counts
 from counterweight.results.latent import LatentResult
 from counterweight.settings.table import Table
 from counterweight.statistics.bootstrap_scores import BootstrapScores, ResampledScores, bootstrap_scores
-from counterweight.statistics.verdict import Verdict, judge_methods
+from counterweight.statistics.verdict import Verdict, find_failed_draw, judge_methods, plan_draws
 
 Labels = npt.NDArray[np.int64]
 
@@ -68,6 +68,11 @@ class Judged(Result):
     """The method that generates nothing with the best validation scores; `imbalanced` is one of them."""
     against_simple: Verdicts | None
     """Those with synthetic images against `best_simple`; None without any, or where that is `imbalanced`."""
+    draws_needed: int | None
+    """Roughly how many draws would show a change of the margin in the headline score of a method in the middle of those
+    against `imbalanced`; None where no number would, where there is no other method, and with one draw."""
+    failed_draws: dict[str, int]
+    """Methods, `imbalanced` among them, of which a draw, from 0, has a headline score far below its others'."""
 
 
 @dataclass(frozen=True)
@@ -180,11 +185,27 @@ def judge_all(scores: Mapping[str, MethodScores], table: Table, resampled: Boots
     best = max(simple, key=lambda name: rank_simple(scores[name]))
     generated = [name for name in rows if name not in (*simple, "balanced")]
     again = best == "imbalanced" or not generated
+    headline = resampled.minority_f1 or resampled.balanced_accuracy
     return Judged(
         against_imbalanced=judge_against("imbalanced", rows, rows, resampled, table.margin),
         best_simple=best,
         against_simple=None if again else judge_against(best, generated, rows, resampled, table.margin),
+        draws_needed=plan_more_draws(headline, rows.index("imbalanced"), table.margin),
+        failed_draws=find_failed_draws(headline, rows),
     )
+
+
+def plan_more_draws(headline: ResampledScores, reference: int, margin: float) -> int | None:
+    """Return how many draws would show a change of the margin, None where that cannot be told, too."""
+    methods, draws = headline.actual.shape
+    return plan_draws(headline, reference, margin) if methods > 1 and draws > 1 else None
+
+
+def find_failed_draws(headline: ResampledScores, rows: Sequence[str]) -> dict[str, int]:
+    """Return the draw, from 0, of each method that has one far below its others."""
+    noise = headline.resampled.var(axis=0, ddof=1).mean(axis=1)
+    found = {name: find_failed_draw(headline.actual[row], float(noise[row])) for row, name in enumerate(rows)}
+    return {name: draw for name, draw in found.items() if draw is not None}
 
 
 def rank_simple(scores: MethodScores) -> tuple[float, float]:

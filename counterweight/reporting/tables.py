@@ -16,7 +16,7 @@ from counterweight.reporting.markdown import (
     render_tables,
     round_for_diff,
 )
-from counterweight.reporting.remarks import describe_draws_needed, describe_far_draws, describe_other_score
+from counterweight.reporting.remarks import describe_draws_needed, describe_failed_draws, describe_other_score
 from counterweight.reporting.results import Comparison, Comparisons, Results, Verdicts
 from counterweight.reporting.verdicts import verdict
 from counterweight.results.imbalance import ClassCounts
@@ -48,7 +48,7 @@ def render_report(results: Results) -> str:
             "headline": find_headline(results.judged.against_imbalanced),
             "minority": describe_minority(counts),
             "score": "minority F1" if results.judged.against_imbalanced.minority_f1 else "balanced accuracy",
-            "remarks": list_remarks(results.judged.against_imbalanced),
+            "remarks": list_remarks(results),
             "class_tables": tabulate_classes(results),
             "left_out": max(0, len(counts) - CLASSES),
             **describe_comparisons(results.comparisons),
@@ -137,14 +137,15 @@ def tabulate_help(results: Results) -> str:
     return render_table(header, rows)
 
 
-def list_remarks(verdicts: Verdicts) -> list[str]:
+def list_remarks(results: Results) -> list[str]:
     """Return what has to be said below the table of methods, a sentence or two each."""
-    headline = find_headline(verdicts)
-    other = verdicts.balanced_accuracy if verdicts.minority_f1 else {}
+    judged, verdicts = results.judged, results.judged.against_imbalanced
+    key = "minority_f1" if verdicts.minority_f1 else "balanced_accuracy"
+    scores = {name: [getattr(draw, key) for draw in own.draws] for name, own in results.scores.items()}
     said = (
-        describe_far_draws(headline),
-        describe_draws_needed(headline),
-        describe_other_score("balanced accuracy", other),
+        describe_failed_draws(judged.failed_draws, scores),
+        describe_draws_needed(find_headline(verdicts), judged.draws_needed),
+        describe_other_score("balanced accuracy", verdicts.balanced_accuracy if verdicts.minority_f1 else {}),
     )
     return [remark for remark in said if remark]
 

@@ -51,8 +51,8 @@ class ClassifierConfig(Settings):
     plain files with a checksum, downloaded once; efficientnet_lite0's come with a package), or a file of weights, or a
     folder with one. A file's last layer is read where it is of as many classes."""
     frozen: bool = False
-    """Whether the last dense layer alone is trained. The others then see each image once, for all draws, unless a
-    recipe changes images or mixes them."""
+    """Whether the last dense layer alone is trained. The others, which are the first draw's in all draws, then see each
+    image once, unless a recipe changes images or mixes them."""
     input_size: Annotated[int, Ge(8), Le(1024)] | None = None
     """Side in pixels to which images are brought for the network, bilinear; null: they stay as they are, unless the
     network takes one size alone."""

@@ -1,6 +1,6 @@
 """Whether methods help a classifier: changes of a score, their intervals, and what these allow to be said."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -47,14 +47,11 @@ class Verdict(Result):
     margin: float
     detectable_change: float
     """The smallest true change for which `interval` would have excluded 0 in four of five cases."""
-    least_detectable_change: float
-    """The same with endless draws: as far as these test images reach for a method in the middle of the table."""
+    least_detectable_change: float | None
+    """The same with endless draws: as far as these test images reach; None with one draw."""
     draws_needed: int | None
-    """Roughly the fewest draws with which a change of `margin` is detectable: by this method's draws, and by the test
-    images' part of a method in the middle of the table, since a single method's is hardly known. None where no number
-    of draws suffices since `least_detectable_change` is not below the margin, and with one draw."""
-    far_draw: int | None
-    """A draw, from 0, whose change lies far from the others', as where a training failed; None without one."""
+    """The fewest draws with which a change of `margin` is detectable; None where no number of draws suffices since
+    `least_detectable_change` is not below the margin, and with one draw. A single method's is rough: `plan_draws`."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +65,6 @@ class Variances:
     """The same, but not less than what the test images alone would make of it."""
     test: float
     """Of the mean change by the test images, beyond what `between` contains."""
-    own_test: float
-    """Of a single draw's change by the test images, as far as other draws do not share it."""
 
 
 def judge_methods(scores: ResampledScores, reference: int, margin: float = 0.01, alpha: float = 0.05) -> list[Verdict]:
@@ -96,22 +91,43 @@ def judge_methods(scores: ResampledScores, reference: int, margin: float = 0.01,
         raise ValueError(f"scores (M, n) and (B, M, n), M and B >= 2, wanted: {actual.shape} and {resampled.shape}")
     if not 0 <= reference < len(actual):
         raise ValueError(f"reference: a row from 0 to {len(actual) - 1} wanted, got {reference}")
-    others = [row for row in range(len(actual)) if row != reference]
-    changes = actual[others] - actual[reference]
-    noise = resampled[:, others] - resampled[:, [reference]]
-    # The middle, since some methods differ from the reference in more than others: another network errs elsewhere.
-    middle = float(np.median([estimate_test_part(noise[:, row]) for row in range(len(others))]))
-    return [
-        judge_change(
-            changes[row], noise[:, row], family=len(others), margin=margin, alpha=alpha, planned_test=max(0.0, middle)
-        )
-        for row in range(len(others))
-    ]
+    changes, noise = list_changes(scores, reference)
+    family = len(changes)
+    return [judge_change(changes[row], noise[:, row], family, margin, alpha) for row in range(family)]
 
 
-def judge_change(
-    changes: Floats, resampled: Floats, family: int, margin: float, alpha: float, planned_test: float | None = None
-) -> Verdict:
+def plan_draws(scores: ResampledScores, reference: int, margin: float = 0.01, alpha: float = 0.05) -> int | None:
+    """Return roughly how many draws detect a change of the margin for a method in the middle of the table.
+
+    Of a single method the test images' part of the variance is hardly known. The medians over all methods stand in for
+    both parts; some methods differ from the reference in more than others, since another network errs elsewhere.
+
+    Args:
+        scores, reference, margin, alpha: as in `judge_methods`; two draws at least.
+
+    Returns:
+        None if no number of draws suffices.
+    """
+    changes, noise = list_changes(scores, reference)
+    family, draws = changes.shape
+    parts = [split_variance(changes[row], noise[:, row]) for row in range(family)]
+    middle = Variances(
+        draws,
+        between=float(np.median([part.between for part in parts])),
+        effective=float(np.median([part.effective for part in parts])),
+        test=max(0.0, float(np.median([estimate_test_part(noise[:, row]) for row in range(family)]))),
+    )
+    return count_draws(middle, margin, alpha / family)
+
+
+def list_changes(scores: ResampledScores, reference: int) -> tuple[Floats, Floats]:
+    """Return the changes of all rows but the reference's against it: (M - 1, n), and on resamples (B, M - 1, n)."""
+    others = [row for row in range(len(scores.actual)) if row != reference]
+    changes = scores.actual[others] - scores.actual[reference]
+    return changes, scores.resampled[:, others] - scores.resampled[:, [reference]]
+
+
+def judge_change(changes: Floats, resampled: Floats, family: int, margin: float, alpha: float) -> Verdict:
     """Say what the changes of one method's score in n draws amount to.
 
     Args:
@@ -119,8 +135,6 @@ def judge_change(
         resampled: (B, n), B >= 2, on resamples of its images that the draws share.
         family: number of methods in the table, this one included.
         margin, alpha: as in `judge_methods`.
-        planned_test: variance that the test images' part is taken to have where more draws are planned; None: what
-            these draws show of it.
 
     Returns:
         The interval is the mean change alone if all changes are equal in the draws and in all resamples.
@@ -139,7 +153,6 @@ def judge_change(
     mean, (error, df) = float(rounded.mean()), combine_errors(parts, parts.draws)
     interval = student_interval(mean, error, df, alpha / family)
     single = parts.draws == 1
-    planned = parts if planned_test is None else replace(parts, test=planned_test)
     return Verdict(
         verdict=answer(interval, margin),
         mean_change=mean,
@@ -156,9 +169,8 @@ def judge_change(
         family=family,
         margin=margin,
         detectable_change=detectable_change(error, df, alpha / family),
-        least_detectable_change=detectable_change(float(np.sqrt(planned.test)), NORMAL, alpha / family),
-        draws_needed=None if single else count_draws(planned, margin, alpha / family),
-        far_draw=find_far_draw(rounded, parts.own_test, alpha / family),
+        least_detectable_change=None if single else detectable_change(parts.test**0.5, NORMAL, alpha / family),
+        draws_needed=None if single else count_draws(parts, margin, alpha / family),
     )
 
 
@@ -179,11 +191,10 @@ def split_variance(changes: Floats, resampled: Floats) -> Variances:
     of_mean = float((resampled - resampled[:1]).mean(axis=1).var(ddof=1))
     test = max(0.0, estimate_test_part(resampled))
     if draws == 1:
-        return Variances(draws=1, between=0.0, effective=0.0, test=test, own_test=0.0)
+        return Variances(draws=1, between=0.0, effective=0.0, test=test)
     # Deviations from the first value: the variance of equal ones is exactly 0.
     between = float((changes - changes[0]).var(ddof=1))
-    own = draws * (of_mean - test)
-    return Variances(draws, between, effective=max(between, own), test=test, own_test=max(0.0, own))
+    return Variances(draws, between, effective=max(between, draws * (of_mean - test)), test=test)
 
 
 def estimate_test_part(resampled: Floats) -> float:
@@ -195,28 +206,28 @@ def estimate_test_part(resampled: Floats) -> float:
     return of_mean if draws == 1 else (draws * of_mean - of_one) / (draws - 1)
 
 
-def find_far_draw(changes: Floats, noise: float, alpha: float) -> int | None:
-    """Return the draw that lies farthest from the mean of the others, if that is no accident.
+def find_failed_draw(scores: Floats, noise: float, alpha: float = 0.01) -> int | None:
+    """Return the draw whose score lies lowest, if it lies far below the others', as where a training failed.
 
-    Draws that scatter normally have one in at most a fraction `alpha` of cases (the t-test of a deleted residual, which
-    is Grubbs's of 1950, https://doi.org/10.1214/aoms/1177729885, with Bonferroni's level for the largest of n).
+    Draws that scatter normally have one in at most a fraction `alpha` of cases (the one-sided t-test of a deleted
+    residual, which is Grubbs's of 1950, https://doi.org/10.1214/aoms/1177729885, at Bonferroni's level for the lowest
+    of n). Two that fail hide each other.
 
     Args:
-        changes: (n,).
-        noise: the least variance that the others are taken to have, since scores are multiples of something.
+        scores: of one method, (n,); the higher, the better.
+        noise: the least variance that the others are taken to have: of one score by the test images.
 
     Returns:
         None with fewer than four draws, too, whose others tell nothing of how far is far.
     """
-    draws = len(changes)
+    draws = len(scores)
     if draws < 4:
         return None
-    others = [np.delete(changes, draw) for draw in range(draws)]
-    distances = np.abs(changes - [part.mean() for part in others])
-    errors = np.sqrt(np.maximum([part.var(ddof=1) for part in others], noise) * draws / (draws - 1))
-    far = int(distances.argmax())
-    limit = errors[far] * student_quantile(draws - 2, alpha / draws)
-    return far if distances[far] > limit + 10.0**-DIGITS else None
+    low = int(scores.argmin())
+    others = np.delete(scores, low)
+    error = float(np.sqrt(max(float(others.var(ddof=1)), noise) * draws / (draws - 1)))
+    limit = error * student_quantile(draws - 2, 2 * alpha / draws)
+    return low if float(others.mean() - scores[low]) > limit + 10.0**-DIGITS else None
 
 
 def combine_errors(parts: Variances, draws: int) -> tuple[float, float]:

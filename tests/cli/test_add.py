@@ -338,7 +338,10 @@ def test_images_of_one_class_get_blocks_for_a_gallery(tmp_path: Path, project: P
 LAYOUTS: list[tuple[Callable[[Path], object], str]] = [
     (lambda root: None, r"pets: no such file or folder$"),
     (lambda root: root.mkdir(), r"pets: no sub-folders with images; expected a folder with a sub-folder of images per"),
-    (lambda root: write(root / "cat", 3), r"pets: one sub-folder with images only, 'cat'; expected"),
+    (
+        lambda root: write(root / "cat", 3),
+        r"pets: one sub-folder with images only, 'cat' \(of one class, for a gallery",
+    ),
     (lambda root: write(write(root / "cat", 3).parent, 2), r"only, 'cat', 2 images beside it; expected"),
     (archive, r"pets: no sub-folders with images; pets.zip is an archive: unpack it; expected"),
     (lambda root: pets(root, cat=3, dog=1), r"pets: class 'dog': 1 images that can be read in part train; at least 2"),

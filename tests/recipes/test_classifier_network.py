@@ -80,6 +80,16 @@ def user_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
             return build(shape, 3)
         def raising(shape, classes):
             return build([0, 0], classes)
+        class Dropping(nn.Sequential):
+            def forward(self, images):
+                return nn.functional.dropout(super().forward(images), training=self.training)
+        def dropping(shape, classes):
+            return Dropping(build(shape, classes))
+        class Doubles(nn.Sequential):
+            def forward(self, images):
+                return super().forward(images).double()
+        def doubles(shape, classes):
+            return Doubles(build(shape, classes))
         flat = functools.partial(build)
         class HeadFirst(nn.Module):
             def __init__(self, shape, classes):
@@ -95,7 +105,8 @@ def user_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
-@pytest.mark.parametrize("network", ["mnist_cnn", "resnet18", "tf_efficientnet_lite0"])
+# MNASNet looks at the version of its layers when it is given its weights back.
+@pytest.mark.parametrize("network", ["mnist_cnn", "resnet18", "tf_efficientnet_lite0", "mnasnet0_5"])
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 40, 32)], ids=str)
 def test_a_network_of_ours_or_a_library_makes_logits_and_learns(network: str, shape: tuple[int, int, int]) -> None:
     built = build_one(network, shape)
@@ -184,6 +195,8 @@ def test_a_function_of_the_user_s_is_called_with_shape_and_classes(user_code: st
         ("one_too_many", "makes (2, 5) of 2 images and 4 classes, not (2, 4)"),
         ("too_few", "too_few: TypeError: too_few() takes 1 positional argument but 2 were given"),
         ("raising", "raising: IndexError: list index out of range ("),
+        ("doubles", "makes torch.float64 of float32 images"),
+        ("dropping", "draws from torch's own generator, which trainings side by side share"),
         ("forgetful", "cannot work on images of 3x32x32: KeyError: 'offset' ("),
     ],
 )

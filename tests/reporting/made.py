@@ -242,7 +242,6 @@ def change(
     family: int = 2,
     needed: int | None = 5,
     margin: float = 0.01,
-    far: int | None = None,
 ) -> Verdict:
     single = draws == 1
     return Verdict(
@@ -261,16 +260,17 @@ def change(
         family=family,
         margin=margin,
         detectable_change=0.1567,
-        least_detectable_change=0.08,
+        least_detectable_change=None if single else 0.08,
         draws_needed=None if single else needed,
-        far_draw=far,
     )
 
 
 def judged(f1: dict[str, Verdict], balanced: dict[str, Verdict], simple: Verdicts | None = None) -> Judged:
     against = Verdicts(reference="imbalanced", minority_f1=f1, balanced_accuracy=balanced)
     best = "imbalanced" if simple is None else simple.reference
-    return Judged(against_imbalanced=against, best_simple=best, against_simple=simple)
+    return Judged(
+        against_imbalanced=against, best_simple=best, against_simple=simple, draws_needed=148, failed_draws={}
+    )
 
 
 def results(missing: bool = False, draws: int = 2) -> Results:

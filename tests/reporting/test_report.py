@@ -227,20 +227,18 @@ def test_the_margin_stands_in_the_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "words"),
+    ("verdicts", "needed", "words"),
     [
-        ([change("helps"), change("hurts")], ""),
-        ([change("undecided", needed=5), change("helps", needed=9)], "it would take some 5 draws, roughly"),
-        ([change("undecided", needed=n) for n in (30, 7, 148, 152, None)], "it would take some 100 draws, roughly"),
-        (
-            [change("undecided", needed=n) for n in (7, None, None)],
-            "no number of draws would do: the test part has too",
-        ),
-        ([change("undecided", draws=1)], "How many draws would show a change of 0.01 in an undecided row cannot be"),
+        ([change("helps"), change("hurts")], 5, ""),
+        ([change("undecided"), change("helps")], 5, "as the middle one it would take some 5 draws, roughly"),
+        ([change("undecided")], 148, "it would take some 100 draws, roughly"),
+        ([change("undecided")], 1620, "it would take some 2,000 draws, roughly"),
+        ([change("undecided")], None, "no number of draws would do: the test part has too few images"),
+        ([change("undecided", draws=1)], None, "How many draws would show a change of 0.01 cannot be told from one."),
     ],
 )
-def test_it_is_said_how_many_draws_would_do(verdicts: list[Verdict], words: str) -> None:
-    found = describe_draws_needed({str(number): verdict for number, verdict in enumerate(verdicts)})
+def test_it_is_said_how_many_draws_would_do(verdicts: list[Verdict], needed: int | None, words: str) -> None:
+    found = describe_draws_needed({str(number): verdict for number, verdict in enumerate(verdicts)}, needed)
     assert (words in found) if words else (found == "")
 
 
@@ -249,20 +247,22 @@ def test_what_balanced_accuracy_decides_is_said_below_the_table() -> None:
     answers: list[tuple[Answer, float]] = [("hurts", -0.02), ("undecided", 0.0), ("hurts", -0.0134), ("helps", 0.03)]
     balanced = {name: change(*answer) for name, answer in zip(f1, answers, strict=True)}
     words = (
-        "accuracy, of which the same can be said: helps: mixup (+0.0300); hurts: smote (-0.0200), focal (-0.0134); "
-        "undecided: the others."
+        "By balanced accuracy, with intervals that hold for all 2 rows at once: helps: mixup (+0.0300); "
+        "hurts: smote (-0.0200), focal (-0.0134); undecided: the others."
     )
     assert words in render_report(replace(results(), judged=judged(f1, balanced)))
     none = {name: change("undecided") for name in f1}
-    assert "said: undecided: all." in render_report(replace(results(), judged=judged(f1, none)))
-    assert "of which the same" not in render_report(replace(results(), judged=judged({}, balanced)))
+    assert "at once: undecided: all." in render_report(replace(results(), judged=judged(f1, none)))
+    assert "By balanced accuracy" not in render_report(replace(results(), judged=judged({}, balanced)))
 
 
-def test_a_draw_that_lies_far_from_the_others_is_named() -> None:
-    gains = {"smote": change(far=2), "cvae": change()}
-    text = render_report(replace(results(), judged=judged(gains, {})))
-    assert "far from the others' in `smote` (draw 3): a training may have failed in it." in text
-    assert "far from the others" not in render_report(results())
+def test_a_draw_that_lies_far_below_the_others_is_named() -> None:
+    given = results()
+    judged = given.judged.model_copy(update={"failed_draws": {"imbalanced": 0, "smote": 1}})
+    text = render_report(replace(given, judged=judged))
+    low = "`imbalanced` in draw 1 (0.6900; 0.7100 in the others), `smote` in draw 2 (0.8100; 0.7900 in the others)"
+    assert f"Far below its other draws is {low}: a training may have failed." in text
+    assert "Far below" not in render_report(results())
 
 
 def test_what_generators_do_beside_the_best_method_without_is_a_table_of_its_own() -> None:

@@ -8,7 +8,14 @@ import pytest
 from scipy import stats
 
 from counterweight.statistics.bootstrap_scores import ResampledScores, bootstrap_scores
-from counterweight.statistics.verdict import Verdict, judge_change, judge_methods, split_variance
+from counterweight.statistics.verdict import (
+    Verdict,
+    find_failed_draw,
+    judge_change,
+    judge_methods,
+    plan_draws,
+    split_variance,
+)
 
 Floats = npt.NDArray[np.float64]
 CHANGES = np.array([0.01, 0.03, 0.02, 0.05, 0.04, -0.01])
@@ -105,7 +112,8 @@ def test_equal_changes_on_every_test_set_have_an_interval_of_no_width(draws: int
     assert result.mean_change == pytest.approx(change, abs=1e-15)
     assert result.verdict == {0.0: "no difference above margin", 0.1: "helps", -0.1: "hurts"}[change]
     assert result.p_value == (change == 0)
-    assert result.detectable_change == result.least_detectable_change == 0
+    assert result.detectable_change == 0
+    assert result.least_detectable_change == (None if draws == 1 else 0)
     assert result.draws_needed == (None if draws == 1 else 2)
 
 
@@ -223,41 +231,44 @@ def test_test_images_can_make_any_number_of_draws_too_few() -> None:
     assert result.draws_needed is None
 
 
-def test_plans_go_by_the_test_images_part_of_the_middle_method() -> None:
+def test_plans_go_by_the_middle_of_the_methods() -> None:
     rng = np.random.default_rng(0)
-    parts = np.array([0.0, 0.001, 0.003, 0.01])[:, None]  # of the reference and three methods, by test images in common
-    scores = np.tile(np.append(CHANGES, CHANGES), (4, 1)) * np.array([[0], [1], [2], [1]])
-    resampled = scores + parts * rng.normal(size=(20_000, 4, 1))
-    found = judge_methods(ResampledScores(scores, resampled), 0, margin=0.02)
-    least = (stats.norm.isf(0.025 / 3) + stats.norm.isf(0.2)) * 0.003
-    # The deviation of B normal numbers is known to 1 / sqrt(2 B) = 0.5 %.
-    assert [each.least_detectable_change for each in found] == [pytest.approx(least, rel=0.02)] * 3
-    assert found[0].draws_needed == found[2].draws_needed  # draws scatter alike; the third method's test part is larger
-    assert found[2].standard_error > 1.5 * found[0].standard_error
+    # Of the reference and three methods: how much draws and test images, the latter in all draws, move them.
+    steps, parts = (np.array(values)[:, None] for values in ([0, 1, 2, 3], [0.0, 0.001, 0.003, 0.01]))
+    changes = unit_changes(8) - unit_changes(8).mean()
+    scores = 0.01 * steps * changes
+    shared = rng.normal(size=(20_000, 4, 1))
+    shared /= shared.std(axis=0, ddof=1)
+    table = ResampledScores(scores, scores + parts * shared)
+    alone = judge(0.02 * changes, 0.02 * changes + 0.003 * shared[:, 0], family=3, margin=0.02)
+    assert plan_draws(table, 0, margin=0.02) == alone.draws_needed
+    assert plan_draws(table, 0, margin=0.009) is None  # (2.39 + 0.84) 0.003 is what endless draws would see
+    assert plan_draws(table, 0, margin=0.01) is not None
 
 
-@pytest.mark.parametrize("sign", [-1, 1])
-def test_a_draw_far_from_the_others_is_named(sign: int) -> None:
-    changes = np.array([0.01, -0.01, 0.0, sign * 0.4, 0.02, -0.02, 0.01, 0.0])
-    assert judge(changes).far_draw == 3
-    assert judge(changes[:4]).far_draw is not None
-    assert judge(changes[1:4]).far_draw is None  # two others say nothing of how far is far
-    assert judge(changes[[0, 1, 2, 4, 5, 6]]).far_draw is None
+@pytest.mark.parametrize("draws", [4, 8])
+def test_a_draw_far_below_the_others_has_failed(draws: int) -> None:
+    scores = 0.9 + 0.01 * np.resize([1, -1, 0, 2, -2], draws)
+    assert find_failed_draw(scores, 0.0) is None
+    scores[2] = 0.3
+    assert find_failed_draw(scores, 0.0) == 2
+    assert find_failed_draw(2 * 0.9 - scores, 0.0) is None  # far above is no failure
+    assert find_failed_draw(scores[1:4], 0.0) is None  # two others say nothing of how far is far
+    scores[1] = 0.3
+    assert find_failed_draw(scores, 0.0) is None  # two hide each other
 
 
-def test_seven_equal_draws_make_the_eighth_no_failure_where_test_images_vary_by_as_much() -> None:
-    changes = np.append(np.zeros(7), 1 / 54)
-    assert judge(changes).far_draw == 7
-    rng = np.random.default_rng(0)
-    assert judge(changes, changes + rng.normal(0, 1 / 54, (200, 8))).far_draw is None
+def test_a_draw_lower_by_one_of_54_images_has_not_failed() -> None:
+    scores = np.append(np.ones(7), 1 - 1 / 54)
+    assert find_failed_draw(scores, 0.0) == 7
+    assert find_failed_draw(scores, 1 / 54**2) is None
 
 
-def test_of_tables_of_normal_draws_one_in_twenty_at_most_has_a_far_draw() -> None:
-    rng = np.random.default_rng(0)
-    changes = rng.normal(0, 0.02, (1000, 8, 8))
-    found = [any(judge(row, family=8).far_draw is not None for row in table) for table in changes]
-    # Binomial deviation sqrt(0.05 * 0.95 / 1000) = 0.007, three of them; Bonferroni's level is all but exhausted.
-    assert 0.02 <= np.mean(found) <= 0.05 + 0.021
+def test_of_normal_draws_one_in_a_hundred_has_failed_by_chance() -> None:
+    scores = np.random.default_rng(0).normal(0.9, 0.02, (10_000, 8))
+    found = np.mean([find_failed_draw(row, 0.0) is not None for row in scores])
+    # Binomial deviation sqrt(0.01 / 10,000) = 0.001, three of them; Bonferroni's level is all but exhausted.
+    assert 0.007 <= found <= 0.01 + 0.003
 
 
 # Simulations.

@@ -4,6 +4,7 @@ import importlib
 import sys
 import traceback
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +128,11 @@ def check_logits(network: nn.Module, name: str, shape: Shape, classes: int, wher
     """Refuse a network that does not turn images of this shape into logits of so many classes, trained or not.
 
     Raises:
-        UserError: it does something else, or raises something.
+        UserError: it does something else, or raises something, or draws random numbers that no seed governs.
     """
     for training in (True, False):
         try:
-            logits = try_out(network, shape, training)
+            logits, drawn = try_out(network, shape, training)
         except MemoryError:
             raise
         except Exception as error:  # as above
@@ -145,15 +146,26 @@ def check_logits(network: nn.Module, name: str, shape: Shape, classes: int, wher
             raise UserError(
                 f"{where}.network: {name} makes {got} of 2 images and {classes} classes, not (2, {classes})"
             )
+        if logits.dtype != torch.float32:
+            raise UserError(f"{where}.network: {name} makes {logits.dtype} of float32 images; float32 is needed")
+        if drawn:
+            raise UserError(
+                f"{where}.network: {name} draws from torch's own generator, which trainings side by side share: no "
+                "result could be had again. Of what drops at random, nn.Dropout alone is given a generator of its own"
+            )
 
 
-def try_out(network: nn.Module, shape: Shape, training: bool) -> object:
-    """Return what a network makes of two black images, and leave it as it was, but in another mode."""
+def try_out(network: nn.Module, shape: Shape, training: bool) -> tuple[object, bool]:
+    """Return what a network makes of two black images, and whether torch's own generator went on.
+
+    The network is left as it was, but in another mode.
+    """
     images = torch.zeros(2, *shape)
     if any(is_lazy(parameter) for parameter in network.parameters()):
         network.eval()(images)  # from which lazy layers take their shape
-    state = {key: value.clone() for key, value in network.state_dict().items()}
+    state = deepcopy(network.state_dict())  # with the versions of layers, at which some look
     use_rng(network, torch.Generator().manual_seed(0))
+    before = torch.get_rng_state()
     made = network.train(training)(images)
     network.load_state_dict(state)  # batch normalisation counted the images
-    return made
+    return made, not torch.equal(before, torch.get_rng_state())
