@@ -197,7 +197,8 @@ def test_a_draw_that_fails_ends_the_others_and_is_named(
     assert stopped.value.code == 2
     message = capsys.readouterr().err
     assert message.count("\n") == 1
-    where = f"error: params.yaml: generators.cvae.noise: draw {draw + 1}: training stopped: 'loss' of update"
+    settings = f"{folder}/params.yaml: generators.cvae.noise"
+    where = f"error: {settings}: draw {draw + 1}: training stopped: 'loss' of update"
     assert message.startswith(where)
     nothing_but(folder, "checkpoints")
     assert [thread.name for thread in threading.enumerate() if "ThreadPool" in thread.name] == []
