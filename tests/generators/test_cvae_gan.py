@@ -81,7 +81,7 @@ def test_latents_carry_something_where_images_vary_by_more_than_the_weight() -> 
     """A linear decoder's best encoder, in one direction: a gain that is 0 up to the variance of the images."""
     variance = 12.3  # the largest of MNIST within a class
     gains = torch.linspace(0, 5, 5001, dtype=torch.float64)  # of latent to image
-    for weight, expected in ((300 / 55, variance - 300 / 55), (0.5, variance - 0.5), (300.0, 0.0)):
+    for weight, expected in ((300 / 55, variance - 300 / 55), (1.0, variance - 1), (300.0, 0.0)):
         # Given the gain g, posterior variance w / (g^2 + w) and mean g x / (g^2 + w) are the best ones.
         posterior = weight / (gains**2 + weight)
         mean = variance * gains**2 / (gains**2 + weight) ** 2
@@ -125,7 +125,7 @@ def test_the_published_settings_are_the_defaults() -> None:
         assert optimizer.param_groups[0]["lr"] == 2e-4
     s = Settings()
     weights = (s.kl_weight, s.reconstruction_weight, s.discriminator_centre_weight, s.classifier_centre_weight)
-    assert weights == (300 / (2 * phase.batch_size), 1, 1e-3, 1e-3)
+    assert weights == (300 / phase.batch_size, 1, 1e-3, 1e-3)
     assert s.latent_dim == 55
 
 

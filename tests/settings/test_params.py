@@ -390,20 +390,20 @@ def test_a_folder_elsewhere_is_refused_in_the_graph_which_cannot_watch_it(
 
 DROPPED = {"mnist": ["4"], "cifar10": ["ship"], "vehicles": ["cars"]}
 BALANCING = [  # balancing thesis, 4.2 and 4.3
-    ("cvae_gan", "mnist", {"latent_dim": 55, "kl_weight": 300 / 600, "epochs": 1500, "batch_size": 300, "rate": 2e-4}),
+    ("cvae_gan", "mnist", {"latent_dim": 55, "kl_weight": 300 / 300, "epochs": 1500, "batch_size": 300, "rate": 2e-4}),
     (
         "cvae_gan",
         "cifar10",
-        {"latent_dim": 128, "kl_weight": 50 / 512, "epochs": 5000, "batch_size": 256, "rate": 3e-4},
+        {"latent_dim": 128, "kl_weight": 50 / 256, "epochs": 5000, "batch_size": 256, "rate": 3e-4},
     ),
     (
         "cvae_gan",
         "vehicles",
-        {"latent_dim": 128, "kl_weight": 100 / 400, "epochs": 3000, "batch_size": 200, "rate": 2e-4},
+        {"latent_dim": 128, "kl_weight": 100 / 200, "epochs": 3000, "batch_size": 200, "rate": 2e-4},
     ),
     *(("cvae_gan", name, {"discriminator_dropout": 0.3}) for name in ("cifar10", "vehicles")),
     ("cvae_gan", "mnist", {"discriminator_dropout": 0.0}),
-    ("cvae_gan", "mnist_cpu", {"kl_weight": 300 / 600}),
+    ("cvae_gan", "mnist_cpu", {"kl_weight": 300 / 300}),
     ("bagan", "mnist", {"latent_dim": 10, "autoencoder_epochs": 300, "epochs": 800, "batch_size": 275, "rate": 5e-5}),
     ("bagan", "cifar10", {"latent_dim": 40, "autoencoder_epochs": 800, "epochs": 2000, "batch_size": 275}),
     ("bagan", "cifar10", {"optimizer": "adam", "autoencoder_learning_rate": 5e-5, "rate": 5e-5}),
