@@ -14,7 +14,7 @@ from counterweight.settings.params import Params, load_params
 from counterweight.settings.presets import Preset, list_additions, list_presets, locate_presets, read_preset
 
 Json = dict[str, Any]
-BLOCKS = {"datasets", "pairs", "generators", "classifiers"}
+BLOCKS = {"datasets", "pairs", "generators", "classifiers", "recognition"}
 
 
 class Plan(NamedTuple):
@@ -124,7 +124,8 @@ def list_commands(preset: Preset, params: Params, values: Json) -> list[str]:
     changes = [f"table.{key}=[{','.join(names)}]" for key, names in table.items()]
     run = ["dvc", "exp", "run", *(word for change in [*changes, *preset.changes] for word in ("-S", change))]
     reports = [*list_reports({**params.table.model_dump(), **table})]
-    return [shlex.join(run), f"cat metrics/report/{reports[0] if len(reports) == 1 else '*'}.md"]
+    shown = " ".join(reports) if len(reports) == 1 or table.get("recognition") else "metrics/report/*.md"
+    return [shlex.join(run), f"cat {shown}"]
 
 
 def list_rows(wanted: Sequence[str], datasets: Sequence[str], blocks: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -134,9 +135,12 @@ def list_rows(wanted: Sequence[str], datasets: Sequence[str], blocks: Mapping[st
 
 
 def list_reports(table: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Yield the names of the reports of a table."""
-    yield from (f"{dataset}_{scenario}" for dataset in table["datasets"] for scenario in table["scenarios"])
-    yield from (f"pair_{pair}" for pair in table["pairs"])
+    """Yield the reports of a table."""
+    yield from (
+        f"metrics/report/{dataset}_{scenario}.md" for dataset in table["datasets"] for scenario in table["scenarios"]
+    )
+    yield from (f"metrics/report/pair_{pair}.md" for pair in table["pairs"])
+    yield from (f"metrics/recognition/{dataset}/report.md" for dataset in table["recognition"])
 
 
 def to_json(plan: Plan, dry_run: bool) -> Json:

@@ -1,6 +1,5 @@
 """Which images of a training part each draw uses for what: fitted, set aside for validation, or dropped."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,11 +7,10 @@ from typing import overload
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
+from counterweight.core.roles import RoleTable, read_roles, write_roles
 
 ROLES = ("fitted", "validation", "reference")
 """What generators and classifiers are fitted to; real images that choose a classifier's epoch; what was dropped."""
@@ -95,15 +93,8 @@ class FittedSets(Sequence[ImageSet]):
 
 def write_draws(draws: Draws, path: Path) -> None:
     """Write a row for each draw and image: draw, index into the training part, role; the rest is metadata."""
-    count, size = draws.roles.shape
-    columns = {
-        "draw": pa.array(np.repeat(np.arange(count), size)),
-        "index": pa.array(np.tile(np.arange(size), count)),
-        "role": pa.DictionaryArray.from_arrays(draws.roles.ravel().astype(np.int8), list(ROLES)),
-    }
     facts = {"item": draws.item, "wanted": draws.wanted, "minority": draws.minority}
-    table = pa.table(columns).replace_schema_metadata({key: json.dumps(fact) for key, fact in facts.items()})
-    pq.write_table(table, path, compression="zstd")
+    write_roles(RoleTable(draws.roles, facts), ROLES, path)
 
 
 def read_draws(path: Path, train: ImageSet) -> Draws:
@@ -112,17 +103,7 @@ def read_draws(path: Path, train: ImageSet) -> Draws:
     Raises:
         UserError: there is no such file, or it is not a table of draws, or one of another number of images.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; it is a table of draws that the imbalance stage writes")
-    try:
-        table = pq.read_table(path, partitioning=None)  # A folder called `a=b` is no column.
-        facts = {key: json.loads(table.schema.metadata[key.encode()]) for key in ("item", "wanted", "minority")}
-        role = table.column("role").combine_chunks()
-        codes = np.array([ROLES.index(name) for name in role.dictionary.to_pylist()], dtype=np.uint8)
-        draws = int(table.column("draw").to_numpy()[-1]) + 1
-        found = Draws(codes[role.indices.to_numpy()].reshape(draws, -1), **facts)
-    except (pa.ArrowException, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise UserError(f"{path}: not a table of draws of this project: {error}") from error
+    found = read_roles(path, ROLES, ("item", "wanted", "minority"), "imbalance")
     if found.roles.shape[1] != len(train):
         raise UserError(f"{path}: of {found.roles.shape[1]} images, but the training part has {len(train)}")
-    return found
+    return Draws(found.roles, found.facts["item"], found.facts["wanted"], found.facts["minority"])

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from counterweight.core.errors import UserError
+from counterweight.core.registry import require_one_of
 from counterweight.core.schema import Fraction, Positive, Settings, SettingsType, parse_settings
 
 Blocks = Mapping[str, dict[str, Any]]
@@ -53,6 +54,14 @@ class ParamsFile(NamedTuple):
         if not isinstance(blocks, dict) or not all(isinstance(block, dict) for block in blocks.values()):
             raise UserError(f"{self.path}: {name}: blocks by name are needed (NAME: settings)")
         return blocks
+
+    def part(self, section: str, name: str, key: str, model: type[SettingsType]) -> SettingsType:
+        """Return what stands under a key of a block, validated; a stage reads its own key alone."""
+        blocks = self.blocks(section)
+        block, where = blocks[require_one_of(name, blocks, "--dataset")], f"{self.path}: {section}.{name}.{key}"
+        if key not in block:
+            raise UserError(f"{where}: missing; it must be set")
+        return parse_settings(model, block[key], where)
 
     def value(self, name: str) -> object:
         """Return what stands under a key of the file."""

@@ -1,6 +1,7 @@
 """Settings: strict pydantic models whose errors read as one line."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeGuard, TypeVar, get_args
 
@@ -94,3 +95,14 @@ def refuse_repetition(names: list[str]) -> list[str]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"'{twice[0]}' stands there twice")
     return names
+
+
+Named = TypeVar("Named")
+
+
+def check_folder_names(blocks: dict[str, Named]) -> dict[str, Named]:
+    """Refuse names that are none of folders."""
+    for name in blocks:
+        if not re.fullmatch("[a-z0-9_]+", name):
+            raise ValueError(f"names consist of a-z, 0-9 and _, and '{name}' does not")
+    return blocks

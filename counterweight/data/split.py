@@ -48,12 +48,13 @@ def choose_all(part: LazyImages) -> Subset:
     return Subset(part, np.arange(len(part)))
 
 
-def write_part(chosen: Subset, path: Path, where: str, label: str, workers: Workers) -> None:
+def write_part(chosen: Subset, path: Path, where: str, label: str, workers: Workers, every_class: bool = True) -> None:
     """Read images and write them as an image table; memory holds but a few of them at a time.
 
     Args:
         where: file and key of the dataset, as in `params.yaml: datasets.pets`; begins an error's message.
         label: name of the part, for the progress bar and messages.
+        every_class: whether none may be left without images; else one may be, since what is left out is counted.
 
     Raises:
         UserError: an image cannot be read and is not to be skipped, or a class is left without any.
@@ -66,7 +67,8 @@ def write_part(chosen: Subset, path: Path, where: str, label: str, workers: Work
             labels = part.labels[indices]
             counts += np.bincount(labels, minlength=len(counts))
             writer.add(images, labels, [part.origins[index] for index in indices])
-        check_counts(counts, chosen, where, label)
+        if every_class:
+            check_counts(counts, chosen, where, label)
         writer.finish({**part.provenance, "skipped_files": report_skipped(bad, where, label)})
 
 

@@ -11,6 +11,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.registry import names_in, require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.core.source_plans import SourcePlan
+from counterweight.data.identities import plan_identities
 from counterweight.data.sources.base.lazy_images import find_shape, require_two_classes
 from counterweight.features.weights import check_backbones
 from counterweight.generators.base.generator import LearnedGenerator, find_generator
@@ -21,6 +22,7 @@ from counterweight.settings.datasets import Dataset, plan_dataset
 from counterweight.settings.latent import Latent
 from counterweight.settings.pairs import Pair, plan_pair
 from counterweight.settings.params import IN_GRAPH, Params
+from counterweight.settings.recognize import SMALL
 from counterweight.settings.scenarios import Drop, parse_scenario
 
 LOCK = Path("dvc.lock")
@@ -56,6 +58,28 @@ def check_classifiers(params: Params) -> None:
     """Find the networks of the table's classifiers, and fetch weights that are published."""
     for dataset in params.table.datasets:
         check_classifier(params.classifiers[dataset], f"params.yaml: classifiers.{dataset}")
+
+
+def check_recognition(params: Params) -> None:
+    """Check the settings of every autoencoder, and what can be seen of the datasets in the table before they are read.
+
+    Published images and weights are downloaded now.
+    """
+    for dataset, block in params.recognition.items():
+        where = f"params.yaml: recognition.{dataset}"
+        for name, run in block.vae_experiment.runs.items():
+            own = f"{where}.vae_experiment.runs.{name}.settings"
+            parse_settings(find_generator(run.autoencoder).settings, run.settings, own)
+        plan_identities(params.datasets, dataset, block.identities)
+    for dataset in params.table.recognition:
+        block = params.recognition[dataset]
+        plan = plan_identities(params.datasets, dataset, block.identities)
+        plan.source.precheck(plan.settings, dataset)
+        if block.recognize.backbone != SMALL:
+            check_backbones(
+                [block.recognize.backbone], block.recognize.weights, f"recognition.{dataset}.recognize.backbone"
+            )
+        fetch(plan, dataset, "identify")
 
 
 def check_latent(latent: Latent) -> None:
@@ -163,6 +187,7 @@ def check_params(params: Params) -> None:
     check_classifiers(params)
     check_latent(params.latent)
     check_rows(params)
+    check_recognition(params)
 
 
 def check_graph_keys(params: Params) -> None:

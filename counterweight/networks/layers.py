@@ -65,6 +65,17 @@ def use_rng(network: nn.Module, rng: torch.Generator) -> None:
             module.rng = rng
 
 
+def seed_dropout(network: nn.Module) -> nn.Module:
+    """Put layers that draw from a generator of their own in place of torch's and torchvision's."""
+    for path, module in list(network.named_modules()):
+        if type(module) is nn.Dropout and module.p > 0:
+            network.set_submodule(path, Dropout(module.p))
+        # By its name: importing torchvision takes seconds.
+        elif type(module).__name__ == "StochasticDepth" and getattr(module, "mode", None) == "row":
+            network.set_submodule(path, DropPath(float(str(module.p))))
+    return network
+
+
 def one_hot(labels: Tensor, classes: int) -> Tensor:
     """Return labels int64 (B,) as float32 (B, K)."""
     return functional.one_hot(labels, classes).float()

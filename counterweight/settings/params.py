@@ -6,7 +6,7 @@ from typing import Any
 
 from counterweight.core.errors import UserError
 from counterweight.core.params_file import RunSettings, read_params_file
-from counterweight.core.registry import names_in
+from counterweight.core.registry import names_in, require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.settings.classify import ClassifierConfig, Classify
 from counterweight.settings.compare import Compare
@@ -14,9 +14,11 @@ from counterweight.settings.discriminate import Discriminate
 from counterweight.settings.extract import Extract
 from counterweight.settings.latent import Latent
 from counterweight.settings.presets import suggest_block
+from counterweight.settings.recognition import Recognition
 from counterweight.settings.synthesize import Synthesize
 from counterweight.settings.table import Table
 from counterweight.settings.train import TrainingConfig
+from counterweight.settings.triplets import Real
 
 NAME = re.compile(r"[a-z0-9_]+")
 RESERVED = {
@@ -32,7 +34,7 @@ RESERVED = {
     "train",
 }
 SECTIONS = ("datasets", "scenarios", "generators", "pairs")
-IN_GRAPH = ("draws", "validation_fraction", "compared_draws", "recipes")
+IN_GRAPH = ("draws", "validation_fraction", "compared_draws", "recipes", "recognition")
 """Keys of the table that dvc.yaml names beside its lists, where DVC takes no default."""
 
 
@@ -56,6 +58,7 @@ class Params(RunSettings):
     classify: Classify
     recipes: dict[str, dict[str, Any]]
     classifiers: dict[str, ClassifierConfig]
+    recognition: dict[str, Recognition]
 
 
 def load_params(path: Path) -> Params:
@@ -97,8 +100,9 @@ def check_table(params: Params, path: Path) -> None:
     if params.table.compared_draws > params.table.draws:
         more = f"{params.table.compared_draws} is not allowed: there are {params.table.draws} draws (table.draws)"
         raise UserError(f"{path}: table.compared_draws: {more}")
-    if not params.table.datasets and not params.table.pairs:
+    if not params.table.datasets and not params.table.pairs and not params.table.recognition:
         raise UserError(f"{path}: table: neither a dataset nor a pair stands there")
+    check_recognition(params, path)
     for dataset in params.table.datasets:
         if dataset not in params.classifiers:
             raise UserError(f"{path}: classifiers.{dataset}: missing; it says how classifiers of {dataset} are trained")
@@ -107,3 +111,23 @@ def check_table(params: Params, path: Path) -> None:
                 raise UserError(
                     f"{path}: generators.{generator}.{dataset}: missing; write '{dataset}: {{}}' there for the defaults"
                 )
+
+
+def check_recognition(params: Params, path: Path) -> None:
+    """Refuse blocks of datasets that there are not, and names of autoencoders or sets that no block describes."""
+    for name in params.table.recognition:
+        if name not in params.recognition:
+            raise UserError(f"{path}: recognition.{name}: missing; it stands in table.recognition")
+    for name, block in params.recognition.items():
+        where = f"{path}: recognition.{name}"
+        if name not in params.datasets:
+            raise UserError(
+                f"{where}: there is no block datasets.{name}{suggest_block(path, 'datasets', name, params.datasets)}"
+            )
+        for place, own in block.triplets.sets.items():
+            if isinstance(own, Real):
+                continue
+            require_one_of(own.autoencoder, block.vae_experiment.runs, f"{where}.triplets.sets.{place}.autoencoder")
+        for row, sets in (block.recognize.rows or {}).items():
+            for own_set in sets:
+                require_one_of(own_set, block.triplets.sets, f"{where}.recognize.rows.{row}")

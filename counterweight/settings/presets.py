@@ -35,6 +35,7 @@ class PresetTable(Settings):
     generators: list[str] | None = None
     """None: those of the user's table, as far as there are settings of theirs."""
     pairs: list[str] | None = None
+    recognition: list[str] | None = None
 
 
 class Preset(Settings):
@@ -56,12 +57,14 @@ class Preset(Settings):
     pairs: dict[str, Block] = Field(default_factory=dict)
     generators: dict[str, dict[str, Block]] = Field(default_factory=dict)
     classifiers: dict[str, Block] = Field(default_factory=dict)
+    recognition: dict[str, Block] = Field(default_factory=dict)
 
     def paths(self) -> Iterator[tuple[tuple[str, ...], Block]]:
         """Yield the keys above each block, and the block."""
         sections = [("datasets", self.datasets), ("pairs", self.pairs)]
         generators = [(("generators", name), blocks) for name, blocks in self.generators.items()]
-        above = [*(((name,), blocks) for name, blocks in sections), *generators, (("classifiers",), self.classifiers)]
+        last = [(("classifiers",), self.classifiers), (("recognition",), self.recognition)]
+        above = [*(((name,), blocks) for name, blocks in sections), *generators, *last]
         for keys, blocks in above:
             for name, block in blocks.items():
                 yield (*keys, name), block

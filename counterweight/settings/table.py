@@ -30,5 +30,7 @@ class Table(Drawing):
     )
     """Ways of training a classifier on the imbalanced images alone, a row each beside `imbalanced`, the plain one."""
     pairs: list[str]
+    recognition: Annotated[list[str], AfterValidator(refuse_repetition)] = Field(default_factory=list)
+    """Datasets on which autoencoders, triplets and recognition are tried (log-ends thesis, chapters 5 and 6)."""
     margin: Annotated[float, Gt(0), Lt(1)] = 0.01
     """A change of a score that is too small to matter: below it a verdict can be 'no difference'."""

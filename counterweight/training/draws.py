@@ -11,7 +11,7 @@ from counterweight.generators.base.generator import LearnedGenerator
 from counterweight.settings.train import TrainingConfig
 from counterweight.training.fingerprint import fingerprint_training
 from counterweight.training.history import Row
-from counterweight.training.loop import fit
+from counterweight.training.loop import Watch, fit
 from counterweight.training.progress import Progress
 
 
@@ -35,11 +35,15 @@ def train_draws(
     seeds: Sequence[int],
     config: TrainingConfig,
     folders: Sequence[Path],
+    watches: Sequence[Watch] | None = None,
 ) -> list[list[Row]]:
     """Train the generator of each draw on that draw's images, on a CPU as many at once as there are cores.
 
     Each has one thread: small networks are quicker so, and what they learn does not depend on the number of cores.
     Grids of samples are drawn of the first draw alone.
+
+    Args:
+        watches: what is called after each epoch of each draw; see `fit`.
 
     Returns:
         The history of each draw.
@@ -54,7 +58,8 @@ def train_draws(
         real = to_labelled(images.images, images.labels)
         own = config if draw == 0 else quiet
         try:
-            return fit(generators[draw], real, seeds[draw], own, folders[draw], progress)
+            watch = None if watches is None else watches[draw]
+            return fit(generators[draw], real, seeds[draw], own, folders[draw], progress, watch)
         except UserError as error:
             raise UserError(f"draw {draw + 1}: {error}") from error
 

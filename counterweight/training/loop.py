@@ -4,7 +4,7 @@ import contextlib
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -25,6 +25,10 @@ from counterweight.training.progress import Progress
 
 FLUSH_STEPS = 50  # losses stay on the device for so many steps, so that a GPU need not wait for the CPU
 
+WATCHED = "validation"
+Watch = Callable[[], dict[str, float]]
+"""Returns named losses of images that are not trained on; draws from no generator of the training."""
+
 SINGLE_VALUE = "Expected more than 1 value per channel"  # what torch's batch normalisation says
 
 
@@ -35,6 +39,7 @@ def fit(
     config: TrainingConfig,
     folder: Path,
     progress: Progress | None = None,
+    watch: Watch | None = None,
 ) -> list[Row]:
     """Train `model` on the device its networks are on, going on from a checkpoint in `folder` if there is one.
 
@@ -44,6 +49,7 @@ def fit(
         folder: gets the checkpoint, from which a training that is finished is restored, too; and the grids of samples
             (`epoch_00030.png`).
         progress: bar of several trainings side by side; None: this one has its own.
+        watch: called after each epoch, in evaluation mode; what it returns is a row of the history, `validation`.
 
     Returns:
         The history: for every epoch and update the mean of each named loss.
@@ -55,7 +61,7 @@ def fit(
     with compile_networks(model, config.compile), contextlib.ExitStack() as stack:
         bar = progress or stack.enter_context(Progress())
         try:
-            return Loop(model, real, seed, config, folder, bar).run()
+            return Loop(model, real, seed, config, folder, bar, watch).run()
         except ValueError as error:
             if SINGLE_VALUE not in str(error):
                 raise
@@ -75,7 +81,9 @@ class Loop:
         config: TrainingConfig,
         folder: Path,
         progress: Progress,
+        watch: Watch | None = None,
     ) -> None:
+        self.watch = watch
         self.model = model.to(memory_format=torch.channels_last)  # a fifth faster on CPUs, more on GPUs
         self.real, self.seed, self.config, self.folder, self.progress = real, seed, config, folder, progress
         self.data = real.to(model.device)  # As bytes, a quarter of what floats would take.
@@ -157,6 +165,9 @@ class Loop:
             self.progress.advance()
         self.progress.show(record.flush())
         self.history += record.rows(self.total_epochs())
+        if self.watch is not None:
+            self.model.eval()
+            self.history.append({"epoch": self.total_epochs() + 1, "update": WATCHED, **self.watch()})
 
     def pool(self, phase: Phase) -> Tensor:
         """Return which images a phase is trained on, int64 (N,)."""

@@ -70,7 +70,7 @@ def test_there_are_the_documents_datasets_pairs_and_experiments() -> None:
     datasets = "mnist mnist_cpu fashion_mnist cifar10 vehicles celeba chars74k_fnt chars74k_img clothing clothing_rgb"
     pairs = "city dogs"
     experiments = "balancing_thesis gan_vs_vae_report conditional_gan_article distributions_thesis log_ends_thesis"
-    assert {*f"{datasets} cifar10_lt stanford_dogs log_ends {pairs} {experiments}".split()} == {*PRESETS}
+    assert {*f"{datasets} cifar10_lt digits_triplets stanford_dogs log_ends {pairs} {experiments}".split()} == {*PRESETS}
     assert {*experiments.split()} == {*EXPERIMENTS}
 
 
@@ -103,7 +103,7 @@ def test_every_dataset_can_be_in_the_default_table_and_is_watched(name: str) -> 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_have_no_anchors_and_a_dataset_of_their_name(name: str) -> None:
     preset = read_preset(COMMITTED, name)
-    assert preset.needs or [*preset.datasets, *preset.pairs] == [name]
+    assert preset.needs or preset.recognition or [*preset.datasets, *preset.pairs] == [name]
     assert not set(" &*") & {word[0] for word in (ROOT / f"presets/{name}.yaml").read_text().split() if len(word) > 1}
 
 

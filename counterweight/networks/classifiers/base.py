@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from counterweight.core.registry import load_module
 from counterweight.networks.classifiers.base_last_layer import replace_layer
-from counterweight.networks.layers import Dropout, DropPath, halve_size
+from counterweight.networks.layers import halve_size
 
 FOLDER = "networks/classifiers"
 
@@ -81,14 +81,3 @@ class Frozen(nn.Module):
         """Return logits (B, K)."""
         logits: Tensor = self.head(self.trunk(images))
         return logits
-
-
-def seed_dropout(network: nn.Module) -> nn.Module:
-    """Put layers that draw from a generator of their own in place of torch's and torchvision's."""
-    for path, module in list(network.named_modules()):
-        if type(module) is nn.Dropout and module.p > 0:
-            network.set_submodule(path, Dropout(module.p))
-        # By its name: importing torchvision takes seconds.
-        elif type(module).__name__ == "StochasticDepth" and getattr(module, "mode", None) == "row":
-            network.set_submodule(path, DropPath(float(str(module.p))))
-    return network

@@ -15,7 +15,8 @@ from counterweight.networks.backbones.base.backbone import Cut
 from counterweight.networks.backbones.base.partial_weights import take_over
 from counterweight.networks.backbones.base.published import FOLDER as BACKBONES
 from counterweight.networks.backbones.base.published import SIDE, PublishedBackbone, find_backbone, find_published
-from counterweight.networks.classifiers.base import FOLDER, Resize, ToColourPixels, seed_dropout
+from counterweight.networks.classifiers.base import FOLDER, Resize, ToColourPixels
+from counterweight.networks.layers import seed_dropout
 from counterweight.settings.classify import IMAGENET, ClassifierConfig
 
 

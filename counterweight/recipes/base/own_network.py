@@ -15,9 +15,9 @@ from torch.nn.parameter import is_lazy
 from counterweight.core.errors import UserError, shorten
 from counterweight.core.weight_files import UNREADABLE, find_file_in, read_weights
 from counterweight.networks.backbones.base.partial_weights import load_below, take_over
-from counterweight.networks.classifiers.base import Resize, build_network, seed_dropout
+from counterweight.networks.classifiers.base import Resize, build_network
 from counterweight.networks.classifiers.base_last_layer import NoDenseEnd, find_last_layer
-from counterweight.networks.layers import use_rng
+from counterweight.networks.layers import seed_dropout, use_rng
 from counterweight.settings.classify import IMAGENET, ClassifierConfig
 
 Shape = tuple[int, int, int]

@@ -1,0 +1,87 @@
+"""What networks that learned from different triplets amount to, on the same test triplets."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+
+from counterweight.results.recognize import Accuracies, Judged, Share
+from counterweight.statistics.bootstrap_scores import ResampledScores, draw_counts
+from counterweight.statistics.recognition import NAMES, Found
+from counterweight.statistics.verdict import combine_errors, judge_methods, split_variance, student_quantile
+
+Floats = npt.NDArray[np.float64]
+
+UNTRAINED = "untrained"
+RESAMPLES = 1000
+FARTHEST = 20.0
+"""Beyond it a share's interval has no end."""
+
+
+def describe_found(found: Found) -> Accuracies:
+    """Return the fractions of triplets that are right."""
+    return Accuracies(**{name: float(getattr(found, name).mean()) for name in NAMES})
+
+
+def resample_hits(hits: Mapping[str, Sequence[npt.NDArray[np.bool_]]], rng: np.random.Generator) -> ResampledScores:
+    """Return the accuracies of rows in draws, and on resamples of the test triplets that all share.
+
+    A triplet is an identity, so identities are resampled. Of T, T - 1 are drawn: see `bootstrap_scores`.
+
+    Args:
+        hits: by row, for each draw (T,).
+    """
+    table = np.array([list(own) for own in hits.values()], dtype=np.float64)  # (M, n, T)
+    size = table.shape[2]
+    weights = draw_counts(size, RESAMPLES, rng).astype(np.float64)
+    return ResampledScores(table.mean(axis=2), np.einsum("bt,mnt->bmn", weights, table) / max(1, size - 1))
+
+
+def judge_rows(scores: ResampledScores, names: Sequence[str], real: str | None, margin: float) -> Judged:
+    """Compare every row with the untrained network, and with the way from it to the one trained on real triplets.
+
+    Args:
+        real: the name of that row; None: there is none.
+        margin: a change of an accuracy that is too small to matter.
+    """
+    reference = names.index(UNTRAINED)
+    others = [name for name in names if name != UNTRAINED]
+    verdicts = dict(zip(others, judge_methods(scores, reference, margin), strict=True))
+    shares: dict[str, Share] = {}
+    if real is not None and verdicts[real].interval[0] > 0:
+        changes = {name: change_of(scores, names.index(name), reference) for name in others}
+        shares = {name: measure_share(changes[name], changes[real]) for name in others}
+    return Judged(against_untrained=verdicts, share_of_gap=shares)
+
+
+Change = tuple[Floats, Floats]
+"""A row's score minus the reference's: in draws (n,), and on resamples (B, n)."""
+
+
+def change_of(scores: ResampledScores, row: int, reference: int) -> Change:
+    """Return how a row's score differs from the reference's."""
+    return scores.actual[row] - scores.actual[reference], scores.resampled[:, row] - scores.resampled[:, reference]
+
+
+def measure_share(change: Change, whole: Change) -> Share:
+    """Return which part of another change a change is, with Fieller's interval.
+
+    It holds all shares s for which change - s * whole is not different from 0, by Student's test with the errors of
+    draws and of test triplets (Fieller 1954, https://doi.org/10.1111/j.2517-6161.1954.tb00159.x).
+    """
+    mean = float(change[0].mean() / whole[0].mean())
+
+    def excess(share: float) -> float:
+        own, resampled = (one - share * all_ for one, all_ in zip(change, whole, strict=True))
+        parts = split_variance(own, resampled)
+        error, df = combine_errors(parts, parts.draws)
+        return abs(float(own.mean())) - error * student_quantile(df, 0.05)
+
+    ends = []
+    for end in (mean - FARTHEST, mean + FARTHEST):
+        if excess(end) <= 0:
+            return Share(mean=mean, interval=None)
+        ends.append(mean if math.isclose(excess(mean), 0, abs_tol=1e-15) else float(brentq(excess, mean, end)))
+    return Share(mean=mean, interval=ends)

@@ -1,0 +1,236 @@
+"""Networks that recognise things, one for each row and draw, tested on the same real triplets."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from counterweight.core.devices import map_in_parallel
+from counterweight.core.errors import UserError
+from counterweight.core.images import ImageSet
+from counterweight.core.seeds import derive_seed
+from counterweight.evaluation.recognition.judging import UNTRAINED, describe_found, judge_rows, resample_hits
+from counterweight.evaluation.recognition.learning import (
+    FrozenLook,
+    LiveLook,
+    Look,
+    Shown,
+    evaluate,
+    learn,
+)
+from counterweight.evaluation.triplets.rendering import render_triplets
+from counterweight.evaluation.triplets.sets import Autoencoders, name_autoencoder
+from counterweight.evaluation.triplets.table import Triplets
+from counterweight.features.weights import load_backbone
+from counterweight.networks.embedding import Embedder, Resized, SmallCNN, pool_by_maximum
+from counterweight.results.recognize import Accuracies, RecognizeResult, RowDraw, RowResult
+from counterweight.settings.extract import Extract
+from counterweight.settings.recognize import SMALL, Recognize
+from counterweight.settings.triplets import Real
+from counterweight.settings.triplets import Triplets as Sets
+from counterweight.statistics.recognition import Found, chance_levels
+
+MARGIN = 0.01
+"""A change of an accuracy that is too small to matter."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What networks learn from and are tested on: sets of triplets by name, for each draw, and test triplets."""
+
+    dataset: str
+    images: ImageSet
+    sets: Mapping[str, Sequence[Triplets]]
+    test: Triplets
+    settings: Sets
+    autoencoders: Autoencoders
+
+    def render(self, name: str, draw: int) -> Shown:
+        """Return the triplets of a set in a draw as images."""
+        run = name_autoencoder(self.settings.sets[name])
+        model = None if run is None else self.autoencoders[run][draw]
+        return self.show(self.sets[name][draw], model)
+
+    def show(self, triplets: Triplets, model: object | None = None) -> Shown:
+        """Return triplets as images."""
+        made = render_triplets(triplets, self.images.images, self.settings.view, model)  # type: ignore[arg-type]
+        return Shown(made, torch.from_numpy(triplets.identity.copy()), torch.from_numpy(triplets.other.copy()))
+
+
+class Outcome(NamedTuple):
+    """What one network does: the epoch of its weights, and what it gets right of each part's triplets."""
+
+    epoch: int
+    training: Found | None
+    validation: Found | None
+    test: Found
+
+
+class Start(NamedTuple):
+    """The networks that all rows of a draw start from, and the test triplets that they look at."""
+
+    trunk: nn.Module
+    embedder: Embedder
+    test: Look
+
+
+def build_trunk(settings: Recognize, seed: int, where: str) -> nn.Module:
+    """Return a backbone in evaluation mode, from uint8 images (B, 1 or 3, H, W) to features (B, F).
+
+    Raises:
+        UserError: there is no such backbone, its weights cannot be had, or it has no last map.
+    """
+    if settings.backbone == SMALL:
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed)
+            return Resized(SmallCNN().to(memory_format=torch.channels_last), settings.input_size).eval()
+    size = settings.input_size or 224
+    loaded = load_backbone(settings.backbone, Extract(weights=settings.weights, input_size=max(63, size)), seed)
+    inner = loaded.network
+    assert isinstance(inner, nn.Module), "backbones are normalised networks"
+    try:
+        loaded.network = pool_by_maximum(inner)
+    except ValueError as error:
+        raise UserError(f"{where}.backbone: {settings.backbone} is not allowed: {error}") from error
+    return Resized(loaded, settings.input_size).eval()
+
+
+def build_embedder(trunk: nn.Module, settings: Recognize, seed: int) -> Embedder:
+    """Return the untrained dense layer for a backbone's features."""
+    side = settings.input_size or 224
+    with torch.no_grad():
+        features = trunk(torch.zeros(1, 3, side, side, dtype=torch.uint8)).shape[1]
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        return Embedder(features, settings.embedding_dim)
+
+
+def start_draws(material: Material, settings: Recognize, draws: int, seed: int, device: torch.device) -> list[Start]:
+    """Return what every row of each draw starts from."""
+    where, test = f"params.yaml: recognition.{material.dataset}.recognize", material.show(material.test)
+    starts: list[Start] = []
+    for draw in range(draws):
+        own = derive_seed(seed, material.dataset, "recognize", str(draw))
+        same = starts and settings.frozen and settings.backbone != SMALL and settings.weights != "random"
+        trunk = starts[0].trunk if same else build_trunk(settings, own, where)
+        embedder = build_embedder(trunk.cpu(), settings, own)
+        look = starts[0].test if same else look_at(test, trunk.to(device), settings, own)
+        look.plain()  # Before the threads start, which share it; a frozen backbone keeps what it saw.
+        starts.append(Start(trunk.to(device), embedder.to(device), look))
+    return starts
+
+
+def train_row(
+    names: Sequence[str], draw: int, start: Start, material: Material, settings: Recognize, seed: int
+) -> Outcome:
+    """Train the network of a row in a draw and test it; without sets, test the untrained one."""
+    embedder = deepcopy(start.embedder)
+    trunk = start.trunk if settings.frozen else deepcopy(start.trunk)
+    device = next(embedder.parameters()).device
+    tested = start.test if settings.frozen else look_at(start.test.shown, trunk, settings, seed)
+    if not names:
+        return Outcome(0, None, None, evaluate(embedder, tested, settings.margin))
+    shown = [material.render(name, draw) for name in names]
+    part = np.concatenate([material.sets[name][draw].part for name in names])
+    whole = Shown(*(torch.cat(values) for values in zip(*shown, strict=True)))
+    training, validation = (
+        look_at(Shown(*(value[torch.from_numpy(part == place)] for value in whole)), trunk, settings, seed)
+        for place in (0, 1)
+    )
+    epoch = learn(embedder, training, validation, settings, seed, device)
+    return Outcome(epoch, *(evaluate(embedder, look, settings.margin) for look in (training, validation, tested)))
+
+
+def look_at(shown: Shown, trunk: nn.Module, settings: Recognize, seed: int) -> Look:
+    """Return triplets as the dense layer sees them."""
+    return FrozenLook(shown, trunk, settings, seed) if settings.frozen else LiveLook(shown, trunk, settings)
+
+
+def choose_rows(settings: Recognize, sets: Sequence[str]) -> dict[str, list[str]]:
+    """Return what each row learns from, the untrained network first."""
+    rows = {name: [name] for name in sets} if settings.rows is None else settings.rows
+    return {UNTRAINED: [], **rows}
+
+
+def recognize(
+    material: Material, settings: Recognize, draws: int, seed: int, device: torch.device
+) -> dict[str, list[Outcome]]:
+    """Train and test the networks of all rows in all draws, on a CPU as many at once as there are cores."""
+    rows = choose_rows(settings, list(material.sets))
+    starts = start_draws(material, settings, draws, seed, device)
+    jobs = [(name, draw) for name in rows for draw in range(draws)]
+
+    def train(job: tuple[str, int]) -> Outcome:
+        name, draw = job
+        own = derive_seed(seed, material.dataset, "recognize", str(draw))
+        try:
+            return train_row(rows[name], draw, starts[draw], material, settings, own)
+        except UserError as error:
+            raise UserError(f"params.yaml: recognition.{material.dataset}.recognize: {name}: {error}") from error
+
+    found = dict(zip(jobs, map_in_parallel(train, jobs, device, "recognize"), strict=True))
+    return {name: [found[name, draw] for draw in range(draws)] for name in rows}
+
+
+def describe_outcomes(
+    outcomes: Mapping[str, Sequence[Outcome]], material: Material, settings: Recognize, seed: int
+) -> RecognizeResult:
+    """Return what networks do as a result, and what it amounts to."""
+    rows = choose_rows(settings, list(material.sets))
+    real = find_real(rows, material.settings)
+    judged = {}
+    for name in ("rank1", "triplet"):
+        hits = {row: [getattr(own.test, name) for own in draws] for row, draws in outcomes.items()}
+        rng = np.random.default_rng(derive_seed(seed, material.dataset, "recognize", "verdict"))
+        judged[name] = judge_rows(resample_hits(hits, rng), list(outcomes), real, MARGIN)
+    return RecognizeResult(
+        backbone=settings.backbone,
+        frozen=settings.frozen,
+        test=len(material.test),
+        chance=Accuracies(**chance_levels(len(material.test), settings.embedding_dim, settings.margin)),
+        rows={name: describe_row(rows[name], outcomes[name], material) for name in outcomes},
+        rank1=judged["rank1"],
+        triplet=judged["triplet"],
+    )
+
+
+def find_real(rows: Mapping[str, Sequence[str]], sets: Sets) -> str | None:
+    """Return the first row that learns from real triplets alone."""
+    for name, own in rows.items():
+        if own and all(isinstance(sets.sets[each], Real) for each in own):
+            return name
+    return None
+
+
+def describe_row(names: Sequence[str], draws: Sequence[Outcome], material: Material) -> RowResult:
+    """Return what the networks of a row do."""
+    parts = [material.sets[name][0].part for name in names]
+    counts = [sum(int((part == place).sum()) for part in parts) for place in (0, 1)]
+    described = [
+        RowDraw(
+            epoch=own.epoch,
+            training=None if own.training is None else describe_found(own.training),
+            validation=None if own.validation is None else describe_found(own.validation),
+            test=describe_found(own.test),
+        )
+        for own in draws
+    ]
+    return RowResult(sets=list(names), train=counts[0], validation=counts[1], draws=described)
+
+
+def write_accuracies(outcomes: Mapping[str, Sequence[Outcome]], folder: Path) -> None:
+    """Write recall among the nearest 1, 5 and 10 as CSV, for a plot: a row for each network and number."""
+    folder.mkdir()
+    with (folder / "recall.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["row", "draw", "nearest", "recall"])
+        for name, draws in outcomes.items():
+            for draw, own in enumerate(draws):
+                for nearest, hits in ((1, own.test.rank1), (5, own.test.recall5), (10, own.test.recall10)):
+                    writer.writerow([name, draw, nearest, float(hits.mean())])

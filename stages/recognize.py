@@ -1,0 +1,48 @@
+"""Train networks to recognise things by triplets of real or of sampled images; test all on the same real triplets."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from counterweight.core.devices import choose_device
+from counterweight.core.identities import read_parts
+from counterweight.core.images import read_images
+from counterweight.core.outputs import atomic_outputs
+from counterweight.core.params_file import read_params_file
+from counterweight.core.process import run, stage_parser
+from counterweight.core.results import write_result
+from counterweight.evaluation.recognition.recognition import Material, describe_outcomes, recognize, write_accuracies
+from counterweight.evaluation.triplets.sets import load_autoencoders
+from counterweight.evaluation.triplets.table import read_triplets
+from counterweight.settings.recognize import Recognize
+from counterweight.settings.triplets import Triplets
+
+
+def main(argv: Sequence[str]) -> None:
+    """Read triplets and what they are made of; write accuracies, and what they amount to."""
+    parser = stage_parser(__doc__)
+    parser.add_argument("--dataset", required=True, help="name of a block under recognition")
+    parser.add_argument("--images", type=Path, required=True, help="image table whose classes are identities")
+    parser.add_argument("--parts", type=Path, required=True, help="table of draws, which says what images are for")
+    parser.add_argument("--models", type=Path, required=True, help="folder of autoencoders")
+    parser.add_argument("--triplets", type=Path, required=True, help="folder of tables of triplets")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--plots", type=Path, required=True, help="folder to write the accuracies into as a table")
+    arguments = parser.parse_args(argv)
+    file = read_params_file(arguments.params)
+    device, seed = choose_device(file.run.device), file.run.seed
+    sets = file.part("recognition", arguments.dataset, "triplets", Triplets)
+    settings = file.part("recognition", arguments.dataset, "recognize", Recognize)
+    images = read_images(arguments.images)
+    draws = len(read_parts(arguments.parts, images))
+    tables = {name: read_triplets(arguments.triplets / f"{name}.parquet") for name in sets.sets}
+    (test,) = read_triplets(arguments.triplets / "test.parquet")
+    models = load_autoencoders(arguments.models, sets.autoencoders, draws, device)
+    material = Material(arguments.dataset, images, tables, test, sets, models)
+    with atomic_outputs(arguments.out, arguments.plots) as (out, plots):
+        outcomes = recognize(material, settings, draws, seed, device)
+        write_result(describe_outcomes(outcomes, material, settings, seed), out)
+        write_accuracies(outcomes, plots)
+
+
+if __name__ == "__main__":
+    run(main)
