@@ -11,6 +11,10 @@ from counterweight.core.process import run, stage_parser
 from counterweight.evaluation.prechecks import check_params
 from counterweight.settings.params import load_params
 
+MEASURED = ("imbalance", "classify", "compare", "discriminate", "latent")
+AWAITED = ("data/predictions", *(f"metrics/{stage}" for stage in MEASURED))
+"""Folders that the report waits for, which no stage makes where the table has no dataset."""
+
 
 def main(argv: Sequence[str]) -> None:
     """Validate the settings file and write the stamp on which the graph's other stages wait."""
@@ -18,6 +22,8 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--out", type=Path, required=True, help="stamp to write")
     arguments = parser.parse_args(argv)
     check_params(load_params(arguments.params))
+    for folder in AWAITED:
+        Path(folder).mkdir(parents=True, exist_ok=True)
     with atomic_output(arguments.out) as partial:
         partial.write_text("the settings are valid\n", encoding="utf-8")
 

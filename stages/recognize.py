@@ -11,6 +11,7 @@ from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.results import write_result
 from counterweight.evaluation.recognition.recognition import Material, describe_outcomes, recognize, write_accuracies
+from counterweight.evaluation.recognition.unfinished import keep_outcomes
 from counterweight.evaluation.triplets.sets import load_autoencoders
 from counterweight.evaluation.triplets.table import read_triplets
 from counterweight.settings.recognize import Recognize
@@ -27,6 +28,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--triplets", type=Path, required=True, help="folder of tables of triplets")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--plots", type=Path, required=True, help="folder to write the accuracies into as a table")
+    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), help="folder for unfinished work")
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
     device, seed = choose_device(file.run.device), file.run.seed
@@ -38,8 +40,11 @@ def main(argv: Sequence[str]) -> None:
     (test,) = read_triplets(arguments.triplets / "test.parquet")
     models = load_autoencoders(arguments.models, sets.autoencoders, draws, device)
     material = Material(arguments.dataset, images, tables, test, sets, models)
-    with atomic_outputs(arguments.out, arguments.plots) as (out, plots):
-        outcomes = recognize(material, settings, draws, seed, device)
+    with (
+        keep_outcomes(arguments.checkpoints, material, settings, draws, seed, device) as kept,
+        atomic_outputs(arguments.out, arguments.plots) as (out, plots),
+    ):
+        outcomes = recognize(material, settings, draws, seed, device, kept)
         write_result(describe_outcomes(outcomes, material, settings, seed), out)
         write_accuracies(outcomes, plots)
 

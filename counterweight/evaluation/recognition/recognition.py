@@ -72,6 +72,17 @@ class Outcome(NamedTuple):
     test: Found
 
 
+class Outcomes:
+    """Where outcomes are kept while others are awaited: nowhere, unless a subclass says otherwise."""
+
+    def find(self, row: str, draw: int) -> Outcome | None:
+        """Return an outcome, None if it is not known yet."""
+        return None
+
+    def keep(self, row: str, draw: int, outcome: Outcome) -> None:
+        """Keep an outcome."""
+
+
 class Start(NamedTuple):
     """The networks that all rows of a draw start from, and the test triplets that they look at."""
 
@@ -159,22 +170,26 @@ def choose_rows(settings: Recognize, sets: Sequence[str]) -> dict[str, list[str]
 
 
 def recognize(
-    material: Material, settings: Recognize, draws: int, seed: int, device: torch.device
+    material: Material, settings: Recognize, draws: int, seed: int, device: torch.device, outcomes: Outcomes
 ) -> dict[str, list[Outcome]]:
     """Train and test the networks of all rows in all draws, on a CPU as many at once as there are cores."""
     rows = choose_rows(settings, list(material.sets))
     starts = start_draws(material, settings, draws, seed, device)
     jobs = [(name, draw) for name in rows for draw in range(draws)]
+    found = {job: known for job in jobs if (known := outcomes.find(*job)) is not None}
+    missing = [job for job in jobs if job not in found]
 
     def train(job: tuple[str, int]) -> Outcome:
         name, draw = job
         own = derive_seed(seed, material.dataset, "recognize", str(draw))
         try:
-            return train_row(rows[name], draw, starts[draw], material, settings, own)
+            outcome = train_row(rows[name], draw, starts[draw], material, settings, own)
         except UserError as error:
             raise UserError(f"params.yaml: recognition.{material.dataset}.recognize: {name}: {error}") from error
+        outcomes.keep(name, draw, outcome)
+        return outcome
 
-    found = dict(zip(jobs, map_in_parallel(train, jobs, device, "recognize"), strict=True))
+    found |= zip(missing, map_in_parallel(train, missing, device, "recognize"), strict=True)
     return {name: [found[name, draw] for draw in range(draws)] for name in rows}
 
 
