@@ -70,7 +70,9 @@ def test_there_are_the_documents_datasets_pairs_and_experiments() -> None:
     datasets = "mnist mnist_cpu fashion_mnist cifar10 vehicles celeba chars74k_fnt chars74k_img clothing clothing_rgb"
     pairs = "city dogs"
     experiments = "balancing_thesis gan_vs_vae_report conditional_gan_article distributions_thesis log_ends_thesis"
-    assert {*f"{datasets} cifar10_lt digits_triplets stanford_dogs log_ends {pairs} {experiments}".split()} == {*PRESETS}
+    assert {*f"{datasets} cifar10_lt digits_triplets stanford_dogs log_ends {pairs} {experiments}".split()} == {
+        *PRESETS
+    }
     assert {*experiments.split()} == {*EXPERIMENTS}
 
 
