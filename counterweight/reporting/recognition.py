@@ -6,8 +6,9 @@ from pathlib import Path
 from statistics import fmean
 
 from counterweight.core.results import read_required
+from counterweight.evaluation.recognition.results import RecognizeResult, Share
 from counterweight.reporting.markdown import format_number, format_spread, render, render_table, render_tables
-from counterweight.results.recognize import Accuracies, RecognizeResult, RowDraw, Share
+from counterweight.results.recognize import Accuracies, RowDraw
 from counterweight.results.triplets import SetResult, TripletsResult
 from counterweight.results.vae_experiment import Losses, VaeResult
 
@@ -41,13 +42,13 @@ class Recognition:
     recognized: RecognizeResult
 
 
-def read_recognition(folder: Path, dataset: str) -> Recognition:
-    """Read the results of a dataset from its folder."""
+def read_recognition(dataset: str, autoencoders: Path, triplets: Path, recognized: Path) -> Recognition:
+    """Read the results of a dataset."""
     return Recognition(
         dataset,
-        read_required(folder / "vae_experiment.json", VaeResult),
-        read_required(folder / "triplets.json", TripletsResult),
-        read_required(folder / "recognize.json", RecognizeResult),
+        read_required(autoencoders, VaeResult),
+        read_required(triplets, TripletsResult),
+        read_required(recognized, RecognizeResult),
     )
 
 

@@ -46,6 +46,8 @@ table:
   recipes:
     - reweighted
   pairs: []
+  recognition:
+    - shapes
   margin: 0.01
 datasets:
   shapes:
@@ -87,6 +89,18 @@ classify: {generator_recipes: []}
 recipes: {reweighted: {}}
 classifiers:
   shapes: {network: mnist_cnn, epochs: 1}
+recognition:
+  shapes:
+    identities: {by: image, draws: 2, real_triplets: 14}
+    vae_experiment:
+      runs:
+        vanilla: {autoencoder: vanilla_vae, images: 80, settings: {latent_dim: 4, filters: 2, epochs: 2}}
+        variant: {autoencoder: variant_vae, images: 80, settings: {latent_dim: 4, filters: 2, epochs: 2}}
+    triplets:
+      sets:
+        real: {kind: real}
+        sampled: {kind: sampled, autoencoder: variant, count: 14}
+    recognize: {backbone: small_cnn, input_size: null, frozen: false, epochs: 2, embedding_dim: 8}
 """
 
 

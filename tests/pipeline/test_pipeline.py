@@ -22,7 +22,7 @@ MEASURED = ("compare", "discriminate", "latent", "classify")
 BAGAN = [f"{stage}@shapes-drop75-bagan" for stage in ("train", "synthesize", "extract", *MEASURED)]
 METHODS = ["balanced", "imbalanced", "reweighted", "smote", "bagan"]
 TEST_IMAGES = 3 * 12  # 30 % of 40 in each of three classes
-STAGES = 20
+STAGES = 25
 DRAWS = 2
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
 
-from counterweight.results.recognize import Accuracies, Judged, Share
+from counterweight.evaluation.recognition.results import Judged, Share
+from counterweight.results.recognize import Accuracies
 from counterweight.statistics.bootstrap_scores import ResampledScores, draw_counts
 from counterweight.statistics.recognition import NAMES, Found
 from counterweight.statistics.verdict import combine_errors, judge_methods, split_variance, student_quantile

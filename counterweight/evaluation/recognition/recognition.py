@@ -24,12 +24,13 @@ from counterweight.evaluation.recognition.learning import (
     evaluate,
     learn,
 )
+from counterweight.evaluation.recognition.results import RecognizeResult
 from counterweight.evaluation.triplets.rendering import render_triplets
 from counterweight.evaluation.triplets.sets import Autoencoders, name_autoencoder
 from counterweight.evaluation.triplets.table import Triplets
 from counterweight.features.weights import load_backbone
 from counterweight.networks.embedding import Embedder, Resized, SmallCNN, pool_by_maximum
-from counterweight.results.recognize import Accuracies, RecognizeResult, RowDraw, RowResult
+from counterweight.results.recognize import Accuracies, RowDraw, RowResult
 from counterweight.settings.extract import Extract
 from counterweight.settings.recognize import SMALL, Recognize
 from counterweight.settings.triplets import Real
