@@ -91,7 +91,7 @@ classifiers:
   shapes: {network: mnist_cnn, epochs: 1}
 recognition:
   shapes:
-    identities: {by: image, draws: 2, real_triplets: 14}
+    identities: {by: image, draws: 3, real_triplets: 14}
     vae_experiment:
       runs:
         vanilla: {autoencoder: vanilla_vae, images: 80, settings: {latent_dim: 4, filters: 2, epochs: 2}}

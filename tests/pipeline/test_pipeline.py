@@ -196,7 +196,7 @@ def test_a_row_taken_out_of_the_table_leaves_the_report_and_costs_no_training(co
         ("input_size: 64", "input_size: 65", {"extract", "extract_real", "latent"}),
         ("sizes: [16]", "sizes: [17]", {"discriminate", "latent"}),
         ("steps: 5\n", "steps: 6\n", {"latent"}),
-        ("preview_columns: 4", "preview_columns: 5", {"train"}),
+        ("preview_columns: 4", "preview_columns: 5", {"train", "vae_experiment"}),
         ("smote:\n    shapes: {}", "smote:\n    shapes: {neighbours: 3}", {"train"}),
     ],
 )

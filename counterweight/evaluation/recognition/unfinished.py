@@ -32,7 +32,7 @@ def keep_outcomes(
     """
     tables = [material.test, *(triplets for own in material.sets.values() for triplets in own)]
     arrays = [material.images.images, *(array for triplets in tables for array in list_arrays(triplets))]
-    weights = [value.cpu().numpy() for value in list_weights(material)]
+    weights = [value.detach().cpu().numpy() for value in list_weights(material)]
     named = (list(material.sets), material.settings.model_dump(), settings.model_dump())
     facts = (*named, draws, seed, torch.__version__, str(device), material.dataset)
     folder = checkpoints / fingerprint([*arrays, *weights], facts, TRAINED_BY)
