@@ -1,6 +1,6 @@
 """The structural similarity of a generator's images in each draw, for docs/documents.md; `compare` has the first's.
 
-python -m benchmarks.ssim_of_draws mnist_cpu drop75 cvae_gan --out metrics/documents/mnist_drop75_ssim_cvae_gan.json
+    python -m benchmarks.ssim_of_draws mnist_cpu drop75 cvae_gan --out metrics/documents/mnist_drop75_ssim_cvae_gan.json
 
 Both ranges of pixels, each draw with random pairs of its own.
 """
