@@ -12,7 +12,7 @@ from counterweight.core.registry import require_one_of
 from counterweight.core.seeds import derive_seed
 from counterweight.data.decode.pool import Workers, warm_up
 from counterweight.data.sources.base.lazy_images import require_two_classes
-from counterweight.data.split import split_parts, write_part
+from counterweight.data.split import report_identical, split_parts, write_part
 from counterweight.settings.datasets import plan_dataset
 
 
@@ -33,10 +33,11 @@ def main(argv: Sequence[str]) -> None:
         for name in plan.common.minority:
             require_one_of(name, found.train.class_names, f"{where}.minority")
         rng = np.random.default_rng(derive_seed(file.run.seed, arguments.dataset, "split"))
-        train, test = split_parts(found, plan.common.keep_split, plan.common.test_fraction, rng)
         with Workers() as workers:
-            write_part(train, train_partial, where, "train", workers)
-            write_part(test, test_partial, where, "test", workers)
+            train, test = split_parts(found, plan.common.keep_split, plan.common.test_fraction, rng, workers)
+            trained = write_part(train, train_partial, where, "train", workers)
+            tested = write_part(test, test_partial, where, "test", workers, train=trained)
+        report_identical(trained, tested, where, kept=found.test is not None and plan.common.keep_split)
 
 
 if __name__ == "__main__":

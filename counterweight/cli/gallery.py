@@ -19,6 +19,7 @@ from counterweight.core.registry import require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.core.seeds import derive_seed
 from counterweight.core.tensors import to_labelled
+from counterweight.core.twins import digest_pixels, number_twins
 from counterweight.data.decode.pool import Workers
 from counterweight.data.split import read_into_memory, split_parts
 from counterweight.evaluation.prechecks import precheck_generator
@@ -105,9 +106,9 @@ def read_parts(params: Params, dataset: str) -> tuple[ImageSet, ImageSet]:
     plan = plan_dataset(params.datasets, dataset)
     found = plan.source.find(plan.settings, dataset)
     rng = np.random.default_rng(derive_seed(params.seed, dataset, "split"))
-    train, test = split_parts(found, plan.common.keep_split, plan.common.test_fraction, rng)
     where = f"params.yaml: datasets.{dataset}"
     with Workers() as workers:
+        train, test = split_parts(found, plan.common.keep_split, plan.common.test_fraction, rng, workers)
         return read_into_memory(train, where, "train", workers), read_into_memory(test, where, "test", workers)
 
 
@@ -118,7 +119,8 @@ def train_judge(params: Params, dataset: str, train: ImageSet, device: torch.dev
     where = f"params.yaml: classifiers.{dataset}"
     network = build_classifier(settings, train.shape, len(train.class_names), seed, where).to(device)
     rng = np.random.default_rng(seed)
-    aside = choose_stratified(train.labels, params.table.validation_fraction, rng)
+    twins = number_twins(digest_pixels(train.images))
+    aside = choose_stratified(train.labels, params.table.validation_fraction, rng, twins)
     fitted, validation = (to_labelled(train.images[part], train.labels[part]).to(device) for part in (~aside, aside))
     entry = find_recipe(PLAIN)
     counts = torch.bincount(fitted.labels, minlength=len(train.class_names)).float()

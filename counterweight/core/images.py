@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
+from counterweight.core.twins import Indices, gather_twins
 
 ROW_GROUP_BYTES = 16 * 2**20  # What the writer holds in memory.
 
@@ -223,15 +224,22 @@ def view_pixels(column: pa.ChunkedArray, shape: tuple[int, ...]) -> npt.NDArray[
 
 
 def choose_stratified(
-    labels: npt.NDArray[np.int64], fraction: float, rng: np.random.Generator
+    labels: npt.NDArray[np.int64], fraction: float, rng: np.random.Generator, twins: Indices | None = None
 ) -> npt.NDArray[np.bool_]:
     """Choose a fraction of the images of every class at random, bool (N,).
 
     A class of two or more images has one on either side, however small or large the fraction.
+
+    Args:
+        twins: numbers (N,) that identical images share; those of a class are on one side, unless all of it are
+            identical. The fraction is met as nearly as that allows.
     """
+    numbers = np.arange(len(labels)) if twins is None else twins
     chosen = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
-        own = np.flatnonzero(labels == label)
-        count = min(max(1, round(fraction * len(own))), len(own) - 1)  # 0 for a class of one image.
-        chosen[rng.permutation(own)[:count]] = True
+        order, sizes = gather_twins(rng.permutation(np.flatnonzero(labels == label)), numbers)
+        # Twins are on the side where their middle lies; each image alone is chosen if it is one of the first `count`.
+        count = round(fraction * len(order))
+        most = min(max(1, int((np.cumsum(sizes) - sizes / 2 < count).sum())), len(sizes) - 1)  # 0 of one image.
+        chosen[order[: sizes[:most].sum()]] = True
     return chosen

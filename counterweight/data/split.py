@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, ImageWriter, choose_stratified
-from counterweight.data.decode.images import BadFile, describe_bad_files
+from counterweight.core.twins import Digests, digest_pixels, find_twins, number_twins, stack_digests
+from counterweight.data.decode.images import BadFile, describe_bad_files, digest_file
 from counterweight.data.decode.pool import Decoded, Workers
 from counterweight.data.sources.base.lazy_images import DatasetSplits, Indices, LazyImages
 
@@ -31,16 +32,36 @@ class Readable(NamedTuple):
     bad: list[BadFile]
 
 
+class Written(NamedTuple):
+    """What is known of the images of a table that was written: digests of their pixels (N,), and their origins."""
+
+    digests: Digests
+    origins: list[str]
+
+
 def split_parts(
-    found: DatasetSplits, keep_split: bool, test_fraction: float, rng: np.random.Generator
+    found: DatasetSplits, keep_split: bool, test_fraction: float, rng: np.random.Generator, workers: Workers
 ) -> tuple[Subset, Subset]:
-    """Return the source's own parts where they are to be kept, else a stratified random split of all its images."""
+    """Return the source's own parts where they are to be kept, else a stratified random split of all its images.
+
+    Such a split parts no images of a class that are identical: as files, since it is made before any is decoded, or,
+    where there are no files, in their pixels.
+    """
     train, test = found
     if test is not None and keep_split:
         return choose_all(train), choose_all(test)
     images = train if test is None else train.concatenate(test)
-    chosen = choose_stratified(images.labels, test_fraction, rng)
+    twins = number_twins(np.concatenate([digest_part(part, workers) for part in found if part is not None]))
+    chosen = choose_stratified(images.labels, test_fraction, rng, twins)
     return Subset(images, np.flatnonzero(~chosen)), Subset(images, np.flatnonzero(chosen))
+
+
+def digest_part(part: LazyImages, workers: Workers) -> Digests:
+    """Return a digest of each image's file, or of its pixels where it is not one."""
+    everything = np.arange(len(part))
+    if part.fetch is not None:
+        return stack_digests([digest_file(image) for image in part.fetch(everything)])
+    return np.concatenate([digest_pixels(images) for images, _ in part.read(everything, None, workers)])
 
 
 def choose_all(part: LazyImages) -> Subset:
@@ -48,28 +69,76 @@ def choose_all(part: LazyImages) -> Subset:
     return Subset(part, np.arange(len(part)))
 
 
-def write_part(chosen: Subset, path: Path, where: str, label: str, workers: Workers, every_class: bool = True) -> None:
+def write_part(
+    chosen: Subset,
+    path: Path,
+    where: str,
+    label: str,
+    workers: Workers,
+    every_class: bool = True,
+    train: Written | None = None,
+) -> Written:
     """Read images and write them as an image table; memory holds but a few of them at a time.
+
+    Where images are identical, the table's provenance says how many.
 
     Args:
         where: file and key of the dataset, as in `params.yaml: datasets.pets`; begins an error's message.
         label: name of the part, for the progress bar and messages.
         every_class: whether none may be left without images; else one may be, since what is left out is counted.
+        train: the part that was written before this one, whose images are looked for among these.
 
     Raises:
         UserError: an image cannot be read and is not to be skipped, or a class is left without any.
     """
-    part, bad = chosen.part, list[BadFile]()
+    part, bad, origins = chosen.part, list[BadFile](), list[str]()
     counts = np.zeros(len(part.class_names), dtype=np.int64)
+    digests = [stack_digests([])]
     with ImageWriter(path, part.shape, part.class_names) as writer:
         for images, indices, faults in read_subset(chosen, where, label, workers):
             bad += faults
             labels = part.labels[indices]
             counts += np.bincount(labels, minlength=len(counts))
-            writer.add(images, labels, [part.origins[index] for index in indices])
+            digests.append(digest_pixels(images))
+            own = [part.origins[index] for index in indices]
+            origins += own
+            writer.add(images, labels, own)
         if every_class:
             check_counts(counts, chosen, where, label)
-        writer.finish({**part.provenance, "skipped_files": report_skipped(bad, where, label)})
+        written = Written(np.concatenate(digests), origins)
+        facts = {"skipped_files": report_skipped(bad, where, label), **count_identical(written, train)}
+        writer.finish({**part.provenance, **facts})
+    return written
+
+
+def count_identical(part: Written, train: Written | None) -> dict[str, dict[str, int]]:
+    """Return how many images of a part have an identical one in it or in the training part; nothing where none has.
+
+    Tables of images without such are what they were before these were counted, byte by byte.
+    """
+    found = {"in_this_part": int(find_twins(part.digests).sum())}
+    if train is not None:
+        found["in_train"] = int(np.isin(part.digests, train.digests).sum())
+    return {"identical_images": found} if any(found.values()) else {}
+
+
+def report_identical(train: Written, test: Written, where: str, kept: bool) -> None:
+    """Say on standard error how many images have an identical one, and how many of those tested are trained on.
+
+    Args:
+        where: file and key of the dataset.
+        kept: whether the split is the source's own.
+    """
+    digests, origins = np.concatenate([train.digests, test.digests]), train.origins + test.origins
+    twins = np.flatnonzero(find_twins(digests))
+    if not len(twins):
+        return
+    second = next(place for place in twins[1:] if digests[place] == digests[twins[0]])
+    shared = count_identical(test, train).get("identical_images", {}).get("in_train", 0)
+    said = f"{len(twins):,} of {len(digests):,} images have an identical twin ({origins[twins[0]]}, {origins[second]})"
+    tested = f"{shared:,} of {len(test.digests):,} test images are in the training part, too"
+    why = "the split is the source's own" if kept else "their files differ, their classes do, or a class has no others"
+    print(f"{where}: {said}; {tested}{f': {why}' if shared else ''}", file=sys.stderr)
 
 
 def read_into_memory(chosen: Subset, where: str, label: str, workers: Workers) -> ImageSet:

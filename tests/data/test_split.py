@@ -1,10 +1,13 @@
 """The split into a training and a test part."""
 
 import json
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from ruamel.yaml import YAML
 
 from counterweight.core.errors import UserError
@@ -29,7 +32,7 @@ def split(train: ImageSet, test: ImageSet | None, settings: Dataset, rng: np.ran
     found = DatasetSplits(wrap_array(train, 2, 1), wrap_array(test, 2, 1) if test else None)
     return [
         read_into_memory(chosen, "here", "train", Workers())
-        for chosen in split_parts(found, settings.keep_split, settings.test_fraction, rng)
+        for chosen in split_parts(found, settings.keep_split, settings.test_fraction, rng, Workers())
     ]
 
 
@@ -106,3 +109,96 @@ def test_a_minority_class_that_the_source_does_not_have_is_named(tmp_path: Path)
     with pytest.raises(UserError, match=r"datasets\.digits\.minority: there is no 'four'"):
         ingested(tmp_path, minority=["four"])
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+# Identical images.
+
+
+def copies(*sizes: int, of: int = 3) -> ImageSet:
+    """Images of which each lies there so many times, under other names, in mixed order."""
+    whole = images(*(size * of for size in sizes))
+    number = np.empty(len(whole), dtype=np.int64)
+    for label, size in enumerate(sizes):
+        number[whole.labels == label] = np.arange(size * of) % size + 100 * label
+    pixels = np.stack([number // 256, number % 256], axis=1).astype(np.uint8).repeat(2, axis=1).reshape(-1, 1, 2, 2)
+    return replace(whole, images=pixels)
+
+
+def pixels(part: ImageSet) -> set[bytes]:
+    return {image.tobytes() for image in part.images}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_identical_images_of_a_class_are_in_one_part(seed: int) -> None:
+    train, test = split(copies(20, 40, 2), None, Dataset(source="digits"), rng(seed))
+    assert not pixels(train) & pixels(test)
+    assert test.counts().tolist() == [18, 36, 3]  # 30 % of 60, of 120, and one of two, thrice
+
+
+def test_a_class_of_one_image_that_lies_there_often_is_in_both_parts() -> None:
+    train, test = split(copies(1, 10, of=10), None, Dataset(source="digits"), rng())
+    assert (train.counts().tolist(), test.counts().tolist()) == ([7, 70], [3, 30])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 30])
+@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.3, 0.5, 0.99])
+def test_where_no_images_are_identical_a_split_is_what_it_was(size: int, fraction: float) -> None:
+    """The choice as it was made before twins were heeded, by hand."""
+    labels = images(size, 2 * size).labels
+    before, expected = rng(), np.zeros(3 * size, dtype=bool)
+    for label in (0, 1):
+        own = np.flatnonzero(labels == label)
+        expected[before.permutation(own)[: min(max(1, round(fraction * len(own))), len(own) - 1)]] = True
+    for twins in (None, np.arange(3 * size), np.arange(3 * size)[::-1].copy()):
+        assert (choose_stratified(labels, fraction, rng(), twins) == expected).all()
+
+
+def write_cars(folder: Path, test: bool) -> None:
+    """Twenty cars and twenty vans, each three times; with a split, all of them a fourth time to be tested on."""
+    noise = np.random.default_rng(0).integers(0, 256, (2, 20, 8, 8, 3), dtype=np.uint8)
+    for label, name in enumerate(("car", "van")):
+        for part, times in ((folder / "train", 3), (folder / "test", 1)) if test else ((folder, 3),):
+            (part / name).mkdir(parents=True)
+            for number, copy in product(range(20), range(times)):
+                Image.fromarray(noise[label, number]).save(part / name / f"{copy}_{number:02}.png")
+
+
+@pytest.mark.parametrize("test", [False, True])
+def test_what_is_identical_in_a_folder_is_said_and_recorded(
+    test: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_cars(tmp_path / "cars", test)
+    parts = ingested(tmp_path, source="folder", path=str(tmp_path / "cars"), minority=["car"])
+    said = capsys.readouterr().err
+    facts = [part.provenance["identical_images"] for part in parts]
+    if test:
+        assert pixels(parts[0]) == pixels(parts[1])
+        assert "datasets.digits: 160 of 160 images have an identical twin (train/car/0_00.png, train/car/1_00" in said
+        assert "; 40 of 40 test images are in the training part, too: the split is the source's own\n" in said
+        assert facts == [{"in_this_part": 120}, {"in_this_part": 0, "in_train": 40}]
+    else:
+        assert not pixels(parts[0]) & pixels(parts[1])
+        assert parts[1].counts().tolist() == [18, 18]
+        assert "datasets.digits: 120 of 120 images have an identical twin (car/0_0" in said
+        assert "; 0 of 36 test images are in the training part, too\n" in said
+        assert facts == [{"in_this_part": 84}, {"in_this_part": 36, "in_train": 0}]
+
+
+def test_identical_pixels_of_files_that_differ_are_said_to_be_in_both_parts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_cars(tmp_path / "cars", test=False)
+    for file in (tmp_path / "cars").glob("*/[12]_*.png"):
+        Image.open(file).save(file.with_suffix(".bmp" if file.name[0] == "1" else ".tiff"))
+        file.unlink()
+    train, test = ingested(tmp_path, source="folder", path=str(tmp_path / "cars"), minority=["car"])
+    shared = sum(image.tobytes() in pixels(train) for image in test.images)
+    assert shared > 0
+    assert f"; {shared} of 36 test images are in the training part, too: their files differ" in capsys.readouterr().err
+    assert test.provenance["identical_images"]["in_train"] == shared
+
+
+def test_of_images_that_all_differ_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = ingested(tmp_path)
+    assert "identical" not in capsys.readouterr().err
+    assert ["identical_images" in part.provenance for part in parts] == [False, False]

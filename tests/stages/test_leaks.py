@@ -39,8 +39,8 @@ def digits() -> Digits:
     plan = plan_dataset(PARAMS.datasets, "digits")
     rng = np.random.default_rng(derive_seed(PARAMS.seed, "digits", "split"))
     found = plan.source.find(plan.settings, "digits")
-    parts = split_parts(found, plan.common.keep_split, plan.common.test_fraction, rng)
     with Workers() as workers:
+        parts = split_parts(found, plan.common.keep_split, plan.common.test_fraction, rng, workers)
         train, test = (
             read_into_memory(part, "digits", name, workers) for part, name in zip(parts, ("train", "test"), strict=True)
         )

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -204,6 +205,16 @@ def load_upright(file: Image.Image, size: int) -> bool:
     orientation = file.getexif().get(ExifTags.Base.Orientation, 1)  # Before it is turned, which removes the tag.
     ImageOps.exif_transpose(file, in_place=True)
     return orientation in range(5, 9)  # 5 to 8 are the quarter turns, mirrored or not.
+
+
+def digest_file(image: Encoded) -> bytes:
+    """Return the SHA-256 of a file's content; of its path if it cannot be read, which will be told by `decode`."""
+    if not isinstance(image, Path):
+        return sha256(image.content).digest()
+    try:
+        return sha256(image.read_bytes()).digest()
+    except OSError:
+        return sha256(os.fsencode(image)).digest()
 
 
 def name_image(image: Encoded) -> str:
