@@ -9,6 +9,7 @@ import numpy.typing as npt
 from counterweight.core.draws import FITTED, REFERENCE, VALIDATION, Draws
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
+from counterweight.core.twins import Indices, digest_pixels, gather_twins, number_twins
 from counterweight.results.imbalance import ClassCounts, Counts
 from counterweight.settings.scenarios import Drop, Longtail, Natural, Scenario
 
@@ -38,7 +39,8 @@ def make_imbalance(
 
     A draw puts each class in an order of its own, which no scenario changes. Scenarios keep its first images, and
     each place of it is one for fitting or one for validation. So of two scenarios, what the one keeps and fits is part
-    of what the other does that keeps more.
+    of what the other does that keeps more. Identical images of a class have one role in a draw, so that the sizes may
+    be off by a few where there are such; the counts are then those of the first draw.
 
     Args:
         minority: labels of the classes that the dataset names; may be empty.
@@ -59,12 +61,13 @@ def make_imbalance(
         where = f"params.yaml: scenarios.{name}: nothing to balance in {dataset}"
         raise UserError(f"{where}: {explain_balance(scenario, whole)}")
     minority = minority or find_smallest_classes(scenario, kept, wanted)
-    roles = np.stack(
-        [draw_roles(train.labels, kept, validation_fraction, np.random.default_rng(seed)) for seed in seeds]
-    )
+    twins = number_twins(digest_pixels(train.images))
+    rngs = map(np.random.default_rng, seeds)
+    roles = np.stack([draw_roles(train.labels, kept, validation_fraction, rng, twins) for rng in rngs])
     draws = Draws(roles, item, wanted.tolist(), minority)
-    sizes = {"before": before, "fitted": fitted, "validation": kept - fitted, "wanted": wanted}
-    sizes |= {"reference": draws.reference(train, test, 1).counts(), "test": test.counts()}
+    sizes = {"before": before, "wanted": wanted, "test": test.counts()}
+    sizes |= {"fitted": draws.fitted(train, 0).counts(), "validation": draws.validation(train, 0).counts()}
+    sizes |= {"reference": draws.reference(train, test, 1).counts()}
     table = {
         own: ClassCounts(**{part: int(count[label]) for part, count in sizes.items()}, minority=label in minority)
         for label, own in enumerate(train.class_names)
@@ -73,16 +76,40 @@ def make_imbalance(
 
 
 def draw_roles(
-    labels: npt.NDArray[np.int64], kept: Sizes, validation_fraction: float, rng: np.random.Generator
+    labels: npt.NDArray[np.int64], kept: Sizes, validation_fraction: float, rng: np.random.Generator, twins: Indices
 ) -> npt.NDArray[np.uint8]:
-    """Return the role of every image, uint8 (N,)."""
+    """Return the role of every image, uint8 (N,).
+
+    Args:
+        twins: numbers (N,) that identical images share; those of a class have one role, unless all of it are identical.
+    """
     roles = np.full(len(labels), REFERENCE, dtype=np.uint8)
     for label, count in enumerate(kept):
-        first = rng.permutation(np.flatnonzero(labels == label))[:count]
-        # A place is one for validation where one image more, up to it, means one more that is set aside.
-        aside = np.diff(count_validation(np.arange(count + 1), validation_fraction)) > 0
-        roles[first] = np.where(aside, VALIDATION, FITTED)
+        order, sizes = gather_twins(rng.permutation(np.flatnonzero(labels == label)), twins)
+        ends = np.cumsum(sizes)
+        # Twins are kept if their middle is; of two images and more that are, one is to be fitted, and one set aside.
+        first = ends - sizes / 2 < count
+        first[: min(2, count)] = True
+        aside = choose_aside(sizes, count_validation(ends, validation_fraction))
+        roles[order] = np.repeat(np.where(first, np.where(aside, VALIDATION, FITTED), REFERENCE), sizes)
     return roles
+
+
+def choose_aside(sizes: Sizes, aims: Sizes) -> npt.NDArray[np.bool_]:
+    """Choose which twins are for validation, bool (G,): the second, and others, to have as many as is aimed at.
+
+    Of images that stand alone, a place is one for validation where one image more, up to it, means one more that is set
+    aside. What is chosen of the first twins does not depend on how many follow.
+
+    Args:
+        sizes: how many images each stands for.
+        aims: how many images of these and all before are to be set aside.
+    """
+    aside, total = np.zeros(len(sizes), dtype=bool), 0
+    for place, (size, aim) in enumerate(zip(sizes.tolist(), aims.tolist(), strict=True)):
+        aside[place] = place == 1 or (place > 1 and aim - total >= size / 2)
+        total += size * aside[place]
+    return aside
 
 
 def count_validation(sizes: Sizes, fraction: float) -> Sizes:

@@ -6,7 +6,7 @@ from counterweight.core.schema import Result
 
 
 class ClassCounts(Result):
-    """Images of one class in a draw; all draws have as many."""
+    """Images of one class in the first draw; all draws have as many, but for a few where some are identical."""
 
     before: int
     """In the training part."""

@@ -126,6 +126,7 @@ FRACTIONS = (1e-6, 0.01, 0.1, 0.2, 0.25, 0.3, 1 / 3, 0.5, 0.75, 0.9, 0.999999)
 SIZES = np.arange(1, 201)
 """Of classes: one of each."""
 LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(200), SIZES))
+ALONE = np.arange(len(LABELS))
 fractions = pytest.mark.parametrize("fraction", FRACTIONS)
 
 
@@ -133,7 +134,7 @@ def roles(scenario: Scenario, fraction: float, seed: int = 0) -> npt.NDArray[np.
     """Roles of the images of 200 classes, of which all are the minority but where the scenario says who is rare."""
     minority = [] if isinstance(scenario, Longtail) else list(range(200))
     # Of the smallest classes nothing is left, which the stage refuses; what is told of the others holds all the same.
-    return draw_roles(LABELS, count_kept(scenario, SIZES, minority), fraction, np.random.default_rng(seed))
+    return draw_roles(LABELS, count_kept(scenario, SIZES, minority), fraction, np.random.default_rng(seed), ALONE)
 
 
 @fractions
@@ -179,6 +180,63 @@ def test_each_class_has_as_many_images_in_each_role_as_were_counted(fraction: fl
 def test_a_place_of_the_order_is_random_whatever_its_role() -> None:
     """Every image of a class is set aside in a quarter of the draws, but for chance, wherever it stands."""
     labels, draws = np.zeros(20, dtype=np.int64), 4000
-    aside = np.mean([draw_roles(labels, np.array([20]), 0.25, np.random.default_rng(s)) for s in range(draws)], axis=0)
+    rngs = map(np.random.default_rng, range(draws))
+    aside = np.mean([draw_roles(labels, np.array([20]), 0.25, rng, np.arange(20)) for rng in rngs], axis=0)
     # Five of 20 images, each as often as another: deviation sqrt(0.25 * 0.75 / 4000) = 0.0068; 20 images, five of them.
     assert abs(aside - 0.25).max() < 5 * 0.0068
+
+
+# Identical images.
+
+
+def draw_without_heed(labels: npt.NDArray[np.int64], kept: npt.NDArray[np.int64], fraction: float) -> list[int]:
+    """Roles as they were drawn before twins were heeded, which no dataset without them may lose."""
+    rng, found = np.random.default_rng(0), np.full(len(labels), REFERENCE)
+    for label, count in enumerate(kept):
+        first = rng.permutation(np.flatnonzero(labels == label))[:count]
+        found[first] = np.where(np.diff(count_validation(np.arange(count + 1), fraction)) > 0, VALIDATION, FITTED)
+    return found.tolist()
+
+
+@fractions
+@pytest.mark.parametrize("scenario", [natural(), Drop(kind="drop", fraction=0.75)])
+def test_where_no_images_are_identical_roles_are_what_they_were(scenario: Scenario, fraction: float) -> None:
+    kept = count_kept(scenario, SIZES, list(range(200)))
+    assert roles(scenario, fraction).tolist() == draw_without_heed(LABELS, kept, fraction)
+
+
+def test_a_class_without_twins_keeps_its_roles_beside_one_that_has_some() -> None:
+    kept = np.arange(1, 201)
+    twins = np.where(LABELS == 199, 10**6 + np.arange(len(LABELS)) % 50, ALONE)
+    found = draw_roles(LABELS, kept, 0.25, np.random.default_rng(0), twins)
+    others = LABELS != 199
+    assert (found[others] == np.array(draw_without_heed(LABELS, kept, 0.25))[others]).all()
+    assert (found != draw_without_heed(LABELS, kept, 0.25)).any()
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("times", [2, 3, 5])
+@fractions
+def test_identical_images_of_a_class_have_one_role(fraction: float, times: int, seed: int) -> None:
+    """Each image of three classes of 2, 12 and 40 lies there so many times; the first two are half dropped."""
+    labels = np.repeat([0, 1, 2], [2 * times, 12 * times, 40 * times])
+    twins = np.concatenate([np.tile(100 * label + np.arange(size), times) for label, size in enumerate((2, 12, 40))])
+    order = np.random.default_rng(0).permutation(len(labels))
+    labels, twins = labels[order], twins[order]
+    easy, hard = np.array([2, 12, 40]) * times, np.array([times, 6 * times, 40 * times])
+    many, few = (draw_roles(labels, kept, fraction, np.random.default_rng(seed), twins) for kept in (easy, hard))
+    for found, kept in ((many, easy), (few, hard)):
+        assert all(len(set(found[twins == number])) == 1 for number in set(twins))
+        sizes = [np.bincount(labels[found == role], minlength=3) for role in (FITTED, VALIDATION)]
+        assert min(size.min() for size in sizes) >= times
+        assert (abs(sum(sizes) - kept) <= times).all()
+        # Off by half a group, and where there are few by those that either side has at least.
+        assert abs(sizes[1] - count_validation(kept, fraction)).max() <= times
+    for role in (FITTED, VALIDATION):
+        assert not ((few == role) & (many != role)).any()
+
+
+def test_a_class_of_one_image_that_lies_there_often_has_some_in_each_role() -> None:
+    labels = np.zeros(20, dtype=np.int64)
+    found = draw_roles(labels, np.array([10]), 0.2, np.random.default_rng(0), labels)
+    assert np.bincount(found, minlength=3).tolist() == [8, 2, 10]

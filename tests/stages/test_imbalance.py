@@ -251,3 +251,16 @@ def test_a_cap_that_no_class_is_below_is_refused_with_the_sizes(tmp_path: Path) 
     why = "the classes have 9 to 30 images to be fitted, and 95 % of cap 9 are enough"
     with pytest.raises(UserError, match=rf"scenarios\.mine: nothing to balance in digits: {why}"):
         imbalanced(tmp_path, {"kind": "natural", "cap": 9}, [])
+
+
+def test_identical_images_have_one_role_and_the_counts_are_those_of_the_first_draw(tmp_path: Path) -> None:
+    once = numbered("train", SIZES)
+    thrice = once.concatenate(once).concatenate(once)
+    made = imbalanced(tmp_path, {"kind": "drop", "fraction": 0.7}, ["b"], train=thrice)
+    for draw in made.draws.roles:
+        first, *copies = draw.reshape(3, -1)
+        assert all((copy == first).all() for copy in copies)
+    for role, key in ((FITTED, "fitted"), (VALIDATION, "validation")):
+        found = np.bincount(thrice.labels[made.draws.roles[0] == role], minlength=3).tolist()
+        assert [made.counts[name][key] for name in CLASSES] == found
+        assert found == pytest.approx([90, 16, 27] if role == FITTED else [30, 6, 9], abs=3)
