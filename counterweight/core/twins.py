@@ -1,6 +1,8 @@
 """Images that are identical, pixel by pixel or as files, and how they are kept together."""
 
+from collections.abc import Sequence
 from hashlib import sha256
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +10,21 @@ import numpy.typing as npt
 Indices = npt.NDArray[np.int64]
 Digests = npt.NDArray[np.void]
 """SHA-256 of images or files, 32 bytes (N,)."""
+
+
+class Identical(NamedTuple):
+    """How many images have an identical one, the origins of the first two, and how many that are tested are trained on.
+
+    An image is tested and trained on if the training part has one that is identical.
+    """
+
+    images: int
+    first: tuple[str, str]
+    in_train: int
+
+    def describe(self) -> str:
+        """Say it in a few words, but for what is tested."""
+        return f"{self.images:,} images have an identical twin ({self.first[0]}, {self.first[1]})"
 
 
 def digest_pixels(images: npt.NDArray[np.uint8]) -> Digests:
@@ -29,6 +46,22 @@ def find_twins(digests: Digests) -> npt.NDArray[np.bool_]:
     """Return which images have an identical one among the others, bool (N,)."""
     _, numbers, counts = np.unique(digests, return_inverse=True, return_counts=True)
     return counts[numbers] > 1
+
+
+def find_identical(digests: Digests, origins: Sequence[str], trained: int) -> Identical | None:
+    """Find identical images in a training part and a test part together; None where there are none.
+
+    Args:
+        digests: of the training part's images and of the test part's (N,).
+        origins: of these images.
+        trained: how many the training part has.
+    """
+    twins = np.flatnonzero(find_twins(digests))
+    if not len(twins):
+        return None
+    first, second = np.flatnonzero(digests == digests[twins[0]])[:2].tolist()
+    in_train = int(np.isin(digests[trained:], digests[:trained]).sum())
+    return Identical(len(twins), (origins[first], origins[second]), in_train)
 
 
 def gather_twins(order: Indices, numbers: Indices) -> tuple[Indices, Indices]:

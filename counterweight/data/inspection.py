@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterweight.core.errors import UserError
+from counterweight.core.twins import Identical, find_identical, stack_digests
 from counterweight.data.decode.images import BadFile, Encoded, Facts, list_suffixes
 from counterweight.data.decode.pool import inspect_images
 from counterweight.data.sources.base.columns import SUFFIXES
@@ -25,7 +26,8 @@ class Findings(NamedTuple):
     """Readable images: sides in pixels int64 (N,), Pillow's modes and formats, how many are grey; and the others.
 
     `qualities` are those of the JPEGs among them, int64 (M,).
-    `counts` has the images of each class in each part; `others` counts files that are none.
+    `counts` has the images of each class in each part; `others` counts files that are none; `identical` says which
+    images of a dataset have the same pixels, None where none have.
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -37,6 +39,7 @@ class Findings(NamedTuple):
     grey: int
     bad: list[BadFile]
     others: int
+    identical: Identical | None = None
 
     @property
     def total(self) -> int:
@@ -115,7 +118,7 @@ def find_files(root: Path, endings: Collection[str]) -> Iterator[Path]:
 
 def inspect_dataset(found: DatasetSplits) -> Findings:
     """Read every image of a dataset."""
-    results, counts = Results(), {}
+    results, counts, digests, origins, trained = Results(), {}, list[bytes](), list[str](), 0
     for label, part in (("train", found.train), ("test", found.test)):
         if part is None or part.fetch is None:
             continue
@@ -124,9 +127,13 @@ def inspect_dataset(found: DatasetSplits) -> Findings:
         sizes = np.bincount(part.labels[good], minlength=len(part.class_names)).tolist()
         counts[label] = dict(zip(part.class_names, sizes, strict=True))
         results += own
+        digests += [result.digest for result in own if isinstance(result, Facts)]
+        origins += [part.origins[index] for index in np.flatnonzero(good).tolist()]
+        trained = len(digests) if label == "train" else trained
     others = found.train.provenance.get("ignored_files", 0)
     others += found.test.provenance.get("ignored_files", 0) if found.test else 0
-    return summarize_findings(results, counts, others)
+    identical = find_identical(stack_digests(digests), origins, trained)
+    return summarize_findings(results, counts, others)._replace(identical=identical)
 
 
 def inspect_all(images: Iterable[Encoded], total: int, label: str) -> Results:
@@ -162,6 +169,7 @@ def to_json(found: Findings) -> dict[str, Any]:
         "grey": found.grey,
         "other_files": found.others,
         "bad_files": found.faults(),
+        "identical": None if found.identical is None else found.identical._asdict(),
     }
 
 
@@ -178,6 +186,9 @@ def render_findings(found: Findings) -> list[str]:
     lines = [*render_classes(found.counts), f"images: {found.total:,}", f"width x height: {sizes}"]
     lines += [f"{word}: {render_counts(facts[word])}" for word in ("modes", "formats")]
     lines.append(f"other files: {found.others:,}")
+    if found.identical is not None:
+        tested = f"; {found.identical.in_train:,} test images are in train, too" if len(found.counts) > 1 else ""
+        lines.append(f"identical: {found.identical.describe()}{tested}")
     for fault, names in found.faults().items():
         more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
         lines.append(f"broken, {fault}: {len(names):,}: {', '.join(names[:NAMED])}{more}")

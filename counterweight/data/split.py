@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, ImageWriter, choose_stratified
-from counterweight.core.twins import Digests, digest_pixels, find_twins, number_twins, stack_digests
+from counterweight.core.twins import Digests, digest_pixels, find_identical, find_twins, number_twins, stack_digests
 from counterweight.data.decode.images import BadFile, describe_bad_files, digest_file
 from counterweight.data.decode.pool import Decoded, Workers
 from counterweight.data.sources.base.lazy_images import DatasetSplits, Indices, LazyImages
@@ -130,15 +130,12 @@ def report_identical(train: Written, test: Written, where: str, kept: bool) -> N
         kept: whether the split is the source's own.
     """
     digests, origins = np.concatenate([train.digests, test.digests]), train.origins + test.origins
-    twins = np.flatnonzero(find_twins(digests))
-    if not len(twins):
+    found = find_identical(digests, origins, len(train.digests))
+    if found is None:
         return
-    second = next(place for place in twins[1:] if digests[place] == digests[twins[0]])
-    shared = count_identical(test, train).get("identical_images", {}).get("in_train", 0)
-    said = f"{len(twins):,} of {len(digests):,} images have an identical twin ({origins[twins[0]]}, {origins[second]})"
-    tested = f"{shared:,} of {len(test.digests):,} test images are in the training part, too"
+    tested = f"{found.in_train:,} of {len(test.digests):,} test images are in the training part, too"
     why = "the split is the source's own" if kept else "their files differ, their classes do, or a class has no others"
-    print(f"{where}: {said}; {tested}{f': {why}' if shared else ''}", file=sys.stderr)
+    print(f"{where}: {found.describe()}; {tested}{f': {why}' if found.in_train else ''}", file=sys.stderr)
 
 
 def read_into_memory(chosen: Subset, where: str, label: str, workers: Workers) -> ImageSet:

@@ -114,6 +114,32 @@ def test_a_folder_of_classes_becomes_a_dataset(project: Path, tmp_path: Path) ->
     )
 
 
+def test_identical_images_are_counted_and_the_first_two_named(project: Path, tmp_path: Path) -> None:
+    pets(tmp_path / "pets")
+    for number, path in enumerate(sorted((tmp_path / "pets").glob("*/*.png"))):
+        Image.new("RGB", (30, 24), (max(number, 3), 0, 0)).save(path)  # The first four of 13 are identical.
+    assert "identical: 4 images have an identical twin (cat/000.png, cat/001.png)\n" in done("pets", tmp_path / "pets")
+    (tmp_path / "pets/cat/000.png").unlink()
+    assert facts("others", tmp_path / "pets")["found"][str(tmp_path / "pets")]["identical"]["images"] == 3
+
+
+def test_identical_images_of_both_parts_are_counted(project: Path, tmp_path: Path) -> None:
+    for part, count in (("train", 5), ("test", 3)):
+        for label, name in enumerate(("cat", "dog")):
+            write(tmp_path / "pets" / part / name, count, fill=(9, label, 0) if label else (count, 0, 0))
+    said = (
+        "identical: 16 images have an identical twin (train/cat/000.png, train/cat/001.png); 3 test images are in train"
+    )
+    assert f"{said}, too\n" in done("pets", tmp_path / "pets")
+
+
+def test_of_images_that_all_differ_none_is_called_identical(project: Path, tmp_path: Path) -> None:
+    for number, path in enumerate(sorted(pets(tmp_path / "pets").glob("*/*.png"))):
+        Image.new("RGB", (30, 24), (number, 0, 0)).save(path)
+    found = facts("pets", tmp_path / "pets")
+    assert found["found"][str(tmp_path / "pets")]["identical"] is None
+
+
 def test_what_was_added_makes_a_valid_table(project: Path, tmp_path: Path) -> None:
     done("pets", pets(tmp_path / "pets"))
     params = load_params(project / "params.yaml")

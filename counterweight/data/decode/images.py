@@ -64,6 +64,8 @@ class Facts(NamedTuple):
     grey: bool
     quality: int | None = None
     """Of a JPEG, 1 to 100, as `estimate_quality` has it; None of other formats."""
+    digest: bytes = b""
+    """SHA-256 of the pixels, of a JPEG those of about `GLANCE`."""
 
 
 class BadFile(NamedTuple):
@@ -169,7 +171,8 @@ def inspect(image: Encoded) -> Facts:
         turned = load_upright(file, GLANCE)
         pixels = np.asarray(make_opaque(file, "RGB"))
     grey = bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= ALMOST_GREY)
-    return Facts(*((height, width) if turned else (width, height)), mode, kind, grey, quality)
+    size = (height, width) if turned else (width, height)
+    return Facts(*size, mode, kind, grey, quality, sha256(repr(size).encode() + pixels.tobytes()).digest())
 
 
 def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:
