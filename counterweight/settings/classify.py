@@ -6,12 +6,12 @@ from annotated_types import Ge, Gt, Le
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from counterweight.core.params_file import Blocks
-from counterweight.core.registry import make_name_validator, require_one_of
+from counterweight.core.registry import make_name_validator, make_network_validator, require_one_of
 from counterweight.core.schema import Positive, Settings, parse_settings, refuse_repetition
 
 RecipeName = Annotated[str, AfterValidator(make_name_validator("recipes"))]
 
-NetworkName = Annotated[str, Field(pattern=r"^([a-z0-9_]+(\.[a-z0-9_]+)?|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")]
+NetworkName = Annotated[str, AfterValidator(make_network_validator("networks/classifiers", functions=True))]
 """A file of networks/classifiers, a name of torchvision.models or timm, or `module:function` of the user's own. Which
 there are is known where torch is."""
 

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le, MinLen
 from pydantic import AfterValidator, Field
 
+from counterweight.core.registry import make_network_validator
 from counterweight.core.schema import Positive, Settings, refuse_repetition
 
-BackboneName = Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$")]
+BackboneName = Annotated[str, AfterValidator(make_network_validator("networks/backbones"))]
 """A file of networks/backbones, or a name of torchvision.models or timm. Which there are is known where torch is."""
 
 THESIS = (

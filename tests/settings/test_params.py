@@ -28,6 +28,11 @@ from stages.check import main
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "params.yaml"
 GONE = object()
+NETWORK = "classifiers.digits.network"
+BACKBONES = "a file of networks/backbones, or a name of torchvision.models or timm in lower case, is needed"
+FORMS = (
+    "a file of networks/classifiers, a name of torchvision.models or timm in lower case, or module:function, is needed"
+)
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +123,15 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("classifiers.digitz", {"network": "mnist_cnn", "epochs": 1}, "classifiers: there is no 'digitz'"),
     ("classifiers.digits.network", "resnet", "classifiers.digits.network: there is no 'resnet' in counterweight/"),
     ("classifiers.digits.network", "my net", "classifiers.digits.network: 'my net' is not allowed"),
+    (NETWORK, "ResNet18", f"{NETWORK}: 'ResNet18' is not allowed: {FORMS}; did you mean 'resnet18'?"),
+    (NETWORK, "mnist-cnn", f"{NETWORK}: 'mnist-cnn' is not allowed: {FORMS}; did you mean 'mnist_cnn'?"),
+    (NETWORK, "mynet:", f"{NETWORK}: 'mynet:' is not allowed: {FORMS}"),
     ("classifiers.digits.network", "nowhere:build", "classifiers.digits.network: nowhere:build cannot be loaded"),
     ("classifiers.digits.weights", "imagenet", "classifiers.digits.weights: imagenet: none are known of mnist_cnn"),
     ("classifiers.digits.frozen", True, "classifiers.digits.frozen: true, but all layers are drawn at random"),
     ("classifiers.digits.input_size", 7, "classifiers.digits.input_size: 7 is not allowed"),
-    ("extract.backbones", ["hf-hub:x/y"], "extract.backbones.0: 'hf-hub:x/y' is not allowed"),
+    ("extract.backbones", ["hf-hub:x/y"], f"extract.backbones.0: 'hf-hub:x/y' is not allowed: {BACKBONES}"),
+    ("latent.backbones", ["AlexNet"], f"latent.backbones.0: 'AlexNet' is not allowed: {BACKBONES}; did you mean 'al"),
     ("extract.backbones", ["efficientnet_lite0", "resnet188"], "extract.backbones: there is no 'resnet188' in "),
     ("latent.backbones", ["alexnett"], "latent.backbones: there is no 'alexnett' in "),
     ("compare.headline", "resnet18", "compare.headline: 'resnet18' does not stand in extract.backbones (efficientnet"),
