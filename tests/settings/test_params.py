@@ -513,6 +513,21 @@ def softmax(shape, classes):
     return nn.Sequential(build(shape, classes), nn.Softmax(dim=1))
 def alone(shape):
     return build(shape, 10)
+class Standardise(nn.Module):
+    def forward(self, images):
+        return (images - images.mean((1, 2, 3), True)) / images.std((1, 2, 3), keepdim=True)
+def standardised(shape, classes):
+    return nn.Sequential(Standardise(), build(shape, classes))
+class Root(nn.Module):
+    def forward(self, images):
+        return images.sqrt()
+def root(shape, classes):
+    return nn.Sequential(Root(), build(shape, classes))
+class Steep(nn.Module):
+    def forward(self, images):
+        return (images * 1000).exp()
+def steep(shape, classes):
+    return nn.Sequential(build(shape, classes), Steep())
 """
 
 
@@ -522,6 +537,8 @@ def alone(shape):
         ({"network": "MODULE:alone"}, "network: MODULE:alone: TypeError: alone() takes 1 positional argument but 2"),
         ({"network": "MODULE:fixed"}, "network: MODULE:fixed cannot work on images of 1x28x28: RuntimeError: "),
         ({"network": "MODULE:eleven"}, "network: MODULE:eleven makes (2, 11) of 2 images and 10 classes"),
+        ({"network": "MODULE:root"}, "network: MODULE:root makes logits of two images that are not finite: NaN"),
+        ({"network": "MODULE:steep"}, "network: MODULE:steep makes logits of two images that are not finite: infinite"),
         ({"network": "MODULE:softmax"}, "network: MODULE:softmax: what the dense layer '0.1' makes is not what"),
         ({"network": "MODULE:softmax", "frozen": True}, "frozen: true trains a last dense layer of 10 outputs alone"),
         ({"network": "alexnet"}, "network: alexnet cannot work on images of 1x28x28"),
@@ -550,13 +567,14 @@ def test_a_classifier_that_cannot_be_built_for_its_dataset_is_found_before_any_w
         assert "params.yaml: classifiers.digits.network: " in message
 
 
+@pytest.mark.parametrize("function", ["build", "standardised"])
 def test_a_classifier_of_the_user_s_that_fits_its_dataset_passes(
-    committed: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    function: str, committed: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = f"own_{derive_seed(0, str(tmp_path)) % 10**9}"
     (tmp_path / f"{module}.py").write_text(OWN, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    block = {"network": f"{module}:build", "frozen": True, "epochs": 1}
+    block = {"network": f"{module}:{function}", "frozen": True, "epochs": 1}
     Path("params.yaml").write_text(written(edited(committed, "classifiers.digits", block)), encoding="utf-8")
     check_params(load_params(Path("params.yaml")))
 

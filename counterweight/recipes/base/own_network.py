@@ -1,6 +1,7 @@
 """A classifier that a file of this package builds, or a function of the user's own, which may do anything."""
 
 import importlib
+import math
 import sys
 import traceback
 from collections.abc import Callable
@@ -125,7 +126,7 @@ def explain(error: Exception, name: str) -> str:
 
 @torch.no_grad()
 def check_logits(network: nn.Module, name: str, shape: Shape, classes: int, where: str) -> None:
-    """Refuse a network that does not turn images of this shape into logits of so many classes, trained or not.
+    """Refuse a network that does not turn images of this shape into finite logits of so many classes, trained or not.
 
     Raises:
         UserError: it does something else, or raises something, or draws random numbers that no seed governs.
@@ -148,6 +149,9 @@ def check_logits(network: nn.Module, name: str, shape: Shape, classes: int, wher
             )
         if logits.dtype != torch.float32:
             raise UserError(f"{where}.network: {name} makes {logits.dtype} of float32 images; float32 is needed")
+        if not logits.isfinite().all():
+            kinds = "NaN" if logits.isnan().any() else "infinite ones"
+            raise UserError(f"{where}.network: {name} makes logits of two images that are not finite: {kinds}")
         if drawn:
             raise UserError(
                 f"{where}.network: {name} draws from torch's own generator, which trainings side by side share: no "
@@ -156,11 +160,12 @@ def check_logits(network: nn.Module, name: str, shape: Shape, classes: int, wher
 
 
 def try_out(network: nn.Module, shape: Shape, training: bool) -> tuple[object, bool]:
-    """Return what a network makes of two black images, and whether torch's own generator went on.
+    """Return what a network makes of two images of all greys, and whether torch's own generator went on.
 
     The network is left as it was, but in another mode.
     """
-    images = torch.zeros(2, *shape)
+    # Not of one grey: a network that divides by each image's own deviation makes NaN of that alone.
+    images = torch.linspace(-1, 1, 2 * math.prod(shape)).view(2, *shape)
     if any(is_lazy(parameter) for parameter in network.parameters()):
         network.eval()(images)  # from which lazy layers take their shape
     state = deepcopy(network.state_dict())  # with the versions of layers, at which some look
