@@ -40,11 +40,12 @@ UNREADABLE = (
 )
 
 
-def fetch_weight_file(url: str, instead: str) -> Path:
+def fetch_weight_file(url: str, where: str, instead: str) -> Path:
     """Return torchvision's file of ImageNet weights, downloaded if it is not in torch's cache, its hash checked.
 
     Args:
         url: the file's name ends in the beginning of its SHA-256.
+        where: setting that wants the file; begins the error's message.
         instead: setting that does without the file, for the error's message.
 
     Raises:
@@ -58,14 +59,14 @@ def fetch_weight_file(url: str, instead: str) -> Path:
             torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix)
         except (urllib.error.URLError, HTTPException, OSError, RuntimeError) as error:
             raise UserError(
-                f"{path.name}: neither in {path.parent} nor to be downloaded from {url} ({error}); "
+                f"{where}: {path.name} is neither in {path.parent} nor to be downloaded from {url} ({error}); "
                 f"put the file into that folder, or choose {instead}"
             ) from error
     # Also of a file that was there already: it may have been cut short, or be another one.
     found = hash_file(path)
     if not found.startswith(prefix):
         raise UserError(
-            f"{path}: damaged: its SHA-256 begins with {found[: len(prefix)]} instead of {prefix}; delete it"
+            f"{where}: {path} is damaged: its SHA-256 begins with {found[: len(prefix)]}, not {prefix}; delete it"
         )
     return path
 

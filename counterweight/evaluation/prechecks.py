@@ -76,9 +76,8 @@ def check_recognition(params: Params) -> None:
         plan = plan_identities(params.datasets, dataset, block.identities)
         plan.source.precheck(plan.settings, dataset)
         if block.recognize.backbone != SMALL:
-            check_backbones(
-                [block.recognize.backbone], block.recognize.weights, f"recognition.{dataset}.recognize.backbone"
-            )
+            own = f"recognition.{dataset}.recognize"
+            check_backbones([block.recognize.backbone], block.recognize.weights, f"{own}.backbone", own)
         fetch(plan, dataset, "identify")
 
 
@@ -87,7 +86,11 @@ def check_latent(latent: Latent) -> None:
     for network, block in latent.autoencoders.items():
         parse_settings(find_generator(network).settings, block, f"params.yaml: latent.autoencoders.{network}")
     generator, settings = find_generator(latent.network)
-    generator.precheck(parse_settings(settings, latent.autoencoder, latent.where), ())
+    chosen = parse_settings(settings, latent.autoencoder, latent.where)
+    try:
+        generator.precheck(chosen, ())
+    except UserError as error:
+        raise UserError(f"{latent.where}: {error}") from error
 
 
 def check_network(params: Params, dataset: str, classes: int) -> None:

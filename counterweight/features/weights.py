@@ -66,11 +66,12 @@ def choose_cut(settings: Extract) -> Cut:
     return Cut(after_relu=settings.dense == "after_relu", whole_maps=settings.maps == "whole")
 
 
-def check_backbones(names: Iterable[str], weights: str, key: str) -> None:
+def check_backbones(names: Iterable[str], weights: str, key: str, block: str = "extract") -> None:
     """Refuse names that no backbone has, and fetch all weights that are not drawn at random.
 
     Args:
         key: of params.yaml, where the names stand.
+        block: of params.yaml, where `weights` is set.
 
     Raises:
         UserError: there is no such backbone, or its weights are missing, damaged or cannot be downloaded.
@@ -79,7 +80,7 @@ def check_backbones(names: Iterable[str], weights: str, key: str) -> None:
     for name in names:  # Downloads take long: first everything that is quick.
         find_backbone(name, f"params.yaml: {key}")
     for name in names:
-        find_weight_file(name, weights)
+        find_weight_file(name, weights, f"params.yaml: {block}")
 
 
 def find_weight_file(name: str, weights: str, block: str = "params.yaml: extract") -> Path | None:
@@ -96,11 +97,12 @@ def find_weight_file(name: str, weights: str, block: str = "params.yaml: extract
     if backbone.packaged:
         return find_packaged_file(backbone.packaged, f"{block}: {name}")
     if backbone.always_pretrained:
-        return fetch_published_file(name, backbone, block, f"{block}: backbones without {name}")
+        return fetch_published_file(name, backbone, f"{block}: {name}", f"{block}: backbones without {name}")
     if weights == "random":
         return None
     if weights == "imagenet":
-        return fetch_published_file(name, backbone, block, f"{block}.weights: a folder that has it, or random")
+        own = f"{block}.weights"
+        return fetch_published_file(name, backbone, f"{own}: imagenet", f"{own}: a folder that has it, or random")
     folder = Path(weights).expanduser()
     if not weights or not folder.is_dir():
         # A path is no misspelt word.
@@ -109,11 +111,11 @@ def find_weight_file(name: str, weights: str, block: str = "params.yaml: extract
     return find_file_in(folder, name, f"{block}.weights", backbone.url and Path(backbone.url).name)
 
 
-def fetch_published_file(name: str, backbone: Backbone, block: str, instead: str) -> Path:
+def fetch_published_file(name: str, backbone: Backbone, where: str, instead: str) -> Path:
     """Return the file of a backbone's weights that its publisher has, downloaded if need be.
 
     Args:
-        block: where `weights` is set.
+        where: setting that wants the file; begins the error's message.
         instead: settings that do without the file.
 
     Raises:
@@ -121,10 +123,10 @@ def fetch_published_file(name: str, backbone: Backbone, block: str, instead: str
     """
     if backbone.url is None:
         raise UserError(
-            f"{block}.weights: imagenet: no file with a checksum is published for {name} at a plain address (most of "
+            f"{where}: no file with a checksum is published for {name} at a plain address (most of "
             f"timm's lie on a hub, as model.safetensors, which you may download); choose {instead}"
         )
-    return fetch_weight_file(backbone.url, instead)
+    return fetch_weight_file(backbone.url, where, instead)
 
 
 def describe_weights(name: str, path: Path | None, weights: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ training them.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, MultipleOf
@@ -40,6 +41,15 @@ class Settings(cyclic_vae.Settings, vae.Settings):
     """Steps from one end of a cycle to the other: half of them up, half of them down."""
 
 
+def fetch_imagenet_weights(settings: Settings) -> Path:
+    """Return the file of ImageNet's weights, downloaded if need be; errors do not know the block.
+
+    Raises:
+        UserError: it cannot be had.
+    """
+    return fetch_weight_file(URLS[settings.backbone], "weights: imagenet", "weights: random")
+
+
 class PretrainedVAE(CyclicVariationalAutoencoder):
     """Autoencoder whose encoder begins with the convolutions of VGG11 or ResNet152."""
 
@@ -57,11 +67,11 @@ class PretrainedVAE(CyclicVariationalAutoencoder):
         """Fetch ImageNet's weights now: hours later their absence would be bad news."""
         assert isinstance(settings, Settings)
         if settings.weights == "imagenet":
-            fetch_weight_file(URLS[settings.backbone], "weights: random")
+            fetch_imagenet_weights(settings)
 
     def on_phase_start(self, phase: str, real: Labelled) -> None:
         """Let the encoder start from ImageNet's weights, and the decoder from the mean image."""
         super().on_phase_start(phase, real)
         if self.settings.weights == "imagenet":
             assert isinstance(self.encoder, Encoder)
-            self.encoder.take_over(read_weights(fetch_weight_file(URLS[self.settings.backbone], "weights: random")))
+            self.encoder.take_over(read_weights(fetch_imagenet_weights(self.settings)))

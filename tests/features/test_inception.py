@@ -79,7 +79,10 @@ def test_weights_that_cannot_be_had_are_refused(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     url = "http://127.0.0.1:9/weights-inception-6726825d.pth"
     monkeypatch.setattr(inception_v3, "BACKBONE", replace(inception_v3.BACKBONE, url=url))
-    with pytest.raises(UserError, match=r"neither in .* nor to be downloaded .* without inception_v3"):
+    with pytest.raises(
+        UserError,
+        match=r"^params.yaml: extract: inception_v3: .* neither in .* nor to be downloaded .* without inception_v3",
+    ):
         find_weight_file("inception_v3", "random")
 
 

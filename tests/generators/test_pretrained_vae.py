@@ -110,6 +110,8 @@ def test_images_are_normalised_as_imagenets_weights_expect_it() -> None:
 def test_missing_weights_are_told_before_any_work(file: Path) -> None:
     PretrainedVAE.precheck(Settings(), CLASSES)
     file.unlink()
-    with pytest.raises(UserError, match=r"put the file into that folder, or choose weights: random"):
+    with pytest.raises(
+        UserError, match=r"^weights: imagenet: vgg11_bn-.* put the file into that folder, or choose weights: random"
+    ):
         PretrainedVAE.precheck(Settings(), CLASSES)
     PretrainedVAE.precheck(Settings(weights="random"), CLASSES)

@@ -6,9 +6,11 @@ import math
 import re
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import numpy as np
 import pytest
+import torch
 from ruamel.yaml import YAML
 
 from counterweight.core import schema
@@ -597,3 +599,45 @@ def test_a_recipe_that_is_wanted_says_what_it_cannot_do(
     values = edited(edited(committed, "recipes", {"linear_probe": settings}), key, ["linear_probe"])
     message = "params.yaml: recipes.linear_probe.weights: 'randm' is neither random, imagenet nor a folder"
     assert message in problem(tmp_path / "params.yaml", written(values), capsys)
+
+
+@pytest.mark.parametrize(
+    ("changes", "begin"),
+    [
+        ({"extract.weights": "imagenet"}, "extract.weights: imagenet"),
+        (
+            {"classifiers.digits": {"network": "resnet18", "weights": "imagenet", "input_size": 32, "epochs": 1}},
+            "classifiers.digits.weights: imagenet",
+        ),
+        (
+            {"latent.network": "pretrained_vae", "latent.autoencoders.pretrained_vae.weights": "imagenet"},
+            "latent.autoencoders.pretrained_vae: weights: imagenet",
+        ),
+        (
+            {
+                "recipes": {"linear_probe": {"backbone": "alexnet", "weights": "imagenet"}},
+                "table.recipes": ["linear_probe"],
+            },
+            "recipes.linear_probe.weights: imagenet",
+        ),
+    ],
+)
+def test_weights_that_cannot_be_had_are_told_with_the_setting_that_wants_them(
+    changes: dict[str, object],
+    begin: str,
+    committed: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(url: str, path: str, hash_prefix: str) -> None:
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+    values = committed
+    for key, value in changes.items():
+        values = edited(values, key, value)
+    message = problem(tmp_path / "params.yaml", written(values), capsys)
+    assert f"params.yaml: {begin}: " in message
+    assert "is neither in " in message

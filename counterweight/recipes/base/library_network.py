@@ -67,9 +67,9 @@ def find_library_weights(config: ClassifierConfig, where: str) -> Path | None:
     if config.weights == IMAGENET:
         if library.packaged:
             return find_packaged_file(library.packaged, f"{where}: {config.network}")
-        return fetch_published_file(
-            config.network, library, where, f"{where}.weights: a file, a folder that has it, or none"
-        )
+        own = f"{where}.weights"
+        instead = f"{own}: a file, a folder that has it, or none"
+        return fetch_published_file(config.network, library, f"{own}: imagenet", instead)
     path = Path(config.weights).expanduser()
     if path.is_dir():
         return find_file_in(path, config.network, f"{where}.weights", library.url and Path(library.url).name)
