@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from counterweight.results.imbalance import ClassCounts
 from counterweight.statistics.verdict import Verdict
 
+NAMED = 8
+"""Classes that a sentence names at most."""
 DECIDED = ("helps", "hurts", "no difference above margin")
 
 
@@ -71,3 +74,26 @@ def describe_failed_draws(failed: Mapping[str, int], scores: Mapping[str, Sequen
         f"Far below its other draws is {', '.join(parts)}: a training may have failed. Such a draw widens its method's "
         "interval, that of `imbalanced` every interval; a method without one may only have been lucky."
     )
+
+
+def describe_unfilled(counts: Mapping[str, ClassCounts]) -> str:
+    """Name the classes of the minority F1 that get no synthetic images, since they keep nearly all they should have."""
+    minority = [name for name, count in counts.items() if count.minority and count.test]
+    unfilled = [name for name in minority if not counts[name].wanted]
+    if not unfilled:
+        return ""
+    part = "" if len(unfilled) == len(minority) else "in part "
+    return (
+        f"The minority F1 is {part}of what gets no synthetic images, {join_some(quote(unfilled))}: there nearly as "
+        "many images are left as there should be, and only those made of other classes can change anything."
+    )
+
+
+def join_some(parts: Sequence[str]) -> str:
+    """Join a few parts, and count the others."""
+    return ", ".join(parts[:NAMED]) + (f" and {len(parts) - NAMED} more" if len(parts) > NAMED else "")
+
+
+def quote(names: Sequence[str]) -> list[str]:
+    """Put names between quotation marks."""
+    return [f"'{name}'" for name in names]

@@ -1,7 +1,7 @@
 """The report of one dataset and scenario, or of a pair, and its headline numbers."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import fmean
 
 from scipy.stats import norm
@@ -16,7 +16,14 @@ from counterweight.reporting.markdown import (
     render_tables,
     round_for_diff,
 )
-from counterweight.reporting.remarks import describe_draws_needed, describe_failed_draws, describe_other_score
+from counterweight.reporting.remarks import (
+    describe_draws_needed,
+    describe_failed_draws,
+    describe_other_score,
+    describe_unfilled,
+    join_some,
+    quote,
+)
 from counterweight.reporting.results import Comparison, Comparisons, Results, Verdicts
 from counterweight.reporting.verdicts import verdict
 from counterweight.results.imbalance import ClassCounts
@@ -24,8 +31,6 @@ from counterweight.statistics.verdict import Verdict
 
 LARGE = 0.8
 """Difference of means, in standard deviations, that counts as large (Cohen 1988, Statistical Power Analysis)."""
-NAMED = 8
-"""Classes that a sentence names at most."""
 CLASSES = 20
 """Rows of the table of classes at most."""
 
@@ -107,16 +112,6 @@ def describe_minority(counts: Mapping[str, ClassCounts]) -> str:
     return f"Minority F1: {which}{join_some(quote(tested))}{f'; {lacking}' if untested else ''}."
 
 
-def join_some(parts: Sequence[str]) -> str:
-    """Join a few parts, and count the others."""
-    return ", ".join(parts[:NAMED]) + (f" and {len(parts) - NAMED} more" if len(parts) > NAMED else "")
-
-
-def quote(names: Sequence[str]) -> list[str]:
-    """Put names between quotation marks."""
-    return [f"'{name}'" for name in names]
-
-
 def find_headline(verdicts: Verdicts) -> dict[str, Verdict]:
     """Return the verdicts of the headline score, or of balanced accuracy where no minority class is tested."""
     return verdicts.minority_f1 or verdicts.balanced_accuracy
@@ -143,6 +138,7 @@ def list_remarks(results: Results) -> list[str]:
     key = "minority_f1" if verdicts.minority_f1 else "balanced_accuracy"
     scores = {name: [getattr(draw, key) for draw in own.draws] for name, own in results.scores.items()}
     said = (
+        describe_unfilled(results.counts) if verdicts.minority_f1 else "",
         describe_failed_draws(judged.failed_draws, scores),
         describe_draws_needed(find_headline(verdicts), judged.draws_needed),
         describe_other_score("balanced accuracy", verdicts.balanced_accuracy if verdicts.minority_f1 else {}),

@@ -15,6 +15,7 @@ from counterweight.reporting.markdown import (
     render_tables,
     split_columns,
 )
+from counterweight.reporting.remarks import describe_unfilled
 from counterweight.reporting.results import Comparison, Verdicts
 from counterweight.reporting.tables import (
     describe_draws_needed,
@@ -427,6 +428,31 @@ def test_classes_that_the_test_set_lacks_are_named() -> None:
     table = of_classes([9, 1, 2, 9], [1, 2], ["imbalanced"], untested=(2,)).counts
     lacking = "the test set has no image of 'class 2'."
     assert describe_minority(table) == f"Minority F1: of class 'class 1'; {lacking}"
+
+
+@pytest.mark.parametrize(
+    ("minority", "untested", "said"),
+    [
+        ([1], (), "The minority F1 is of what gets no synthetic images, 'class 1': there nearly as many "),
+        ([1, 2], (), "The minority F1 is in part of what gets no synthetic images, 'class 1': there nearly as many "),
+        (
+            [0, 1],
+            (),
+            "The minority F1 is of what gets no synthetic images, 'class 0', 'class 1': there nearly as many ",
+        ),
+        ([2], (), ""),
+        ([1, 2], (1,), ""),
+    ],
+)
+def test_a_minority_that_gets_no_images_is_named(minority: list[int], untested: tuple[int, ...], said: str) -> None:
+    """As of a long tail whose smallest class was named and is small already."""
+    given = of_classes([9, 9, 2], minority, ["imbalanced", "smote"], untested)
+    remark = describe_unfilled(given.counts)
+    assert remark.startswith(said)
+    assert bool(remark) == bool(said)
+    for f1, shown in (({"smote": change()}, bool(said)), ({}, False)):
+        text = render_report(replace(given, judged=judged(f1, {"smote": change()})))
+        assert ("gets no synthetic images" in text) == shown
 
 
 def test_numbers_have_their_form_or_a_dash() -> None:
