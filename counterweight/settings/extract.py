@@ -38,7 +38,8 @@ class Extract(Settings):
     """Side in pixels to which images are resized; AlexNet's pooling needs 63, ImageNet weights saw 224. Networks that
     take one size alone have theirs, as efficientnet_lite0 has 224."""
     dense: Literal["before_relu", "after_relu"] = "before_relu"
-    """Which values of AlexNet's and VGG's second dense layer are features; the thesis leaves it open."""
+    """Which values of the second dense layer of alexnet, vgg13_bn and vgg16_bn are features, of no other network; the
+    thesis leaves it open."""
     maps: Literal["averaged", "whole"] = "averaged"
     """Whether MobileNetV2's and the MNASNets' last maps are averaged over positions; the thesis leaves it open."""
     batch_size: Positive = 64

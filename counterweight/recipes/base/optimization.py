@@ -10,9 +10,8 @@ from torch.nn import functional
 from counterweight.settings.classify import Augmentation, ClassifierConfig
 
 MOMENTUM = 0.9
-MARGIN = (
-    1 / 8
-)  # of a side: 4 pixels of 32, as He et al. 2016 add to CIFAR-10, zeros there; arxiv.org/abs/1512.03385, 4.2
+MARGIN = 1 / 8
+"""Of a side: 4 pixels of 32, as He et al. 2016 add to CIFAR-10, zeros there; https://arxiv.org/abs/1512.03385, 4.2."""
 
 
 def build_optimizer(config: ClassifierConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
