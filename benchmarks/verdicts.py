@@ -34,7 +34,7 @@ from counterweight.statistics.bootstrap_scores import ResampledScores, bootstrap
 from counterweight.statistics.verdict import NORMAL, judge_change, split_variance, student_quantile
 
 Floats = npt.NDArray[np.float64]
-METHODS, RESAMPLES, ALPHA = 8, 500, 0.05
+METHODS, RESAMPLES, ALPHA, MARGIN = 8, 500, 0.05, 0.01
 DRAWS = (4, 8, 16)
 OTHERS = ("naive", "draws_alone", "test_images_alone")
 SPREAD = 1.0  # of the ease of images, in units of logits
@@ -180,9 +180,9 @@ def cover_otherwise(changes: Floats, resampled: Floats, truth: float) -> dict[st
     return dict(zip(OTHERS, found, strict=True))
 
 
-def count(changes: Floats, resampled: Floats, truth: float) -> dict[str, bool]:
+def count(changes: Floats, resampled: Floats, image: float, truth: float) -> dict[str, bool]:
     """Say of one method's changes (n,) and (B, n) what its intervals cover, and whether a verdict has been reached."""
-    found = judge_change(changes, resampled, METHODS, 0.01, ALPHA)
+    found = judge_change(changes, resampled, image, METHODS, MARGIN, ALPHA)
     plain, wide = (low <= truth <= high for low, high in (found.plain_interval, found.interval))
     return {
         "coverage": plain,
@@ -199,7 +199,7 @@ def run_images(process: Process, draws: int, tables: int) -> dict[str, float]:
     for _ in range(tables):
         scores = make_table(process, draws, rng)
         changes, resampled = scores.actual[1:] - scores.actual[0], scores.resampled[:, 1:] - scores.resampled[:, :1]
-        rows.append([count(changes[row], resampled[:, row], truth) for row in range(METHODS)])
+        rows.append([count(changes[row], resampled[:, row], scores.image, truth) for row in range(METHODS)])
         f1.append(scores.actual.mean())
         means.append(changes.mean())
     result = {"f1": np.mean(f1), "mean_change": np.mean(means), "true_change": truth}
@@ -214,7 +214,7 @@ def run_images(process: Process, draws: int, tables: int) -> dict[str, float]:
 def run_numbers(noise: Noise, draws: int, trials: int) -> dict[str, float]:
     """Return the shares of changes whose intervals cover."""
     rng = np.random.default_rng(draws)
-    rows = [count(*make_numbers(noise, draws, rng), 0.0) for _ in range(trials)]
+    rows = [count(*make_numbers(noise, draws, rng), image=0.0, truth=0.0) for _ in range(trials)]
     names = ("coverage", "simultaneous", *OTHERS)
     found = {name: round(float(np.mean([row[name] for row in rows])), 4) for name in names}
     tables = np.reshape([row["simultaneous"] for row in rows], (-1, METHODS))
@@ -269,7 +269,7 @@ def take_root(covariance: Floats) -> Floats:
 def compare_levels(scale: float, methods: int, draws: int, rng: np.random.Generator) -> dict[str, list[bool]]:
     """Say of one table whether a method without effect is found, and one with each of the `EFFECTS`."""
     changes, resampled = make_scores(scale, methods, draws, rng)
-    parts = [split_variance(changes[row], resampled[:, row]) for row in range(methods)]
+    parts = [split_variance(changes[row], resampled[:, row], 0.0) for row in range(methods)]
     between, test = np.array([part.between for part in parts]), np.array([part.test for part in parts])
     of_mean = np.cov(resampled.mean(axis=2).T)
     of_one = np.mean([np.cov(resampled[:, :, draw].T) for draw in range(draws)], axis=0)

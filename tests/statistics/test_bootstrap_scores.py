@@ -114,6 +114,19 @@ def test_classes_without_images_are_left_out() -> None:
     assert bootstrap_scores(true, predicted, [], 4, 5, np.random.default_rng(0)).minority_f1 is None
 
 
+def test_an_image_of_the_smallest_tested_class_decides_most() -> None:
+    true = np.repeat([0, 1, 2], [9, 4, 5])
+    right = true[None, None]
+    wrong = np.where(np.arange(18) == 9, 0, true)[None, None]  # one image of class 1
+    for minority, image in (([1], 1 / 4), ([2, 3], 1 / 5), ([0, 1, 3], 1 / (4 * 2))):
+        scores = bootstrap_scores(true, right, minority, 4, 2, np.random.default_rng(0))
+        assert scores.minority_f1 is not None
+        assert scores.minority_f1.image == image
+        assert scores.balanced_accuracy.image == 1 / (4 * 3)
+    worse = bootstrap_scores(true, wrong, [1], 4, 2, np.random.default_rng(0))
+    assert worse.balanced_accuracy.actual[0, 0] == pytest.approx(1 - worse.balanced_accuracy.image)
+
+
 def test_the_only_image_of_a_class_stays() -> None:
     true, predicted = np.array([0, 1, 1, 1]), np.array([[[0, 1, 1, 1]]])
     scores = bootstrap_scores(true, predicted, [0], 2, 50, np.random.default_rng(0))

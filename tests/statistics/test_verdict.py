@@ -13,6 +13,7 @@ from counterweight.statistics.verdict import (
     find_failed_draw,
     judge_change,
     judge_methods,
+    list_changes,
     plan_draws,
     split_variance,
 )
@@ -22,10 +23,12 @@ CHANGES = np.array([0.01, 0.03, 0.02, 0.05, 0.04, -0.01])
 BOTH = np.array([[-1.0], [1.0]])  # Two resamples that deviate by 1 either way: their variance is 2.
 
 
-def judge(changes: Floats, resampled: Floats | None = None, family: int = 1, margin: float = 0.01) -> Verdict:
+def judge(
+    changes: Floats, resampled: Floats | None = None, family: int = 1, margin: float = 0.01, image: float = 0.0
+) -> Verdict:
     """Judge changes; without resamples the test images make no difference."""
     copies = np.tile(changes, (2, 1))
-    return judge_change(changes, copies if resampled is None else resampled, family, margin, 0.05)
+    return judge_change(changes, copies if resampled is None else resampled, image, family, margin, 0.05)
 
 
 def random_case(rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -77,7 +80,7 @@ def test_both_sources_add_and_the_interaction_counts_once() -> None:
 def test_the_parts_are_found_again() -> None:
     rng = np.random.default_rng(0)
     resampled = rng.normal(0, 0.3, (200_000, 1)) + rng.normal(0, 0.5, (200_000, 4))
-    parts = split_variance(np.array([1.0, 2.0, 3.0, 4.0]), resampled)
+    parts = split_variance(np.array([1.0, 2.0, 3.0, 4.0]), resampled, 0.0)
     # (4 v - w) / 3 with v = 0.1525 and w = 0.34, each known to sqrt(2 / B) = 0.3 % at worst: 0.0006 and 0.0003.
     assert parts.test == pytest.approx(0.09, abs=4 * 0.0009)
     assert parts.between == parts.effective == pytest.approx(5 / 3)
@@ -104,17 +107,38 @@ def test_one_draw_knows_its_test_images_alone() -> None:
 
 @pytest.mark.parametrize("draws", [1, 2, 3, 8])
 @pytest.mark.parametrize("change", [0.0, 0.1, -0.1])
-def test_equal_changes_on_every_test_set_have_an_interval_of_no_width(draws: int, change: float) -> None:
+@pytest.mark.parametrize("images", [6, 37, 500])
+def test_equal_changes_on_every_test_set_are_known_to_one_image(draws: int, change: float, images: int) -> None:
     reference = np.resize([0.9, 0.3, 0.7], draws)  # 0.9 + 0.1 - 0.9 and 0.3 + 0.1 - 0.3 differ in the last digit.
     scores = np.stack([reference, reference + change])
-    result = judge_methods(ResampledScores(scores, np.stack([scores, scores])), reference=0)[0]
-    assert result.interval == [result.mean_change] * 2
+    result = judge_methods(ResampledScores(scores, np.stack([scores, scores]), image=1 / images), reference=0)[0]
+    half = stats.norm.isf(0.025) / images  # 0.33, 0.053 and 0.0039
+    assert result.interval == pytest.approx([change - half, change + half])
     assert result.mean_change == pytest.approx(change, abs=1e-15)
-    assert result.verdict == {0.0: "no difference above margin", 0.1: "helps", -0.1: "hurts"}[change]
-    assert result.p_value == (change == 0)
-    assert result.detectable_change == 0
-    assert result.least_detectable_change == (None if draws == 1 else 0)
-    assert result.draws_needed == (None if draws == 1 else 2)
+    seen = {0.0: "no difference above margin" if images == 500 else "undecided", 0.1: "helps", -0.1: "hurts"}[change]
+    assert result.verdict == ("undecided" if images == 6 else seen)
+    assert result.p_value == pytest.approx(2 * stats.norm.sf(abs(change) * images), rel=1e-6)
+    assert result.degrees_of_freedom is None
+    assert (result.se_draws, result.se_test) == (None if draws == 1 else 0, pytest.approx(1 / images))
+    assert result.detectable_change == pytest.approx((stats.norm.isf(0.025) + stats.norm.isf(0.2)) / images)
+    assert result.least_detectable_change == (None if draws == 1 else result.detectable_change)
+    assert result.draws_needed == (2 if draws > 1 and images == 500 else None)
+
+
+def test_what_is_wanting_to_one_image_is_added() -> None:
+    shared = CHANGES + 0.01 * BOTH  # w = v = B = 2 * 0.01^2
+    for image in (0.0, 0.005, 0.01, 0.0002**0.5):
+        assert judge(CHANGES, shared, image=image) == judge(CHANGES, shared)  # to the last bit
+    more = judge(CHANGES, shared, image=0.02)
+    assert more.se_test == pytest.approx(0.02)
+    assert more.standard_error == pytest.approx((CHANGES.var(ddof=1) / 6 + 0.02**2) ** 0.5)
+    # Draws that move against each other: B is none, w is 2 * 0.01^2 and the draws' spread stays as it is.
+    against = CHANGES + 0.01 * BOTH * np.array([1, -1, 1, -1, 1, -1])
+    assert judge(CHANGES, against, image=0.02).se_test == pytest.approx((0.02**2 - 2 * 0.01**2) ** 0.5)
+    assert judge(CHANGES, against, image=0.02).se_draws == judge(CHANGES, against).se_draws
+    # Of one draw, w is B.
+    assert judge(CHANGES[:1], shared[:, :1], image=0.02).se_test == pytest.approx(0.02)
+    assert judge(CHANGES[:1], shared[:, :1], image=0.01) == judge(CHANGES[:1], shared[:, :1])
 
 
 def test_a_method_that_is_the_reference_makes_no_difference() -> None:
@@ -124,7 +148,10 @@ def test_a_method_that_is_the_reference_makes_no_difference() -> None:
     found = bootstrap_scores(true, predicted[[0, 1, 0]], [1, 2], 3, 50, rng)
     assert found.minority_f1 is not None
     other, same = judge_methods(found.minority_f1, reference=2)[::-1]
-    assert (same.verdict, same.interval, same.mean_change) == ("no difference above margin", [0, 0], 0)
+    assert (same.mean_change, same.standard_error) == (0, pytest.approx(found.minority_f1.image))
+    assert found.minority_f1.image == 1 / (2 * np.bincount(true)[1:].min())
+    half = found.minority_f1.image * stats.norm.isf(0.025 / 2)
+    assert (same.verdict, same.interval) == ("undecided", pytest.approx([-half, half]))  # 0.02 of some 60 images each
     assert other.standard_error > 0
 
 
@@ -164,7 +191,7 @@ def test_swapping_method_and_reference_mirrors_the_verdict() -> None:
     rng = np.random.default_rng(0)
     for _ in range(100):
         draws = int(rng.integers(1, 9))
-        scores = ResampledScores(rng.random((2, draws)), rng.random((10, 2, draws)))
+        scores = ResampledScores(rng.random((2, draws)), rng.random((10, 2, draws)), rng.random())
         one, other = judge_methods(scores, reference=0)[0], judge_methods(scores, reference=1)[0]
         assert other.mean_change == -one.mean_change
         assert other.interval == [-one.interval[1], -one.interval[0]]
@@ -174,7 +201,8 @@ def test_swapping_method_and_reference_mirrors_the_verdict() -> None:
 
 def test_rows_come_in_order_without_the_reference() -> None:
     scores = np.random.default_rng(0).random((4, 5))
-    found = judge_methods(ResampledScores(scores, scores + np.zeros((2, 1, 1))), reference=1, margin=0.02, alpha=0.1)
+    table = ResampledScores(scores, scores + np.zeros((2, 1, 1)), image=0.01)
+    found = judge_methods(table, reference=1, margin=0.02, alpha=0.1)
     assert [result.mean_change for result in found] == pytest.approx((scores - scores[1]).mean(axis=1)[[0, 2, 3]])
     assert {(result.family, result.margin, result.confidence) for result in found} == {(3, 0.02, 0.9)}
 
@@ -239,11 +267,16 @@ def test_plans_go_by_the_middle_of_the_methods() -> None:
     scores = 0.01 * steps * changes
     shared = rng.normal(size=(20_000, 4, 1))
     shared /= shared.std(axis=0, ddof=1)
-    table = ResampledScores(scores, scores + parts * shared)
+    table = ResampledScores(scores, scores + parts * shared, image=0.001)
     alone = judge(0.02 * changes, 0.02 * changes + 0.003 * shared[:, 0], family=3, margin=0.02)
     assert plan_draws(table, 0, margin=0.02) == alone.draws_needed
     assert plan_draws(table, 0, margin=0.009) is None  # (2.39 + 0.84) 0.003 is what endless draws would see
     assert plan_draws(table, 0, margin=0.01) is not None
+    # One image is wanting to two of three methods: 0.003^2 and 0.004^2 - 0.003^2.
+    more = ResampledScores(scores, table.resampled, image=0.004)
+    alone = judge(0.02 * changes, 0.02 * changes + 0.003 * shared[:, 0], family=3, margin=0.02, image=0.004)
+    assert plan_draws(more, 0, margin=0.02) == alone.draws_needed
+    assert plan_draws(more, 0, margin=0.0125) is None  # (2.39 + 0.84) 0.004 is 0.0129
 
 
 @pytest.mark.parametrize("draws", [4, 8])
@@ -305,29 +338,50 @@ def test_draws_that_agree_by_accident_make_no_interval_too_short() -> None:
     assert alarms / 4000 <= 0.0079 + 0.0042
 
 
+@pytest.mark.parametrize(("images", "margins"), [(6, 5), (37, 5), (300, 1)])
+def test_errors_that_all_draws_share_are_no_proof_of_no_difference(images: int, margins: float) -> None:
+    rng, told = np.random.default_rng(images), 0
+    true, loss = np.repeat([0, 1], [20, images]), 2 * 0.01 * margins / (1 + 0.01 * margins)  # of recall; of F1 0.01
+    for _ in range(150):
+        hard = np.append(np.zeros(20, bool), rng.random(images) < loss)
+        predicted = np.stack([np.tile(true, (8, 1)), np.tile(np.where(hard, 0, true), (8, 1))])
+        scores = bootstrap_scores(true, predicted, [1], 2, 100, rng).minority_f1
+        assert scores is not None
+        changes, resampled = list_changes(scores, 0)
+        result = judge_change(changes[0], resampled[:, 0], scores.image, 8, 0.01, 0.05)
+        told += result.verdict == "no difference above margin"
+        assert result.interval[0] < result.mean_change < result.interval[1]
+        assert result.detectable_change > 0
+    # Of 6 and 37 images none can tell: 2.7 / 37 is the narrowest half-width. Of 300 it takes none that is hard, since
+    # one makes (1 / 2 + 2.7) / 300 = 0.0107: 0.9802^300 = 0.25 %, and 4 in 150 tables have a probability of 0.06 %.
+    assert told == 0 if images < 300 else told < 4
+
+
 # Mistakes.
 
 
 @pytest.mark.parametrize(
-    ("changes", "resampled", "family", "margin", "alpha"),
+    ("changes", "resampled", "image", "family", "margin", "alpha"),
     [
-        ([], [[], []], 1, 0.01, 0.05),
-        ([0.0], [[0.0]], 1, 0.01, 0.05),
-        ([0.0], [[0.0, 0.0]] * 2, 1, 0.01, 0.05),
-        ([float("nan")], [[0.0]] * 2, 1, 0.01, 0.05),
-        ([0.0], [[float("inf")]] * 2, 1, 0.01, 0.05),
-        ([0.0], [[0.0]] * 2, 0, 0.01, 0.05),
-        ([0.0], [[0.0]] * 2, 1, 0.0, 0.05),
-        ([0.0], [[0.0]] * 2, 1, float("nan"), 0.05),
-        ([0.0], [[0.0]] * 2, 1, 0.01, 0.0),
-        ([0.0], [[0.0]] * 2, 1, 0.01, 1.0),
+        ([], [[], []], 0.1, 1, 0.01, 0.05),
+        ([0.0], [[0.0]], 0.1, 1, 0.01, 0.05),
+        ([0.0], [[0.0, 0.0]] * 2, 0.1, 1, 0.01, 0.05),
+        ([float("nan")], [[0.0]] * 2, 0.1, 1, 0.01, 0.05),
+        ([0.0], [[float("inf")]] * 2, 0.1, 1, 0.01, 0.05),
+        ([0.0], [[0.0]] * 2, -0.1, 1, 0.01, 0.05),
+        ([0.0], [[0.0]] * 2, float("nan"), 1, 0.01, 0.05),
+        ([0.0], [[0.0]] * 2, 0.1, 0, 0.01, 0.05),
+        ([0.0], [[0.0]] * 2, 0.1, 1, 0.0, 0.05),
+        ([0.0], [[0.0]] * 2, 0.1, 1, float("nan"), 0.05),
+        ([0.0], [[0.0]] * 2, 0.1, 1, 0.01, 0.0),
+        ([0.0], [[0.0]] * 2, 0.1, 1, 0.01, 1.0),
     ],
 )
 def test_mistakes_are_refused(
-    changes: list[float], resampled: list[list[float]], family: int, margin: float, alpha: float
+    changes: list[float], resampled: list[list[float]], image: float, family: int, margin: float, alpha: float
 ) -> None:
     with pytest.raises(ValueError, match="wanted"):
-        judge_change(np.array(changes), np.array(resampled), family, margin, alpha)
+        judge_change(np.array(changes), np.array(resampled), image, family, margin, alpha)
 
 
 @pytest.mark.parametrize(
@@ -342,4 +396,4 @@ def test_mistakes_are_refused(
 )
 def test_tables_that_do_not_fit_are_refused(shape: tuple[int, ...], resampled: tuple[int, ...], reference: int) -> None:
     with pytest.raises(ValueError, match="wanted"):
-        judge_methods(ResampledScores(np.zeros(shape), np.zeros(resampled)), reference)
+        judge_methods(ResampledScores(np.zeros(shape), np.zeros(resampled), image=0.1), reference)

@@ -1,6 +1,5 @@
 """What networks that learned from different triplets amount to, on the same test triplets."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -37,7 +36,8 @@ def resample_hits(hits: Mapping[str, Sequence[npt.NDArray[np.bool_]]], rng: np.r
     table = np.array([list(own) for own in hits.values()], dtype=np.float64)  # (M, n, T)
     size = table.shape[2]
     weights = draw_counts(size, RESAMPLES, rng).astype(np.float64)
-    return ResampledScores(table.mean(axis=2), np.einsum("bt,mnt->bmn", weights, table) / max(1, size - 1))
+    resampled = np.einsum("bt,mnt->bmn", weights, table) / max(1, size - 1)
+    return ResampledScores(table.mean(axis=2), resampled, image=1 / size)
 
 
 def judge_rows(scores: ResampledScores, names: Sequence[str], real: str | None, margin: float) -> Judged:
@@ -53,7 +53,8 @@ def judge_rows(scores: ResampledScores, names: Sequence[str], real: str | None, 
     shares: dict[str, Share] = {}
     if real is not None and verdicts[real].interval[0] > 0:
         changes = {name: change_of(scores, names.index(name), reference) for name in others}
-        shares = {name: measure_share(changes[name], changes[real]) for name in others}
+        shares = {name: measure_share(changes[name], changes[real], scores.image) for name in others}
+        shares[real] = Share(mean=1.0, interval=[1.0, 1.0])  # of itself, whatever the test triplets
     return Judged(against_untrained=verdicts, share_of_gap=shares)
 
 
@@ -66,17 +67,21 @@ def change_of(scores: ResampledScores, row: int, reference: int) -> Change:
     return scores.actual[row] - scores.actual[reference], scores.resampled[:, row] - scores.resampled[:, reference]
 
 
-def measure_share(change: Change, whole: Change) -> Share:
+def measure_share(change: Change, whole: Change, image: float) -> Share:
     """Return which part of another change a change is, with Fieller's interval.
 
     It holds all shares s for which change - s * whole is not different from 0, by Student's test with the errors of
     draws and of test triplets (Fieller 1954, https://doi.org/10.1111/j.2517-6161.1954.tb00159.x).
+
+    Args:
+        image: what one test triplet decides of a score. Of change - s * whole it decides as much for s from 0 to 1,
+            and |s| or |1 - s| times as much where that is more.
     """
     mean = float(change[0].mean() / whole[0].mean())
 
     def excess(share: float) -> float:
         own, resampled = (one - share * all_ for one, all_ in zip(change, whole, strict=True))
-        parts = split_variance(own, resampled)
+        parts = split_variance(own, resampled, image * max(1.0, abs(share), abs(1 - share)))
         error, df = combine_errors(parts, parts.draws)
         return abs(float(own.mean())) - error * student_quantile(df, 0.05)
 
@@ -84,5 +89,5 @@ def measure_share(change: Change, whole: Change) -> Share:
     for end in (mean - FARTHEST, mean + FARTHEST):
         if excess(end) <= 0:
             return Share(mean=mean, interval=None)
-        ends.append(mean if math.isclose(excess(mean), 0, abs_tol=1e-15) else float(brentq(excess, mean, end)))
+        ends.append(float(brentq(excess, mean, end)))
     return Share(mean=mean, interval=ends)
