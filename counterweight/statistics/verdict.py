@@ -48,7 +48,9 @@ class Verdict(Result):
     detectable_change: float
     """The smallest true change for which `interval` would have excluded 0 in four of five cases."""
     least_detectable_change: float | None
-    """The same with endless draws: as far as these test images reach; None with one draw."""
+    """The same with endless draws: as far as these test images reach. None with one draw, and where the estimate of the
+    test images' part is not above 0: that part is too small to be told from none, which is not to say that it is none
+    and endless draws would see anything."""
     draws_needed: int | None
     """The fewest draws with which a change of `margin` is detectable; None where no number of draws suffices since
     `least_detectable_change` is not below the margin, and with one draw. A single method's is rough: `plan_draws`."""
@@ -191,7 +193,7 @@ def judge_change(changes: Floats, resampled: Floats, image: float, family: int, 
         family=family,
         margin=margin,
         detectable_change=detectable_change(error, df, alpha / family),
-        least_detectable_change=None if single else detectable_change(parts.test**0.5, NORMAL, alpha / family),
+        least_detectable_change=None if single else least_detectable_change(parts, alpha / family),
         draws_needed=None if single else count_draws(parts, margin, alpha / family),
     )
 
@@ -314,13 +316,18 @@ def detectable_change(error: float, df: float, alpha: float) -> float:
     return error * float(special.nctdtrinc(df, 1 - POWER, student_quantile(df, alpha)))
 
 
+def least_detectable_change(parts: Variances, alpha: float) -> float | None:
+    """Return the change that endless draws detect; None where no part of the test images is left then."""
+    return detectable_change(float(np.sqrt(parts.test)), NORMAL, alpha) if parts.test > 0 else None
+
+
 def count_draws(parts: Variances, change: float, alpha: float) -> int | None:
     """Return the fewest draws, at least 2, with which a change is detectable; None if no number suffices."""
 
     def suffice(draws: int) -> bool:
         return detectable_change(*combine_errors(parts, draws), alpha) <= change
 
-    if detectable_change(float(np.sqrt(parts.test)), NORMAL, alpha) >= change:
+    if (least_detectable_change(parts, alpha) or 0.0) >= change:
         return None
     high = 2
     while not suffice(high):

@@ -141,6 +141,13 @@ def test_what_is_wanting_to_one_image_is_added() -> None:
     assert judge(CHANGES[:1], shared[:, :1], image=0.01) == judge(CHANGES[:1], shared[:, :1])
 
 
+def test_what_endless_draws_would_see_is_unknown_where_no_part_of_the_test_images_is_found() -> None:
+    assert judge(CHANGES).least_detectable_change is None
+    assert judge(CHANGES, CHANGES + 0.01 * BOTH * np.array([1, -1, 1, -1, 1, -1])).least_detectable_change is None
+    found = judge(CHANGES, CHANGES + 0.001 * BOTH).least_detectable_change
+    assert found == pytest.approx((stats.norm.isf(0.025) + stats.norm.isf(0.2)) * 0.001 * 2**0.5)
+
+
 def test_a_method_that_is_the_reference_makes_no_difference() -> None:
     rng = np.random.default_rng(0)
     true = rng.integers(3, size=200)
