@@ -12,12 +12,12 @@ pytestmark = pytest.mark.slow
 COMPARED = {"compare", "compare_pair", "latent", "latent_pair"}
 TABLE: dict[str, set[str]] = {
     # A file of the library, and the stages that its edit makes stale; `check` writes the same whatever the settings.
-    "reporting/verdicts.py": {"report"},
-    "reporting/templates/report.md.jinja": {"report"},
+    "reporting/verdicts.py": {"report", "report_recognition"},
+    "reporting/templates/report.md.jinja": {"report", "report_recognition"},
     "settings/classify.py": {"check", "baselines", "classify"},
     "settings/params.py": {"check"},
     "settings/table.py": {"check", "report"},
-    "statistics/verdict.py": {"report"},
+    "statistics/verdict.py": {"report", "report_recognition", "vae_experiment", "recognize"},
     "statistics/classification.py": {"baselines", "classify"},
     "statistics/two_sample/frechet.py": COMPARED,
     "statistics/latents.py": {"latent", "latent_pair"},
@@ -26,21 +26,27 @@ TABLE: dict[str, set[str]] = {
     "networks/classifiers/mnist_cnn.py": {"baselines", "classify"},
     "networks/backbones/mnasnet0_5.py": {
         *("extract", "extract_real", "extract_pair", "latent", "latent_pair", "baselines", "classify"),
+        "recognize",
     },
     "recipes/reweighted.py": {"baselines", "classify"},
     "recipes/base/network_recipe.py": {"baselines", "classify"},
     "evaluation/retraining/methods.py": {"baselines", "classify"},
     "data/imbalance.py": {"imbalance"},
     # Images that another program made are decoded where they take their place in a synthetic set.
-    "data/decode/images.py": {"ingest", "ingest_pair", "synthesize"},
-    "data/sources/folder.py": {"ingest", "ingest_pair"},
-    "training/draws.py": {"train", "latent", "latent_pair"},
-    "training/loop.py": {"train", "latent", "latent_pair"},
+    "data/decode/images.py": {"identify", "ingest", "ingest_pair", "synthesize"},
+    "data/sources/folder.py": {"identify", "ingest", "ingest_pair"},
+    "training/draws.py": {"train", "latent", "latent_pair", "vae_experiment"},
+    "training/loop.py": {"train", "latent", "latent_pair", "vae_experiment"},
     "evaluation/style/plots.py": {"discriminate", "discriminate_pair", "latent", "latent_pair"},
+    "evaluation/autoencoders/losses.py": {"vae_experiment"},
+    "evaluation/triplets/views.py": {"triplets", "recognize"},
+    "evaluation/recognition/learning.py": {"recognize"},
+    "settings/recognize.py": {"check", "recognize"},
     "cli/add.py": set(),
     "core/seeds.py": {
         *("check", "ingest", "ingest_pair", "imbalance", "train", "synthesize", "extract", "extract_real"),
         *("extract_pair", "discriminate", "discriminate_pair", "baselines", "classify", "report", *COMPARED),
+        *("identify", "vae_experiment", "triplets", "recognize", "report_recognition"),
     },
 }
 
