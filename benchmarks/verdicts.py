@@ -2,6 +2,7 @@
 
     python -m benchmarks.verdicts --out metrics/benchmarks/verdicts.json            # an hour
     python -m benchmarks.verdicts --out metrics/benchmarks/verdicts.json max_t      # a part; the others stay
+    python -m benchmarks.verdicts --out metrics/benchmarks/verdicts.json --tables 1200 no_difference
 
 Tables of images have eight methods and a reference, which label the images of a test set with a rare class: an image
 is labelled right where its ease, the method's own taste for it, the draw's luck and noise of this image in this draw
@@ -14,6 +15,10 @@ simultaneous interval does not hold the true change. Coverage is that of the pla
 three others: with s^2 / n and the bootstrap variance added up (naive), of the draws alone, and of the test images
 alone. Power is how often an effect of some standard errors is seen, by Bonferroni's intervals and by those of max-t,
 from the joint distribution of the methods' t-values with correlations of a half or with covariances as estimated.
+
+No difference is a false one where the true change is the margin or more. Of two methods one is right on every image,
+which leaves least to tell that images vary; the other errs on rare images, on the same in all draws, on others in each,
+or half and half.
 """
 
 import argparse
@@ -30,8 +35,8 @@ import torch
 from scipy import special
 
 from counterweight.cli.gallery import name_hardware
-from counterweight.statistics.bootstrap_scores import ResampledScores, bootstrap_scores
-from counterweight.statistics.verdict import NORMAL, judge_change, split_variance, student_quantile
+from counterweight.statistics.bootstrap_scores import BootstrapScores, ResampledScores, bootstrap_scores
+from counterweight.statistics.verdict import NORMAL, judge_change, list_changes, split_variance, student_quantile
 
 Floats = npt.NDArray[np.float64]
 METHODS, RESAMPLES, ALPHA, MARGIN = 8, 500, 0.05, 0.01
@@ -103,7 +108,13 @@ PARTS = Noise(1, 1, 0.5)
 EFFECTS = (2, 3, 4, 5)
 INNER = 2000
 MORE_METHODS = 15  # as many as the default table has
-SIMULATED = ("images", "one_draw", "numbers", "max_t", "max_t_more_methods")
+ERRORS = {"on the same images in all draws": 1.0, "half and half": 0.5, "on others in each draw": 0.0}
+"""Which part of the errors is on the same images in all draws."""
+RARE = (6, 37, 54, 200, 300, 2000)
+"""Images of the rare class; of some 200, one error in all draws still leaves balanced accuracy within the margin."""
+CHANGES = (1.0, 1.5, 3.0)
+"""True changes of balanced accuracy, in margins."""
+SIMULATED = ("images", "one_draw", "numbers", "max_t", "max_t_more_methods", "no_difference")
 
 
 # Tables.
@@ -164,6 +175,19 @@ def make_numbers(noise: Noise, draws: int, rng: np.random.Generator) -> tuple[Fl
     return changes, changes + parts[1]
 
 
+def make_errors(rare: int, loss: float, same: float, rng: np.random.Generator) -> BootstrapScores:
+    """Return scores of a method that is always right and of one whose recall of the rare class is less by a loss.
+
+    The other class has as many images: of one with fewer an image would decide more of balanced accuracy.
+    """
+    true = np.repeat([1, 0], rare)
+    in_all = rng.random(rare) < loss * same
+    in_one = rng.random((8, rare)) < loss * (1 - same) / (1 - loss * same)  # of those that are right otherwise
+    predicted = np.tile(true, (2, 8, 1))
+    predicted[1, :, :rare] = ~(in_all | in_one)
+    return bootstrap_scores(true, predicted, [1], 2, RESAMPLES, rng)
+
+
 # What is counted.
 
 
@@ -219,6 +243,26 @@ def run_numbers(noise: Noise, draws: int, trials: int) -> dict[str, float]:
     found = {name: round(float(np.mean([row[name] for row in rows])), 4) for name in names}
     tables = np.reshape([row["simultaneous"] for row in rows], (-1, METHODS))
     return found | {"tables_missed": round(float(1 - tables.all(axis=1).mean()), 4)}
+
+
+def run_no_difference(rare: int, change: float, same: float, tables: int) -> dict[str, float]:
+    """Return how often no difference above the margin is said of a true change that is it or more, and the changes.
+
+    Args:
+        change: of balanced accuracy, in margins; that of F1 is a little more.
+    """
+    rng, loss = np.random.default_rng(rare), 2 * MARGIN * change
+    said = []
+    for _ in range(tables):
+        scores = make_errors(rare, loss, same, rng)
+        assert scores.minority_f1 is not None
+        for own in (scores.minority_f1, scores.balanced_accuracy):
+            changes, resampled = list_changes(own, 0)
+            found = judge_change(changes[0], resampled[:, 0], own.image, METHODS, MARGIN, ALPHA)
+            said.append(found.verdict == "no difference above margin")
+    f1, recall = np.reshape(said, (-1, 2)).mean(axis=0).round(4).tolist()
+    truth = {"true_minority_f1": round(-loss / (2 - loss), 4), "true_balanced_accuracy": round(-loss / 2, 4)}
+    return {"minority_f1": f1, "balanced_accuracy": recall, **truth}
 
 
 # Max-t.
@@ -330,6 +374,11 @@ def simulate(part: str, tables: int) -> dict[str, object]:
         return {name: {n: run_numbers(noise, n, 5 * tables) for n in draws} for name, noise in NUMBERS.items()}
     if part == "max_t":
         return {name: {n: run_max_t(scale, METHODS, n, tables) for n in DRAWS} for name, scale in REFERENCES.items()}
+    if part == "no_difference":
+        return {
+            name: {n: {c: run_no_difference(n, c, same, tables) for c in CHANGES} for n in RARE}
+            for name, same in ERRORS.items()
+        }
     return {name: run_max_t(scale, MORE_METHODS, 8, tables) for name, scale in REFERENCES.items()}
 
 
