@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from counterweight.evaluation.recognition.judging import UNTRAINED, judge_rows, resample_hits
-from counterweight.results.recognize import Judged
+from counterweight.evaluation.recognition.results import Judged
 
 Hits = npt.NDArray[np.bool_]
 TRIPLETS = 40
