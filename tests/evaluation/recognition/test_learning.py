@@ -138,12 +138,13 @@ def test_a_share_is_one_of_itself_and_half_of_half() -> None:
         row: (scores.actual[row] - scores.actual[0], scores.resampled[:, row] - scores.resampled[:, 0])
         for row in (1, 2)
     }
-    whole = measure_share(change[1], change[1])
+    whole = measure_share(change[1], change[1], scores.image)
     assert whole.mean == 1
-    assert whole.interval == pytest.approx([1, 1])
-    half = measure_share(change[2], change[1])
+    # Networks that are right on the same triplets are told apart to 1.96 of the 240 that they gained, give or take 8.
+    assert whole.interval == pytest.approx([1 - 1.96 / 240, 1 + 1.96 / 240], rel=0, abs=1.96 / 240 * 8 / 240)
+    half = measure_share(change[2], change[1], scores.image)
     assert half.interval is not None
     assert half.interval[0] < 0.5 < half.interval[1]
     assert half.mean == pytest.approx(0.5, abs=0.1)
-    nothing = measure_share(change[2], (change[1][0] * 0 + rng.normal(0, 1, 4), change[1][1]))
+    nothing = measure_share(change[2], (change[1][0] * 0 + rng.normal(0, 1, 4), change[1][1]), scores.image)
     assert nothing.interval is None
