@@ -223,7 +223,7 @@ def run_images(process: Process, draws: int, tables: int) -> dict[str, float]:
     for _ in range(tables):
         scores = make_table(process, draws, rng)
         changes, resampled = scores.actual[1:] - scores.actual[0], scores.resampled[:, 1:] - scores.resampled[:, :1]
-        rows.append([count(changes[row], resampled[:, row], scores.image, truth) for row in range(METHODS)])
+        rows.append([count(changes[row], resampled[:, row], scores.weigh(row + 1, 0), truth) for row in range(METHODS)])
         f1.append(scores.actual.mean())
         means.append(changes.mean())
     result = {"f1": np.mean(f1), "mean_change": np.mean(means), "true_change": truth}
@@ -258,7 +258,7 @@ def run_no_difference(rare: int, change: float, same: float, tables: int) -> dic
         assert scores.minority_f1 is not None
         for own in (scores.minority_f1, scores.balanced_accuracy):
             changes, resampled = list_changes(own, 0)
-            found = judge_change(changes[0], resampled[:, 0], own.image, METHODS, MARGIN, ALPHA)
+            found = judge_change(changes[0], resampled[:, 0], own.weigh(1, 0), METHODS, MARGIN, ALPHA)
             said.append(found.verdict == "no difference above margin")
     f1, recall = np.reshape(said, (-1, 2)).mean(axis=0).round(4).tolist()
     truth = {"true_minority_f1": round(-loss / (2 - loss), 4), "true_balanced_accuracy": round(-loss / 2, 4)}

@@ -224,7 +224,7 @@ def judge_against(
     def judge(own: ResampledScores | None) -> dict[str, Verdict]:
         if own is None or not others:
             return {}
-        chosen = ResampledScores(own.actual[places], own.resampled[:, places], own.image)
+        chosen = ResampledScores(own.actual[places], own.resampled[:, places], own.image, own.is_f1)
         return dict(zip(others, judge_methods(chosen, 0, margin), strict=True))
 
     return Verdicts(

@@ -21,7 +21,19 @@ class ResampledScores:
     actual: Floats
     resampled: Floats
     image: float
-    """What one test image of the smallest class that counts decides of the score, above 0."""
+    """What one test image of the smallest class that counts decides of a mean recall, above 0."""
+    is_f1: bool = False
+    """Whether the score is an F1 (or a mean of some), of which an image decides less: see `weigh`."""
+
+    def weigh(self, row: int, other: int) -> float:
+        """Return what one test image decides of the score of a method or of another, of the two the more.
+
+        F1 is 2 h / (n + m) for h hits among n images of a class and m that are called so. A hit more, with m near n,
+        adds (2 - F1) / (2 n): near an F1 of 1 half of what it adds to the recall.
+        """
+        if not self.is_f1:
+            return self.image
+        return self.image * (2 - float(min(self.actual[row].mean(), self.actual[other].mean()))) / 2
 
 
 @dataclass(frozen=True)
@@ -45,8 +57,8 @@ def bootstrap_scores(
     of one image stays as it is: how another one would do cannot be known from it. A seed gives a method the same
     resamples whatever other methods there are.
 
-    One image decides 1 / N_c of its class's recall, and of balanced accuracy what a mean over classes leaves of that.
-    Of F1 it is taken to decide as much: of one above 0.6 it decides less, of one near 1 half.
+    One image decides 1 / N_c of its class's recall, and of balanced accuracy what a mean over classes leaves of that;
+    of F1 down to half as much (`ResampledScores.weigh`).
 
     Args:
         true: integer (N,), N >= 1, values in 0 .. classes - 1.
@@ -75,7 +87,9 @@ def bootstrap_scores(
     f1, recall = (np.concatenate(parts).reshape(-1, methods, draws) for parts in zip(*blocks, strict=True))
     sizes = [len(own) for own in members]
     return BootstrapScores(
-        minority_f1=ResampledScores(f1[0], f1[1:], weigh_image([sizes[label] for label in tested])) if tested else None,
+        minority_f1=ResampledScores(f1[0], f1[1:], weigh_image([sizes[label] for label in tested]), is_f1=True)
+        if tested
+        else None,
         balanced_accuracy=ResampledScores(recall[0], recall[1:], weigh_image([size for size in sizes if size])),
     )
 

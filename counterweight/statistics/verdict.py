@@ -109,8 +109,8 @@ def judge_methods(scores: ResampledScores, reference: int, margin: float = 0.01,
     if not 0 <= reference < len(actual):
         raise ValueError(f"reference: a row from 0 to {len(actual) - 1} wanted, got {reference}")
     changes, noise = list_changes(scores, reference)
-    family = len(changes)
-    return [judge_change(changes[row], noise[:, row], scores.image, family, margin, alpha) for row in range(family)]
+    images, family = weigh_images(scores, reference), len(changes)
+    return [judge_change(changes[row], noise[:, row], images[row], family, margin, alpha) for row in range(family)]
 
 
 def plan_draws(scores: ResampledScores, reference: int, margin: float = 0.01, alpha: float = 0.05) -> int | None:
@@ -127,8 +127,9 @@ def plan_draws(scores: ResampledScores, reference: int, margin: float = 0.01, al
     """
     changes, noise = list_changes(scores, reference)
     family, draws = changes.shape
-    parts = [split_variance(changes[row], noise[:, row], scores.image) for row in range(family)]
-    tests = [estimate_test_part(noise[:, row], scores.image) for row in range(family)]
+    images = weigh_images(scores, reference)
+    parts = [split_variance(changes[row], noise[:, row], images[row]) for row in range(family)]
+    tests = [estimate_test_part(noise[:, row], images[row]) for row in range(family)]
     test = ImagesPart(
         estimate=float(np.median([part.estimate for part in tests])),
         wanting=float(np.median([part.wanting for part in tests])),
@@ -140,6 +141,11 @@ def plan_draws(scores: ResampledScores, reference: int, margin: float = 0.01, al
         test=test.total,
     )
     return count_draws(middle, margin, alpha / family)
+
+
+def weigh_images(scores: ResampledScores, reference: int) -> list[float]:
+    """Return what one test image decides of the score of each row but the reference's, or of the reference's."""
+    return [scores.weigh(row, reference) for row in range(len(scores.actual)) if row != reference]
 
 
 def list_changes(scores: ResampledScores, reference: int) -> tuple[Floats, Floats]:
@@ -215,8 +221,7 @@ def split_variance(changes: Floats, resampled: Floats, image: float) -> Variance
     differently leaves room for 8 in 100 (the rule of three). An image on which they differ adds the square of what
     it decides to w. Where w is less than of one image, what is wanting is added to B: a pseudo-image that is decided
     differently, half of it either way, as in the interval of Agresti and Min 2005 for matched pairs,
-    https://doi.org/10.1002/sim.1781, who add it always. Where w is as much or more, nothing is added. Of an F1 near 1
-    that takes four images on which they differ: `bootstrap_scores` says why.
+    https://doi.org/10.1002/sim.1781, who add it always. Where w is as much or more, nothing is added.
     """
     draws = len(changes)
     of_mean = float((resampled - resampled[:1]).mean(axis=1).var(ddof=1))

@@ -127,6 +127,21 @@ def test_an_image_of_the_smallest_tested_class_decides_most() -> None:
     assert worse.balanced_accuracy.actual[0, 0] == pytest.approx(1 - worse.balanced_accuracy.image)
 
 
+@pytest.mark.parametrize("hits", [2, 30, 49])
+def test_an_image_decides_of_f1_what_a_hit_more_adds(hits: int) -> None:
+    """With as many images called so as there are: 2 h / (n + m) for n = m = 50; the next has h + 1 and m + 1."""
+    true = np.repeat([0, 1], [200, 50])
+    predicted = np.concatenate([np.arange(200) < 50 - hits, np.arange(50) < hits]).astype(np.int64)
+    more = np.where(np.arange(250) == 200 + hits, 1, predicted)
+    scores = bootstrap_scores(
+        true, np.stack([predicted, more])[:, None], [1], 2, 2, np.random.default_rng(0)
+    ).minority_f1
+    assert scores is not None
+    change = float(scores.actual[1, 0] - scores.actual[0, 0])
+    assert scores.weigh(0, 0) == pytest.approx(change, rel=0.02)  # the next is of n + m + 1
+    assert scores.weigh(0, 1) == scores.weigh(1, 0) == scores.weigh(0, 0)
+
+
 def test_the_only_image_of_a_class_stays() -> None:
     true, predicted = np.array([0, 1, 1, 1]), np.array([[[0, 1, 1, 1]]])
     scores = bootstrap_scores(true, predicted, [0], 2, 50, np.random.default_rng(0))
