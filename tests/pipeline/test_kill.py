@@ -42,6 +42,8 @@ SHAPES, ITEM, MODEL = "data/shapes", "data/shapes/drop75", "models/shapes/drop75
 CURVES, MADE = "plots/train/shapes/drop75/bagan", "data/shapes/drop75/bagan/synthetic.parquet"
 PARTS = f"--train {SHAPES}/train.parquet --test {SHAPES}/test.parquet"
 DRAWS = f"--draws {ITEM}/draws.parquet"
+RECOGNITION = "data/recognition/shapes"
+IDENTIFIED = f"--images {RECOGNITION}/images.parquet --parts {RECOGNITION}/parts.parquet"
 FITTED = f"--train {SHAPES}/train.parquet {DRAWS}"
 
 
@@ -107,6 +109,25 @@ STAGES = {
         "--metrics metrics --predictions data/predictions --summary metrics/summary.json --reports metrics/report",
         *("summary", "reports"),
         seconds=0.05,
+    ),
+    "identify": stage(f"--dataset shapes {IDENTIFIED}", "images", "parts", seconds=0.005),
+    "vae_experiment": stage(
+        f"--dataset shapes {IDENTIFIED} --models models/recognition/shapes "
+        "--out metrics/recognition/shapes/vae_experiment.json --plots plots/vae_experiment/shapes",
+        *("models", "out", "plots"),
+        seconds=0.5,
+    ),
+    "triplets": stage(
+        f"--dataset shapes {IDENTIFIED} --models models/recognition/shapes --triplets {RECOGNITION}/triplets "
+        "--out metrics/recognition/shapes/triplets.json --plots plots/triplets/shapes",
+        *("triplets", "out", "plots"),
+        seconds=0.2,
+    ),
+    "recognize": stage(
+        f"--dataset shapes {IDENTIFIED} --models models/recognition/shapes --triplets {RECOGNITION}/triplets "
+        "--out metrics/recognition/shapes/recognize.json --plots plots/recognize/shapes",
+        *("out", "plots"),
+        seconds=0.5,
     ),
 }
 
