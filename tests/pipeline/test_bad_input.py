@@ -159,7 +159,8 @@ def test_a_dataset_that_is_not_the_published_one_is_noticed_before_any_row_of_th
 
 def test_a_dataset_that_was_ingested_before_is_not_fetched_again(fresh: Project) -> None:
     mirror(fresh, MNIST_FILES)
-    (fresh / "dvc.lock").write_text("schema: '2.0'\nstages:\n  ingest@shapes:\n    cmd: x\n")
+    finished = "".join(f"  {stage}@shapes:\n    cmd: x\n" for stage in ("ingest", "identify"))
+    (fresh / "dvc.lock").write_text(f"schema: '2.0'\nstages:\n{finished}")
     assert fresh.stage("check", "--out", "data/checked").returncode == 0
 
 
