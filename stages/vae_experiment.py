@@ -11,7 +11,7 @@ from counterweight.core.outputs import atomic_outputs
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.results import write_result
-from counterweight.evaluation.autoencoders.losses import compare_runs, pair_runs
+from counterweight.evaluation.autoencoders.losses import check_counts, compare_runs, pair_runs
 from counterweight.evaluation.autoencoders.training import describe_run, train_run, write_run
 from counterweight.results.vae_experiment import VaeResult
 from counterweight.settings.train import TrainingConfig
@@ -34,6 +34,7 @@ def main(argv: Sequence[str]) -> None:
     config, device = file.section("train", TrainingConfig), choose_device(file.run.device)
     images = read_images(arguments.images)
     parts = read_parts(arguments.parts, images)
+    check_counts(runs, parts)
     unfinished: list[Path] = []
     with atomic_outputs(arguments.models, arguments.out, arguments.plots) as (models, out, plots):
         models.mkdir()

@@ -69,7 +69,10 @@ def check_recognition(params: Params) -> None:
         where = f"params.yaml: recognition.{dataset}"
         for name, run in block.vae_experiment.runs.items():
             own = f"{where}.vae_experiment.runs.{name}.settings"
-            parse_settings(find_generator(run.autoencoder).settings, run.settings, own)
+            generator, settings = find_generator(run.autoencoder)
+            parsed = parse_settings(settings, run.settings, own)
+            if issubclass(generator, LearnedGenerator) and not generator.knows_labels(parsed):
+                raise UserError(f"{own}.sampling: 'prior' is not allowed: no images of a class are wanted here")
         plan_identities(params.datasets, dataset, block.identities)
     for dataset in params.table.recognition:
         block = params.recognition[dataset]

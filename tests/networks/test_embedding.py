@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from counterweight.core.errors import UserError
 from counterweight.evaluation.recognition.recognition import build_embedder, build_trunk
 from counterweight.networks.embedding import Embedder, Resized, SmallCNN, pool_by_maximum
 from counterweight.networks.layers import parameter_count
@@ -46,6 +47,13 @@ def test_grey_images_of_another_size_are_seen() -> None:
     images = torch.randint(0, 256, (2, 1, 30, 20), dtype=torch.uint8)
     assert Resized(SmallCNN().eval(), 32)(images).shape == (2, 256)
     assert Resized(SmallCNN().eval(), None)(images).shape == (2, 256)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["alexnet", "vit_b_16"])
+def test_a_backbone_whose_maps_are_not_averaged_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=f"here.backbone: {name} is not allowed"):
+        build_trunk(Recognize(backbone=name, weights="random", input_size=224), 0, "here")
 
 
 def test_a_network_without_maps_is_refused() -> None:

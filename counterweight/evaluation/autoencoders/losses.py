@@ -61,6 +61,16 @@ def choose_examples(images: ImageSet, parts: IdentityParts, draw: int, count: in
     return Examples(*chosen)
 
 
+def check_counts(runs: Mapping[str, AutoencoderRun], parts: IdentityParts) -> None:
+    """Refuse runs of more images than there are, before the first one is trained."""
+    most = min(len(parts.find(draw, LEARNED)) for draw in range(len(parts)))
+    for name, run in runs.items():
+        if run.images is not None and round(OF_AUTOENCODERS[0] * run.images) > most:
+            where = f"params.yaml: recognition.{parts.dataset}.vae_experiment.runs.{name}.images"
+            total = math.floor(most / OF_AUTOENCODERS[0])
+            raise UserError(f"{where}: {run.images} is not allowed: beside the real triplets there are some {total}")
+
+
 def forget_identities(images: ImageSet) -> ImageSet:
     """Return images as ones of one class."""
     return replace(images, labels=np.zeros_like(images.labels), class_names=("all",))

@@ -81,7 +81,8 @@ def train_run(
 def build(run: AutoencoderRun, images: ImageSet, seed: int, where: str) -> VariationalAutoencoder:
     """Return an untrained autoencoder for images like these."""
     model = build_generator(run.autoencoder, run.settings, images, seed, f"{where}.settings")
-    assert isinstance(model, VariationalAutoencoder), "the settings allow no other generator"
+    if not isinstance(model, VariationalAutoencoder):  # a model for each class, of which there are none here
+        raise UserError(f"{where}.settings.sampling: 'prior' is not allowed: no images of a class are wanted here")
     return model
 
 

@@ -104,11 +104,14 @@ def build_trunk(settings: Recognize, seed: int, where: str) -> nn.Module:
             return Resized(SmallCNN().to(memory_format=torch.channels_last), settings.input_size).eval()
     size = settings.input_size or 224
     loaded = load_backbone(settings.backbone, Extract(weights=settings.weights, input_size=max(63, size)), seed)
-    inner = loaded.network
-    assert isinstance(inner, nn.Module), "backbones are normalised networks"
     try:
+        inner = loaded.network
+        if not isinstance(inner, nn.Module):
+            raise TypeError("it is no network of torchvision or timm")
         loaded.network = pool_by_maximum(inner)
-    except ValueError as error:
+        with torch.no_grad():
+            loaded.eval()(torch.zeros(1, 3, size, size, dtype=torch.uint8))
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"{where}.backbone: {settings.backbone} is not allowed: {error}") from error
     return Resized(loaded, settings.input_size).eval()
 

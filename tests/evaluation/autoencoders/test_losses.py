@@ -11,6 +11,7 @@ from counterweight.core.identities import LEARNED, WATCHED
 from counterweight.core.images import ImageSet
 from counterweight.data.identities import draw_parts
 from counterweight.evaluation.autoencoders.losses import (
+    check_counts,
     choose_examples,
     compare_runs,
     describe_losses,
@@ -73,6 +74,17 @@ def test_runs_share_images_and_the_larger_has_those_of_the_smaller() -> None:
     assert whole.training.class_names == ("all",)
     with pytest.raises(UserError, match="1000 is not allowed: beside the real triplets there are some 260 images"):
         choose_examples(IMAGES, parts, 0, 1000, 3)
+
+
+def test_too_many_images_are_refused_before_the_first_run() -> None:
+    parts = draw_parts(IMAGES.labels, Identities(real_triplets=40), True, "d", 5, [1, 2])
+    runs = {
+        "one": AutoencoderRun(autoencoder="vanilla_vae", images=100),
+        "two": AutoencoderRun(autoencoder="vanilla_vae", images=1000),
+    }
+    check_counts({"one": runs["one"]}, parts)
+    with pytest.raises(UserError, match=r"recognition.d.vae_experiment.runs.two.images: 1000 is not allowed"):
+        check_counts(runs, parts)
 
 
 def test_runs_that_differ_in_the_autoencoder_alone_are_compared() -> None:
