@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
         test = draw_test(source)
         write_triplets([test], tables / "test.parquet")
         described = {name: describe_set(own, made[name], source) for name, own in settings.sets.items()}
-        write_result(TripletsResult(sets=described, test=len(test)), out)
+        write_result(TripletsResult(sets=described, test=len(test), by_image=parts.by_image), out)
         plots.mkdir()
         draw_pictures(settings, made, source, models, plots)
 

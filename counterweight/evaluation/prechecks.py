@@ -13,6 +13,7 @@ from counterweight.core.schema import parse_settings
 from counterweight.core.source_plans import SourcePlan
 from counterweight.data.identities import plan_identities
 from counterweight.data.sources.base.lazy_images import find_shape, require_two_classes
+from counterweight.evaluation.recognition.backbone import build_trunk
 from counterweight.features.weights import check_backbones
 from counterweight.generators.base.generator import LearnedGenerator, find_generator
 from counterweight.generators.base.saved import find_generator_block
@@ -78,9 +79,10 @@ def check_recognition(params: Params) -> None:
         block = params.recognition[dataset]
         plan = plan_identities(params.datasets, dataset, block.identities)
         plan.source.precheck(plan.settings, dataset)
+        own = f"recognition.{dataset}.recognize"
         if block.recognize.backbone != SMALL:
-            own = f"recognition.{dataset}.recognize"
             check_backbones([block.recognize.backbone], block.recognize.weights, f"{own}.backbone", own)
+        build_trunk(block.recognize, params.seed, f"params.yaml: {own}")
         fetch(plan, dataset, "identify")
 
 

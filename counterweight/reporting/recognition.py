@@ -1,54 +1,61 @@
 """The report of one dataset's autoencoders, triplets and recognition (log-ends thesis, chapters 5 and 6)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import NamedTuple
 
 from counterweight.core.results import read_required
-from counterweight.evaluation.recognition.results import RecognizeResult, Share
 from counterweight.reporting.markdown import format_number, format_spread, render, render_table, render_tables
-from counterweight.results.recognize import Accuracies, RowDraw
+from counterweight.reporting.recognition_gap import describe_changes, explain_gap
+from counterweight.reporting.recognition_verdicts import Judged, RecognitionVerdicts, Share, judge_recognition
+from counterweight.results.recognize import Accuracies, RecognizeResult, RowDraw
 from counterweight.results.triplets import SetResult, TripletsResult
 from counterweight.results.vae_experiment import Losses, VaeResult
 
 Rows = list[list[str]]
 
-GOAL = 0.5
-"""Of the way from the untrained network to the one trained on real triplets."""
-SAMPLING = ("step", "positive_radius", "negative_radius", "radius_spread", "positive_towards", "negative_towards")
-GEOMETRY = ("anchor", "positive", "negative")
-PRINTED = {
-    "step": "log_variance",
-    "positive_radius": 0.15,
-    "negative_radius": 0.3,
-    "radius_spread": 0.0,
-    "positive_towards": 0.95,
-    "negative_towards": 0.85,
-    "anchor": "decoded",
-    "positive": "moved",
-    "negative": "moved",
-}
-"""Settings of the algorithm as the thesis prints it (5.3, 6.2)."""
-
 
 @dataclass(frozen=True)
 class Recognition:
-    """Everything that was measured of one dataset."""
+    """Everything that was measured of one dataset, and what it amounts to."""
 
     dataset: str
     autoencoders: VaeResult
     triplets: TripletsResult
     recognized: RecognizeResult
+    judged: RecognitionVerdicts
 
 
-def read_recognition(dataset: str, autoencoders: Path, triplets: Path, recognized: Path) -> Recognition:
-    """Read the results of a dataset."""
+class Files(NamedTuple):
+    """What the stages before the report wrote: JSON, and a table of what is right of each test triplet."""
+
+    autoencoders: Path
+    triplets: Path
+    recognized: Path
+    hits: Path
+
+
+def read_recognition(dataset: str, files: Files, margin: float, seed: int) -> Recognition:
+    """Read the results of a dataset, and judge them.
+
+    Args:
+        margin: a change of an accuracy that is too small to matter.
+
+    Raises:
+        UserError: a file is missing or is something else.
+    """
+    triplets = read_required(files.triplets, TripletsResult)
+    recognized = read_required(files.recognized, RecognizeResult)
+    kinds = {name: {triplets.sets[own].kind for own in row.sets} for name, row in recognized.rows.items()}
+    real = next((name for name, own in kinds.items() if own == {"real"}), None)
     return Recognition(
         dataset,
-        read_required(autoencoders, VaeResult),
-        read_required(triplets, TripletsResult),
-        read_required(recognized, RecognizeResult),
+        read_required(files.autoencoders, VaeResult),
+        triplets,
+        recognized,
+        judge_recognition(files.hits, list(recognized.rows), real, margin, seed, dataset),
     )
 
 
@@ -65,8 +72,8 @@ def render_recognition(found: Recognition) -> str:
             "sets": tabulate_sets(found.triplets.sets),
             "recognized": found.recognized,
             "accuracies": tabulate_accuracies(found.recognized),
-            "verdicts": tabulate_verdicts(found.recognized),
-            "suspects": list(explain_gap(found)),
+            "verdicts": tabulate_verdicts(found.judged.rank1),
+            "suspects": list(explain_gap(found.judged.rank1.share_of_gap, found.recognized, found.triplets)),
         },
     )
 
@@ -128,12 +135,6 @@ def tabulate_sets(sets: Mapping[str, SetResult]) -> str:
     return render_table(header, rows)
 
 
-def describe_changes(own: SetResult) -> str:
-    """Return the settings in which a sampled set is not as the thesis prints the algorithm."""
-    changed = {key: own.settings[key] for key in PRINTED if key in own.settings and own.settings[key] != PRINTED[key]}
-    return ", ".join(f"{key} {value}" for key, value in changed.items())
-
-
 def tabulate_accuracies(found: RecognizeResult) -> list[str]:
     """Return tables of accuracies: of the test triplets, then of those that each network learned from and chose by."""
     rows: Rows = [["chance", "", *(f"{value:.4f}" for value in found.chance.model_dump().values()), "", ""]]
@@ -162,12 +163,12 @@ def pick(draws: Sequence[RowDraw], part: str) -> list[float | None]:
     return [None if own is None else own.triplet for own in found]
 
 
-def tabulate_verdicts(found: RecognizeResult) -> str:
+def tabulate_verdicts(found: Judged) -> str:
     """Return a row for each network: what learning did for it, and how far it came."""
     rows = []
-    for name, own in found.rank1.against_untrained.items():
+    for name, own in found.against_untrained.items():
         low, high = own.interval
-        share = found.rank1.share_of_gap.get(name)
+        share = found.share_of_gap.get(name)
         verdict = own.verdict.replace("margin", f"{own.margin:g}")
         rows.append([name, verdict, f"{own.mean_change:+.4f}", f"{low:+.4f} {high:+.4f}", *format_share(share)])
     header = ["learned from", "verdict", "change", "interval", "of the way", "interval of that"]
@@ -182,58 +183,9 @@ def format_share(share: Share | None) -> list[str]:
     return [f"{share.mean:.0%}", ends]
 
 
-def explain_gap(found: Recognition) -> Iterator[str]:
-    """Yield in words how much of the gap to real triplets each suspect explains, by rank-1."""
-    shares, sets = found.recognized.rank1.share_of_gap, found.triplets.sets
-    if not shares:
-        yield "Without a network that learned from real triplets and is better for it, there is no gap to explain."
-        return
-    alone = {row: own.sets[0] for row, own in found.recognized.rows.items() if len(own.sets) == 1}
-    for row, name in alone.items():
-        if sets[name].kind == "reconstructed":
-            yield f"Blur: with reconstructions of real triplets {row} comes {shares[row].mean:.0%} of the way."
-    for row, name in alone.items():
-        if is_printed(sets[name]):
-            yield f"As printed: {row} comes {shares[row].mean:.0%} of the way."
-            yield from compare_with_printed(found, row, name, alone)
-    yield from describe_best(found, alone)
-
-
-def is_printed(own: SetResult) -> bool:
-    """Say whether triplets are sampled as the thesis prints the algorithm."""
-    return own.kind == "sampled" and not describe_changes(own)
-
-
-def compare_with_printed(found: Recognition, row: str, name: str, alone: Mapping[str, str]) -> Iterator[str]:
-    """Yield what changes of the algorithm make of a row, of the same autoencoder and with as many triplets."""
-    shares, sets = found.recognized.rank1.share_of_gap, found.triplets.sets
-    for other, own in alone.items():
-        same = all(sets[own].settings.get(key) == sets[name].settings[key] for key in ("kind", "autoencoder", "count"))
-        if not same or other == row:
-            continue
-        changed = {key for key in PRINTED if sets[own].settings[key] != PRINTED[key]}
-        suspects = [word for word, keys in (("sampling", SAMPLING), ("geometry", GEOMETRY)) if changed & {*keys}]
-        step = shares[other].mean - shares[row].mean
-        what = f"{' and '.join(suspects).capitalize()} ({describe_changes(sets[own])})"
-        yield f"{what}: {other} comes {shares[other].mean:.0%} of the way, {100 * step:+.0f} points beside {row}."
-
-
-def describe_best(found: Recognition, alone: Mapping[str, str]) -> Iterator[str]:
-    """Yield which row without a real pair comes farthest."""
-    shares, sets = found.recognized.rank1.share_of_gap, found.triplets.sets
-    sampled = [row for row, name in alone.items() if sets[name].kind == "sampled"]
-    if not sampled:
-        return
-    best = max(sampled, key=lambda row: shares[row].mean)
-    reached = "more" if shares[best].mean >= GOAL else "less"
-    which = f"Of the rows without a pair of real images {best} comes farthest"
-    how = f"{shares[best].mean:.0%} of the way: {reached} than half of it"
-    yield f"{which}, {how}. It was chosen by its test score, which flatters it."
-
-
 def summarize_recognition(found: Recognition) -> dict[str, dict[str, float | str | None]]:
     """Return the few numbers per row that are worth a column when runs are compared."""
-    verdicts, shares = found.recognized.rank1.against_untrained, found.recognized.rank1.share_of_gap
+    verdicts, shares = found.judged.rank1.against_untrained, found.judged.rank1.share_of_gap
     lines: dict[str, dict[str, float | str | None]] = {}
     for name, own in found.recognized.rows.items():
         line: dict[str, float | str | None] = {

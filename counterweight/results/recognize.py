@@ -2,6 +2,9 @@
 
 from counterweight.core.schema import Result
 
+UNTRAINED = "untrained"
+"""The row of the network that has learned nothing."""
+
 
 class Accuracies(Result):
     """Fractions of triplets, in [0, 1]."""
@@ -38,3 +41,16 @@ class RowResult(Result):
     train: int
     validation: int
     draws: list[RowDraw]
+
+
+class RecognizeResult(Result):
+    """All networks of one dataset."""
+
+    backbone: str
+    frozen: bool
+    test: int
+    """Triplets that are tested on."""
+    chance: Accuracies
+    """What embeddings have that know nothing of the images."""
+    rows: dict[str, RowResult]
+    """The untrained network's first."""

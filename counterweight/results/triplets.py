@@ -29,3 +29,5 @@ class TripletsResult(Result):
 
     sets: dict[str, SetResult]
     test: int
+    by_image: bool
+    """Each image is an identity, and the positive of a real triplet the anchor strongly changed."""

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from counterweight.core.errors import UserError
-from counterweight.evaluation.recognition.recognition import build_embedder, build_trunk
+from counterweight.evaluation.recognition.backbone import build_embedder, build_trunk
 from counterweight.networks.embedding import Embedder, Resized, SmallCNN, pool_by_maximum
 from counterweight.networks.layers import parameter_count
 from counterweight.settings.recognize import Recognize

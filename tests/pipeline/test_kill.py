@@ -125,8 +125,9 @@ STAGES = {
     ),
     "recognize": stage(
         f"--dataset shapes {IDENTIFIED} --models models/recognition/shapes --triplets {RECOGNITION}/triplets "
-        "--out metrics/recognition/shapes/recognize.json --plots plots/recognize/shapes",
-        *("out", "plots"),
+        f"--out metrics/recognition/shapes/recognize.json --hits {RECOGNITION}/hits.parquet "
+        "--plots plots/recognize/shapes",
+        *("out", "hits", "plots"),
         seconds=0.5,
     ),
 }

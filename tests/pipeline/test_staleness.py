@@ -16,8 +16,8 @@ TABLE: dict[str, set[str]] = {
     "reporting/templates/report.md.jinja": {"report", "report_recognition"},
     "settings/classify.py": {"check", "baselines", "classify"},
     "settings/params.py": {"check"},
-    "settings/table.py": {"check", "report"},
-    "statistics/verdict.py": {"report", "report_recognition", "vae_experiment", "recognize"},
+    "settings/table.py": {"check", "report", "report_recognition"},
+    "statistics/verdict.py": {"report", "report_recognition", "vae_experiment"},
     "statistics/classification.py": {"baselines", "classify"},
     "statistics/two_sample/frechet.py": COMPARED,
     "statistics/latents.py": {"latent", "latent_pair"},
@@ -41,6 +41,7 @@ TABLE: dict[str, set[str]] = {
     "evaluation/autoencoders/losses.py": {"vae_experiment"},
     "evaluation/triplets/views.py": {"triplets", "recognize"},
     "evaluation/recognition/learning.py": {"recognize"},
+    "reporting/recognition_verdicts.py": {"report", "report_recognition"},
     "settings/recognize.py": {"check", "recognize"},
     "cli/add.py": set(),
     "core/seeds.py": {

@@ -603,6 +603,38 @@ def test_a_recipe_that_is_wanted_says_what_it_cannot_do(
     assert message in problem(tmp_path / "params.yaml", written(values), capsys)
 
 
+RECOGNIZE = "recognition.digits.recognize"
+RUN = "recognition.digits.vae_experiment.runs.vanilla"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({f"{RECOGNIZE}.backbone": "alexnet"}, f"{RECOGNIZE}.backbone: alexnet is not allowed: "),
+        ({f"{RECOGNIZE}.backbone": "vit_b_16"}, f"{RECOGNIZE}.backbone: vit_b_16 is not allowed: it has no last map"),
+        ({f"{RECOGNIZE}.backbone": "vgg"}, f"{RECOGNIZE}.backbone: there is no 'vgg'"),
+        ({f"{RECOGNIZE}.rows": {"one": ["unknown"]}}, f"{RECOGNIZE}.rows.one: there is no 'unknown'"),
+        ({f"{RUN}.settings.sampling": "prior"}, f"{RUN}.settings.sampling: 'prior' is not allowed"),
+        ({f"{RUN}.settings.latent_dims": 3}, f"{RUN}.settings.latent_dims: unknown key; did you mean 'latent_dim'?"),
+        ({"recognition.digits.identities.by": "column"}, "recognition.digits.identities.by: 'column' is not allowed"),
+    ],
+)
+def test_what_recognition_cannot_do_is_told_before_any_work(
+    changes: dict[str, object],
+    said: str,
+    committed: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    values = edited(committed, "recognition", read_preset(ROOT / "presets", "digits_triplets").recognition)
+    values = edited(values, "table.recognition", ["digits"])
+    values["recognition"]["digits"]["recognize"]["weights"] = "random"
+    for key, value in changes.items():
+        values = edited(values, key, value)
+    assert f"params.yaml: {said}" in problem(tmp_path / "params.yaml", written(values), capsys)
+
+
 @pytest.mark.parametrize(
     ("changes", "begin"),
     [

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from torch import nn
 
@@ -15,7 +17,7 @@ from counterweight.core.devices import map_in_parallel
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.seeds import derive_seed
-from counterweight.evaluation.recognition.judging import UNTRAINED, describe_found, judge_rows, resample_hits
+from counterweight.evaluation.recognition.backbone import build_embedder, build_trunk
 from counterweight.evaluation.recognition.learning import (
     FrozenLook,
     LiveLook,
@@ -24,21 +26,15 @@ from counterweight.evaluation.recognition.learning import (
     evaluate,
     learn,
 )
-from counterweight.evaluation.recognition.results import RecognizeResult
 from counterweight.evaluation.triplets.rendering import render_triplets
 from counterweight.evaluation.triplets.sets import Autoencoders, name_autoencoder
 from counterweight.evaluation.triplets.table import Triplets
-from counterweight.features.weights import load_backbone
-from counterweight.networks.embedding import Embedder, Resized, SmallCNN, pool_by_maximum
-from counterweight.results.recognize import Accuracies, RowDraw, RowResult
-from counterweight.settings.extract import Extract
+from counterweight.generators.base.vae import VariationalAutoencoder
+from counterweight.networks.embedding import Embedder
+from counterweight.results.recognize import UNTRAINED, Accuracies, RecognizeResult, RowDraw, RowResult
 from counterweight.settings.recognize import SMALL, Recognize
-from counterweight.settings.triplets import Real
 from counterweight.settings.triplets import Triplets as Sets
-from counterweight.statistics.recognition import Found, chance_levels
-
-MARGIN = 0.01
-"""A change of an accuracy that is too small to matter."""
+from counterweight.statistics.recognition import NAMES, Found, chance_levels
 
 
 @dataclass(frozen=True)
@@ -58,9 +54,9 @@ class Material:
         model = None if run is None else self.autoencoders[run][draw]
         return self.show(self.sets[name][draw], model)
 
-    def show(self, triplets: Triplets, model: object | None = None) -> Shown:
+    def show(self, triplets: Triplets, model: VariationalAutoencoder | None = None) -> Shown:
         """Return triplets as images."""
-        made = render_triplets(triplets, self.images.images, self.settings.view, model)  # type: ignore[arg-type]
+        made = render_triplets(triplets, self.images.images, self.settings.view, model)
         return Shown(made, torch.from_numpy(triplets.identity.copy()), torch.from_numpy(triplets.other.copy()))
 
 
@@ -90,40 +86,6 @@ class Start(NamedTuple):
     trunk: nn.Module
     embedder: Embedder
     test: Look
-
-
-def build_trunk(settings: Recognize, seed: int, where: str) -> nn.Module:
-    """Return a backbone in evaluation mode, from uint8 images (B, 1 or 3, H, W) to features (B, F).
-
-    Raises:
-        UserError: there is no such backbone, its weights cannot be had, or it has no last map.
-    """
-    if settings.backbone == SMALL:
-        with torch.random.fork_rng([]):
-            torch.manual_seed(seed)
-            return Resized(SmallCNN().to(memory_format=torch.channels_last), settings.input_size).eval()
-    size = settings.input_size or 224
-    loaded = load_backbone(settings.backbone, Extract(weights=settings.weights, input_size=max(63, size)), seed)
-    try:
-        inner = loaded.network
-        if not isinstance(inner, nn.Module):
-            raise TypeError("it is no network of torchvision or timm")
-        loaded.network = pool_by_maximum(inner)
-        with torch.no_grad():
-            loaded.eval()(torch.zeros(1, 3, size, size, dtype=torch.uint8))
-    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
-        raise UserError(f"{where}.backbone: {settings.backbone} is not allowed: {error}") from error
-    return Resized(loaded, settings.input_size).eval()
-
-
-def build_embedder(trunk: nn.Module, settings: Recognize, seed: int) -> Embedder:
-    """Return the untrained dense layer for a backbone's features."""
-    side = settings.input_size or 224
-    with torch.no_grad():
-        features = trunk(torch.zeros(1, 3, side, side, dtype=torch.uint8)).shape[1]
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        return Embedder(features, settings.embedding_dim)
 
 
 def start_draws(material: Material, settings: Recognize, draws: int, seed: int, device: torch.device) -> list[Start]:
@@ -198,33 +160,17 @@ def recognize(
 
 
 def describe_outcomes(
-    outcomes: Mapping[str, Sequence[Outcome]], material: Material, settings: Recognize, seed: int
+    outcomes: Mapping[str, Sequence[Outcome]], material: Material, settings: Recognize
 ) -> RecognizeResult:
-    """Return what networks do as a result, and what it amounts to."""
-    rows = choose_rows(settings, list(material.sets))
-    real = find_real(rows, material.settings)
-    judged = {}
-    for name in ("rank1", "triplet"):
-        hits = {row: [getattr(own.test, name) for own in draws] for row, draws in outcomes.items()}
-        rng = np.random.default_rng(derive_seed(seed, material.dataset, "recognize", "verdict"))
-        judged[name] = judge_rows(resample_hits(hits, rng), list(outcomes), real, MARGIN)
+    """Return what networks do as a result."""
+    rows, test = choose_rows(settings, list(material.sets)), len(material.test)
     return RecognizeResult(
         backbone=settings.backbone,
         frozen=settings.frozen,
-        test=len(material.test),
-        chance=Accuracies(**chance_levels(len(material.test), settings.embedding_dim, settings.margin)),
+        test=test,
+        chance=Accuracies(**chance_levels(test, settings.embedding_dim, settings.margin)),
         rows={name: describe_row(rows[name], outcomes[name], material) for name in outcomes},
-        rank1=judged["rank1"],
-        triplet=judged["triplet"],
     )
-
-
-def find_real(rows: Mapping[str, Sequence[str]], sets: Sets) -> str | None:
-    """Return the first row that learns from real triplets alone."""
-    for name, own in rows.items():
-        if own and all(isinstance(sets.sets[each], Real) for each in own):
-            return name
-    return None
 
 
 def describe_row(names: Sequence[str], draws: Sequence[Outcome], material: Material) -> RowResult:
@@ -241,6 +187,23 @@ def describe_row(names: Sequence[str], draws: Sequence[Outcome], material: Mater
         for own in draws
     ]
     return RowResult(sets=list(names), train=counts[0], validation=counts[1], draws=described)
+
+
+def describe_found(found: Found) -> Accuracies:
+    """Return the fractions of triplets that are right."""
+    return Accuracies(**{name: float(getattr(found, name).mean()) for name in NAMES})
+
+
+def write_hits(outcomes: Mapping[str, Sequence[Outcome]], path: Path) -> None:
+    """Write a row for each network and test triplet, in the triplets' order: what is right of it."""
+    found = [(name, draw, own.test) for name, draws in outcomes.items() for draw, own in enumerate(draws)]
+    size = len(found[0][2].rank1)
+    columns = {
+        "row": [name for name, _, _ in found for _ in range(size)],
+        "draw": np.repeat(np.array([draw for _, draw, _ in found], dtype=np.int64), size),
+        **{name: np.concatenate([getattr(own, name) for _, _, own in found]) for name in NAMES},
+    }
+    pq.write_table(pa.table(columns), path, compression="zstd")
 
 
 def write_accuracies(outcomes: Mapping[str, Sequence[Outcome]], folder: Path) -> None:

@@ -10,11 +10,11 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.data.identities import draw_parts
 from counterweight.evaluation.recognition import recognition
-from counterweight.evaluation.recognition.judging import UNTRAINED, measure_share, resample_hits
 from counterweight.evaluation.recognition.learning import make_loss, semi_hard_loss
 from counterweight.evaluation.recognition.recognition import Material, Outcomes, describe_outcomes, recognize
 from counterweight.evaluation.recognition.unfinished import keep_outcomes
 from counterweight.evaluation.triplets.sets import Source, draw_set, draw_test
+from counterweight.results.recognize import UNTRAINED
 from counterweight.settings.identities import Identities
 from counterweight.settings.recognize import Recognize
 from counterweight.settings.triplets import Triplets
@@ -56,7 +56,7 @@ def material() -> Material:
 
 def test_a_network_learns_to_recognise(material: Material) -> None:
     outcomes = recognize(material, SETTINGS, 2, 0, CPU, Outcomes())
-    found = describe_outcomes(outcomes, material, SETTINGS, 0)
+    found = describe_outcomes(outcomes, material, SETTINGS)
     assert list(found.rows) == [UNTRAINED, "real"]
     accuracy = {name: np.mean([draw.test.triplet for draw in own.draws]) for name, own in found.rows.items()}
     assert accuracy["real"] >= 0.75
@@ -70,7 +70,7 @@ def test_an_interrupted_stage_goes_on_and_ends_the_same(
     material: Material, mining: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = SETTINGS.model_copy(update={"mining": mining, "epochs": 2})
-    whole = describe_outcomes(recognize(material, settings, 2, 0, CPU, Outcomes()), material, settings, 0)
+    whole = describe_outcomes(recognize(material, settings, 2, 0, CPU, Outcomes()), material, settings)
     train, calls = recognition.train_row, []
 
     def fail_at_third(*arguments: object) -> object:
@@ -85,7 +85,7 @@ def test_an_interrupted_stage_goes_on_and_ends_the_same(
     assert len([*tmp_path.glob("*/*.npz")]) >= 1
     monkeypatch.setattr(recognition, "train_row", train)
     with keep_outcomes(tmp_path, material, settings, 2, 0, CPU) as kept:
-        again = describe_outcomes(recognize(material, settings, 2, 0, CPU, kept), material, settings, 0)
+        again = describe_outcomes(recognize(material, settings, 2, 0, CPU, kept), material, settings)
     assert again == whole
     assert [*tmp_path.iterdir()] == []
 
@@ -126,25 +126,3 @@ def test_mining_finds_the_nearest_image_of_something_else_that_is_farther() -> N
     assert float(loss) > 0
     alone = mine(embeddings[:1], torch.tensor([0]), torch.tensor([2]))
     assert alone is None or float(alone) == 0  # 3.0 is far beyond the margin
-
-
-def test_a_share_is_one_of_itself_and_half_of_half() -> None:
-    rng = np.random.default_rng(0)
-    hits = {
-        name: [rng.random(400) < level for _ in range(4)] for name, level in (("u", 0.2), ("real", 0.8), ("x", 0.5))
-    }
-    scores = resample_hits(hits, rng)
-    change = {
-        row: (scores.actual[row] - scores.actual[0], scores.resampled[:, row] - scores.resampled[:, 0])
-        for row in (1, 2)
-    }
-    whole = measure_share(change[1], change[1], scores.image)
-    assert whole.mean == 1
-    # Networks that are right on the same triplets are told apart to 1.96 of the 240 that they gained, give or take 8.
-    assert whole.interval == pytest.approx([1 - 1.96 / 240, 1 + 1.96 / 240], rel=0, abs=1.96 / 240 * 8 / 240)
-    half = measure_share(change[2], change[1], scores.image)
-    assert half.interval is not None
-    assert half.interval[0] < 0.5 < half.interval[1]
-    assert half.mean == pytest.approx(0.5, abs=0.1)
-    nothing = measure_share(change[2], (change[1][0] * 0 + rng.normal(0, 1, 4), change[1][1]), scores.image)
-    assert nothing.interval is None

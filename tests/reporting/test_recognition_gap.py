@@ -1,0 +1,77 @@
+"""What a report says of blur, sampling and geometry, of shares that are known."""
+
+from counterweight.reporting.recognition_gap import explain_gap
+from counterweight.reporting.recognition_verdicts import Share
+from counterweight.results.recognize import Accuracies, RecognizeResult, RowResult
+from counterweight.results.triplets import SetResult, TripletsResult
+from counterweight.settings.triplets import Sampled
+
+ACCURACIES = Accuracies(rank1=0.1, recall5=0.2, recall10=0.3, triplet=0.5, margin=0.1)
+
+
+def sampled(**settings: object) -> SetResult:
+    """Return a set that is sampled as printed, but for some settings."""
+    own = Sampled.model_validate({"kind": "sampled", "autoencoder": "vae", **settings})
+    return of_kind("sampled", own.model_dump())
+
+
+def of_kind(kind: str, settings: dict[str, object]) -> SetResult:
+    """Return a set of some kind."""
+    facts = {"kind": kind, "autoencoder": "vae", "settings": settings, "train": 5, "validation": 1}
+    return SetResult.model_validate({**facts, "distance_ratio": None, "cosine": None})
+
+
+SETS = {
+    "real": of_kind("real", {}),
+    "blurred": of_kind("reconstructed", {}),
+    "printed": sampled(),
+    "more": sampled(count=10000),
+    "random": sampled(positive_towards=0.5, negative_towards=0.5),
+    "other": sampled(negative="other", step="deviation"),
+    "views": sampled(anchor="real", positive="view"),
+}
+SHARES = {"real": 1.0, "blurred": 0.8, "printed": 0.1, "more": 0.2, "random": 0.3, "other": 0.4, "views": 0.9}
+
+
+def explain(by_image: bool = True, rows: tuple[str, ...] = tuple(SETS)) -> list[str]:
+    """Return the sentences on rows of a set each."""
+    found = RecognizeResult(
+        backbone="small_cnn",
+        frozen=False,
+        test=10,
+        chance=ACCURACIES,
+        rows={name: RowResult(sets=[name], train=5, validation=1, draws=[]) for name in rows},
+    )
+    shares = {name: Share(mean=SHARES[name], interval=[SHARES[name] - 0.05, SHARES[name] + 0.05]) for name in rows}
+    shares["printed"] = Share(mean=0.1, interval=None)
+    return [*explain_gap(shares, found, TripletsResult(sets=SETS, test=10, by_image=by_image))]
+
+
+def test_each_suspect_has_its_sentence() -> None:
+    flatters = "It was chosen by its test score, which flatters it."
+    assert explain() == [
+        "Blur: with reconstructions of real triplets blurred comes 80% of the way (from 75% to 85%).",
+        "As printed: printed comes 10% of the way (with no end that is known).",
+        "Sampling (positive_towards 0.5, negative_towards 0.5): random comes 30% of the way (from 25% to 35%), "
+        "+20 points beside printed.",
+        "Sampling and geometry (step deviation, negative other): other comes 40% of the way (from 35% to 45%), "
+        "+30 points beside printed.",
+        "Geometry (anchor real, positive view): views comes 90% of the way (from 85% to 95%), +80 points beside "
+        "printed.",
+        "As printed: more comes 20% of the way (from 15% to 25%).",
+        "Of the rows without a pair of real images views comes farthest: 90% of the way (from 85% to 95%), more than "
+        f"half of it. {flatters}",
+        "The positives of views are changed views of an image, which is what the test's pairs are, too.",
+        "Of those whose positives come from the latent space other comes farthest: 40% of the way (from 35% to 45%), "
+        f"less than half of it. {flatters}",
+    ]
+
+
+def test_views_are_no_pairs_of_the_test_where_things_have_several_images() -> None:
+    assert not any("which is what the test's pairs are" in sentence for sentence in explain(by_image=False))
+
+
+def test_without_a_gap_nothing_is_explained() -> None:
+    recognized = RecognizeResult(backbone="x", frozen=True, test=10, chance=ACCURACIES, rows={})
+    (sentence,) = explain_gap({}, recognized, TripletsResult(sets=SETS, test=10, by_image=True))
+    assert sentence.endswith("there is no gap to explain.")
