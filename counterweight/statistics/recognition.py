@@ -11,11 +11,13 @@ import numpy.typing as npt
 from scipy.stats import norm
 
 Embeddings = npt.NDArray[np.float32]
+Identities = npt.NDArray[np.int64]
 Hits = npt.NDArray[np.bool_]
 
 NAMES = ("rank1", "recall5", "recall10", "triplet", "margin")
 
-
+BLOCK = 512
+"""Anchors whose distances to all candidates are in memory at once."""
 DECIMALS = 6
 """Of squared distances: what differs in less is equal, and else only by the order of a sum."""
 
@@ -24,7 +26,7 @@ class Found(NamedTuple):
     """What was right of each of T triplets: bool (T,)."""
 
     rank1: Hits
-    """Of the positives of all triplets the anchor's own is the nearest."""
+    """Of the positives of all triplets of other identities none is as near as the anchor's own."""
     recall5: Hits
     """It is among the five nearest."""
     recall10: Hits
@@ -34,16 +36,24 @@ class Found(NamedTuple):
     """It is nearer by more than the margin, in squared distance."""
 
 
-def score_triplets(anchors: Embeddings, positives: Embeddings, negatives: Embeddings, margin: float) -> Found:
+def score_triplets(
+    anchors: Embeddings, positives: Embeddings, negatives: Embeddings, identity: Identities, margin: float
+) -> Found:
     """Return what is right of triplets, given their embeddings (T, D) of length 1.
 
     Candidates that are as near as the anchor's own positive count as nearer: a network that tells nothing apart
-    recognises nothing.
+    recognises nothing. Positives of the same identity in other triplets are no candidates: they are not wrong.
+
+    Args:
+        identity: of anchors and positives, (T,).
     """
-    products = anchors.astype(np.float64) @ positives.astype(np.float64).T
-    near = to_distances(products)
-    own, far = near.diagonal(), to_distances(np.einsum("td,td->t", anchors, negatives, dtype=np.float64))
-    ranks = (near <= own[:, None]).sum(axis=1)  # itself included
+    members = [values.astype(np.float64) for values in (anchors, positives, negatives)]
+    own, far = (to_distances(np.einsum("td,td->t", members[0], others)) for others in members[1:])
+    ranks = np.empty(len(anchors), dtype=np.int64)
+    for start in range(0, len(anchors), BLOCK):
+        part = slice(start, start + BLOCK)
+        near = to_distances(members[0][part] @ members[1].T) <= own[part, None]
+        ranks[part] = 1 + (near & (identity[part, None] != identity)).sum(axis=1)
     return Found(ranks <= 1, ranks <= 5, ranks <= 10, own < far, far - own > margin)
 
 

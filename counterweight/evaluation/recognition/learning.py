@@ -208,4 +208,4 @@ def embed(embedder: Embedder, features: Tensor) -> npt.NDArray[np.float32]:
 def evaluate(embedder: Embedder, look: Look, margin: float) -> Found:
     """Return what is right of triplets."""
     made = embed(embedder, look.plain())
-    return score_triplets(made[:, 0], made[:, 1], made[:, 2], margin)
+    return score_triplets(made[:, 0], made[:, 1], made[:, 2], look.shown.identity.numpy(), margin)
