@@ -39,7 +39,7 @@ class Recognize(Settings):
     negative farther than the positive, but by less than the margin. What has no such negative teaches nothing in that
     step."""
     epochs: Positive = 60
-    patience: Positive = 10
+    patience: Positive = 20
     """Epochs without a higher accuracy of the validation triplets, after which the training ends."""
     batch_size: Annotated[int, Ge(2)] = 32
     """Triplets of a batch."""
