@@ -1,16 +1,23 @@
 """Read all images of a dataset into one image table whose classes are identities, and choose what each is for."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from counterweight.core.identities import write_parts
-from counterweight.core.images import read_images
+from counterweight.core.images import read_images, write_images
 from counterweight.core.outputs import atomic_outputs
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.seeds import derive_seed
 from counterweight.data.decode.pool import Workers, warm_up
-from counterweight.data.identities import draw_parts, join_parts, plan_identities
+from counterweight.data.identities import (
+    describe_identical,
+    draw_parts,
+    join_identical,
+    join_parts,
+    plan_identities,
+)
 from counterweight.data.split import choose_all, write_part
 from counterweight.settings.identities import Identities
 
@@ -30,11 +37,16 @@ def main(argv: Sequence[str]) -> None:
         found = join_parts(plan.source.find(plan.settings, dataset), settings)
         with Workers() as workers:
             where = f"params.yaml: datasets.{dataset}"
-            write_part(choose_all(found.images), images, where, "images", workers, every_class=False)
-        labels = read_images(images).labels
+            digests = write_part(choose_all(found.images), images, where, "images", workers, every_class=False).digests
+        table = read_images(images)
+        if said := describe_identical(table, digests, found.by_image):
+            print(f"{where}: {said}", file=sys.stderr)
+            if found.by_image:
+                table = join_identical(table, digests)
+                write_images(table, images)
         test_seed = derive_seed(file.run.seed, dataset, "identities")
         seeds = [derive_seed(file.run.seed, dataset, "identities", str(draw)) for draw in range(settings.draws)]
-        write_parts(draw_parts(labels, settings, found.by_image, dataset, test_seed, seeds), parts)
+        write_parts(draw_parts(table.labels, settings, found.by_image, dataset, test_seed, seeds), parts)
 
 
 if __name__ == "__main__":

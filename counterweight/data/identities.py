@@ -16,8 +16,10 @@ from counterweight.core.identities import (
     WATCHED,
     IdentityParts,
 )
+from counterweight.core.images import ImageSet
 from counterweight.core.params_file import Blocks
 from counterweight.core.source_plans import SourcePlan
+from counterweight.core.twins import Digests, find_identical
 from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages
 from counterweight.settings.datasets import Dataset, plan_dataset
 from counterweight.settings.identities import OF_AUTOENCODERS, OF_TRIPLETS, Identities
@@ -64,6 +66,28 @@ def label_each(images: LazyImages) -> LazyImages:
     return replace(images, labels=np.arange(len(images)), class_names=tuple(images.origins))
 
 
+def join_identical(images: ImageSet, digests: Digests) -> ImageSet:
+    """Return images, each its own identity, of which those that are identical have become one.
+
+    Args:
+        digests: of the images, (N,).
+    """
+    _, first, numbers = np.unique(digests, return_index=True, return_inverse=True)
+    names = tuple(images.class_names[images.labels[place]] for place in first)
+    return replace(images, labels=numbers.astype(np.int64), class_names=names)
+
+
+def describe_identical(images: ImageSet, digests: Digests, by_image: bool) -> str | None:
+    """Say how many images have an identical one, and what becomes of them; None where there are none."""
+    found = find_identical(digests, images.origins.tolist(), len(images))
+    if found is None:
+        return None
+    if by_image:
+        return f"{found.describe()}; what is identical is one identity"
+    shared = len({*zip(digests.tolist(), images.labels.tolist(), strict=True)}) - len(np.unique(digests))
+    return f"{found.describe()}{f'; {shared:,} of them under another identity, too' if shared else ''}"
+
+
 def draw_parts(
     labels: Indices, settings: Identities, by_image: bool, dataset: str, test_seed: int, seeds: list[int]
 ) -> IdentityParts:
@@ -108,7 +132,7 @@ def check_counts(dataset: str, able: int, present: int, wanted: int, by_image: b
     most = min(able, present - FEWEST)
     if wanted <= most:
         return
-    kind = "images" if by_image else "identities with two images or more"
+    kind = "different images" if by_image else "identities with two images or more"
     others = f", and {FEWEST} identities are for autoencoders" if most < able else ""
     hint = "" if by_image or most >= 14 else "; set by: image, where a second image is the first strongly changed"
     raise UserError(f"{where}: there are {able} {kind}{others}{hint}")

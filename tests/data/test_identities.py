@@ -19,7 +19,8 @@ from counterweight.core.identities import (
     write_parts,
 )
 from counterweight.core.images import ImageSet
-from counterweight.data.identities import draw_parts, plan_identities
+from counterweight.core.twins import digest_pixels
+from counterweight.data.identities import describe_identical, draw_parts, join_identical, plan_identities
 from counterweight.settings.identities import Identities
 
 SEEDS = [11, 12, 13]
@@ -68,7 +69,7 @@ def test_an_identity_of_one_image_is_in_no_real_triplet() -> None:
     ("labels", "by_image", "message"),
     [
         (np.arange(100), False, r"real_triplets: 40 is not allowed: there are 0 identities with two images or more"),
-        (np.arange(45), True, r"there are 45 images, and 10 identities are for autoencoders"),
+        (np.arange(45), True, r"there are 45 different images, and 10 identities are for autoencoders"),
         (grouped(45, 2), False, r"there are 44 identities with two images or more, and 10 identities are for"),
     ],
 )
@@ -105,3 +106,41 @@ def test_a_column_of_identities_takes_the_place_of_labels() -> None:
 def test_a_source_without_columns_has_no_column_of_identities() -> None:
     with pytest.raises(UserError, match=r"identities.by: 'column' is not allowed: source 'digits' of this dataset"):
         plan_identities({"digits": {"source": "digits"}}, "digits", Identities(by="column"))
+
+
+def pictures(values: list[int], labels: list[int]) -> ImageSet:
+    """Return grey images of one pixel."""
+    images = np.array(values, np.uint8).reshape(-1, 1, 1, 1)
+    names = tuple(f"file {label}" for label in range(max(labels) + 1))
+    return ImageSet(images, np.array(labels), names, np.array([f"file {n}" for n in range(len(values))]), {})
+
+
+def test_identical_images_are_one_identity_where_each_image_is_one() -> None:
+    images = pictures([5, 3, 5, 7, 3, 5], [0, 1, 2, 3, 4, 5])
+    digests = digest_pixels(images.images)
+    joined = join_identical(images, digests)
+    assert [joined.class_names[label] for label in joined.labels] == [f"file {n}" for n in (0, 1, 0, 3, 1, 0)]
+    assert joined.labels.max() == 2
+    said = describe_identical(images, digests, by_image=True)
+    assert said == "5 images have an identical twin (file 0, file 2); what is identical is one identity"
+
+
+@pytest.mark.parametrize(
+    ("labels", "end"), [([0, 1, 0, 1], "(file 0, file 2)"), ([0, 1, 1, 1], "; 1 of them under another identity, too")]
+)
+def test_an_image_under_two_identities_is_told(labels: list[int], end: str) -> None:
+    images = pictures([5, 3, 5, 7], labels)
+    said = describe_identical(images, digest_pixels(images.images), by_image=False)
+    assert said is not None
+    assert said.startswith("2 images have an identical twin")
+    assert said.endswith(end)
+
+
+def test_of_different_images_nothing_is_said() -> None:
+    images = pictures([1, 2, 3], [0, 1, 2])
+    assert describe_identical(images, digest_pixels(images.images), by_image=True) is None
+
+
+def test_one_image_again_and_again_is_refused() -> None:
+    with pytest.raises(UserError, match=r"real_triplets: 40 is not allowed: there are 1 different images"):
+        drawn(np.zeros(200, dtype=np.int64), by_image=True)
