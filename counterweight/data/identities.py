@@ -27,7 +27,7 @@ from counterweight.settings.identities import OF_AUTOENCODERS, OF_TRIPLETS, Iden
 Indices = npt.NDArray[np.int64]
 
 FEWEST = 10
-"""Identities that autoencoders need: one of ten is watched, one is an anchor."""
+"""Identities that autoencoders need: one is watched, two are anchors, of which one chooses the epoch."""
 
 
 class Found(NamedTuple):
@@ -120,7 +120,9 @@ def draw_roles(
     own = rng.permutation(np.setdiff1d(able, tested))[: wanted - len(tested)]
     trained = round(OF_TRIPLETS[0] * wanted)
     others = rng.permutation(np.setdiff1d(present, np.concatenate([tested, own])))
-    watched, anchors = (max(1, round(fraction * len(others))) for fraction in OF_AUTOENCODERS[1:])
+    watched, anchors = (
+        max(least, round(fraction * len(others))) for least, fraction in zip((1, 2), OF_AUTOENCODERS[1:], strict=True)
+    )
     roles[tested], roles[own[:trained]], roles[own[trained:]] = TEST, TRAIN, VALIDATION
     roles[others], roles[others[:watched]], roles[others[watched : watched + anchors]] = LEARNED, WATCHED, ANCHOR
     return roles

@@ -119,16 +119,16 @@ def sample_triplets(
 ) -> Triplets:
     """Sample triplets around anchors, as the settings say.
 
-    The first 85 % of the anchors are to train on, the others choose the epoch.
+    The first 85 % of the anchors' identities are to train on, the others, one at least, choose the epoch.
 
     Args:
-        anchors: indices of the anchors' images, (A,); they take turns, in an order drawn at random.
+        anchors: indices of the anchors' images, (A,), of two identities at least; they take turns.
         labels: identity of each image, int64 (N,).
     """
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(anchors))
-    turns = order[np.arange(settings.count) % len(anchors)]
-    place = np.argsort(order)[turns]  # of its anchor in that order
+    order, rank = order_anchors(labels[anchors], rng)
+    place = np.arange(settings.count) % len(anchors)
+    turns, identities = order[place], int(rank.max()) + 1
     index = anchors[turns]
     means, centre = posteriors.means[turns], posteriors.means.mean(axis=0)
     steps = posteriors.deviations if settings.step == "deviation" else posteriors.log_variances[turns]
@@ -140,11 +140,11 @@ def sample_triplets(
         )
     ]
     positive, negative = (move_latents(means, steps, centre, move, rng) for move in moves)
-    others = (place + rng.integers(1, len(anchors), len(place))) % len(anchors)
-    another = settings.negative == "other"
-    other = anchors[order[others]]
+    another, sizes = settings.negative == "other", np.bincount(rank)
+    others = (rank[place] + rng.integers(1, identities, len(place))) % identities
+    other = anchors[order[np.searchsorted(rank, others) + rng.integers(sizes[others])]]
     return Triplets(
-        part=np.where(place < TRAINED * len(anchors), 0, 1).astype(np.uint8),
+        part=np.where(rank[place] < min(TRAINED * identities, identities - 1), 0, 1).astype(np.uint8),
         identity=labels[index],
         other=labels[other] if another else labels.max() + 1 + labels[index],
         anchor=Member("image", index, decoded=settings.anchor == "decoded"),
@@ -153,6 +153,21 @@ def sample_triplets(
         else Member("latent", index, latents=positive),
         negative=Member("image", other, decoded=True) if another else Member("latent", index, latents=negative),
     )
+
+
+def order_anchors(identity: Indices, rng: np.random.Generator) -> tuple[Indices, Indices]:
+    """Draw an order of anchors, those of an identity one after the other.
+
+    Args:
+        identity: of each anchor, (A,).
+
+    Returns:
+        The order, (A,), and the number of the identity at each of its places, (A,), increasing from 0.
+    """
+    order = rng.permutation(len(identity))
+    _, first, inverse = np.unique(identity[order], return_index=True, return_inverse=True)
+    gathered = np.argsort(first[inverse], kind="stable")
+    return order[gathered], np.argsort(np.argsort(first))[inverse][gathered]
 
 
 def reconstruct_members(triplets: Triplets) -> Triplets:

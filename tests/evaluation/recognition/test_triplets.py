@@ -96,9 +96,18 @@ def test_anchors_take_turns_and_none_is_in_both_parts() -> None:
     anchors, _, made = sampled(count=5 * 18)
     assert len(anchors) == 18
     assert np.bincount(np.searchsorted(anchors, made.anchor.index)).tolist() == [5] * 18
-    by_part = [{*made.anchor.index[made.part == part].tolist()} for part in (0, 1)]
+    by_part = [{*made.identity[made.part == part].tolist()} for part in (0, 1)]
+    assert [len(own) for own in by_part] == [5, 1]  # of six identities, 15 % rounded down, one at least
     assert not by_part[0] & by_part[1]
-    assert len(by_part[1]) == 2  # 15 % of 18, rounded down
+
+
+def test_of_two_anchors_one_chooses_the_epoch() -> None:
+    posteriors = Posteriors(*np.zeros((2, 2, 4), np.float32), np.ones(4, np.float32))
+    made = sample_triplets(
+        Sampled(kind="sampled", autoencoder="one", count=14), posteriors, np.array([3, 8]), np.arange(10), 0
+    )
+    assert np.bincount(made.part).tolist() == [7, 7]
+    assert made.part.tolist() == [0, 1] * 7
 
 
 @pytest.mark.parametrize("step", ["log_variance", "deviation"])
@@ -117,7 +126,8 @@ def test_the_anchor_moved_further_is_a_thing_of_its_own_and_another_is_another()
     assert moved.other.min() > GROUPED.max()
     _, _, other = sampled(negative="other")
     assert (other.other == GROUPED[other.negative.index]).all()
-    assert (other.negative.index != other.anchor.index).all()
+    assert (other.other != other.identity).all()
+    assert len({*other.negative.index.tolist()}) == 18  # any image of another identity
     assert other.negative.decoded
 
 
