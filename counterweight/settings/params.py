@@ -34,7 +34,7 @@ RESERVED = {
     "train",
 }
 SECTIONS = ("datasets", "scenarios", "generators", "pairs")
-IN_GRAPH = ("draws", "validation_fraction", "compared_draws", "recipes", "recognition")
+IN_GRAPH = ("draws", "validation_fraction", "margin", "compared_draws", "recipes", "recognition")
 """Keys of the table that dvc.yaml names beside its lists, where DVC takes no default."""
 
 
