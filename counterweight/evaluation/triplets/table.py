@@ -122,12 +122,13 @@ def sample_triplets(
     The first 85 % of the anchors' identities are to train on, the others, one at least, choose the epoch.
 
     Args:
-        anchors: indices of the anchors' images, (A,), of two identities at least; they take turns.
+        anchors: indices of the anchors' images, (A,), of two identities at least; they take turns, or some of them serve.
         labels: identity of each image, int64 (N,).
     """
     rng = np.random.default_rng(seed)
-    order, rank = order_anchors(labels[anchors], rng)
-    place = np.arange(settings.count) % len(anchors)
+    # Of more anchors than triplets the first serve: the others would be the ones that choose the epoch.
+    order, rank = (values[: settings.count] for values in order_anchors(labels[anchors], rng))
+    place = np.arange(settings.count) % len(order)
     turns, identities = order[place], int(rank.max()) + 1
     index = anchors[turns]
     means, centre = posteriors.means[turns], posteriors.means.mean(axis=0)

@@ -101,6 +101,16 @@ def test_anchors_take_turns_and_none_is_in_both_parts() -> None:
     assert not by_part[0] & by_part[1]
 
 
+def test_of_more_anchors_than_triplets_some_choose_the_epoch() -> None:
+    anchors = np.arange(200)
+    posteriors = Posteriors(*np.zeros((2, 200, 4), np.float32), np.ones(4, np.float32))
+    settings = Sampled(kind="sampled", autoencoder="one", count=40, negative="other")
+    made = sample_triplets(settings, posteriors, anchors, anchors, 0)
+    assert np.bincount(made.part).tolist() == [34, 6]
+    assert len({*made.identity.tolist()}) == 40
+    assert {*made.other.tolist()} <= {*made.identity.tolist()}
+
+
 def test_of_two_anchors_one_chooses_the_epoch() -> None:
     posteriors = Posteriors(*np.zeros((2, 2, 4), np.float32), np.ones(4, np.float32))
     made = sample_triplets(
