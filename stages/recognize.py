@@ -15,7 +15,7 @@ from counterweight.evaluation.recognition.unfinished import keep_outcomes
 from counterweight.evaluation.triplets.sets import load_autoencoders
 from counterweight.evaluation.triplets.table import read_triplets
 from counterweight.settings.recognize import Recognize
-from counterweight.settings.triplets import Triplets
+from counterweight.settings.triplets import TESTED, Triplets
 
 
 def main(argv: Sequence[str]) -> None:
@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> None:
     images = read_images(arguments.images)
     draws = len(read_parts(arguments.parts, images))
     tables = {name: read_triplets(arguments.triplets / f"{name}.parquet") for name in sets.sets}
-    (test,) = read_triplets(arguments.triplets / "test.parquet")
+    (test,) = read_triplets(arguments.triplets / f"{TESTED}.parquet")
     models = load_autoencoders(arguments.models, sets.autoencoders, draws, device)
     material = recognition.Material(arguments.dataset, images, tables, test, sets, models)
     with (

@@ -21,7 +21,7 @@ from counterweight.evaluation.triplets.sets import (
 )
 from counterweight.evaluation.triplets.table import write_triplets
 from counterweight.results.triplets import TripletsResult
-from counterweight.settings.triplets import Triplets
+from counterweight.settings.triplets import TESTED, Triplets
 
 
 def main(argv: Sequence[str]) -> None:
@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> None:
         for name, draws in made.items():
             write_triplets(draws, tables / f"{name}.parquet")
         test = draw_test(source)
-        write_triplets([test], tables / "test.parquet")
+        write_triplets([test], tables / f"{TESTED}.parquet")
         described = {name: describe_set(own, made[name], source) for name, own in settings.sets.items()}
         write_result(TripletsResult(sets=described, test=len(test), by_image=parts.by_image), out)
         plots.mkdir()

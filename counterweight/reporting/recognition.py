@@ -137,12 +137,13 @@ def tabulate_sets(sets: Mapping[str, SetResult]) -> str:
 
 def tabulate_accuracies(found: RecognizeResult) -> list[str]:
     """Return tables of accuracies: of the test triplets, then of those that each network learned from and chose by."""
-    rows: Rows = [["chance", "", *(f"{value:.4f}" for value in found.chance.model_dump().values()), "", ""]]
+    rows: Rows = [["chance", "", *(f"{value:.4f}" for value in found.chance.model_dump().values()), "", "", ""]]
     for name, own in found.rows.items():
         tests = [list(draw.test.model_dump().values()) for draw in own.draws]
         cells = [format_spread(values) for values in zip(*tests, strict=True)]
         learned = [format_spread(pick(own.draws, part)) for part in ("training", "validation")]
-        rows.append([name, str(own.train + own.validation or ""), *cells, *learned])
+        epochs = " ".join(str(draw.epoch) for draw in own.draws) if own.sets else ""
+        rows.append([name, f"{own.train} + {own.validation}" if own.sets else "", *cells, *learned, epochs])
     header = [
         "learned from",
         "triplets",
@@ -153,6 +154,7 @@ def tabulate_accuracies(found: RecognizeResult) -> list[str]:
         "margin",
         "training",
         "validation",
+        "epochs",
     ]
     return render_tables(header, rows)
 

@@ -1,5 +1,6 @@
 """How much of the gap between sampled and real triplets blur, the sampling and the geometry explain, in words."""
 
+import math
 from collections.abc import Iterator, Mapping
 
 from counterweight.reporting.recognition_verdicts import Share
@@ -41,7 +42,9 @@ def explain_gap(shares: Shares, recognized: RecognizeResult, triplets: TripletsR
         shares: of the way that each row comes, by one accuracy; empty where there is no gap.
     """
     if not shares:
-        yield "No network is surely better for what it learned from real triplets: there is no gap to explain."
+        real = any({triplets.sets[own].kind for own in row.sets} == {"real"} for row in recognized.rows.values())
+        why = "is surely better for it" if real else "stands in the table"
+        yield f"No network that learned from real triplets alone {why}: there is no gap to explain."
         return
     sets = triplets.sets
     alone = {row: own.sets[0] for row, own in recognized.rows.items() if len(own.sets) == 1}
@@ -96,6 +99,8 @@ def describe_best(shares: Shares, sets: Sets, alone: Mapping[str, str], by_image
 
 def describe_goal(best: str, share: Share) -> str:
     """Say which of some rows comes farthest, and whether that is half of the way."""
-    reached = "more" if share.mean >= GOAL else "less"
-    goal = f"{best} {describe_way(share).replace('comes', 'comes farthest:')}, {reached} than half of it"
-    return f"{goal}. It was chosen by its test score, which flatters it."
+    low, high = share.interval or [-math.inf, math.inf]
+    reached = "more than half of it" if low > GOAL else "less than half of it" if high < GOAL else None
+    goal = reached or "which may be more than half of it or less"
+    way = describe_way(share).replace("comes", "comes farthest:")
+    return f"{best} {way}, {goal}. It was chosen by its test score, which flatters it."

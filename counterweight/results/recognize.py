@@ -48,6 +48,8 @@ class RecognizeResult(Result):
 
     backbone: str
     frozen: bool
+    mining: str
+    """`batch`: all other things of a batch may be negatives; `given`: those of the triplets alone."""
     test: int
     """Triplets that are tested on."""
     chance: Accuracies

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import AfterValidator, Field
 
-from counterweight.core.schema import Positive, Settings, check_folder_names
+from counterweight.core.schema import Positive, Settings, check_folder_names, refuse_repetition
+from counterweight.results.recognize import UNTRAINED
 from counterweight.settings.extract import BackboneName
 from counterweight.settings.views import ViewChange
 
@@ -13,10 +14,21 @@ SMALL = "small_cnn"
 """The backbone of ours; all others are found by their name."""
 
 
+def refuse_untrained(rows: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Let pass names that the row which all others are compared with does not have."""
+    if UNTRAINED in rows:
+        raise ValueError(f"'{UNTRAINED}' always is a row: of the network that has learned nothing")
+    return rows
+
+
+Row = Annotated[list[str], MinLen(1), AfterValidator(refuse_repetition)]
+Rows = Annotated[dict[str, Row], MinLen(1), AfterValidator(check_folder_names), AfterValidator(refuse_untrained)]
+
+
 class Recognize(Settings):
     """How networks learn to recognise things by triplets (5.4, table 5.5)."""
 
-    rows: Annotated[dict[str, Annotated[list[str], MinLen(1)]], AfterValidator(check_folder_names)] | None = None
+    rows: Rows | None = None
     """What each network learns from: the names of sets; null: every set alone, by its name."""
     backbone: BackboneName = "efficientnet_lite0"
     """`small_cnn`, four convolutions for small images; else any convolutional network of `networks/backbones`,

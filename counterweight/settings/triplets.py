@@ -8,6 +8,8 @@ from pydantic import AfterValidator, Field
 from counterweight.core.schema import Settings, check_folder_names
 from counterweight.settings.views import ViewChange
 
+TESTED = "test"
+
 
 class Real(Settings):
     """Real triplets: two images of an identity, where there is one alone the second is it strongly changed."""
@@ -53,10 +55,17 @@ class Sampled(Settings):
 TripletSet = Annotated[Real | Reconstructed | Sampled, Field(discriminator="kind")]
 
 
+def refuse_test(sets: dict[str, TripletSet]) -> dict[str, TripletSet]:
+    """Let pass names that no other table of triplets has."""
+    if TESTED in sets:
+        raise ValueError(f"'{TESTED}' is not allowed: so the real triplets are called that are tested on")
+    return sets
+
+
 class Triplets(Settings):
     """The sets of triplets that recognition is trained on, by name; `real` always is tested on, too."""
 
-    sets: Annotated[dict[str, TripletSet], MinLen(1), AfterValidator(check_folder_names)]
+    sets: Annotated[dict[str, TripletSet], MinLen(1), AfterValidator(check_folder_names), AfterValidator(refuse_test)]
     view: ViewChange = Field(default_factory=ViewChange)
     """How a second image of a thing is made of the only one there is."""
 

@@ -1,6 +1,8 @@
 """What a report says of blur, sampling and geometry, of shares that are known."""
 
-from counterweight.reporting.recognition_gap import explain_gap
+import pytest
+
+from counterweight.reporting.recognition_gap import describe_goal, explain_gap
 from counterweight.reporting.recognition_verdicts import Share
 from counterweight.results.recognize import Accuracies, RecognizeResult, RowResult
 from counterweight.results.triplets import SetResult, TripletsResult
@@ -38,6 +40,7 @@ def explain(by_image: bool = True, rows: tuple[str, ...] = tuple(SETS)) -> list[
     found = RecognizeResult(
         backbone="small_cnn",
         frozen=False,
+        mining="batch",
         test=10,
         chance=ACCURACIES,
         rows={name: RowResult(sets=[name], train=5, validation=1, draws=[]) for name in rows},
@@ -71,7 +74,22 @@ def test_views_are_no_pairs_of_the_test_where_things_have_several_images() -> No
     assert not any("which is what the test's pairs are" in sentence for sentence in explain(by_image=False))
 
 
-def test_without_a_gap_nothing_is_explained() -> None:
-    recognized = RecognizeResult(backbone="x", frozen=True, test=10, chance=ACCURACIES, rows={})
+@pytest.mark.parametrize(("name", "why"), [("real", "is surely better for it"), ("other", "stands in the table")])
+def test_without_a_gap_nothing_is_explained(name: str, why: str) -> None:
+    rows = {"row": RowResult(sets=[name], train=5, validation=1, draws=[])}
+    recognized = RecognizeResult(backbone="x", frozen=True, mining="batch", test=10, chance=ACCURACIES, rows=rows)
     (sentence,) = explain_gap({}, recognized, TripletsResult(sets=SETS, test=10, by_image=True))
-    assert sentence.endswith("there is no gap to explain.")
+    assert sentence == f"No network that learned from real triplets alone {why}: there is no gap to explain."
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ([0.55, 0.9], ", more than half"),
+        ([0.1, 0.45], ", less than half"),
+        ([0.1, 0.9], "may be more"),
+        (None, "may be"),
+    ],
+)
+def test_half_of_the_way_is_reached_where_the_interval_says_so(ends: list[float] | None, said: str) -> None:
+    assert said in describe_goal("row", Share(mean=0.5, interval=ends))

@@ -615,6 +615,9 @@ RUN = "recognition.digits.vae_experiment.runs.vanilla"
         ({f"{RECOGNIZE}.backbone": "vit_b_16"}, f"{RECOGNIZE}.backbone: vit_b_16 is not allowed: it has no last map"),
         ({f"{RECOGNIZE}.backbone": "vgg"}, f"{RECOGNIZE}.backbone: there is no 'vgg'"),
         ({f"{RECOGNIZE}.rows": {"one": ["unknown"]}}, f"{RECOGNIZE}.rows.one: there is no 'unknown'"),
+        ({f"{RECOGNIZE}.rows": {"untrained": ["real"]}}, "'untrained' always is a row"),
+        ({f"{RECOGNIZE}.rows": {"one": ["real", "real"]}}, "'real' stands there twice"),
+        ({"recognition.digits.triplets.sets": {"test": {"kind": "real"}}}, "'test' is not allowed"),
         ({f"{RUN}.settings.sampling": "prior"}, f"{RUN}.settings.sampling: 'prior' is not allowed"),
         ({f"{RUN}.settings.latent_dims": 3}, f"{RUN}.settings.latent_dims: unknown key; did you mean 'latent_dim'?"),
         ({"recognition.digits.identities.by": "column"}, "recognition.digits.identities.by: 'column' is not allowed"),
@@ -632,7 +635,9 @@ def test_what_recognition_cannot_do_is_told_before_any_work(
     values["recognition"]["digits"]["recognize"]["weights"] = "random"
     for key, value in changes.items():
         values = edited(values, key, value)
-    assert f"params.yaml: {said}" in problem(tmp_path / "params.yaml", written(values), capsys)
+    found = problem(tmp_path / "params.yaml", written(values), capsys)
+    assert "params.yaml: recognition.digits." in found
+    assert said in found
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from counterweight.results.vae_experiment import Difference, Losses, RunResult
 from counterweight.settings.identities import OF_AUTOENCODERS
 from counterweight.settings.vae_experiment import AutoencoderRun
 from counterweight.statistics.verdict import student_interval
+from counterweight.training.history import Row
 
 BATCH = 32
 """Of the thesis, whose losses are sums over one."""
@@ -54,7 +55,7 @@ def choose_examples(images: ImageSet, parts: IdentityParts, draw: int, count: in
         own = parts.find(draw, role)
         wanted = len(own) if count is None else max(1, round(fraction * count))
         if wanted > len(own):
-            most = math.floor(len(parts.find(draw, LEARNED)) / OF_AUTOENCODERS[0])
+            most = count_most(len(parts.find(draw, LEARNED)), len(parts.find(draw, WATCHED)))
             raise UserError(f"{count} is not allowed: beside the real triplets there are some {most} images")
         order = np.random.default_rng([seed, role]).permutation(own)
         chosen.append(forget_identities(images.take(np.sort(order[:wanted]))))
@@ -63,12 +64,19 @@ def choose_examples(images: ImageSet, parts: IdentityParts, draw: int, count: in
 
 def check_counts(runs: Mapping[str, AutoencoderRun], parts: IdentityParts) -> None:
     """Refuse runs of more images than there are, before the first one is trained."""
-    most = min(len(parts.find(draw, LEARNED)) for draw in range(len(parts)))
+    learned, watched = (min(len(parts.find(draw, role)) for draw in range(len(parts))) for role in (LEARNED, WATCHED))
     for name, run in runs.items():
-        if run.images is not None and round(OF_AUTOENCODERS[0] * run.images) > most:
+        wanted = [] if run.images is None else [round(fraction * run.images) for fraction in OF_AUTOENCODERS[:2]]
+        if any(own > there for own, there in zip(wanted, (learned, watched), strict=False)):
             where = f"params.yaml: recognition.{parts.dataset}.vae_experiment.runs.{name}.images"
-            total = math.floor(most / OF_AUTOENCODERS[0])
+            total = count_most(learned, watched)
             raise UserError(f"{where}: {run.images} is not allowed: beside the real triplets there are some {total}")
+
+
+def count_most(learned: int, watched: int) -> int:
+    """Return how many images a run can have in all, of so many to learn from and to watch."""
+    most = min(own / fraction for own, fraction in zip((learned, watched), OF_AUTOENCODERS, strict=False))
+    return math.floor(most + 1e-9)  # 23 / 0.1 is below 230
 
 
 def forget_identities(images: ImageSet) -> ImageSet:
@@ -113,6 +121,26 @@ def watch_losses(model: VariationalAutoencoder, images: Tensor, seed: int) -> di
     found = measure_losses(model, images, seed)
     loss = found.squared_error + model.settings.kl_weight * found.kl
     return {"loss": loss, "reconstruction": found.squared_error, "kl": found.kl}
+
+
+def describe_history(history: Sequence[Row], weight: float, values: int) -> list[Row]:
+    """Return a draw's history with its losses in all their units: sums over 32 images, and nats an image.
+
+    Those of training images are means over an epoch, during which the autoencoder learns; those of validation images
+    are taken at its end.
+
+    Args:
+        weight, values: as of `describe_losses`.
+    """
+    rows: list[Row] = []
+    for row in history:
+        found = describe_losses(float(row["reconstruction"]), float(row["kl"]), weight, values)
+        units = found.model_dump(exclude={"squared_error"}, exclude_none=True)
+        if found.nats is not None:
+            units["nats_reconstruction"] = found.nats - found.kl
+        part = "validation" if row["update"] == "validation" else "training"
+        rows.append({"epoch": row["epoch"], "update": part, "loss": row["loss"], **units})
+    return rows
 
 
 def pair_runs(runs: Mapping[str, AutoencoderRun]) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """The training of one autoencoder in all draws, and what is written down of it."""
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from counterweight.core.tensors import to_bytes, to_network_input
 from counterweight.evaluation.autoencoders.losses import (
     Examples,
     choose_examples,
+    describe_history,
     measure_losses,
     watch_losses,
 )
@@ -108,7 +110,9 @@ def write_run(run: AutoencoderRun, trained: Trained, models: Path, plots: Path) 
     """Write a run's autoencoders, its history, and the first draw's reconstructions, each beside its image."""
     save_generators(run.autoencoder, trained.models, models)
     plots.mkdir()
-    write_history(trained.history, plots / "history.csv")
+    weight, values = trained.models[0].settings.kl_weight, math.prod(trained.models[0].shape)
+    history = [describe_history(own, weight, values) for own in trained.history]
+    write_history(history, plots / "history.csv")
     for part, own in zip(("training", "validation"), trained.examples[0], strict=True):
         shown = own.images[:SHOWN]
         pairs = np.stack([shown, reconstruct(trained.models[0], shown)], axis=1)

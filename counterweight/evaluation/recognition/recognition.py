@@ -167,6 +167,7 @@ def describe_outcomes(
     return RecognizeResult(
         backbone=settings.backbone,
         frozen=settings.frozen,
+        mining=settings.mining,
         test=test,
         chance=Accuracies(**chance_levels(test, settings.embedding_dim, settings.margin)),
         rows={name: describe_row(rows[name], outcomes[name], material) for name in outcomes},

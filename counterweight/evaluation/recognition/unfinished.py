@@ -18,7 +18,7 @@ from counterweight.statistics.recognition import NAMES, Found
 
 Array = npt.NDArray[Any]
 
-TRAINED_BY = ("core", "evaluation.recognition", "evaluation.triplets", "features", "networks")
+TRAINED_BY = ("core", "evaluation", "features", "generators", "networks", "statistics")
 PARTS = ("training", "validation", "test")
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from counterweight.core.errors import UserError
 from counterweight.core.identities import ANCHOR, LEARNED, TEST, TRAIN, VALIDATION, IdentityParts
 from counterweight.core.images import ImageSet
 from counterweight.core.seeds import derive_seed
@@ -92,7 +93,10 @@ def make_set(name: str, own: TripletSet, source: Source, draw: int) -> Triplets:
         return real if isinstance(own, Real) else reconstruct_members(real)
     seed = derive_seed(source.seed, dataset, "triplets", name, str(draw))
     anchors = source.parts.find(draw, ANCHOR)
-    return sample_triplets(own, source.posteriors[own.autoencoder, draw], anchors, labels, seed)
+    try:
+        return sample_triplets(own, source.posteriors[own.autoencoder, draw], anchors, labels, seed)
+    except UserError as error:
+        raise UserError(f"params.yaml: recognition.{dataset}.triplets.sets.{name}.{error}") from error
 
 
 def describe_set(own: TripletSet, draws: Sequence[Triplets], source: Source) -> SetResult:

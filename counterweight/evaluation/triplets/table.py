@@ -122,12 +122,11 @@ def sample_triplets(
     The first 85 % of the anchors' identities are to train on, the others, one at least, choose the epoch.
 
     Args:
-        anchors: indices of the anchors' images, (A,), of two identities at least; they take turns, or some of them serve.
+        anchors: indices of the anchors' images, (A,), of two identities at least; they take turns, or some serve.
         labels: identity of each image, int64 (N,).
     """
     rng = np.random.default_rng(seed)
-    # Of more anchors than triplets the first serve: the others would be the ones that choose the epoch.
-    order, rank = (values[: settings.count] for values in order_anchors(labels[anchors], rng))
+    order, rank = order_anchors(labels[anchors], settings.count, rng)
     place = np.arange(settings.count) % len(order)
     turns, identities = order[place], int(rank.max()) + 1
     index = anchors[turns]
@@ -156,17 +155,25 @@ def sample_triplets(
     )
 
 
-def order_anchors(identity: Indices, rng: np.random.Generator) -> tuple[Indices, Indices]:
+def order_anchors(identity: Indices, most: int, rng: np.random.Generator) -> tuple[Indices, Indices]:
     """Draw an order of anchors, those of an identity one after the other.
 
     Args:
         identity: of each anchor, (A,).
+        most: so many serve, at most. With more, the last ones, which choose the epoch, would be in no triplet.
 
     Returns:
-        The order, (A,), and the number of the identity at each of its places, (A,), increasing from 0.
+        The order, (min(A, most),), and the number of the identity at each of its places, increasing from 0.
+
+    Raises:
+        UserError: those that serve are of one identity.
     """
-    order = rng.permutation(len(identity))
+    order = rng.permutation(len(identity))[:most]
     _, first, inverse = np.unique(identity[order], return_index=True, return_inverse=True)
+    if len(first) < 2:
+        raise UserError(
+            f"count: {most} is not allowed: all of these anchors are of one identity; a larger one is needed"
+        )
     gathered = np.argsort(first[inverse], kind="stable")
     return order[gathered], np.argsort(np.argsort(first))[inverse][gathered]
 

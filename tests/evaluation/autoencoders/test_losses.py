@@ -14,6 +14,7 @@ from counterweight.evaluation.autoencoders.losses import (
     check_counts,
     choose_examples,
     compare_runs,
+    describe_history,
     describe_losses,
     measure_losses,
     pair_runs,
@@ -85,6 +86,31 @@ def test_too_many_images_are_refused_before_the_first_run() -> None:
     check_counts({"one": runs["one"]}, parts)
     with pytest.raises(UserError, match=r"recognition.d.vae_experiment.runs.two.images: 1000 is not allowed"):
         check_counts(runs, parts)
+
+
+def test_too_few_images_to_watch_are_told_too() -> None:
+    """An identity of 20 images is learned from in one draw and watched in none."""
+    labels = np.concatenate([np.zeros(20, dtype=np.int64), np.arange(1, 60)])
+    parts = draw_parts(labels, Identities(real_triplets=14), True, "d", 5, [1])
+    watched = len(parts.find(0, WATCHED))
+    run = AutoencoderRun(autoencoder="vanilla_vae", images=10 * watched + 10)
+    with pytest.raises(UserError, match=f"beside the real triplets there are some {10 * watched}"):
+        check_counts({"one": run}, parts)
+
+
+def test_the_history_has_both_units() -> None:
+    rows = [
+        {"epoch": 1, "update": "autoencoder", "loss": 9.0, "reconstruction": 8.0, "kl": 4.0},
+        {"epoch": 1, "update": "validation", "loss": 9.5, "reconstruction": 8.5, "kl": 4.0},
+    ]
+    training, validation = describe_history(rows, 0.25, 16)
+    assert (training["update"], validation["update"]) == ("training", "validation")
+    assert (training["batch_reconstruction"], training["batch_elbo"]) == (256, 260)
+    constant = 8 * np.log(np.pi / 4)
+    assert training["nats"] == pytest.approx(8 / 0.25 + 4 + constant)
+    assert training["nats_reconstruction"] == pytest.approx(32 + constant)
+    (without,) = describe_history(rows[:1], 0.0, 16)
+    assert "nats" not in without
 
 
 def test_runs_that_differ_in_the_autoencoder_alone_are_compared() -> None:

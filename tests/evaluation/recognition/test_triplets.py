@@ -111,6 +111,13 @@ def test_of_more_anchors_than_triplets_some_choose_the_epoch() -> None:
     assert {*made.other.tolist()} <= {*made.identity.tolist()}
 
 
+def test_anchors_of_one_identity_are_refused() -> None:
+    posteriors = Posteriors(*np.zeros((2, 200, 4), np.float32), np.ones(4, np.float32))
+    settings = Sampled(kind="sampled", autoencoder="one", count=14)
+    with pytest.raises(UserError, match="count: 14 is not allowed: all of these anchors are of one identity"):
+        sample_triplets(settings, posteriors, np.arange(200), np.zeros(200, dtype=np.int64), 0)
+
+
 def test_of_two_anchors_one_chooses_the_epoch() -> None:
     posteriors = Posteriors(*np.zeros((2, 2, 4), np.float32), np.ones(4, np.float32))
     made = sample_triplets(
