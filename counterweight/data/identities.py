@@ -27,7 +27,7 @@ from counterweight.settings.identities import OF_AUTOENCODERS, OF_TRIPLETS, Iden
 Indices = npt.NDArray[np.int64]
 
 FEWEST = 10
-"""Identities that autoencoders need: one is watched, two are anchors, of which one chooses the epoch."""
+"""Identities that autoencoders need: one is watched, four are anchors, of which two choose the epoch."""
 
 
 class Found(NamedTuple):
@@ -121,7 +121,7 @@ def draw_roles(
     trained = round(OF_TRIPLETS[0] * wanted)
     others = rng.permutation(np.setdiff1d(present, np.concatenate([tested, own])))
     watched, anchors = (
-        max(least, round(fraction * len(others))) for least, fraction in zip((1, 2), OF_AUTOENCODERS[1:], strict=True)
+        max(least, round(fraction * len(others))) for least, fraction in zip((1, 4), OF_AUTOENCODERS[1:], strict=True)
     )
     roles[tested], roles[own[:trained]], roles[own[trained:]] = TEST, TRAIN, VALIDATION
     roles[others], roles[others[:watched]], roles[others[watched : watched + anchors]] = LEARNED, WATCHED, ANCHOR

@@ -72,7 +72,7 @@ def render_recognition(found: Recognition) -> str:
             "sets": tabulate_sets(found.triplets.sets),
             "recognized": found.recognized,
             "accuracies": tabulate_accuracies(found.recognized),
-            "verdicts": tabulate_verdicts(found.judged.rank1),
+            "verdicts": {name: tabulate_verdicts(getattr(found.judged, name)) for name in ("rank1", "triplet")},
             "suspects": list(explain_gap(found.judged.rank1.share_of_gap, found.recognized, found.triplets)),
         },
     )

@@ -30,7 +30,6 @@ Hits = Mapping[str, npt.NDArray[np.bool_]]
 RESAMPLES = 1000
 FARTHEST = 20.0
 """Beyond it a share's interval has no end."""
-JUDGED = ("rank1", "triplet")
 
 
 class Share(Result):
@@ -50,10 +49,13 @@ class Judged(Result):
 
 
 class RecognitionVerdicts(Result):
-    """All rows, by two accuracies."""
+    """All rows, by every accuracy."""
 
     rank1: Judged
+    recall5: Judged
+    recall10: Judged
     triplet: Judged
+    margin: Judged
 
 
 def judge_recognition(
@@ -69,10 +71,10 @@ def judge_recognition(
     """
     own = derive_seed(seed, dataset, "recognize", "verdict")
     judged = {}
-    for name in JUDGED:
+    for name in RecognitionVerdicts.model_fields:
         hits = read_hits(path, name, rows)
         judged[name] = judge_rows(resample_hits(hits, np.random.default_rng(own)), list(rows), real, margin)
-    return RecognitionVerdicts(rank1=judged["rank1"], triplet=judged["triplet"])
+    return RecognitionVerdicts.model_validate(judged)
 
 
 def read_hits(path: Path, accuracy: str, rows: Sequence[str]) -> Hits:

@@ -1,6 +1,7 @@
 """Triplets of images: of real ones, and sampled from an autoencoder's latent space (log-ends thesis, 5.3)."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,8 @@ REAL_ROLES = (TRAIN, VALIDATION, TEST)
 """Of the images of real triplets, in the order of `PARTS`."""
 TRAINED = 0.85
 """Fraction of the anchors whose sampled triplets are to train on, so that as many as of the real ones choose."""
+LEAST = 4
+"""Identities of anchors: two to train on, two to choose the epoch, of which each is the other's negative."""
 MEMBERS = ("anchor", "positive", "negative")
 
 
@@ -119,10 +122,10 @@ def sample_triplets(
 ) -> Triplets:
     """Sample triplets around anchors, as the settings say.
 
-    The first 85 % of the anchors' identities are to train on, the others, one at least, choose the epoch.
+    The first 85 % of the anchors' identities are to train on, the others, two at least, choose the epoch.
 
     Args:
-        anchors: indices of the anchors' images, (A,), of two identities at least; they take turns, or some serve.
+        anchors: indices of the anchors' images, (A,), of four identities at least; they take turns, or some serve.
         labels: identity of each image, int64 (N,).
     """
     rng = np.random.default_rng(seed)
@@ -140,11 +143,10 @@ def sample_triplets(
         )
     ]
     positive, negative = (move_latents(means, steps, centre, move, rng) for move in moves)
-    another, sizes = settings.negative == "other", np.bincount(rank)
-    others = (rank[place] + rng.integers(1, identities, len(place))) % identities
-    other = anchors[order[np.searchsorted(rank, others) + rng.integers(sizes[others])]]
+    another, trained = settings.negative == "other", min(math.ceil(TRAINED * identities), identities - 2)
+    other = anchors[order[pick_others(rank, place, trained, rng)]]
     return Triplets(
-        part=np.where(rank[place] < min(TRAINED * identities, identities - 1), 0, 1).astype(np.uint8),
+        part=np.where(rank[place] < trained, 0, 1).astype(np.uint8),
         identity=labels[index],
         other=labels[other] if another else labels.max() + 1 + labels[index],
         anchor=Member("image", index, decoded=settings.anchor == "decoded"),
@@ -166,16 +168,32 @@ def order_anchors(identity: Indices, most: int, rng: np.random.Generator) -> tup
         The order, (min(A, most),), and the number of the identity at each of its places, increasing from 0.
 
     Raises:
-        UserError: those that serve are of one identity.
+        UserError: those that serve are of fewer than four identities.
     """
     order = rng.permutation(len(identity))[:most]
     _, first, inverse = np.unique(identity[order], return_index=True, return_inverse=True)
-    if len(first) < 2:
-        raise UserError(
-            f"count: {most} is not allowed: all of these anchors are of one identity; a larger one is needed"
-        )
+    if len(first) < LEAST:
+        said = f"these anchors are of {len(first)} identities, and {LEAST} are needed"
+        raise UserError(f"count: {most} is not allowed: {said}; more triplets have more anchors")
     gathered = np.argsort(first[inverse], kind="stable")
     return order[gathered], np.argsort(np.argsort(first))[inverse][gathered]
+
+
+def pick_others(rank: Indices, place: Indices, trained: int, rng: np.random.Generator) -> Indices:
+    """Return the places of anchors of another identity of the same part, any of which is as likely.
+
+    Args:
+        rank: number of the identity at each place of an order, increasing from 0.
+        place: of the triplets' anchors in it, (T,).
+        trained: identities below it are to train on, the others choose the epoch; two at least are either.
+    """
+    sizes, identities = np.bincount(rank), int(rank.max()) + 1
+    own = rank[place]
+    start = np.where(own < trained, 0, trained)
+    length = np.where(own < trained, trained, identities - trained)
+    others = start + (own - start + rng.integers(1, length)) % length
+    found: Indices = np.searchsorted(rank, others) + rng.integers(sizes[others])
+    return found
 
 
 def reconstruct_members(triplets: Triplets) -> Triplets:

@@ -97,7 +97,7 @@ def test_anchors_take_turns_and_none_is_in_both_parts() -> None:
     assert len(anchors) == 18
     assert np.bincount(np.searchsorted(anchors, made.anchor.index)).tolist() == [5] * 18
     by_part = [{*made.identity[made.part == part].tolist()} for part in (0, 1)]
-    assert [len(own) for own in by_part] == [5, 1]  # of six identities, 15 % rounded down, one at least
+    assert [len(own) for own in by_part] == [4, 2]  # of six identities, two at least
     assert not by_part[0] & by_part[1]
 
 
@@ -107,24 +107,26 @@ def test_of_more_anchors_than_triplets_some_choose_the_epoch() -> None:
     settings = Sampled(kind="sampled", autoencoder="one", count=40, negative="other")
     made = sample_triplets(settings, posteriors, anchors, anchors, 0)
     assert np.bincount(made.part).tolist() == [34, 6]
+    by_part = [{*made.identity[made.part == part].tolist()} for part in (0, 1)]
+    assert [{*made.other[made.part == part].tolist()} <= by_part[part] for part in (0, 1)] == [True, True]
     assert len({*made.identity.tolist()}) == 40
     assert {*made.other.tolist()} <= {*made.identity.tolist()}
 
 
-def test_anchors_of_one_identity_are_refused() -> None:
+def test_anchors_of_too_few_identities_are_refused() -> None:
     posteriors = Posteriors(*np.zeros((2, 200, 4), np.float32), np.ones(4, np.float32))
     settings = Sampled(kind="sampled", autoencoder="one", count=14)
-    with pytest.raises(UserError, match="count: 14 is not allowed: all of these anchors are of one identity"):
-        sample_triplets(settings, posteriors, np.arange(200), np.zeros(200, dtype=np.int64), 0)
+    with pytest.raises(UserError, match="14 is not allowed: these anchors are of 3 identities, and 4 are needed"):
+        sample_triplets(settings, posteriors, np.arange(200), np.arange(200) % 3, 0)
 
 
-def test_of_two_anchors_one_chooses_the_epoch() -> None:
-    posteriors = Posteriors(*np.zeros((2, 2, 4), np.float32), np.ones(4, np.float32))
-    made = sample_triplets(
-        Sampled(kind="sampled", autoencoder="one", count=14), posteriors, np.array([3, 8]), np.arange(10), 0
-    )
-    assert np.bincount(made.part).tolist() == [7, 7]
-    assert made.part.tolist() == [0, 1] * 7
+def test_of_four_anchors_two_choose_the_epoch_and_are_each_other_s_negatives() -> None:
+    posteriors = Posteriors(*np.zeros((2, 4, 4), np.float32), np.ones(4, np.float32))
+    settings = Sampled(kind="sampled", autoencoder="one", count=16, negative="other")
+    made = sample_triplets(settings, posteriors, np.array([3, 8, 5, 6]), np.arange(10), 0)
+    assert made.part.tolist() == [0, 0, 1, 1] * 4
+    pairs = [{*zip(made.identity[made.part == part], made.other[made.part == part], strict=True)} for part in (0, 1)]
+    assert [len(own) for own in pairs] == [2, 2]  # there and back
 
 
 @pytest.mark.parametrize("step", ["log_variance", "deviation"])
