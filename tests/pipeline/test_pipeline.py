@@ -191,7 +191,7 @@ def test_a_row_taken_out_of_the_table_leaves_the_report_and_costs_no_training(co
         ("    - reweighted\n", "    []\n", {"baselines", "report"}),
         ("generator_recipes: []", "generator_recipes: [reweighted]", {"classify"}),
         ("recipes: {reweighted: {}}", "recipes: {}", {"baselines", "classify"}),
-        ("margin: 0.01", "margin: 0.02", {"report"}),
+        ("margin: 0.01", "margin: 0.02", {"report", "report_recognition"}),
         ("repeats: 2", "repeats: 3", {"compare", "latent"}),
         ("input_size: 64", "input_size: 65", {"extract", "extract_real", "latent"}),
         ("sizes: [16]", "sizes: [17]", {"discriminate", "latent"}),
