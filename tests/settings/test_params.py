@@ -85,7 +85,8 @@ def test_every_generator_has_settings_for_the_datasets_of_the_table() -> None:
             assert isinstance(find_generator_block(params.generators, generator, dataset), dict)
 
 
-def test_a_valid_file_leaves_a_stamp(tmp_path: Path) -> None:
+def test_a_valid_file_leaves_a_stamp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # it makes folders, too
     main(["--params", str(COMMITTED), "--out", str(tmp_path / "stamp")])
     assert (tmp_path / "stamp").read_text(encoding="utf-8") == "the settings are valid\n"
 
