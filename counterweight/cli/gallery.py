@@ -29,7 +29,7 @@ from counterweight.generators.base.saved import build_generator, find_generator_
 from counterweight.plots.grid import save_grid
 from counterweight.recipes.base.classifier_network import build_classifier
 from counterweight.recipes.base.recipe import find_recipe
-from counterweight.reporting.markdown import format_percent, render_table
+from counterweight.reporting.markdown import Grid, format_percent, render_table
 from counterweight.settings.datasets import plan_dataset
 from counterweight.settings.params import Params, load_params
 from counterweight.settings.presets import suggest_block
@@ -225,7 +225,7 @@ def render_page(dataset: str, found: Sequence[Json]) -> str:
 def render_rows(found: Sequence[Json]) -> str:
     """Return a line for each generator."""
     header = ["generator", "asked class", "worst class", "training", "images / s", "on"]
-    return render_table(header, [render_cells(row) for row in found])
+    return render_table(Grid(header, [render_cells(row) for row in found]))
 
 
 def render_cells(row: Json) -> list[str]:

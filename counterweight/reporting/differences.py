@@ -11,11 +11,10 @@ from counterweight.reporting.columns import (
     list_others,
 )
 from counterweight.reporting.markdown import (
+    Grid,
     format_number,
     format_percent,
     render,
-    render_table,
-    render_tables,
     round_for_diff,
 )
 from counterweight.reporting.results import Comparison, Comparisons
@@ -66,7 +65,7 @@ def tabulate_differences(comparisons: Comparisons) -> dict[str, object]:
         "columns": first.columns,
         "tables": tabulate_statistics(comparisons),
         "others": [backbone.backbone for backbone in others],
-        "other_tables": tabulate_others(comparisons) if others else [],
+        "other_tables": tabulate_others(comparisons) if others else Grid([], []),
         "spaces": tabulate_spaces(first),
         "left_out": [each for each in first.backbones.values() if each.left_out is not None],
         "style": next(iter(styles.values()), None),
@@ -81,7 +80,7 @@ def tabulate_differences(comparisons: Comparisons) -> dict[str, object]:
     }
 
 
-def tabulate_statistics(comparisons: Comparisons) -> list[str]:
+def tabulate_statistics(comparisons: Comparisons) -> Grid:
     """Return tables with a row per generator, one that says what real images would get, and a column per number.
 
     Of the features of one backbone, and of pixels.
@@ -95,7 +94,7 @@ def tabulate_statistics(comparisons: Comparisons) -> list[str]:
         found = comparison.features
         cells = [format_synthetic(column, [found.backbones[found.headline]]) for column in first.columns]
         rows.append([name, *cells, *format_pixels(found, "synthetic"), format_percent(found.copies.fraction)])
-    return render_tables(header, rows)
+    return Grid(header, rows)
 
 
 def format_pixels(found: CompareResult, side: Side) -> list[str]:
@@ -119,33 +118,33 @@ def format_sharpness(found: Sharpness) -> str:
     return "-" if found.mean is None else f"{found.mean:,.0f} ± {format_number(found.error, ',.0f')}"
 
 
-def tabulate_others(comparisons: Comparisons) -> list[str]:
+def tabulate_others(comparisons: Comparisons) -> Grid:
     """Return the same tables of the means over the other backbones that count."""
     first = next(iter(comparisons.values())).features
     rows = [["real", *(format_real(column, list_others(first)) for column in first.columns)]]
     for name, comparison in comparisons.items():
         own = list_others(comparison.features)
         rows.append([name, *(format_synthetic(column, own) for column in first.columns)])
-    return render_tables(["images", *(column.header for column in first.columns)], rows)
+    return Grid(["images", *(column.header for column in first.columns)], rows)
 
 
-def tabulate_spaces(found: CompareResult) -> str:
+def tabulate_spaces(found: CompareResult) -> Grid:
     """Return a row per backbone: what its features are, and how many dimensions the real images fill."""
     rows = [
         [name, each.layer, each.weights, f"{each.input_size} px", str(each.features), f"{each.effective_dimension:.1f}"]
         for name, each in found.backbones.items()
     ]
-    return render_table(["backbone", "layer", "weights", "images", "features", "effective"], rows)
+    return Grid(["backbone", "layer", "weights", "images", "features", "effective"], rows)
 
 
-def tabulate_styles(comparisons: Comparisons) -> str:
+def tabulate_styles(comparisons: Comparisons) -> Grid:
     """Return what the style classifier found at each size."""
     known = {name: item.style for name, item in comparisons.items() if item.style is not None and item.style.sizes}
     if not known:
-        return ""
+        return Grid([], [])
     sizes = list(next(iter(known.values())).sizes)
     rows = [[name, *(format_style(found.sizes.get(size)) for size in sizes)] for name, found in known.items()]
-    return render_table(["images", *(f"{size} px: area, average precision" for size in sizes)], rows)
+    return Grid(["images", *(f"{size} px: area, average precision" for size in sizes)], rows)
 
 
 def format_style(found: SizeResult | None) -> str:
@@ -158,7 +157,7 @@ def format_area(found: SizeResult | None) -> str:
     return "-" if found is None else f"{found.auc.mean:.2f} ({found.interval[0]:.2f} {found.interval[1]:.2f})"
 
 
-def tabulate_backbones(comparisons: Comparisons, row: str) -> str:
+def tabulate_backbones(comparisons: Comparisons, row: str) -> Grid:
     """Return a row per backbone and a column per generator: fraction of differing features, raw and after FDR.
 
     Tables 4.2 and 4.3 of the distributions thesis; its numbers are raw fractions.
@@ -168,7 +167,7 @@ def tabulate_backbones(comparisons: Comparisons, row: str) -> str:
     for name, backbone in first.items():
         tests = [getattr(item.features.backbones[name].statistics["ttest"], row) for item in comparisons.values()]
         rows.append([name, *map(format_fractions, [backbone.statistics["ttest"].baseline, *tests])])
-    return render_table(["raw / FDR, %", "real", *comparisons], rows)
+    return Grid(["raw / FDR, %", "real", *comparisons], rows)
 
 
 def format_fractions(row: Row | None) -> str:
@@ -176,7 +175,7 @@ def format_fractions(row: Row | None) -> str:
     return "-" if row is None else " / ".join(f"{100 * row[key].mean:.1f}" for key in (RAW, FDR))
 
 
-def tabulate_frechet(comparisons: Comparisons) -> str:
+def tabulate_frechet(comparisons: Comparisons) -> Grid:
     """Return a row per backbone and a column per generator: the distance in the features' own units."""
     first = next(iter(comparisons.values())).features.backbones
     rows = []
@@ -184,10 +183,10 @@ def tabulate_frechet(comparisons: Comparisons) -> str:
         own = [item.features.backbones[name].statistics["frechet"].between for item in comparisons.values()]
         found = [backbone.statistics["frechet"].baseline, *own]
         rows.append([name, *("-" if row is None else f"{row['distance'].mean:.4g}" for row in found)])
-    return render_table(["backbone", "real", *comparisons], rows)
+    return Grid(["backbone", "real", *comparisons], rows)
 
 
-def tabulate_inception(comparisons: Comparisons) -> str:
+def tabulate_inception(comparisons: Comparisons) -> Grid:
     """Return the Inception Scores, a row per generator and one of as many real images; none where nothing has them."""
     found = {}
     for name, comparison in comparisons.items():
@@ -195,7 +194,7 @@ def tabulate_inception(comparisons: Comparisons) -> str:
             if backbone.inception_score is not None:
                 found[name] = backbone.inception_score
     rows = [[name, *(format_score(scores[side]) for side in ("synthetic", "real"))] for name, scores in found.items()]
-    return render_table(["images", "Inception Score", "of as many real ones"], rows) if rows else ""
+    return Grid(["images", "Inception Score", "of as many real ones"], rows)
 
 
 def format_score(found: InceptionScore) -> str:
@@ -203,10 +202,10 @@ def format_score(found: InceptionScore) -> str:
     return "-" if found.mean is None else f"{found.mean:.2f} ± {format_number(found.std, '.2f')}"
 
 
-def tabulate_latents(latents: dict[str, LatentResult]) -> str:
+def tabulate_latents(latents: dict[str, LatentResult]) -> Grid:
     """Return a row per generator on where its images lie in the latent space."""
     header = ["images", "within real", "within", "between", "modes", "in the cube", "log10 density", "dimension"]
-    return render_table(header, [[name, *latent_cells(found)] for name, found in latents.items()]) if latents else ""
+    return Grid(header, [[name, *latent_cells(found)] for name, found in latents.items()])
 
 
 def latent_cells(found: LatentResult) -> list[str]:
@@ -224,7 +223,7 @@ def latent_cells(found: LatentResult) -> list[str]:
     ]
 
 
-def tabulate_moved(latents: dict[str, LatentResult]) -> str:
+def tabulate_moved(latents: dict[str, LatentResult]) -> Grid:
     """Return a row for each generator and way of moving its images."""
     rows = [
         [f"{name}, {kind.replace('_', ' ')}", *moved_cells(found.verification[kind])]
@@ -233,7 +232,7 @@ def tabulate_moved(latents: dict[str, LatentResult]) -> str:
         for kind in MOVED
     ]
     header = ["images, decoded from", "t-test", "KL", "Frechet ratio", "recall", "linear", "style"]
-    return render_table(header, rows) if rows else ""
+    return Grid(header, rows)
 
 
 def moved_cells(found: MovedResult) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -11,10 +11,23 @@ WIDTH = 120
 """Characters that a line of a table has room for; what is wider becomes several tables."""
 
 
+class Grid(NamedTuple):
+    """A table as texts, whatever it is written as; every row has as many cells as the header."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    fixed: int = 1
+    """Columns that say what a row is of."""
+
+    def __bool__(self) -> bool:
+        """Say whether there is a row: a table of none is not shown."""
+        return bool(self.rows)
+
+
 @cache
 def load_templates() -> Environment:
     """Return the templates of this folder; a name that is not there is an error."""
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("counterweight.reporting"),
         undefined=StrictUndefined,  # A misspelt name would be an empty text otherwise.
         trim_blocks=True,
@@ -22,6 +35,8 @@ def load_templates() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown, not HTML
     )
+    environment.filters |= {"table": render_table, "tables": render_tables}
+    return environment
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
@@ -58,8 +73,10 @@ def format_percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
 
 
-def render_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def render_table(grid: Grid) -> str:
     """Return a Markdown table whose columns are aligned, the first to the left and the others to the right."""
+    # A bar would end the cell.
+    header, *rows = ([cell.replace("|", r"\|") for cell in line] for line in (grid.header, *grid.rows))
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     lines = [header, rule, *rows]
@@ -71,19 +88,16 @@ def align_cells(line: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
 
 
-def render_tables(header: Sequence[str], rows: Sequence[Sequence[str]], fixed: int = 1) -> list[str]:
-    """Return a table, or several that stand one below the other where it is wider than a line.
-
-    Args:
-        fixed: columns that every one of them begins with.
-    """
+def render_tables(grid: Grid) -> list[str]:
+    """Return a table, or several that stand one below the other where it is wider than a line."""
+    header, rows, fixed = grid
     widths = [max(len(row[column]) for row in (header, *rows)) + len(" | ") for column in range(len(header))]
     tables = []
     room = WIDTH - sum(widths[:fixed]) - len("|")  # which ends a line
     for part in split_columns(widths[fixed:], room) or [[]]:
         places = [*range(fixed), *(fixed + place for place in part)]
         first, *others = ([row[place] for place in places] for row in (header, *rows))
-        tables.append(render_table(first, others))
+        tables.append(render_table(Grid(first, others)))
     return tables
 
 

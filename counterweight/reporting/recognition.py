@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from counterweight.core.results import read_required
-from counterweight.reporting.markdown import format_number, format_spread, render, render_table, render_tables
+from counterweight.reporting.markdown import Grid, format_number, format_spread, render
 from counterweight.reporting.recognition_gap import describe_changes, explain_gap
 from counterweight.reporting.recognition_verdicts import Judged, RecognitionVerdicts, Share, judge_recognition
 from counterweight.results.recognize import Accuracies, RecognizeResult, RowDraw
@@ -78,7 +78,7 @@ def render_recognition(found: Recognition) -> str:
     )
 
 
-def tabulate_losses(found: VaeResult) -> str:
+def tabulate_losses(found: VaeResult) -> Grid:
     """Return a row for each autoencoder and part, as in the thesis's tables 6.6 to 6.11, and nats beside them."""
     rows: Rows = []
     for name, run in found.runs.items():
@@ -90,7 +90,7 @@ def tabulate_losses(found: VaeResult) -> str:
             cells = [format_losses(values) for values in (*numbers, nats)]
             rows.append([name, run.autoencoder, size, str(run.settings["epochs"]), part, str(count), *cells])
     header = ["run", "autoencoder", "D", "epochs", "part", "images", "ELBO", "reconstruction", "KL", "nats"]
-    return render_table(header, rows)
+    return Grid(header, rows)
 
 
 def format_losses(values: Sequence[float | None]) -> str:
@@ -105,7 +105,7 @@ def format_losses(values: Sequence[float | None]) -> str:
     return f"{mean:.2f} ± {spread:.2f}"
 
 
-def tabulate_differences(found: VaeResult) -> str:
+def tabulate_differences(found: VaeResult) -> Grid:
     """Return a row for each claim of the thesis about its variant."""
     rows = []
     for own in found.differences:
@@ -113,10 +113,10 @@ def tabulate_differences(found: VaeResult) -> str:
         names = f"{own.variant} - {own.vanilla}"
         rows.append([names, own.part, own.loss, f"{own.mean:+.2f}", interval, own.answer, own.thesis])
     header = ["runs", "part", "loss", "difference", "interval", "the variant's is", "thesis"]
-    return render_table(header, rows) if rows else ""
+    return Grid(header, rows)
 
 
-def tabulate_sets(sets: Mapping[str, SetResult]) -> str:
+def tabulate_sets(sets: Mapping[str, SetResult]) -> Grid:
     """Return a row for each set of triplets."""
     rows = [
         [
@@ -132,10 +132,10 @@ def tabulate_sets(sets: Mapping[str, SetResult]) -> str:
         for name, own in sets.items()
     ]
     header = ["set", "kind", "autoencoder", "train", "validation", "ratio", "cosine", "not as printed"]
-    return render_table(header, rows)
+    return Grid(header, rows)
 
 
-def tabulate_accuracies(found: RecognizeResult) -> list[str]:
+def tabulate_accuracies(found: RecognizeResult) -> Grid:
     """Return tables of accuracies: of the test triplets, then of those that each network learned from and chose by."""
     rows: Rows = [["chance", "", *(f"{value:.4f}" for value in found.chance.model_dump().values()), "", "", ""]]
     for name, own in found.rows.items():
@@ -156,7 +156,7 @@ def tabulate_accuracies(found: RecognizeResult) -> list[str]:
         "validation",
         "epochs",
     ]
-    return render_tables(header, rows)
+    return Grid(header, rows)
 
 
 def pick(draws: Sequence[RowDraw], part: str) -> list[float | None]:
@@ -165,7 +165,7 @@ def pick(draws: Sequence[RowDraw], part: str) -> list[float | None]:
     return [None if own is None else own.triplet for own in found]
 
 
-def tabulate_verdicts(found: Judged) -> str:
+def tabulate_verdicts(found: Judged) -> Grid:
     """Return a row for each network: what learning did for it, and how far it came."""
     rows = []
     for name, own in found.against_untrained.items():
@@ -174,7 +174,7 @@ def tabulate_verdicts(found: Judged) -> str:
         verdict = own.verdict.replace("margin", f"{own.margin:g}")
         rows.append([name, verdict, f"{own.mean_change:+.4f}", f"{low:+.4f} {high:+.4f}", *format_share(share)])
     header = ["learned from", "verdict", "change", "interval", "of the way", "interval of that"]
-    return render_table(header, rows)
+    return Grid(header, rows)
 
 
 def format_share(share: Share | None) -> list[str]:

@@ -8,12 +8,11 @@ from scipy.stats import norm
 
 from counterweight.reporting.differences import Number, render_differences, summarize_difference
 from counterweight.reporting.markdown import (
+    Grid,
     format_number,
     format_spread,
     mean_or_none,
     render,
-    render_table,
-    render_tables,
     round_for_diff,
 )
 from counterweight.reporting.remarks import (
@@ -117,7 +116,7 @@ def find_headline(verdicts: Verdicts) -> dict[str, Verdict]:
     return verdicts.minority_f1 or verdicts.balanced_accuracy
 
 
-def tabulate_help(results: Results) -> str:
+def tabulate_help(results: Results) -> Grid:
     """Return a row per method: what retraining with it does to the classifier."""
     rows = []
     verdicts = find_headline(results.judged.against_imbalanced)
@@ -129,7 +128,7 @@ def tabulate_help(results: Results) -> str:
         rows.append([method, *cells, format_spread(f1), format_spread(balanced), f"{fmean(accuracy):.4f}"])
     rows += [[name, "not applicable", *[""] * 6] for name in results.not_applicable]
     header = ["method", "verdict", "change", "interval", "would see", "minority F1", "balanced accuracy", "accuracy"]
-    return render_table(header, rows)
+    return Grid(header, rows)
 
 
 def list_remarks(results: Results) -> list[str]:
@@ -158,12 +157,12 @@ def describe_best_simple(results: Results) -> str:
     return f"Of the methods that generate nothing `{name}` {which}."
 
 
-def tabulate_simple(verdicts: Verdicts | None) -> str:
+def tabulate_simple(verdicts: Verdicts | None) -> Grid:
     """Return a row per method with synthetic images: what these do beside the best method without."""
     if verdicts is None:
-        return ""
+        return Grid([], [])
     rows = [[method, *format_verdict(found)] for method, found in find_headline(verdicts).items()]
-    return render_table(["method", "verdict", "change", "interval", "would see"], rows)
+    return Grid(["method", "verdict", "change", "interval", "would see"], rows)
 
 
 def format_verdict(found: Verdict | None) -> list[str]:
@@ -175,7 +174,7 @@ def format_verdict(found: Verdict | None) -> list[str]:
     return [word, f"{found.mean_change:+.4f}", f"{low:+.4f} {high:+.4f}", f"{found.detectable_change:.4f}"]
 
 
-def tabulate_classes(results: Results) -> list[str]:
+def tabulate_classes(results: Results) -> Grid:
     """Return tables that say how well each class is recognised: a row per class, and a column per method.
 
     There are no verdicts per class: of ten classes and eight methods, intervals at 0.95 would find four differences
@@ -189,9 +188,8 @@ def tabulate_classes(results: Results) -> list[str]:
         found = [mean_or_none([draw.f1[label] for draw in own.draws]) for own in results.scores.values()]
         star = " *" if count.minority else ""
         sizes = [str(size) for size in (count.fitted, count.wanted, count.test)]
-        # A bar would end the cell.
-        rows.append([name.replace("|", r"\|") + star, *sizes, *(format_number(value, ".3f") for value in found)])
-    return render_tables(["class", "fitted", "wanted", "test", *results.scores], rows, fixed=4)
+        rows.append([name + star, *sizes, *(format_number(value, ".3f") for value in found)])
+    return Grid(["class", "fitted", "wanted", "test", *results.scores], rows, fixed=4)
 
 
 def rank_class(count: ClassCounts) -> tuple[bool, bool, int]:

@@ -8,6 +8,7 @@ import pytest
 from counterweight.reporting.columns import average
 from counterweight.reporting.differences import render_differences
 from counterweight.reporting.markdown import (
+    Grid,
     format_number,
     format_percent,
     format_spread,
@@ -65,7 +66,7 @@ def merge(parts: list[list[list[str]]]) -> dict[str, list[str]]:
 
 
 def test_columns_are_aligned_the_first_to_the_left() -> None:
-    assert render_table(["name", "x y"], [["a", "1.25"], ["longer", "-"]]) == (
+    assert render_table(Grid(["name", "x y"], [["a", "1.25"], ["longer", "-"]])) == (
         "| name   |  x y |\n"  #
         "| ------ | ---: |\n"
         "| a      | 1.25 |\n"
@@ -74,7 +75,7 @@ def test_columns_are_aligned_the_first_to_the_left() -> None:
 
 
 def test_a_table_without_rows_has_its_header() -> None:
-    assert render_table(["name", "value"], []) == "| name | value |\n| ---- | ----: |"
+    assert render_table(Grid(["name", "value"], [])) == "| name | value |\n| ---- | ----: |"
 
 
 @pytest.mark.parametrize("missing", [False, True])
@@ -412,7 +413,7 @@ def test_columns_fill_the_room_there_is() -> None:
 
 def test_a_wide_table_is_several_that_begin_alike() -> None:
     header = ["name", *(f"a long header {number}" for number in range(9))]
-    found = render_tables(header, [[str(place) for place in range(10)]])
+    found = render_tables(Grid(header, [[str(place) for place in range(10)]]))
     assert len(found) == 2
     assert all(table.startswith("| name |") for table in found)
     assert max(len(line) for table in found for line in table.splitlines()) <= 120
