@@ -38,12 +38,12 @@ endif
 	@$(UV) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-repro: $(READY)  ## Rebuild everything that changed and print the table
+repro: $(READY)  ## Rebuild everything that changed and print the answers
 	@if test ! -e .git; then dvc config --local core.no_scm true; \
 	elif grep -qs no_scm .dvc/config.local; then dvc config --local --unset core.no_scm; fi
 	@touch $(VENV)/.started
 	dvc repro
-	@test metrics/summary.json -nt $(VENV)/.started || cat metrics/report/*.md
+	@test metrics/summary.json -nt $(VENV)/.started || counterweight report --no-open
 
 test: $(READY)  ## Run the whole test suite
 	python -m pytest

@@ -16,7 +16,8 @@ import numpy as np
 from counterweight.core.params_file import read_params_file
 from counterweight.core.results import read_required, write_result
 from counterweight.core.seeds import derive_seed
-from counterweight.reporting.results import RESAMPLES, Judged, judge_all, read_predictions, read_scores
+from counterweight.reporting.judging import RESAMPLES, judge_all, read_predictions
+from counterweight.reporting.results import Judged, read_scores
 from counterweight.results.classify import MethodScores
 from counterweight.results.imbalance import Counts
 from counterweight.settings.table import Table

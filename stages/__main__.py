@@ -7,13 +7,16 @@ by its worker processes. No stage depends on this file, which changes nothing th
 
 import signal
 import sys
+import time
 from importlib import import_module
 from importlib.util import find_spec
 
 from counterweight.core.process import die_with_parent, fail, run
+from counterweight.reporting.page.times import write_time
 
 if __name__ == "__main__":
     die_with_parent()
+    started = time.monotonic()
     name = sys.argv.pop(1) if len(sys.argv) > 1 else ""
     spec = find_spec(f"stages.{name}") if name.isidentifier() else None
     try:
@@ -24,3 +27,4 @@ if __name__ == "__main__":
         sys.exit(fail(f"there is no stage '{name}'; name one, as in `python -m stages train --help`"))
     sys.argv[0] = str(spec.origin)  # as if the stage itself had been called
     run(main)
+    write_time(started)

@@ -136,7 +136,7 @@ def plan_dataset_addition(request: Request, params: Params) -> Plan:
     if several:
         scenario = chosen["scenario"].value
         run = build_command(request.name, scenario, additions, params)
-        commands = [run, f"cat metrics/report/{request.name}_{scenario}.md"]
+        commands = [run, "counterweight report"]
     else:
         commands = [f"counterweight gallery {request.name}"]
     notes = [ONLY_TABLE] if path.suffix.lower() in DELIMITERS else []
@@ -229,7 +229,7 @@ def plan_pair_addition(request: Request, synthetic: Path) -> Plan:
         chosen["bad_files"] = choices.Choice("skip", f"{len(bad):,} cannot be read; error: stop instead")
     block = {"source": "folders", **{key: own.value for key, own in chosen.items()}}
     run = shlex.join(["dvc", "exp", "run", "-S", "table.datasets=[]", "-S", f"table.pairs=[{request.name}]"])
-    commands = [run, f"cat metrics/report/pair_{request.name}.md"]
+    commands = [run, "counterweight report"]
     return Plan(found, chosen, links, [Addition(("pairs",), request.name, block)], commands)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,24 +123,21 @@ def list_commands(preset: Preset, params: Params, values: Json) -> list[str]:
         table |= {} if rows == params.table.generators else {"generators": rows}
     changes = [f"table.{key}=[{','.join(names)}]" for key, names in table.items()]
     run = ["dvc", "exp", "run", *(word for change in [*changes, *preset.changes] for word in ("-S", change))]
-    reports = [*list_reports({**params.table.model_dump(), **table})]
-    shown = " ".join(reports) if len(reports) == 1 or table.get("recognition") else "metrics/report/*.md"
-    return [shlex.join(run), f"cat {shown}"]
+    wanted = {**params.table.model_dump(), **table}
+    commands = [shlex.join(run)]
+    if wanted["datasets"] or wanted["pairs"]:
+        commands.append("counterweight report")
+    if wanted["recognition"]:
+        commands.append(
+            shlex.join(["cat", *(f"metrics/recognition/{name}/report.md" for name in wanted["recognition"])])
+        )
+    return commands
 
 
 def list_rows(wanted: Sequence[str], datasets: Sequence[str], blocks: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the generators that have settings for all datasets: those that are wanted, or any."""
     known = [name for name, own in blocks.items() if {*datasets} <= {*own}]
     return [name for name in wanted if name in known] or known
-
-
-def list_reports(table: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Yield the reports of a table."""
-    yield from (
-        f"metrics/report/{dataset}_{scenario}.md" for dataset in table["datasets"] for scenario in table["scenarios"]
-    )
-    yield from (f"metrics/report/pair_{pair}.md" for pair in table["pairs"])
-    yield from (f"metrics/recognition/{dataset}/report.md" for dataset in table["recognition"])
 
 
 def to_json(plan: Plan, dry_run: bool) -> Json:

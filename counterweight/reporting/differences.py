@@ -32,6 +32,7 @@ from counterweight.results.discriminate import SizeResult
 from counterweight.results.latent import LatentResult, MovedResult
 
 RAW = "fraction_rejected"
+SHORT = ("t-test", "coverage", "linear")
 MOVED = ("real_decoded", "synthetic_decoded", "mean_shift", "optimal_map")
 
 Number = float | str | None
@@ -95,6 +96,23 @@ def tabulate_statistics(comparisons: Comparisons) -> Grid:
         cells = [format_synthetic(column, [found.backbones[found.headline]]) for column in first.columns]
         rows.append([name, *cells, *format_pixels(found, "synthetic"), format_percent(found.copies.fraction)])
     return Grid(header, rows)
+
+
+def tabulate_shortly(comparisons: Comparisons) -> Grid:
+    """Return a row per generator with the few numbers that a first look needs, below what real images would get."""
+    if not comparisons:
+        return Grid([], [])
+    first = next(iter(comparisons.values())).features
+    columns = [column for column in first.columns if column.header in SHORT]
+    own, copied = [first.backbones[first.headline]], format_percent(first.copies.real_fraction)
+    rows = [["real", *(format_real(column, own) for column in columns), "0.50", copied]]
+    for name, comparison in comparisons.items():
+        found = comparison.features
+        cells = [format_synthetic(column, [found.backbones[found.headline]]) for column in columns]
+        sizes = comparison.style.sizes.values() if comparison.style else ()
+        style = max(sizes, key=lambda size: size.auc.mean, default=None)
+        rows.append([name, *cells, format_area(style), format_percent(found.copies.fraction)])
+    return Grid(["images", *(column.header for column in columns), "style", "copies"], rows)
 
 
 def format_pixels(found: CompareResult, side: Side) -> list[str]:

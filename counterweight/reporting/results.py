@@ -1,21 +1,13 @@
 """Everything that earlier stages measured of one dataset and scenario, or of one pair."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 from typing import NamedTuple
-
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
 from counterweight.core.results import NotApplicable, read_required, read_result
 from counterweight.core.schema import Result
-from counterweight.core.seeds import derive_seed
 from counterweight.results.classify import MethodScores, Scores
 from counterweight.results.compare import CompareResult
 from counterweight.results.discriminate import StyleResult
@@ -23,15 +15,10 @@ from counterweight.results.files import FileFacts
 from counterweight.results.imbalance import ClassCounts, Counts
 from counterweight.results.latent import LatentResult
 from counterweight.settings.table import Table
-from counterweight.statistics.bootstrap_scores import BootstrapScores, ResampledScores, bootstrap_scores
-from counterweight.statistics.verdict import Verdict, find_failed_draw, judge_methods, plan_draws
+from counterweight.statistics.verdict import Verdict
 
-Labels = npt.NDArray[np.int64]
-
-ORDER = [("draw", "ascending"), ("index", "ascending")]
-
-RESAMPLES = 1000
-"""Of the test images: their variance is known to within 5 % then."""
+VERDICTS = "verdicts.json"
+"""What the report stage calls its verdicts, in the folder of its report."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +46,11 @@ class Verdicts(Result):
     """Empty where the test part has no image of these classes."""
     balanced_accuracy: dict[str, Verdict]
 
+    @property
+    def headline(self) -> dict[str, Verdict]:
+        """By the headline score: minority F1, or balanced accuracy where no minority class is tested."""
+        return self.minority_f1 or self.balanced_accuracy
+
 
 class Judged(Result):
     """All verdicts of one dataset and scenario."""
@@ -75,8 +67,8 @@ class Judged(Result):
     """Methods, `imbalanced` among them, of which a draw, from 0, has a headline score far below its others'."""
 
 
-@dataclass(frozen=True)
-class Results:
+@dataclass(frozen=True, kw_only=True)
+class Measured:
     """Everything that was measured for one dataset and scenario."""
 
     dataset: str
@@ -85,13 +77,19 @@ class Results:
     """By class."""
     scores: dict[str, MethodScores]
     """By method."""
-    judged: Judged
     comparisons: dict[str, Comparison]
     """With real images, per generator."""
     not_applicable: dict[str, str]
     """Methods whose generator could make no images, and why."""
     compared_draws: int = 1
     """The comparisons are of the synthetic images of so many draws, from the first on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results(Measured):
+    """The same with its verdicts."""
+
+    judged: Judged
 
 
 def read_comparison(metrics: Path, item: str) -> Comparison:
@@ -101,13 +99,16 @@ def read_comparison(metrics: Path, item: str) -> Comparison:
     return Comparison(features, style, read_required(metrics / "latent" / f"{item}.json", LatentResult))
 
 
-def read_results(metrics: Path, predictions: Path, dataset: str, scenario: str, table: Table, seed: int) -> Results:
-    """Read the results of one dataset and scenario, the table's own and no others that may lie beside them."""
+def read_measured(metrics: Path, dataset: str, scenario: str, table: Table) -> Measured:
+    """Read what was measured of one dataset and scenario, the table's own rows and no others that may lie beside them.
+
+    Raises:
+        UserError: a row of the table is missing.
+    """
     item = f"{dataset}/{scenario}"
-    files = ("baselines", *table.generators)
     found = {
         method: result
-        for name in files
+        for name in ("baselines", *table.generators)
         for method, result in read_scores(metrics / "classify" / item / f"{name}.json").root.items()
     }
     if lacking := [name for name in ("imbalanced", *table.recipes, *table.generators) if name not in found]:
@@ -115,23 +116,32 @@ def read_results(metrics: Path, predictions: Path, dataset: str, scenario: str, 
         raise UserError(f"{where}: no scores of '{lacking[0]}', which stands in the table; run `dvc repro`")
     missing = {name: result.not_applicable for name, result in found.items() if isinstance(result, NotApplicable)}
     scores = {name: result for name, result in found.items() if not isinstance(result, NotApplicable)}
-    counts = read_required(metrics / "imbalance" / dataset / f"{scenario}.json", Counts).root
-    sizes = [count.test for count in counts.values()]
-    said = read_predictions([predictions / item / f"{name}.parquet" for name in files], list(scores), sizes)
-    minority = [label for label, count in enumerate(counts.values()) if count.minority]
-    # The same resamples for all, which do not depend on what other rows there are.
-    rng = np.random.default_rng(derive_seed(seed, item, "verdict"))
-    resampled = bootstrap_scores(said.actual, said.predicted, minority, len(counts), RESAMPLES, rng)
-    return Results(
+    return Measured(
         dataset=dataset,
         scenario=scenario,
-        counts=counts,
+        counts=read_required(metrics / "imbalance" / dataset / f"{scenario}.json", Counts).root,
         scores=scores,
-        judged=judge_all(scores, table, resampled),
         comparisons={name: read_comparison(metrics, f"{item}/{name}") for name in table.generators if name in scores},
         not_applicable=missing,
         compared_draws=table.compared_draws,
     )
+
+
+class Everything(NamedTuple):
+    """All items of a table."""
+
+    results: list[Results]
+    pairs: dict[str, Comparison]
+
+
+def read_table(metrics: Path, table: Table) -> Everything:
+    """Read what was measured and judged of every item of a table."""
+    results = []
+    for dataset in table.datasets:
+        for scenario in table.scenarios:
+            judged = read_required(metrics / "report" / dataset / scenario / VERDICTS, Judged)
+            results.append(Results(**vars(read_measured(metrics, dataset, scenario, table)), judged=judged))
+    return Everything(results, {pair: read_comparison(metrics, f"pairs/{pair}") for pair in table.pairs})
 
 
 def read_scores(path: Path) -> Scores:
@@ -140,95 +150,3 @@ def read_scores(path: Path) -> Scores:
     if isinstance(found, NotApplicable):
         raise UserError(f"{path}: not a result of an earlier stage: scores by method are needed")
     return found
-
-
-class Predictions(NamedTuple):
-    """The labels of the test images, int64 (N,), and those that methods gave them in each draw, int64 (M, n, N)."""
-
-    actual: Labels
-    predicted: Labels
-
-
-def read_predictions(paths: Sequence[Path], methods: Sequence[str], sizes: Sequence[int]) -> Predictions:
-    """Read what methods say of the test images, from whichever file has them.
-
-    Args:
-        sizes: test images of each class, (K,).
-
-    Raises:
-        UserError: a file is missing or is something else, or the methods do not share draws and images.
-    """
-    if absent := [path for path in paths if not path.is_file()]:
-        raise UserError(f"{absent[0]}: no such file; it is a table of predictions that the classify stage writes")
-    where = f"{paths[0].parent}: not what the classify stage writes for this table"
-    try:
-        # A folder called `a=b` is no column.
-        table = pa.concat_tables([pq.read_table(path, partitioning=None) for path in paths])
-        own = [table.filter(pc.equal(table["method"], name)).sort_by(ORDER) for name in methods]
-        draws, images = (int(pc.max(table[key]).as_py()) + 1 for key in ("draw", "index"))
-        actual, predicted = (
-            np.stack([part[key].to_numpy().reshape(draws, images) for part in own]) for key in ("actual", "predicted")
-        )
-        found = np.bincount(actual[0, 0], minlength=len(sizes)).tolist()
-    except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{where}: {error}") from error
-    strange = found != list(sizes) or predicted.min() < 0 or predicted.max() >= len(sizes)
-    if strange or (actual != actual[0, 0]).any():
-        raise UserError(f"{where}: predictions of other test images; run `dvc repro`")
-    return Predictions(actual[0, 0], predicted)
-
-
-def judge_all(scores: Mapping[str, MethodScores], table: Table, resampled: BootstrapScores) -> Judged:
-    """Compare all methods with `imbalanced`, and those with synthetic images with the best of the others."""
-    rows = list(scores)
-    simple = ["imbalanced", *table.recipes]
-    best = max(simple, key=lambda name: rank_simple(scores[name]))
-    generated = [name for name in rows if name not in (*simple, "balanced")]
-    again = best == "imbalanced" or not generated
-    headline = resampled.minority_f1 or resampled.balanced_accuracy
-    return Judged(
-        against_imbalanced=judge_against("imbalanced", rows, rows, resampled, table.margin),
-        best_simple=best,
-        against_simple=None if again else judge_against(best, generated, rows, resampled, table.margin),
-        draws_needed=plan_more_draws(headline, rows.index("imbalanced"), table.margin),
-        failed_draws=find_failed_draws(headline, rows),
-    )
-
-
-def plan_more_draws(headline: ResampledScores, reference: int, margin: float) -> int | None:
-    """Return how many draws would show a change of the margin, None where that cannot be told, too."""
-    methods, draws = headline.actual.shape
-    return plan_draws(headline, reference, margin) if methods > 1 and draws > 1 else None
-
-
-def find_failed_draws(headline: ResampledScores, rows: Sequence[str]) -> dict[str, int]:
-    """Return the draw, from 0, of each method that has one far below its others."""
-    noise = headline.resampled.var(axis=0, ddof=1).mean(axis=1)
-    found = {name: find_failed_draw(headline.actual[row], float(noise[row])) for row, name in enumerate(rows)}
-    return {name: draw for name, draw in found.items() if draw is not None}
-
-
-def rank_simple(scores: MethodScores) -> tuple[float, float]:
-    """Return what methods without a generator are chosen by: their mean validation scores, the headline's first."""
-    headline = [found.minority_f1 for found in scores.validation if found.minority_f1 is not None]
-    return fmean(headline) if headline else 0.0, fmean(found.balanced_accuracy for found in scores.validation)
-
-
-def judge_against(
-    reference: str, methods: Sequence[str], rows: Sequence[str], scores: BootstrapScores, margin: float
-) -> Verdicts:
-    """Compare methods with a reference by both scores; `rows` names the rows of the scores."""
-    others = [name for name in methods if name != reference]
-    places = [rows.index(name) for name in (reference, *others)]
-
-    def judge(own: ResampledScores | None) -> dict[str, Verdict]:
-        if own is None or not others:
-            return {}
-        chosen = ResampledScores(own.actual[places], own.resampled[:, places], own.image, own.is_f1)
-        return dict(zip(others, judge_methods(chosen, 0, margin), strict=True))
-
-    return Verdicts(
-        reference=reference,
-        minority_f1=judge(scores.minority_f1),
-        balanced_accuracy=judge(scores.balanced_accuracy),
-    )

@@ -1,12 +1,18 @@
 """The report of one dataset and scenario, or of a pair, and its headline numbers."""
 
-import math
 from collections.abc import Mapping
+from pathlib import Path
 from statistics import fmean
 
-from scipy.stats import norm
-
-from counterweight.reporting.differences import Number, render_differences, summarize_difference
+from counterweight.reporting.answers import answer
+from counterweight.reporting.differences import (
+    Number,
+    render_differences,
+    summarize_difference,
+    tabulate_shortly,
+    tabulate_statistics,
+)
+from counterweight.reporting.latex import render_latex
 from counterweight.reporting.markdown import (
     Grid,
     format_number,
@@ -15,6 +21,7 @@ from counterweight.reporting.markdown import (
     render,
     round_for_diff,
 )
+from counterweight.reporting.records import list_scores, list_statistics, list_verdicts, write_csv
 from counterweight.reporting.remarks import (
     describe_draws_needed,
     describe_failed_draws,
@@ -23,13 +30,11 @@ from counterweight.reporting.remarks import (
     join_some,
     quote,
 )
-from counterweight.reporting.results import Comparison, Comparisons, Results, Verdicts
-from counterweight.reporting.verdicts import verdict
+from counterweight.reporting.results import Comparison, Comparisons, Everything, Results, Verdicts
+from counterweight.reporting.verdicts import describe_reach, verdict
 from counterweight.results.imbalance import ClassCounts
 from counterweight.statistics.verdict import Verdict
 
-LARGE = 0.8
-"""Difference of means, in standard deviations, that counts as large (Cohen 1988, Statistical Power Analysis)."""
 CLASSES = 20
 """Rows of the table of classes at most."""
 
@@ -45,11 +50,13 @@ def render_report(results: Results) -> str:
             "tested": sum(count.test for count in counts.values()),
             "largest": max(count.fitted for count in counts.values()),
             "filled": describe_filled(counts),
+            "answer": answer(results),
             "help_table": tabulate_help(results),
+            "short_table": tabulate_shortly(results.comparisons),
             "simple_table": tabulate_simple(results.judged.against_simple),
-            "simple_rows": len(find_headline(simple)) if (simple := results.judged.against_simple) else 0,
+            "simple_rows": len(simple.headline) if (simple := results.judged.against_simple) else 0,
             "best_simple": describe_best_simple(results),
-            "headline": find_headline(results.judged.against_imbalanced),
+            "headline": results.judged.against_imbalanced.headline,
             "minority": describe_minority(counts),
             "score": "minority F1" if results.judged.against_imbalanced.minority_f1 else "balanced accuracy",
             "remarks": list_remarks(results),
@@ -58,6 +65,29 @@ def render_report(results: Results) -> str:
             **describe_comparisons(results.comparisons),
         },
     )
+
+
+def write_report(results: Results, folder: Path) -> None:
+    """Write a report into a folder: Markdown, tables for papers, and every number as CSV."""
+    (folder / "report.md").write_text(render_report(results), encoding="utf-8")
+    place, label = f"{results.dataset}, {results.scenario}", f"{results.dataset}-{results.scenario}"
+    tables = [render_latex(tabulate_help(results), f"Change of the classifier on {place}", f"tab:{label}:methods")]
+    if results.comparisons:
+        grid = tabulate_statistics(results.comparisons)
+        tables.append(render_latex(grid, f"Synthetic against real images of {place}", f"tab:{label}:differences"))
+    (folder / "tables.tex").write_text("\n".join(tables), encoding="utf-8")
+    write_csv(list_verdicts(results), folder / "verdicts.csv")
+    write_csv(list_scores(results), folder / "scores.csv")
+    write_csv(list_statistics(results.comparisons), folder / "statistics.csv")
+
+
+def write_pair_report(name: str, comparison: Comparison, folder: Path) -> None:
+    """Write the report of a pair into a folder, likewise."""
+    (folder / "report.md").write_text(render_pair_report(name, comparison), encoding="utf-8")
+    grid = tabulate_statistics({"synthetic": comparison})
+    text = render_latex(grid, f"Synthetic against real images of {name}", f"tab:{name}:differences")
+    (folder / "tables.tex").write_text(text, encoding="utf-8")
+    write_csv(list_statistics({"synthetic": comparison}), folder / "statistics.csv")
 
 
 def render_pair_report(name: str, comparison: Comparison) -> str:
@@ -74,23 +104,6 @@ def describe_comparisons(comparisons: Comparisons) -> dict[str, object]:
         "verdicts": sentences,
         "differences": render_differences(comparisons) if comparisons else "",
     }
-
-
-def describe_reach(comparisons: Comparisons) -> str:
-    """Say how small a difference so few images can show: of small sets a report says that first.
-
-    A t-test at 0.05 of n against n images sees a difference of d standard deviations in four of five cases if
-    d is (1.96 + 0.84) sqrt(2 / n).
-    """
-    tests = [own.statistics["ttest"] for found in comparisons.values() for own in found.features.backbones.values()]
-    images = min((test.n for test in tests), default=0)
-    if images == 0:
-        return ""
-    seen = (norm.isf(0.025) + norm.isf(0.2)) * math.sqrt(2 / images)
-    sees = f"a test of one feature sees a difference of means of {seen:.1f} standard deviations in four of five cases"
-    if seen > LARGE:
-        return f"Nothing can be said of small differences: with {images} images a half {sees}."
-    return f"With {images} images a half {sees}; smaller ones may be there."
 
 
 def describe_filled(counts: Mapping[str, ClassCounts]) -> str:
@@ -111,15 +124,10 @@ def describe_minority(counts: Mapping[str, ClassCounts]) -> str:
     return f"Minority F1: {which}{join_some(quote(tested))}{f'; {lacking}' if untested else ''}."
 
 
-def find_headline(verdicts: Verdicts) -> dict[str, Verdict]:
-    """Return the verdicts of the headline score, or of balanced accuracy where no minority class is tested."""
-    return verdicts.minority_f1 or verdicts.balanced_accuracy
-
-
 def tabulate_help(results: Results) -> Grid:
     """Return a row per method: what retraining with it does to the classifier."""
     rows = []
-    verdicts = find_headline(results.judged.against_imbalanced)
+    verdicts = results.judged.against_imbalanced.headline
     for method, scores in results.scores.items():
         cells = format_verdict(verdicts.get(method))
         f1, accuracy, balanced = (
@@ -139,7 +147,7 @@ def list_remarks(results: Results) -> list[str]:
     said = (
         describe_unfilled(results.counts) if verdicts.minority_f1 else "",
         describe_failed_draws(judged.failed_draws, scores),
-        describe_draws_needed(find_headline(verdicts), judged.draws_needed),
+        describe_draws_needed(verdicts.headline, judged.draws_needed),
         describe_other_score("balanced accuracy", verdicts.balanced_accuracy if verdicts.minority_f1 else {}),
     )
     return [remark for remark in said if remark]
@@ -161,7 +169,7 @@ def tabulate_simple(verdicts: Verdicts | None) -> Grid:
     """Return a row per method with synthetic images: what these do beside the best method without."""
     if verdicts is None:
         return Grid([], [])
-    rows = [[method, *format_verdict(found)] for method, found in find_headline(verdicts).items()]
+    rows = [[method, *format_verdict(found)] for method, found in verdicts.headline.items()]
     return Grid(["method", "verdict", "change", "interval", "would see"], rows)
 
 
@@ -197,10 +205,20 @@ def rank_class(count: ClassCounts) -> tuple[bool, bool, int]:
     return not count.minority, not count.wanted, count.fitted
 
 
+def summarize_table(found: Everything) -> dict[str, dict[str, object]]:
+    """Return the headline numbers of every item of the table, as runs are compared by."""
+    headlines: dict[str, dict[str, object]] = {}
+    for results in found.results:
+        headlines.setdefault(results.dataset, {})[results.scenario] = summarize_results(results)
+    for name, comparison in found.pairs.items():
+        headlines.setdefault("pairs", {})[name] = summarize_difference(comparison)
+    return headlines
+
+
 def summarize_results(results: Results) -> dict[str, dict[str, Number]]:
     """Return the few numbers per method that are worth a column when runs are compared."""
     lines: dict[str, dict[str, Number]] = {}
-    verdicts = find_headline(results.judged.against_imbalanced)
+    verdicts = results.judged.against_imbalanced.headline
     for method, scores in results.scores.items():
         line: dict[str, Number] = {"f1": round_for_diff(mean_or_none([draw.minority_f1 for draw in scores.draws]))}
         line["accuracy"] = round_for_diff(fmean(draw.accuracy for draw in scores.draws))

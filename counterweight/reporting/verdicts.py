@@ -1,12 +1,13 @@
 """What all measurements of one synthetic set amount to, in a sentence."""
 
+import math
 from collections.abc import Mapping
 from statistics import fmean
 
-from scipy.stats import binomtest, fisher_exact
+from scipy.stats import binomtest, fisher_exact, norm
 
 from counterweight.reporting.columns import get_mean
-from counterweight.reporting.results import Comparison
+from counterweight.reporting.results import Comparison, Comparisons
 from counterweight.results.compare import BackboneResult, CompareResult, Copies
 from counterweight.results.discriminate import StyleResult
 from counterweight.results.files import FileFacts
@@ -23,7 +24,11 @@ TWINS = (
     "compared with; all else then tells too little. Give both sets as many images, in the same order."
 )
 FEWEST = 10  # images a half: of fewer, nothing that was not found can be said to be small
+NAMED = 3  # backbones that a sentence names at most
 FDR = "fraction_rejected_fdr"
+
+LARGE = 0.8
+"""Difference of means, in standard deviations, that counts as large (Cohen 1988, Statistical Power Analysis)."""
 
 Backbones = Mapping[str, BackboneResult]
 
@@ -64,7 +69,8 @@ def judge(name: str, comparison: Comparison) -> str:
     """Say whether synthetic images differ from real ones, and by what; reasons come in the order of their weight."""
     features = comparison.features
     reasons = [] if comparison.style is None else style_reasons(comparison.style)
-    reasons += feature_reasons(find_different(list_judged(features), features.headline))
+    judged = list_judged(features)
+    reasons += feature_reasons(find_different(judged, features.headline), len(judged))
     reasons += copy_reasons(features.copies, features.copies_of)
     if reasons:
         return f"`{name}` differs from real images: {'; '.join(reasons)}."
@@ -124,12 +130,17 @@ def style_reasons(style: StyleResult) -> list[str]:
     return [f"a small network tells them apart at {size} px (area {area:.2f})"] if area > 0.5 else []
 
 
-def feature_reasons(different: Backbones) -> list[str]:
-    """Say in what the features of backbones differ that do: for a linear classifier, in means, in what they reach."""
+def feature_reasons(different: Backbones, judged: int) -> list[str]:
+    """Say in what the features of backbones differ that do: for a linear classifier, in means, in what they reach.
+
+    Args:
+        judged: backbones that were looked at; of more than `NAMED` that differ their number is said.
+    """
     if not different:
         return []
     least = min(test["p_value"] for test in find_first(different, "exchange").values())
-    which = f"the features of {', '.join(different)} differ (p = {least:.4f})"
+    named = ", ".join(different) if len(different) <= NAMED else f"{len(different)} of {judged} networks"
+    which = f"the features of {named} differ (p = {least:.4f})"
     return [which, *linear_reasons(different), *mean_reasons(different), *coverage_reasons(different)]
 
 
@@ -165,3 +176,20 @@ def coverage_reasons(backbones: Backbones) -> list[str]:
         if reached and fmean(reached) < REACHED
         else []
     )
+
+
+def describe_reach(comparisons: Comparisons) -> str:
+    """Say how small a difference so few images can show: of small sets a report says that first.
+
+    A t-test at 0.05 of n against n images sees a difference of d standard deviations in four of five cases if
+    d is (1.96 + 0.84) sqrt(2 / n).
+    """
+    tests = [own.statistics["ttest"] for found in comparisons.values() for own in found.features.backbones.values()]
+    images = min((test.n for test in tests), default=0)
+    if images == 0:
+        return ""
+    seen = (norm.isf(0.025) + norm.isf(0.2)) * math.sqrt(2 / images)
+    sees = f"a test of one feature sees a difference of means of {seen:.1f} standard deviations in four of five cases"
+    if seen > LARGE:
+        return f"Nothing can be said of small differences: with {images} images a half {sees}."
+    return f"With {images} images a half {sees}; smaller ones may be there."

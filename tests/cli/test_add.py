@@ -108,9 +108,7 @@ def test_a_folder_of_classes_becomes_a_dataset(project: Path, tmp_path: Path) ->
         assert line in printed
     assert "other files: 1" in printed
     assert printed.endswith(
-        "Next\n"
-        "  dvc exp run -S 'table.datasets=[pets]' -S 'table.scenarios=[natural]'\n"
-        "  cat metrics/report/pets_natural.md\n"
+        "Next\n  dvc exp run -S 'table.datasets=[pets]' -S 'table.scenarios=[natural]'\n  counterweight report\n"
     )
 
 
@@ -438,7 +436,7 @@ def test_a_pair_of_folders(tmp_path: Path, project: Path) -> None:
     assert load_params(project / "params.yaml").pairs["scans"] == block
     assert found["commands"] == [
         "dvc exp run -S 'table.datasets=[]' -S 'table.pairs=[scans]'",
-        "cat metrics/report/pair_scans.md",
+        "counterweight report",
     ]
     assert [own["images"] for own in found["found"].values()] == [3, 4]
     refused(project, "pairs.scans is there already", "scans", *scans(tmp_path))

@@ -106,8 +106,14 @@ STAGES = {
         seconds=0.001,
     ),
     "report": stage(
-        "--metrics metrics --predictions data/predictions --summary metrics/summary.json --reports metrics/report",
-        *("summary", "reports"),
+        "--dataset shapes --scenario drop75 --metrics metrics --predictions data/predictions "
+        "--out metrics/report/shapes/drop75",
+        "out",
+        seconds=0.05,
+    ),
+    "page": stage(
+        "--metrics metrics --plots plots --summary metrics/summary.json --page metrics/report.html",
+        *("summary", "page"),
         seconds=0.05,
     ),
     "identify": stage(f"--dataset shapes {IDENTIFIED}", "images", "parts", seconds=0.005),

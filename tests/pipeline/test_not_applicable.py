@@ -8,7 +8,7 @@ import pytest
 from counterweight.core.images import ImageSet
 from counterweight.evaluation.retraining.outcomes import write_predictions
 from counterweight.evaluation.retraining.training import Outcome
-from stages import classify, compare, discriminate, extract, imbalance, ingest, latent, report, synthesize, train
+from stages import classify, compare, discriminate, extract, imbalance, ingest, latent, page, report, synthesize, train
 from tests.pipeline.conftest import Project
 from tests.reporting.made import method_scores, scores
 
@@ -32,7 +32,11 @@ def scarce(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 PARTS = f"--train {DATA}/train.parquet --test {DATA}/test.parquet"
 DRAWS = f"--draws {ITEM}/draws.parquet"
-REPORT = "--metrics metrics --predictions data/predictions --summary metrics/summary.json --reports metrics/report"
+REPORT = (
+    "--dataset shapes --scenario drop75 --metrics metrics --predictions data/predictions "
+    "--out metrics/report/shapes/drop75"
+)
+PAGE = "--metrics metrics --plots plots --summary metrics/summary.json --page metrics/report.html"
 
 
 def row(generator: str) -> None:
@@ -73,7 +77,8 @@ def test_what_is_not_applicable_is_a_row_with_its_reason(scarce: Project, capsys
     for generator in ("smote", "oversample"):
         row(generator)
     report.main(REPORT.split())
-    text = (scarce / "metrics/report/shapes_drop75.md").read_text()
+    page.main(PAGE.split())
+    text = (scarce / "metrics/report/shapes/drop75/report.md").read_text()
     reason = "SMOTE needs two images of class 'no', there are 1"
     assert f"`smote` is not applicable here: {reason}." in text
     assert [line for line in text.splitlines() if line.startswith("| smote ") and "not applicable" in line]
@@ -108,6 +113,6 @@ def test_a_table_of_which_nothing_is_applicable_still_has_its_baselines(scarce: 
     write_predictions(dict.fromkeys(baselines, said), tested, place / "baselines.parquet")
     write_predictions({}, tested, place / "smote.parquet")
     report.main(REPORT.split())
-    text = (scarce / "metrics/report/shapes_drop75.md").read_text()
+    text = (scarce / "metrics/report/shapes/drop75/report.md").read_text()
     assert "`smote` is not applicable here: too few." in text
     assert "How do they differ" not in text

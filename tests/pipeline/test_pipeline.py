@@ -22,7 +22,7 @@ MEASURED = ("compare", "discriminate", "latent", "classify")
 BAGAN = [f"{stage}@shapes-drop75-bagan" for stage in ("train", "synthesize", "extract", *MEASURED)]
 METHODS = ["balanced", "imbalanced", "reweighted", "smote", "bagan"]
 TEST_IMAGES = 3 * 12  # 30 % of 40 in each of three classes
-STAGES = 25
+STAGES = 26
 DRAWS = 2
 
 
@@ -81,11 +81,12 @@ def test_the_summary_has_a_few_numbers_for_every_method(built: Built) -> None:
         assert 0 < line["accuracy"] <= 1
 
 
-def test_the_report_has_a_row_for_every_method_and_is_printed(built: Built) -> None:
-    text = (built.project / "metrics/report/shapes_drop75.md").read_text()
+def test_the_report_has_a_row_for_every_method_and_the_answer_is_printed(built: Built) -> None:
+    text = (built.project / "metrics/report/shapes/drop75/report.md").read_text()
     assert [name for name in METHODS if f"| {name} " not in text] == []
-    assert text in built.output
-    judged = Judged.model_validate_json((built.project / "metrics/report/shapes_drop75.json").read_text())
+    assert "On shapes, with 75 % of class 'no' dropped: " in built.output
+    assert "to be opened in a browser: metrics/report.html" in built.output
+    judged = Judged.model_validate_json((built.project / "metrics/report/shapes/drop75/verdicts.json").read_text())
     verdicts = judged.against_imbalanced.minority_f1
     assert [*verdicts] == [name for name in METHODS if name != "imbalanced"]
     assert {(verdict.draws, verdict.covers) for verdict in verdicts.values()} == {(DRAWS, "draws and test images")}
@@ -126,7 +127,7 @@ def test_a_second_run_does_nothing_and_is_quick(copy: Project) -> None:
 
 
 def test_an_experiment_runs_one_generators_row_and_the_report(experiment: Built) -> None:
-    assert stages_run(experiment.output) == ["check", *BAGAN, "report"]
+    assert stages_run(experiment.output) == ["check", *BAGAN, "report@shapes-drop75", "page"]
     history = (experiment.project / "plots/train/shapes/drop75/bagan/history.csv").read_text()
     assert len(history.splitlines()) == 1 + DRAWS * (3 + 2 * 2)
 
@@ -177,7 +178,7 @@ def test_a_new_image_is_read(copy: Project) -> None:
 
 def test_a_row_taken_out_of_the_table_leaves_the_report_and_costs_no_training(copy: Project) -> None:
     copy.edit_list("smote")
-    assert stages_run(copy.dvc("repro")) == ["check", "report"]
+    assert stages_run(copy.dvc("repro")) == ["check", "report@shapes-drop75", "page"]
     summary = json.loads((copy / "metrics/summary.json").read_text())
     assert list(summary["shapes"]["drop75"]) == [name for name in METHODS if name != "smote"]
 
@@ -203,7 +204,7 @@ def test_a_row_taken_out_of_the_table_leaves_the_report_and_costs_no_training(co
 def test_a_setting_concerns_the_stages_that_read_it(copy: Project, old: str, new: str, expected: set[str]) -> None:
     copy.edit(old, new)
     changed = json.loads(copy.dvc("status", "--json"))
-    assert {name.split("@")[0] for name in changed} - {"check"} == expected
+    assert {name.split("@")[0] for name in changed} - {"check", "page"} == expected
 
 
 def test_a_pair_in_the_table_is_compared_and_costs_no_training(copy: Project) -> None:
@@ -216,10 +217,12 @@ def test_a_pair_in_the_table_is_compared_and_costs_no_training(copy: Project) ->
     extracted = ["extract_pair@two-real", "extract_pair@two-synthetic"]
     output = copy.dvc("repro")
     measured = [f"{stage}_pair@two" for stage in ("compare", "discriminate", "latent")]
-    assert sorted(stages_run(output)) == sorted(["check", "ingest_pair@two", *extracted, *measured, "report"])
-    text = (copy / "metrics/report/pair_two.md").read_text()
+    assert sorted(stages_run(output)) == sorted(
+        ["check", "ingest_pair@two", *extracted, *measured, "report_pair@two", "report@shapes-drop75", "page"]
+    )
+    text = (copy / "metrics/report/pairs/two/report.md").read_text()
     assert f"{PER_CLASS} real images and {PER_CLASS} synthetic ones." in text
-    assert text in output
+    assert "Of two, 14 real and 14 synthetic images: `synthetic`" in output
     summary = json.loads((copy / "metrics/summary.json").read_text())
     numbers = {"differs", "kl", "ssim", "frechet", "recall", "linear_auc", "style_auc"}
     assert set(summary["pairs"]["two"]) == numbers

@@ -10,14 +10,16 @@ from tests.pipeline.conftest import Built, Project
 pytestmark = pytest.mark.slow
 
 COMPARED = {"compare", "compare_pair", "latent", "latent_pair"}
+REPORTS = {"report", "report_pair", "page"}
 TABLE: dict[str, set[str]] = {
     # A file of the library, and the stages that its edit makes stale; `check` writes the same whatever the settings.
-    "reporting/verdicts.py": {"report", "report_recognition"},
-    "reporting/templates/report.md.jinja": {"report", "report_recognition"},
-    "settings/classify.py": {"check", "baselines", "classify"},
-    "settings/params.py": {"check"},
-    "settings/table.py": {"check", "report", "report_recognition"},
-    "statistics/verdict.py": {"report", "report_recognition", "vae_experiment"},
+    "reporting/verdicts.py": {*REPORTS, "report_recognition"},
+    "reporting/templates/report.md.jinja": {*REPORTS, "report_recognition"},
+    "reporting/page/charts.py": {*REPORTS, "report_recognition"},
+    "settings/classify.py": {"check", "page", "baselines", "classify"},
+    "settings/params.py": {"check", "page"},
+    "settings/table.py": {"check", *REPORTS, "report_recognition"},
+    "statistics/verdict.py": {*REPORTS, "report_recognition", "vae_experiment"},
     "statistics/classification.py": {"baselines", "classify"},
     "statistics/two_sample/frechet.py": COMPARED,
     "statistics/latents.py": {"latent", "latent_pair"},
@@ -41,12 +43,12 @@ TABLE: dict[str, set[str]] = {
     "evaluation/autoencoders/losses.py": {"vae_experiment"},
     "evaluation/triplets/views.py": {"triplets", "recognize"},
     "evaluation/recognition/learning.py": {"recognize"},
-    "reporting/recognition_verdicts.py": {"report", "report_recognition"},
-    "settings/recognize.py": {"check", "recognize"},
+    "reporting/recognition_verdicts.py": {*REPORTS, "report_recognition"},
+    "settings/recognize.py": {"check", "page", "recognize"},
     "cli/add.py": set(),
     "core/seeds.py": {
         *("check", "ingest", "ingest_pair", "imbalance", "train", "synthesize", "extract", "extract_real"),
-        *("extract_pair", "discriminate", "discriminate_pair", "baselines", "classify", "report", *COMPARED),
+        *("extract_pair", "discriminate", "discriminate_pair", "baselines", "classify", *REPORTS, *COMPARED),
         *("identify", "vae_experiment", "triplets", "recognize", "report_recognition"),
     },
 }

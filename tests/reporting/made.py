@@ -304,4 +304,12 @@ def of_classes(sizes: list[int], minority: list[int], methods: list[str], untest
         return scores(sum(known) / len(known) if known else None, 0.5, f1)
 
     found = {name: method_scores([of(more)] * 2) for more, name in enumerate(methods)}
-    return Results("clothes", "natural", table, found, judged=judged({}, {}), comparisons={}, not_applicable={})
+    return Results(
+        dataset="clothes",
+        scenario="natural",
+        counts=table,
+        scores=found,
+        judged=judged({}, {}),
+        comparisons={},
+        not_applicable={},
+    )

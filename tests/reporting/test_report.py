@@ -88,7 +88,7 @@ def test_all_lines_of_a_table_are_equally_wide(missing: bool) -> None:
 
 def test_the_report_says_what_was_measured() -> None:
     text = render_report(results())
-    helped, per_class, *_, spaces, styles, within, between, frechet, latents, moved = tables(text)
+    helped, short, per_class, *_, spaces, styles, within, between, frechet, latents, moved = tables(text)
     differs, others = (tables(section(text, title)) for title in ("How do they differ", "Means over the other"))
     assert text.startswith("# digits, drop75\n")
     assert "(2 draws, 12 test images)" in text
@@ -104,6 +104,11 @@ def test_the_report_says_what_was_measured() -> None:
         ["balanced", *change_cells, "0.9000 ± 0.0141", "0.9000 ± 0.0000", "0.9000"],
         ["imbalanced", "", "", "", "", "0.7000 ± 0.0141", "0.7000 ± 0.0000", "0.7000"],
         ["smote", *change_cells, "0.8000 ± 0.0141", "0.8000 ± 0.0000", "0.8000"],
+    ]
+    assert short == [
+        ["images", "t-test", "coverage", "linear", "style", "copies"],
+        ["real", "5.0 %", "0.90", "0.50", "0.50", "1.0 %"],
+        ["smote", "50.0 %", "0.50", "0.75", "0.99 (0.80 0.95)", "25.0 %"],
     ]
     assert "Minority F1: of class '4'.\n" in text
     assert per_class == [
@@ -282,7 +287,7 @@ def test_what_generators_do_beside_the_best_method_without_is_a_table_of_its_own
         "this row alone:"
     )
     assert best.format("imbalanced", "0.7000") + "\n" in render_report(results())
-    assert tables(text)[1] == [
+    assert tables(text)[2] == [
         ["method", "verdict", "change", "interval", "would see"],
         ["smote", "undecided", "+0.0200", "-0.0100 +0.2000", "0.1567"],
     ]

@@ -16,7 +16,9 @@ from counterweight.core.images import ImageSet, write_images
 from counterweight.core.results import NotApplicable, write_result
 from counterweight.evaluation.retraining.outcomes import write_predictions
 from counterweight.evaluation.retraining.training import Outcome
-from counterweight.reporting.results import Judged, rank_simple, read_predictions, read_results
+from counterweight.reporting.judging import rank_simple, read_predictions, read_results
+from counterweight.reporting.results import Judged, read_table
+from counterweight.reporting.tables import summarize_table
 from counterweight.results.classify import MethodScores, Scores
 from counterweight.results.imbalance import Counts
 from counterweight.settings.table import Table
@@ -242,19 +244,22 @@ def report(folder: Path, given: dict[str, tuple[list[list[int]], float]] = GIVEN
     params["table"] = TABLE.model_dump()
     (folder / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     words = ["--params", folder / "params.yaml", "--metrics", metrics, "--predictions", predictions]
-    main([str(word) for word in (*words, "--summary", folder / "summary.json", "--reports", folder / "report")])
+    words += ["--dataset", "digits", "--scenario", "drop75", "--out", metrics / "report/digits/drop75"]
+    main([str(word) for word in words])
 
 
-def test_all_verdicts_are_written_beside_the_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_verdicts_are_written_beside_the_report(tmp_path: Path) -> None:
     report(tmp_path)
-    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["digits_drop75.json", "digits_drop75.md"]
-    text = (tmp_path / "report/digits_drop75.md").read_text(encoding="utf-8")
-    assert text in capsys.readouterr().out
+    folder = tmp_path / "metrics/report/digits/drop75"
+    tables = ["scores.csv", "statistics.csv", "tables.tex", "verdicts.csv", "verdicts.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["report.md", *tables]
+    text = (folder / "report.md").read_text(encoding="utf-8")
     assert "Of the methods that generate nothing `reweighted` is the best by its validation images" in text
-    found = Judged.model_validate_json((tmp_path / "report/digits_drop75.json").read_text(encoding="utf-8"))
+    found = Judged.model_validate_json((folder / "verdicts.json").read_text(encoding="utf-8"))
     expected = read_results(tmp_path / "metrics", tmp_path / "predictions", "digits", "drop75", TABLE, 0).judged
     assert found == expected
-    lines = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["digits"]["drop75"]
+    lines = summarize_table(read_table(tmp_path / "metrics", TABLE))["digits"]["drop75"]
+    assert isinstance(lines, dict)
     assert list(lines) == [*GIVEN, "bagan"]
     assert lines["smote+reweighted"]["gain"] == 0.5
     assert lines["bagan"] == {"verdict": "not applicable"}
@@ -264,8 +269,7 @@ def test_a_report_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     given = {name: said for name, said in GIVEN.items() if name != "smote"}
     with pytest.raises(UserError, match="no scores of 'smote'"):
         report(tmp_path, given)
-    assert not (tmp_path / "summary.json").exists()
-    assert not (tmp_path / "report").exists()
+    assert not (tmp_path / "metrics/report/digits/drop75").exists()
 
 
 def test_a_minority_that_the_test_part_lacks_is_a_dash(tmp_path: Path) -> None:

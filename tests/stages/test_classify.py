@@ -10,7 +10,7 @@ import pytest
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, write_draws
-from counterweight.reporting.results import read_predictions
+from counterweight.reporting.judging import read_predictions
 from counterweight.results.classify import MethodScores, Scores
 from counterweight.statistics.classification import classification_scores
 from stages.classify import main
