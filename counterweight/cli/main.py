@@ -209,6 +209,24 @@ def audit(
         click.echo((f"{found.verdict}\n\n" if full else "") + f"Pictures and numbers: {out}/")
 
 
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight report
+  counterweight report --no-open
+  counterweight report --no-open --json
+"""
+)
+@click.option("--open/--no-open", "opens", default=True, help="Show the page in a browser.  [default: open]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+def report(opens: bool, as_json: bool, params: Path) -> None:
+    """Print the answer for each row of the table, and show metrics/report.html, which says why, in a browser."""
+    from counterweight.cli import report as tool
+
+    click.echo(tool.report(params, opens, as_json))
+
+
 def main() -> None:
     """Run a command; a user's mistake is one line on standard error and exit code 2."""
     use_one_thread()  # Before a command imports what computes.

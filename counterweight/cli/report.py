@@ -1,0 +1,39 @@
+"""The answers of the table, and its page in a browser."""
+
+import json
+import webbrowser
+from pathlib import Path
+
+from counterweight.core.errors import UserError
+from counterweight.core.params_file import read_params_file
+from counterweight.reporting.answers import Answer, answer, answer_pair
+from counterweight.reporting.results import read_table
+from counterweight.settings.table import Table
+
+
+def list_answers(params: Path) -> list[Answer]:
+    """Return the answer of every item of the table.
+
+    Raises:
+        UserError: settings or results are missing.
+    """
+    table = read_params_file(params).section("table", Table)
+    found = read_table(params.parent / "metrics", table)
+    return [*map(answer, found.results), *(answer_pair(name, own) for name, own in found.pairs.items())]
+
+
+def report(params: Path, opens: bool, as_json: bool) -> str:
+    """Return the answers as text or JSON, and show the page in a browser if there is one.
+
+    Raises:
+        UserError: settings, results or the page are missing.
+    """
+    page = params.parent / "metrics/report.html"
+    answers = list_answers(params)
+    if not page.is_file():
+        raise UserError(f"{page}: no such file; `dvc repro` makes it")
+    if opens and not webbrowser.open(page.resolve().as_uri()):
+        raise UserError(f"{page}: no browser was found to open it with; --no-open prints the answers alone")
+    if as_json:
+        return json.dumps({"page": str(page), "answers": [found._asdict() for found in answers]}, indent=1)
+    return "\n".join([*(f"{found.place}: {found.advice}" for found in answers), f"All of it: {page}"])

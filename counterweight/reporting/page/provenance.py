@@ -1,0 +1,144 @@
+"""Where a page's numbers come from: settings, versions, machine, data, and how long stages took."""
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from counterweight.core.params_file import ParamsFile
+from counterweight.core.schema import Settings
+from counterweight.reporting.markdown import Grid
+from counterweight.reporting.page.times import read_times
+from counterweight.settings.classify import Classify
+from counterweight.settings.compare import Compare
+from counterweight.settings.discriminate import Discriminate
+from counterweight.settings.extract import Extract
+from counterweight.settings.latent import Latent
+from counterweight.settings.synthesize import Synthesize
+from counterweight.settings.table import Table
+
+SECTIONS: dict[str, type[Settings]] = {
+    "table": Table,
+    "synthesize": Synthesize,
+    "extract": Extract,
+    "compare": Compare,
+    "discriminate": Discriminate,
+    "latent": Latent,
+    "classify": Classify,
+}
+PACKAGES = (
+    "counterweight",
+    "torch",
+    "torchvision",
+    "timm",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "imbalanced-learn",
+    "dvc",
+)
+LOCK = Path("dvc.lock")
+
+
+def describe_provenance(file: ParamsFile, table: Table) -> dict[str, Grid]:
+    """Return tables by title; those without a row are of nothing that is known here."""
+    return {
+        "Settings that differ from their defaults": list_settings(file, table),
+        "Versions and machine": list_versions(),
+        "Data": list_data(table.datasets),
+        "Time of each stage, of its last run on this machine": list_times(),
+    }
+
+
+def list_settings(file: ParamsFile, table: Table) -> Grid:
+    """Return every setting that is not its default, and the blocks of the table's own items as they stand.
+
+    What a generator's block leaves out is its paper's.
+    """
+    rows = [["seed", str(file.run.seed)], ["device", file.run.device]]
+    for name, model in SECTIONS.items():
+        rows += flatten(name, file.section(name, model).model_dump(mode="json", exclude_defaults=True))
+    for section, names in (("datasets", table.datasets), ("scenarios", table.scenarios), ("pairs", table.pairs)):
+        blocks = file.blocks(section)
+        rows += [row for name in names if name in blocks for row in flatten(f"{section}.{name}", blocks[name])]
+    generators = file.blocks("generators")
+    for name in table.generators:
+        for dataset in table.datasets:
+            block = generators.get(name, {}).get(dataset)
+            rows += flatten(f"generators.{name}.{dataset}", block) if isinstance(block, dict) else []
+    return Grid(["setting", "value"], rows)
+
+
+def flatten(name: str, value: object) -> list[list[str]]:
+    """Return a row for each value in a block."""
+    if isinstance(value, Mapping) and value:
+        return [row for key, own in value.items() for row in flatten(f"{name}.{key}", own)]
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    # Folders are a user's own affair, and a page is sent on.
+    return [[name, "a folder" if Path(text).is_absolute() else text]]
+
+
+def list_versions() -> Grid:
+    """Return the versions of what computed, and the machine."""
+    found = [[name, version] for name in PACKAGES if (version := find_version(name)) is not None]
+    rows = [["Python", platform.python_version()], *found]
+    rows.append(["machine", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"])
+    revision = find_revision()
+    return Grid(["part", "version"], [*rows, ["git revision", revision]] if revision else rows)
+
+
+def find_version(package: str) -> str | None:
+    """Return the version of an installed package."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def find_revision() -> str | None:
+    """Return the revision that the page was made at, and whether files were changed since; None outside of git."""
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip().replace("-dirty", " with changes")
+
+
+def list_data(datasets: Sequence[str], lock: Path = LOCK) -> Grid:
+    """Return the hash of every dataset's parts, as DVC wrote it down; none outside of a workspace."""
+    outputs = {
+        output["path"]: output
+        for stage in read_lock(lock).values()
+        for output in stage.get("outs", ())
+        if re.fullmatch(rf"data/({'|'.join(map(re.escape, datasets))})/(train|test)\.parquet", output["path"])
+    }
+    header = ["part", "MD5", "bytes"]
+    return Grid(header, [[path, own.get("md5", ""), f"{own.get('size', 0):,}"] for path, own in outputs.items()])
+
+
+def read_lock(path: Path) -> dict[str, Any]:
+    """Return the stages that DVC has written down; none where it did not run."""
+    try:
+        found = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (OSError, YAMLError):
+        return {}
+    stages = found.get("stages", {}) if isinstance(found, dict) else {}
+    return stages if isinstance(stages, dict) else {}
+
+
+def list_times() -> Grid:
+    """Return what each stage's last run on this machine took."""
+    rows = [
+        [stage, f"{own['seconds']:.1f} s", f"{own['cpu_seconds']:.1f} s", f"{own['peak_bytes'] / 2**20:,.0f} MiB"]
+        for stage, own in read_times().items()
+    ]
+    return Grid(["stage", "time", "processor time", "memory"], rows)

@@ -1,0 +1,282 @@
+"""What the page says of one dataset and scenario, or of one pair: the answer first, details in folds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from counterweight.reporting.answers import Answer, answer, answer_pair
+from counterweight.reporting.differences import tabulate_differences
+from counterweight.reporting.markdown import Grid
+from counterweight.reporting.page import charts, curves
+from counterweight.reporting.page.charts import Spec
+from counterweight.reporting.page.pictures import Picture, Pictures
+from counterweight.reporting.results import Comparison, Comparisons, Everything, Results
+from counterweight.reporting.tables import (
+    describe_best_simple,
+    describe_minority,
+    list_remarks,
+    tabulate_classes,
+    tabulate_help,
+    tabulate_simple,
+)
+from counterweight.reporting.verdicts import describe_reach, verdict
+from counterweight.results.compare import ColumnFacts, CompareResult
+
+BETTER = {"lower": "lower is better", "higher": "higher is better", "baseline": "as real images' is best"}
+HELP_NOTES = {
+    "verdict": "helps or hurts where the interval leaves out 0; no difference where it lies within the margin of 0",
+    "change": "of the headline score against the reference, mean over the draws; higher is better",
+    "interval": "holds for all rows of the table at once",
+    "would see": "the smallest true change that would have been seen in four of five cases",
+    "minority F1": "mean and standard deviation over the draws; 0 to 1, higher is better",
+    "balanced accuracy": "mean of the classes' recalls, mean and standard deviation over the draws; higher is better",
+    "accuracy": "mean over the draws; 0 to 1, higher is better",
+}
+CLASS_NOTES = {
+    "fitted": "real images that classifiers are fitted to",
+    "wanted": "synthetic images that fill the class up",
+    "test": "real images that scores are of",
+}
+
+
+class Table(NamedTuple):
+    """A table with what its columns mean, and what holds for all of its numbers."""
+
+    grid: Grid
+    notes: Mapping[str, str]
+    context: str
+
+
+class Chart(NamedTuple):
+    """A chart with the name that a screen reader says."""
+
+    spec: Spec
+    label: str
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Details that are shown when asked for."""
+
+    title: str
+    note: str = ""
+    tables: Sequence[Table] = ()
+    charts: Sequence[Chart] = ()
+    pictures: Sequence[Picture] = ()
+
+    def __bool__(self) -> bool:
+        """Say whether there is anything inside."""
+        return bool(self.tables or self.charts or self.pictures)
+
+
+class Look(NamedTuple):
+    """How one synthetic set differs from real images, in a sentence and in pictures."""
+
+    name: str
+    sentence: str
+    pictures: Sequence[Picture]
+
+
+@dataclass
+class Section:
+    """One part of the page."""
+
+    anchor: str
+    title: str
+    answer: Answer
+    changes: Chart | None
+    looks: list[Look]
+    reach: str
+    folds: list[Fold] = field(default_factory=list)
+
+
+def build_sections(found: Everything, plots: Path) -> tuple[list[Section], list[Path]]:
+    """Return a section for each item of the table, and the pictures that there was no room for.
+
+    What every item's synthetic images look like goes before any details.
+    """
+    pictures = Pictures()
+    items = [open_section(results, plots, pictures) for results in found.results]
+    pairs = [open_pair(name, comparison, plots, pictures) for name, comparison in found.pairs.items()]
+    for section, results in zip(items, found.results, strict=True):
+        add_details(section, results, plots, pictures)
+    for section, (name, comparison) in zip(pairs, found.pairs.items(), strict=True):
+        add_pair_details(section, name, comparison, plots, pictures)
+    return items + pairs, pictures.left_out
+
+
+def write_glossary(found: Everything) -> dict[str, str]:
+    """Return a line for each number that tables show."""
+    comparisons = [own for results in found.results for own in results.comparisons.values()]
+    comparisons += found.pairs.values()
+    columns = describe_columns(comparisons[0].features.columns) if comparisons else {}
+    return {**HELP_NOTES, **CLASS_NOTES, **columns}
+
+
+def open_section(results: Results, plots: Path, pictures: Pictures) -> Section:
+    """Return the answer and what synthetic images look like; `add_details` adds the rest."""
+    item = f"{results.dataset}/{results.scenario}"
+    judged = results.judged
+    label = f"change of the score by every method on {item}, with intervals; the table below has the same numbers"
+    return Section(
+        anchor=f"{results.dataset}-{results.scenario}",
+        title=f"{results.dataset}, {results.scenario}",
+        answer=answer(results),
+        changes=Chart(charts.draw_changes(judged), label) if judged.against_imbalanced.headline else None,
+        looks=[look(name, own, plots, f"{item}/{name}", pictures) for name, own in results.comparisons.items()],
+        reach=describe_reach(results.comparisons),
+    )
+
+
+def open_pair(name: str, comparison: Comparison, plots: Path, pictures: Pictures) -> Section:
+    """Return the same of a pair, which has no classifier: its answer is how its sets differ."""
+    looks = [look("synthetic", comparison, plots, f"pairs/{name}", pictures)]
+    return Section(f"pair-{name}", f"Pair {name}", answer_pair(name, comparison), None, looks, "")
+
+
+def look(name: str, comparison: Comparison, plots: Path, item: str, pictures: Pictures) -> Look:
+    """Return what a synthetic set's images are like."""
+    caption = (
+        f"Above images by {name}, those nearest to a real one it was trained on; below that image. Their distance."
+    )
+    found = pictures.embed(plots / "compare" / item / "nearest.png", caption)
+    return Look(name, verdict(name, comparison), [found] if found else [])
+
+
+def add_details(section: Section, results: Results, plots: Path, pictures: Pictures) -> None:
+    """Add the folds of a dataset and scenario."""
+    item, draws = f"{results.dataset}/{results.scenario}", len(results.scores["imbalanced"].draws)
+    section.folds.append(fold_methods(results, draws))
+    section.folds.append(fold_classes(results, draws))
+    section.folds += fold_differences(results.comparisons)
+    losses = curves.read_losses(plots / "train" / item, list(results.comparisons))
+    if (spec := charts.draw_losses(losses)) is not None:
+        note = "Mean over the draws."
+        section.folds.append(Fold("How training went", note, charts=[Chart(spec, "training losses by epoch")]))
+    section.folds += [
+        fold_pictures(name, plots, f"{item}/{name}", pictures, results.comparisons) for name in results.comparisons
+    ]
+    section.folds = [fold for fold in section.folds if fold]
+
+
+def add_pair_details(section: Section, name: str, comparison: Comparison, plots: Path, pictures: Pictures) -> None:
+    """Add the folds of a pair."""
+    comparisons = {"synthetic": comparison}
+    section.folds += fold_differences(comparisons)
+    section.folds.append(fold_pictures("synthetic", plots, f"pairs/{name}", pictures, comparisons))
+    section.folds = [fold for fold in section.folds if fold]
+
+
+def fold_methods(results: Results, draws: int) -> Fold:
+    """Return what every method does to the classifier, against both references."""
+    tested = sum(count.test for count in results.counts.values())
+    context = f"{draws} draws, {tested:,} test images"
+    tables = [Table(tabulate_help(results), HELP_NOTES, f"against imbalanced; {context}")]
+    simple = results.judged.against_simple
+    if simple is not None:
+        tables.append(Table(tabulate_simple(simple), HELP_NOTES, f"against {simple.reference}; {context}"))
+    note = " ".join([describe_minority(results.counts), *list_remarks(results), describe_best_simple(results)])
+    return Fold("Every method in numbers", note, tables)
+
+
+def fold_classes(results: Results, draws: int) -> Fold:
+    """Return how many images each class has, and how well it is recognised."""
+    matrices = {
+        name: [
+            [sum(draw.confusion[row][column] for draw in own.draws) for column in range(len(results.counts))]
+            for row in range(len(results.counts))
+        ]
+        for name, own in results.scores.items()
+    }
+    drawn = [Chart(charts.draw_counts(results.counts), "images of each class before and after")]
+    if (confusion := charts.draw_confusion(matrices, list(results.counts))) is not None:
+        drawn.append(Chart(confusion, "confusion matrix of the method that is chosen"))
+    note = (
+        "F1 of each class, mean over the draws; of so many numbers some differ by chance. *: a class of the headline."
+    )
+    table = Table(tabulate_classes(results), CLASS_NOTES, f"F1, 0 to 1, higher is better; {draws} draws")
+    return Fold("Every class", note, [table], drawn)
+
+
+def fold_differences(comparisons: Comparisons) -> list[Fold]:
+    """Return the tables and charts of how synthetic images differ."""
+    if not comparisons:
+        return []
+    found = tabulate_differences(comparisons)
+    first = next(iter(comparisons.values())).features
+    context = describe_space(first)
+    notes = describe_columns(first.columns)
+
+    def table(key: str, own: str = context) -> list[Table]:
+        grid = found[key]
+        assert isinstance(grid, Grid)
+        return [Table(grid, notes, own)] if grid else []
+
+    drawn = charts.draw_backbones(comparisons)
+    roc = charts.draw_roc(curves.list_roc(comparisons))
+    spaces = "mean over all other feature spaces that count"
+    return [
+        Fold(
+            "How synthetic images differ, in numbers",
+            "Row real: what real images get among themselves, which is what agrees.",
+            [*table("tables"), *table("other_tables", spaces)],
+            [Chart(drawn, "the chosen statistic in every feature space, by method")] if drawn else [],
+        ),
+        Fold(
+            "Told apart by style",
+            "Area under the ROC curve with its 95 % interval, and average precision; 0.5: it cannot tell them.",
+            table("style_table", "on images that the network has not seen"),
+            [Chart(roc, "ROC curves of the style classifier")] if roc else [],
+        ),
+        Fold(
+            "Every feature space",
+            "Fractions of features whose means differ, raw and at the false discovery rate: within each set, then "
+            "against real images; then Frechet distances, and what the spaces are.",
+            [part for key in ("within", "between", "frechet", "inception", "spaces") for part in table(key, "")],
+        ),
+        Fold(
+            "In a latent space",
+            "Where both sets lie in an autoencoder of both, and what moving synthetic images to real ones does.",
+            [*table("latent_table", ""), *table("moved_table", "")],
+        ),
+    ]
+
+
+def describe_columns(columns: Sequence[ColumnFacts]) -> dict[str, str]:
+    """Return what each column of statistics means, in which unit, and which direction is better."""
+    own = {column.header: f"{column.meaning} Unit: {column.unit}; {BETTER[column.better]}." for column in columns}
+    return {
+        **own,
+        "SSIM": "Structural similarity of random pairs of a class, with its standard error; lower is more diverse.",
+        "sharpness": "Variance of the Laplacian, mean with its standard error; less than real: blurred, more: noisy.",
+        "copies": "Fraction nearer to a training image than nearly all other real images are; as real images' is best.",
+    }
+
+
+def describe_space(found: CompareResult) -> str:
+    """Say what holds for all numbers of the headline's feature space."""
+    own = found.backbones[found.headline]
+    test = own.statistics["ttest"]
+    halves = f"{test.n} images against {test.n}, {test.draws} draws of halves"
+    return f"{own.backbone}, {own.weights} weights, {own.input_size} px; {halves}"
+
+
+def fold_pictures(name: str, plots: Path, item: str, pictures: Pictures, comparisons: Comparisons) -> Fold:
+    """Return everything that was drawn of one synthetic set."""
+    assert name in comparisons
+    found = [
+        *pictures.embed_all((plots / "samples" / item).parent, f"{Path(item).name}.png", f"{name}: images"),
+        *pictures.embed_all(plots / "compare" / item, "features.png", f"{name}: features of both sets"),
+        *pictures.embed_all(
+            plots / "discriminate" / item, "pca_*.png", f"{name}: what the style classifier sees ({{name}})"
+        ),
+        *pictures.embed_all(
+            plots / "discriminate" / item, "examples_*.png", f"{name}: most and least synthetic ({{name}})"
+        ),
+        *pictures.embed_all(plots / "train" / item, "epoch_*.png", f"{name}: samples while it was trained ({{name}})"),
+        *pictures.embed_all(plots / "latent" / item, "*.png", f"{name}: latent space ({{name}})"),
+        *pictures.embed_all(plots / "discriminate" / item, "activations_*.png", f"{name}: activations ({{name}})"),
+        *pictures.embed_all(plots / "discriminate" / item, "weights_*.png", f"{name}: weights ({{name}})"),
+    ]
+    return Fold(f"All pictures of {name}", pictures=found)

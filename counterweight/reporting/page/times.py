@@ -1,0 +1,51 @@
+"""How long stages took on this machine: a file beside the data, which is in no result."""
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+TIMES = Path("data/times.jsonl")
+"""A line for each run of a stage, the last one last."""
+STAGE = "DVC_STAGE"
+"""What DVC calls the stage that it runs, in a variable of its environment."""
+KIBIBYTE = 1024 if sys.platform.startswith("linux") else 1
+"""Unit of the peak memory that the kernel tells: bytes on macOS."""
+
+
+def write_time(started: float) -> None:
+    """Add a line on the stage that DVC has just run to the end; nothing outside of DVC.
+
+    Args:
+        started: `time.monotonic()` when it began.
+    """
+    stage = os.environ.get(STAGE)
+    if not stage or not TIMES.parent.is_dir():
+        return
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    record = {
+        "stage": stage,
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - started, 2),
+        "cpu_seconds": round(sum(found.ru_utime + found.ru_stime for found in (own, children)), 2),
+        "peak_bytes": max(own.ru_maxrss, children.ru_maxrss) * KIBIBYTE,
+    }
+    with TIMES.open("a", encoding="utf-8") as file:  # One write, so that stages side by side mix no lines.
+        file.write(json.dumps(record) + "\n")
+
+
+def read_times(path: Path = TIMES) -> dict[str, Mapping[str, Any]]:
+    """Return the last line on each stage; what came from a cache has none."""
+    last: dict[str, Mapping[str, Any]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            record = json.loads(line)
+            last[record["stage"]] = record
+        except (ValueError, KeyError, TypeError):  # Cut off by a full disk.
+            continue
+    return last

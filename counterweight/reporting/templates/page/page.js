@@ -1,0 +1,102 @@
+"use strict";
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+function colours() {
+  const style = getComputedStyle(document.documentElement);
+  const [text, quiet, line] = ["--text", "--quiet", "--line"].map((name) => style.getPropertyValue(name).trim());
+  return {
+    background: null,
+    font: style.fontFamily,
+    view: { stroke: line },
+    axis: { labelColor: text, titleColor: quiet, gridColor: line, domainColor: line, tickColor: line, labelLimit: 160 },
+    legend: { labelColor: text, titleColor: quiet, labelLimit: 260 },
+    header: { labelColor: text, titleColor: quiet },
+    title: { color: text },
+  };
+}
+
+function draw(figure) {
+  const spec = JSON.parse(figure.querySelector("script").textContent);
+  let place = figure.querySelector(".vega");
+  if (!place) {
+    place = document.createElement("div");
+    place.className = "vega";
+    place.style.width = "100%";
+    figure.append(place);
+  }
+  const theme = dark.matches ? "dark" : "light";
+  vegaEmbed(place, spec, { actions: false, renderer: "svg", config: colours(), tooltip: { theme } }).catch((error) => {
+    place.textContent = `This chart could not be drawn: ${error.message}`;
+  });
+}
+
+// A chart in a fold is drawn when that is opened: many charts would hold up the first look, and some have no width yet.
+const drawn = new Set();
+function drawVisible() {
+  for (const figure of document.querySelectorAll("figure.chart")) {
+    if (!drawn.has(figure) && !figure.closest("details:not([open])")) {
+      drawn.add(figure);
+      draw(figure);
+    }
+  }
+}
+drawVisible();
+for (const fold of document.querySelectorAll("details")) fold.addEventListener("toggle", drawVisible);
+dark.addEventListener("change", () => drawn.forEach(draw));
+addEventListener("beforeprint", () => {
+  for (const fold of document.querySelectorAll("details")) fold.open = true;
+  drawVisible();
+});
+
+// The number that a cell begins with; a cell without one comes last, whichever way a column is sorted.
+function value(cell) {
+  const text = cell.textContent.replaceAll(",", "").trim();
+  const number = parseFloat(text);
+  return Number.isNaN(number) ? text : number;
+}
+
+function compare(one, other) {
+  if (typeof one === typeof other) return typeof one === "number" ? one - other : one.localeCompare(other);
+  return 0;
+}
+
+function sort(head) {
+  const table = head.closest("table");
+  const column = [...head.parentNode.children].indexOf(head);
+  const down = head.getAttribute("aria-sort") !== "descending" && column > 0;
+  for (const other of head.parentNode.children) other.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const rows = [...table.tBodies[0].rows].map((row) => ({ row, key: value(row.cells[column]) }));
+  const missing = (key) => column > 0 && typeof key !== "number" && rows.some((each) => typeof each.key === "number");
+  rows.sort((one, other) => missing(one.key) - missing(other.key) || compare(one.key, other.key) * (down ? -1 : 1));
+  table.tBodies[0].append(...rows.map((each) => each.row));
+}
+for (const button of document.querySelectorAll("thead button")) {
+  button.addEventListener("click", () => sort(button.parentNode));
+}
+
+// What a number means and what it is of, when it is pointed at, tapped, or its column has the focus.
+const tip = document.getElementById("tip");
+function explain(target) {
+  const cell = target.closest && target.closest("td, thead th");
+  if (!cell) return hide();
+  const table = cell.closest("table");
+  const head = table.tHead.rows[0].cells[cell.cellIndex];
+  const lines = [head.dataset.note, table.dataset.context].filter(Boolean);
+  if (!lines.length) return hide();
+  tip.textContent = `${head.textContent}: ${lines.join(" ")}`;
+  tip.hidden = false;
+  const box = cell.getBoundingClientRect();
+  const left = Math.min(Math.max(8, box.left), innerWidth - tip.offsetWidth - 8);
+  const below = box.bottom + 6 + tip.offsetHeight < innerHeight;
+  tip.style.left = `${left}px`;
+  tip.style.top = `${below ? box.bottom + 6 : box.top - tip.offsetHeight - 6}px`;
+}
+function hide() {
+  tip.hidden = true;
+}
+document.addEventListener("pointerover", (event) => explain(event.target));
+document.addEventListener("focusin", (event) => explain(event.target));
+document.addEventListener("click", (event) => explain(event.target));
+document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
+document.addEventListener("scroll", hide, { passive: true, capture: true });

@@ -1,0 +1,244 @@
+"""The page: what it says, that it needs no network, and that a browser draws it."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from counterweight.core.params_file import read_params_file
+from counterweight.reporting.markdown import Grid
+from counterweight.reporting.page.charts import draw_confusion, draw_counts
+from counterweight.reporting.page.curves import read_losses
+from counterweight.reporting.page.page import render_page, write_data
+from counterweight.reporting.page.pictures import Pictures
+from counterweight.reporting.page.provenance import flatten, list_data, list_settings
+from counterweight.reporting.page.sections import build_sections, write_glossary
+from counterweight.reporting.page.times import read_times, write_time
+from counterweight.reporting.results import Everything, Results, Verdicts
+from counterweight.settings.table import Table
+from tests.browser import Page, open_browser
+from tests.reporting.made import change, comparison, counts, judged, results
+
+ROOT = Path(__file__).parents[2]
+NAME = "smote"
+
+
+def made() -> Results:
+    gains = {"balanced": change(mean=0.05), NAME: change(mean=0.02)}
+    simple = Verdicts(reference="mixup", minority_f1={NAME: change()}, balanced_accuracy={NAME: change()})
+    given = results()
+    matrix = [[6, 1], [2, 3]]
+    scored = {
+        name: own.model_copy(update={"draws": [draw.model_copy(update={"confusion": matrix}) for draw in own.draws]})
+        for name, own in given.scores.items()
+    }
+    return replace(given, scores=scored | {"mixup": scored[NAME]}, judged=judged(gains, gains, simple))
+
+
+def draw_pictures(plots: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    for path in (f"compare/digits/drop75/{NAME}/nearest.png", f"latent/digits/drop75/{NAME}/moved.png"):
+        (plots / path).parent.mkdir(parents=True)
+        Image.fromarray(noise).save(plots / path)
+
+
+def write_page(folder: Path) -> Path:
+    draw_pictures(folder / "plots")
+    found = Everything([made()], {"scans": comparison(0.5)})
+    sections, left_out = build_sections(found, folder / "plots")
+    provenance = {"Versions": Grid(["part", "version"], [["<Python>", "3"]]), "Nothing": Grid(["part"], [])}
+    path = folder / "report.html"
+    path.write_text(render_page(sections, write_glossary(found), provenance, left_out), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_page(tmp_path_factory.mktemp("page"))
+
+
+class Outline(HTMLParser):
+    """What the page consists of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_the_page_needs_no_network(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    outline = Outline(text)
+    addresses = [own[key] or "" for _, own in outline.tags for key in ("src", "href", "srcset", "poster") if key in own]
+    assert addresses
+    assert all(address.startswith(("#", "data:image/webp;base64,")) for address in addresses)
+    assert not outline.of("link")
+    assert "url(" not in re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert page.stat().st_size < 10_000_000
+
+
+def test_every_picture_has_words_and_headings_have_no_gaps(page: Path) -> None:
+    outline = Outline(page.read_text(encoding="utf-8"))
+    assert len(outline.of("img")) == 2
+    assert all(own["alt"] and own["width"] for own in outline.of("img"))
+    assert all(own["aria-label"] for own in outline.of("figure") if own.get("class") == "chart")
+    levels = [int(name[1]) for name, _ in outline.tags if re.fullmatch("h[1-6]", name)]
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert len({own["id"] for _, own in outline.tags if "id" in own}) == sum("id" in own for _, own in outline.tags)
+
+
+def test_the_answer_comes_first_and_everything_is_escaped(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert text.index("Use the synthetic images of <code>smote</code>") < text.index("<table")
+    assert "&lt;Python&gt;" in text
+    assert "<Python>" not in text
+    assert "Nothing</summary>" not in text
+    assert "<h2>Pair scans</h2>" in text
+
+
+def test_nothing_in_a_chart_ends_its_script() -> None:
+    text = str(write_data({"title": "</script><b>\u2028"}))
+    assert "<" not in text
+    assert "\u2028" not in text
+    assert json.loads(text) == {"title": "</script><b>\u2028"}
+
+
+def test_same_results_same_bytes(page: Path, tmp_path: Path) -> None:
+    assert write_page(tmp_path).read_bytes() == page.read_bytes()
+
+
+def test_pictures_without_room_are_named_not_shown(tmp_path: Path) -> None:
+    draw_pictures(tmp_path)
+    path = tmp_path / f"compare/digits/drop75/{NAME}/nearest.png"
+    pictures = Pictures(room=100)
+    found = pictures.embed(path, "a picture")
+    assert found is not None
+    assert (found.data, found.width, found.height) == (None, 60, 40)
+    assert pictures.left_out == [path]
+    assert Pictures().embed(tmp_path / "none.png", "nothing") is None
+    ample = Pictures()
+    whole = ample.embed(path, "a picture")
+    assert whole is not None
+    assert whole.data is not None
+    assert Pictures().room - ample.room == len(whole.data)
+
+
+def test_losses_are_means_over_draws_at_most_so_many_points(tmp_path: Path) -> None:
+    (tmp_path / "vae").mkdir()
+    lines = [f"{draw},{epoch},autoencoder,{draw + epoch}" for draw in (0, 2) for epoch in range(1, 251)]
+    (tmp_path / "vae/history.csv").write_text("\n".join(["draw,epoch,update,loss", *lines]) + "\n")
+    (tmp_path / "smote").mkdir()
+    (tmp_path / "smote/history.csv").write_text("draw,epoch,update,loss\n")
+    found = read_losses(tmp_path, ["vae", "smote", "none"])
+    assert len(found) == 84  # every third of 250 epochs
+    assert found[:2] == [
+        {"generator": "vae", "update": "autoencoder", "epoch": 1, "loss": 2.0},
+        {"generator": "vae", "update": "autoencoder", "epoch": 4, "loss": 5.0},
+    ]
+
+
+def test_a_matrix_of_too_many_classes_is_not_drawn() -> None:
+    assert draw_confusion({"imbalanced": [[0] * 31] * 31}, [str(label) for label in range(31)]) is None
+    spec = draw_confusion({"imbalanced": [[3, 1], [0, 0]]}, ["a", "b"])
+    assert spec is not None
+    assert [each["fraction"] for each in spec["data"]["values"]] == [0.75, 0.25, 0.0, 0.0]
+
+
+def test_counts_add_up_to_what_classifiers_get() -> None:
+    spec = draw_counts({"a": counts(2, 7, 5, True, before=12)})
+    bars, ticks = (layer["data"]["values"] for layer in spec["layer"])
+    assert [bar["count"] for bar in bars] == [2, 1, 7]
+    assert ticks == [{"class": "a", "real, before": 12}]
+
+
+def test_settings_are_those_that_differ_from_their_defaults() -> None:
+    file = read_params_file(ROOT / "params.yaml")
+    table = file.section("table", Table)
+    rows = dict(list_settings(file, table).rows)
+    assert rows["seed"] == str(file.run.seed)
+    assert rows["datasets.digits.source"] == "digits"
+    assert any(key.startswith("generators.cvae.digits.") for key in rows)
+    assert "table.draws" not in rows  # It is the default.
+    assert flatten("extract", {"weights": "/home/me/weights"}) == [["extract.weights", "a folder"]]
+
+
+def test_data_are_named_by_what_dvc_wrote_down(tmp_path: Path) -> None:
+    lock = tmp_path / "dvc.lock"
+    outs = "".join(
+        f"    - path: data/{name}.parquet\n      md5: {number * 32}\n      size: 1234\n"
+        for name, number in (("digits/train", "a"), ("other/train", "b"))
+    )
+    lock.write_text(f"schema: '2.0'\nstages:\n  ingest@digits:\n    cmd: x\n    outs:\n{outs}")
+    assert list_data(["digits"], lock).rows == [["data/digits/train.parquet", "a" * 32, "1,234"]]
+    assert not list_data(["digits"], tmp_path / "none")
+    lock.write_text("")  # as a full disk leaves it
+    assert not list_data(["digits"], lock)
+
+
+def test_the_last_run_of_a_stage_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_STAGE", "train@digits")
+    write_time(0.0)
+    assert not (tmp_path / "data").exists()  # no workspace
+    (tmp_path / "data").mkdir()
+    write_time(0.0)
+    write_time(0.0)
+    with (tmp_path / "data/times.jsonl").open("a") as file:
+        file.write('{"stage": "cut o')
+    (found,) = read_times().values()
+    assert found["stage"] == "train@digits"
+    assert found["seconds"] >= found["cpu_seconds"] > 0
+    assert found["peak_bytes"] > 2**20
+    monkeypatch.delenv("DVC_STAGE")
+    write_time(0.0)
+    assert len((tmp_path / "data/times.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Page]:
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_draws_it(page: Path, browser: Page, width: int, scheme: str) -> None:
+    browser.show(page.as_uri(), width, scheme)
+    assert browser.errors == []
+    assert browser.run("document.documentElement.scrollWidth <= innerWidth")
+    assert browser.run("document.querySelectorAll('.chart svg').length") == 1  # the others are folded
+    for fold in browser.run("[...document.querySelectorAll('summary')].map((each) => each.textContent)"):
+        browser.click(f"summary:text-is({json.dumps(fold)}) >> nth=0")
+    browser.wait("document.querySelectorAll('.chart svg').length >= 5")
+    dark = browser.run("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+    assert dark == (scheme == "dark")
+    assert browser.errors == []
+
+
+@pytest.mark.slow
+def test_a_table_is_sorted_and_explained(page: Path, browser: Page) -> None:
+    browser.show(page.as_uri(), 1440, "light")
+    browser.click("summary:text-is('Every method in numbers')")
+    cells = "[...document.querySelectorAll('table')[0].tBodies[0].rows].map((row) => row.cells[2].textContent)"
+    browser.click("table >> nth=0 >> button:text-is('change')")
+    assert browser.run(cells) == ["+0.0500", "+0.0200", "", ""]
+    browser.click("table >> nth=0 >> button:text-is('change')")
+    assert browser.run(cells) == ["+0.0200", "+0.0500", "", ""]
+    tip = browser.run("document.getElementById('tip').textContent")
+    assert tip.startswith("change: of the headline score against the reference, mean over the draws; higher is better")
+    assert tip.endswith("2 draws, 12 test images")
