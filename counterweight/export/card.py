@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from ruamel.yaml import YAML
@@ -16,6 +17,7 @@ from counterweight.reporting.markdown import render_table
 
 SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
 """Names that the hub has for sets of fewer images."""
+LEFT_OUT = "(a place of whoever exported this)"
 LICENCE = """\
 # The licence is for you to choose, and nobody else: that of the real images decides what is allowed. Write it here, as
 # in `license: cc-by-4.0`, and below under Licence.
@@ -23,11 +25,10 @@ LICENCE = """\
 """
 
 
-def write_card(contents: Contents, name: str, format_: Format, verdicts: list[str], folder: Path) -> None:
+def write_card(contents: Contents, format_: Format, verdicts: list[str], folder: Path) -> None:
     """Write `README.md` into a folder that has the images.
 
     Args:
-        name: of the format.
         verdicts: what the pipeline found of the images, a sentence each.
     """
     values = {
@@ -38,15 +39,14 @@ def write_card(contents: Contents, name: str, format_: Format, verdicts: list[st
         "table": tabulate_counts(contents),
         "added": sum(len(part) for part in contents.splits[0].parts[1:]),
         "fitted": len(contents.splits[0].parts[0]),
-        "generator": None if contents.generator is None else json.dumps(contents.generator, ensure_ascii=False),
-        "settings": {key: json.dumps(block, ensure_ascii=False) for key, block in contents.settings.items()},
-        "columns": COLUMNS,
+        "generator": None if contents.generator is None else write_settings(contents.generator),
+        "settings": {key: write_settings(block) for key, block in contents.settings.items()},
+        "columns": {**format_.columns, **COLUMNS},
         "verdicts": verdicts,
-        "format": name,
         "usage": format_.describe_usage(contents),
     }
     text = load_template().render(values).rstrip("\n") + "\n"
-    header = f"---\n{LICENCE}{render_header(contents, name, format_)}---\n\n"
+    header = f"---\n{LICENCE}{render_header(contents, format_, folder)}---\n\n"
     (folder / "README.md").write_text(header + text, encoding="utf-8")
 
 
@@ -61,6 +61,16 @@ def load_template() -> Template:
         autoescape=False,  # Markdown, not HTML
     )
     return environment.get_template("card.md.jinja")
+
+
+def write_settings(block: Mapping[str, Any]) -> str:
+    """Return settings in a line, without places on this machine or in its network, which are nobody else's."""
+    return json.dumps({key: LEFT_OUT if is_place(value) else value for key, value in block.items()}, ensure_ascii=False)
+
+
+def is_place(value: object) -> bool:
+    """Say whether a setting is a path from the root, or an address."""
+    return isinstance(value, str) and (value.startswith(("/", "~")) or "://" in value)
 
 
 def describe_title(contents: Contents) -> str:
@@ -84,15 +94,15 @@ def describe(contents: Contents) -> str:
     return f"{first} All of them are real."
 
 
-def render_header(contents: Contents, name: str, format_: Format) -> str:
+def render_header(contents: Contents, format_: Format, folder: Path) -> str:
     """Return the header in YAML, but for the licence."""
     features = format_.describe_features(contents)
     size = next((label for most, label in SIZES.items() if len(contents) < most), "n>1M")
     files = [{"split": split.name, "path": format_.locate(split.name)} for split in contents.splits]
-    config = {"config_name": "default", "data_files": files}
-    if name == "imagefolder":
-        # Without these, readers guess from the table: a class called `04` would be 4.
+    config: dict[str, Any] = {"config_name": "default", "data_files": files}
+    if format_.has_guessed_columns:
         config["features"] = features
+    sizes = {split.name: sum_bytes(folder, format_.locate(split.name)) for split in contents.splits}
     values = {
         "pretty_name": describe_title(contents),
         "task_categories": ["image-classification"],
@@ -101,13 +111,25 @@ def render_header(contents: Contents, name: str, format_: Format) -> str:
         "configs": [config],
         "dataset_info": {
             "features": features,
-            "splits": [{"name": split.name, "num_examples": len(split)} for split in contents.splits],
+            "splits": [
+                {"name": split.name, "num_bytes": sizes[split.name], "num_examples": len(split)}
+                for split in contents.splits
+            ],
+            "download_size": sum(sizes.values()),
+            "dataset_size": sum(sizes.values()),
         },
     }
     text, yaml = StringIO(), YAML()
     yaml.width = 2**20
     yaml.dump(quote_texts(values), text)
     return text.getvalue()
+
+
+def sum_bytes(folder: Path, pattern: str) -> int:
+    """Return the size of the files that a pattern matches."""
+    # pathlib's `**` are folders alone.
+    found = folder.glob(f"{pattern}/*" if pattern.endswith("**") else pattern)
+    return sum(path.stat().st_size for path in found if path.is_file())
 
 
 def quote_texts(value: object) -> object:

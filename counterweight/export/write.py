@@ -29,7 +29,7 @@ def write_export(
         partial.mkdir()
         format_.write(contents, partial, advance)
         write_croissant(contents, format_, describe(contents), partial)
-        write_card(contents, format_name, format_, verdicts, partial)
+        write_card(contents, format_, verdicts, partial)
 
 
 def check_folder(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """The contract of a format, and what several of them have in common."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,10 @@ class Format:
     """Return the fields of Croissant's record set of a split."""
     describe_usage: Callable[[Contents], Usage]
     """Return how the files are read."""
+    columns: Mapping[str, str]
+    """What readers find beside the columns that all formats have, and what each is."""
+    has_guessed_columns: bool
+    """Whether readers guess types from a table's text unless they are told: a class called `04` would be 4."""
 
 
 def find_format(name: str) -> Format:

@@ -64,7 +64,7 @@ def describe_files(contents: Contents, folder: Path) -> list[Json]:
 def describe_records(split: Split) -> list[Json]:
     """Return Croissant's fields of a split: those of its table, to which the images are joined by their names."""
     table, images = {"@id": f"{split.name}/{TABLE}"}, {"@id": f"{split.name}-images"}
-    name = {"fileObject": table, "extract": {"column": "file_name"}, "transform": {"regex": "^.*/(.+)$"}}
+    name = {"fileObject": table, "extract": {"column": "file_name"}, "transform": {"regex": "^(?:.*/)?([^/]+)$"}}
     key = make_field(split.name, "file_name", "sc:Text", "name of the image's file", name)
     key["references"] = {"fileSet": images, "extract": {"fileProperty": "filename"}}
     shown = {"fileSet": images, "extract": {"fileProperty": "content"}}
@@ -96,4 +96,13 @@ def describe_usage(contents: Contents) -> Usage:
     )
 
 
-FORMAT = Format(write, locate, describe_features, describe_files, describe_records, describe_usage)
+FORMAT = Format(
+    write=write,
+    locate=locate,
+    describe_features=describe_features,
+    describe_files=describe_files,
+    describe_records=describe_records,
+    describe_usage=describe_usage,
+    columns={"image": "the image, a PNG file"},
+    has_guessed_columns=True,
+)

@@ -27,7 +27,7 @@ from counterweight.export.formats.base import (
 KINDS = {"sc:Text": pa.string(), "sc:Integer": pa.int64(), "sc:Boolean": pa.bool_()}
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 ROWS = 500  # of a group: readers have to take in all of one
-PARQUET = "application/vnd.apache.parquet"
+PARQUET = "application/x-parquet"  # as readers of Croissant know it
 
 
 def make_schema(contents: Contents) -> pa.Schema:
@@ -102,4 +102,13 @@ def describe_usage(contents: Contents) -> Usage:
     )
 
 
-FORMAT = Format(write, locate, describe_features, describe_files, describe_records, describe_usage)
+FORMAT = Format(
+    write=write,
+    locate=locate,
+    describe_features=describe_features,
+    describe_files=describe_files,
+    describe_records=describe_records,
+    describe_usage=describe_usage,
+    columns={"image": "the image, a PNG file"},
+    has_guessed_columns=False,
+)

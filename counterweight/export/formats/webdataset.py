@@ -12,7 +12,6 @@ from counterweight.export.formats.base import (
     Format,
     Json,
     Usage,
-    describe_fields,
     find_files,
     list_fact_features,
     list_shards,
@@ -21,7 +20,9 @@ from counterweight.export.formats.base import (
     make_files,
 )
 
-TAR, PNG, JSON = "application/x-tar", "image/png", "application/json"
+TAR = "application/x-tar"
+KINDS = {"cls": "text/plain", "json": "application/json", "png": "image/png"}
+"""What lies in the archives, by ending."""
 
 
 def write(contents: Contents, folder: Path, advance: Callable[[], None]) -> None:
@@ -38,7 +39,7 @@ def write(contents: Contents, folder: Path, advance: Callable[[], None]) -> None
 
 def add_row(archive: tarfile.TarFile, row: Row) -> None:
     """Add an image's three files to an archive, in the order of their names."""
-    facts = json.dumps({"file_name": f"{row.key}.png", **row.list_facts()}, ensure_ascii=False)
+    facts = json.dumps(row.list_facts(), ensure_ascii=False)
     files = {"cls": str(row.label).encode(), "json": facts.encode(), "png": encode_png(row.pixels)}
     for ending, content in files.items():
         # A new header has no time, owner or rights of this machine.
@@ -55,7 +56,7 @@ def locate(split: str) -> str:
 def describe_features(contents: Contents) -> list[Json]:
     """Return the columns as the header of a card lists them: WebDataset calls them by their files' endings."""
     first, *others = list_fact_features(contents.class_names)
-    facts = [{"name": "file_name", "dtype": "string"}, {"name": "label", "dtype": "int64"}, *others]
+    facts = [{"name": "label", "dtype": "int64"}, *others]
     keys = [{"name": key, "dtype": "string"} for key in ("__key__", "__url__")]
     return [{**first, "name": "cls"}, {"name": "json", "struct": facts}, {"name": "png", "dtype": "image"}, *keys]
 
@@ -66,22 +67,24 @@ def describe_files(contents: Contents, folder: Path) -> list[Json]:
     for split in contents.splits:
         archives = find_files(folder, locate(split.name))
         found += [make_file(folder, path, TAR) for path in archives]
-        found += [
-            make_files(f"{split.name}-{ending}", f"*.{ending}", kind, archives)
-            for ending, kind in (("json", JSON), ("png", PNG))
-        ]
+        found += [make_files(f"{split.name}-{ending}", f"*.{ending}", kind, archives) for ending, kind in KINDS.items()]
     return found
 
 
 def describe_records(split: Split) -> list[Json]:
-    """Return Croissant's fields of a split: those of the JSON files, to which the images are joined by their names."""
-    facts, images = {"@id": f"{split.name}-json"}, {"@id": f"{split.name}-png"}
-    name = {"fileSet": facts, "extract": {"jsonPath": "$.file_name"}}
-    key = make_field(split.name, "file_name", "sc:Text", "name of the image's file", name)
-    key["references"] = {"fileSet": images, "extract": {"fileProperty": "filename"}}
+    """Return Croissant's fields of a split: what its images and their names tell.
+
+    Labels and facts lie in files of their own, which Croissant has no way of joining to the images inside of archives.
+    """
+    images = {"@id": f"{split.name}-png"}
+    name = {"fileSet": images, "extract": {"fileProperty": "filename"}}
+    kind = {**name, "transform": {"regex": "^(real|synthetic)_.*$"}}
     shown = {"fileSet": images, "extract": {"fileProperty": "content"}}
-    others = describe_fields(split.name, lambda column: {"fileSet": facts, "extract": {"jsonPath": f"$.{column}"}})
-    return [key, make_field(split.name, "image", "sc:ImageObject", "the image", shown), *others]
+    return [
+        make_field(split.name, "file_name", "sc:Text", "name of the image's file", name),
+        make_field(split.name, "kind", "sc:Text", "`real` or `synthetic`", kind),
+        make_field(split.name, "image", "sc:ImageObject", "the image", shown),
+    ]
 
 
 def describe_usage(contents: Contents) -> Usage:
@@ -100,4 +103,13 @@ def describe_usage(contents: Contents) -> Usage:
     )
 
 
-FORMAT = Format(write, locate, describe_features, describe_files, describe_records, describe_usage)
+FORMAT = Format(
+    write=write,
+    locate=locate,
+    describe_features=describe_features,
+    describe_files=describe_files,
+    describe_records=describe_records,
+    describe_usage=describe_usage,
+    columns={"png": "the image", "cls": "number of the class", "json": "all of these"},
+    has_guessed_columns=False,
+)
