@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from counterweight.export.contents import COLUMNS, Contents
+from counterweight.export.contents import COLLECTED, COLUMNS, Contents
 from counterweight.export.formats.base import Format
 from counterweight.reporting.markdown import render_table
 
@@ -34,6 +34,7 @@ def write_card(contents: Contents, format_: Format, verdicts: list[str], folder:
     values = {
         "contents": contents,
         "item": contents.item,
+        "collected": COLLECTED,
         "title": describe_title(contents),
         "summary": describe(contents),
         "table": tabulate_counts(contents),
@@ -90,7 +91,7 @@ def describe(contents: Contents) -> str:
         f" {item.draw + 1} of {contents.draws}."
     )
     if item.has_generator:
-        return f"{first} {made:,} of the training images are synthetic, made by {item.method}; all others are real."
+        return f"{first} {made:,} of the training images are synthetic (`{item.method}`); all others are real."
     return f"{first} All of them are real."
 
 

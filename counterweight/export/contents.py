@@ -15,6 +15,8 @@ from counterweight.core.twins import Indices
 REAL = "real"
 """In place of a generator's name, which none can have: a column of words without gaps is read alike everywhere."""
 IMBALANCED, BALANCED = "imbalanced", "balanced"
+COLLECTED = "collected"
+"""The generator that makes nothing itself, but takes what another program made."""
 DIGITS = 6
 """Of the numbers in names of files, at least: these sort as the numbers do."""
 

@@ -268,6 +268,18 @@ def test_datasets_takes_no_class_for_a_split_or_a_number(tmp_path: Path) -> None
 
 
 @LIBRARIES
+def test_a_class_that_reads_as_a_missing_value_keeps_its_number(tmp_path: Path) -> None:
+    datasets = library("datasets")
+    params = lay_out(tmp_path / "workspace", class_names=("NA", "null", "no"))
+    for name in ("imagefolder", "parquet"):
+        export(params, tmp_path / name, "smote", "--format", name)
+        data = datasets.load_dataset(str(tmp_path / name), cache_dir=str(tmp_path / "cache"))
+        assert data["test"].features["label"].names == ["NA", "null", "no"]
+        assert Counter(data["test"]["label"]) == {0: 6, 1: 6, 2: 6}
+    assert {row["class_name"] for row in data["test"]} == {"NA", "null", "no"}  # of Parquet files, which have types
+
+
+@LIBRARIES
 def test_torchvision_finds_the_classes_and_can_leave_synthetic_images_out(folders: dict[str, Path]) -> None:
     from torchvision.datasets import ImageFolder
 
@@ -342,8 +354,8 @@ def test_the_card_has_the_hubs_header(folders: dict[str, Path], name: str) -> No
 
 def test_the_card_says_what_is_synthetic(params: Path, folders: dict[str, Path], tmp_path: Path) -> None:
     card = (folders["parquet"] / "README.md").read_text(encoding="utf-8")
-    assert "12 of the training images are synthetic, made by smote" in card
-    assert "from the 48 real images of `train`, and from no others" in card
+    assert "12 of the training images are synthetic (`smote`)" in card
+    assert "Of this dataset it was shown the 48 real images of `train` alone" in card
     assert '- Settings of the generator: `{"k_neighbors": 3}`' in card
     assert '- `scenarios.drop`: `{"kind": "drop", "fraction": 0.3}`' in card
     assert "- `seed`: `7`" in card
@@ -360,6 +372,18 @@ def test_a_generator_whose_file_is_gone_is_said_to_be_unknown(tmp_path: Path) ->
     (tmp_path / "workspace/models/noise/drop/smote/0/generator.json").unlink()
     export(params, tmp_path / "out")
     assert "built with are not known here" in (tmp_path / "out/README.md").read_text(encoding="utf-8")
+
+
+def test_what_another_program_made_is_not_said_to_be_made_from_these_images(tmp_path: Path) -> None:
+    params = lay_out(tmp_path / "workspace", generators={"collected": {"noise": {}}})
+    for place in ("data", "models"):
+        (tmp_path / "workspace" / place / "noise/drop/smote").rename(
+            tmp_path / "workspace" / place / "noise/drop/collected"
+        )
+    export(params, tmp_path / "out", "collected")
+    card = (tmp_path / "out/README.md").read_text(encoding="utf-8")
+    assert "Another program made them, from what is not known here" in card
+    assert "it was shown" not in card
 
 
 def write_report(folder: Path) -> None:

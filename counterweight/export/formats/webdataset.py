@@ -110,6 +110,6 @@ FORMAT = Format(
     describe_files=describe_files,
     describe_records=describe_records,
     describe_usage=describe_usage,
-    columns={"png": "the image", "cls": "number of the class", "json": "all of these"},
+    columns={"png": "the image", "cls": "number of the class", "json": "all that follow"},
     has_guessed_columns=False,
 )
