@@ -32,13 +32,13 @@ def read_contents(params: Path, item: Item) -> Contents:
     check_names(file, item)
     maker = Maker(file, item)
     of_train, of_test = (f"data/{item.dataset}/{name}.parquet" for name in ("train", "test"))
-    train, test = (read_images(maker.require(path, "ingest")) for path in (of_train, of_test))
-    draws = read_draws(maker.require(f"data/{item.dataset}/{item.scenario}/draws.parquet", "imbalance"), train)
+    train, test = (read_images(maker.require(path)) for path in (of_train, of_test))
+    draws = read_draws(maker.require(f"data/{item.dataset}/{item.scenario}/draws.parquet"), train)
     if item.draw >= len(draws):
         raise UserError(f"--draw: {item.draw + 1} is not allowed: there are {len(draws)} draws, from 1")
     fitted, aside = (np.flatnonzero(draws.roles[item.draw] == role) for role in (FITTED, VALIDATION))
     added = read_added(maker, item, train, draws, of_train)
-    recorded = check_record(file, [maker.name_stage(stage) for stage in maker.list_stages()])
+    recorded = check_record(file, maker.stages)
     splits = (
         Split("train", (Part(train, fitted, REAL, of_train), *added)),
         Split("validation", (Part(train, aside, REAL, of_train),)),
@@ -75,34 +75,18 @@ def check_names(file: ParamsFile, item: Item) -> None:
 
 
 class Maker:
-    """Which stage makes which file of an item, and what has to be said where it is not there."""
+    """Which stages make the files of an item, and what has to be said where one is not there."""
 
     def __init__(self, file: ParamsFile, item: Item) -> None:
         self.file = file
-        self.item = item
-
-    def list_stages(self) -> list[str]:
-        """Return the stages that made the images."""
-        return ["ingest", "imbalance", *(["train", "synthesize"] if self.item.has_generator else [])]
-
-    def list_axes(self, stage: str) -> dict[str, str]:
-        """Return the names of a stage's row by the list of the table that they stand in."""
-        item = self.item
         axes = {"datasets": item.dataset, "scenarios": item.scenario, "generators": item.method}
-        return dict([*axes.items()][: {"ingest": 1, "imbalance": 2}.get(stage, 3)])
+        self.axes = dict([*axes.items()][: 3 if item.has_generator else 2])
+        row = "-".join(self.axes.values())
+        made = [f"{stage}@{row}" for stage in ("train", "synthesize") if item.has_generator]
+        self.stages = [f"ingest@{item.dataset}", f"imbalance@{item.dataset}-{item.scenario}", *made]
+        self.command = f"`dvc repro {self.stages[-1]}`"  # which makes what that stands on, too
 
-    def name_stage(self, stage: str) -> str:
-        """Return the name of a stage with its row, as DVC has it."""
-        return f"{stage}@{'-'.join(self.list_axes(stage).values())}"
-
-    def explain(self, stage: str) -> str:
-        """Say which command makes what a stage writes."""
-        listed = {key: self.file.read_names("table", key) for key in self.list_axes(stage)}
-        missing = [f"{name} to table.{key}" for key, name in self.list_axes(stage).items() if name not in listed[key]]
-        first = f"add {' and '.join(missing)} in {self.file.path}, then " if missing else ""
-        return f"{first}`dvc repro {self.name_stage(stage)}` makes it"
-
-    def require(self, path: str, stage: str) -> Path:
+    def require(self, path: str) -> Path:
         """Return where a file lies that a stage writes.
 
         Raises:
@@ -110,8 +94,15 @@ class Maker:
         """
         found = self.file.path.parent / path
         if not found.is_file():
-            raise UserError(f"{found}: not made yet; {self.explain(stage)}")
+            raise UserError(f"{found}: not made yet; {self.explain()}")
         return found
+
+    def explain(self) -> str:
+        """Say which command makes the files, and what has to stand in the table before."""
+        listed = {key: self.file.read_names("table", key) for key in self.axes}
+        missing = [f"{name} to table.{key}" for key, name in self.axes.items() if name not in listed[key]]
+        first = f"add {' and '.join(missing)} in {self.file.path}, then " if missing else ""
+        return f"{first}{self.command} makes it"
 
 
 def read_added(maker: Maker, item: Item, train: ImageSet, draws: Draws, of_train: str) -> list[Part]:
@@ -121,9 +112,9 @@ def read_added(maker: Maker, item: Item, train: ImageSet, draws: Draws, of_train
     if item.method == BALANCED:
         return [Part(train, find_restored(maker.file, item, train, draws), REAL, of_train)]
     source = f"data/{item.dataset}/{item.scenario}/{item.method}/synthetic.parquet"
-    path = maker.require(source, "synthesize")
+    path = maker.require(source)
     synthetic, draw = read_table(path)
-    anew = f"`dvc repro {maker.name_stage('synthesize')}` makes it anew"
+    anew = f"{maker.command} makes it anew"
     if synthetic.not_applicable is not None:
         why = f"{item.method} is not applicable: {synthetic.not_applicable}"
         raise UserError(f"{path}: {why}; nothing to export; once that is mended, {anew}")

@@ -18,7 +18,7 @@ def check_record(file: ParamsFile, stages: Sequence[str]) -> bool:
     """Compare what stages were run with to the settings and files beside it; say whether there is a record of all.
 
     Args:
-        stages: with their rows, as in `imbalance@digits-drop75`.
+        stages: with their rows, as in `imbalance@digits-drop75`; the last one stands on all others.
 
     Raises:
         UserError: a setting or the size of a file is another one.
@@ -28,10 +28,10 @@ def check_record(file: ParamsFile, stages: Sequence[str]) -> bool:
         return False
     text = path.read_text(encoding="utf-8")
     found = {stage: cut_stage(text, stage) for stage in stages}
-    for stage, block in found.items():
+    for block in found.values():
         if block is not None:
-            check_settings(file, stage, block)
-            check_sizes(file, stage, block)
+            check_settings(file, block, stages[-1])
+            check_sizes(file, block, stages[-1])
     return None not in found.values()
 
 
@@ -56,12 +56,12 @@ def cut_stage(text: str, stage: str) -> Mapping[str, Any] | None:
     return block
 
 
-def check_settings(file: ParamsFile, stage: str, block: Mapping[str, Any]) -> None:
+def check_settings(file: ParamsFile, block: Mapping[str, Any], last: str) -> None:
     """Refuse settings that a stage was not run with."""
     for key, value in block.get("params", {}).get(PARAMS, {}).items():
         if key not in ANYWHERE and find_value(file.values, key) != value:
             why = "is not what the images were made with"
-            raise UserError(f"{file.path}: {key}: {why}; `dvc repro {stage}` makes them anew, or put it back")
+            raise UserError(f"{file.path}: {key}: {why}; `dvc repro {last}` makes them anew, or put it back")
 
 
 def find_value(values: object, key: str) -> object:
@@ -73,9 +73,9 @@ def find_value(values: object, key: str) -> object:
     return values
 
 
-def check_sizes(file: ParamsFile, stage: str, block: Mapping[str, Any]) -> None:
+def check_sizes(file: ParamsFile, block: Mapping[str, Any], last: str) -> None:
     """Refuse files of another size than those that a stage wrote."""
     for out in block.get("outs", []):
         path = file.path.parent / out["path"]
         if path.suffix == ".parquet" and path.is_file() and path.stat().st_size != out["size"]:
-            raise UserError(f"{path}: not the file that {LOCK} tells of; `dvc repro {stage}` makes that")
+            raise UserError(f"{path}: not the file that {LOCK} tells of; `dvc repro {last}` makes that")

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -28,6 +29,7 @@ from counterweight.export.formats import base
 from tests.export.made import DRAWS, lay_out, make_synthetic
 from tests.stages.made import CLASSES, TEST, TRAIN, WANTED, digests, small_draws
 
+ROOT = Path(__file__).parents[2]
 Pixels = npt.NDArray[np.uint8]
 ODD = ("train", "a/b", "04")
 FITTED, ASIDE, TESTED = (20, 15, 13), (5, 5, 5), (6, 6, 6)
@@ -479,7 +481,7 @@ def refuse(params: Path, tmp_path: Path, message: str, *words: object) -> None:
         ),
         (
             ["noise", "natural", "smote"],
-            r"draws.parquet: not made yet; add natural to table.scenarios in .*`dvc repro imbalance@noise-natural`",
+            r"draws.parquet: not made yet; add natural to table.scenarios in .*`dvc repro synthesize@noise-natural-",
         ),
     ],
 )
@@ -488,18 +490,20 @@ def test_what_is_not_there_is_told_in_a_line(params: Path, tmp_path: Path, words
 
 
 @pytest.mark.parametrize(
-    ("path", "stage"),
+    ("path", "method", "stage"),
     [
-        ("data/noise/train.parquet", "ingest@noise"),
-        ("data/noise/test.parquet", "ingest@noise"),
-        ("data/noise/drop/draws.parquet", "imbalance@noise-drop"),
-        ("data/noise/drop/smote/synthetic.parquet", "synthesize@noise-drop-smote"),
+        ("data/noise/train.parquet", "balanced", "imbalance@noise-drop"),
+        ("data/noise/test.parquet", "smote", "synthesize@noise-drop-smote"),
+        ("data/noise/drop/draws.parquet", "imbalanced", "imbalance@noise-drop"),
+        ("data/noise/drop/smote/synthetic.parquet", "smote", "synthesize@noise-drop-smote"),
     ],
 )
-def test_what_is_not_made_yet_names_the_command_that_makes_it(tmp_path: Path, path: str, stage: str) -> None:
+def test_what_is_not_made_yet_names_the_command_that_makes_it_all(
+    tmp_path: Path, path: str, method: str, stage: str
+) -> None:
     params = lay_out(tmp_path / "workspace")
     (tmp_path / "workspace" / path).unlink()
-    refuse(params, tmp_path, rf"{path}: not made yet; `dvc repro {stage}` makes it", "noise", "drop", "smote")
+    refuse(params, tmp_path, rf"{path}: not made yet; `dvc repro {stage}` makes it", "noise", "drop", method)
 
 
 def test_a_generator_that_is_not_applicable_says_why(tmp_path: Path) -> None:
@@ -548,7 +552,10 @@ def test_an_export_that_fails_leaves_nothing(params: Path, tmp_path: Path, monke
 
 def counterweight(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     code = "from counterweight.cli.main import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *words], cwd=folder, capture_output=True, text=True, check=False)
+    here = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=folder, env=here, capture_output=True, text=True, check=False
+    )
 
 
 def test_results_go_to_standard_output_alone(params: Path, tmp_path: Path) -> None:

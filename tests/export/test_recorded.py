@@ -68,7 +68,9 @@ def test_without_a_record_of_all_stages_nothing_is_claimed(tmp_path: Path) -> No
 
 def test_another_seed_is_refused(tmp_path: Path) -> None:
     params = lay_out_lock(tmp_path, seed=8)
-    message = r"params.yaml: seed: is not what the images were made with; `dvc repro ingest@noise` makes them anew"
+    message = (
+        r"params.yaml: seed: is not what the images were made with; `dvc repro synthesize@noise-drop-smote` makes them"
+    )
     with pytest.raises(UserError, match=message):
         read_contents(params, ITEM)
 
@@ -78,15 +80,13 @@ def test_a_changed_setting_of_the_generator_concerns_its_images_alone(tmp_path: 
     values = json.loads(params.read_text(encoding="utf-8"))
     values["generators"]["smote"]["noise"] = {"k_neighbors": 2}
     params.write_text(json.dumps(values), encoding="utf-8")
-    with pytest.raises(UserError, match=r"generators.smote.noise: is not what .* `dvc repro train@noise-drop-smote`"):
+    with pytest.raises(UserError, match=r"generators.smote.noise: is not what .* `dvc repro synthesize@noise-drop-smo"):
         read_contents(params, ITEM)
     assert read_contents(params, ITEM._replace(method="balanced")).recorded
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        UserError, match=r"train.parquet: not the file that dvc.lock tells of; `dvc repro ingest@noise`"
-    ):
+    with pytest.raises(UserError, match=r"train.parquet: not the file that dvc.lock tells of; `dvc repro synthesize"):
         read_contents(lay_out_lock(tmp_path, wrong=1), ITEM)
 
 
