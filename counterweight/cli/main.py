@@ -10,6 +10,7 @@ from counterweight.core.process import NOT_WRITABLE, OUT_OF_SPACE, fail, keep_me
 
 LARGEST = 2048  # pixels, as in sources of images
 PATH = click.Path(path_type=Path)
+FORMATS = ("imagefolder", "parquet", "webdataset")  # as the files of export/formats are called
 
 
 class Shape(click.ParamType[tuple[int, int, int]]):
@@ -225,6 +226,49 @@ def report(opens: bool, as_json: bool, params: Path) -> None:
     from counterweight.cli import report as tool
 
     click.echo(tool.report(params, opens, as_json))
+
+
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight export digits drop75 smote --to digits_smote
+  counterweight export digits drop75 cvae --to digits_cvae --format parquet --draw 3
+  counterweight export digits drop75 imbalanced --to digits_imbalanced --format webdataset
+  counterweight export pets natural bagan --to ~/pets_bagan --params ~/counterweight/params.yaml --json
+"""
+)
+@click.argument("dataset")
+@click.argument("scenario")
+@click.argument("method")
+@click.option("--to", "folder", type=PATH, required=True, metavar="DIR", help="Folder to write, new or empty.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(FORMATS),
+    default="imagefolder",
+    show_default=True,
+    help="Folders of PNG files with a table, Parquet files with the images inside, or tar files.",
+)
+@click.option("--draw", type=click.IntRange(1), default=1, show_default=True, help="Draw, as the reports count them.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option(
+    "--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file; data/ lies beside it."
+)
+def export(
+    dataset: str, scenario: str, method: str, folder: Path, format_name: str, draw: int, as_json: bool, params: Path
+) -> None:
+    """Take the images along that classifiers of the row METHOD were trained and tested on, in one draw.
+
+    METHOD is a generator: its synthetic images are added to the real ones that the scenario leaves, and each image says
+    what it is. `imbalanced` is what the scenario leaves alone, `balanced` that with real images given back. Validation
+    and test images are real ones, in splits of their own. README.md beside them is a data card, croissant.json says the
+    same to programs. The images must have been made: `dvc repro` does that, and this command makes none.
+    """
+    from counterweight.cli import export as tool
+    from counterweight.export.contents import Item
+
+    item = Item(dataset, scenario, method, draw - 1)
+    click.echo(tool.export(params.expanduser(), item, format_name, folder.expanduser(), as_json))
 
 
 def main() -> None:
