@@ -49,7 +49,7 @@ def test_the_wheel_holds_the_library_alone(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"counterweight"}
-    assert "counterweight/reporting/templates/report.md.jinja" in names
+    assert {"counterweight/reporting/templates/report.md.jinja", "counterweight/py.typed"} <= set(names)
     here = {path.relative_to(ROOT).as_posix() for path in (ROOT / "counterweight").rglob("*.py")}
     assert here <= set(names)
 
