@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from counterweight.api.classifiers import ClassifierComparison, compare_classifiers
+    from counterweight.api.resampler import Resampler
 
 PLACES = {
     "ClassifierComparison": "classifiers",
+    "Resampler": "resampler",
     "compare_classifiers": "classifiers",
 }
 """Where in `api` each name is defined. It is imported when it is first asked for: torch takes seconds."""
 
-__all__ = ["ClassifierComparison", "compare_classifiers"]
+__all__ = ["ClassifierComparison", "Resampler", "compare_classifiers"]
 
 
 def __getattr__(name: str) -> object:

@@ -39,7 +39,10 @@ def test_every_name_is_there_and_a_wrong_one_is_an_attribute_error() -> None:
         counterweight.adit  # noqa: B018
 
 
-@pytest.mark.parametrize("name", ["counterweight", "counterweight.api.classifiers"])
+EXAMPLES = ["counterweight", "counterweight.api.classifiers", "counterweight.api.resampler"]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_in_docstrings(name: str) -> None:
     found = doctest.testmod(importlib.import_module(name))
     assert found.attempted > 0
