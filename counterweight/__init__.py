@@ -9,17 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from counterweight.api.audit import Audit, audit
     from counterweight.api.classifiers import ClassifierComparison, compare_classifiers
     from counterweight.api.resampler import Resampler
 
 PLACES = {
+    "Audit": "audit",
     "ClassifierComparison": "classifiers",
     "Resampler": "resampler",
+    "audit": "audit",
     "compare_classifiers": "classifiers",
 }
 """Where in `api` each name is defined. It is imported when it is first asked for: torch takes seconds."""
 
-__all__ = ["ClassifierComparison", "Resampler", "compare_classifiers"]
+__all__ = ["Audit", "ClassifierComparison", "Resampler", "audit", "compare_classifiers"]
 
 
 def __getattr__(name: str) -> object:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -16,6 +15,7 @@ from numpy.random import RandomState
 from sklearn.utils import check_array, check_random_state
 
 from counterweight.api.forms import Bytes, Channels, ImageForm, find_form
+from counterweight.api.threads import use_one_thread
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
@@ -191,14 +191,3 @@ class Resampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn has 
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
         return tags
-
-
-@contextmanager
-def use_one_thread() -> Iterator[None]:
-    """Let torch compute in one thread, as trainings do: sums do not depend on the number of cores then."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
