@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from counterweight.api.audit_shown import draw_audit, tabulate_audit
 from counterweight.api.auditing import Found, carry_out, check_out
 from counterweight.api.forms import find_form
-from counterweight.api.threads import use_one_thread
+from counterweight.api.running import keep_main_to_itself, use_one_thread
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.outputs import atomic_output
@@ -162,7 +162,8 @@ def audit(
 def read_both(real: Images, synthetic: Images, size: int | None) -> Sides:
     """Return both sets, brought to one shape."""
     if isinstance(real, str | Path) and isinstance(synthetic, str | Path):
-        return read_sides(Path(real).expanduser(), Path(synthetic).expanduser(), size)
+        with keep_main_to_itself():
+            return read_sides(Path(real).expanduser(), Path(synthetic).expanduser(), size)
     if isinstance(real, str | Path) or isinstance(synthetic, str | Path):
         raise UserError("real, synthetic: two folders, two image tables, or two sets in memory wanted, not one of each")
     sets = [take_images(real, "real"), take_images(synthetic, "synthetic")]

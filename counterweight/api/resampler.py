@@ -15,7 +15,7 @@ from numpy.random import RandomState
 from sklearn.utils import check_array, check_random_state
 
 from counterweight.api.forms import Bytes, Channels, ImageForm, find_form
-from counterweight.api.threads import use_one_thread
+from counterweight.api.running import keep_main_to_itself, use_one_thread
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
@@ -152,7 +152,7 @@ class Resampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn has 
                     train_draws([generator.to(device)], [real], [seeds["train"]], QUIET, [Path(folder) / "unfinished"])
 
             rng = torch.Generator().manual_seed(seeds["synthesize"])
-            with use_one_thread():
+            with use_one_thread(), keep_main_to_itself():
                 made: Bytes = generator.sample(wanted, to_labelled(real.images, real.labels), rng).numpy()
             return generator, made
         except (UserError, NotApplicable) as error:

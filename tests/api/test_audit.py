@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from tests.cli.test_audit import drawn, folder, params
 
 __all__ = ["params"]  # a fixture: quick settings
 
+ROOT = Path(__file__).parents[2]
 QUICK: dict[str, Any] = {"backbones": ["mnasnet0_5"], "device": "cpu"}
 NUMBERS = [(0, 40), (1, 36)]
 
@@ -145,8 +149,6 @@ def test_what_a_notebook_shows(found: cw.Audit) -> None:
 
 
 def test_the_figure_is_drawn_without_pyplot(found: cw.Audit) -> None:
-    import sys
-
     before = "matplotlib.pyplot" in sys.modules
     figure = found.plot()
     assert isinstance(figure, Figure)
@@ -184,6 +186,29 @@ def test_nothing_but_an_earlier_audit_is_replaced(found: cw.Audit, folders: list
     own = cw.audit(*folders, **QUICK)
     with pytest.raises(ValueError, match="lie there; name another folder"):
         own.save(folders[0] / "audit")
+
+
+@pytest.mark.parametrize("way", ["a script", "typed in", "a module"])
+def test_folders_are_read_from_a_script_without_a_guard(way: str, folders: list[Path], tmp_path: Path) -> None:
+    """Processes that decode images must not run it again."""
+    call = f"cw.audit({str(folders[0])!r}, {str(folders[1])!r}, backbones=['mnasnet0_5'])"
+    code = f"import counterweight as cw\nprint('begun')\nprint(len({call}.to_dict()))\nprint(__name__, __spec__)\n"
+    (tmp_path / "script.py").write_text(code, encoding="utf-8")
+    words = {"a script": ["script.py"], "typed in": ["-"], "a module": ["-m", "script"]}[way]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=tmp_path,
+        input=code if way == "typed in" else None,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    begun, parts, name = done.stdout.splitlines()
+    assert (begun, parts) == ("begun", "6")
+    assert name.startswith("__main__ ModuleSpec(name='script'" if way == "a module" else "__main__ None")
 
 
 REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
