@@ -25,12 +25,14 @@ PLACES = {
 __all__ = ["Audit", "ClassifierComparison", "Resampler", "audit", "compare_classifiers"]
 
 
-def __getattr__(name: str) -> object:
-    if name not in PLACES:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    found: object = getattr(import_module(f"{__name__}.api.{PLACES[name]}"), name)
-    globals()[name] = found  # Asked for once.
-    return found
+if not TYPE_CHECKING:  # type checkers would take any name for one that is there
+
+    def __getattr__(name: str) -> object:
+        if name not in PLACES:
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        found: object = getattr(import_module(f"{__name__}.api.{PLACES[name]}"), name)
+        globals()[name] = found  # Asked for once.
+        return found
 
 
 def __dir__() -> list[str]:

@@ -2,8 +2,10 @@
 
 import doctest
 import importlib
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +49,22 @@ def test_examples_in_docstrings(name: str) -> None:
     found = doctest.testmod(importlib.import_module(name))
     assert found.attempted > 0
     assert found.failed == 0
+
+
+@pytest.mark.slow
+def test_type_checkers_know_every_name_and_no_other(tmp_path: Path) -> None:
+    mypy = Path(sys.executable).parent / "mypy"
+    if not mypy.is_file():
+        pytest.skip("mypy is not installed")
+    names = [*counterweight.__all__, "adit"]
+    lines = ["import counterweight as cw", *(f"reveal_type(cw.{name})" for name in names)]
+    (tmp_path / "own.py").write_text("\n".join(lines), encoding="utf-8")
+    words = [mypy, "--strict", "--ignore-missing-imports", "--follow-imports=silent", "own.py"]
+    environment = {**os.environ, "MYPYPATH": str(Path(counterweight.__file__).parents[1])}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    errors = [line for line in done.stdout.splitlines() if ": error: " in line]
+    assert len(errors) == 1, done.stdout
+    assert 'Module has no attribute "adit"' in errors[0]
+    revealed = [line for line in done.stdout.splitlines() if "Revealed type" in line]
+    assert len(revealed) == len(names)
+    assert [line for line in revealed[:-1] if line.endswith(('"Any"', '"object"'))] == []
