@@ -18,7 +18,9 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--dataset", required=True, help="name of a block under datasets")
     parser.add_argument("--scenario", required=True, help="name of a block under scenarios")
     parser.add_argument("--metrics", type=Path, required=True, help="folder with imbalance/, classify/ and compare/")
-    parser.add_argument("--predictions", type=Path, required=True, help="folder with what the classify stage predicted")
+    parser.add_argument(
+        "--predictions", type=Path, required=True, help="folder with what the classify stage said of it"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)

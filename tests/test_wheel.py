@@ -49,9 +49,12 @@ def test_the_wheel_holds_the_library_alone(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"counterweight"}
-    assert {f"counterweight/{path}.md.jinja" for path in ("reporting/templates/report", "export/templates/card")} <= {
-        *names
-    }
+    templates = (
+        "reporting/templates/report.md.jinja",
+        "reporting/templates/page/page.css",
+        "export/templates/card.md.jinja",
+    )
+    assert {f"counterweight/{path}" for path in ("py.typed", *templates)} <= {*names}
     here = {path.relative_to(ROOT).as_posix() for path in (ROOT / "counterweight").rglob("*.py")}
     assert here <= set(names)
 

@@ -16,7 +16,6 @@ from counterweight.core.errors import UserError
 from counterweight.core.registry import require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.data import inspection
-from counterweight.data.decode.images import find_image_files
 from counterweight.data.inspection import Findings
 from counterweight.data.sources.base.columns import DELIMITERS
 from counterweight.data.sources.base.lazy_images import DatasetSplits
@@ -216,7 +215,7 @@ def plan_pair_addition(request: Request, synthetic: Path) -> Plan:
     }
     if os.path.samefile(request.path, synthetic):
         raise UserError(f"{synthetic}: the folder of the real images, too; the pair must be of two folders")
-    found = {str(path): inspect_folder(path, word) for word, path in folders.items()}
+    found = {str(path): inspection.inspect_folder(path, word) for word, path in folders.items()}
     real, made = found.values()
     chosen = {
         "size": choices.choose_size(real, request.size),
@@ -231,20 +230,6 @@ def plan_pair_addition(request: Request, synthetic: Path) -> Plan:
     run = shlex.join(["dvc", "exp", "run", "-S", "table.datasets=[]", "-S", f"table.pairs=[{request.name}]"])
     commands = [run, "counterweight report"]
     return Plan(found, chosen, links, [Addition(("pairs",), request.name, block)], commands)
-
-
-def inspect_folder(path: Path, label: str) -> Findings:
-    """Inspect all images of a folder, at any depth."""
-    if not path.is_dir():
-        raise UserError(f"{path}: no such folder; two folders of images are compared")
-    try:
-        files, others = find_image_files(path, path)
-    except UserError as error:
-        raise UserError(str(error).replace(", or set links: follow", "")) from error
-    found = inspection.summarize_findings(inspection.inspect_all(files, len(files), label), {}, others)
-    if not found.total:
-        raise UserError(f"{path}: no image that can be read, of {len(files):,}; other files: {others:,}")
-    return found
 
 
 def plan_link(link: Path, path: Path) -> Links:

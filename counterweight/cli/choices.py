@@ -50,7 +50,7 @@ def choose_channels(found: Findings, wanted: int | None) -> Choice:
     """Choose between grey and colour."""
     if wanted is not None:
         return Choice(wanted, "as asked for")
-    if found.grey < found.total:
+    if found.has_colours:
         return Choice(3, f"{found.total - found.grey:,} of {found.total:,} images have colours")
     # Greys are often saved as colours: what the pixels are counts, not the mode.
     by_mode = {*found.modes} <= GREY_MODES

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from counterweight.core.errors import UserError
 from counterweight.core.twins import Identical, find_identical, stack_digests
-from counterweight.data.decode.images import BadFile, Encoded, Facts, list_suffixes
+from counterweight.data.decode.images import BadFile, Encoded, Facts, find_image_files, list_suffixes
 from counterweight.data.decode.pool import inspect_images
 from counterweight.data.sources.base.columns import SUFFIXES
 from counterweight.data.sources.base.lazy_images import DatasetSplits, are_part_names, parse_part_name
@@ -51,12 +51,35 @@ class Findings(NamedTuple):
         """The shorter sides of the images."""
         return np.minimum(self.widths, self.heights)
 
+    @property
+    def has_colours(self) -> bool:
+        """Say whether any image has colours; greys are often saved as such, and what the pixels are counts."""
+        return self.grey < self.total
+
     def faults(self) -> dict[str, list[str]]:
         """Return the names of bad files by what is wrong with them."""
         found: dict[str, list[str]] = {}
         for name, fault, _ in self.bad:
             found.setdefault(fault, []).append(name)
         return dict(sorted(found.items()))
+
+
+def inspect_folder(path: Path, label: str) -> Findings:
+    """Inspect all images of a folder, at any depth.
+
+    Raises:
+        UserError: there is no such folder, or no image in it that can be read.
+    """
+    if not path.is_dir():
+        raise UserError(f"{path}: no such folder; two folders of images are compared")
+    try:
+        files, others = find_image_files(path, path)
+    except UserError as error:
+        raise UserError(str(error).replace(", or set links: follow", "")) from error
+    found = summarize_findings(inspect_all(files, len(files), label), {}, others)
+    if not found.total:
+        raise UserError(f"{path}: no image that can be read, of {len(files):,}; other files: {others:,}")
+    return found
 
 
 def detect_source(path: Path) -> str:

@@ -13,7 +13,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from counterweight.export.contents import COLLECTED, COLUMNS, Contents
 from counterweight.export.formats.base import Format
-from counterweight.reporting.markdown import render_table
+from counterweight.reporting.markdown import Grid, render_table
 
 SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
 """Names that the hub has for sets of fewer images."""
@@ -154,6 +154,6 @@ def tabulate_counts(contents: Contents) -> str:
             columns[f"{split.name}, synthetic"] = split.counts(synthetic=True)
         else:
             columns[split.name] = split.counts(synthetic=False)
-    names = [name.replace("|", r"\|").replace("\n", " ") for name in contents.class_names]  # Either would end the cell.
+    names = [name.replace("\n", " ") for name in contents.class_names]  # It would end the row.
     rows = [[name, *(str(counts[label]) for counts in columns.values())] for label, name in enumerate(names)]
-    return render_table(["class", *columns], [*rows, ["all", *(f"{sum(counts)}" for counts in columns.values())]])
+    return render_table(Grid(["class", *columns], [*rows, ["all", *(f"{sum(counts)}" for counts in columns.values())]]))

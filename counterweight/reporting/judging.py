@@ -30,12 +30,15 @@ RESAMPLES = 1000
 def read_results(metrics: Path, predictions: Path, dataset: str, scenario: str, table: Table, seed: int) -> Results:
     """Read the results of one dataset and scenario, and judge them.
 
+    Args:
+        metrics, predictions: folders, of all results, and of what classifiers said of this dataset and scenario.
+
     Raises:
         UserError: a row of the table is missing, or its predictions are.
     """
     found = read_measured(metrics, dataset, scenario, table)
     item, counts = f"{dataset}/{scenario}", found.counts.values()
-    paths = [predictions / item / f"{name}.parquet" for name in ("baselines", *table.generators)]
+    paths = [predictions / f"{name}.parquet" for name in ("baselines", *table.generators)]
     said = read_predictions(paths, list(found.scores), [count.test for count in counts])
     minority = [label for label, count in enumerate(counts) if count.minority]
     # The same resamples for all, which do not depend on what other rows there are.

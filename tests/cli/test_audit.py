@@ -13,7 +13,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 from scipy import ndimage
 
-from counterweight.cli.audit import Request, audit, list_first, load_settings
+from counterweight.cli.audit import Request, audit, read_plan
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, write_images
 from counterweight.core.results import read_required
@@ -193,13 +193,13 @@ def test_weights_that_only_the_latent_part_lacks_are_noticed_before_any_work(par
 
 def test_the_space_of_the_headline_is_looked_at_unless_others_are_named(params: Path, tmp_path: Path) -> None:
     request = request_for(COMMITTED, tmp_path, tmp_path)
-    found = load_settings(request)[0]
-    assert list_first(request, found) == ["efficientnet_lite0"] == found.latent.backbones
-    assert len(found.extract.backbones) == 9
-    request = request._replace(backbones=("alexnet", "resnet18"))
-    named = load_settings(request)[0]
-    assert list_first(request, named) == named.extract.backbones == ["alexnet", "resnet18"] == named.latent.backbones
-    assert named.compare.choose_headline(named.extract.backbones) == "alexnet"
+    plan = read_plan(request)
+    assert plan.first == ["efficientnet_lite0"] == plan.settings.latent.backbones
+    assert len(plan.settings.extract.backbones) == 9
+    named = read_plan(request._replace(backbones=("alexnet", "resnet18")))
+    own = named.settings
+    assert named.first == own.extract.backbones == ["alexnet", "resnet18"] == own.latent.backbones
+    assert own.compare.choose_headline(own.extract.backbones) == "alexnet"
 
 
 def test_a_backbone_that_there_is_not_is_one_line(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ STAGES = {
         seconds=0.001,
     ),
     "report": stage(
-        "--dataset shapes --scenario drop75 --metrics metrics --predictions data/predictions "
+        "--dataset shapes --scenario drop75 --metrics metrics --predictions data/predictions/shapes/drop75 "
         "--out metrics/report/shapes/drop75",
         "out",
         seconds=0.05,

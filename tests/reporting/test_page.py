@@ -16,6 +16,7 @@ from counterweight.core.params_file import read_params_file
 from counterweight.reporting.markdown import Grid
 from counterweight.reporting.page.charts import draw_confusion, draw_counts
 from counterweight.reporting.page.curves import read_losses
+from counterweight.reporting.page.dvc_plots import TEMPLATE, render_template
 from counterweight.reporting.page.page import render_page, write_data
 from counterweight.reporting.page.pictures import Pictures
 from counterweight.reporting.page.provenance import flatten, list_data, list_settings
@@ -242,3 +243,22 @@ def test_a_table_is_sorted_and_explained(page: Path, browser: Page) -> None:
     tip = browser.run("document.getElementById('tip').textContent")
     assert tip.startswith("change: of the headline score against the reference, mean over the draws; higher is better")
     assert tip.endswith("2 draws, 12 test images")
+
+
+def test_the_page_of_dvcs_plots_is_the_librarys_present_one() -> None:
+    """`python -m counterweight.reporting.page.dvc_plots` writes it."""
+    assert (ROOT / TEMPLATE).read_text(encoding="utf-8") == render_template()
+
+
+@pytest.mark.slow
+def test_dvcs_plots_are_drawn_without_a_network(browser: Page, tmp_path: Path) -> None:
+    pytest.importorskip("dvc_render", reason="DVC is not installed")
+    from dvc_render import VegaRenderer, render_html
+
+    points = [{"step": step, "loss": 1.0 / step, "filename": "a.csv", "field": "loss"} for step in (1, 2, 3)]
+    renderer = VegaRenderer(points, "losses", x="step", y="loss", template="linear")
+    path = Path(render_html([renderer], tmp_path / "index.html", html_template=ROOT / TEMPLATE))
+    assert not re.search(r"<script[^>]* src=|<link", path.read_text(encoding="utf-8"))
+    browser.show(path.as_uri(), 1440, "light")
+    browser.wait("document.querySelectorAll('.marks').length == 1")
+    assert browser.errors == []

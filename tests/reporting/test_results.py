@@ -183,7 +183,7 @@ def lay_out(folder: Path, methods: dict[str, tuple[list[list[int]], float]]) -> 
     write(place, "baselines", {name: methods[name][0] for name in baselines})
     write(place, "smote", {name: methods[name][0] for name in generated})
     write(place, "bagan", {})
-    return metrics, predictions
+    return metrics, place
 
 
 GIVEN: dict[str, tuple[list[list[int]], float]] = {
@@ -256,7 +256,9 @@ def test_all_verdicts_are_written_beside_the_report(tmp_path: Path) -> None:
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "Of the methods that generate nothing `reweighted` is the best by its validation images" in text
     found = Judged.model_validate_json((folder / "verdicts.json").read_text(encoding="utf-8"))
-    expected = read_results(tmp_path / "metrics", tmp_path / "predictions", "digits", "drop75", TABLE, 0).judged
+    expected = read_results(
+        tmp_path / "metrics", tmp_path / "predictions/digits/drop75", "digits", "drop75", TABLE, 0
+    ).judged
     assert found == expected
     lines = summarize_table(read_table(tmp_path / "metrics", TABLE))["digits"]["drop75"]
     assert isinstance(lines, dict)

@@ -40,6 +40,13 @@ CLASS_NOTES = {
 }
 
 
+SPACES_NOTE = (
+    "Fractions of features whose means differ, raw and at the false discovery rate: within each set, then against real "
+    "images; then Frechet distances, and what the spaces are."
+)
+LATENT_NOTE = "Where both sets lie in an autoencoder of both, and what moving synthetic images to real ones does."
+
+
 class Table(NamedTuple):
     """A table with what its columns mean, and what holds for all of its numbers."""
 
@@ -208,19 +215,19 @@ def fold_differences(comparisons: Comparisons) -> list[Fold]:
     context = describe_space(first)
     notes = describe_columns(first.columns)
 
-    def table(key: str, own: str = context) -> list[Table]:
+    def table(key: str, own: str) -> list[Table]:
         grid = found[key]
         assert isinstance(grid, Grid)
         return [Table(grid, notes, own)] if grid else []
 
-    drawn = charts.draw_backbones(comparisons)
-    roc = charts.draw_roc(curves.list_roc(comparisons))
-    spaces = "mean over all other feature spaces that count"
+    drawn, roc = charts.draw_backbones(comparisons), charts.draw_roc(curves.list_roc(comparisons))
+    numbers = [*table("tables", context), *table("other_tables", "mean over all other feature spaces that count")]
+    spaces = ("within", "between", "frechet", "inception", "spaces")
     return [
         Fold(
             "How synthetic images differ, in numbers",
             "Row real: what real images get among themselves, which is what agrees.",
-            [*table("tables"), *table("other_tables", spaces)],
+            numbers,
             [Chart(drawn, "the chosen statistic in every feature space, by method")] if drawn else [],
         ),
         Fold(
@@ -229,17 +236,8 @@ def fold_differences(comparisons: Comparisons) -> list[Fold]:
             table("style_table", "on images that the network has not seen"),
             [Chart(roc, "ROC curves of the style classifier")] if roc else [],
         ),
-        Fold(
-            "Every feature space",
-            "Fractions of features whose means differ, raw and at the false discovery rate: within each set, then "
-            "against real images; then Frechet distances, and what the spaces are.",
-            [part for key in ("within", "between", "frechet", "inception", "spaces") for part in table(key, "")],
-        ),
-        Fold(
-            "In a latent space",
-            "Where both sets lie in an autoencoder of both, and what moving synthetic images to real ones does.",
-            [*table("latent_table", ""), *table("moved_table", "")],
-        ),
+        Fold("Every feature space", SPACES_NOTE, [part for key in spaces for part in table(key, "")]),
+        Fold("In a latent space", LATENT_NOTE, [*table("latent_table", ""), *table("moved_table", "")]),
     ]
 
 
