@@ -32,8 +32,9 @@ def report(params: Path, opens: bool, as_json: bool) -> str:
     answers = list_answers(params)
     if not page.is_file():
         raise UserError(f"{page}: no such file; `dvc repro` makes it")
-    if opens and not webbrowser.open(page.resolve().as_uri()):
-        raise UserError(f"{page}: no browser was found to open it with; --no-open prints the answers alone")
+    shown = webbrowser.open(page.resolve().as_uri()) if opens else None
     if as_json:
         return json.dumps({"page": str(page), "answers": [found._asdict() for found in answers]}, indent=1)
-    return "\n".join([*(f"{found.place}: {found.advice}" for found in answers), f"All of it: {page}"])
+    # Over SSH the answers are there all the same.
+    where = f"All of it: {page}" + (" (no browser was found here to open it with)" if shown is False else "")
+    return "\n".join([*(f"{found.place}: {found.advice}" for found in answers), where])
