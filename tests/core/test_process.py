@@ -427,7 +427,7 @@ def test_a_stage_by_name_is_the_stage() -> None:
     by_name = subprocess.run([sys.executable, "-m", "stages", "report", "--help"], cwd=ROOT, capture_output=True)
     itself = subprocess.run([sys.executable, "-m", "stages.report", "--help"], cwd=ROOT, capture_output=True)
     assert by_name.returncode == 0
-    assert b"--summary" in by_name.stdout
+    assert b"--scenario" in by_name.stdout
     assert by_name.stdout == itself.stdout
 
 
