@@ -27,7 +27,11 @@ def answer(results: Results) -> Answer:
     """Return what the verdicts of one dataset and scenario amount to."""
     groups = group_verdicts(results)
     reasons = [describe_generated(groups), describe_beside(groups), describe_simple(groups), describe_hurting(groups)]
-    reasons += [describe_reference(groups), describe_draws_needed(groups.all, results.judged.draws_needed)]
+    reasons += [
+        describe_cost(groups),
+        describe_reference(groups),
+        describe_draws_needed(groups.all, results.judged.draws_needed),
+    ]
     return Answer(
         place=f"On {results.dataset}, {describe_scarcity(results.counts)}",
         advice=advise(groups),
@@ -54,6 +58,8 @@ class Groups(NamedTuple):
     best_simple: str
     beside: dict[str, Verdict]
     """The generated ones against `best_simple`; empty where that is `imbalanced`."""
+    accuracy: dict[str, Verdict]
+    """All rows by balanced accuracy, where the headline is another score."""
 
     @property
     def all(self) -> dict[str, Verdict]:
@@ -69,7 +75,9 @@ def group_verdicts(results: Results) -> Groups:
     simple = {name: own for name, own in found.items() if name not in generated and name != "balanced"}
     beside = judged.against_simple.headline if judged.against_simple else {}
     score = name_score(results.counts, judged.against_imbalanced)
-    return Groups(score, generated, simple, found.get("balanced"), judged.best_simple, beside)
+    against = judged.against_imbalanced
+    accuracy = against.balanced_accuracy if against.minority_f1 else {}
+    return Groups(score, generated, simple, found.get("balanced"), judged.best_simple, beside, accuracy)
 
 
 def name_score(counts: Mapping[str, ClassCounts], verdicts: Verdicts) -> str:
@@ -102,8 +110,10 @@ def list_helping(verdicts: Mapping[str, Verdict]) -> list[str]:
 def advise(groups: Groups) -> str:
     """Say in one sentence what to do."""
     generated, simple = list_helping(groups.generated), list_helping(groups.simple)
-    if generated and (not simple or groups.beside.get(generated[0], groups.generated[generated[0]]).verdict == "helps"):
-        chosen, what = generated[0], "the synthetic images of"
+    worse = {name for name, found in groups.beside.items() if found.verdict != "helps"} if simple else set()
+    better = [name for name in generated if name not in worse]
+    if better:
+        chosen, what = better[0], "the synthetic images of"
     elif simple:
         # Chosen by validation images where it helps; the largest of several changes is large by luck, too.
         chosen, what = groups.best_simple if groups.best_simple in simple else simple[0], "without synthetic images,"
@@ -178,6 +188,17 @@ def describe_hurting(groups: Groups) -> str:
     hurting = [name for name, found in groups.all.items() if found.verdict == "hurts"]
     listed = ", ".join(f"`{name}` ({format_change(groups.all[name])})" for name in hurting)
     return f"Leave out what hurts: {listed}." if hurting else ""
+
+
+def describe_cost(groups: Groups) -> str:
+    """Name what helps the headline and costs balanced accuracy: other classes pay for the small one."""
+    costly = [name for name in list_helping(groups.all) if name in groups.accuracy]
+    listed = [
+        f"`{name}` ({format_change(groups.accuracy[name])})"
+        for name in costly
+        if groups.accuracy[name].verdict == "hurts"
+    ]
+    return f"At the cost of other classes: balanced accuracy falls with {', '.join(listed)}." if listed else ""
 
 
 def describe_reference(groups: Groups) -> str:

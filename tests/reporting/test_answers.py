@@ -56,6 +56,20 @@ def test_a_simple_method_that_is_best_by_validation_comes_before_one_with_a_larg
     assert "`mixup`" in answer(of({}, best="focal", smote=OPEN, mixup=MORE, focal=OPEN)).advice
 
 
+def test_the_best_of_those_that_are_better_than_anything_simple_is_chosen() -> None:
+    said = answer(of({"smote": OPEN, "cvae": HELPS}, smote=MORE, cvae=HELPS, mixup=HELPS))
+    assert "synthetic images of `cvae`" in said.advice
+
+
+def test_what_other_classes_pay_is_said() -> None:
+    given = of({}, smote=HELPS, mixup=OPEN)
+    against = given.judged.against_imbalanced.model_copy(update={"balanced_accuracy": {"smote": HURTS, "mixup": HURTS}})
+    given = replace(given, judged=given.judged.model_copy(update={"against_imbalanced": against}))
+    cost = "At the cost of other classes: balanced accuracy falls with `smote` (-0.040 [-0.050, -0.030])."
+    assert cost in answer(given).reasons
+    assert not [reason for reason in answer(of({}, smote=HELPS)).reasons if "cost" in reason]
+
+
 def test_without_a_simple_method_that_helps_generated_images_need_not_beat_one() -> None:
     assert "synthetic images of `smote`" in answer(of({"smote": OPEN}, best="focal", smote=HELPS, focal=OPEN)).advice
 
