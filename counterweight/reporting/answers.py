@@ -110,17 +110,20 @@ def list_helping(verdicts: Mapping[str, Verdict]) -> list[str]:
 def advise(groups: Groups) -> str:
     """Say in one sentence what to do."""
     generated, simple = list_helping(groups.generated), list_helping(groups.simple)
-    worse = {name for name, found in groups.beside.items() if found.verdict != "helps"} if simple else set()
-    better = [name for name in generated if name not in worse]
+    shown = {name for name, found in groups.beside.items() if found.verdict == "helps"}
+    better = [name for name in generated if name in shown or not simple]
     if better:
-        chosen, what = better[0], "the synthetic images of"
-    elif simple:
+        return f"Use the synthetic images of `{better[0]}`: {describe_gain(groups, better[0])}."
+    if simple:
         # Chosen by validation images where it helps; the largest of several changes is large by luck, too.
-        chosen, what = groups.best_simple if groups.best_simple in simple else simple[0], "without synthetic images,"
-    else:
-        return advise_nothing(groups)
-    change = format_change((groups.generated | groups.simple)[chosen])
-    return f"Use {what} `{chosen}`: {groups.score} changes by {change}."
+        chosen = groups.best_simple if groups.best_simple in simple else simple[0]
+        return f"Train with `{chosen}`, without synthetic images: {describe_gain(groups, chosen)}."
+    return advise_nothing(groups)
+
+
+def describe_gain(groups: Groups, name: str) -> str:
+    """Say by how much a method changes the headline score."""
+    return f"{groups.score} changes by {format_change(groups.all[name])}"
 
 
 def advise_nothing(groups: Groups) -> str:
