@@ -271,6 +271,28 @@ def export(
     click.echo(tool.export(params.expanduser(), item, format_name, folder.expanduser(), as_json))
 
 
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight why
+  counterweight why train
+  counterweight why train@digits-drop75-cvae --json
+"""
+)
+@click.argument("stage", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def why(stage: str | None, as_json: bool) -> None:
+    """Say why STAGE would run under `dvc repro`; without a STAGE, of all that would, in their order.
+
+    Reasons are changed files (those of a folder by name, where DVC's cache or git's history has it as it was), changed
+    parameters with both values, a changed command, outputs that are missing or changed, and other stages to wait for:
+    a stage that only waits runs if those write something else than before.
+    """
+    from counterweight.cli import why as tool
+
+    click.echo(tool.why(Path(), stage, as_json))
+
+
 def main() -> None:
     """Run a command; a user's mistake is one line on standard error and exit code 2."""
     use_one_thread()  # Before a command imports what computes.
