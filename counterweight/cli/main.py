@@ -293,12 +293,40 @@ def why(stage: str | None, as_json: bool) -> None:
     click.echo(tool.why(Path(), stage, as_json))
 
 
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight doctor
+  counterweight doctor --json
+  counterweight doctor --params ~/counterweight/params.yaml
+"""
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool, params: Path) -> None:
+    """Say whether everything is fit for a run, and what to do where it is not; exit code 2 if something is in the way.
+
+    Looked at are Python, torch and its devices, memory, threads and load, free disk, DVC, its cache, record and locks,
+    the settings as the graph's first stage sees them, and the weights of the table's networks. Nothing is changed or
+    downloaded. Where there is no dvc.yaml beside the settings file, the machine alone is looked at.
+    """
+    from counterweight.cli.doctor import examine
+
+    found = examine(params.expanduser(), as_json)
+    click.echo(found.text)
+    if found.has_problem:
+        ctx.exit(2)
+
+
 def main() -> None:
     """Run a command; a user's mistake is one line on standard error and exit code 2."""
     use_one_thread()  # Before a command imports what computes.
     keep_memory()
     try:
-        cli.main(standalone_mode=False)  # click would print its errors its own way, and exit itself.
+        # click would print its errors its own way, and exit itself. What it returns is a command's exit code.
+        if code := cli.main(standalone_mode=False):
+            sys.exit(code)
     except UserError as error:
         sys.exit(fail(name_settings(str(error), sys.argv[1:])))
     except OSError as error:
@@ -310,8 +338,6 @@ def main() -> None:
         sys.exit(2)
     except click.UsageError as error:
         sys.exit(fail(error.format_message()))
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)  # 128 + SIGINT, as shells report Ctrl-C.
 
