@@ -319,6 +319,22 @@ def doctor(ctx: click.Context, as_json: bool, params: Path) -> None:
         ctx.exit(2)
 
 
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight schema > params.schema.json
+"""
+)
+def schema() -> None:
+    """Print the JSON Schema of params.yaml, by which editors complete keys, explain them and mark mistakes.
+
+    The first line of params.yaml names the file for editors that speak YAML's language server.
+    """
+    from counterweight.cli.schema import render_schema
+
+    click.echo(render_schema())
+
+
 def main() -> None:
     """Run a command; a user's mistake is one line on standard error and exit code 2."""
     use_one_thread()  # Before a command imports what computes.
