@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from counterweight.cli import completion
+from counterweight.cli.completion import complete_with
 from counterweight.core.errors import UserError
 from counterweight.core.process import NOT_WRITABLE, OUT_OF_SPACE, fail, keep_memory, name_settings, use_one_thread
 
@@ -45,7 +47,7 @@ Examples:
   counterweight describe cvae --shape 3,64,64 --classes 2 --set latent_dim=300 --json
 """
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_with(completion.list_generators))
 @click.option("--shape", type=Shape(), default="1,28,28", show_default=True, help="Shape of the images.")
 @click.option("--classes", type=click.IntRange(1), default=10, show_default=True, help="Number of classes.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A setting other than its default.")
@@ -68,8 +70,8 @@ Examples:
   counterweight gallery digits cvae cgan --out /tmp/gallery
 """
 )
-@click.argument("dataset")
-@click.argument("names", nargs=-1, metavar="[GENERATOR]...")
+@click.argument("dataset", shell_complete=complete_with(completion.list_datasets))
+@click.argument("names", nargs=-1, metavar="[GENERATOR]...", shell_complete=complete_with(completion.list_generators))
 @click.option("--per-class", type=click.IntRange(10), default=100, show_default=True, help="Images of a class judged.")
 @click.option("--out", type=PATH, default=Path("gallery"), show_default=True, help="Folder to write DATASET/ into.")
 @click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
@@ -139,7 +141,7 @@ Examples:
   counterweight preset balancing_thesis
 """
 )
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_with(completion.list_presets))
 @click.option("--dry-run", is_flag=True, help="Change nothing, say what would be added.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
@@ -174,6 +176,7 @@ Examples:
     "backbones",
     multiple=True,
     metavar="NAME",
+    shell_complete=complete_with(completion.list_backbones),
     help="A feature extractor, also of torchvision or timm; may be repeated.  [default: compare.headline]",
 )
 @click.option("--weights", metavar="random|imagenet|FOLDER", help="Weights of the feature extractors.")
@@ -237,9 +240,9 @@ Examples:
   counterweight export pets natural bagan --to ~/pets_bagan --params ~/counterweight/params.yaml --json
 """
 )
-@click.argument("dataset")
-@click.argument("scenario")
-@click.argument("method")
+@click.argument("dataset", shell_complete=complete_with(completion.list_datasets))
+@click.argument("scenario", shell_complete=complete_with(completion.list_scenarios))
+@click.argument("method", shell_complete=complete_with(completion.list_methods))
 @click.option("--to", "folder", type=PATH, required=True, metavar="DIR", help="Folder to write, new or empty.")
 @click.option(
     "--format",
@@ -279,7 +282,7 @@ Examples:
   counterweight why train@digits-drop75-cvae --json
 """
 )
-@click.argument("stage", required=False)
+@click.argument("stage", required=False, shell_complete=complete_with(completion.list_stages))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def why(stage: str | None, as_json: bool) -> None:
     """Say why STAGE would run under `dvc repro`; without a STAGE, of all that would, in their order.
@@ -335,13 +338,32 @@ def schema() -> None:
     click.echo(render_schema())
 
 
+@cli.command(
+    "completion",
+    epilog="""\b
+Examples:
+  eval "$(counterweight completion bash)"
+  eval "$(counterweight completion zsh)"
+  counterweight completion fish > ~/.config/fish/completions/counterweight.fish
+""",
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def print_completion(shell: completion.Shell) -> None:
+    """Print the script by which SHELL completes commands, options and the names of generators, datasets and stages.
+
+    To have it in every shell, put the line of the examples into ~/.bashrc, or into ~/.zshrc below `compinit`; fish
+    reads the file of its example by itself. `counterweight` must be found in PATH: activate its environment first.
+    """
+    click.echo(completion.render_script(cli, shell), nl=False)
+
+
 def main() -> None:
     """Run a command; a user's mistake is one line on standard error and exit code 2."""
     use_one_thread()  # Before a command imports what computes.
     keep_memory()
     try:
         # click would print its errors its own way, and exit itself. What it returns is a command's exit code.
-        if code := cli.main(standalone_mode=False):
+        if code := cli.main(standalone_mode=False, complete_var=completion.VARIABLE):
             sys.exit(code)
     except UserError as error:
         sys.exit(fail(name_settings(str(error), sys.argv[1:])))

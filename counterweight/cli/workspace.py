@@ -49,9 +49,22 @@ class Workspace(NamedTuple):
             command = command.replace(f"${{{match}}}", str(value))
         return command
 
+    def list_stages(self) -> list[str]:
+        """Return the names of all stages, each row of a matrix with its own."""
+        found: list[str] = []
+        for name, entry in self.graph.items():
+            axes = self.list_axes(entry.get("matrix", {})) if isinstance(entry, dict) else {}
+            rows = ["-".join(map(str, row)) for row in product(*axes.values())]
+            found += [f"{name}@{row}" for row in rows] if axes else [name]
+        return found
+
+    def list_axes(self, matrix: Mapping[str, object]) -> dict[str, list[object]]:
+        """Return the values of each axis of a matrix."""
+        return {axis: self.list_values(values) for axis, values in matrix.items()}
+
     def find_item(self, stage: str, matrix: Mapping[str, object]) -> dict[str, object]:
         """Return the value of each axis of a matrix for one of its stages; none where it is not of them."""
-        axes = {axis: self.list_values(values) for axis, values in matrix.items()}
+        axes = self.list_axes(matrix)
         for row in product(*axes.values()):
             if stage.partition("@")[2] == "-".join(map(str, row)):
                 return dict(zip(axes, row, strict=True))
