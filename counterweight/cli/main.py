@@ -68,27 +68,30 @@ def describe(
 Examples:
   counterweight gallery digits
   counterweight gallery digits cvae cgan --out /tmp/gallery
+  counterweight gallery digits smote --json
 """
 )
 @click.argument("dataset", shell_complete=complete_with(completion.list_datasets))
 @click.argument("names", nargs=-1, metavar="[GENERATOR]...", shell_complete=complete_with(completion.list_generators))
 @click.option("--per-class", type=click.IntRange(10), default=100, show_default=True, help="Images of a class judged.")
 @click.option("--out", type=PATH, default=Path("gallery"), show_default=True, help="Folder to write DATASET/ into.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
-def gallery(dataset: str, names: tuple[str, ...], per_class: int, out: Path, params: Path) -> None:
+def gallery(dataset: str, names: tuple[str, ...], per_class: int, out: Path, as_json: bool, params: Path) -> None:
     """Train generators on all of DATASET and show what each makes: pictures, training time, fraction of right classes.
 
     Without a GENERATOR, all that have a block for DATASET in the settings file.
     """
     from counterweight.cli.gallery import gallery as show
 
-    show(params, dataset, names, per_class, out)
+    click.echo(show(params, dataset, names, per_class, out, as_json))
 
 
 @cli.command(
     epilog="""\b
 Examples:
   counterweight add pets ~/pets --dry-run
+  counterweight add pets ~/pets --dry-run --json
   counterweight add pets ~/pets --minority dog
   counterweight add cifar ~/cifar10/plain_text --size 32
   counterweight add scans ~/scans --pair ~/generated_scans
@@ -138,7 +141,7 @@ Examples:
   counterweight preset
   counterweight preset mnist --dry-run
   counterweight preset mnist cifar10
-  counterweight preset balancing_thesis
+  counterweight preset balancing_thesis --dry-run --json
 """
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_with(completion.list_presets))
