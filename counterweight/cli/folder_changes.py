@@ -47,11 +47,16 @@ def list_file_changes(root: Path, cache: Path, folder: str, recorded: Recorded) 
 
 def read_cached_list(cache: Path, md5: str) -> Files | None:
     """Return the files of a folder as DVC's cache has them; None if it does not, as with what no stage writes."""
-    path = cache / "files/md5" / md5[:2] / md5[2:]
     try:
-        return {entry["relpath"]: entry["md5"] for entry in json.loads(path.read_text(encoding="utf-8"))}
+        entries = json.loads(locate_cached(cache, md5).read_text(encoding="utf-8"))
+        return {entry["relpath"]: entry["md5"] for entry in entries}
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def locate_cached(cache: Path, md5: str) -> Path:
+    """Return where DVC's cache has a file, or the list of a folder's files."""
+    return cache / "files/md5" / md5[:2] / md5[2:]
 
 
 def hash_files(folder: Path) -> Files:

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from tqdm import tqdm
 
-from counterweight.cli.folder_changes import FileChange, Recorded, list_file_changes
+from counterweight.cli.folder_changes import FileChange, Recorded, list_file_changes, locate_cached
 from counterweight.cli.workspace import (
     Graph,
     Workspace,
@@ -137,9 +137,23 @@ class Finder:
         yield Reason("file", f"{HOW.get(str(how), str(how))} {kind} {path}{named}", facts)
 
     def explain_output(self, stage: str, path: str, how: str) -> Reason:
-        """Say what became of an output."""
+        """Say what became of an output; DVC takes it from its cache if nothing else changed than that it is missing."""
         facts, named = self.describe_files(path, how, self.find_recorded(stage, "outs", path))
+        if how == "deleted":
+            facts["cached"] = self.has_cached(stage, path)
+            named = ", which DVC's cache has" if facts["cached"] else ", which DVC's cache does not have"
         return Reason("output", f"{OUTPUTS.get(how, how)} output {path}{named}", facts)
+
+    def has_cached(self, stage: str, path: str) -> bool:
+        """Say whether DVC's cache has an output as it was recorded."""
+        found = [str(own.get("md5", "")) for own in self.workspace.record[stage]["outs"] if own.get("path") == path]
+        return any(locate_cached(self.find_cache(), md5).is_file() for md5 in found if md5)
+
+    def find_cache(self) -> Path:
+        """Return where DVC's cache lies."""
+        if self.cache is None:
+            self.cache = Path(run_dvc(self.workspace.root, "cache", "dir").strip())
+        return self.cache
 
     def describe_files(self, path: str, how: object, recorded: Recorded | None) -> tuple[Json, str]:
         """Return what is said of a path as JSON, and the clause that names files of a folder that changed."""
@@ -175,10 +189,8 @@ class Finder:
     def list_changes(self, path: str, recorded: Recorded) -> list[FileChange] | None:
         """Return how the files of a folder changed; None where that is not known."""
         root = self.workspace.root
-        if self.cache is None:
-            self.cache = Path(run_dvc(root, "cache", "dir").strip())
         if (path, recorded.md5) not in self.folders:
-            self.folders[path, recorded.md5] = list_file_changes(root, self.cache, path, recorded)
+            self.folders[path, recorded.md5] = list_file_changes(root, self.find_cache(), path, recorded)
         return self.folders[path, recorded.md5]
 
 
@@ -243,6 +255,6 @@ def render(stale: list[Stale], stage: str | None) -> str:
         lines.append(own.stage if own.is_certain else f"{own.stage}, if what it waits for changes")
         lines += [f"  {reason.text}" for reason in own.reasons]
     certain = sum(own.is_certain for own in stale)
-    return "\n".join(
-        [*lines, "", f"{certain} would run, {len(stale) - certain} more only if those write something new"]
-    )
+    waiting = len(stale) - certain
+    more = f", {waiting} more only if those write something new" if waiting else ""
+    return "\n".join([*lines, "", f"{certain} would run{more}"])

@@ -133,10 +133,12 @@ def test_files_parameters_and_outputs(project: Project) -> None:
     # The folder is an output of another stage: DVC's cache has it as it was.
     assert found["count"] == [
         {"kind": "file", **parts},
-        {"kind": "output", "path": "counted", "change": "missing"},
+        {"kind": "output", "path": "counted", "change": "missing", "cached": True},
         {"kind": "waits", "stages": ["split"]},
     ]
+    assert "missing output counted, which DVC's cache has\n" in run("count")
     text = run("make@one")
+    assert text.endswith("\n1 would run\n")
     assert "changed folder code: a.txt, c.txt (added)\n" in text
     assert "changed parameter blocks.one.epochs: 4 -> not set\n" in text
     assert "changed parameter blocks.one.width: [1, 2] -> [1, 3]\n" in text
@@ -152,7 +154,7 @@ def test_new_rows_new_commands_and_waiting_stages(project: Project) -> None:
     command = "cat code/a.txt code/b.txt > made_one && echo {}3 one >> made_one"
     assert f"  changed command: {command.format('now ')}\n    was: {command.format('')}\n" in text
     assert "split, if what it waits for changes\n  waits for make@one\n" in text
-    assert text.endswith("2 would run, 2 more only if those write something new\n")
+    assert text.endswith("\n2 would run, 2 more only if those write something new\n")
 
 
 def test_an_earlier_state_that_nobody_has_is_said_to_be_unknown(project: Project) -> None:

@@ -90,10 +90,11 @@ def judge_device(number: int, device: Device, built_for: list[str]) -> Finding:
         built_for: architectures as torch names them, sm_80 for code and compute_80 for what is compiled on the spot.
     """
     text = f"cuda:{number}: {device.name}, {render_size(device.free)} of {render_size(device.total)} free"
-    if not any(fits(device.capability, name) for name in built_for):
+    codes = [name for name in built_for if name.startswith(("sm_", "compute_"))]  # a torch for AMD has others
+    if codes and not any(fits(device.capability, name) for name in codes):
         wanted = f"sm_{device.capability[0]}{device.capability[1]}"
         advice = f"install a torch that is built for {wanted}, or device: cpu in params.yaml"
-        return Finding("device", "problem", f"{text}; torch has no code for {wanted}: {', '.join(built_for)}", advice)
+        return Finding("device", "problem", f"{text}; torch has no code for {wanted}: {', '.join(codes)}", advice)
     if device.free < LITTLE_MEMORY:
         return Finding("device", "warning", text, "another process fills it: end that, or take another device")
     return Finding("device", "ok", text)
@@ -106,8 +107,6 @@ def fits(capability: tuple[int, int], built_for: str) -> bool:
     """
     kind, _, digits = built_for.partition("_")
     digits = digits.rstrip("af")
-    if not digits.isdecimal():
-        return False
     own = int(digits[:-1]), int(digits[-1])
     return own <= capability if kind == "compute" else own[0] == capability[0] and own[1] <= capability[1]
 
