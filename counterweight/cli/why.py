@@ -25,7 +25,6 @@ Kind = Literal["never run", "command", "file", "parameter", "output", "always", 
 
 SHOWN = 8  # files of a folder that are named
 HOW = {"modified": "changed", "deleted": "missing", "new": "new"}
-OUTPUTS = {"modified": "changed", "deleted": "missing", "not in cache": "not cached", "new": "not recorded"}
 
 
 class Reason(NamedTuple):
@@ -139,10 +138,12 @@ class Finder:
     def explain_output(self, stage: str, path: str, how: str) -> Reason:
         """Say what became of an output; DVC takes it from its cache if nothing else changed than that it is missing."""
         facts, named = self.describe_files(path, how, self.find_recorded(stage, "outs", path))
-        if how == "deleted":
-            facts["cached"] = self.has_cached(stage, path)
-            named = ", which DVC's cache has" if facts["cached"] else ", which DVC's cache does not have"
-        return Reason("output", f"{OUTPUTS.get(how, how)} output {path}{named}", facts)
+        if how in ("deleted", "not in cache"):
+            here = (self.workspace.root / path).exists()
+            facts |= {"change": "uncached" if here else "missing", "cached": self.has_cached(stage, path)}
+            named = f", which DVC's cache {'has' if facts['cached'] else 'does not have'}"
+            return Reason("output", f"{'' if here else 'missing '}output {path}{named}", facts)
+        return Reason("output", f"{HOW.get(how, how)} output {path}{named}", facts)
 
     def has_cached(self, stage: str, path: str) -> bool:
         """Say whether DVC's cache has an output as it was recorded."""
