@@ -49,8 +49,10 @@ ROWS = 4  # of them, where there is one class
 WIDTH = 3  # pictures beside each other on the page
 
 
-def gallery(params_path: Path, dataset: str, names: Sequence[str], per_class: int, out: Path) -> None:
-    """Train generators on the whole training part of a dataset and write what each of them makes.
+def gallery(
+    params_path: Path, dataset: str, names: Sequence[str], per_class: int, out: Path, as_json: bool = False
+) -> str:
+    """Train generators on the whole training part of a dataset, write what each makes, and return the table or JSON.
 
     For each generator `out`/`dataset` gets NAME.png (a row of samples per class) and NAME.json: its settings, training
     time, and the fraction of its images that a classifier trained on real images alone takes for the class asked for.
@@ -81,7 +83,8 @@ def gallery(params_path: Path, dataset: str, names: Sequence[str], per_class: in
             partial.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
         with atomic_output(folder / "README.md") as partial:  # After each one: a gallery cut short is a page, too.
             partial.write_text(render_page(dataset, read_rows(folder)), encoding="utf-8")
-    print(render_rows([row for row in read_rows(folder) if row["generator"] in chosen]))
+    rows = [row for row in read_rows(folder) if row["generator"] in chosen]
+    return json.dumps({"folder": str(folder), "generators": rows}, indent=1) if as_json else render_rows(rows)
 
 
 def choose_generators(params: Params, path: Path, dataset: str, names: Sequence[str]) -> list[str]:

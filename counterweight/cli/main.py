@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from counterweight.cli import completion
+from counterweight.cli.completion import complete_with
 from counterweight.core.errors import UserError
 from counterweight.core.process import NOT_WRITABLE, OUT_OF_SPACE, fail, keep_memory, name_settings, use_one_thread
 
@@ -45,7 +47,7 @@ Examples:
   counterweight describe cvae --shape 3,64,64 --classes 2 --set latent_dim=300 --json
 """
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_with(completion.list_generators))
 @click.option("--shape", type=Shape(), default="1,28,28", show_default=True, help="Shape of the images.")
 @click.option("--classes", type=click.IntRange(1), default=10, show_default=True, help="Number of classes.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A setting other than its default.")
@@ -66,27 +68,30 @@ def describe(
 Examples:
   counterweight gallery digits
   counterweight gallery digits cvae cgan --out /tmp/gallery
+  counterweight gallery digits smote --json
 """
 )
-@click.argument("dataset")
-@click.argument("names", nargs=-1, metavar="[GENERATOR]...")
+@click.argument("dataset", shell_complete=complete_with(completion.list_datasets))
+@click.argument("names", nargs=-1, metavar="[GENERATOR]...", shell_complete=complete_with(completion.list_generators))
 @click.option("--per-class", type=click.IntRange(10), default=100, show_default=True, help="Images of a class judged.")
 @click.option("--out", type=PATH, default=Path("gallery"), show_default=True, help="Folder to write DATASET/ into.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
-def gallery(dataset: str, names: tuple[str, ...], per_class: int, out: Path, params: Path) -> None:
+def gallery(dataset: str, names: tuple[str, ...], per_class: int, out: Path, as_json: bool, params: Path) -> None:
     """Train generators on all of DATASET and show what each makes: pictures, training time, fraction of right classes.
 
     Without a GENERATOR, all that have a block for DATASET in the settings file.
     """
     from counterweight.cli.gallery import gallery as show
 
-    show(params, dataset, names, per_class, out)
+    click.echo(show(params, dataset, names, per_class, out, as_json))
 
 
 @cli.command(
     epilog="""\b
 Examples:
   counterweight add pets ~/pets --dry-run
+  counterweight add pets ~/pets --dry-run --json
   counterweight add pets ~/pets --minority dog
   counterweight add cifar ~/cifar10/plain_text --size 32
   counterweight add scans ~/scans --pair ~/generated_scans
@@ -136,10 +141,10 @@ Examples:
   counterweight preset
   counterweight preset mnist --dry-run
   counterweight preset mnist cifar10
-  counterweight preset balancing_thesis
+  counterweight preset balancing_thesis --dry-run --json
 """
 )
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_with(completion.list_presets))
 @click.option("--dry-run", is_flag=True, help="Change nothing, say what would be added.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
@@ -174,6 +179,7 @@ Examples:
     "backbones",
     multiple=True,
     metavar="NAME",
+    shell_complete=complete_with(completion.list_backbones),
     help="A feature extractor, also of torchvision or timm; may be repeated.  [default: compare.headline]",
 )
 @click.option("--weights", metavar="random|imagenet|FOLDER", help="Weights of the feature extractors.")
@@ -237,9 +243,9 @@ Examples:
   counterweight export pets natural bagan --to ~/pets_bagan --params ~/counterweight/params.yaml --json
 """
 )
-@click.argument("dataset")
-@click.argument("scenario")
-@click.argument("method")
+@click.argument("dataset", shell_complete=complete_with(completion.list_datasets))
+@click.argument("scenario", shell_complete=complete_with(completion.list_scenarios))
+@click.argument("method", shell_complete=complete_with(completion.list_methods))
 @click.option("--to", "folder", type=PATH, required=True, metavar="DIR", help="Folder to write, new or empty.")
 @click.option(
     "--format",
@@ -271,12 +277,97 @@ def export(
     click.echo(tool.export(params.expanduser(), item, format_name, folder.expanduser(), as_json))
 
 
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight why
+  counterweight why train
+  counterweight why train@digits-drop75-cvae --json
+"""
+)
+@click.argument("stage", required=False, shell_complete=complete_with(completion.list_stages))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def why(stage: str | None, as_json: bool) -> None:
+    """Say why STAGE would run under `dvc repro`; without a STAGE, of all that would, in their order.
+
+    Reasons are changed files (those of a folder by name, where DVC's cache or git's history has it as it was), changed
+    parameters with both values, a changed command, outputs that are missing or changed, and other stages to wait for:
+    a stage that only waits runs if those write something else than before.
+    """
+    from counterweight.cli import why as tool
+
+    click.echo(tool.why(Path(), stage, as_json))
+
+
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight doctor
+  counterweight doctor --json
+  counterweight doctor --params ~/counterweight/params.yaml
+"""
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool, params: Path) -> None:
+    """Say whether everything is fit for a run, and what to do where it is not; exit code 2 if something is in the way.
+
+    Looked at are Python, torch and its devices, memory, threads and load, free disk, DVC, its cache, record and locks,
+    the settings as the graph's first stage sees them, and the weights of the table's networks. Nothing is changed or
+    downloaded. Where there is no dvc.yaml beside the settings file, the machine alone is looked at.
+    """
+    from counterweight.cli.doctor import examine
+
+    found = examine(params.expanduser(), as_json)
+    click.echo(found.text)
+    if found.has_problem:
+        ctx.exit(2)
+
+
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight schema > params.schema.json
+"""
+)
+def schema() -> None:
+    """Print the JSON Schema of params.yaml, by which editors complete keys, explain them and mark mistakes.
+
+    The first line of params.yaml names the file for editors that speak YAML's language server.
+    """
+    from counterweight.cli.schema import render_schema
+
+    click.echo(render_schema())
+
+
+@cli.command(
+    "completion",
+    epilog="""\b
+Examples:
+  eval "$(counterweight completion bash)"
+  eval "$(counterweight completion zsh)"
+  counterweight completion fish > ~/.config/fish/completions/counterweight.fish
+""",
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def print_completion(shell: completion.Shell) -> None:
+    """Print the script by which SHELL completes commands, options and the names of generators, datasets and stages.
+
+    To have it in every shell, put the line of the examples into ~/.bashrc, or into ~/.zshrc below `compinit`; fish
+    reads the file of its example by itself. `counterweight` must be found in PATH: activate its environment first.
+    """
+    click.echo(completion.render_script(cli, shell), nl=False)
+
+
 def main() -> None:
     """Run a command; a user's mistake is one line on standard error and exit code 2."""
     use_one_thread()  # Before a command imports what computes.
     keep_memory()
     try:
-        cli.main(standalone_mode=False)  # click would print its errors its own way, and exit itself.
+        # click would print its errors its own way, and exit itself. What it returns is a command's exit code.
+        if code := cli.main(standalone_mode=False, complete_var=completion.VARIABLE):
+            sys.exit(code)
     except UserError as error:
         sys.exit(fail(name_settings(str(error), sys.argv[1:])))
     except OSError as error:
@@ -288,8 +379,6 @@ def main() -> None:
         sys.exit(2)
     except click.UsageError as error:
         sys.exit(fail(error.format_message()))
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)  # 128 + SIGINT, as shells report Ctrl-C.
 

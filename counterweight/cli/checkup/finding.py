@@ -1,0 +1,21 @@
+"""What a check found: well, worth knowing, or in the way of a run."""
+
+from typing import Literal, NamedTuple
+
+Level = Literal["ok", "warning", "problem"]
+
+GIB = 2**30
+
+
+class Finding(NamedTuple):
+    """A line of the doctor's: about what, how bad, what was found, and what to do about it."""
+
+    topic: str
+    level: Level
+    text: str
+    advice: str = ""
+
+
+def render_size(size: float) -> str:
+    """Return a number of bytes for people."""
+    return f"{size / GIB:,.1f} GiB" if size >= GIB else f"{size / 2**20:,.0f} MiB"

@@ -1,0 +1,213 @@
+"""What `counterweight doctor` says of machines that are fit or not, and of workspaces that were left in disorder."""
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+from packaging.requirements import Requirement
+
+from counterweight.cli.checkup import machine, workspace
+from counterweight.cli.checkup.machine import Device, fits, judge_device
+from counterweight.cli.checkup.weights import check_weights
+from counterweight.cli.main import cli
+from counterweight.settings.params import load_params
+from tests.pipeline.conftest import environment
+
+ROOT = Path(__file__).parents[2]
+GIB = 2**30
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The graph and settings of the project, of which nothing has run."""
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    for name, value in environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def doctor(*words: str) -> tuple[int, list[dict[str, str]]]:
+    """Return the exit code and the findings."""
+    result = CliRunner().invoke(cli, ["doctor", "--json", *words], standalone_mode=False)
+    assert result.exception is None
+    found: dict[str, Any] = json.loads(result.stdout)
+    return result.return_value or 0, found["findings"]
+
+
+def of(findings: list[dict[str, str]], topic: str) -> dict[str, str]:
+    return next(found for found in findings if found["topic"] == topic)
+
+
+@pytest.mark.skipif(not shutil.which("dvc"), reason="DVC is not installed")
+def test_a_workspace_in_order(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    code, findings = doctor("--params", str(project / "params.yaml"))
+    assert code == 0
+    assert [found for found in findings if found["level"] == "problem"] == []
+    topics = {"python", "torch", "device", "threads", "load", "memory", "workspace", "disk", "dvc", "cache"}
+    assert {"dvc.lock", "locks", "settings", "weights", *topics} <= {found["topic"] for found in findings}
+    assert of(findings, "workspace")["text"] == str(project)
+    assert of(findings, "settings")["text"].startswith("params.yaml: valid; 5 rows of generators in 8 draws, 9 recipes")
+    assert of(findings, "dvc.lock")["text"] == "not there: nothing has run yet"
+    assert Path.cwd() == elsewhere
+
+
+@pytest.mark.skipif(not shutil.which("dvc"), reason="DVC is not installed")
+def test_a_workspace_in_disorder(project: Path) -> None:
+    (project / "dvc.lock").touch()
+    (project / ".dvc/tmp").mkdir()
+    (project / ".dvc/tmp/rwlock").touch()
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace("epochs: 7", "epochs: 0"))
+    code, findings = doctor()
+    assert code == 2
+    assert of(findings, "dvc.lock")["level"] == "problem"
+    assert of(findings, "locks")["text"] == ".dvc/tmp/rwlock is damaged, as a killed run leaves it"
+    assert of(findings, "settings")["text"].startswith("params.yaml: classifiers.digits.epochs: 0 is not allowed")
+
+
+def test_outside_a_workspace_the_machine_alone_is_looked_at(tmp_path: Path) -> None:
+    """And a problem is told by the exit code of the command itself."""
+    words = [sys.executable, "-m", "counterweight", "doctor"]
+    own = os.environ | {"OMP_NUM_THREADS": "none", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, cwd=tmp_path, env=own, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr  # OpenMP has its word on that variable, too
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("problem  threads ") and "OMP_NUM_THREADS none" in line for line in lines)
+    assert any(line.startswith("warning  workspace ") and "no dvc.yaml here" in line for line in lines)
+    assert lines[-1].startswith("1 problem")
+
+
+@pytest.mark.parametrize(
+    ("capability", "built_for", "expected"),
+    [
+        ((8, 6), "sm_80", True),  # code runs on later devices of its major version
+        ((8, 0), "sm_86", False),
+        ((9, 0), "sm_80", False),
+        ((9, 0), "compute_80", True),  # what is compiled on the spot, on all later ones
+        ((7, 5), "compute_80", False),
+        ((9, 0), "sm_90a", True),
+        ((12, 0), "sm_120", True),
+        ((10, 0), "sm_120", False),
+    ],
+)
+def test_code_for_a_device(capability: tuple[int, int], built_for: str, expected: bool) -> None:
+    assert fits(capability, built_for) == expected
+
+
+def test_devices() -> None:
+    free = Device("A", (8, 0), 70 * GIB, 80 * GIB)
+    assert judge_device(0, free, ["sm_80", "sm_90"]).level == "ok"
+    assert judge_device(0, free, ["sm_80"]).text == "cuda:0: A, 70.0 GiB of 80.0 GiB free"
+    assert judge_device(0, free._replace(free=GIB), ["sm_80"]).level == "warning"
+    assert judge_device(0, free, ["gfx90a"]).level == "ok"
+    assert judge_device(1, free._replace(capability=(6, 1)), ["sm_80"]).level == "problem"
+    assert machine.judge_no_device(True, False, []).level == "ok"
+    assert "without CUDA" in machine.judge_no_device(False, True, []).text
+    assert "too old" in machine.judge_no_device(True, True, ["The driver is\ntoo old"]).text
+
+
+def test_threads_load_and_memory() -> None:
+    assert machine.judge_threads(None, 8, None).level == "ok"
+    assert machine.judge_threads("1", 8, 8.0).level == "ok"
+    assert machine.judge_threads("4", 8, None).level == "warning"
+    assert machine.judge_threads("0", 8, None).level == "problem"
+    assert machine.judge_threads(None, 64, 2.0).advice.startswith("start it with taskset -c 0-1:")
+    assert machine.read_quota("150000 100000\n") == 1.5
+    assert machine.read_quota("max 100000\n") is None
+    assert [machine.judge_load(load, 4).level for load in (1.9, 2.1)] == ["ok", "warning"]
+    memory = "MemTotal:       8000000 kB\nMemAvailable:   {} kB\nHugePages_Total:       0\n"
+    assert [machine.judge_memory(memory.format(free)).level for free in (4000000, 1000000)] == ["ok", "warning"]
+
+
+def test_disks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, level in ((3 * GIB, "ok"), (GIB, "warning"), (2**20, "problem")):
+        usage = shutil._ntuple_diskusage(4 * GIB, 4 * GIB - free, free)  # type: ignore[attr-defined]
+        monkeypatch.setattr(workspace.shutil, "disk_usage", lambda folder, usage=usage: usage)
+        assert workspace.check_disk("disk", tmp_path).level == level
+
+
+def test_the_oldest_dvc_is_that_of_the_package() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = next(line for line in project["optional-dependencies"]["pipeline"] if line.startswith("dvc"))
+    assert str(Requirement(wanted).specifier) == f">={'.'.join(map(str, workspace.OLDEST_DVC))}"
+    assert project["requires-python"] == f">={'.'.join(map(str, machine.OLDEST))}"
+
+
+@pytest.mark.parametrize(
+    ("text", "level", "said"),
+    [
+        ("schema: '2.0'\nstages:\n  a: {}\n  b: {}\n", "ok", "2 stages recorded"),
+        (" \n", "problem", "empty"),
+        ("stages:\n<<<<<<< HEAD\n  a: {}\n=======\n  b: {}\n>>>>>>> other\n", "problem", "conflict markers"),
+        ("stages: [\n", "problem", "not valid YAML"),
+        ("schema: '2.0'\n", "problem", "no stages"),
+    ],
+)
+def test_records(tmp_path: Path, text: str, level: str, said: str) -> None:
+    (tmp_path / "dvc.lock").write_text(text)
+    found = workspace.check_record(tmp_path)
+    assert (found.level, said in found.text) == (level, True)
+
+
+def test_locks(tmp_path: Path) -> None:
+    assert [found.level for found in workspace.check_locks(tmp_path)] == ["problem"]
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    (tmp_path / ".dvc/tmp/lock").touch()
+    assert [found.text for found in workspace.check_locks(tmp_path)] == ["none"]
+    with (tmp_path / ".dvc/tmp/lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "another command" in next(workspace.check_locks(tmp_path)).text
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    infos = [{"pid": os.getpid(), "cmd": "dvc repro"}, {"pid": ended.pid, "cmd": "dvc commit"}]
+    table = {"write": {"data": infos[0]}, "read": {"code": [infos[1]]}}
+    (tmp_path / ".dvc/tmp/rwlock").write_text(json.dumps(table))
+    texts = [found.text for found in workspace.check_locks(tmp_path)]
+    assert texts == [
+        f"process {os.getpid()} is running: dvc repro",
+        f"process {ended.pid} was killed and left a lock: dvc commit",
+    ]
+    (tmp_path / ".dvc/tmp/rwlock").write_text('{"write": {}}')
+    (tmp_path / "models/a").mkdir(parents=True)
+    (tmp_path / "models/a/.b.partial").mkdir()
+    assert "1 unfinished outputs" in next(workspace.check_locks(tmp_path)).text
+
+
+def test_weights(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is downloaded; a file that is there is compared with its checksum."""
+    hub = tmp_path / "hub"
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(hub))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *words, **named: pytest.fail("downloads"))
+    text = (project / "params.yaml").read_text()
+    text = text.replace("  weights: random\n  # The first", "  weights: imagenet\n  # The first")
+    (project / "params.yaml").write_text(text)
+    found = [*check_weights(load_params(Path("params.yaml")))]
+    alexnet = next(own for own in found if "alexnet" in own.text)
+    assert alexnet.level == "warning"
+    assert alexnet.text == "extract: alexnet: alexnet-owt-7be5be79.pth will be downloaded by the next run"
+    assert [own.level for own in found if "efficientnet_lite0" in own.text] == ["ok"]
+    assert found[-1].text == "drawn at random, nothing to be read: mnist_cnn"
+    (hub / "checkpoints").mkdir(parents=True)
+    (hub / "checkpoints/alexnet-owt-7be5be79.pth").write_bytes(b"half")
+    found = [*check_weights(load_params(Path("params.yaml")))]
+    alexnet = next(own for own in found if "alexnet" in own.text)
+    assert alexnet.level == "problem"
+    assert "is damaged" in alexnet.text
