@@ -1,4 +1,4 @@
-"""Every command of README and docs: its words are known to the program, and whatever is quick is run."""
+"""Every command of README and docs: its words are known to the program, and whatever is quick is run; and links."""
 
 import importlib.util
 import re
@@ -90,6 +90,12 @@ def of(first: str) -> list[Command]:
 def test_there_are_commands() -> None:
     assert len(COMMANDS) > 60
     assert {command.page for command in COMMANDS} >= {"README.md", "docs/own_images.md", "docs/export.md"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("command", of("counterweight"), ids=name)
