@@ -1,0 +1,78 @@
+"""The server of the page, on this machine alone unless told otherwise."""
+
+import errno
+import ipaddress
+import socket
+from pathlib import Path
+from typing import NamedTuple
+
+import panel as pn
+
+from counterweight.core.errors import UserError
+from counterweight.explorer.page.app import Shelf, make_page
+
+ANYWHERE = ("0.0.0.0", "::")
+
+
+class Address(NamedTuple):
+    """Where the page is served."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Return what a browser opens."""
+        host = "localhost" if self.host in ANYWHERE else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_address(address: Address) -> None:
+    """Refuse an address that cannot be served.
+
+    Raises:
+        UserError: it is no address of this machine, or the port is taken.
+    """
+    try:
+        family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address.host, address.port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise UserError(f"--port: {address.port} is in use; choose another one") from None
+        raise UserError(f"--address: '{address.host}' cannot be served: {error.strerror or error}") from None
+
+
+def serve(root: Path, path: Path | None, address: Address, opens: bool) -> None:
+    """Serve the page until interrupted.
+
+    Args:
+        root: the folder that has `models` and `data`.
+        path: a model's folder; None: all below `root`.
+        address: to serve; checked before.
+        opens: whether to show it in a browser.
+    """
+    pn.extension()
+    shelf = Shelf(root, path)
+    # Pages of other sites are kept out by their origin; under every address of the machine all its names are right.
+    own = [f"{address.host}:{address.port}", f"localhost:{address.port}"]
+    pn.serve(
+        {"/": lambda: make_page(shelf)},
+        port=address.port,
+        address=address.host,
+        websocket_origin=["*"] if address.host in ANYWHERE else own,
+        show=opens,
+        title="Counterweight explorer",
+        verbose=False,
+    )
