@@ -13,8 +13,8 @@ from counterweight.explorer.latents import LatentSpace
 
 MOST = 1024
 """Directions: of as many latents or fewer there are as many as latents."""
-IMAGES = 2000  # that are encoded, at most
-DECODED = 2048  # images that the Jacobians take, roughly
+IMAGES = 600  # that are encoded, at most
+DECODED = 1024  # images that the Jacobians take, roughly
 STEP = 0.1  # of the finite differences, in the units of latents, which are drawn with a deviation of about 1
 
 

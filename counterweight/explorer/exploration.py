@@ -20,7 +20,7 @@ from counterweight.generators.base.per_class import PerClass
 
 Pixels = npt.NDArray[np.uint8]
 DRAWN = 256  # latents that say how far sliders reach
-PER_CLASS = 512  # training images by which latents of a class are drawn, at most
+PER_CLASS = 100  # training images by which latents of a class are drawn, at most
 SMALLEST_SCALE = 1e-4
 
 
@@ -178,11 +178,17 @@ def move_slider(offset: Tensor, directions: Directions, place: int, value: float
 
 
 @torch.no_grad()
-def draw_offset(exploration: Exploration, label: int, seed: int) -> Tensor:
-    """Return the offset (D,) of a latent that is drawn as the generator draws those of a class."""
+def draw_latents(exploration: Exploration, label: int, count: int, seed: int) -> Tensor:
+    """Return latents (N, D) that are drawn as the generator draws those of a class."""
     latents, own = require_latents(exploration, label), exploration.own_label(label)
     rng = torch.Generator().manual_seed(derive_seed(seed, "explore", exploration.model.item, str(label)))
-    return latents.space.draw(torch.tensor([own]), latents.real, rng)[0] - latents.centres[own]
+    return latents.space.draw(torch.full((count,), own), latents.real, rng)
+
+
+def draw_offset(exploration: Exploration, label: int, seed: int) -> Tensor:
+    """Return the offset (D,) of a latent that is drawn as the generator draws those of a class."""
+    centre = require_latents(exploration, label).centres[exploration.own_label(label)]
+    return draw_latents(exploration, label, 1, seed)[0] - centre
 
 
 def find_latent(exploration: Exploration, label: int, offset: Tensor) -> Tensor:

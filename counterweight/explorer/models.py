@@ -43,6 +43,8 @@ class Model(NamedTuple):
     @property
     def item(self) -> str:
         """Return dataset, scenario, generator and draw as they are shown, the draw from 1 as in the reports."""
+        if self.data is None:
+            return self.generator  # its folder's name, which is all that is known
         return f"{self.dataset} / {self.scenario} / {self.generator}, draw {self.draw + 1}"
 
 

@@ -1,6 +1,7 @@
 """The whole page: which model is explored, and the view of it."""
 
 from collections.abc import Callable, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,22 @@ class App:
             self.show()
 
     def show(self) -> None:
+        """Say that the chosen model is opened, which may take seconds, and then show it."""
+        assert self.choice is not None, "shown where there are models"
+        self.body.objects = [make_html(f"<p>Opening {escape(self.choice.model.item)} ...</p>", "opening")]
+        document = pn.state.curdoc
+        if document is None:  # without a browser
+            self.open()
+        else:
+            document.add_next_tick_callback(self.open)
+
+    def open(self) -> None:
         """Show the chosen model, or why it cannot be shown."""
         assert self.choice is not None, "shown where there are models"
         try:
-            self.body.objects = [make_view(self.shelf.open(self.choice.model))]
+            model = self.choice.model
+            view = make_view(self.shelf.open(model))
+            self.body.objects = [make_html(f"<h2>{escape(model.item)}</h2>", "item"), view]
         except UserError as error:
             self.body.objects = [make_problem(str(error))]
 
@@ -109,7 +122,7 @@ def make_view(exploration: Exploration) -> Any:  # noqa: ANN401
             return SourceView(exploration).lay_out()
         return LatentView(exploration).lay_out()
     except NotApplicable as error:
-        return make_html(f'<p class="problem">{error}</p>', "problem-part")
+        return make_problem(str(error))
 
 
 def make_page(shelf: Shelf) -> Any:  # noqa: ANN401

@@ -61,6 +61,15 @@ def watch(widget: Any, action: Callable[[], None]) -> None:  # noqa: ANN401
     widget.param.watch(lambda _: action(), "value")
 
 
+def change_figure(change: Callable[[], None]) -> None:
+    """Change a Bokeh figure when the document is free for that: panel sees to its own parts alone."""
+    document = pn.state.curdoc
+    if document is None:  # without a browser
+        change()
+    else:
+        document.add_next_tick_callback(change)
+
+
 def render_neighbours(exploration: Exploration, image: Pixels) -> str:
     """Return HTML of the real images that are nearest to an image."""
     real = exploration.real

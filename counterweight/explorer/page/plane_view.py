@@ -1,6 +1,7 @@
 """The plane of two latents, with a point that is dragged."""
 
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -13,12 +14,13 @@ from bokeh.palettes import Category10, Category20, Turbo256
 from bokeh.plotting import figure
 from torch import Tensor
 
-from counterweight.explorer.exploration import Exploration, Pixels, draw_offset, find_latent, require_latents
-from counterweight.explorer.page.common import WIDGETS, make_html, watch
-from counterweight.explorer.plane import decode_plane, encode_cloud, find_extent
+from counterweight.explorer.exploration import Exploration, Pixels, draw_latents, find_latent, require_latents
+from counterweight.explorer.page.common import WIDGETS, change_figure, make_html, watch
+from counterweight.explorer.plane import Cloud, Extent, decode_plane, encode_cloud, find_extent
+from counterweight.generators.base.generator import NotApplicable
 
 SIDE = 15
-DRAWN = 200
+DRAWN = 500  # latents that say how far the plane reaches
 
 
 def choose_colours(count: int) -> list[str]:
@@ -55,6 +57,12 @@ class PlaneView:
         watch(self.shown, self.choose_shown)
         self.change_class(label)
 
+    @property
+    def has_points(self) -> bool:
+        """Whether there are test images to encode."""
+        real, latents = self.exploration.real, require_latents(self.exploration, self.label)
+        return latents.space.has_encoder and real is not None and len(real.test) > 0
+
     def draw(self) -> Any:  # noqa: ANN401  Bokeh has types of its own
         """Return the figure."""
         plot = figure(
@@ -71,6 +79,7 @@ class PlaneView:
         )
         plot.scatter("x", "y", size=17, fill_color=None, line_color="white", line_width=5, source=self.point)
         plot.scatter("x", "y", size=17, fill_color=None, line_color="#d2342a", line_width=3, source=self.point)
+        plot.css_classes = ["plane"]
         plot.background_fill_color = plot.border_fill_color = None
         plot.grid.visible = False
         plot.outline_line_color = None
@@ -90,35 +99,38 @@ class PlaneView:
     def point_to(self, offset: Tensor) -> None:
         """Show where an offset lies."""
         x, y = find_latent(self.exploration, self.label, offset).tolist()
-        self.point.data = {"x": [x], "y": [y]}
+        change_figure(lambda: self.point.update(data={"x": [x], "y": [y]}))
 
     def change_class(self, label: int) -> None:
         """Show the plane of another class."""
         self.label = label
         real, latents = self.exploration.real, require_latents(self.exploration, label)
         cloud = None
-        if latents.space.has_encoder and real is not None and len(real.test):
+        if self.has_points and real is not None:
             cloud = encode_cloud(self.exploration, real.test, label)
-            colours = [self.colours[own] for own in cloud.labels]
-            self.cloud.data = {"x": cloud.points[:, 0], "y": cloud.points[:, 1], "colour": colours}
-        drawn = [find_latent(self.exploration, label, draw_offset(self.exploration, label, n)) for n in range(DRAWN)]
-        extent = find_extent(torch.stack(drawn), cloud)
-        width, height = extent.right - extent.left, extent.top - extent.bottom
+        try:
+            drawn = draw_latents(self.exploration, label, DRAWN, 0)
+        except NotApplicable:  # of a class without an image to draw by: then where the others lie
+            drawn = latents.centres
+        extent = find_extent(drawn, cloud)
         picture = to_rgba(decode_plane(self.exploration, label, extent, SIDE))
+        change_figure(lambda: self.fill(extent, picture, cloud))
+
+    def fill(self, extent: Extent, picture: Any, cloud: Cloud | None) -> None:  # noqa: ANN401
+        """Put images and points into the figure."""
         self.figure.x_range.update(start=extent.left, end=extent.right)
         self.figure.y_range.update(start=extent.bottom, end=extent.top)
-        self.tiles.data = {
-            "image": [picture],
-            "x": [extent.left],
-            "y": [extent.bottom],
-            "dw": [width],
-            "dh": [height],
-        }
+        sides = {"dw": [extent.right - extent.left], "dh": [extent.top - extent.bottom]}
+        self.tiles.data = {"image": [picture], "x": [extent.left], "y": [extent.bottom], **sides}
+        if cloud is not None:
+            colours = [self.colours[own] for own in cloud.labels]
+            self.cloud.data = {"x": cloud.points[:, 0], "y": cloud.points[:, 1], "colour": colours}
 
     def choose_shown(self) -> None:
         """Show or hide the images and the points."""
         for name, option in (("tiles", "Decoded images"), ("cloud", "Encoded test images")):
-            self.figure.select_one({"name": name}).visible = option in self.shown.value
+            part, visible = self.figure.select_one({"name": name}), option in self.shown.value
+            change_figure(partial(part.update, visible=visible))
 
     def lay_out(self) -> Any:  # noqa: ANN401
         """Return the part of the page."""
@@ -130,7 +142,7 @@ class PlaneView:
         return pn.Column(
             make_html("<h2>The plane of both latents</h2><p class='faint'>Drag the ring, or tap.</p>", "plane-title"),
             self.shown,
-            pn.pane.Bokeh(self.figure, sizing_mode="stretch_width", css_classes=["plane"]),
-            make_html(f"<p>{''.join(keys)}</p>", "plane-key") if len(self.cloud.data["x"]) else None,
+            pn.pane.Bokeh(self.figure, sizing_mode="stretch_width"),
+            make_html(f"<p>{''.join(keys)}</p>", "plane-key") if self.has_points else None,
             sizing_mode="stretch_width",
         )

@@ -2,11 +2,13 @@
 
 import errno
 import ipaddress
+import logging
 import socket
 from pathlib import Path
 from typing import NamedTuple
 
 import panel as pn
+from tornado.websocket import WebSocketClosedError
 
 from counterweight.core.errors import UserError
 from counterweight.explorer.page.app import Shelf, make_page
@@ -54,6 +56,11 @@ def check_address(address: Address) -> None:
         raise UserError(f"--address: '{address.host}' cannot be served: {error.strerror or error}") from None
 
 
+def is_no_closed_page(record: logging.LogRecord) -> bool:
+    """Say whether a message is of anything but a page that was closed before its last answer came."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], WebSocketClosedError)
+
+
 def serve(root: Path, path: Path | None, address: Address, opens: bool) -> None:
     """Serve the page until interrupted.
 
@@ -64,6 +71,8 @@ def serve(root: Path, path: Path | None, address: Address, opens: bool) -> None:
         opens: whether to show it in a browser.
     """
     pn.extension()
+    logging.getLogger("asyncio").addFilter(is_no_closed_page)
+    logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
     shelf = Shelf(root, path)
     # Pages of other sites are kept out by their origin; under every address of the machine all its names are right.
     own = [f"{address.host}:{address.port}", f"localhost:{address.port}"]

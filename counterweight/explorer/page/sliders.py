@@ -1,6 +1,7 @@
 """The sliders of a latent vector, some on a page."""
 
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import panel as pn
@@ -16,6 +17,7 @@ from counterweight.explorer.exploration import (
     require_latents,
 )
 from counterweight.explorer.page.common import WIDGETS, make_button, make_choice, make_html, make_number, watch
+from counterweight.generators.base.generator import NotApplicable
 
 PER_PAGE = 10
 REACH = 4.0  # steps to either side
@@ -89,8 +91,13 @@ class Sliders:
         self.act()
 
     def draw(self) -> None:
-        """Go to a latent that is drawn with the seed."""
-        self.place(draw_offset(self.exploration, self.label, self.seed.value))
+        """Go to a latent that is drawn with the seed, or say why the generator draws none."""
+        try:
+            offset = draw_offset(self.exploration, self.label, self.seed.value)
+        except NotApplicable as error:
+            self.where.object = f'<p class="problem" role="alert">{escape(str(error))}</p>'
+        else:
+            self.place(offset)
 
     def draw_next(self) -> None:
         """Go to another one."""
