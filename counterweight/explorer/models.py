@@ -1,6 +1,6 @@
 """Trained models on disk: which there are, and one of them read with a clear word where it is none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -73,7 +73,7 @@ def find_models(root: Path, path: Path | None) -> list[Model]:
     return [describe_folder(folder) for folder in own]
 
 
-def list_folders(folders: Any) -> list[Path]:  # noqa: ANN401
+def list_folders(folders: Iterable[Path]) -> list[Path]:
     """Return those folders that hold a model, draws in the order of their numbers."""
     found = [folder for folder in folders if (folder / FACTS).is_file()]
     return sorted(found, key=lambda folder: (folder.parent, int(folder.name) if folder.name.isdecimal() else 0))
@@ -111,9 +111,3 @@ def check_facts(facts: GeneratorFacts, path: Path) -> None:
         raise UserError(f"{path}: shape: {facts.shape} is not allowed: 1 or 3 channels, height and width are needed")
     if bad := [label for label in facts.labels or () if label >= len(facts.class_names)]:
         raise UserError(f"{path}: labels: {bad[0]} is not allowed: there are {len(facts.class_names)} class names")
-
-
-def choose(models: Sequence[Model], dataset: str, scenario: str, generator: str) -> list[Model]:
-    """Return the draws of one row."""
-    wanted = dataset, scenario, generator
-    return [model for model in models if (model.dataset, model.scenario, model.generator) == wanted]

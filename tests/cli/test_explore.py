@@ -98,6 +98,17 @@ def test_loopback_is_told_from_others(host: str, own: bool) -> None:
     assert is_loopback(host) == own
 
 
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("127.0.0.1", "http://127.0.0.1:80/"), ("::1", "http://[::1]:80/"), ("0.0.0.0", "http://localhost:80/")],
+)
+@pytest.mark.usefixtures("served")
+def test_an_address_is_written_as_browsers_take_it(host: str, url: str) -> None:
+    from counterweight.explorer.page.serve import Address
+
+    assert Address(host, 80).url == url
+
+
 def test_the_command_line_brings_neither_panel_nor_torch() -> None:
     """So that --help is quick."""
     code = "import sys, counterweight.cli.main, counterweight.cli.explore; print({'panel', 'torch'} & {*sys.modules})"

@@ -23,10 +23,15 @@ class Address(NamedTuple):
     port: int
 
     @property
+    def origin(self) -> str:
+        """Return host and port as a browser names them."""
+        host = "localhost" if self.host in ANYWHERE else self.host
+        return f"{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
     def url(self) -> str:
         """Return what a browser opens."""
-        host = "localhost" if self.host in ANYWHERE else self.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+        return f"http://{self.origin}/"
 
 
 def is_loopback(host: str) -> bool:
@@ -75,7 +80,7 @@ def serve(root: Path, path: Path | None, address: Address, opens: bool) -> None:
     logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
     shelf = Shelf(root, path)
     # Pages of other sites are kept out by their origin; under every address of the machine all its names are right.
-    own = [f"{address.host}:{address.port}", f"localhost:{address.port}"]
+    own = [address.origin, f"localhost:{address.port}"]
     pn.serve(
         {"/": lambda: make_page(shelf)},
         port=address.port,
