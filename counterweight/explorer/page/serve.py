@@ -13,7 +13,7 @@ from tornado.websocket import WebSocketClosedError
 from counterweight.core.errors import UserError
 from counterweight.explorer.page.app import Shelf, make_page
 
-ANYWHERE = ("0.0.0.0", "::")
+ANYWHERE = "0.0.0.0"
 
 
 class Address(NamedTuple):
@@ -25,8 +25,7 @@ class Address(NamedTuple):
     @property
     def origin(self) -> str:
         """Return host and port as a browser names them."""
-        host = "localhost" if self.host in ANYWHERE else self.host
-        return f"{f'[{host}]' if ':' in host else host}:{self.port}"
+        return f"{'localhost' if self.host == ANYWHERE else self.host}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -48,8 +47,10 @@ def check_address(address: Address) -> None:
     """Refuse an address that cannot be served.
 
     Raises:
-        UserError: it is no address of this machine, or the port is taken.
+        UserError: it is no address of this machine, or one of IPv6, or the port is taken.
     """
+    if ":" in address.host:  # bokeh refuses origins in brackets
+        raise UserError(f"--address: '{address.host}' is not allowed: a name or an IPv4 address is needed")
     try:
         family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -85,7 +86,7 @@ def serve(root: Path, path: Path | None, address: Address, opens: bool) -> None:
         {"/": lambda: make_page(shelf)},
         port=address.port,
         address=address.host,
-        websocket_origin=["*"] if address.host in ANYWHERE else own,
+        websocket_origin=["*"] if address.host == ANYWHERE else own,
         show=opens,
         title="Counterweight explorer",
         verbose=False,
