@@ -11,22 +11,25 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 class Page:
-    """One page of a browser, and what went wrong in it."""
+    """One page of a browser, what went wrong in it, and what it asked for."""
 
     def __init__(self, browser: Any) -> None:  # noqa: ANN401  playwright may not be installed
         self.browser = browser
         self.page: Any = None
         self.errors: list[str] = []
+        self.addresses: list[str] = []
 
     def show(self, address: str, width: int, scheme: str) -> None:
         """Open an address in a new window."""
         if self.page is not None:
             self.page.context.close()
-        self.errors = []
+        self.errors, self.addresses = [], []
         context = self.browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         self.page = context.new_page()
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        self.page.on("request", lambda request: self.addresses.append(request.url))
+        self.page.on("websocket", lambda socket: self.addresses.append(socket.url))
         self.page.goto(address)
         self.page.wait_for_load_state("networkidle")
 

@@ -53,6 +53,8 @@ def test_the_wheel_holds_the_library_alone(wheel: Path) -> None:
         "reporting/templates/report.md.jinja",
         "reporting/templates/page/page.css",
         "export/templates/card.md.jinja",
+        "explorer/page/page.html.jinja",
+        "explorer/page/parts.css",
     )
     assert {f"counterweight/{path}" for path in ("py.typed", *templates)} <= {*names}
     here = {path.relative_to(ROOT).as_posix() for path in (ROOT / "counterweight").rglob("*.py")}

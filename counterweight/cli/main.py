@@ -360,6 +360,36 @@ def print_completion(shell: completion.Shell) -> None:
     click.echo(completion.render_script(cli, shell), nl=False)
 
 
+@cli.command(
+    epilog="""\b
+Examples:
+  counterweight explore
+  counterweight explore models/digits/drop75/cvae
+  counterweight explore --params ~/counterweight/params.yaml --port 8000 --no-open
+"""
+)
+@click.argument("model", type=PATH, required=False)
+@click.option("--port", type=click.IntRange(1, 65535), default=5006, show_default=True, help="Port to serve.")
+@click.option("--address", default="127.0.0.1", show_default=True, help="Address to serve; others reach any but this.")
+@click.option("--open/--no-open", "opens", default=True, help="Show the page in a browser.  [default: open]")
+@click.option(
+    "--params",
+    type=PATH,
+    default=Path("params.yaml"),
+    show_default=True,
+    help="Settings file; models/ and data/ lie beside it.",
+)
+def explore(model: Path | None, port: int, address: str, opens: bool, params: Path) -> None:
+    """Look into a trained generator in a browser: move its latents, see what it makes and what is near.
+
+    MODEL is a model's folder, models/DATASET/SCENARIO/GENERATOR or one draw of it; without it all that are there can be
+    chosen. Needs the extra `explore`: pip install 'counterweight[explore]'.
+    """
+    from counterweight.cli import explore as tool
+
+    tool.explore(params.expanduser(), None if model is None else model.expanduser(), address, port, opens)
+
+
 def main() -> None:
     """Run a command; a user's mistake is one line on standard error and exit code 2."""
     use_one_thread()  # Before a command imports what computes.

@@ -15,8 +15,8 @@ from counterweight.cli.main import cli
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
 COMMANDS = sorted(cli.commands)
-OF_A_KIND = {"completion", "schema"}
-"""What they print is a script, or JSON anyway."""
+OF_A_KIND = {"completion", "explore", "schema"}
+"""What they print is a script, a page, or JSON anyway."""
 
 
 def help_of(name: str) -> str:

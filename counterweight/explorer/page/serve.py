@@ -1,0 +1,93 @@
+"""The server of the page, on this machine alone unless told otherwise."""
+
+import errno
+import ipaddress
+import logging
+import socket
+from pathlib import Path
+from typing import NamedTuple
+
+import panel as pn
+from tornado.websocket import WebSocketClosedError
+
+from counterweight.core.errors import UserError
+from counterweight.explorer.page.app import Shelf, make_page
+
+ANYWHERE = "0.0.0.0"
+
+
+class Address(NamedTuple):
+    """Where the page is served."""
+
+    host: str
+    port: int
+
+    @property
+    def origin(self) -> str:
+        """Return host and port as a browser names them."""
+        return f"{'localhost' if self.host == ANYWHERE else self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Return what a browser opens."""
+        return f"http://{self.origin}/"
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_address(address: Address) -> None:
+    """Refuse an address that cannot be served.
+
+    Raises:
+        UserError: it is no address of this machine, or one of IPv6, or the port is taken.
+    """
+    if ":" in address.host:  # bokeh refuses origins in brackets
+        raise UserError(f"--address: '{address.host}' is not allowed: a name or an IPv4 address is needed")
+    try:
+        family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address.host, address.port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise UserError(f"--port: {address.port} is in use; choose another one") from None
+        raise UserError(f"--address: '{address.host}' cannot be served: {error.strerror or error}") from None
+
+
+def is_no_closed_page(record: logging.LogRecord) -> bool:
+    """Say whether a message is of anything but a page that was closed before its last answer came."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], WebSocketClosedError)
+
+
+def serve(root: Path, path: Path | None, address: Address, opens: bool) -> None:
+    """Serve the page until interrupted.
+
+    Args:
+        root: the folder that has `models` and `data`.
+        path: a model's folder; None: all below `root`.
+        address: to serve; checked before.
+        opens: whether to show it in a browser.
+    """
+    pn.extension()
+    logging.getLogger("asyncio").addFilter(is_no_closed_page)
+    logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
+    shelf = Shelf(root, path)
+    # Pages of other sites are kept out by their origin; under every address of the machine all its names are right.
+    own = [address.origin, f"localhost:{address.port}"]
+    pn.serve(
+        {"/": lambda: make_page(shelf)},
+        port=address.port,
+        address=address.host,
+        websocket_origin=["*"] if address.host == ANYWHERE else own,
+        show=opens,
+        title="Counterweight explorer",
+        verbose=False,
+    )
