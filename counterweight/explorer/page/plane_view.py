@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import panel as pn
 import torch
-from bokeh.events import Pan, PanStart, PointEvent, Tap
+from bokeh.events import Event, Pan, PanStart, PointEvent, Tap
 from bokeh.models import ColumnDataSource, Range1d
 from bokeh.palettes import Category10, Category20, Turbo256
 from bokeh.plotting import figure
@@ -90,10 +90,10 @@ class PlaneView:
             plot.on_event(event, self.go)
         return plot
 
-    def go(self, event: PointEvent) -> None:
+    def go(self, event: Event) -> None:
         """Go to where a person points."""
         centre = find_latent(self.exploration, self.label, torch.zeros(2))
-        if event.x is not None and event.y is not None:
+        if isinstance(event, PointEvent) and event.x is not None and event.y is not None:
             self.place(torch.tensor([event.x, event.y]) - centre)
 
     def point_to(self, offset: Tensor) -> None:

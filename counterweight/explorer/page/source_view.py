@@ -121,6 +121,7 @@ class DenoisingView:
     def show(self) -> None:
         """Show the chosen step."""
         place = self.step.value
+        assert place is not None, "a slider is somewhere"
         images = [(self.found.noisy[place], f"at time {self.found.times[place]}")]
         images.append((self.found.predicted[place], "predicted from it"))
         self.picture.object = render_strip(images, f"Step {place} of {self.steps}", "medium")
