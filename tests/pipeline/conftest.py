@@ -20,6 +20,7 @@ COPIED = (
     "dvc.yaml",
     ".dvc/config",
     ".dvc/plots",
+    ".dvc/plots_page.html",
     ".dvc/.gitignore",
     ".dvcignore",
     ".gitignore",

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import signal
 import time
@@ -143,6 +144,7 @@ def test_plots_are_shown_on_one_page(experiment: Built) -> None:
     page = (experiment.project / "dvc_plots/index.html").read_text(encoding="utf-8")
     assert "WARNING" not in output
     assert "rror" not in output
+    assert not re.search(r"<script[^>]* src=|<link", page)  # It is drawn without a network.
     for wanted in (
         "train/shapes/drop75/bagan/history.csv",
         "confusion/shapes/drop75/bagan/bagan.csv",
