@@ -14,9 +14,11 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
+from threadpoolctl import threadpool_limits
 from torch.utils.data import Dataset
 
 import counterweight as cw
+from counterweight.api.running import use_one_thread
 from counterweight.cli.audit import Request
 from counterweight.cli.audit import audit as audit_as_the_command_does
 from counterweight.core.images import ImageSet, write_images
@@ -64,9 +66,9 @@ def read(path: Path) -> dict[str, bytes]:
 
 def run_command(inputs: list[Path], out: Path, params: Path | None = None, full: bool = False) -> dict[str, Any]:
     backbones = () if params else ("mnasnet0_5",)
-    result = audit_as_the_command_does(
-        Request(params, inputs[0], inputs[1], None, backbones, None, full), out, lambda text: None
-    )
+    asked = Request(params, inputs[0], inputs[1], None, backbones, None, full)
+    with threadpool_limits(1), use_one_thread():  # as the command line's `main` does
+        result = audit_as_the_command_does(asked, out, lambda text: None)
     answer: dict[str, Any] = json.loads(result.result)
     return answer
 
