@@ -148,7 +148,7 @@ def describe_generated(groups: Groups) -> str:
     highest = max(groups.generated, key=lambda name: groups.generated[name].interval[1])
     return (
         f"That synthetic images help is not shown for any of {count(groups.generated, 'method')}; nor is it excluded: "
-        f"the change may be up to {groups.generated[highest].interval[1]:+.3f} (`{highest}`). "
+        f"the change of {groups.score} may be up to {groups.generated[highest].interval[1]:+.3f} (`{highest}`). "
         f"{describe_sight(groups.generated.values())}"
     )
 

@@ -24,7 +24,7 @@ MOST_CLASSES = 30
 """Of a confusion matrix: more make cells that nobody can read or tap."""
 
 
-def draw_changes(judged: Judged) -> Spec:
+def draw_changes(judged: Judged, score: str) -> Spec:
     """Draw the change of the headline score by every method, with its interval, against both references."""
     records = [
         record
@@ -37,7 +37,7 @@ def draw_changes(judged: Judged) -> Spec:
     series = {"field": "reference", "type": "nominal", "title": None}
     place = {"y": row, "yOffset": {**series, "sort": None}, "tooltip": list_tips(records)}
     colour = {**series, "scale": {"range": [BLUE, ORANGE]}, "legend": {"orient": "top", "labelLimit": 400}}
-    change = {"type": "quantitative", "title": "change of the score, with its interval"}
+    change = {"type": "quantitative", "title": f"change of {score} (right: better)"}
     return {
         "$schema": SCHEMA,
         "width": "container",

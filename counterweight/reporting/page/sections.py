@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from counterweight.reporting.answers import Answer, answer, answer_pair
+from counterweight.reporting.answers import Answer, answer, answer_pair, name_score
 from counterweight.reporting.differences import tabulate_differences
 from counterweight.reporting.markdown import Grid
 from counterweight.reporting.page import charts, curves
@@ -130,7 +130,9 @@ def open_section(results: Results, plots: Path, pictures: Pictures) -> Section:
         anchor=f"{results.dataset}-{results.scenario}",
         title=f"{results.dataset}, {results.scenario}",
         answer=answer(results),
-        changes=Chart(charts.draw_changes(judged), label) if judged.against_imbalanced.headline else None,
+        changes=Chart(charts.draw_changes(judged, name_score(results.counts, judged.against_imbalanced)), label)
+        if judged.against_imbalanced.headline
+        else None,
         looks=[look(name, own, plots, f"{item}/{name}", pictures) for name, own in results.comparisons.items()],
         reach=describe_reach(results.comparisons),
     )
@@ -145,7 +147,8 @@ def open_pair(name: str, comparison: Comparison, plots: Path, pictures: Pictures
 def look(name: str, comparison: Comparison, plots: Path, item: str, pictures: Pictures) -> Look:
     """Return what a synthetic set's images are like."""
     caption = (
-        f"Above images by {name}, those nearest to a real one it was trained on; below that image. Their distance."
+        f"Above images by {name}, those nearest to a real one it was trained on; below that real one. The number is their "
+        "distance."
     )
     found = pictures.embed(plots / "compare" / item / "nearest.png", caption)
     return Look(name, verdict(name, comparison), [found] if found else [])
