@@ -85,8 +85,8 @@ def test_that_nothing_helps_is_another_thing_than_that_nothing_is_shown_to() -> 
     assert unknown.advice == "Nothing tried here is shown to help: there is no reason yet to add synthetic images."
     assert unknown.reasons[0] == (
         "That synthetic images help is not shown for any of 2 methods; nor is it excluded: the change of the F1 of "
-        "class '4' may be up to +0.030 (`cvae`). A change of 0.020 to 0.040, by method, would have been seen in four of "
-        "five cases."
+        "class '4' may be up to +0.030 (`cvae`). A change of 0.020 to 0.040, by method, would have been seen in four "
+        "of five cases."
     )
 
 

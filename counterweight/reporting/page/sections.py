@@ -147,8 +147,8 @@ def open_pair(name: str, comparison: Comparison, plots: Path, pictures: Pictures
 def look(name: str, comparison: Comparison, plots: Path, item: str, pictures: Pictures) -> Look:
     """Return what a synthetic set's images are like."""
     caption = (
-        f"Above images by {name}, those nearest to a real one it was trained on; below that real one. The number is their "
-        "distance."
+        f"Above images by {name}, those nearest to a real one it was trained on; below that real one. The number "
+        "is their distance."
     )
     found = pictures.embed(plots / "compare" / item / "nearest.png", caption)
     return Look(name, verdict(name, comparison), [found] if found else [])
