@@ -209,6 +209,18 @@ def test_the_last_run_of_a_stage_counts(tmp_path: Path, monkeypatch: pytest.Monk
     assert len((tmp_path / "data/times.jsonl").read_text().splitlines()) == 3
 
 
+def test_a_stage_does_not_fail_for_want_of_a_line_about_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_STAGE", "train@digits")
+    (tmp_path / "data/times.jsonl").mkdir(parents=True)
+    write_time(0.0)
+    assert capsys.readouterr().err == (
+        "data/times.jsonl: Is a directory: how long train@digits took was not written down\n"
+    )
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Page]:
     with open_browser() as opened:

@@ -164,17 +164,14 @@ def add_details(section: Section, results: Results, plots: Path, pictures: Pictu
     if (spec := charts.draw_losses(losses)) is not None:
         note = "Mean over the draws."
         section.folds.append(Fold("How training went", note, charts=[Chart(spec, "training losses by epoch")]))
-    section.folds += [
-        fold_pictures(name, plots, f"{item}/{name}", pictures, results.comparisons) for name in results.comparisons
-    ]
+    section.folds += [fold_pictures(name, plots, f"{item}/{name}", pictures) for name in results.comparisons]
     section.folds = [fold for fold in section.folds if fold]
 
 
 def add_pair_details(section: Section, name: str, comparison: Comparison, plots: Path, pictures: Pictures) -> None:
     """Add the folds of a pair."""
-    comparisons = {"synthetic": comparison}
-    section.folds += fold_differences(comparisons)
-    section.folds.append(fold_pictures("synthetic", plots, f"pairs/{name}", pictures, comparisons))
+    section.folds += fold_differences({"synthetic": comparison})
+    section.folds.append(fold_pictures("synthetic", plots, f"pairs/{name}", pictures))
     section.folds = [fold for fold in section.folds if fold]
 
 
@@ -263,9 +260,8 @@ def describe_space(found: CompareResult) -> str:
     return f"{own.backbone}, {own.weights} weights, {own.input_size} px; {halves}"
 
 
-def fold_pictures(name: str, plots: Path, item: str, pictures: Pictures, comparisons: Comparisons) -> Fold:
+def fold_pictures(name: str, plots: Path, item: str, pictures: Pictures) -> Fold:
     """Return everything that was drawn of one synthetic set."""
-    assert name in comparisons
     found = [
         *pictures.embed_all((plots / "samples" / item).parent, f"{Path(item).name}.png", f"{name}: images"),
         *pictures.embed_all(plots / "compare" / item, "features.png", f"{name}: features of both sets"),

@@ -35,8 +35,11 @@ def write_time(started: float) -> None:
         "cpu_seconds": round(sum(found.ru_utime + found.ru_stime for found in (own, children)), 2),
         "peak_bytes": max(own.ru_maxrss, children.ru_maxrss) * KIBIBYTE,
     }
-    with TIMES.open("a", encoding="utf-8") as file:  # One write, so that stages side by side mix no lines.
-        file.write(json.dumps(record) + "\n")
+    try:
+        with TIMES.open("a", encoding="utf-8") as file:  # One write, so that stages side by side mix no lines.
+            file.write(json.dumps(record) + "\n")
+    except OSError as error:  # The stage's outputs are whole: it has not failed for want of a line about it.
+        print(f"{TIMES}: {error.strerror}: how long {stage} took was not written down", file=sys.stderr)
 
 
 def read_times(path: Path = TIMES) -> dict[str, Mapping[str, Any]]:
