@@ -15,10 +15,12 @@ def take_steps():
     for _ in range(10):
         blocks = [torch.ones(2**size) for size in range(10, 25)]
 def count():
-    take_steps()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    take_steps()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    counts = []
+    for _ in range(6):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        take_steps()
+        counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    print(min(counts))
 thread = threading.Thread(target=count)
 thread.start()
 thread.join()
@@ -31,5 +33,6 @@ def test_a_step_asks_the_kernel_for_no_memory_that_the_last_one_had() -> None:
         how: int(subprocess.run([sys.executable, "-c", STEPS, how], capture_output=True, text=True, check=True).stdout)
         for how in ("kept", "freed")
     }
-    # A step's blocks, of 4 KiB to 64 MiB, fill 32,767 pages: less than one step's in ten.
+    # A step's blocks, of 4 KiB to 64 MiB, fill 32,767 pages: less than one step's in ten, once the heap has settled.
+    # Which free place a block takes depends on where the heap lies, so that now and then a round grows it once more.
     assert pages["kept"] < 32_767 < pages["freed"]
