@@ -46,7 +46,7 @@ repro: $(READY)  ## Rebuild everything that changed and print the answers
 	@test metrics/summary.json -nt $(VENV)/.started || counterweight report --no-open
 
 test: $(READY)  ## Run the whole test suite
-	python -m pytest
+	python -m pytest --numprocesses auto --no-loadscope-reorder
 
 lint: $(READY)  ## Check style, types and which way imports go
 	ruff check

@@ -1,10 +1,29 @@
-"""Small networks gain nothing from several threads."""
+"""Small networks gain nothing from several threads; tests run side by side, file by file."""
 
 import signal
 from collections.abc import Iterator
 
 import pytest
 import torch
+from xdist.scheduler import LoadFileScheduling
+
+PIPELINE = "tests/pipeline/"
+
+
+class Scheduling(LoadFileScheduling):
+    """A file's tests run in one process, as do all of the pipeline, which is built once for them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return PIPELINE if nodeid.startswith(PIPELINE) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduling:
+    return Scheduling(config)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the pipeline, so that nobody waits for it at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(PIPELINE))
 
 
 @pytest.fixture(autouse=True)
