@@ -11,9 +11,9 @@ from counterweight.core.process import run, stage_parser
 from counterweight.evaluation.prechecks import check_params
 from counterweight.settings.params import load_params
 
-MEASURED = ("imbalance", "classify", "compare", "discriminate", "latent")
+MEASURED = ("imbalance", "classify", "compare", "discriminate", "latent", "recognition")
 AWAITED = ("data/predictions", *(f"metrics/{stage}" for stage in MEASURED))
-"""Folders that the report waits for, which no stage makes where the table has no dataset."""
+"""Folders that reports wait for, which no stage makes where the table has nothing of their kind."""
 
 
 def main(argv: Sequence[str]) -> None:

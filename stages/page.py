@@ -7,9 +7,10 @@ from pathlib import Path
 from counterweight.core.outputs import atomic_outputs
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
+from counterweight.reporting.page.contents import build_sections, write_glossary
 from counterweight.reporting.page.page import render_page
 from counterweight.reporting.page.provenance import describe_provenance
-from counterweight.reporting.page.sections import build_sections, write_glossary
+from counterweight.reporting.recognition import read_recognitions
 from counterweight.reporting.results import read_table
 from counterweight.reporting.tables import summarize_table
 from counterweight.settings.table import Table
@@ -26,10 +27,12 @@ def main(argv: Sequence[str]) -> None:
     file = read_params_file(arguments.params)
     table = file.section("table", Table)
     found = read_table(arguments.metrics, table)
-    sections, left_out = build_sections(found, arguments.plots)
+    recognized = read_recognitions(arguments.metrics, table)
+    sections, left_out = build_sections(found, recognized, arguments.plots)
     with atomic_outputs(arguments.summary, arguments.page) as (summary, page):
         summary.write_text(json.dumps(summarize_table(found), indent=1) + "\n", encoding="utf-8")
-        text = render_page(sections, write_glossary(found), describe_provenance(file, table), left_out)
+        glossary = write_glossary(found, recognized)
+        text = render_page(sections, glossary, describe_provenance(file, table), left_out)
         page.write_text(text, encoding="utf-8")
     for section in sections:
         print(f"{section.answer.place}: {section.answer.advice}")

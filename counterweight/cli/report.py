@@ -7,6 +7,8 @@ from pathlib import Path
 from counterweight.core.errors import UserError
 from counterweight.core.params_file import read_params_file
 from counterweight.reporting.answers import Answer, answer, answer_pair
+from counterweight.reporting.recognition import read_recognitions
+from counterweight.reporting.recognition_answer import answer_recognition
 from counterweight.reporting.results import read_table
 from counterweight.settings.table import Table
 
@@ -19,7 +21,9 @@ def list_answers(params: Path) -> list[Answer]:
     """
     table = read_params_file(params).section("table", Table)
     found = read_table(params.parent / "metrics", table)
-    return [*map(answer, found.results), *(answer_pair(name, own) for name, own in found.pairs.items())]
+    recognized = read_recognitions(params.parent / "metrics", table)
+    pairs = (answer_pair(name, own) for name, own in found.pairs.items())
+    return [*map(answer, found.results), *pairs, *map(answer_recognition, recognized.values())]
 
 
 def report(params: Path, opens: bool, as_json: bool) -> str:

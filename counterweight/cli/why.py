@@ -76,8 +76,10 @@ def choose_stages(graph: Graph, stage: str | None) -> set[str]:
     """
     if stage is None:
         return {*graph}
-    matrix = {name for name in graph if name.partition("@")[0] == stage}
-    return matrix or {require_one_of(stage, graph, "STAGE")}
+    stages = {name.partition("@")[0] for name in graph}
+    if stage in stages:
+        return {name for name in graph if name.partition("@")[0] == stage}
+    return {require_one_of(stage, graph if "@" in stage else stages, "STAGE")}
 
 
 class Finder:

@@ -59,12 +59,12 @@ def cut_stage(text: str, stage: str) -> Mapping[str, Any] | None:
 def check_settings(file: ParamsFile, block: Mapping[str, Any], last: str) -> None:
     """Refuse settings that a stage was not run with."""
     for key, value in block.get("params", {}).get(PARAMS, {}).items():
-        if key not in ANYWHERE and find_value(file.values, key) != value:
+        if key not in ANYWHERE and look_up(file.values, key) != value:
             why = "is not what the images were made with"
             raise UserError(f"{file.path}: {key}: {why}; `dvc repro {last}` makes them anew, or put it back")
 
 
-def find_value(values: object, key: str) -> object:
+def look_up(values: object, key: str) -> object:
     """Return what stands under a key with points, None where nothing does."""
     for part in key.split("."):
         if not isinstance(values, Mapping) or part not in values:

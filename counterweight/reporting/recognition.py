@@ -13,6 +13,7 @@ from counterweight.reporting.recognition_verdicts import Judged, RecognitionVerd
 from counterweight.results.recognize import Accuracies, RecognizeResult, RowDraw
 from counterweight.results.triplets import SetResult, TripletsResult
 from counterweight.results.vae_experiment import Losses, VaeResult
+from counterweight.settings.table import Table
 
 Rows = list[list[str]]
 
@@ -56,6 +57,26 @@ def read_recognition(dataset: str, files: Files, margin: float, seed: int) -> Re
         triplets,
         recognized,
         judge_recognition(files.hits, list(recognized.rows), real, margin, seed, dataset),
+    )
+
+
+def read_recognitions(metrics: Path, table: Table) -> dict[str, Recognition]:
+    """Read the results of every dataset of a table on which recognition is tried, which were judged before.
+
+    Raises:
+        UserError: a file is missing or is something else.
+    """
+    return {dataset: read_judged(dataset, metrics / "recognition" / dataset) for dataset in table.recognition}
+
+
+def read_judged(dataset: str, folder: Path) -> Recognition:
+    """Read what the stages of one dataset wrote."""
+    return Recognition(
+        dataset,
+        read_required(folder / "vae_experiment.json", VaeResult),
+        read_required(folder / "triplets.json", TripletsResult),
+        read_required(folder / "recognize.json", RecognizeResult),
+        read_required(folder / "verdicts.json", RecognitionVerdicts),
     )
 
 

@@ -27,7 +27,9 @@ def describe_draws_needed(verdicts: Mapping[str, Verdict], needed: int | None) -
     if needed is None:
         return f"To see {change} no number of draws would do: the test part has too few images."
     draws = f"{float(f'{needed:.1g}'):,.0f}"
-    return f"To see {change} in a row that scatters as the middle one it would take some {draws} draws, roughly."
+    return (
+        f"To see {change} of a row in the middle of the table would take some {draws} draws, known to a factor of two."
+    )
 
 
 def describe_other_score(score: str, verdicts: Mapping[str, Verdict]) -> str:

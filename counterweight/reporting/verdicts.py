@@ -118,7 +118,7 @@ def copy_reasons(found: Copies, copies_of: str) -> list[str]:
     table = [[near, found.n - near], [near_real, found.n_real - near_real]]
     most = binomtest(near_real, found.n_real).proportion_ci().high
     if found.fraction > COPIES * most and fisher_exact(table, alternative="greater").pvalue < COPY_LEVEL:
-        return [f"{found.fraction:.0%} of them are likely copies of {copies_of}"]
+        return [f"{found.fraction:.0%} of the images are likely copies of {copies_of}"]
     return []
 
 
@@ -127,7 +127,7 @@ def style_reasons(style: StyleResult) -> list[str]:
     level = STYLE_LEVEL / max(1, len(style.sizes))
     seen = [(found.auc.mean, size) for size, found in style.sizes.items() if found.p_value <= level]
     area, size = max(seen, default=(0.5, ""))
-    return [f"a small network tells them apart at {size} px (area {area:.2f})"] if area > 0.5 else []
+    return [f"a small network tells real from synthetic at {size} px (area {area:.2f})"] if area > 0.5 else []
 
 
 def feature_reasons(different: Backbones, judged: int) -> list[str]:
@@ -140,7 +140,8 @@ def feature_reasons(different: Backbones, judged: int) -> list[str]:
         return []
     least = min(test["p_value"] for test in find_first(different, "exchange").values())
     named = ", ".join(different) if len(different) <= NAMED else f"{len(different)} of {judged} networks"
-    which = f"the features of {named} differ (p = {least:.4f})"
+    verb = "sees" if len(different) == 1 else "see"
+    which = f"the features that {named} {verb} differ (p = {least:.4f})"
     return [which, *linear_reasons(different), *mean_reasons(different), *coverage_reasons(different)]
 
 
@@ -152,7 +153,8 @@ def linear_reasons(backbones: Backbones) -> list[str]:
     if not apart:
         return []
     mean = fmean(area for area in areas if area is not None)
-    return [f"a linear classifier tells those of {len(apart)} of {len(backbones)} apart (mean area {mean:.2f})"]
+    where = "" if len(apart) == len(backbones) else f" in {len(apart)} of these {len(backbones)} networks"
+    return [f"a linear classifier of those features tells real from synthetic{where} (mean area {mean:.2f})"]
 
 
 def mean_reasons(backbones: Backbones) -> list[str]:
@@ -161,7 +163,7 @@ def mean_reasons(backbones: Backbones) -> list[str]:
     pairs = [(get_mean(test, "between", FDR), get_mean(test, "baseline", FDR)) for test in tests]
     known = [(between, baseline) for between, baseline in pairs if between is not None and baseline is not None]
     if known and fmean(between - baseline for between, baseline in known) > MARGIN:
-        return [f"the means of {fmean(between for between, _ in known):.0%} of them differ"]
+        return [f"{fmean(between for between, _ in known):.0%} of those features have other means"]
     return []
 
 
@@ -172,7 +174,7 @@ def coverage_reasons(backbones: Backbones) -> list[str]:
     # A baseline of 0 leaves nothing to reach.
     reached = [between / baseline for between, baseline in pairs if between is not None and baseline]
     return (
-        [f"they reach {fmean(reached):.0%} of what other real images reach"]
+        [f"near them lie {fmean(reached):.0%} as many real images as near other real images"]
         if reached and fmean(reached) < REACHED
         else []
     )

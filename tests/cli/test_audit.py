@@ -89,7 +89,9 @@ def test_the_whole_audit_of_blurred_images(params: Path, tmp_path: Path) -> None
     told: list[str] = []
     request = request_for(params, real, folder(tmp_path / "blurred", blurred), full=True)
     found = audit(request, tmp_path / "out", told.append)
-    assert found.verdict.startswith("`synthetic` differs from real images: a small network tells them apart at ")
+    assert found.verdict.startswith(
+        "`synthetic` differs from real images: a small network tells real from synthetic at "
+    )
     assert told[0].startswith("`synthetic` differs from real images: ")
     assert "Still to come: feature spaces (alexnet), style classifier, latent space.\n" in told[0]
     titles = ["How do they differ", "Means over the other feature spaces (alexnet)", "by their style", "latent space"]
@@ -114,7 +116,7 @@ def test_one_image_many_times_has_copies_and_no_recall(params: Path, tmp_path: P
     real, same = folder(tmp_path / "real", images), folder(tmp_path / "same", np.repeat(images[:1], 40, axis=0))
     result = audit_to_json(request_for(params, real, same), tmp_path / "out")
     assert result["verdict"].startswith("40 of 40 images are exact copies of the real images. `synthetic` differs")
-    assert "100% of them are likely copies" in result["verdict"]
+    assert "100% of the images are likely copies" in result["verdict"]
     assert result["features"]["copies"]["exact"] == 40
     overlap = result["features"]["backbones"]["mnasnet0_5"]["statistics"]["prdc"]["between"]
     assert overlap["recall"]["mean"] < 0.1

@@ -15,17 +15,18 @@ from PIL import Image
 from counterweight.core.params_file import read_params_file
 from counterweight.reporting.markdown import Grid
 from counterweight.reporting.page.charts import draw_confusion, draw_counts
+from counterweight.reporting.page.contents import build_sections, write_glossary
 from counterweight.reporting.page.curves import read_losses
 from counterweight.reporting.page.dvc_plots import TEMPLATE, render_template
 from counterweight.reporting.page.page import render_page, write_data
 from counterweight.reporting.page.pictures import Pictures
 from counterweight.reporting.page.provenance import flatten, list_data, list_settings
-from counterweight.reporting.page.sections import build_sections, write_glossary
 from counterweight.reporting.page.times import read_times, write_time
 from counterweight.reporting.results import Everything, Results, Verdicts
 from counterweight.settings.table import Table
 from tests.browser import Page, open_browser
 from tests.reporting.made import change, comparison, counts, judged, results
+from tests.reporting.made_recognition import recognition
 
 ROOT = Path(__file__).parents[2]
 NAME = "smote"
@@ -45,18 +46,23 @@ def made() -> Results:
 
 def draw_pictures(plots: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
-    for path in (f"compare/digits/drop75/{NAME}/nearest.png", f"latent/digits/drop75/{NAME}/moved.png"):
+    for path in (
+        f"compare/digits/drop75/{NAME}/nearest.png",
+        f"latent/digits/drop75/{NAME}/moved.png",
+        "triplets/digits/printed.png",
+        "vae_experiment/digits/vanilla/training.png",
+    ):
         (plots / path).parent.mkdir(parents=True)
         Image.fromarray(noise).save(plots / path)
 
 
 def write_page(folder: Path) -> Path:
     draw_pictures(folder / "plots")
-    found = Everything([made()], {"scans": comparison(0.5)})
-    sections, left_out = build_sections(found, folder / "plots")
+    found, recognized = Everything([made()], {"scans": comparison(0.5)}), {"digits": recognition()}
+    sections, left_out = build_sections(found, recognized, folder / "plots")
     provenance = {"Versions": Grid(["part", "version"], [["<Python>", "3"]]), "Nothing": Grid(["part"], [])}
     path = folder / "report.html"
-    path.write_text(render_page(sections, write_glossary(found), provenance, left_out), encoding="utf-8")
+    path.write_text(render_page(sections, write_glossary(found, recognized), provenance, left_out), encoding="utf-8")
     return path
 
 
@@ -93,7 +99,7 @@ def test_the_page_needs_no_network(page: Path) -> None:
 
 def test_every_picture_has_words_and_headings_have_no_gaps(page: Path) -> None:
     outline = Outline(page.read_text(encoding="utf-8"))
-    assert len(outline.of("img")) == 2
+    assert len(outline.of("img")) == 4
     assert all(own["alt"] and own["width"] for own in outline.of("img"))
     assert all(own["aria-label"] for own in outline.of("figure") if own.get("class") == "chart")
     levels = [int(name[1]) for name, _ in outline.tags if re.fullmatch("h[1-6]", name)]
@@ -109,6 +115,17 @@ def test_the_answer_comes_first_and_everything_is_escaped(page: Path) -> None:
     assert "<Python>" not in text
     assert "Nothing</summary>" not in text
     assert "<h2>Pair scans</h2>" in text
+    assert "<h2>digits, recognition</h2>" in text
+
+
+def test_every_method_and_every_column_is_in_the_glossary(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    glossary = re.findall(r"<dt>(.*?)</dt>", text)
+    assert {"imbalanced", NAME, "mixup", "rank-1", "effective", "modes", "copies"} <= {*glossary}
+    assert "<dd>No synthetic images: Batches of mixtures of two images and their labels.</dd>" in text
+    nothing = write_glossary(Everything([], {}), {})
+    assert nothing == {}
+    assert "verdict" not in write_glossary(Everything([], {"scans": comparison(0.5)}), {})
 
 
 def test_nothing_in_a_chart_ends_its_script() -> None:
@@ -234,7 +251,7 @@ def test_a_browser_draws_it(page: Path, browser: Page, width: int, scheme: str) 
     browser.show(page.as_uri(), width, scheme)
     assert browser.errors == []
     assert browser.run("document.documentElement.scrollWidth <= innerWidth")
-    assert browser.run("document.querySelectorAll('.chart svg').length") == 1  # the others are folded
+    assert browser.run("document.querySelectorAll('.chart svg').length") == 2  # the others are folded
     for fold in browser.run("[...document.querySelectorAll('summary')].map((each) => each.textContent)"):
         browser.click(f"summary:text-is({json.dumps(fold)}) >> nth=0")
     browser.wait("document.querySelectorAll('.chart svg').length >= 5")
@@ -253,8 +270,8 @@ def test_a_table_is_sorted_and_explained(page: Path, browser: Page) -> None:
     browser.click("table >> nth=0 >> button:text-is('change')")
     assert browser.run(cells) == ["+0.0200", "+0.0500", "", ""]
     tip = browser.run("document.getElementById('tip').textContent")
-    assert tip.startswith("change: of the headline score against the reference, mean over the draws; higher is better")
-    assert tip.endswith("2 draws, 12 test images")
+    assert tip.startswith("change: Of the headline score against the reference, mean over the draws; higher is better")
+    assert tip.endswith("(against imbalanced; 2 draws, 12 test images)")
 
 
 def test_the_page_of_dvcs_plots_is_the_librarys_present_one() -> None:

@@ -4,24 +4,9 @@ import pytest
 
 from counterweight.reporting.recognition_gap import describe_goal, explain_gap
 from counterweight.reporting.recognition_verdicts import Share
-from counterweight.results.recognize import Accuracies, RecognizeResult, RowResult
-from counterweight.results.triplets import SetResult, TripletsResult
-from counterweight.settings.triplets import Sampled
-
-ACCURACIES = Accuracies(rank1=0.1, recall5=0.2, recall10=0.3, triplet=0.5, margin=0.1)
-
-
-def sampled(**settings: object) -> SetResult:
-    """Return a set that is sampled as printed, but for some settings."""
-    own = Sampled.model_validate({"kind": "sampled", "autoencoder": "vae", **settings})
-    return of_kind("sampled", own.model_dump())
-
-
-def of_kind(kind: str, settings: dict[str, object]) -> SetResult:
-    """Return a set of some kind."""
-    facts = {"kind": kind, "autoencoder": "vae", "settings": settings, "train": 5, "validation": 1}
-    return SetResult.model_validate({**facts, "distance_ratio": None, "cosine": None})
-
+from counterweight.results.recognize import RecognizeResult, RowResult
+from counterweight.results.triplets import TripletsResult
+from tests.reporting.made_recognition import ACCURACIES, of_kind, sampled
 
 SETS = {
     "real": of_kind("real", {}),

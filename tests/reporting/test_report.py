@@ -237,9 +237,9 @@ def test_the_margin_stands_in_the_verdict() -> None:
     ("verdicts", "needed", "words"),
     [
         ([change("helps"), change("hurts")], 5, ""),
-        ([change("undecided"), change("helps")], 5, "as the middle one it would take some 5 draws, roughly"),
-        ([change("undecided")], 148, "it would take some 100 draws, roughly"),
-        ([change("undecided")], 1620, "it would take some 2,000 draws, roughly"),
+        ([change("undecided"), change("helps")], 5, "of the table would take some 5 draws, known to a factor of two"),
+        ([change("undecided")], 148, "would take some 100 draws"),
+        ([change("undecided")], 1620, "would take some 2,000 draws"),
         ([change("undecided")], None, "no number of draws would do: the test part has too few images"),
         ([change("undecided", draws=1)], None, "How many draws would show a change of 0.01 cannot be told from one."),
     ],

@@ -61,17 +61,27 @@ def test_without_a_difference_the_size_is_told() -> None:
 @pytest.mark.parametrize(
     ("changes", "look", "fraction", "words"),
     [
-        ({}, style_result({"32": size_result(0.93)}), 0.01, "a small network tells them apart at 32 px (area 0.93)."),
-        (OTHER, SAME, 0.01, "the features of a differ (p = 0.0005)."),
+        (
+            {},
+            style_result({"32": size_result(0.93)}),
+            0.01,
+            "a small network tells real from synthetic at 32 px (area 0.93).",
+        ),
+        (OTHER, SAME, 0.01, "the features that a sees differ (p = 0.0005)."),
         (
             OTHER | {"c2st": linear(0.7, 0.8, 0.001)},
             SAME,
             0.01,
-            "; a linear classifier tells those of 1 of 1 apart (mean",
+            "; a linear classifier of those features tells real from synthetic (mean",
         ),
-        (OTHER | {"ttest": means(0.6, 0.0, n=9)}, SAME, 0.01, "; the means of 60% of them differ."),
-        (OTHER | {"prdc": reach(0.3, 1.0)}, SAME, 0.01, "; they reach 30% of what other real images reach."),
-        ({}, SAME, 0.5, "50% of them are likely copies of training images."),
+        (OTHER | {"ttest": means(0.6, 0.0, n=9)}, SAME, 0.01, "; 60% of those features have other means."),
+        (
+            OTHER | {"prdc": reach(0.3, 1.0)},
+            SAME,
+            0.01,
+            "; near them lie 30% as many real images as near other real images.",
+        ),
+        ({}, SAME, 0.5, "50% of the images are likely copies of training images."),
     ],
 )
 def test_each_kind_of_difference_is_a_reason(
@@ -174,7 +184,7 @@ def test_a_few_near_images_of_few_are_no_copies(fraction: float, n: int) -> None
 def test_copies_are_five_times_as_frequent_as_real_ones_could_be(n: int, most: float) -> None:
     """Where none of n real images is as near, their fraction is below 1 - 0.025^(1/n), some 3.7 / n."""
     assert copy_reasons(near(most, n), "training images") == []
-    words = f"{most + 0.01:.0%} of them are likely copies of training images"
+    words = f"{most + 0.01:.0%} of the images are likely copies of training images"
     assert copy_reasons(near(most + 0.01, n), "training images") == [words]
 
 

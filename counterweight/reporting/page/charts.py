@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from counterweight.reporting.columns import get_mean
-from counterweight.reporting.results import Comparisons, Judged
+from counterweight.reporting.results import Comparisons
 from counterweight.results.imbalance import ClassCounts
 from counterweight.statistics.verdict import Verdict
 
@@ -20,24 +20,27 @@ BLUE, PALE, ORANGE, GREY = "#3b7ddd", "#9dc1f0", "#d9772b", "#8a94a6"
 """Told apart on white and on black, by colour-blind eyes, too."""
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 """The name of the language; nothing is fetched from there."""
+LEGEND = {"orient": "top", "columns": 1, "labelLimit": 400}
+"""A line for each entry, above: beside a chart it would take a phone's whole width."""
 MOST_CLASSES = 30
 """Of a confusion matrix: more make cells that nobody can read or tap."""
 
 
-def draw_changes(judged: Judged, score: str) -> Spec:
-    """Draw the change of the headline score by every method, with its interval, against both references."""
-    records = [
-        record
-        for verdicts in (judged.against_imbalanced, judged.against_simple)
-        if verdicts is not None
-        for record in list_changes(f"against {verdicts.reference}", verdicts.headline)
-    ]
-    margin = next(iter(judged.against_imbalanced.headline.values())).margin
+def draw_changes(verdicts: Mapping[str, Mapping[str, Verdict]], score: str, kinds: Mapping[str, str]) -> Spec:
+    """Draw the change of a score by every method, with its interval.
+
+    Args:
+        verdicts: by what methods are compared with, then by method; there is at least one.
+        kinds: what kind of method each is, which its mark shows; empty: they are all of one kind.
+    """
+    records = [record for reference, own in verdicts.items() for record in list_changes(reference, own, kinds)]
+    margin = next(found.margin for own in verdicts.values() for found in own.values())
     row = {"field": "method", "type": "nominal", "sort": None, "title": None}
     series = {"field": "reference", "type": "nominal", "title": None}
     place = {"y": row, "yOffset": {**series, "sort": None}, "tooltip": list_tips(records)}
-    colour = {**series, "scale": {"range": [BLUE, ORANGE]}, "legend": {"orient": "top", "labelLimit": 400}}
+    colour = {**series, "scale": {"range": [BLUE, ORANGE]}, "legend": LEGEND}
     change = {"type": "quantitative", "title": f"change of {score} (right: better)"}
+    shape = {"field": "kind", "type": "nominal", "sort": None, "title": None, "legend": LEGEND} if kinds else {}
     return {
         "$schema": SCHEMA,
         "width": "container",
@@ -60,17 +63,18 @@ def draw_changes(judged: Judged, score: str) -> Spec:
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
-                "encoding": {**place, "color": colour, "x": {"field": "change", **change}},
+                "encoding": {**place, "color": colour, "x": {"field": "change", **change}, "shape": shape},
             },
         ],
     }
 
 
-def list_changes(reference: str, verdicts: Mapping[str, Verdict]) -> list[dict[str, object]]:
+def list_changes(reference: str, verdicts: Mapping[str, Verdict], kinds: Mapping[str, str]) -> list[dict[str, object]]:
     """Return a record per method."""
     return [
         {
             "method": name,
+            **({"kind": kinds[name]} if kinds else {}),
             "reference": reference,
             "change": found.mean_change,
             "low": found.interval[0],

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from counterweight.reporting.markdown import Grid
 from counterweight.reporting.page.charts import Spec
-from counterweight.reporting.page.sections import Section
+from counterweight.reporting.page.parts import Section
 
 CODE = re.compile(r"`([^`]+)`")
 

@@ -45,15 +45,19 @@ PACKAGES = (
     "dvc",
 )
 LOCK = Path("dvc.lock")
+PAGE = "page"
+"""The stage that writes this; it has not ended yet."""
 
 
 def describe_provenance(file: ParamsFile, table: Table) -> dict[str, Grid]:
     """Return tables by title; those without a row are of nothing that is known here."""
     return {
-        "Settings that differ from their defaults": list_settings(file, table),
+        "Settings: what is not a default, and all of the table's own datasets, scenarios and generators": list_settings(
+            file, table
+        ),
         "Versions and machine": list_versions(),
         "Data": list_data(table.datasets),
-        "Time of each stage, of its last run on this machine": list_times(),
+        "Time of each stage's last run on this machine": list_times(),
     }
 
 
@@ -80,6 +84,8 @@ def flatten(name: str, value: object) -> list[list[str]]:
     """Return a row for each value in a block."""
     if isinstance(value, Mapping) and value:
         return [row for key, own in value.items() for row in flatten(f"{name}.{key}", own)]
+    if value == {}:
+        return [[name, "all defaults"]]
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     # Folders are a user's own affair, and a page is sent on.
     return [[name, "a folder" if Path(text).is_absolute() else text]]
@@ -135,10 +141,12 @@ def read_lock(path: Path) -> dict[str, Any]:
     return stages if isinstance(stages, dict) else {}
 
 
-def list_times() -> Grid:
-    """Return what each stage's last run on this machine took."""
+def list_times(lock: Path = LOCK) -> Grid:
+    """Return what each stage's last run on this machine took; what never ran here came from a cache."""
+    found = read_times()
     rows = [
         [stage, f"{own['seconds']:.1f} s", f"{own['cpu_seconds']:.1f} s", f"{own['peak_bytes'] / 2**20:,.0f} MiB"]
-        for stage, own in read_times().items()
+        for stage, own in found.items()
     ]
+    rows += [[stage, "from a cache", "", ""] for stage in read_lock(lock) if stage not in found and stage != PAGE]
     return Grid(["stage", "time", "processor time", "memory"], rows)

@@ -1,17 +1,15 @@
 """What the page says of one dataset and scenario, or of one pair: the answer first, details in folds."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
-from counterweight.reporting.answers import Answer, answer, answer_pair, name_score
+from counterweight.reporting.answers import answer, answer_pair, name_score
 from counterweight.reporting.differences import tabulate_differences
 from counterweight.reporting.markdown import Grid
 from counterweight.reporting.page import charts, curves
-from counterweight.reporting.page.charts import Spec
-from counterweight.reporting.page.pictures import Picture, Pictures
-from counterweight.reporting.results import Comparison, Comparisons, Everything, Results
+from counterweight.reporting.page.notes import CLASS_NOTES, DETAIL_NOTES, HELP_NOTES, describe_columns
+from counterweight.reporting.page.parts import Chart, Fold, Look, Section, Table
+from counterweight.reporting.page.pictures import Pictures
+from counterweight.reporting.results import Comparison, Comparisons, Results
 from counterweight.reporting.tables import (
     describe_best_simple,
     describe_minority,
@@ -21,116 +19,29 @@ from counterweight.reporting.tables import (
     tabulate_simple,
 )
 from counterweight.reporting.verdicts import describe_reach, verdict
-from counterweight.results.compare import ColumnFacts, CompareResult
-
-BETTER = {"lower": "lower is better", "higher": "higher is better", "baseline": "as real images' is best"}
-HELP_NOTES = {
-    "verdict": "helps or hurts where the interval leaves out 0; no difference where it lies within the margin of 0",
-    "change": "of the headline score against the reference, mean over the draws; higher is better",
-    "interval": "holds for all rows of the table at once",
-    "would see": "the smallest true change that would have been seen in four of five cases",
-    "minority F1": "mean and standard deviation over the draws; 0 to 1, higher is better",
-    "balanced accuracy": "mean of the classes' recalls, mean and standard deviation over the draws; higher is better",
-    "accuracy": "mean over the draws; 0 to 1, higher is better",
-}
-CLASS_NOTES = {
-    "fitted": "real images that classifiers are fitted to",
-    "wanted": "synthetic images that fill the class up",
-    "test": "real images that scores are of",
-}
-
+from counterweight.results.compare import CompareResult
 
 SPACES_NOTE = (
     "Fractions of features whose means differ, raw and at the false discovery rate: within each set, then against real "
     "images; then Frechet distances, and what the spaces are."
 )
+GENERATED, SIMPLE, ALL_REAL = "with synthetic images", "without", "with all real images, also those left out"
 LATENT_NOTE = "Where both sets lie in an autoencoder of both, and what moving synthetic images to real ones does."
-
-
-class Table(NamedTuple):
-    """A table with what its columns mean, and what holds for all of its numbers."""
-
-    grid: Grid
-    notes: Mapping[str, str]
-    context: str
-
-
-class Chart(NamedTuple):
-    """A chart with the name that a screen reader says."""
-
-    spec: Spec
-    label: str
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Details that are shown when asked for."""
-
-    title: str
-    note: str = ""
-    tables: Sequence[Table] = ()
-    charts: Sequence[Chart] = ()
-    pictures: Sequence[Picture] = ()
-
-    def __bool__(self) -> bool:
-        """Say whether there is anything inside."""
-        return bool(self.tables or self.charts or self.pictures)
-
-
-class Look(NamedTuple):
-    """How one synthetic set differs from real images, in a sentence and in pictures."""
-
-    name: str
-    sentence: str
-    pictures: Sequence[Picture]
-
-
-@dataclass
-class Section:
-    """One part of the page."""
-
-    anchor: str
-    title: str
-    answer: Answer
-    changes: Chart | None
-    looks: list[Look]
-    reach: str
-    folds: list[Fold] = field(default_factory=list)
-
-
-def build_sections(found: Everything, plots: Path) -> tuple[list[Section], list[Path]]:
-    """Return a section for each item of the table, and the pictures that there was no room for.
-
-    What every item's synthetic images look like goes before any details.
-    """
-    pictures = Pictures()
-    items = [open_section(results, plots, pictures) for results in found.results]
-    pairs = [open_pair(name, comparison, plots, pictures) for name, comparison in found.pairs.items()]
-    for section, results in zip(items, found.results, strict=True):
-        add_details(section, results, plots, pictures)
-    for section, (name, comparison) in zip(pairs, found.pairs.items(), strict=True):
-        add_pair_details(section, name, comparison, plots, pictures)
-    return items + pairs, pictures.left_out
-
-
-def write_glossary(found: Everything) -> dict[str, str]:
-    """Return a line for each number that tables show."""
-    comparisons = [own for results in found.results for own in results.comparisons.values()]
-    comparisons += found.pairs.values()
-    columns = describe_columns(comparisons[0].features.columns) if comparisons else {}
-    return {**HELP_NOTES, **CLASS_NOTES, **columns}
 
 
 def open_section(results: Results, plots: Path, pictures: Pictures) -> Section:
     """Return the answer and what synthetic images look like; `add_details` adds the rest."""
     item = f"{results.dataset}/{results.scenario}"
     judged = results.judged
+    references = [found for found in (judged.against_imbalanced, judged.against_simple) if found is not None]
+    changes = {f"against {found.reference}": found.headline for found in references}
+    score = name_score(results.counts, judged.against_imbalanced)
     label = f"change of the score by every method on {item}, with intervals; the table below has the same numbers"
     return Section(
         anchor=f"{results.dataset}-{results.scenario}",
         title=f"{results.dataset}, {results.scenario}",
         answer=answer(results),
-        changes=Chart(charts.draw_changes(judged, name_score(results.counts, judged.against_imbalanced)), label)
+        changes=Chart(charts.draw_changes(changes, score, list_kinds(results)), label)
         if judged.against_imbalanced.headline
         else None,
         looks=[look(name, own, plots, f"{item}/{name}", pictures) for name, own in results.comparisons.items()],
@@ -138,10 +49,16 @@ def open_section(results: Results, plots: Path, pictures: Pictures) -> Section:
     )
 
 
+def list_kinds(results: Results) -> dict[str, str]:
+    """Return of each method whether it trains with synthetic images, without, or with all real ones."""
+    kinds = {name: GENERATED if name in results.comparisons else SIMPLE for name in results.scores}
+    return kinds | {"balanced": ALL_REAL}
+
+
 def open_pair(name: str, comparison: Comparison, plots: Path, pictures: Pictures) -> Section:
     """Return the same of a pair, which has no classifier: its answer is how its sets differ."""
     looks = [look("synthetic", comparison, plots, f"pairs/{name}", pictures)]
-    return Section(f"pair-{name}", f"Pair {name}", answer_pair(name, comparison), None, looks, "")
+    return Section(f"pair-{name}", f"Pair {name}", answer_pair(name, comparison), None, looks)
 
 
 def look(name: str, comparison: Comparison, plots: Path, item: str, pictures: Pictures) -> Look:
@@ -213,7 +130,7 @@ def fold_differences(comparisons: Comparisons) -> list[Fold]:
     found = tabulate_differences(comparisons)
     first = next(iter(comparisons.values())).features
     context = describe_space(first)
-    notes = describe_columns(first.columns)
+    notes = DETAIL_NOTES | describe_columns(first.columns)
 
     def table(key: str, own: str) -> list[Table]:
         grid = found[key]
@@ -239,17 +156,6 @@ def fold_differences(comparisons: Comparisons) -> list[Fold]:
         Fold("Every feature space", SPACES_NOTE, [part for key in spaces for part in table(key, "")]),
         Fold("In a latent space", LATENT_NOTE, [*table("latent_table", ""), *table("moved_table", "")]),
     ]
-
-
-def describe_columns(columns: Sequence[ColumnFacts]) -> dict[str, str]:
-    """Return what each column of statistics means, in which unit, and which direction is better."""
-    own = {column.header: f"{column.meaning} Unit: {column.unit}; {BETTER[column.better]}." for column in columns}
-    return {
-        **own,
-        "SSIM": "Structural similarity of random pairs of a class, with its standard error; lower is more diverse.",
-        "sharpness": "Variance of the Laplacian, mean with its standard error; less than real: blurred, more: noisy.",
-        "copies": "Fraction nearer to a training image than nearly all other real images are; as real images' is best.",
-    }
 
 
 def describe_space(found: CompareResult) -> str:

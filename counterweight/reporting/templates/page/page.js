@@ -82,7 +82,8 @@ function explain(target) {
   if (!cell) return hide();
   const table = cell.closest("table");
   const head = table.tHead.rows[0].cells[cell.cellIndex];
-  const lines = [head.dataset.note, table.dataset.context].filter(Boolean);
+  const context = table.dataset.context && `(${table.dataset.context})`;
+  const lines = [head.dataset.note, context].filter(Boolean);
   if (!lines.length) return hide();
   tip.textContent = `${head.textContent}: ${lines.join(" ")}`;
   tip.hidden = false;
