@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from counterweight.reporting.answers import Answer, bounds_below_margin, format_change
 from counterweight.reporting.recognition import Recognition
-from counterweight.reporting.recognition_gap import explain_gap
+from counterweight.reporting.recognition_gap import describe_changes, explain_gap
 from counterweight.reporting.recognition_verdicts import Share
 from counterweight.statistics.verdict import Verdict
 
@@ -42,7 +42,9 @@ def advise(found: Recognition) -> str:
     best = max(helping, key=lambda name: sampled[name].mean_change)
     gain = f"{SCORE} changes by {format_change(sampled[best])}"
     share = f", {describe_share(shares[best])}" if best in shares else ""
-    return f"Sampled triplets teach: with `{best}` {gain}{share}."
+    (own,) = found.recognized.rows[best].sets
+    how = describe_changes(found.triplets.sets[own]) or "as the log-ends thesis prints it"
+    return f"Sampled triplets teach: with `{best}` ({how}) {gain}{share}."
 
 
 def describe_share(share: Share) -> str:

@@ -29,7 +29,7 @@ CHANGES = {
 
 def open_recognition(found: Recognition, plots: Path, pictures: Pictures) -> Section:
     """Return the answer and what triplets look like; `add_recognition_details` adds the rest."""
-    judged = found.judged.rank1.against_untrained
+    judged, drawn = found.judged.rank1.against_untrained, plots / "triplets" / found.dataset
     label = f"change of {SCORE} on {found.dataset} by what a network learned from, with intervals"
     return Section(
         anchor=f"recognition-{found.dataset}",
@@ -38,22 +38,23 @@ def open_recognition(found: Recognition, plots: Path, pictures: Pictures) -> Sec
         changes=Chart(charts.draw_changes({"against the untrained network": judged}, SCORE, {}), label)
         if judged
         else None,
-        looks=[look(name, own, found.dataset, plots, pictures) for name, own in found.triplets.sets.items()],
+        looks=[look(name, own, found.triplets.by_image, drawn, pictures) for name, own in found.triplets.sets.items()],
         looks_title="What triplets look like",
     )
 
 
-def look(name: str, own: SetResult, dataset: str, plots: Path, pictures: Pictures) -> Look:
+def look(name: str, own: SetResult, by_image: bool, plots: Path, pictures: Pictures) -> Look:
     """Return what a set's triplets are."""
-    caption = f"Triplets of {name}: anchors, positives and negatives."
-    found = pictures.embed(plots / "triplets" / dataset / f"{name}.png", caption)
-    return Look(name, describe_set(own), [found] if found else [])
+    caption = f"Triplets of {name}, a row each: the anchor's image, what stands for it, the positive, the negative."
+    found = pictures.embed(plots / f"{name}.png", caption)
+    return Look(name, describe_set(own, by_image), [found] if found else [])
 
 
-def describe_set(own: SetResult) -> str:
+def describe_set(own: SetResult, by_image: bool) -> str:
     """Say where a set's triplets come from."""
     if own.kind == "real":
-        return "Real images: two of one identity, and one of another."
+        pair = "one with itself strongly changed" if by_image else "two of one identity"
+        return f"Real images: {pair}, and one of another identity."
     if own.kind == "reconstructed":
         return f"Real triplets as `{own.autoencoder}` reconstructs them: the same, but blurred."
     changed = describe_changes(own)

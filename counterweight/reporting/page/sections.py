@@ -25,7 +25,8 @@ SPACES_NOTE = (
     "Fractions of features whose means differ, raw and at the false discovery rate: within each set, then against real "
     "images; then Frechet distances, and what the spaces are."
 )
-GENERATED, SIMPLE, ALL_REAL = "with synthetic images", "without", "with all real images, also those left out"
+GENERATED, SIMPLE = "with synthetic images", "without synthetic images"
+ALL_REAL = "with all real images, also those left out"
 LATENT_NOTE = "Where both sets lie in an autoencoder of both, and what moving synthetic images to real ones does."
 
 
