@@ -11,8 +11,8 @@ def test_what_teaches_is_said_with_how_far_it_comes_beside_real_triplets() -> No
     found = answer_recognition(recognition())
     assert found.place == "On digits, recognition learned from triplets (small_cnn, frozen)"
     assert found.advice == (
-        f"Sampled triplets teach: with `other` (negative other) rank-1 accuracy changes by +0.150 {INTERVAL}, 75% of what "
-        "real triplets do (65% to 110%)."
+        f"Sampled triplets teach: with `other` (negative other) rank-1 accuracy changes by +0.150 {INTERVAL}, 75% of "
+        "what real triplets do (65% to 110%)."
     )
     assert found.reasons[0] == f"Learning from real triplets (`real`) changes rank-1 accuracy by +0.200 {INTERVAL}."
     assert any(reason.startswith("Blur: ") for reason in found.reasons)
