@@ -12,8 +12,19 @@ from counterweight.evaluation.prechecks import check_params
 from counterweight.settings.params import load_params
 
 MEASURED = ("imbalance", "classify", "compare", "discriminate", "latent", "recognition")
-AWAITED = ("data/predictions", *(f"metrics/{stage}" for stage in MEASURED))
-"""Folders that reports wait for, which no stage makes where the table has nothing of their kind."""
+DRAWN = (
+    "confusion",
+    "discriminate",
+    "compare",
+    "latent",
+    "recognize",
+    "samples",
+    "train",
+    "triplets",
+    "vae_experiment",
+)
+AWAITED = ("data/predictions", *(f"metrics/{each}" for each in MEASURED), *(f"plots/{each}" for each in DRAWN))
+"""Folders that reports and `dvc plots show` wait for; where the table has nothing of their kind no stage makes them."""
 
 
 def main(argv: Sequence[str]) -> None:

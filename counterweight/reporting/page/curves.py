@@ -19,10 +19,7 @@ def read_losses(folder: Path, generators: Sequence[str]) -> list[dict[str, objec
         path = folder / name / "history.csv"
         if not path.is_file():
             continue
-        table = pa_csv.read_csv(path)
-        if not table.num_rows or "loss" not in table.column_names:
-            continue
-        means = table.group_by(["update", "epoch"]).aggregate([("loss", "mean")]).sort_by("epoch")
+        means = pa_csv.read_csv(path).group_by(["update", "epoch"]).aggregate([("loss", "mean")]).sort_by("epoch")
         for update in sorted(set(means["update"].to_pylist())):
             own = means.filter(pc.equal(means["update"], update)).to_pylist()
             step = -(-len(own) // POINTS)
