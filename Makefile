@@ -41,9 +41,8 @@ endif
 repro: $(READY)  ## Rebuild everything that changed and print the answers
 	@if test ! -e .git; then dvc config --local core.no_scm true; \
 	elif grep -qs no_scm .dvc/config.local; then dvc config --local --unset core.no_scm; fi
-	@touch $(VENV)/.started
-	dvc repro
-	@test metrics/summary.json -nt $(VENV)/.started || counterweight report --no-open
+	counterweight repro
+	@counterweight report --no-open
 
 test: $(READY)  ## Run the whole test suite
 	python -m pytest --numprocesses auto --no-loadscope-reorder

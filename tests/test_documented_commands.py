@@ -28,6 +28,7 @@ NOT_RUN = {
     "counterweight export": "needs a finished table; tests/cli/test_export.py runs it",
     "counterweight explore": "serves until it is stopped; tests/explorer runs it",
     "counterweight report": "needs a finished table; tests/cli/test_report.py runs it",
+    "counterweight repro": "trains for minutes to days; tests/cli/test_repro.py runs it on a small graph",
     "counterweight why": "needs a workspace of DVC; tests/cli/test_why.py runs it",
     "counterweight doctor": "its answer is the machine's; tests/cli/test_doctor.py runs it",
     "counterweight schema": "writes params.schema.json; tests/cli/test_schema.py runs it",

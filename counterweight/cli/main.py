@@ -280,6 +280,35 @@ def export(
 @cli.command(
     epilog="""\b
 Examples:
+  counterweight repro
+  counterweight repro -j 4
+  counterweight repro train@digits-drop75-cvae
+"""
+)
+@click.argument("targets", metavar="[STAGE]...", nargs=-1, shell_complete=complete_with(completion.list_stages))
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    show_default="as many as there are cores",
+    help="Stages at a time.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def repro(targets: tuple[str, ...], jobs: int | None, as_json: bool) -> None:
+    """Run what is stale, as `dvc repro` does, but many stages at a time; with STAGEs, these and what they need.
+
+    What others wait for the longest begins first. A stage that fails stops those alone that need it, and Ctrl-C leaves
+    nothing half-written; called again, it goes on where it was. dvc.lock is complete in the end, which a plain
+    `dvc repro` then looks at. Where there are NVIDIA GPUs, each stage that computes on one has one to itself.
+    """
+    from counterweight.cli import repro as tool
+
+    click.echo(tool.repro(Path(), targets, jobs, as_json))
+
+
+@cli.command(
+    epilog="""\b
+Examples:
   counterweight why
   counterweight why train
   counterweight why train@digits-drop75-cvae --json

@@ -1,0 +1,182 @@
+"""DVC's own knowledge of a workspace, asked in this process: which stages are stale, and what was made.
+
+`dvc repro` runs one stage after the other, and `dvc repro --single-item` for each of them takes over a second to start
+and cannot run twice in a workspace. Here every step of DVC's `Stage.run` is taken as DVC takes it, but for the command
+itself: that is run elsewhere, while others are.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from counterweight.core.errors import UserError
+from counterweight.engines.jobs import Job
+
+if TYPE_CHECKING:
+    from dvc.stage import Stage
+
+Need = Literal["nothing", "restored", "run"]
+DEVICE, ANY_GPU = "device", ("auto", "cuda")
+"""The setting, and its values that leave open which GPU it is."""
+LOGS = Path(".dvc/tmp/counterweight")
+
+
+class Record:
+    """The stages of a workspace."""
+
+    def __init__(self, root: Path) -> None:
+        """Open a workspace.
+
+        Raises:
+            UserError: it is none, or DVC is not installed.
+        """
+        try:
+            from dvc.repo import Repo
+        except ImportError as error:
+            raise UserError(f"DVC is not installed ({error}): pip install 'counterweight[pipeline]'") from error
+        with as_user_errors():
+            self.repo = Repo(str(root), _wait_for_lock=True)
+        mend_locks(root)
+        logging.getLogger("dvc").setLevel(logging.WARNING)  # What it does is told by whoever calls this.
+        self.root = root
+        self.stages: dict[str, Stage] = {}
+        self.unwritten: list[Stage] = []
+        self.locks: dict[str, ExitStack] = {}
+
+    def read_graph(self, targets: Sequence[str]) -> dict[str, list[str]]:
+        """Return for each stage that targets need those that it waits for; no targets: of all stages.
+
+        Raises:
+            UserError: there is no such target, or dvc.yaml or params.yaml is not valid.
+        """
+        with as_user_errors(), self.locked():
+            graph = self.repo.index.graph
+            wanted = [stage for target in targets for stage in self.repo.stage.collect(target)] or list(graph)
+            while wanted:
+                stage = wanted.pop()
+                if stage.addressing not in self.stages:
+                    self.stages[stage.addressing] = stage
+                    wanted += graph.successors(stage)
+            return {
+                name: [own.addressing for own in graph.successors(stage)] for name, stage in sorted(self.stages.items())
+            }
+
+    def prepare(self, name: str) -> Need:
+        """Say whether a stage has to run; then its outputs are gone, or they are restored if they were made before.
+
+        Raises:
+            UserError: a file that it needs is missing, or another process of DVC's is at work on it.
+        """
+        from dvc.stage.cache import RunCacheNotFoundError
+
+        stage = self.stages[name]
+        with as_user_errors(), self.locked():
+            if stage.frozen or not stage.cmd or not stage.changed():
+                return "nothing"
+            stage.remove_outs(ignore_remove=False, force=False)
+            try:
+                self.repo.stage_cache.restore(stage)
+            except RunCacheNotFoundError:
+                stage.save_deps()
+                self.hold_outputs(stage)
+                return "run"
+            self.save(stage)
+            return "restored"
+
+    def hold_outputs(self, stage: "Stage") -> None:
+        """Keep other processes of DVC's from writing what a stage writes."""
+        from dvc.rwlock import rwlock
+
+        with ExitStack() as stack:
+            paths = [out.fs_path for out in stage.outs]
+            label = f"counterweight repro {stage.addressing}"
+            stack.enter_context(rwlock(self.repo.tmp_dir, self.repo.fs, label, [], paths, False))
+            self.locks[stage.addressing] = stack.pop_all()
+
+    def make_job(self, name: str) -> Job:
+        """Return what is to be run, as DVC would run it."""
+        from dvc.stage.run import _enforce_cmd_list, _make_cmd, get_executable, prepare_kwargs
+
+        stage = self.stages[name]
+        own = prepare_kwargs(stage)
+        command = _make_cmd(get_executable(), " && ".join(_enforce_cmd_list(stage.cmd)))
+        return Job(name, command, Path(own["cwd"]), own["env"], self.root / LOGS / f"{name}.log")
+
+    def uses_gpu(self, name: str) -> bool:
+        """Say whether a stage computes on a GPU where there is one: it goes by `device`, which is not a certain one."""
+        from dvc.dependency import ParamsDependency
+
+        own = [dep for dep in self.stages[name].deps if isinstance(dep, ParamsDependency) and DEVICE in dep.params]
+        return any(dep.read_params().get(DEVICE) in ANY_GPU for dep in own)
+
+    def release(self, name: str) -> None:
+        """Let others write again what a stage that has ended writes."""
+        if (stack := self.locks.pop(name, None)) is not None:
+            with self.locked():
+                stack.close()
+
+    def finish(self, name: str) -> None:
+        """Put a stage's outputs into the cache; `write` writes that down.
+
+        Raises:
+            UserError: an output is not there.
+        """
+        self.release(name)
+        with as_user_errors(), self.locked():
+            self.save(self.stages[name])
+
+    def save(self, stage: "Stage") -> None:
+        """Hash a stage's files and put its outputs into the cache, as `dvc commit` does.
+
+        `dvc repro` leaves stages out of its run-cache of which an output is kept by git. Here these are small JSON files,
+        and a setting that is put back shall cost no training of classifiers.
+        """
+        stage.save()
+        stage.commit()
+        self.unwritten.append(stage)
+
+    def write(self) -> None:
+        """Write the stages that were saved into dvc.lock, all at once: DVC writes it whole, however few they are."""
+        if not self.unwritten:
+            return
+        with as_user_errors(), self.locked():
+            for file in {stage.dvcfile for stage in self.unwritten}:
+                file.dump_stages([stage for stage in self.unwritten if stage.dvcfile == file], update_pipeline=False)
+        self.unwritten.clear()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let no other process of DVC's work in the meantime."""
+        with self.repo.lock, self.repo.scm_context(quiet=True):
+            yield
+
+
+def mend_locks(root: Path) -> None:
+    """Remove DVC's list of files in use if it is cut off, as when a process is killed while it writes it.
+
+    DVC refuses everything then, and nothing can be read from it.
+    """
+    path = root / ".dvc/tmp/rwlock"
+    try:
+        json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    except ValueError:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def as_user_errors() -> Iterator[None]:
+    """Tell what DVC refuses in one line."""
+    from dvc.exceptions import DvcException
+
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UserError(f"{error.filename}: no such file or folder") from error
+    except DvcException as error:
+        causes = [str(error), *([str(error.__cause__)] if error.__cause__ else [])]
+        raise UserError("DVC: " + ": ".join(" ".join(cause.split()) for cause in causes)) from error

@@ -1,0 +1,190 @@
+"""The loop that runs a graph: what is ready begins, what ends is recorded, what fails stops what needs it alone."""
+
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+from counterweight.core.errors import UserError
+from counterweight.engines.jobs import Ended, Engine
+from counterweight.engines.progress import Progress
+from counterweight.engines.record import Record
+from counterweight.engines.schedule import Schedule
+
+LOOK = 0.5
+"""Seconds between looks at the clock while nothing ends."""
+WRITING = 0.05
+"""Of the time at most goes into dvc.lock while stages run; what was not in it when the process is killed runs again."""
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+class Failure(NamedTuple):
+    """A stage that failed, why, and where all stands that it printed; None: it did not begin."""
+
+    stage: str
+    reason: str
+    log: Path | None
+
+
+class Outcome(NamedTuple):
+    """What became of a graph's stages, in the order in which they ended."""
+
+    ran: list[str]
+    restored: list[str]
+    unchanged: list[str]
+    failed: list[Failure]
+    skipped: list[str]
+
+
+class Runner:
+    """Runs the stages of a schedule, so many at a time."""
+
+    def __init__(
+        self,
+        record: Record,
+        engine: Engine,
+        schedule: Schedule,
+        workers: int,
+        gpus: Sequence[str],
+        progress: Progress,
+    ) -> None:
+        """Prepare a run.
+
+        Args:
+            workers: stages at a time.
+            gpus: names for CUDA_VISIBLE_DEVICES; a stage that computes on a GPU has one to itself. Without any such
+                stages compute where others do.
+        """
+        self.record, self.engine, self.schedule, self.workers = record, engine, schedule, workers
+        self.progress = progress
+        self.free_gpus, self.gpus = [*gpus], len(gpus)
+        self.taken: dict[str, str] = {}
+        self.began: dict[str, float] = {}
+        self.logs: dict[str, Path] = {}
+        self.outcome = Outcome([], [], [], [], [])
+        self.written, self.cost = time.monotonic(), 0.0
+
+    def run(self) -> Outcome:
+        """Run all; what was made is recorded whatever happens.
+
+        Raises:
+            KeyboardInterrupt: the user gave up; all stages have ended then.
+        """
+        with interruptible():
+            try:
+                while self.schedule.left or self.began:
+                    self.begin_ready()
+                    if not self.began:
+                        break
+                    for ended in self.engine.wait(LOOK):
+                        self.settle(ended)
+                    self.report()
+                    self.write(sparingly=True)
+            finally:
+                self.engine.stop()
+                for stage in self.began:
+                    self.record.release(stage)
+                self.write(sparingly=False)
+        self.outcome.skipped.extend(sorted(self.schedule.skipped))
+        return self.outcome
+
+    def begin_ready(self) -> None:
+        """Begin stages while there is room; those that are up to date end at once, and others may be ready then."""
+        while len(self.began) < self.workers:
+            stage = next((name for name in self.schedule.list_ready() if self.has_room(name)), None)
+            if stage is None:
+                return
+            self.begin(stage)
+
+    def has_room(self, stage: str) -> bool:
+        """Say whether there is a GPU for a stage that needs one."""
+        return not self.needs_gpu(stage) or bool(self.free_gpus)
+
+    def needs_gpu(self, stage: str) -> bool:
+        """Say whether a stage computes on a GPU where there is one."""
+        return self.gpus > 0 and self.record.uses_gpu(stage)
+
+    def begin(self, stage: str) -> None:
+        """Begin a stage, or note that there is nothing to do for it."""
+        try:
+            need = self.record.prepare(stage)
+        except UserError as error:
+            self.fail(stage, str(error), None)
+            return
+        if need != "run":
+            self.schedule.end(stage)
+            (self.outcome.restored if need == "restored" else self.outcome.unchanged).append(stage)
+            self.progress.pass_over(stage, need)
+            return
+        job = self.record.make_job(stage)
+        if self.needs_gpu(stage):
+            self.taken[stage] = self.free_gpus.pop(0)
+            job = job._replace(environment={**job.environment, VISIBLE: self.taken[stage]})
+        self.began[stage], self.logs[stage] = time.monotonic(), job.log
+        self.schedule.begin(stage)
+        self.progress.begin(stage)
+        self.engine.start(job)
+
+    def settle(self, ended: Ended) -> None:
+        """Record a stage that has ended."""
+        stage, seconds = ended.stage, time.monotonic() - self.began.pop(ended.stage)
+        if (gpu := self.taken.pop(stage, None)) is not None:
+            self.free_gpus.append(gpu)
+        if ended.code != 0:
+            self.record.release(stage)
+            self.fail(stage, describe_code(ended.code), self.logs[stage])
+            return
+        try:
+            self.record.finish(stage)
+        except UserError as error:
+            self.fail(stage, str(error), self.logs[stage])
+            return
+        self.schedule.end(stage)
+        self.outcome.ran.append(stage)
+        self.progress.end(stage, seconds)
+
+    def fail(self, stage: str, reason: str, log: Path | None) -> None:
+        """Note that a stage failed; what does not need it goes on."""
+        self.schedule.fail(stage)
+        self.outcome.failed.append(Failure(stage, reason, log))
+        self.progress.fail(stage, reason)
+
+    def report(self) -> None:
+        """Show what runs, and how long all will take."""
+        now = time.monotonic()
+        elapsed = {stage: now - began for stage, began in self.began.items()}
+        self.progress.show(elapsed, self.schedule.estimate_left(self.workers, elapsed))
+
+    def write(self, sparingly: bool) -> None:
+        """Write down what has ended, unless that was done a moment ago."""
+        began = time.monotonic()
+        if sparingly and self.cost > WRITING * (began - self.written):
+            return
+        self.record.write()
+        self.written = time.monotonic()
+        self.cost = self.written - began
+
+
+def describe_code(code: int) -> str:
+    """Say how a command ended."""
+    if code >= 0:
+        return f"exit code {code}"
+    known = {each.value: each.name for each in signal.Signals}
+    return f"killed by {known.get(-code, f'signal {-code}')}"
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Take SIGTERM for Ctrl-C: stages are ended, and what was made is recorded."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
