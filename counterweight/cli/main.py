@@ -282,7 +282,7 @@ def export(
 Examples:
   counterweight repro
   counterweight repro -j 4
-  counterweight repro train@digits-drop75-cvae
+  counterweight repro train@digits-drop75-cvae --json
 """
 )
 @click.argument("targets", metavar="[STAGE]...", nargs=-1, shell_complete=complete_with(completion.list_stages))

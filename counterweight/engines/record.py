@@ -131,8 +131,8 @@ class Record:
     def save(self, stage: "Stage") -> None:
         """Hash a stage's files and put its outputs into the cache, as `dvc commit` does.
 
-        `dvc repro` leaves stages out of its run-cache of which an output is kept by git. Here these are small JSON files,
-        and a setting that is put back shall cost no training of classifiers.
+        `dvc repro` leaves stages out of its run-cache of which an output is kept by git. Here these are small JSON
+        files, and a setting that is put back shall cost no training of classifiers.
         """
         stage.save()
         stage.commit()
