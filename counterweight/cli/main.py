@@ -293,8 +293,32 @@ Examples:
     show_default="as many as there are cores",
     help="Stages at a time.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray", "slurm"]),
+    default="local",
+    show_default=True,
+    help="What runs the stages: this machine, a Ray cluster (extra `ray`), or Slurm (extra `slurm`).",
+)
+@click.option(
+    "--address", metavar="HOST:PORT", help="Head of the Ray cluster; without it RAY_ADDRESS, or this machine."
+)
+@click.option(
+    "--slurm",
+    "options",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Option of submitit's executor, as slurm_partition=gpu or timeout_min=600.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def repro(targets: tuple[str, ...], jobs: int | None, as_json: bool) -> None:
+def repro(
+    targets: tuple[str, ...],
+    jobs: int | None,
+    engine: str,
+    address: str | None,
+    options: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Run what is stale, as `dvc repro` does, but many stages at a time; with STAGEs, these and what they need.
 
     What others wait for the longest begins first. A stage that fails stops those alone that need it, and Ctrl-C leaves
@@ -303,7 +327,7 @@ def repro(targets: tuple[str, ...], jobs: int | None, as_json: bool) -> None:
     """
     from counterweight.cli import repro as tool
 
-    click.echo(tool.repro(Path(), targets, jobs, as_json))
+    click.echo(tool.repro(Path(), targets, tool.Wanted(jobs, engine, address, options), as_json))
 
 
 @cli.command(

@@ -2,20 +2,20 @@
 
 import json
 import os
-import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 from filelock import FileLock, Timeout
 
 from counterweight.cli.workspace import run_dvc
 from counterweight.core.errors import UserError
-from counterweight.engines.local import LocalEngine
+from counterweight.engines.jobs import Engine
+from counterweight.engines.local import LocalEngine, find_gpus
 from counterweight.engines.progress import Progress
 from counterweight.engines.record import LOGS, Record
-from counterweight.engines.runner import VISIBLE, Outcome, Runner
+from counterweight.engines.runner import Outcome, Runner
 from counterweight.engines.schedule import Schedule
 from counterweight.reporting.page.times import TIMES, read_times
 
@@ -23,12 +23,24 @@ SHOWN = 12
 """Lines of a failed stage's log that are printed."""
 
 
-def repro(root: Path, targets: Sequence[str], workers: int | None, as_json: bool) -> str:
+class Wanted(NamedTuple):
+    """How stages are to be run."""
+
+    workers: int | None
+    """Stages at a time; None: as many as the engine can run."""
+    engine: str
+    """`local`, `ray` or `slurm`."""
+    address: str | None
+    """Of a Ray cluster; None: what RAY_ADDRESS says, else this machine."""
+    options: Sequence[str]
+    """Of submitit's executor, as KEY=VALUE."""
+
+
+def repro(root: Path, targets: Sequence[str], wanted: Wanted, as_json: bool) -> str:
     """Run all stages that targets need and that are stale; return what was done, as text or as JSON.
 
     Args:
         targets: stages, with or without their rows; none: all.
-        workers: stages at a time; None: as many as there are cores.
 
     Raises:
         UserError: this is no workspace, another such command is running in it, a stage failed, or DVC finds something
@@ -39,7 +51,7 @@ def repro(root: Path, targets: Sequence[str], workers: int | None, as_json: bool
     (root / LOGS).mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(root / LOGS / "running.lock", timeout=0):
-            outcome = run_graph(root, targets, workers or count_cores())
+            outcome = run_graph(root, targets, wanted)
             if outcome.failed:
                 print_failures(outcome)
                 names = ", ".join(failure.stage for failure in outcome.failed)
@@ -53,36 +65,46 @@ def repro(root: Path, targets: Sequence[str], workers: int | None, as_json: bool
     return json.dumps(to_json(outcome), indent=1) if as_json else describe(outcome)
 
 
-def run_graph(root: Path, targets: Sequence[str], workers: int) -> Outcome:
-    """Run a graph on this machine."""
+def make_engine(root: Path, wanted: Wanted) -> Engine:
+    """Return what runs the stages.
+
+    Raises:
+        UserError: it is not installed, or not there.
+    """
+    if wanted.engine == "ray":
+        from counterweight.engines.ray import RayEngine
+
+        return RayEngine(root, wanted.address)
+    if wanted.engine == "slurm":
+        from counterweight.engines.slurm import SlurmEngine
+
+        return SlurmEngine((root / LOGS / "slurm").resolve(), "slurm", dict(map(split_option, wanted.options)))
+    return LocalEngine(find_gpus())
+
+
+def split_option(text: str) -> tuple[str, str]:
+    """Split KEY=VALUE."""
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise UserError(f"--slurm {text}: KEY=VALUE wanted, as in slurm_partition=gpu")
+    return key, value
+
+
+def run_graph(root: Path, targets: Sequence[str], wanted: Wanted) -> Outcome:
+    """Run a graph on an engine."""
     record = Record(root)
     earlier = record.read_graph(targets)
+    engine = make_engine(root, wanted)
+    workers = wanted.workers or engine.workers
     seconds = {stage: float(own["seconds"]) for stage, own in read_times(root / TIMES).items()}
     progress = Progress(len(earlier), workers)
     try:
-        return Runner(record, LocalEngine(), Schedule(earlier, seconds), workers, find_gpus(), progress).run()
+        return Runner(record, engine, Schedule(earlier, seconds), workers, progress).run()
     except KeyboardInterrupt:
         progress.say("stopped; what was made is kept, and the same command goes on from there")
         raise
     finally:
         progress.close()
-
-
-def count_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def find_gpus() -> list[str]:
-    """Return the names of the NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES wants them."""
-    if (named := os.environ.get(VISIBLE)) is not None:
-        return [name.strip() for name in named.split(",") if name.strip()]
-    if (tool := shutil.which("nvidia-smi")) is None:
-        return []
-    found = subprocess.run(
-        [tool, "--query-gpu=index", "--format=csv,noheader"], capture_output=True, text=True, check=False
-    )
-    return found.stdout.split() if found.returncode == 0 else []
 
 
 def to_json(outcome: Outcome) -> dict[str, list[str]]:
@@ -107,7 +129,8 @@ def describe(outcome: Outcome) -> str:
 def print_failures(outcome: Outcome) -> None:
     """Say why stages failed, what they printed last, and what was left out for want of them."""
     for stage, reason, log in outcome.failed:
-        click.echo(f"\n{stage}: {reason}" + ("" if log is None else f"; all that it printed: {log}"), err=True)
+        where = "" if log is None else f"; all that it printed: {os.path.relpath(log)}"
+        click.echo(f"\n{stage}: {reason}{where}", err=True)
         text = "" if log is None else log.read_text(encoding="utf-8", errors="replace")
         for line in text.splitlines()[-SHOWN:]:
             click.echo(f"  {line}", err=True)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
 
 class Job(NamedTuple):
     """A stage that is to be run."""
@@ -13,8 +15,15 @@ class Job(NamedTuple):
     """A shell and what it is told, as DVC would."""
     folder: Path
     environment: Mapping[str, str]
+    """All of it on this machine; elsewhere what DVC adds to it."""
     log: Path
     """Where all that it prints goes."""
+    gpu: bool = False
+    """Whether it computes on one where there is one."""
+    reads: Sequence[Path] = ()
+    """Its dependencies, from the folder on, without code."""
+    writes: Sequence[Path] = ()
+    """Its outputs, likewise."""
 
 
 class Ended(NamedTuple):
@@ -27,6 +36,11 @@ class Ended(NamedTuple):
 
 class Engine(Protocol):
     """Runs jobs side by side, as many as it is given."""
+
+    workers: int
+    """Jobs at a time, unless the user says otherwise."""
+    gpus: Sequence[str]
+    """Of this machine, by name, of which each job that computes on one is given one; none where the engine does so."""
 
     def start(self, job: Job) -> None:
         """Begin a job."""

@@ -2,12 +2,14 @@
 
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 
-from counterweight.engines.jobs import Ended, Job
+from counterweight.engines.jobs import VISIBLE, Ended, Job
 
 PATIENCE = 10.0
 """Seconds that a stage has to end in when it is asked to."""
@@ -16,7 +18,13 @@ PATIENCE = 10.0
 class LocalEngine:
     """Runs each job in a process group of its own, so that Ctrl-C reaches it by `stop` alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, gpus: Sequence[str]) -> None:
+        """Prepare.
+
+        Args:
+            gpus: names for CUDA_VISIBLE_DEVICES.
+        """
+        self.gpus, self.workers = gpus, count_cores()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.ended: queue.Queue[Ended] = queue.Queue()
 
@@ -62,6 +70,22 @@ class LocalEngine:
                 signal_group(process, signal.SIGKILL)
                 process.wait()
         self.running.clear()
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def find_gpus() -> list[str]:
+    """Return the names of the NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES wants them."""
+    if (named := os.environ.get(VISIBLE)) is not None:
+        return [name.strip() for name in named.split(",") if name.strip()]
+    if (tool := shutil.which("nvidia-smi")) is None:
+        return []
+    command = [tool, "--query-gpu=index", "--format=csv,noheader"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return found.stdout.split() if found.returncode == 0 else []
 
 
 def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 
 from tqdm import tqdm
 
+LINES = 20
+"""Of running stages at most."""
+
 
 class Progress:
     """Lines that are rewritten on a terminal; elsewhere one line for each stage that ends."""
@@ -22,7 +25,7 @@ class Progress:
         )
         self.lines = [
             tqdm(position=1 + place, disable=not self.terminal, dynamic_ncols=True, leave=False, bar_format="{desc}")
-            for place in range(workers if self.terminal else 0)
+            for place in range(min(workers, LINES) if self.terminal else 0)
         ]
 
     def begin(self, stage: str) -> None:

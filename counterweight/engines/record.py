@@ -103,7 +103,9 @@ class Record:
         stage = self.stages[name]
         own = prepare_kwargs(stage)
         command = _make_cmd(get_executable(), " && ".join(_enforce_cmd_list(stage.cmd)))
-        return Job(name, command, Path(own["cwd"]), own["env"], self.root / LOGS / f"{name}.log")
+        folder, log = Path(own["cwd"]), (self.root / LOGS / f"{name}.log").resolve()
+        reads, writes = ([Path(each.def_path) for each in group if each.def_path] for group in (stage.deps, stage.outs))
+        return Job(name, command, folder, own["env"], log, self.uses_gpu(name), reads, writes)
 
     def uses_gpu(self, name: str) -> bool:
         """Say whether a stage computes on a GPU where there is one: it goes by `device`, which is not a certain one."""

@@ -2,14 +2,14 @@
 
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.engines.jobs import Ended, Engine
+from counterweight.engines.jobs import VISIBLE, Ended, Engine
 from counterweight.engines.progress import Progress
 from counterweight.engines.record import Record
 from counterweight.engines.schedule import Schedule
@@ -18,7 +18,6 @@ LOOK = 0.5
 """Seconds between looks at the clock while nothing ends."""
 WRITING = 0.05
 """Of the time at most goes into dvc.lock while stages run; what was not in it when the process is killed runs again."""
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 class Failure(NamedTuple):
@@ -48,19 +47,16 @@ class Runner:
         engine: Engine,
         schedule: Schedule,
         workers: int,
-        gpus: Sequence[str],
         progress: Progress,
     ) -> None:
         """Prepare a run.
 
         Args:
-            workers: stages at a time.
-            gpus: names for CUDA_VISIBLE_DEVICES; a stage that computes on a GPU has one to itself. Without any such
-                stages compute where others do.
+            workers: stages at a time, whatever the engine could run.
         """
         self.record, self.engine, self.schedule, self.workers = record, engine, schedule, workers
         self.progress = progress
-        self.free_gpus, self.gpus = [*gpus], len(gpus)
+        self.free_gpus = [*engine.gpus]
         self.taken: dict[str, str] = {}
         self.began: dict[str, float] = {}
         self.logs: dict[str, Path] = {}
@@ -105,7 +101,7 @@ class Runner:
 
     def needs_gpu(self, stage: str) -> bool:
         """Say whether a stage computes on a GPU where there is one."""
-        return self.gpus > 0 and self.record.uses_gpu(stage)
+        return bool(self.engine.gpus) and self.record.uses_gpu(stage)
 
     def begin(self, stage: str) -> None:
         """Begin a stage, or note that there is nothing to do for it."""

@@ -24,7 +24,7 @@ def wait_for_all(engine: LocalEngine) -> list[Ended]:
 
 
 def test_codes_logs_folders_and_environments_are_the_jobs_own(tmp_path: Path) -> None:
-    engine = LocalEngine()
+    engine = LocalEngine([])
     engine.start(job(tmp_path, "good", "echo $WORD >&2; pwd", WORD="said"))
     engine.start(job(tmp_path, "bad", "exit 3"))
     engine.start(job(tmp_path, "killed", "kill -9 $$"))
@@ -34,14 +34,14 @@ def test_codes_logs_folders_and_environments_are_the_jobs_own(tmp_path: Path) ->
 
 def test_jobs_run_side_by_side(tmp_path: Path) -> None:
     """Each waits for what the other one writes."""
-    engine = LocalEngine()
+    engine = LocalEngine([])
     for own, other in (("a", "b"), ("b", "a")):
         engine.start(job(tmp_path, own, f"touch {own}; while [ ! -e {other} ]; do sleep 0.01; done"))
     assert sorted(wait_for_all(engine)) == [Ended("a", 0), Ended("b", 0)]
 
 
 def test_nothing_ends_while_nothing_does(tmp_path: Path) -> None:
-    engine = LocalEngine()
+    engine = LocalEngine([])
     engine.start(job(tmp_path, "slow", "sleep 60"))
     assert engine.wait(0.05) == []
     engine.stop()
@@ -50,7 +50,7 @@ def test_nothing_ends_while_nothing_does(tmp_path: Path) -> None:
 
 def test_a_stop_ends_jobs_and_what_they_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "PATIENCE", 0.5)
-    engine = LocalEngine()
+    engine = LocalEngine([])
     script = f"'{sys.executable}' -c 'import time; print(1, flush=True); time.sleep(60)' & echo $! > child; wait"
     engine.start(job(tmp_path, "stubborn", f"trap '' INT; {script}"))
     while not (tmp_path / "logs/stubborn.log").read_text():

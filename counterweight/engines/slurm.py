@@ -1,0 +1,110 @@
+"""Stages as jobs of Slurm, by submitit, https://github.com/facebookincubator/submitit.
+
+All nodes see the workspace, as they do a home or scratch folder of a cluster.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from counterweight.core.errors import UserError
+from counterweight.engines.jobs import Ended, Job
+
+LOOK = 0.2
+"""Seconds between questions after jobs; submitit itself asks Slurm at most every few seconds."""
+LOST = 75
+"""Exit code of a job that Slurm ended: EX_TEMPFAIL of sysexits.h."""
+
+
+class SlurmEngine:
+    """Runs each job as one of Slurm's, of one task, with a GPU if it computes on one."""
+
+    gpus: Sequence[str] = ()  # Slurm says which.
+    workers = 100  # in its queue
+
+    def __init__(self, folder: Path, cluster: str, options: Mapping[str, str]) -> None:
+        """Prepare.
+
+        Args:
+            folder: where submitit keeps what it sends.
+            cluster: `slurm`, or `local` for processes of this machine.
+            options: of submitit's executor, as `slurm_partition` or `timeout_min`.
+
+        Raises:
+            UserError: submitit is not installed, there is no Slurm here, or it has no such option.
+        """
+        try:
+            import submitit
+        except ImportError as error:
+            raise UserError(f"submitit is not installed ({error}): pip install 'counterweight[slurm]'") from error
+        try:
+            self.executor = submitit.AutoExecutor(folder, cluster=cluster)
+            self.executor.update_parameters(**{name: read_value(text) for name, text in options.items()})
+        except (RuntimeError, ValueError, NameError, AssertionError) as error:
+            raise UserError(f"--engine slurm: {str(error).splitlines()[0]}") from error
+        self.with_gpu = "gpus_per_node" not in options
+        self.running: dict[str, Any] = {}
+        self.jobs: dict[str, Job] = {}
+
+    def start(self, job: Job) -> None:
+        """Send a job to the queue."""
+        if self.with_gpu:
+            self.executor.update_parameters(gpus_per_node=int(job.gpu))
+        job.log.parent.mkdir(parents=True, exist_ok=True)
+        own = {name: text for name, text in job.environment.items() if os.environ.get(name) != text}
+        self.running[job.stage] = self.executor.submit(
+            run_logged, [*job.command], str(job.folder), str(job.log), own, sys.executable
+        )
+        self.jobs[job.stage] = job
+
+    def wait(self, seconds: float) -> list[Ended]:
+        """Return the jobs that have ended, as soon as there is one, none if there is none for so long."""
+        end = time.monotonic() + seconds
+        while True:
+            found = [stage for stage, job in self.running.items() if job.done()]
+            if found or time.monotonic() >= end:
+                return [self.settle(stage) for stage in found]
+            time.sleep(LOOK)
+
+    def settle(self, stage: str) -> Ended:
+        """Return how a job ended."""
+        sent, job = self.running.pop(stage), self.jobs.pop(stage)
+        error = sent.exception()
+        if error is None:
+            return Ended(stage, sent.result())
+        with job.log.open("a", encoding="utf-8") as log:
+            log.write(f"{error}\n")
+        return Ended(stage, LOST)
+
+    def stop(self) -> None:
+        """Cancel all jobs, and wait until they have ended."""
+        for job in self.running.values():
+            job.cancel(check=False)
+        for job in self.running.values():
+            job.wait()
+        self.running.clear()
+
+
+def run_logged(command: Sequence[str], folder: str, log: str, environment: Mapping[str, str], python: str) -> int:
+    """Run a job where Slurm wants it, by the Python that sent it; return its exit code."""
+    import subprocess
+
+    path = f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    own = {**os.environ, **environment, "PATH": path}
+    with open(log, "wb") as file:
+        return subprocess.run(
+            command, cwd=folder, env=own, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False
+        ).returncode
+
+
+def read_value(text: str) -> int | float | str:
+    """Return an option's value as the number that it is, else as it stands."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
