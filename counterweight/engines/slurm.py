@@ -4,6 +4,8 @@ All nodes see the workspace, as they do a home or scratch folder of a cluster.
 """
 
 import os
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -40,24 +42,32 @@ class SlurmEngine:
             import submitit
         except ImportError as error:
             raise UserError(f"submitit is not installed ({error}): pip install 'counterweight[slurm]'") from error
+        own = {name: read_value(text) for name, text in options.items()}
+        with_gpu = own if not has_gpus() or "gpus_per_node" in own else {**own, "gpus_per_node": 1}
+        self.executors: dict[bool, Any] = {}
         try:
-            self.executor = submitit.AutoExecutor(folder, cluster=cluster)
-            self.executor.update_parameters(**{name: read_value(text) for name, text in options.items()})
+            for gpu, parameters in ((False, own), (True, with_gpu)):
+                self.executors[gpu] = submitit.AutoExecutor(folder, cluster=cluster)
+                self.executors[gpu].update_parameters(**parameters)
         except (RuntimeError, ValueError, NameError, AssertionError) as error:
             raise UserError(f"--engine slurm: {str(error).splitlines()[0]}") from error
-        self.with_gpu = "gpus_per_node" not in options
+        self.refusal: type[Exception] = submitit.core.utils.FailedJobError
         self.running: dict[str, Any] = {}
         self.jobs: dict[str, Job] = {}
 
     def start(self, job: Job) -> None:
-        """Send a job to the queue."""
-        if self.with_gpu:
-            self.executor.update_parameters(gpus_per_node=int(job.gpu))
+        """Send a job to the queue.
+
+        Raises:
+            UserError: Slurm does not take it.
+        """
         job.log.parent.mkdir(parents=True, exist_ok=True)
         own = {name: text for name, text in job.environment.items() if os.environ.get(name) != text}
-        self.running[job.stage] = self.executor.submit(
-            run_logged, [*job.command], str(job.folder), str(job.log), own, sys.executable
-        )
+        words = [*job.command], str(job.folder), str(job.log), own, sys.executable
+        try:
+            self.running[job.stage] = self.executors[job.gpu].submit(run_logged, *words)
+        except self.refusal as error:
+            raise UserError(f"--engine slurm: {job.stage}: {' '.join(str(error).split())}") from error
         self.jobs[job.stage] = job
 
     def wait(self, seconds: float) -> list[Ended]:
@@ -88,10 +98,16 @@ class SlurmEngine:
         self.running.clear()
 
 
+def has_gpus() -> bool:
+    """Say whether Slurm has nodes with GPUs: it refuses jobs that ask for what there is not, be it for none of it."""
+    if (tool := shutil.which("sinfo")) is None:
+        return False
+    found = subprocess.run([tool, "--noheader", "--format=%G"], capture_output=True, text=True, check=False)
+    return "gpu" in found.stdout
+
+
 def run_logged(command: Sequence[str], folder: str, log: str, environment: Mapping[str, str], python: str) -> int:
     """Run a job where Slurm wants it, by the Python that sent it; return its exit code."""
-    import subprocess
-
     path = f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     own = {**os.environ, **environment, "PATH": path}
     with open(log, "wb") as file:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,6 +130,29 @@ def test_jobs_of_submitit_end_with_their_codes(folder: Path) -> None:
     engine.stop()
     assert time.monotonic() - began < 30
     assert engine.running == {}
+
+
+def test_a_graph_by_slurm_is_as_dvc_makes_it(tmp_path: Path) -> None:
+    """A real one, of one machine at least, whose nodes see the folder of temporary files."""
+    pytest.importorskip("submitit", reason="submitit is not installed")
+    if (
+        not shutil.which("sinfo")
+        or "idle"
+        not in subprocess.run(
+            ["timeout", "5", "sinfo", "--noheader"], capture_output=True, text=True, check=False
+        ).stdout
+    ):
+        pytest.skip("no Slurm is running here")
+    project: Project = make_project(tmp_path / "project")
+    other = project.copied(tmp_path / "other")
+    repro(project, "--engine", "slurm", "--slurm", "timeout_min=5")
+    other.dvc("repro")
+    assert lock(project) == lock(other)
+    (project / "fail_b").touch()
+    project.edit("  b: 2", "  b: 7")
+    _, err = repro(project, "--engine", "slurm", code=2)
+    assert "make@b: exit code 3" in err
+    assert "  no luck with b" in err
 
 
 def test_a_wrong_option_of_submitit_is_one_line(folder: Path) -> None:
