@@ -20,7 +20,8 @@ from click.testing import CliRunner
 from PIL import Image
 from ruamel.yaml import YAML
 
-from counterweight.cli.main import FORMATS, cli
+from counterweight.cli.commands.types import FORMATS
+from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, write_draws
 from counterweight.core.registry import names_in

@@ -1,0 +1,186 @@
+"""Commands about images and generators before a table is made: describe, gallery, add, preset, audit."""
+
+from pathlib import Path
+
+import click
+
+from counterweight.cli import completion
+from counterweight.cli.commands.types import LARGEST, PATH, Shape
+from counterweight.cli.completion import complete_with
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  counterweight describe
+  counterweight describe bagan --shape 1,28,28 --classes 10
+  counterweight describe cvae --shape 3,64,64 --classes 2 --set latent_dim=300 --json
+"""
+)
+@click.argument("name", required=False, shell_complete=complete_with(completion.list_generators))
+@click.option("--shape", type=Shape(), default="1,28,28", show_default=True, help="Shape of the images.")
+@click.option("--classes", type=click.IntRange(1), default=10, show_default=True, help="Number of classes.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A setting other than its default.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def describe(
+    name: str | None, shape: tuple[int, int, int], classes: int, changes: tuple[str, ...], as_json: bool
+) -> None:
+    """Describe the generator NAME: its paper, settings and networks; without a NAME, list all."""
+    from counterweight.cli import describe as tool
+
+    if name is None and changes:
+        raise click.UsageError("--set changes settings of one generator: give its NAME, too")
+    click.echo(tool.overview(as_json) if name is None else tool.describe(name, shape, classes, changes, as_json))
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  counterweight gallery digits
+  counterweight gallery digits cvae cgan --out /tmp/gallery
+  counterweight gallery digits smote --json
+"""
+)
+@click.argument("dataset", shell_complete=complete_with(completion.list_datasets))
+@click.argument("names", nargs=-1, metavar="[GENERATOR]...", shell_complete=complete_with(completion.list_generators))
+@click.option("--per-class", type=click.IntRange(10), default=100, show_default=True, help="Images of a class judged.")
+@click.option("--out", type=PATH, default=Path("gallery"), show_default=True, help="Folder to write DATASET/ into.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+def gallery(dataset: str, names: tuple[str, ...], per_class: int, out: Path, as_json: bool, params: Path) -> None:
+    """Train generators on all of DATASET and show what each makes: pictures, training time, fraction of right classes.
+
+    Without a GENERATOR, all that have a block for DATASET in the settings file.
+    """
+    from counterweight.cli.gallery import gallery as show
+
+    click.echo(show(params, dataset, names, per_class, out, as_json))
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  counterweight add pets ~/pets --dry-run
+  counterweight add pets ~/pets --dry-run --json
+  counterweight add pets ~/pets --minority dog
+  counterweight add cifar ~/cifar10/plain_text --size 32
+  counterweight add scans ~/scans --pair ~/generated_scans
+"""
+)
+@click.argument("name")
+@click.argument("path", type=PATH)
+@click.option("--minority", multiple=True, metavar="CLASS", help="A class to call the minority; may be repeated.")
+@click.option("--size", type=click.IntRange(1, LARGEST), help="Side in pixels to which images are brought.")
+@click.option("--channels", type=click.Choice([1, 3]), help="1 for grey, 3 for colour.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Another setting, as in fit=crop.")
+@click.option("--pair", type=PATH, metavar="SYNTHETIC_PATH", help="Compare two folders of images: real and these.")
+@click.option("--dry-run", is_flag=True, help="Change nothing, say what would be changed.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+def add(
+    name: str,
+    path: Path,
+    minority: tuple[str, ...],
+    size: int | None,
+    channels: int | None,
+    changes: tuple[str, ...],
+    pair: Path | None,
+    dry_run: bool,
+    as_json: bool,
+    params: Path,
+) -> None:
+    """Add your own images as dataset NAME: look at all of them, choose settings, write them into the settings file.
+
+    PATH is a folder with a sub-folder per class (or train and test above them), a CSV, TSV or Parquet table, or a
+    folder of such tables, as Hugging Face keeps datasets.
+    """
+    from counterweight.cli import add as tool
+
+    request = tool.Request(params, name, path.expanduser(), minority, size, channels, changes)
+    if pair is None:
+        click.echo(tool.add(request, dry_run, as_json))
+    elif minority or changes:
+        raise click.UsageError("--minority and --set are for datasets, not for a --pair")
+    else:
+        click.echo(tool.add_pair(request, pair.expanduser(), dry_run, as_json))
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  counterweight preset
+  counterweight preset mnist --dry-run
+  counterweight preset mnist cifar10
+  counterweight preset balancing_thesis --dry-run --json
+"""
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_with(completion.list_presets))
+@click.option("--dry-run", is_flag=True, help="Change nothing, say what would be added.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+def preset(names: tuple[str, ...], dry_run: bool, as_json: bool, params: Path) -> None:
+    """Add what the documents say of a dataset, pair or experiment NAME to the settings file; without a NAME, list all.
+
+    The blocks come from presets/NAME.yaml beside the settings file. The table stays as it is: the command that makes
+    that of NAME is printed.
+    """
+    from counterweight.cli import preset as tool
+
+    if not names and dry_run:
+        raise click.UsageError("--dry-run: give the NAME of a preset, too")
+    click.echo(tool.merge(params, names, dry_run, as_json) if names else tool.list_all(params, as_json))
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  counterweight audit ~/photographs ~/generated
+  counterweight audit ~/photographs ~/generated --full
+  counterweight audit ~/photographs ~/generated --backbone mobilenet_v2 --weights imagenet --out pets_audit
+  counterweight audit real.parquet synthetic.parquet --json
+"""
+)
+@click.argument("real", type=PATH)
+@click.argument("synthetic", type=PATH)
+@click.option("--out", type=PATH, default=Path("audit"), show_default=True, help="Folder to write, anew.")
+@click.option("--size", type=click.IntRange(4, LARGEST), help="Side in pixels to which images of folders are brought.")
+@click.option(
+    "--backbone",
+    "backbones",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=complete_with(completion.list_backbones),
+    help="A feature extractor, also of torchvision or timm; may be repeated.  [default: compare.headline]",
+)
+@click.option("--weights", metavar="random|imagenet|FOLDER", help="Weights of the feature extractors.")
+@click.option(
+    "--full", is_flag=True, help="Further feature spaces, a style classifier and a latent space, too: minutes more."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--params", type=PATH, help="Settings file.  [default: params.yaml here, or the defaults]")
+def audit(
+    real: Path,
+    synthetic: Path,
+    out: Path,
+    size: int | None,
+    backbones: tuple[str, ...],
+    weights: str | None,
+    full: bool,
+    as_json: bool,
+    params: Path | None,
+) -> None:
+    """Say how the images in SYNTHETIC differ from those in REAL, two folders or two image tables, without DVC.
+
+    The verdict comes first: by the features of a pretrained network, by copies and by what the files are like; --full
+    adds everything else that the pipeline measures of a pair. Prints each part as it is ready, and writes all with
+    pictures and JSON into a folder. What is not said here is taken from the settings file, or is the default where
+    there is none.
+    """
+    from counterweight.cli import audit as tool
+
+    request = tool.Request(params, real.expanduser(), synthetic.expanduser(), size, backbones, weights, full)
+    found = tool.audit(request, out, (lambda text: None) if as_json else click.echo)
+    if as_json:
+        click.echo(found.result)
+    else:
+        click.echo((f"{found.verdict}\n\n" if full else "") + f"Pictures and numbers: {out}/")
