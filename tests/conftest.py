@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 PIPELINE = "tests/pipeline/"
@@ -17,8 +18,8 @@ class Scheduling(LoadFileScheduling):
         return PIPELINE if nodeid.startswith(PIPELINE) else super()._split_scope(nodeid)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduling:
-    return Scheduling(config)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
