@@ -49,8 +49,7 @@ def main(argv: Sequence[str]) -> None:
         curves.mkdir()
         for picture in [path for folder in unfinished[:1] for path in sorted(folder.glob("*.png"))]:
             shutil.copyfile(picture, curves / picture.name)
-        if learned:  # A table without a row is drawn as an empty chart.
-            write_history(histories, curves / "history.csv")
+        write_history(histories, curves / "history.csv")
         save_generators(name, built, out)
     for folder in unfinished:  # not before the outputs are in their places
         shutil.rmtree(folder)

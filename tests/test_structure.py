@@ -410,7 +410,7 @@ def test_what_is_imported_is_asked_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     # What a page alone needs comes with the pipeline, whose last stage makes it, and what the explorer does with that.
     extras = project["optional-dependencies"]
-    lines = [*project["dependencies"], *extras["pipeline"], *extras["explore"]]
+    lines = [*project["dependencies"], *extras["pipeline"], *extras["explore"], *extras["ray"], *extras["slurm"]]
     asked = {canonicalize_name(Requirement(line).name) for line in lines}
     called_otherwise = {
         "vl_convert": "vl-convert-python",

@@ -8,7 +8,7 @@ Row = dict[str, float | int | str]
 
 
 def write_history(histories: Sequence[list[Row]], path: Path) -> None:
-    """Write the losses of all draws as CSV.
+    """Write the losses of all draws as CSV; no row where nothing is learned.
 
     There is a row per draw, epoch and update, and a column per named loss.
     """

@@ -26,6 +26,7 @@ def scarce(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     fresh.edit("    - bagan\n", "    - oversample\n")
     fresh.edit("  bagan:\n", SETTINGS)
     fresh.edit("fraction: 0.75", "fraction: 0.97")
+    fresh.edit("  recognition:\n    - shapes\n", "  recognition: []\n")
     monkeypatch.chdir(fresh.root)
     return fresh
 

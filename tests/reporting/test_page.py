@@ -160,6 +160,7 @@ def test_losses_are_means_over_draws_at_most_so_many_points(tmp_path: Path) -> N
     lines = [f"{draw},{epoch},autoencoder,{draw + epoch}" for draw in (0, 2) for epoch in range(1, 251)]
     (tmp_path / "vae/history.csv").write_text("\n".join(["draw,epoch,update,loss", *lines]) + "\n")
     (tmp_path / "smote").mkdir()
+    (tmp_path / "smote/history.csv").write_text("draw,epoch,update,loss\n")
     found = read_losses(tmp_path, ["vae", "smote", "none"])
     assert len(found) == 84  # every third of 250 epochs
     assert found[:2] == [

@@ -19,7 +19,10 @@ def read_losses(folder: Path, generators: Sequence[str]) -> list[dict[str, objec
         path = folder / name / "history.csv"
         if not path.is_file():
             continue
-        means = pa_csv.read_csv(path).group_by(["update", "epoch"]).aggregate([("loss", "mean")]).sort_by("epoch")
+        table = pa_csv.read_csv(path)
+        if not table.num_rows:
+            continue
+        means = table.group_by(["update", "epoch"]).aggregate([("loss", "mean")]).sort_by("epoch")
         for update in sorted(set(means["update"].to_pylist())):
             own = means.filter(pc.equal(means["update"], update)).to_pylist()
             step = -(-len(own) // POINTS)
