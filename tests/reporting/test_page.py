@@ -15,7 +15,7 @@ from PIL import Image
 from counterweight.core.params_file import read_params_file
 from counterweight.reporting.markdown import Grid
 from counterweight.reporting.page.charts import draw_confusion, draw_counts
-from counterweight.reporting.page.contents import build_sections, write_glossary
+from counterweight.reporting.page.contents import build_sections, share_room, write_glossary
 from counterweight.reporting.page.curves import read_losses
 from counterweight.reporting.page.dvc_plots import TEMPLATE, render_template
 from counterweight.reporting.page.page import render_page, write_data
@@ -153,6 +153,17 @@ def test_pictures_without_room_are_named_not_shown(tmp_path: Path) -> None:
     assert whole is not None
     assert whole.data is not None
     assert Pictures().room - ample.room == len(whole.data)
+
+
+def test_sections_share_the_room_for_pictures() -> None:
+    pictures = Pictures(room=900)
+    shares = share_room(pictures, 3)
+    rooms = []
+    for taken in (100, 400, 5):
+        next(shares)
+        rooms.append(pictures.room)
+        pictures.room -= taken
+    assert rooms == [300, 400, 400]
 
 
 def test_losses_are_means_over_draws_at_most_so_many_points(tmp_path: Path) -> None:

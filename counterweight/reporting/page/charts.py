@@ -39,7 +39,7 @@ def draw_changes(verdicts: Mapping[str, Mapping[str, Verdict]], score: str, kind
     series = {"field": "reference", "type": "nominal", "title": None}
     place = {"y": row, "yOffset": {**series, "sort": None}, "tooltip": list_tips(records)}
     colour = {**series, "scale": {"range": [BLUE, ORANGE]}, "legend": LEGEND}
-    change = {"type": "quantitative", "title": f"change of {score} (right: better)"}
+    change = {"type": "quantitative", "title": [f"change of {score}", "(right: better)"]}
     shape = {"field": "kind", "type": "nominal", "sort": None, "title": None, "legend": LEGEND} if kinds else {}
     return {
         "$schema": SCHEMA,

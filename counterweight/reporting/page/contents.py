@@ -1,6 +1,6 @@
 """All that the page shows: a section for each item of the table, and a glossary."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -35,13 +35,26 @@ def build_sections(
     items = [open_section(results, plots, pictures) for results in found.results]
     pairs = [open_pair(name, comparison, plots, pictures) for name, comparison in found.pairs.items()]
     others = [open_recognition(own, plots, pictures) for own in recognized.values()]
+    shares = share_room(pictures, len(items) + len(pairs) + len(others))
     for section, results in zip(items, found.results, strict=True):
+        next(shares)
         add_details(section, results, plots, pictures)
     for section, (name, comparison) in zip(pairs, found.pairs.items(), strict=True):
+        next(shares)
         add_pair_details(section, name, comparison, plots, pictures)
     for section, own in zip(others, recognized.values(), strict=True):
+        next(shares)
         add_recognition_details(section, own, plots, pictures)
     return items + pairs + others, pictures.left_out
+
+
+def share_room(pictures: Pictures, sections: int) -> Iterator[None]:
+    """Give each of so many sections in turn as much room as the others; what one leaves is shared by those after it."""
+    left = pictures.room
+    for after in range(sections, 0, -1):
+        pictures.room = share = left // after
+        yield
+        left -= share - pictures.room
 
 
 def write_glossary(found: Everything, recognized: Mapping[str, Recognition]) -> dict[str, str]:

@@ -8,7 +8,8 @@ from counterweight.results.compare import ColumnFacts
 
 BETTER = {"lower": "lower is better", "higher": "higher is better", "baseline": "as real images' is best"}
 HELP_NOTES = {
-    "verdict": "Helps or hurts where the interval leaves out 0; no difference where it lies within the margin of 0.",
+    "verdict": "Helps or hurts where the interval leaves out 0; no difference where it goes no farther from 0 than the "
+    "margin.",
     "change": "Of the headline score against the reference, mean over the draws; higher is better.",
     "interval": "Holds for all rows of the table at once.",
     "would see": "The smallest true change that would have been seen in four of five cases.",

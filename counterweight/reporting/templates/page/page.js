@@ -9,7 +9,7 @@ function colours() {
     font: style.fontFamily,
     view: { stroke: line },
     axis: { labelColor: text, titleColor: quiet, gridColor: line, domainColor: line, tickColor: line, labelLimit: 160 },
-    legend: { labelColor: text, titleColor: quiet, labelLimit: 260 },
+    legend: { labelColor: text, titleColor: quiet, labelLimit: 260, layout: { top: { direction: "vertical" } } },
     header: { labelColor: text, titleColor: quiet },
     title: { color: text },
   };
