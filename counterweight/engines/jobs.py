@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+LOST = 75
+"""Exit code of a job that its engine lost, so that what it came to is not known: EX_TEMPFAIL of sysexits.h."""
 
 
 class Job(NamedTuple):
@@ -15,13 +17,13 @@ class Job(NamedTuple):
     """A shell and what it is told, as DVC would."""
     folder: Path
     environment: Mapping[str, str]
-    """All of it on this machine; elsewhere what DVC adds to it."""
+    """As DVC would have it on this machine; engines that run elsewhere say what they take of it."""
     log: Path
     """Where all that it prints goes."""
     gpu: bool = False
     """Whether it computes on one where there is one."""
     reads: Sequence[Path] = ()
-    """Its dependencies, from the folder on, without code."""
+    """Its dependencies, code and settings among them, from the folder on."""
     writes: Sequence[Path] = ()
     """Its outputs, likewise."""
 

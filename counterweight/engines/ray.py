@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from counterweight.core.errors import UserError
-from counterweight.engines.jobs import Ended, Job
+from counterweight.engines.jobs import LOST, Ended, Job
 from counterweight.engines.shipping import pack_inputs, run_here, run_shipped, unpack
 
 RETRIES = 3
 """Times that a task is run again whose worker or node was lost."""
 PATIENCE = 5.0
 """Seconds for the head of a cluster to answer."""
-CARRIED = ("DVC_STAGE", "OMP_NUM_THREADS", "COUNTERWEIGHT_REAL_DATA", "HF_HOME", "TORCH_HOME")
+CARRIED = ("DVC_STAGE", "OMP_NUM_THREADS", "HF_HOME", "TORCH_HOME")
 """What a stage's environment has of this machine's; the rest is that of the node."""
 
 
@@ -112,10 +112,6 @@ def look_for(address: str | None) -> None:
     host, colon, port = (address or "").rpartition(":")
     if colon and port.isdigit() and "/" not in host:
         socket.create_connection((host, int(port)), PATIENCE).close()
-
-
-LOST = 75
-"""Exit code of a job that was lost more often than it is run again: EX_TEMPFAIL of sysexits.h."""
 
 
 def sees(path: str) -> bool:

@@ -28,7 +28,7 @@ class Record:
     """The stages of a workspace."""
 
     def __init__(self, root: Path) -> None:
-        """Open a workspace.
+        """Open a workspace, which is the current folder: DVC names its stages from there.
 
         Raises:
             UserError: it is none, or DVC is not installed.
@@ -39,7 +39,7 @@ class Record:
             raise UserError(f"DVC is not installed ({error}): pip install 'counterweight[pipeline]'") from error
         with as_user_errors():
             self.repo = Repo(str(root), _wait_for_lock=True)
-        mend_locks(root)
+            mend_locks(Path(self.repo.tmp_dir))
         logging.getLogger("dvc").setLevel(logging.WARNING)  # What it does is told by whoever calls this.
         self.root = root
         self.stages: dict[str, Stage] = {}
@@ -156,18 +156,25 @@ class Record:
             yield
 
 
-def mend_locks(root: Path) -> None:
+def mend_locks(folder: Path) -> None:
     """Remove DVC's list of files in use if it is cut off, as when a process is killed while it writes it.
 
-    DVC refuses everything then, and nothing can be read from it.
+    DVC refuses everything then, and nothing can be read from it. No process can be writing it in the meantime: DVC's
+    own guard of the list is held.
+
+    Args:
+        folder: DVC's own, of temporary files.
     """
-    path = root / ".dvc/tmp/rwlock"
-    try:
-        json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return
-    except ValueError:
-        path.unlink(missing_ok=True)
+    from dvc.lock import make_lock
+
+    path = folder / "rwlock"
+    with make_lock(str(folder / "rwlock.lock"), tmp_dir=str(folder)):
+        try:
+            json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return
+        except ValueError:
+            path.unlink()
 
 
 @contextmanager

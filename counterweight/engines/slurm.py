@@ -1,6 +1,7 @@
 """Stages as jobs of Slurm, by submitit, https://github.com/facebookincubator/submitit.
 
-All nodes see the workspace, as they do a home or scratch folder of a cluster.
+All nodes see the workspace, as they do a home or scratch folder of a cluster. A job that ends by itself is noticed by
+the file that it writes; that one was killed or ran out of its time is known by Slurm's accounting (`sacct`) alone.
 """
 
 import os
@@ -13,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from counterweight.core.errors import UserError
-from counterweight.engines.jobs import Ended, Job
+from counterweight.engines.jobs import LOST, Ended, Job
 
 LOOK = 0.2
 """Seconds between questions after jobs; submitit itself asks Slurm at most every few seconds."""
-LOST = 75
-"""Exit code of a job that Slurm ended: EX_TEMPFAIL of sysexits.h."""
+PATIENCE = 30.0
+"""Seconds that cancelled jobs have to end in."""
 
 
 class SlurmEngine:
@@ -90,11 +91,12 @@ class SlurmEngine:
         return Ended(stage, LOST)
 
     def stop(self) -> None:
-        """Cancel all jobs, and wait until they have ended."""
+        """Cancel all jobs, and wait until they have ended, but not for ever: without accounting nobody tells that."""
         for job in self.running.values():
             job.cancel(check=False)
-        for job in self.running.values():
-            job.wait()
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and not all(job.done() for job in self.running.values()):
+            time.sleep(LOOK)
         self.running.clear()
 
 

@@ -6,6 +6,7 @@ from counterweight.reporting.answers import Answer, bounds_below_margin, format_
 from counterweight.reporting.recognition import Recognition
 from counterweight.reporting.recognition_gap import describe_changes, explain_gap
 from counterweight.reporting.recognition_verdicts import Share
+from counterweight.results.triplets import SetResult
 from counterweight.statistics.verdict import Verdict
 
 SCORE = "rank-1 accuracy"
@@ -37,14 +38,30 @@ def advise(found: Recognition) -> str:
     if not sampled:
         return "No network learned from sampled triplets alone."
     helping = [name for name, own in sampled.items() if own.verdict == "helps"]
+    from_latents = [name for name in helping if takes_latents(found, name)]
     if not helping:
         return advise_without(found, sampled)
-    best = max(helping, key=lambda name: sampled[name].mean_change)
+    best = max(from_latents or helping, key=lambda name: sampled[name].mean_change)
     gain = f"{SCORE} changes by {format_change(sampled[best])}"
     share = f", {describe_share(shares[best])}" if best in shares else ""
-    (own,) = found.recognized.rows[best].sets
-    how = describe_changes(found.triplets.sets[own]) or "as the log-ends thesis prints it"
-    return f"Sampled triplets teach: with `{best}` ({how}) {gain}{share}."
+    ways = [describe_changes(own) or "as the log-ends thesis prints it" for own in list_sets(found, best)]
+    how = "; ".join(dict.fromkeys(ways))
+    if from_latents:
+        return f"Triplets sampled from latents teach: with `{best}` ({how}) {gain}{share}."
+    return (
+        f"Triplets sampled from latents are not shown to teach; `{best}`, whose positives are changed views of real "
+        f"images, does: {gain}{share}."
+    )
+
+
+def list_sets(found: Recognition, row: str) -> list[SetResult]:
+    """Return the sets of triplets that a row learned from."""
+    return [found.triplets.sets[own] for own in found.recognized.rows[row].sets]
+
+
+def takes_latents(found: Recognition, row: str) -> bool:
+    """Say whether what a row takes for the same thing was sampled from latents, and is no changed view of an image."""
+    return all(own.settings["positive"] == "moved" for own in list_sets(found, row))
 
 
 def describe_share(share: Share) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from counterweight.engines.local import find_gpus
-from tests.pipeline.conftest import Project
+from tests.pipeline.conftest import Project, environment
 from tests.small_graph import MAKES, ROOT, SCRIPT, lock, make_project, ran, repro, said, start, wait_until
 
 pytestmark = pytest.mark.skipif(
@@ -90,6 +90,7 @@ def test_stages_run_side_by_side_as_many_as_wanted(project: Project) -> None:
         "echo $1 > made/$1; echo > seen/$1\n"
     )
     repro(project, "-j", "4")
+    assert (project / "gathered").read_text() == "a\nb\nc\nd\n"
 
 
 def test_each_stage_that_computes_on_a_gpu_has_one_to_itself(project: Project) -> None:
@@ -134,13 +135,38 @@ def test_a_driver_that_was_killed_goes_on_where_it_was(project: Project) -> None
     assert json.loads(project.dvc("status", "--json")) == {}
 
 
-def test_two_at_once_are_refused_and_dvc_waits(project: Project) -> None:
+def test_what_runs_is_left_alone_by_others(project: Project) -> None:
     (project / "hold").touch()
     with start(project) as process:
         wait_until(lambda: [*project.root.glob("holding_*")])
         _, err = repro(project, code=2)
         assert err == "error: .: another `counterweight repro` is running here\n"
+        row = min(project.root.glob("holding_*")).name[-1]
+        refused = subprocess.run(
+            ["dvc", "repro", "--single-item", f"make@{row}"],
+            cwd=project.root,
+            env={**os.environ, **environment(project.root)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert refused.returncode != 0
+        assert "is busy, it is being blocked by" in refused.stderr
+        assert f"counterweight repro make@{row}" in refused.stderr
         process.send_signal(signal.SIGINT)
+
+
+def test_a_list_of_files_in_use_that_is_cut_off_is_mended(project: Project) -> None:
+    (project / ".dvc/tmp/rwlock").write_text('{"read": {')
+    assert said(project)["ran"] == ["gather", *MAKES, "source"]
+    assert json.loads((project / ".dvc/tmp/rwlock").read_text()) in ({}, {"read": {}})
+
+
+def test_a_folder_without_git_will_do(project: Project) -> None:
+    shutil.rmtree(project / ".git")
+    project.dvc("config", "core.no_scm", "true")
+    assert said(project)["ran"] == ["gather", *MAKES, "source"]
+    assert json.loads(project.dvc("status", "--json")) == {}
 
 
 def test_outside_of_a_workspace_it_is_one_line(tmp_path: Path) -> None:

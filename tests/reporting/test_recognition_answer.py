@@ -2,7 +2,7 @@
 
 from counterweight.reporting.recognition_answer import answer_recognition
 from tests.reporting.made import change
-from tests.reporting.made_recognition import GAINS, recognition
+from tests.reporting.made_recognition import GAINS, recognition, sampled
 
 INTERVAL = "[-0.010, +0.200]"
 
@@ -11,14 +11,29 @@ def test_what_teaches_is_said_with_how_far_it_comes_beside_real_triplets() -> No
     found = answer_recognition(recognition())
     assert found.place == "On digits, recognition learned from triplets (small_cnn, frozen)"
     assert found.advice == (
-        f"Sampled triplets teach: with `other` (negative other) rank-1 accuracy changes by +0.150 {INTERVAL}, 75% of "
-        "what real triplets do (65% to 110%)."
+        "Triplets sampled from latents teach: with `other` (negative other) rank-1 accuracy changes by +0.150 "
+        f"{INTERVAL}, 75% of what real triplets do (65% to 110%)."
     )
     assert found.reasons[0] == f"Learning from real triplets (`real`) changes rank-1 accuracy by +0.200 {INTERVAL}."
     assert any(reason.startswith("Blur: ") for reason in found.reasons)
     assert found.certainty == (
         "Against the untrained network, over 2 draws of all that is random, 1,234 real test triplets; intervals of "
         "changes hold with 95 % for all 2 rows at once, those of shares for their row alone."
+    )
+
+
+def test_changed_views_of_real_images_are_not_taken_for_latents() -> None:
+    given = recognition()
+    given.triplets.sets["other"] = sampled(anchor="real", positive="view")
+    assert answer_recognition(given).advice.startswith(
+        "Triplets sampled from latents teach: with `printed` (as the log"
+    )
+    gains = {name: change("helps" if name == "other" else "undecided", gain) for name, gain in GAINS.items()}
+    given = recognition(gains)
+    given.triplets.sets["other"] = sampled(anchor="real", positive="view")
+    assert answer_recognition(given).advice == (
+        "Triplets sampled from latents are not shown to teach; `other`, whose positives are changed views of real "
+        f"images, does: rank-1 accuracy changes by +0.150 {INTERVAL}, 75% of what real triplets do (65% to 110%)."
     )
 
 
@@ -47,6 +62,14 @@ def test_what_does_not_help_is_told_from_what_may() -> None:
     assert answer_recognition(recognition(small)).advice == (
         "Use no sampled triplets: none changes rank-1 accuracy by more than 0.01."
     )
+
+
+def test_a_network_may_learn_from_several_sampled_sets() -> None:
+    given = recognition()
+    rows = given.recognized.rows
+    rows["other"] = rows["other"].model_copy(update={"sets": ["other", "printed"]})
+    how = "(negative other; as the log-ends thesis prints it)"
+    assert f"with `other` {how} rank-1" in answer_recognition(given).advice
 
 
 def test_a_network_that_also_saw_real_triplets_is_not_one_that_learned_from_sampled_ones() -> None:
