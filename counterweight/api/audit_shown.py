@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PIXELS: dict[Hashable, str] = {
     "SSIM": "structural similarity of random pairs of a set; lower is more diverse",
     "sharpness": "mean variance of the Laplacian; less than real images' is blur, far more is noise",
-    "copies": "fraction nearer to a real image than nearly all other real images are",
+    "copies": "fraction nearer to one real image, and to no second, than nearly all other real images are",
 }
 
 

@@ -88,8 +88,9 @@ class BackboneResult(Result):
 class Copies(Result):
     """How many of `n` synthetic images are suspiciously near to a training image, beside `n_real` real ones.
 
-    `fraction` and `real_fraction` are at a distance below `threshold`, or at 0, where `exact` synthetic ones are.
-    Distances are in the features' unit. None, with a reason, where there are no distances.
+    `fraction` and `real_fraction` are at a distance below `threshold` that is a smaller fraction than `closeness` of
+    that from the second nearest, or at 0, where `exact` synthetic ones are. Distances are in the features' unit. None,
+    with a reason, where there are no distances.
     """
 
     n: int
@@ -98,6 +99,7 @@ class Copies(Result):
     real_fraction: float | None
     exact: int | None
     threshold: float | None
+    closeness: float | None
     median: float | None
     real_median: float | None
     reason: str | None

@@ -49,6 +49,27 @@ def test_without_training_images_the_real_ones_take_their_place() -> None:
     assert found.result.n_real == 60
 
 
+@pytest.mark.parametrize("trained", [True, False])
+def test_repeated_training_images_do_not_hide_a_near_copy(trained: bool) -> None:
+    """Each real image stands there twice: the second of them is no second nearest one."""
+    real, others = np.repeat(noise(50, 0), 2, axis=0), noise(60, 1)
+    near = (real[:40].astype(int) + 1).clip(0, 255).astype(np.uint8)
+    sets = (image_set(others), image_set(real)) if trained else (image_set(np.concatenate([real, others])), None)
+    found = find_copies(image_set(near), *sets, QUANTILE, rng())
+    # Where the real ones stand for themselves, most of them are exact copies: then a threshold of 0 knows no near ones.
+    assert found.result.fraction == (1.0 if trained else 0.0)
+    assert found.result.real_fraction is not None
+    assert (found.result.real_fraction > 0.5) is not trained
+
+
+def test_pale_images_are_no_copies() -> None:
+    """Grey noise is near to all noise of full contrast, and to no image more than to others."""
+    pale = np.random.default_rng(5).integers(96, 160, (200, 3, 8, 8), dtype=np.uint8)
+    found = find_copies(image_set(pale), image_set(noise(200, 1)), image_set(noise(300, 2)), QUANTILE, rng())
+    assert found.distances.max() < (found.result.threshold or 0)
+    assert (found.result.fraction or 0) < QUANTILE
+
+
 def test_distances_are_levels_of_intensity() -> None:
     """All pixels differ by 7 levels from the only training image."""
     train, real = np.full((1, 1, 8, 8), 100, dtype=np.uint8), noise(5, 0)[:, :1]

@@ -83,7 +83,16 @@ def backbone(
 
 
 def copies(fraction: float | None, real_fraction: float = 0.01, n: int = 100) -> Copies:
-    facts = {"n": n, "n_real": n, "exact": 0, "threshold": 1.0, "median": 2.0, "real_median": 2.0, "reason": None}
+    facts = {
+        "n": n,
+        "n_real": n,
+        "exact": 0,
+        "threshold": 1.0,
+        "closeness": 0.5,
+        "median": 2.0,
+        "real_median": 2.0,
+        "reason": None,
+    }
     return Copies(fraction=fraction, real_fraction=real_fraction, **facts)  # type: ignore[arg-type]
 
 

@@ -7,7 +7,13 @@ import numpy.typing as npt
 
 from counterweight.core.images import ImageSet
 from counterweight.results.compare import Copies
-from counterweight.statistics.images import nearest_neighbours
+from counterweight.statistics.images.nearest_neighbours import (
+    Nearest,
+    count_likely_copies,
+    find_distinct,
+    find_nearest,
+    find_nearest_others,
+)
 
 THUMBNAIL_SIZE = 32  # pixels; larger images are averaged down to about this, at most twice as much
 MOST = 2000  # synthetic images, and other real ones, whose neighbours are sought
@@ -28,10 +34,9 @@ class NearestPairs(NamedTuple):
 def find_copies(
     synthetic: ImageSet, real: ImageSet, train: ImageSet | None, quantile: float, rng: np.random.Generator
 ) -> NearestPairs:
-    """Count synthetic images that are nearer to a training image than other real images are.
+    """Count synthetic images that are nearer to one training image than other real images are.
 
-    Distances are root mean squares over the pixels, in levels of 255. Meehan et al. 2020, A Non-Parametric Test to
-    Detect Data-Copying, https://arxiv.org/abs/2004.05675, compares the same two distributions of distances.
+    Distances are root mean squares over the pixels, in levels of 255. Of equal training images one is looked at.
 
     Args:
         real: images that the generator has not seen.
@@ -44,19 +49,27 @@ def find_copies(
     if 0 in (len(some), len(others), len(known)) or (train is None and len(real) < 2):
         none = np.empty((0, *synthetic.shape), dtype=np.uint8)
         empty = np.empty(0)
-        return NearestPairs(nearest_neighbours.count_likely_copies(empty, empty, quantile), none, none, empty)
+        nowhere = Nearest(np.empty(0, dtype=np.int64), empty, empty)
+        return NearestPairs(count_likely_copies(nowhere, nowhere, quantile), none, none, empty)
     keys = make_thumbnails(known.images)
-    found = nearest_neighbours.find_nearest(make_thumbnails(some.images), keys)
-    queries = keys if train is None else make_thumbnails(others.images)
-    reference = nearest_neighbours.find_nearest(queries, keys, exclude_self=train is None)
-    scale = np.sqrt(keys.shape[1])  # Euclidean distance / sqrt(D) is the root mean square over pixels.
+    distinct = find_distinct(keys)
+    found = in_levels(find_nearest(make_thumbnails(some.images), keys[distinct]), keys.shape[1])
+    if train is None:
+        reference = find_nearest_others(keys)
+    else:
+        reference = find_nearest(make_thumbnails(others.images), keys[distinct])
     order = np.argsort(found.distance, kind="stable")[:SHOWN]  # Stable: ties in the order of the images.
     return NearestPairs(
-        nearest_neighbours.count_likely_copies(found.distance / scale, reference.distance / scale, quantile),
+        count_likely_copies(found, in_levels(reference, keys.shape[1]), quantile),
         some.images[order],
-        known.images[found.row[order]],
-        found.distance[order] / scale,
+        known.images[distinct[found.row[order]]],
+        found.distance[order],
     )
+
+
+def in_levels(found: Nearest, pixels: int) -> Nearest:
+    """Return distances as root mean squares over so many pixels (and colours)."""
+    return Nearest(found.row, found.distance / np.sqrt(pixels), found.second / np.sqrt(pixels))
 
 
 def draw_at_most(images: ImageSet, rng: np.random.Generator) -> ImageSet:

@@ -27,7 +27,7 @@ CLASS_NOTES = {
 DETAIL_NOTES = {
     "SSIM": "Structural similarity of random pairs of a class, with its standard error; lower is more diverse.",
     "sharpness": "Variance of the Laplacian, mean with its standard error; less than real: blurred, more: noisy.",
-    "copies": "Fraction nearer to a training image than nearly all other real images are; as real images' is best.",
+    "copies": "Fraction nearer to one training image, and to no other, than nearly all real ones; as real is best.",
     "raw / FDR, %": "Features whose means differ: by t-tests at 0.05 each (raw), and at a false discovery rate of 0.05 "
     "(Benjamini and Hochberg); as real images' is best.",
     "effective": "Dimensions that the real images fill: the squared sum of the variances along principal components by "

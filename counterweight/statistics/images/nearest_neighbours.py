@@ -17,13 +17,20 @@ Distances = npt.NDArray[np.floating]
 QUERIES = 4096
 KEYS = 1024
 """Rows of the blocks of which all pairs are looked at together."""
+CLOSEST = 0.8
+"""Of the distance from the second nearest image, at most: Lowe's, beyond which most matches of real ones are chance. In
+many dimensions all real images are about equally far from each other, and any image near the middle would count."""
 
 
 class Nearest(NamedTuple):
-    """Of every query the row (N,) of the nearest key and the Euclidean distance (N,) from it, in float64."""
+    """Of every query the row (N,) of the nearest key and Euclidean distances (N,), in float64."""
 
     row: Indices
     distance: Floats
+    """From the nearest key."""
+    second: Floats
+    """From the second nearest, infinite without one. From one of the nearest few if rounding makes several alike; as
+    long as `distance` if equal keys are both nearest, and not a number where the query equals a key."""
 
 
 def find_nearest(queries: Features, keys: Features, *, exclude_self: bool = False) -> Nearest:
@@ -46,55 +53,98 @@ def find_nearest(queries: Features, keys: Features, *, exclude_self: bool = Fals
         raise ValueError(f"as many queries as keys wanted, got {len(queries)} and {len(keys)}")
     if len(keys) < 1 + exclude_self:
         raise ValueError(f"at least {1 + exclude_self} keys are needed, got {len(keys)}")
-    index = find_equal_rows(queries, keys, exclude_self)
-    unequal = np.flatnonzero(index < 0)
+    equal = find_equal_rows(queries, keys, exclude_self)
+    index = np.stack([equal, np.full(len(queries), -1)])
+    unequal = np.flatnonzero(equal < 0)
     # In float32 first: twice as many values in a register, and few rows are left for float64.
     unsure = refine_nearest(index, unequal, queries, keys, exclude_self, np.float32)
     refine_nearest(index, unsure, queries, keys, exclude_self, np.float64)
+    second = np.where(equal < 0, np.inf, np.nan)
+    known = np.flatnonzero(index[1] >= 0)
+    second[known] = measure_distances(queries[known], keys, index[1, known])
+    return Nearest(index[0], measure_distances(queries, keys, index[0]), second)
+
+
+def find_nearest_others(keys: Features) -> Nearest:
+    """Find of every key (N, D), N >= 2, the nearest other one; keys that equal the nearest are no second nearest."""
+    equal = find_equal_rows(keys, keys, exclude_self=True)
+    distinct, place = np.unique(find_equal_rows(keys, keys, exclude_self=False), return_inverse=True)
+    if len(distinct) == 1:
+        return Nearest(equal, np.zeros(len(keys)), np.full(len(keys), np.nan))
+    apart = find_nearest(keys[distinct], keys[distinct], exclude_self=True)
+    return Nearest(
+        np.where(equal < 0, distinct[apart.row[place]], equal),
+        np.where(equal < 0, apart.distance[place], 0.0),
+        np.where(equal < 0, apart.second[place], np.nan),
+    )
+
+
+def find_distinct(keys: Features) -> Indices:
+    """Return the rows of keys (N, D) that equal none before them."""
+    return np.unique(find_equal_rows(keys, keys, exclude_self=False))
+
+
+def measure_distances(queries: Features, keys: Features, rows: Indices) -> Floats:
+    """Return the distance (N,) of every query (N, D) from the key in its row."""
     parts = [slice(start, start + KEYS) for start in range(0, len(queries), KEYS)]
-    apart = [np.linalg.norm(queries[part].astype(np.float64) - keys[index[part]], axis=1) for part in parts]
-    return Nearest(index, np.concatenate([np.empty(0), *apart]))
+    apart = [np.linalg.norm(queries[part].astype(np.float64) - keys[rows[part]], axis=1) for part in parts]
+    return np.concatenate([np.empty(0), *apart])
 
 
-def count_likely_copies(synthetic_distances: Distances, real_distances: Distances, quantile: float) -> Copies:
-    """Count synthetic images that are nearer to a training image than all but a `quantile` of real images are.
+def measure_closeness(nearest: Nearest) -> Floats:
+    """Return the distance of every query from the nearest key as a fraction of that from the second nearest, (N,).
 
-    Of real images that no generator saw, at most this fraction is nearer to the training images than the threshold, so
-    a synthetic fraction well above it means that training images were copied (cf. Meehan et al. 2020, A Non-Parametric
-    Test to Detect Data-Copying, https://arxiv.org/abs/2004.05675). Exact copies always count, also if so many real
-    images are in the training set that the threshold is 0.
+    0 where the query equals a key, or where there is no second key; 1 where two keys are as near.
+    """
+    equal = nearest.distance == 0
+    return np.where(equal, 0.0, nearest.distance / np.where(equal, 1.0, nearest.second))
+
+
+def count_likely_copies(synthetic: Nearest, real: Nearest, quantile: float) -> Copies:
+    """Count synthetic images that are nearer to one training image than all but a `quantile` of real images are.
+
+    In two ways: by the distance from it, and by this distance as a fraction of that from the second nearest. The first
+    alone (cf. Meehan et al. 2020, A Non-Parametric Test to Detect Data-Copying, https://arxiv.org/abs/2004.05675) calls
+    blurred and pale images copies, which are near to all training images at once; the second (Lowe 2004, Distinctive
+    Image Features from Scale-Invariant Keypoints, 7.1, https://doi.org/10.1023/B:VISI.0000029664.99615.94; at most
+    `CLOSEST`) does not. Of real images that no generator saw, at most the
+    quantile is that near, so a synthetic fraction well above it means that training images were copied. Exact copies
+    always count, also if so many real images are in the training set that the thresholds are 0.
 
     Args:
-        synthetic_distances: (N,), of synthetic images from their nearest training image, >= 0.
-        real_distances: (M,), of other real images from theirs, or leave-one-out distances of the training images.
+        synthetic: the nearest training images of synthetic images.
+        real: those of other real images, or of the training images the nearest others.
         quantile: between 0 and 1, say 0.01.
 
     Raises:
-        ValueError: a shape is another one, a distance is not finite or below 0, or `quantile` is out of range.
+        ValueError: `quantile` is out of range, or a distance is not finite or below 0.
     """
-    for distances in (synthetic_distances, real_distances):
-        if distances.ndim != 1 or not (np.isfinite(distances) & (distances >= 0)).all():
+    for nearest in (synthetic, real):
+        if nearest.distance.ndim != 1 or not (np.isfinite(nearest.distance) & (nearest.distance >= 0)).all():
             raise ValueError("distances (N,) from 0 on wanted")
     if not 0 < quantile < 1:
         raise ValueError(f"quantile: between 0 and 1, got {quantile}")
-    sizes = len(synthetic_distances), len(real_distances)
+    sizes = len(synthetic.distance), len(real.distance)
     if min(sizes) == 0:
         return without_distances(sizes[0], sizes[1])
-    # Lower: a distance that some image really has.
-    threshold = float(np.quantile(real_distances, quantile, method="lower"))
-    near = [
-        float(np.mean((distances < threshold) | (distances == 0)))
-        for distances in (synthetic_distances, real_distances)
-    ]
+    closeness = measure_closeness(real)
+    # Lower: a value that some image really has.
+    threshold = float(np.quantile(real.distance, quantile, method="lower"))
+    closest = min(CLOSEST, float(np.quantile(closeness, quantile, method="lower")))
+    near, near_real = (
+        float(np.mean(((found.distance < threshold) & (measure_closeness(found) < closest)) | (found.distance == 0)))
+        for found in (synthetic, real)
+    )
     return Copies(
         n=sizes[0],
         n_real=sizes[1],
-        fraction=near[0],
-        real_fraction=near[1],
-        exact=int(np.sum(synthetic_distances == 0)),
+        fraction=near,
+        real_fraction=near_real,
+        exact=int(np.sum(synthetic.distance == 0)),
         threshold=threshold,
-        median=float(np.median(synthetic_distances)),
-        real_median=float(np.median(real_distances)),
+        closeness=closest,
+        median=float(np.median(synthetic.distance)),
+        real_median=float(np.median(real.distance)),
         reason=None,
     )
 
@@ -108,6 +158,7 @@ def without_distances(count: int, count_real: int) -> Copies:
         real_fraction=None,
         exact=None,
         threshold=None,
+        closeness=None,
         median=None,
         real_median=None,
         reason=f"{count} synthetic and {count_real} real distances; at least one of either is needed",
@@ -139,12 +190,15 @@ def hash_rows(features: Features) -> Iterator[bytes]:
 def refine_nearest(
     index: Indices, rows: Indices, queries: Features, keys: Features, exclude_self: bool, kind: type[np.floating]
 ) -> Indices:
-    """Write the nearest key of some rows of the queries into `index` (N,), and return those it may be wrong for."""
+    """Write the two nearest keys of some rows of the queries into `index` (2, N).
+
+    Returns the rows that the nearest may be wrong for.
+    """
     origin, unsure = compute_center(keys), [np.empty(0, dtype=np.int64)]
     for start in range(0, len(rows), QUERIES):
         part = rows[start : start + QUERIES]
         with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold, float64 decides
-            index[part], sure = search_block(queries[part], keys, origin, part if exclude_self else None, kind)
+            index[:, part], sure = search_block(queries[part], keys, origin, part if exclude_self else None, kind)
         unsure.append(part[~sure])
     return np.concatenate(unsure)
 
@@ -152,14 +206,14 @@ def refine_nearest(
 def search_block(
     queries: Features, keys: Features, origin: Floats, own: Indices | None, kind: type[np.floating]
 ) -> tuple[Indices, npt.NDArray[np.bool_]]:
-    """Return of every query (N, D) the nearest key, and whether rounding of the kind left no other candidate.
+    """Return of every query the two nearest keys (2, N), and whether rounding of the kind left no other nearest.
 
     Without the key at `own` (N,), if any. Products of D terms are taken to round like random walks of D steps.
     """
     rows: Floats = queries - origin  # Around the keys' mean: small norms round less.
     sides = np.einsum("nd,nd->n", rows, rows)
     best = np.full((2, len(rows)), np.inf)
-    index, largest = np.zeros(len(rows), dtype=np.int64), 0.0
+    index, largest = np.full((2, len(rows)), -1), 0.0
     # |k|^2 - 2 q.k orders keys as the distance does: |q|^2 is the same for all.
     table: Features = (-2 * rows).astype(kind)
     for start in range(0, len(keys), KEYS):
@@ -177,12 +231,13 @@ def search_block(
 
 
 def update_least_two(best: Floats, index: Indices, values: Features, start: int) -> None:
-    """Update the two least values (2, N) of every row, and the place of the least, by those (N, K) from `start` on."""
+    """Update the two least values (2, N) of every row, and their places (2, N), by those (N, K) from `start` on."""
     lines = np.arange(len(values))
     for _ in range(min(2, values.shape[1])):
         places = values.argmin(axis=1)
         found = values[lines, places].astype(np.float64)
-        nearer = found < best[0]
-        best[1] = np.where(nearer, best[0], np.minimum(best[1], found))
-        best[0][nearer], index[nearer] = found[nearer], start + places[nearer]
+        nearer, other = found < best[0], (found >= best[0]) & (found < best[1])
+        best[1, nearer], index[1, nearer] = best[0, nearer], index[0, nearer]
+        best[0, nearer], index[0, nearer] = found[nearer], start + places[nearer]
+        best[1, other], index[1, other] = found[other], start + places[other]
         values[lines, places] = np.inf  # Out of the way of the second least.
