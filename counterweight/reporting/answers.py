@@ -98,7 +98,7 @@ def describe_scarcity(counts: Mapping[str, ClassCounts]) -> str:
         which = "class" if len(dropped) == 1 else "classes"
         return f"with {100 * share:.0f} % of {which} {join_some(quote(list(dropped)))} dropped"
     how = "with classes thinned out to" if dropped else "with classes of"
-    return f"{how} {min(sizes):,} to {max(sizes):,} training images"
+    return f"{how} {min(sizes):,} to {max(sizes):,} training and validation images"
 
 
 def list_helping(verdicts: Mapping[str, Verdict]) -> list[str]:
@@ -147,8 +147,8 @@ def describe_generated(groups: Groups) -> str:
         return f"Nothing generated helps by more than {find_margin(groups):g}."
     highest = max(groups.generated, key=lambda name: groups.generated[name].interval[1])
     return (
-        f"That synthetic images help is not shown for any of {count(groups.generated, 'method')}; nor is it excluded: "
-        f"the change of {groups.score} may be up to {groups.generated[highest].interval[1]:+.3f} (`{highest}`). "
+        f"Synthetic images are not shown to help with any of {count(groups.generated, 'method')}, but they may: "
+        f"{groups.score} may change by up to {groups.generated[highest].interval[1]:+.3f} (`{highest}`). "
         f"{describe_sight(groups.generated.values())}"
     )
 

@@ -197,7 +197,7 @@ def tabulate_classes(results: Results) -> Grid:
         star = " *" if count.minority else ""
         sizes = [str(size) for size in (count.fitted, count.wanted, count.test)]
         rows.append([name + star, *sizes, *(format_number(value, ".3f") for value in found)])
-    return Grid(["class", "fitted", "wanted", "test", *results.scores], rows, fixed=4)
+    return Grid(["class", "fitted", "synthetic", "test", *results.scores], rows, fixed=4)
 
 
 def rank_class(count: ClassCounts) -> tuple[bool, bool, int]:

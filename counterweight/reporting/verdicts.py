@@ -74,9 +74,9 @@ def judge(name: str, comparison: Comparison) -> str:
     reasons += copy_reasons(features.copies, features.copies_of)
     if reasons:
         return f"`{name}` differs from real images: {'; '.join(reasons)}."
-    size = min(backbone.statistics["ttest"].n for backbone in features.backbones.values())
-    if size < FEWEST:
+    if min(backbone.statistics["ttest"].n for backbone in features.backbones.values()) < FEWEST:
         return f"`{name}`: too few images to say whether they differ from real ones."
+    size = features.backbones[features.headline].statistics["ttest"].n
     return f"`{name}`: no difference was found, of {size} images a half; smaller ones than these can show may be there."
 
 
@@ -174,7 +174,7 @@ def coverage_reasons(backbones: Backbones) -> list[str]:
     # A baseline of 0 leaves nothing to reach.
     reached = [between / baseline for between, baseline in pairs if between is not None and baseline]
     return (
-        [f"near them lie {fmean(reached):.0%} as many real images as near other real images"]
+        [f"they come near to {fmean(reached):.0%} of the real images that other real images come near to"]
         if reached and fmean(reached) < REACHED
         else []
     )

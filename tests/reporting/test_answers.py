@@ -84,9 +84,8 @@ def test_that_nothing_helps_is_another_thing_than_that_nothing_is_shown_to() -> 
     unknown = answer(of(smote=NONE, cvae=OPEN, mixup=NONE))
     assert unknown.advice == "Nothing tried here is shown to help: there is no reason yet to add synthetic images."
     assert unknown.reasons[0] == (
-        "That synthetic images help is not shown for any of 2 methods; nor is it excluded: the change of the F1 of "
-        "class '4' may be up to +0.030 (`cvae`). A change of 0.020 to 0.040, by method, would have been seen in four "
-        "of five cases."
+        "Synthetic images are not shown to help with any of 2 methods, but they may: the F1 of class '4' may change by "
+        "up to +0.030 (`cvae`). A change of 0.020 to 0.040, by method, would have been seen in four of five cases."
     )
 
 
@@ -113,6 +112,6 @@ def test_scarcity_is_said_as_it_came_about() -> None:
     dropped = counts(4, 5, 3, True, before=20)
     assert describe_scarcity({"a": whole, "b|c": dropped, "d": dropped}) == "with 75 % of classes 'b|c', 'd' dropped"
     tail = {name: counts(size, 19 - size, 3, size < 9, before=20) for name, size in (("a", 19), ("b", 9), ("c", 4))}
-    assert describe_scarcity(tail) == "with classes thinned out to 5 to 20 training images"
+    assert describe_scarcity(tail) == "with classes thinned out to 5 to 20 training and validation images"
     natural = {name: counts(size, 19 - size, 3, size < 9) for name, size in (("a", 1999), ("b", 4))}
-    assert describe_scarcity(natural) == "with classes of 5 to 2,000 training images"
+    assert describe_scarcity(natural) == "with classes of 5 to 2,000 training and validation images"

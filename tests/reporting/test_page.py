@@ -20,7 +20,7 @@ from counterweight.reporting.page.curves import read_losses
 from counterweight.reporting.page.dvc_plots import TEMPLATE, render_template
 from counterweight.reporting.page.page import render_page, write_data
 from counterweight.reporting.page.pictures import Pictures
-from counterweight.reporting.page.provenance import flatten, list_data, list_settings
+from counterweight.reporting.page.provenance import flatten, list_data, list_settings, list_times
 from counterweight.reporting.page.times import read_times, write_time
 from counterweight.reporting.results import Everything, Results, Verdicts
 from counterweight.settings.table import Table
@@ -216,6 +216,30 @@ def test_data_are_named_by_what_dvc_wrote_down(tmp_path: Path) -> None:
     assert not list_data(["digits"], tmp_path / "none")
     lock.write_text("")  # as a full disk leaves it
     assert not list_data(["digits"], lock)
+
+
+def test_times_are_of_the_items_of_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    times = '{"stage": "%s", "seconds": 2, "cpu_seconds": 1, "peak_bytes": 1048576}\n'
+    Path("data/times.jsonl").write_text(times % "train@digits-drop75-cvae" + times % "train@other-drop75-cvae")
+    names = ("check", "train@digits-drop75-cvae", "train@other-drop75-cvae", "classify@digits-drop75-cvae", "page")
+    Path("dvc.lock").write_text("stages:\n" + "".join(f"  {name}:\n    cmd: x\n" for name in names))
+    table = read_params_file(ROOT / "params.yaml").section("table", Table)
+    assert [row[:2] for row in list_times(table).rows] == [
+        ["train@digits-drop75-cvae", "2.0 s"],
+        ["check", "from a cache"],
+        ["classify@digits-drop75-cvae", "from a cache"],
+    ]
+
+
+def test_of_a_table_without_datasets_no_generators_are_told(tmp_path: Path) -> None:
+    text = (ROOT / "params.yaml").read_text()
+    assert "  datasets:\n  - digits\n" in text
+    (tmp_path / "params.yaml").write_text(text.replace("  datasets:\n  - digits\n", "  datasets: []\n"))
+    file = read_params_file(tmp_path / "params.yaml")
+    rows = dict(list_settings(file, file.section("table", Table)).rows)
+    assert not [key for key in rows if key.startswith(("table.generators", "table.recipes", "table.scenarios"))]
 
 
 def test_the_last_run_of_a_stage_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ def test_the_report_says_what_was_measured() -> None:
     ]
     assert "Minority F1: of class '4'.\n" in text
     assert per_class == [
-        ["class", "fitted", "wanted", "test", "balanced", "imbalanced", "smote"],
+        ["class", "fitted", "synthetic", "test", "balanced", "imbalanced", "smote"],
         ["4 *", "2", "7", "5", "0.900", "0.700", "0.800"],
         ["3", "9", "0", "7", "0.950", "0.950", "0.950"],
     ]
@@ -378,7 +378,7 @@ def test_classes_of_the_minority_come_first_then_others_that_get_images_the_smal
     given = of_classes([50, 9, 20, 10, 50], [1, 2], ["imbalanced", "smote"])
     text = render_report(given)
     assert tables(text)[1] == [
-        ["class", "fitted", "wanted", "test", "imbalanced", "smote"],
+        ["class", "fitted", "synthetic", "test", "imbalanced", "smote"],
         ["class 1 *", "9", "41", "3", "0.010", "0.020"],
         ["class 2 *", "20", "30", "3", "0.020", "0.030"],
         ["class 3", "10", "40", "3", "0.030", "0.040"],
@@ -403,7 +403,7 @@ def test_many_methods_are_parted_into_tables_that_a_terminal_shows() -> None:
     methods = ["imbalanced", *(f"generator_{number}" for number in range(20))]
     found = tables(render_report(of_classes([9, 5, 7], [1], methods)))[1:]
     assert [name for table in found for name in table[0][4:]] == methods
-    assert {tuple(table[0][:4]) for table in found} == {("class", "fitted", "wanted", "test")}
+    assert {tuple(table[0][:4]) for table in found} == {("class", "fitted", "synthetic", "test")}
     assert found[-1][1][-1] == "0.210"
     lines = render_report(of_classes([9, 5, 7], [1], methods)).split("## F1 of each class")[1].splitlines()
     widest = max(len(line) for line in lines if line.startswith("|"))

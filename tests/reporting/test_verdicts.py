@@ -79,7 +79,7 @@ def test_without_a_difference_the_size_is_told() -> None:
             OTHER | {"prdc": reach(0.3, 1.0)},
             SAME,
             0.01,
-            "; near them lie 30% as many real images as near other real images.",
+            "; they come near to 30% of the real images that other real images come near to.",
         ),
         ({}, SAME, 0.5, "50% of the images are likely copies of training images."),
     ],

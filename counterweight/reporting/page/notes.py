@@ -21,7 +21,7 @@ HELP_NOTES = {
 }
 CLASS_NOTES = {
     "fitted": "Real images that classifiers are fitted to.",
-    "wanted": "Synthetic images that fill the class up.",
+    "synthetic": "Synthetic images that fill the class up.",
     "test": "Real images that scores are of.",
 }
 DETAIL_NOTES = {
@@ -55,7 +55,8 @@ RECOGNITION_NOTES = {
     "at 10": "Fraction of anchors whose own positive is among the ten nearest; 0 to 1, higher is better.",
     "triplet": "Fraction of triplets whose positive is nearer than the negative; 0 to 1, by chance 0.5, higher is "
     "better.",
-    "margin": "Fraction of triplets whose positive is nearer by more than the margin; 0 to 1, higher is better.",
+    "margin": "Fraction of triplets whose positive is nearer by more than the margin; 0 to 1, higher is better. It "
+    "falls to 0 where training draws all embeddings together, which rank-1 does not mind.",
     "of the way": "From the untrained network to the one that learned from real triplets: 0 to 100 %, or beyond.",
     "interval of that": "Of 95 % over draws and test triplets, for its row alone (Fieller's).",
     "ratio": "How many times as far from the anchor's latents the negative lies as the positive.",

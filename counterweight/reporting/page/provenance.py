@@ -44,6 +44,8 @@ PACKAGES = (
     "imbalanced-learn",
     "dvc",
 )
+OF_DATASETS = ("scenarios", "generators", "recipes")
+"""Lists of the table that nothing is made of where it has no dataset."""
 LOCK = Path("dvc.lock")
 PAGE = "page"
 """The stage that writes this; it has not ended yet."""
@@ -57,7 +59,7 @@ def describe_provenance(file: ParamsFile, table: Table) -> dict[str, Grid]:
         ),
         "Versions and machine": list_versions(),
         "Data": list_data(table.datasets),
-        "Time of each stage's last run on this machine": list_times(),
+        "Time of each stage's last run on this machine": list_times(table),
     }
 
 
@@ -68,7 +70,9 @@ def list_settings(file: ParamsFile, table: Table) -> Grid:
     """
     rows = [["seed", str(file.run.seed)], ["device", file.run.device]]
     for name, model in SECTIONS.items():
-        rows += flatten(name, file.section(name, model).model_dump(mode="json", exclude_defaults=True))
+        own = file.section(name, model).model_dump(mode="json", exclude_defaults=True)
+        unused = OF_DATASETS if name == "table" and not table.datasets else ()
+        rows += flatten(name, {key: value for key, value in own.items() if key not in unused})
     for section, names in (("datasets", table.datasets), ("scenarios", table.scenarios), ("pairs", table.pairs)):
         blocks = file.blocks(section)
         rows += [row for name in names if name in blocks for row in flatten(f"{section}.{name}", blocks[name])]
@@ -141,12 +145,15 @@ def read_lock(path: Path) -> dict[str, Any]:
     return stages if isinstance(stages, dict) else {}
 
 
-def list_times(lock: Path = LOCK) -> Grid:
-    """Return what each stage's last run on this machine took; what never ran here came from a cache."""
-    found = read_times()
+def list_times(table: Table, lock: Path = LOCK) -> Grid:
+    """Return what each stage of the table's items took when it last ran here; what never ran here came from a cache."""
+    items = {*table.datasets, *table.pairs, *table.recognition}
+    # An item's name begins with its dataset's or pair's: train@digits-drop75-cvae.
+    stages = [name for name in read_lock(lock) if "@" not in name or name.split("@")[1].split("-")[0] in items]
+    found = {name: own for name, own in read_times().items() if name in stages}
     rows = [
         [stage, f"{own['seconds']:.1f} s", f"{own['cpu_seconds']:.1f} s", f"{own['peak_bytes'] / 2**20:,.0f} MiB"]
         for stage, own in found.items()
     ]
-    rows += [[stage, "from a cache", "", ""] for stage in read_lock(lock) if stage not in found and stage != PAGE]
+    rows += [[stage, "from a cache", "", ""] for stage in stages if stage not in found and stage != PAGE]
     return Grid(["stage", "time", "processor time", "memory"], rows)

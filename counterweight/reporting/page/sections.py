@@ -27,6 +27,16 @@ SPACES_NOTE = (
 )
 GENERATED, SIMPLE = "with synthetic images", "without synthetic images"
 ALL_REAL = "with all real images, also those left out"
+SPACES = {
+    "within": "features whose means differ between halves of one set, %",
+    "between": "features whose means differ from real images, %",
+    "frechet": "Frechet distances from real images",
+    "inception": "inception scores, of networks that name classes",
+    "spaces": "what the spaces are, and how many dimensions real images fill in them",
+}
+"""Of every table what it shows."""
+LATENTS = "where both sets lie: t-tests of single latents, modes, and how many dimensions they fill"
+MOVED = "images decoded again, as they are and moved to where real ones lie; against real images"
 LATENT_NOTE = "Where both sets lie in an autoencoder of both, and what moving synthetic images to real ones does."
 
 
@@ -66,7 +76,7 @@ def look(name: str, comparison: Comparison, plots: Path, item: str, pictures: Pi
     """Return what a synthetic set's images are like."""
     caption = (
         f"Above images by {name}, those nearest to a real one it was trained on; below that real one. The number "
-        "is their distance."
+        "is their distance, the root mean square over the pixels in levels of 255."
     )
     found = pictures.embed(plots / "compare" / item / "nearest.png", caption)
     return Look(name, verdict(name, comparison), [found] if found else [])
@@ -140,7 +150,6 @@ def fold_differences(comparisons: Comparisons) -> list[Fold]:
 
     drawn, roc = charts.draw_backbones(comparisons), charts.draw_roc(curves.list_roc(comparisons))
     numbers = [*table("tables", context), *table("other_tables", "mean over all other feature spaces that count")]
-    spaces = ("within", "between", "frechet", "inception", "spaces")
     return [
         Fold(
             "How synthetic images differ, in numbers",
@@ -154,8 +163,8 @@ def fold_differences(comparisons: Comparisons) -> list[Fold]:
             table("style_table", "on images that the network has not seen"),
             [Chart(roc, "ROC curves of the style classifier")] if roc else [],
         ),
-        Fold("Every feature space", SPACES_NOTE, [part for key in spaces for part in table(key, "")]),
-        Fold("In a latent space", LATENT_NOTE, [*table("latent_table", ""), *table("moved_table", "")]),
+        Fold("Every feature space", SPACES_NOTE, [part for key, own in SPACES.items() for part in table(key, own)]),
+        Fold("In a latent space", LATENT_NOTE, [*table("latent_table", LATENTS), *table("moved_table", MOVED)]),
     ]
 
 
