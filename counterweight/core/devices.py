@@ -1,8 +1,9 @@
 """Where networks live, and how several share a CPU."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from importlib import import_module
 from threading import Event
 from typing import TypeVar
 
@@ -13,6 +14,9 @@ from counterweight.core.errors import UserError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+OPTIMISERS = "torch._dynamo"
+"""What torch itself imports when the first optimiser is built, for more than a second."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -35,6 +39,7 @@ def map_in_parallel(
     device: torch.device,
     title: str | None,
     stop: Event | None = None,
+    imports: Iterable[str] = (),
 ) -> list[Result]:
     """Apply `function` to every item under a progress bar: one after another on a GPU, in threads on the CPU.
 
@@ -44,10 +49,14 @@ def map_in_parallel(
     Args:
         title: of the bar; None: none is shown.
         stop: set when an item fails or the user gives up, for others that are under way to end early.
+        imports: modules that items import when they need them. They are imported before the threads start: of two that
+            import libraries which import each other, one may see the other's half.
 
     Raises:
         Exception: what the item raised that was the first to fail; items that have not begun are left.
     """
+    for name in imports:
+        import_module(name)
     workers = 1 if device.type == "cuda" else max(1, min(len(items), len(os.sched_getaffinity(0))))
     disable = None if title is not None else True  # None: where nobody watches
     # Threads, not processes: nothing is copied, and torch lets go of Python's lock while it computes.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from counterweight.core.devices import map_in_parallel
+from counterweight.core.devices import OPTIMISERS, map_in_parallel
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.tensors import to_labelled
@@ -67,4 +67,4 @@ def train_draws(
         if config.compile:  # torch.compile is not made for threads.
             return [train(draw) for draw in range(len(sets))]
         device = generators[0].device
-        return map_in_parallel(train, range(len(sets)), device, None, progress.stop)
+        return map_in_parallel(train, range(len(sets)), device, None, progress.stop, [OPTIMISERS])

@@ -5,6 +5,8 @@ import signal
 import threading
 import time
 from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
@@ -127,3 +129,17 @@ def test_a_bar_is_shown_where_it_has_a_title_and_somebody_watches(monkeypatch: p
     for title in ("a title", None):
         map_in_parallel(str, range(3), CPU, title)
     assert seen == [None, True]
+
+
+def test_what_items_import_is_imported_before_the_threads_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads that import at once may see each other's halves."""
+    (tmp_path / "a_heavy_library.py").write_text("import threading\nthread = threading.current_thread()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def use(item: int) -> threading.Thread:
+        thread: threading.Thread = import_module("a_heavy_library").thread
+        return thread
+
+    assert map_in_parallel(use, range(2), CPU, None, imports=["a_heavy_library"]) == [threading.main_thread()] * 2

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from counterweight.core.devices import map_in_parallel
+from counterweight.core.devices import OPTIMISERS, map_in_parallel
 from counterweight.core.images import ImageSet
 from counterweight.evaluation.comparison.features import compare_features
 from counterweight.evaluation.latent_space.analysis import LatentSpace, analyse_latent_space
@@ -70,7 +70,8 @@ def measure_moved_images(
         sizes = train_style_classifiers(real, others[name], style, seed, device).result.sizes
         return next(iter(sizes.values()), None)
 
-    styles = dict(zip(others, map_in_parallel(judge_style, list(others), device, "verify"), strict=True))
+    judged = map_in_parallel(judge_style, list(others), device, "verify", imports=[OPTIMISERS])
+    styles = dict(zip(others, judged, strict=True))
     answers = {}
     for name, images in others.items():
         found = extract_features(images, extractors, settings.extract.batch_size, device)

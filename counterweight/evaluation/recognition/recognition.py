@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import torch
 from torch import nn
 
-from counterweight.core.devices import map_in_parallel
+from counterweight.core.devices import OPTIMISERS, map_in_parallel
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.seeds import derive_seed
@@ -155,7 +155,7 @@ def recognize(
         outcomes.keep(name, draw, outcome)
         return outcome
 
-    found |= zip(missing, map_in_parallel(train, missing, device, "recognize"), strict=True)
+    found |= zip(missing, map_in_parallel(train, missing, device, "recognize", imports=[OPTIMISERS]), strict=True)
     return {name: [found[name, draw] for draw in range(draws)] for name in rows}
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from sklearn.decomposition import PCA
 
-from counterweight.core.devices import map_in_parallel
+from counterweight.core.devices import OPTIMISERS, map_in_parallel
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, choose_stratified
 from counterweight.core.results import SetSizes
@@ -106,7 +106,11 @@ def train_style_classifiers(
         for size in sorted(sizes, reverse=True)
         for number in range(settings.seeds)
     ]
-    outcomes = map_in_parallel(lambda trial: run_trial(trial, settings, seed, device), trials, device, "discriminate")
+
+    def run(trial: Trial) -> Outcome:
+        return run_trial(trial, settings, seed, device)
+
+    outcomes = map_in_parallel(run, trials, device, "discriminate", imports=[OPTIMISERS])
     of_size = {size: [found for found in outcomes if found.trial.size == size] for size in sizes}
     scores = {str(size): score_outcomes(found) for size, found in of_size.items()}
     variance = project_hidden(outcomes[0].hidden)[1]
