@@ -8,7 +8,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from scipy.optimize import brentq
 
 from counterweight.core.errors import UserError
 from counterweight.core.schema import Result
@@ -151,6 +150,8 @@ def measure_share(change: Change, whole: Change, image: float) -> Share:
         parts = split_variance(own, resampled, image * max(1.0, abs(share), abs(1 - share)))
         error, df = combine_errors(parts, parts.draws)
         return abs(float(own.mean())) - error * student_quantile(df, 0.05)
+
+    from scipy.optimize import brentq  # takes half a second, and only tables of recognition get here
 
     ends = []
     for end in (mean - FARTHEST, mean + FARTHEST):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from statistics import fmean
 
-from scipy.stats import binomtest, fisher_exact, norm
+from scipy import special
 
 from counterweight.reporting.columns import get_mean
 from counterweight.reporting.results import Comparison, Comparisons
@@ -116,10 +116,22 @@ def copy_reasons(found: Copies, copies_of: str) -> list[str]:
     # Back to the counts that tests need.
     near, near_real = round(found.fraction * found.n), round(found.real_fraction * found.n_real)
     table = [[near, found.n - near], [near_real, found.n_real - near_real]]
-    most = binomtest(near_real, found.n_real).proportion_ci().high
-    if found.fraction > COPIES * most and fisher_exact(table, alternative="greater").pvalue < COPY_LEVEL:
+    most = clopper_pearson_high(near_real, found.n_real)
+    if found.fraction <= COPIES * most:
+        return []
+    from scipy.stats import fisher_exact  # takes a second, and few tables get as far
+
+    if fisher_exact(table, alternative="greater").pvalue < COPY_LEVEL:
         return [f"{found.fraction:.0%} of the images are likely copies of {copies_of}"]
     return []
+
+
+def clopper_pearson_high(hits: int, trials: int) -> float:
+    """Return the upper end of the 95 % interval of a fraction of which `hits` of `trials` are known.
+
+    Clopper and Pearson 1934, https://doi.org/10.1093/biomet/26.4.404, by quantiles of the Beta distribution.
+    """
+    return 1.0 if hits == trials else float(special.betaincinv(hits + 1, trials - hits, 0.975))
 
 
 def style_reasons(style: StyleResult) -> list[str]:
@@ -190,7 +202,7 @@ def describe_reach(comparisons: Comparisons) -> str:
     images = min((test.n for test in tests), default=0)
     if images == 0:
         return ""
-    seen = (norm.isf(0.025) + norm.isf(0.2)) * math.sqrt(2 / images)
+    seen = -float(special.ndtri(0.025) + special.ndtri(0.2)) * math.sqrt(2 / images)
     sees = f"a test of one feature sees a difference of means of {seen:.1f} standard deviations in four of five cases"
     if seen > LARGE:
         return f"Nothing can be said of small differences: with {images} images a half {sees}."

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy import special
 
 Embeddings = npt.NDArray[np.float32]
 Identities = npt.NDArray[np.int64]
@@ -69,6 +69,6 @@ def chance_levels(triplets: int, dimension: int, margin: float) -> dict[str, flo
     difference of two squared distances between independent directions is 2 (a p - a n), whose variance is 8 / D, and
     nearly normal.
     """
-    beyond = float(norm.sf(margin / math.sqrt(8 / dimension)))
+    beyond = float(special.ndtr(-margin / math.sqrt(8 / dimension)))
     ranks = {name: min(1.0, k / triplets) for name, k in (("rank1", 1), ("recall5", 5), ("recall10", 10))}
     return {**ranks, "triplet": 0.5, "margin": beyond}

@@ -1,6 +1,7 @@
 """The sentence in which a comparison ends: no difference, each kind of difference, and what could not be measured."""
 
 import pytest
+from scipy.stats import binomtest
 
 from counterweight.reporting.results import Comparison
 from counterweight.reporting.verdicts import (
@@ -8,6 +9,7 @@ from counterweight.reporting.verdicts import (
     HEADLINE_LEVEL,
     OTHERS_LEVEL,
     STYLE_LEVEL,
+    clopper_pearson_high,
     copy_reasons,
     find_different,
     style_reasons,
@@ -190,3 +192,9 @@ def test_copies_are_five_times_as_frequent_as_real_ones_could_be(n: int, most: f
 
 def near(fraction: float, n: int) -> Copies:
     return copies(fraction, real_fraction=0.0, n=n)
+
+
+@pytest.mark.parametrize(("hits", "trials"), [(0, 1), (1, 1), (0, 54), (3, 54), (54, 54), (700, 2000)])
+def test_the_upper_end_is_that_of_scipy(hits: int, trials: int) -> None:
+    expected = binomtest(hits, trials).proportion_ci().high
+    assert clopper_pearson_high(hits, trials) == pytest.approx(expected, abs=1e-10)  # theirs is found by bisection
