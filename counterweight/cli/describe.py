@@ -1,8 +1,6 @@
 """What a generator is: its paper, its settings, its networks layer by layer."""
 
-import inspect
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +9,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from torch import nn
 
+from counterweight.cli.overview import read_title
 from counterweight.core.errors import UserError
-from counterweight.core.registry import names_in, require_one_of
+from counterweight.core.registry import names_in, read_documentation, require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.generators.base.generator import Generator, LearnedGenerator, find_generator
 from counterweight.generators.base.per_class import PerClass
@@ -21,15 +20,6 @@ from counterweight.generators.base.vae import VariationalAutoencoder
 from counterweight.networks.layers import parameter_count
 
 Json = dict[str, Any]
-
-
-def overview(as_json: bool) -> str:
-    """Return a line per generator: its name and the first sentence of its file."""
-    lines = {name: read_title(name) for name in names_in("generators")}
-    if as_json:
-        return json.dumps(lines, indent=1)
-    width = max(map(len, lines))
-    return "\n".join(f"{name:{width}}  {line}" for name, line in lines.items())
 
 
 def describe(name: str, shape: tuple[int, int, int], classes: int, changes: Sequence[str], as_json: bool) -> str:
@@ -74,19 +64,9 @@ def parse_change(change: str) -> tuple[str, object]:
         raise UserError(f"--set {change}: the value is not valid YAML") from error
 
 
-def read_title(name: str) -> str:
-    """Return the first sentence of a generator's file."""
-    return read_documentation(name).split("\n\n")[0].replace("\n", " ").rstrip(".")
-
-
 def read_paper(name: str) -> str:
-    """Return the rest of what a generator's file says of itself: its source."""
-    return read_documentation(name).partition("\n\n")[2].strip()
-
-
-def read_documentation(name: str) -> str:
-    """Return the docstring of a generator's file."""
-    return inspect.getdoc(sys.modules[find_generator(name).generator.__module__]) or ""
+    """Return what a generator's file says of itself below its title: its source."""
+    return read_documentation("generators", name).partition("\n\n")[2].strip()
 
 
 def describe_settings(generator: Generator) -> list[Json]:

@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 
 from counterweight.core.errors import UserError
 from counterweight.core.outputs import atomic_output
-from counterweight.evaluation.prechecks import check_blocks
 from counterweight.settings.editing import Addition, insert_additions
 from counterweight.settings.params import load_params
 
@@ -21,6 +20,8 @@ def check_writable(params: Path) -> None:
 
 def render_params(params: Path, additions: Sequence[Addition]) -> str:
     """Return the text of a settings file with blocks added, once all of it is valid."""
+    from counterweight.evaluation.prechecks import check_blocks  # takes seconds, by torch; presets are listed without
+
     with params.open(encoding="utf-8", newline="") as file:  # Line ends stay as they are.
         added = insert_additions(file.read(), additions, str(params))
     with TemporaryDirectory() as folder:

@@ -1,5 +1,6 @@
 """Which files a folder of this package holds: a new row is a new file, found by its name."""
 
+import ast
 import importlib
 import re
 from collections.abc import Callable, Iterable
@@ -28,6 +29,12 @@ def names_in(folder: str) -> list[str]:
 def load_module(folder: str, name: str) -> ModuleType:
     """Import the module `name` of a folder of this package."""
     return importlib.import_module(f"{PACKAGE.name}.{folder.replace('/', '.')}.{name}")
+
+
+def read_documentation(folder: str, name: str) -> str:
+    """Return what the module `name` of a folder of this package says of itself; it is not imported for that."""
+    text = (PACKAGE / folder / f"{name}.py").read_text(encoding="utf-8")
+    return ast.get_docstring(ast.parse(text)) or ""
 
 
 def require_one_of(name: str, allowed: Iterable[str], where: str) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from counterweight.cli.describe import describe, overview
+from counterweight.cli.describe import describe
+from counterweight.cli.overview import overview
 from counterweight.core.errors import UserError
 from counterweight.core.registry import names_in
 

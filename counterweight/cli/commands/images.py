@@ -26,11 +26,16 @@ def describe(
     name: str | None, shape: tuple[int, int, int], classes: int, changes: tuple[str, ...], as_json: bool
 ) -> None:
     """Describe the generator NAME: its paper, settings and networks; without a NAME, list all."""
-    from counterweight.cli import describe as tool
+    if name is None:
+        from counterweight.cli.overview import overview
 
-    if name is None and changes:
-        raise click.UsageError("--set changes settings of one generator: give its NAME, too")
-    click.echo(tool.overview(as_json) if name is None else tool.describe(name, shape, classes, changes, as_json))
+        if changes:
+            raise click.UsageError("--set changes settings of one generator: give its NAME, too")
+        click.echo(overview(as_json))
+        return
+    from counterweight.cli.describe import describe as tell
+
+    click.echo(tell(name, shape, classes, changes, as_json))
 
 
 @click.command(

@@ -1,9 +1,8 @@
 """What names of columns and methods mean, a line each: for the page's explanations and for its glossary."""
 
-import ast
 from collections.abc import Iterable, Sequence
 
-from counterweight.core.registry import PACKAGE, names_in
+from counterweight.core.registry import names_in, read_documentation
 from counterweight.results.compare import ColumnFacts
 
 BETTER = {"lower": "lower is better", "higher": "higher is better", "baseline": "as real images' is best"}
@@ -100,5 +99,4 @@ def describe_method(name: str) -> str:
 
 def read_title(folder: str, name: str) -> str:
     """Return the first sentence of a file of this package, which is not imported for that."""
-    found = ast.get_docstring(ast.parse((PACKAGE / folder / f"{name}.py").read_text(encoding="utf-8"))) or ""
-    return found.split("\n\n")[0].replace("\n", " ")
+    return read_documentation(folder, name).split("\n\n")[0].replace("\n", " ")
