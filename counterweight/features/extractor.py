@@ -55,7 +55,12 @@ def build_extractors(backbones: Sequence[str], settings: Extract, seed: int, dev
     Raises:
         UserError: there is no such backbone, its weights are missing or damaged, or it cannot work on such images.
     """
-    return map_in_parallel(lambda name: build_extractor(name, settings, seed, device), backbones, device, "weights")
+
+    def build(name: str) -> Extractor:
+        return build_extractor(name, settings, seed, device)
+
+    libraries = dict.fromkeys(find_backbone(name).library for name in backbones)
+    return map_in_parallel(build, backbones, device, "weights", imports=libraries)
 
 
 def build_extractor(name: str, settings: Extract, seed: int, device: torch.device) -> Extractor:

@@ -28,6 +28,7 @@ class ADASYN(Generator):
     """Interpolation between neighbours, most of it where other classes are near, by imbalanced-learn."""
 
     settings: Settings
+    libraries = ("imblearn.over_sampling",)
 
     def sample(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Interpolate images of each label's class, which needs two images and neighbours of other classes."""

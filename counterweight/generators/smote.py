@@ -27,6 +27,7 @@ class SMOTE(Generator):
     """Interpolation between neighbours, by imbalanced-learn."""
 
     settings: Settings
+    libraries = ("imblearn.over_sampling",)
 
     def sample(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Interpolate an image of each label's class; a class needs two images at least."""

@@ -1,14 +1,11 @@
 """Logistic regression on what a trained network makes of the images."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import torch
 from annotated_types import Ge, Gt, Le, MinLen
 from pydantic import Field
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 
 from counterweight.core.images import ImageSet
@@ -20,6 +17,9 @@ from counterweight.recipes.base.network_recipe import compute_balanced_loss
 from counterweight.recipes.base.recipe import Classifier, Context, Recipe
 from counterweight.settings.classify import ClassifierConfig
 from counterweight.settings.extract import BackboneName, Extract
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 BATCH = 16  # 0.4 GiB a core at 224 pixels; more is no faster on CPUs
 
@@ -51,6 +51,8 @@ class LinearProbe(Recipe[LinearProbeSettings]):
     class too seldom: with 24 fours of digits F1 was 0.85, with balanced classes 0.92 (means of eight draws).
     """
 
+    libraries = ("sklearn.linear_model", "sklearn.pipeline", "sklearn.preprocessing")
+
     @classmethod
     def precheck(cls, settings: LinearProbeSettings) -> None:
         """Find the backbone's weights."""
@@ -75,15 +77,19 @@ class LinearProbe(Recipe[LinearProbeSettings]):
         best = pipelines[int(np.argmin(losses))]  # of equal ones the first
         return lambda features: self.predict(best, features)
 
-    def fit_one(self, fitted: Labelled, strength: float) -> Pipeline:
+    def fit_one(self, fitted: Labelled, strength: float) -> "Pipeline":
         """Return a classifier of one strength."""
+        from sklearn.linear_model import LogisticRegression  # takes more than a second
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
         regression = LogisticRegression(
             C=strength, class_weight=self.settings.class_weight, max_iter=self.settings.iterations
         )
         pipeline = make_pipeline(StandardScaler(), regression)
         return pipeline.fit(fitted.images.cpu().numpy(), fitted.labels.cpu().numpy())
 
-    def predict(self, pipeline: Pipeline, features: Tensor) -> Tensor:
+    def predict(self, pipeline: "Pipeline", features: Tensor) -> Tensor:
         """Return logits (N, K) of features (N, D); of a class without any images minus infinity."""
         found = torch.from_numpy(pipeline.decision_function(features.cpu().numpy())).to(features)
         if found.dim() == 1:  # of two classes scikit-learn has one number, the second's

@@ -33,6 +33,11 @@ def test_the_backbone_is_that_of_torchvision_without_its_dense_layers(backbone: 
     assert all(value.isfinite().all() for value in (*made.parameters(), *made.buffers()))
 
 
+def test_addresses_are_torchvisions() -> None:
+    """They are written out, since asking torchvision for them takes seconds."""
+    assert {name: models.get_model_weights(name)["IMAGENET1K_V1"].url for name in URLS} == URLS
+
+
 def test_dense_layers_have_the_units_of_figure_4_9() -> None:
     network = model((3, 40, 50), backbone="resnet152", input_size=32)
     assert isinstance(network.encoder, Encoder)

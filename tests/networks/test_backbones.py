@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor, nn
+from torchvision import models
 
 from counterweight.core.errors import UserError
 from counterweight.core.features import FeatureSet
@@ -45,7 +46,14 @@ def found_backbone(name: str) -> TorchvisionBackbone:
 def hollow(name: str) -> nn.Module:
     """A backbone without memory for its weights, to look at its layers."""
     with torch.device("meta"):
-        return found_backbone(name).build(weights=None).eval()
+        return models.get_model(found_backbone(name).name, weights=None).eval()
+
+
+@pytest.mark.parametrize("name", DIMENSIONS)
+def test_addresses_are_torchvisions(name: str) -> None:
+    """They are written out, since asking torchvision for them takes seconds."""
+    assert found_backbone(name).name == name
+    assert found_backbone(name).url == models.get_model_weights(name)["IMAGENET1K_V1"].url
 
 
 def pixels(count: int, side: int = 64) -> Tensor:

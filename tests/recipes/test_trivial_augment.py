@@ -5,7 +5,7 @@ import torch
 from scipy.stats import chisquare
 from torchvision.transforms.v2 import TrivialAugmentWide
 
-from counterweight.recipes.trivial_augment import OPERATIONS, draw_operations
+from counterweight.recipes.base.image_operations import OPERATIONS, draw_operations
 from tests.recipes.made import build_network_recipe, seeded
 
 SPACE = TrivialAugmentWide._AUGMENTATION_SPACE

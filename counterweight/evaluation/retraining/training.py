@@ -80,7 +80,9 @@ def retrain_classifiers(
         outcomes.keep(*job, outcome)
         return outcome
 
-    found |= zip(missing, map_in_parallel(train_and_keep, missing, context.device, "classify"), strict=True)
+    libraries = [name for method, _ in missing for name in find_recipe(able[method].recipe).recipe.libraries]
+    trained = map_in_parallel(train_and_keep, missing, context.device, "classify", imports=dict.fromkeys(libraries))
+    found |= zip(missing, trained, strict=True)
     return {name: [found[name, draw] for draw in range(len(seeds))] for name in able}
 
 

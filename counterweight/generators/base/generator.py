@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,8 @@ class Generator(ABC):
     it makes depends on these, on what it learned, and on the random generator it is given.
     """
 
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Modules that are imported when `sample` needs them; draws are made side by side."""
     settings: Settings
 
     def __init__(self, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings) -> None:

@@ -41,7 +41,7 @@ def synthesize_draws(
         except NotApplicable as error:  # an answer, too: the table shows it, and the other rows are made
             return error  # Not raised: which draw is the first to fail differs from run to run.
 
-    made = map_in_parallel(make, range(len(sets)), device, "synthesize")
+    made = map_in_parallel(make, range(len(sets)), device, "synthesize", imports=generators[0].libraries)
     if reasons := [str(found) for found in made if isinstance(found, NotApplicable)]:
         print(f"{item}: not applicable: {reasons[0]}", file=sys.stderr)
         return [describe_nothing(first, item, reasons[0])]

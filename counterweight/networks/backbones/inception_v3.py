@@ -54,4 +54,6 @@ class Inception(ClassifyingExtractor):
         return logits
 
 
-BACKBONE = InceptionBackbone(url=URL_INCEPTION_V3, own_size=299, resizes=True, always_pretrained=True)
+BACKBONE = InceptionBackbone(
+    library="torch_fidelity", url=URL_INCEPTION_V3, own_size=299, resizes=True, always_pretrained=True
+)

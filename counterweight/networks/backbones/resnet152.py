@@ -1,10 +1,8 @@
 """ResNet of 152 layers: https://arxiv.org/abs/1512.03385."""
 
-from torchvision import models
-
 from counterweight.networks.backbones.base.torchvision_backbone import TorchvisionBackbone
 
 BACKBONE = TorchvisionBackbone(
-    build=models.resnet152,
-    url=models.ResNet152_Weights.IMAGENET1K_V1.url,
+    name="resnet152",
+    url="https://download.pytorch.org/models/resnet152-394f9c45.pth",
 )

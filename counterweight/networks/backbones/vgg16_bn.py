@@ -1,11 +1,9 @@
 """VGG16 with batch normalisation: https://arxiv.org/abs/1409.1556."""
 
-from torchvision import models
-
 from counterweight.networks.backbones.base.torchvision_backbone import TorchvisionBackbone
 
 BACKBONE = TorchvisionBackbone(
-    build=models.vgg16_bn,
-    url=models.VGG16_BN_Weights.IMAGENET1K_V1.url,
+    name="vgg16_bn",
+    url="https://download.pytorch.org/models/vgg16_bn-6c64b313.pth",
     dense=3,
 )

@@ -13,16 +13,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision import models
-from torchvision.transforms import v2
 
 from counterweight.core.tensors import IMAGENET_DEVIATION, IMAGENET_MEAN
 from counterweight.networks.layers import start_at_mean
 
 Backbone = Literal["vgg11_bn", "resnet152"]
 URLS: dict[Backbone, str] = {  # of ImageNet weights
-    "vgg11_bn": models.VGG11_BN_Weights.IMAGENET1K_V1.url,
-    "resnet152": models.ResNet152_Weights.IMAGENET1K_V1.url,
+    "vgg11_bn": "https://download.pytorch.org/models/vgg11_bn-6002323d.pth",
+    "resnet152": "https://download.pytorch.org/models/resnet152-394f9c45.pth",
 }
 FEATURES: dict[Backbone, int] = {"vgg11_bn": 512 * 7 * 7, "resnet152": 2048}
 MAP_SIZE = 8  # rows and columns of the map that the decoder's convolutions start from
@@ -42,8 +40,10 @@ def build_convolutions(backbone: Backbone) -> nn.Module:
 
 def build_whole(backbone: Backbone) -> nn.Module:
     """Return torchvision's network, which holds no numbers yet: VGG's dense layers have a hundred million."""
+    from torchvision import models  # takes seconds, which whoever reads settings need not wait
+
     with torch.device("meta"):
-        network: nn.Module = (models.vgg11_bn if backbone == "vgg11_bn" else models.resnet152)(weights=None)
+        network: nn.Module = models.get_model(backbone, weights=None)
     return network
 
 
@@ -58,6 +58,8 @@ class Encoder(nn.Module):
     def __init__(
         self, backbone: Backbone, input_size: int, hidden: tuple[int, int], latent_dim: int, normalised: bool
     ) -> None:
+        from torchvision.transforms import v2
+
         super().__init__()
         self.name, self.input_size = backbone, input_size
         # As torchvision's weights expect it; random ones know no ImageNet.

@@ -16,6 +16,11 @@ from counterweight.core.tensors import to_network_input
 from counterweight.core.weight_files import hash_file
 from counterweight.networks.classifiers.base import FOLDER, Frozen
 from counterweight.networks.classifiers.base_last_layer import NoDenseEnd, find_last_layer
+from counterweight.recipes.base.library_network import (
+    build_from_library,
+    check_library_network,
+    find_library_weights,
+)
 from counterweight.recipes.base.own_network import (
     Shape,
     build_own,
@@ -50,8 +55,6 @@ def build_classifier(
         if is_ours(config.network):
             network = build_own(config, shape, classes, where)
         else:
-            from counterweight.recipes.base.library_network import build_from_library  # takes seconds
-
             network = build_from_library(config, classes, seed, where)
         check_logits(network, config.network, shape, classes, where)
     return freeze(network, config.network, shape, classes, where) if config.frozen else network
@@ -64,8 +67,6 @@ def check_classifier(config: ClassifierConfig, where: str) -> None:
         UserError: there is no such network, or its weights are missing or cannot be downloaded.
     """
     if not is_ours(config.network):
-        from counterweight.recipes.base.library_network import check_library_network  # takes seconds
-
         check_library_network(config, where)
     if ":" in config.network:
         load_function(config.network, where)
@@ -87,8 +88,6 @@ def find_weights(config: ClassifierConfig, where: str) -> Path | None:
     """
     if is_ours(config.network):
         return find_own_weights(config, where)
-    from counterweight.recipes.base.library_network import find_library_weights  # takes seconds
-
     return find_library_weights(config, where)
 
 

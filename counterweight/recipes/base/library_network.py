@@ -1,4 +1,4 @@
-"""A classifier of torchvision or timm by its name there, with a new last layer: importing them takes seconds."""
+"""A classifier of torchvision or timm by its name there, with a new last layer."""
 
 from collections import OrderedDict
 from pathlib import Path

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from counterweight.core.batches import draw_batches
+from counterweight.core.devices import OPTIMISERS
 from counterweight.core.errors import UserError
 from counterweight.core.schema import Settings
 from counterweight.core.tensors import Labelled, to_network_input
@@ -22,6 +23,7 @@ SettingsType = TypeVar("SettingsType", bound=Settings)
 class NetworkRecipe(Recipe[SettingsType]):
     """Shuffled batches, the mean cross-entropy, the most likely class, unless a recipe says otherwise."""
 
+    libraries: ClassVar[tuple[str, ...]] = (OPTIMISERS,)
     changes_images: ClassVar[bool] = False
     """Whether it changes images or mixes them, so that a frozen network has to see them anew in every step."""
 

@@ -35,6 +35,8 @@ class Recipe(ABC, Generic[SettingsType]):
         counts: images of each class that are fitted, float32 (K,), on the classifier's device.
     """
 
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Modules that are imported when `fit` needs them; several recipes and draws are fitted side by side."""
     needs_dense_end: ClassVar[bool] = False
     """Whether it puts another layer in place of the network's last one, which has to be dense."""
 

@@ -27,6 +27,8 @@ class Backbone(ABC):
     `pretrained` and `untrained` return a module in evaluation mode from uint8 images (B, 3, H, W) to features (B, D).
     """
 
+    library: str
+    """The module that it is built with, imported only then, since it takes seconds."""
     url: str | None = None
     """Where its weights are published; the file's name ends in the beginning of its SHA-256. None: nowhere that is
     known."""

@@ -1,4 +1,7 @@
-"""Any classifier of torchvision or timm by its name there: its features are what its last layer looks at."""
+"""Any classifier of torchvision or timm by its name there: its features are what its last layer looks at.
+
+Both libraries take seconds to import, and most who read a name or an address need neither: functions import them.
+"""
 
 import re
 import threading
@@ -10,7 +13,6 @@ from functools import cache, cached_property, partial
 
 import torch
 from torch import Tensor, nn
-from torchvision import models
 
 from counterweight.core.errors import UserError
 from counterweight.core.registry import load_module, names_in
@@ -117,7 +119,8 @@ def find_published(name: str, where: str, folder: str) -> PublishedBackbone:
 
 def list_names(folder: str) -> list[str]:
     """Return all names that there are in a folder of this package, torchvision and timm."""
-    import timm  # takes seconds, and most never ask for it
+    import timm
+    from torchvision import models
 
     return sorted({*names_in(folder), *models.list_models(module=models), *timm.list_models()})
 
@@ -125,11 +128,14 @@ def list_names(folder: str) -> list[str]:
 @cache
 def find_in_torchvision(name: str) -> PublishedBackbone | None:
     """Return the classifier of that name in torchvision, None if there is none."""
+    from torchvision import models
+
     if name not in models.list_models(module=models):
         return None
     # Some are published for larger images, too, which the network as it is built does not take. Of equals the first.
     weights = min(models.get_model_weights(name), key=lambda each: int(each.meta["min_size"][0]))
     return PublishedBackbone(
+        library="torchvision.models",
         url=weights.url,
         own_size=SIDE if weights.meta["min_size"][0] == SIDE else None,
         build=partial(models.get_model, name, weights=None),
@@ -161,6 +167,7 @@ def find_in_timm(name: str) -> PublishedBackbone | None:
         return None
     usable = isinstance(facts.url, str) and HASHED.search(facts.url) and not facts.custom_load
     return PublishedBackbone(
+        library="timm",
         url=str(facts.url) if usable else None,
         own_size=facts.input_size[-1] if facts.fixed_input_size else None,
         build=partial(timm.create_model, name, pretrained=False),  # True would download without a word

@@ -19,7 +19,6 @@ whole maps there are 1280 features for each position, so 5120 at 64 pixels and 6
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -34,7 +33,9 @@ from counterweight.networks.backbones.base.untrained import initialise
 class TorchvisionBackbone(Backbone):
     """A classifier of torchvision, cut before its classification layers."""
 
-    build: Callable[..., nn.Module]
+    name: str
+    """Of the network in torchvision."""
+    library: str = "torchvision.models"
     dense: int | None = None
     """Layers removed from the end of `classifier`, so that the second dense layer is the last one."""
     maps: str | None = None
@@ -79,8 +80,10 @@ class TorchvisionBackbone(Backbone):
 
     def empty(self) -> nn.Module:
         """Return the whole classifier, its weights not yet set."""
+        from torchvision import models
+
         with torch.device("meta"):  # torchvision's own initialisation would take seconds and torch's global generator
-            network = self.build(weights=None)
+            network: nn.Module = models.get_model(self.name, weights=None)
         return network.to_empty(device="cpu")  # Memory as it was found: both callers fill all of it.
 
     def without_classifier(self, network: nn.Module, cut: Cut) -> nn.Module:
