@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from counterweight.explorer.exploration import Exploration, open_exploration
-from counterweight.explorer.models import find_models
+from counterweight.explorer.folders import find_models
 from counterweight.explorer.sources import denoise_stepwise, find_parents, make_image, start_rng
 from counterweight.generators.base.saved import save_generator
 from tests.explorer.made import FEW, MINORITY, TRAIN, lay_out
