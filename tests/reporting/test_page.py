@@ -421,8 +421,10 @@ def test_dvcs_plots_are_drawn_without_a_network(browser: Page, tmp_path: Path) -
 
     points = [{"step": step, "loss": 1.0 / step, "filename": "a.csv", "field": "loss"} for step in (1, 2, 3)]
     renderer = VegaRenderer(points, "losses", x="step", y="loss", template="linear")
-    path = Path(render_html([renderer], tmp_path / "index.html", html_template=ROOT / TEMPLATE))
+    nothing = VegaRenderer([], "no losses", x="step", y="loss", template="linear")
+    path = Path(render_html([renderer, nothing], tmp_path / "index.html", html_template=ROOT / TEMPLATE))
     assert not re.search(r"<script[^>]* src=|<link", path.read_text(encoding="utf-8"))
     browser.show(path.as_uri(), 1440, "light")
     browser.wait("document.querySelectorAll('.marks').length == 1")
+    assert browser.run("[...document.querySelectorAll('body div[id]')].map((each) => each.id)") == ["losses"]
     assert browser.errors == []
