@@ -19,7 +19,7 @@ import torch
 from counterweight.core.images import ImageSet
 from counterweight.core.process import use_one_thread
 from counterweight.explorer.exploration import Exploration, decode_offset, draw_offset, move_slider, require_latents
-from counterweight.explorer.models import Model
+from counterweight.explorer.folders import Model
 from counterweight.explorer.pictures import write_png
 from counterweight.explorer.real import RealImages, find_neighbours, make_keys
 from counterweight.generators.base.generator import LearnedGenerator
@@ -54,7 +54,7 @@ def open_case(name: str, shape: tuple[int, int, int], settings: dict[str, object
     generator = build_generator(name, settings, train, 0, name)
     assert isinstance(generator, LearnedGenerator)
     generator.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    real = RealImages(make_keys(train), make_keys(unseen), unseen)
+    real = RealImages(make_keys(train), make_keys(unseen), unseen, [])
     return Exploration(Model(Path(name), "noise", "none", name, 0, None), generator, real, "")
 
 

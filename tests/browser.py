@@ -19,12 +19,14 @@ class Page:
         self.errors: list[str] = []
         self.addresses: list[str] = []
 
-    def show(self, address: str, width: int, scheme: str) -> None:
-        """Open an address in a new window."""
+    def show(self, address: str, width: int, scheme: str, touch: bool = False) -> None:
+        """Open an address in a new window, or on a phone's screen that is touched."""
         if self.page is not None:
             self.page.context.close()
         self.errors, self.addresses = [], []
-        context = self.browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        context = self.browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, has_touch=touch
+        )
         self.page = context.new_page()
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)

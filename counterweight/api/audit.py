@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
@@ -22,7 +23,7 @@ from counterweight.api.running import keep_main_to_itself, use_one_thread
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.outputs import atomic_output
-from counterweight.core.params_file import read_params_file
+from counterweight.core.params_file import ParamsFile, read_params_file
 from counterweight.data.pairs.base import ONE_CLASS
 from counterweight.data.sources.base.lazy_images import resize_array
 from counterweight.evaluation.audit.measuring import Wanted, plan_audit
@@ -118,6 +119,7 @@ def audit(
     synthetic: Images,
     *,
     size: int | None = None,
+    value_range: Sequence[float] | None = None,
     backbones: Sequence[str] = (),
     weights: str | None = None,
     full: bool = False,
@@ -130,10 +132,12 @@ def audit(
     Both are folders of images (at any depth), or image tables (.parquet), or images in memory: arrays (N, C, H, W),
     (N, H, W, C) or (N, H, W) of bytes or of numbers in [0, 1], [-1, 1] or [0, 255], or torch Datasets whose items are
     an image or begin with one (array, tensor or PIL image). Classes of images in memory are not looked at, as those of
-    folders are not.
+    folders are not. Where one set is grey and the other in colour, grey images get three equal channels, with a warning
+    for images in memory: the colours are what differs then.
 
     Args:
         size: side in pixels to which images of folders, or in memory, are brought; None: what they have.
+        value_range: the values of black and of white of images in memory, where they are none of those above.
         backbones: feature extractors, also of torchvision or timm; none: `compare.headline`.
         weights: `random`, `imagenet` or a folder; None: as the settings file says.
         full: further feature spaces, a style classifier and a latent space, too: minutes more.
@@ -149,28 +153,40 @@ def audit(
         raise ValueError(f"size: {SMALLEST_SIZE} to {LARGEST} pixels wanted, got {size}")
     chosen = (backbones,) if isinstance(backbones, str) else tuple(backbones)
     with translate_errors(), threadpool_limits(1), use_one_thread(), TemporaryDirectory() as temporary:
-        file = None if params is None else read_params_file(Path(params).expanduser())
+        file = None if params is None else read_settings(Path(params).expanduser())
         plan = plan_audit(file, Wanted(chosen, weights, full, seed, device))
         plan.check()
         folder = Path(temporary)
-        found = carry_out(read_both(real, synthetic, size), plan, folder, lambda text: None)
+        found = carry_out(read_both(real, synthetic, size, value_range), plan, folder, lambda text: None)
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
     inputs = [Path(images).expanduser() for images in (real, synthetic) if isinstance(images, str | Path)]
     return Audit(found, files, inputs)
 
 
-def read_both(real: Images, synthetic: Images, size: int | None) -> Sides:
+def read_settings(path: Path) -> ParamsFile:
+    """Return a settings file; errors as of `read_params_file`."""
+    if not path.is_file():
+        raise UserError(f"params: {path}: no such file")
+    return read_params_file(path)
+
+
+def read_both(real: Images, synthetic: Images, size: int | None, value_range: Sequence[float] | None) -> Sides:
     """Return both sets, brought to one shape."""
+    if value_range is not None and (isinstance(real, str | Path) or isinstance(synthetic, str | Path)):
+        raise UserError("value_range: is of images in memory; files say it themselves")
     if isinstance(real, str | Path) and isinstance(synthetic, str | Path):
         with keep_main_to_itself():
             return read_sides(Path(real).expanduser(), Path(synthetic).expanduser(), size)
     if isinstance(real, str | Path) or isinstance(synthetic, str | Path):
         raise UserError("real, synthetic: two folders, two image tables, or two sets in memory wanted, not one of each")
-    sets = [take_images(real, "real"), take_images(synthetic, "synthetic")]
+    sets = [take_images(given, which, value_range) for given, which in ((real, "real"), (synthetic, "synthetic"))]
     colours = max(images.shape[1] for images in sets)
     shapes = [images.shape[2:] for images in sets]
     if size is None and shapes[0] != shapes[1]:
         raise UserError(f"synthetic: images of {shapes[1]} pixels, but {shapes[0]} in real; say size=")
+    for images, which in zip(sets, ("real", "synthetic"), strict=True):
+        if images.shape[1] < colours:
+            warnings.warn(f"{which}: grey images beside coloured ones; they get three equal channels", stacklevel=2)
     wanted = list(shapes[0]) if size is None else [size, size]
     brought = [
         images
@@ -187,7 +203,9 @@ def wrap(images: npt.NDArray[np.uint8]) -> ImageSet:
     return ImageSet(images, np.zeros(len(images), dtype=np.int64), ONE_CLASS, origins, {})
 
 
-def take_images(given: npt.NDArray[Any] | torch.Tensor | Dataset[Any], which: str) -> npt.NDArray[np.uint8]:
+def take_images(
+    given: npt.NDArray[Any] | torch.Tensor | Dataset[Any], which: str, value_range: Sequence[float] | None
+) -> npt.NDArray[np.uint8]:
     """Return images in memory as uint8 (N, C, H, W); errors name which of the sets it is."""
     try:
         if isinstance(given, torch.Tensor | np.ndarray):
@@ -198,7 +216,7 @@ def take_images(given: npt.NDArray[Any] | torch.Tensor | Dataset[Any], which: st
             raise ValueError(f"a folder, an image table, an array or a Dataset wanted, got {type(given).__name__}")
         if images.ndim == 2:
             raise ValueError("rows of numbers; give them the shape (N, H, W) or (N, C, H, W)")
-        return find_form(images).to_bytes(images)
+        return find_form(images, value_range=value_range).to_bytes(images)
     except ValueError as error:
         raise UserError(f"{which}: {error}") from error
 

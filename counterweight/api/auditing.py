@@ -15,6 +15,7 @@ from counterweight.reporting.results import Comparison
 from counterweight.reporting.verdicts import verdict
 
 SECTIONS_OF_FULL = ("other_spaces", "style", "latent")
+FULL = "counterweight audit --full, or from Python audit(full=True)"
 RESULTS = {"audit.json", "report.md"}
 
 
@@ -60,7 +61,7 @@ def to_json(comparison: Comparison, missing: list[str]) -> dict[str, Any]:
     """Return a comparison as plain JSON, the verdict first."""
     parts = {name: getattr(comparison, name) for name in ("files", "features", "style", "latent")}
     plain = {name: part.model_dump(mode="json") if part is not None else None for name, part in parts.items()}
-    left_out = {"parts": missing, "measured_by": "counterweight audit --full"} if missing else None
+    left_out = {"parts": missing, "measured_by": FULL} if missing else None
     return {"verdict": verdict("synthetic", comparison), "not_measured": left_out, **plain}
 
 

@@ -53,9 +53,9 @@ class MethodVerdict(Result):
     cannot be told."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ClassifierComparison:
-    """What `compare_classifiers` found: verdicts by method, and what they hold for."""
+    """What `compare_classifiers` found: verdicts by method, and what they hold for. In a notebook it is a table."""
 
     reference: str
     score: Score | None
@@ -76,7 +76,7 @@ class ClassifierComparison:
 
     @property
     def verdict(self) -> str:
-        """All verdicts in a few sentences, and what they hold for."""
+        """All verdicts in a few sentences, each with its change and interval, and what they hold for."""
         several = "draw" if self.draws == 1 else "draws"
         begin = f"Against `{self.reference}`, in {self.draws} {several}: "
         parts = [f"{word}: {', '.join(rows)}" for word, rows in self._by_answer().items()]
@@ -86,7 +86,8 @@ class ClassifierComparison:
         found: dict[str, list[str]] = {}
         for name, own in self.methods.items():
             word = own.verdict.replace("margin", f"{self.margin:g}")
-            found.setdefault(word, []).append(f"{name} ({own.change:+.4f})")
+            interval = f" [{own.interval[0]:+.4f}, {own.interval[1]:+.4f}]" if own.interval else ""
+            found.setdefault(word, []).append(f"{name} ({own.change:+.4f}{interval})")
         return found
 
     def _remarks(self) -> list[str]:
@@ -123,13 +124,16 @@ class ClassifierComparison:
         methods = {name: own.model_dump(mode="json") for name, own in self.methods.items()}
         return {"verdict": self.verdict, **vars(self), "methods": methods}
 
+    def __repr__(self) -> str:
+        return f"ClassifierComparison: {self.verdict}"
+
     def __str__(self) -> str:
         return self.verdict
 
     def _repr_html_(self) -> str:
         from html import escape
 
-        return f"{self.table().to_html(na_rep='', float_format='{:.4f}'.format)}<p>{escape(self.verdict)}</p>"
+        return f"<p>{escape(self.verdict)}</p>{self.table().to_html(na_rep='-', float_format='{:.4f}'.format)}"
 
 
 def compare_classifiers(

@@ -11,10 +11,10 @@ from tqdm import tqdm
 from counterweight.cli.checkup.finding import Finding
 from counterweight.cli.checkup.machine import check_load, check_python, check_torch
 from counterweight.cli.workspace import GRAPH
-from counterweight.core.devices import choose_device
-from counterweight.core.errors import UserError
+from counterweight.core.errors import WORKSPACE, UserError
+from counterweight.core.process import USUAL, call_settings
 
-OUTSIDE = "call it in a clone of Counterweight, beside dvc.yaml, or give --params FOLDER/params.yaml"
+OUTSIDE = f"{WORKSPACE}, or give --params FOLDER/params.yaml"
 
 
 class Report(NamedTuple):
@@ -24,19 +24,25 @@ class Report(NamedTuple):
     has_problem: bool
 
 
-def examine(params: Path, as_json: bool) -> Report:
-    """Return what was found of the machine and, where there is one, of the workspace of a settings file.
+def examine(given: Path | None, as_json: bool) -> Report:
+    """Return what was found of the machine, of a settings file and, where it lies in one, of the workspace.
+
+    Args:
+        given: the settings file; None: params.yaml here, if there is one.
 
     Raises:
-        UserError: there is no such folder.
+        UserError: there is no such file.
     """
+    if given is not None and not given.is_file():
+        raise UserError(f"--params: {given}: no such file")
+    params = given or Path(USUAL)
     is_workspace = (params.parent / GRAPH).is_file()
-    if not is_workspace and not params.parent.is_dir():
-        raise UserError(f"{params.parent}: no such folder")
     parts: list[Callable[[], Iterator[Finding]]] = [check_python, check_torch, check_load]
     with chdir(params.parent):  # Settings name folders from where the graph runs.
-        parts.append(lambda: examine_workspace(Path(params.name)) if is_workspace else examine_outside())
+        own = Path(params.name)
+        parts.append(lambda: examine_workspace(own) if is_workspace else examine_outside(own))
         findings = [found for part in tqdm(parts, "doctor", leave=False, disable=None) for found in part()]
+    findings = [found._replace(text=call_settings(found.text, params.name)) for found in findings]
     has_problem = any(found.level == "problem" for found in findings)
     facts = {"workspace": is_workspace, "findings": [found._asdict() for found in findings]}
     return Report(json.dumps(facts, indent=1) if as_json else render(findings), has_problem)
@@ -44,15 +50,7 @@ def examine(params: Path, as_json: bool) -> Report:
 
 def examine_workspace(params: Path) -> Iterator[Finding]:
     """Yield disks, DVC, record and locks, and what the settings ask for."""
-    from counterweight.cli.checkup.weights import check_weights
-    from counterweight.cli.checkup.workspace import (
-        check_disk,
-        check_dvc,
-        check_locks,
-        check_record,
-        check_settings,
-        read_settings,
-    )
+    from counterweight.cli.checkup.workspace import check_disk, check_dvc, check_locks, check_record
 
     root = Path()
     yield Finding("workspace", "ok", str(root.absolute()))
@@ -60,30 +58,37 @@ def examine_workspace(params: Path) -> Iterator[Finding]:
     yield from check_dvc(root, True)
     yield check_record(root)
     yield from check_locks(root)
+    yield from examine_settings(params, True)
+
+
+def examine_outside(params: Path) -> Iterator[Finding]:
+    """Yield what can be said where there is no workspace; of a settings file, all but what its images are."""
+    from counterweight.cli.checkup.workspace import check_disk, check_dvc
+
+    here = Path().absolute()
+    has_settings = params.is_file()
+    unseen = "images and DVC's state" if has_settings else "settings, weights and DVC's state"
+    yield Finding("workspace", "warning", f"{here}: no {GRAPH} here; {unseen} were not looked at", OUTSIDE)
+    yield check_disk("disk", here)
+    yield from check_dvc(here, False)
+    if has_settings:
+        yield from examine_settings(params, False)
+
+
+def examine_settings(params: Path, has_images: bool) -> Iterator[Finding]:
+    """Yield what is wrong with a settings file, or that nothing is, and the weights that it asks for."""
+    from counterweight.cli.checkup.weights import check_weights
+    from counterweight.cli.checkup.workspace import check_settings, read_settings
+
     settings = read_settings(params)
     if isinstance(settings, Finding):
         yield settings
         return
-    try:
-        choose_device(settings.device)
-    except UserError as error:
-        yield Finding("settings", "problem", str(error))
     weights = [*check_weights(settings)]
     unread = [found.text for found in weights if found.level != "ok"]
     absent = {own for own in settings.table.datasets if any(f"classifiers.{own}" in text for text in unread)}
-    yield from check_settings(settings, str(params), absent)
+    yield check_settings(settings, str(params), absent, has_images)
     yield from weights
-
-
-def examine_outside() -> Iterator[Finding]:
-    """Yield what can be said where there is no workspace."""
-    from counterweight.cli.checkup.workspace import check_disk, check_dvc
-
-    here = Path().absolute()
-    text = f"{here}: no {GRAPH} here; settings, weights and DVC's state were not looked at"
-    yield Finding("workspace", "warning", text, OUTSIDE)
-    yield check_disk("disk", here)
-    yield from check_dvc(here, False)
 
 
 def render(findings: list[Finding]) -> str:

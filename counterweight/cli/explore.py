@@ -6,16 +6,21 @@ from pathlib import Path
 import click
 
 from counterweight.core.errors import UserError
+from counterweight.explorer.folders import find_models
 
 
 def explore(params: Path, model: Path | None, host: str, port: int, opens: bool) -> None:
     """Serve the explorer until interrupted.
 
     Raises:
-        UserError: panel is not installed, or the address cannot be served.
+        UserError: panel is not installed, there is no such model, or the address cannot be served. Without a model's
+            folder the page itself says where none is: others may come while it is served.
     """
     if find_spec("panel") is None:
         raise UserError("explore needs panel, which is not installed: pip install 'counterweight[explore]'")
+    if model is not None:
+        find_models(params.parent, model)
+    click.echo("starting the explorer, which takes some seconds", err=True)
     from counterweight.explorer.page.serve import Address, check_address, is_loopback, serve
 
     address = Address(host, port)

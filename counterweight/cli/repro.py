@@ -10,7 +10,7 @@ import click
 from filelock import FileLock, Timeout
 
 from counterweight.cli.workspace import run_dvc
-from counterweight.core.errors import UserError
+from counterweight.core.errors import WORKSPACE, UserError
 from counterweight.engines.jobs import Engine
 from counterweight.engines.local import LocalEngine, find_gpus
 from counterweight.engines.progress import Progress
@@ -47,7 +47,7 @@ def repro(root: Path, targets: Sequence[str], wanted: Wanted, as_json: bool) -> 
             stale at the end.
     """
     if not (root / ".dvc").is_dir():
-        raise UserError(f"{root / '.dvc'}: no such folder; call it in the folder of the project")
+        raise UserError(f"{root / '.dvc'}: no such folder; {WORKSPACE}")
     (root / LOGS).mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(root / LOGS / "running.lock", timeout=0):

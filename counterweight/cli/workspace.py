@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from counterweight.core.errors import UserError
+from counterweight.core.errors import WORKSPACE, UserError
 
 Json = dict[str, Any]
 Graph = Mapping[str, Sequence[str]]
@@ -93,7 +93,7 @@ def open_workspace(root: Path) -> Workspace:
         UserError: it is none, or one of its files is not valid YAML.
     """
     if not (root / GRAPH).is_file():
-        raise UserError(f"{root / GRAPH}: no such file; call it in the folder of the project")
+        raise UserError(f"{root / GRAPH}: no such file; {WORKSPACE}")
     record = read_yaml(root / RECORD).get("stages", {})
     return Workspace(root, read_yaml(root / GRAPH).get("stages", {}), read_yaml(root / "params.yaml"), record)
 

@@ -8,6 +8,10 @@ class UserError(Exception):
     """
 
 
+WORKSPACE = "call it in a clone of Counterweight (git clone, then make setup)"
+"""What to do where a file of the project's own is not there."""
+
+
 def shorten(error: Exception) -> str:
     """Return the beginning of a message in one line: torch lists every key over many."""
     return " ".join(str(error).split())[:200]

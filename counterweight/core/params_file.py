@@ -9,7 +9,7 @@ from pydantic import Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from counterweight.core.errors import UserError
+from counterweight.core.errors import WORKSPACE, UserError
 from counterweight.core.registry import require_one_of
 from counterweight.core.schema import Fraction, Positive, Settings, SettingsType, parse_settings
 
@@ -98,7 +98,7 @@ def read_params_file(path: Path) -> ParamsFile:
         UserError: the file is missing or is not YAML.
     """
     if not path.is_file():
-        raise UserError(f"{path}: no such file; stages run in the project's root or take --params FILE")
+        raise UserError(f"{path}: no such file; {WORKSPACE}, or give --params FILE")
     try:
         values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except MarkedYAMLError as error:  # its text goes on about switching checks off

@@ -91,6 +91,11 @@ def name_settings(message: str, arguments: Sequence[str]) -> str:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--params", default=USUAL)
     given: str = parser.parse_known_args(arguments)[0].params
+    return call_settings(message, given)
+
+
+def call_settings(message: str, given: str) -> str:
+    """Return a message in which the settings file is called as it was given."""
     return NAMED_USUALLY.sub(lambda _: f"{given}: ", message)
 
 

@@ -58,10 +58,12 @@ def read_required(path: Path, model: type[ResultType]) -> ResultType:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return what stands in a JSON file."""
+    """Return what stands in a JSON file; errors as of `read_result`."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError) as error:
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file; `dvc repro` makes it") from error
+    except ValueError as error:
         raise UserError(f"{path}: not a result of an earlier stage: {error}") from error
     if not isinstance(values, dict):
         raise UserError(f"{path}: not a result of an earlier stage: no object")

@@ -12,8 +12,9 @@ from counterweight.core.errors import UserError
 from counterweight.core.seeds import derive_seed
 from counterweight.core.tensors import Labelled, to_bytes
 from counterweight.explorer.axes import DECODED, IMAGES, MOST, find_principal_axes, find_sensitive_axes, order_inputs
+from counterweight.explorer.folders import Model
 from counterweight.explorer.latents import LatentSpace, find_space
-from counterweight.explorer.models import Model, read_model
+from counterweight.explorer.models import read_model
 from counterweight.explorer.real import RealImages, read_real_images
 from counterweight.generators.base.generator import Generator, LearnedGenerator
 from counterweight.generators.base.per_class import PerClass
@@ -78,6 +79,12 @@ class Exploration:
     def has_model_per_class(self) -> bool:
         """Whether there is a model for each class, with latents of its own."""
         return isinstance(self.generator, PerClass)
+
+    @property
+    def first_label(self) -> int:
+        """The class to begin with: the scenario's minority where it is known and the model makes images of it."""
+        rare = self.real.minority if self.real is not None else []
+        return next((label for label in rare if label in self.labels), self.labels[0])
 
     def name(self, label: int) -> str:
         """Return what a class is called."""

@@ -11,7 +11,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, read_images
 from counterweight.core.tensors import Labelled, to_labelled
 from counterweight.evaluation.comparison.memorization import make_thumbnails
-from counterweight.explorer.models import Model
+from counterweight.explorer.folders import Model
 from counterweight.generators.base.generator import Generator
 
 Floats = npt.NDArray[np.float32]
@@ -27,11 +27,15 @@ class Keys(NamedTuple):
 
 @dataclass(frozen=True)
 class RealImages:
-    """What the generator learned from in its draw; what it never saw; the test part, which is among the latter."""
+    """What the generator learned from in its draw; what it never saw; the test part, which is among the latter.
+
+    `minority` says which labels the scenario's scores are of.
+    """
 
     train: Keys
     unseen: Keys
     test: ImageSet
+    minority: list[int]
 
     @property
     def labelled(self) -> Labelled:
@@ -63,7 +67,9 @@ def read_real_images(model: Model, generator: Generator) -> RealImages:
     if (train.shape, train.class_names) != (generator.shape, generator.class_names):
         raise UserError(f"{model.data}: of other classes or another shape than the model {model.folder}")
     others = train.take(np.flatnonzero(draws.roles[model.draw] != FITTED))
-    return RealImages(make_keys(draws.fitted(train, model.draw)), make_keys(others.concatenate(test)), test)
+    return RealImages(
+        make_keys(draws.fitted(train, model.draw)), make_keys(others.concatenate(test)), test, draws.minority
+    )
 
 
 def make_keys(images: ImageSet) -> Keys:

@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.text import Text
 
 Floats = npt.NDArray[np.floating]
 Images = npt.NDArray[np.uint8]
@@ -15,16 +17,31 @@ DPI = 100
 REAL, SYNTHETIC = "tab:blue", "tab:orange"
 
 
+INK = "#77808d"
+"""Of text and axes: on white and on the dark page alike its contrast is about 4."""
+
+
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, without the version of the library that drew it: the same figure, the same bytes."""
-    figure.savefig(path, format="png", dpi=DPI, metadata={"Software": None})
+    """Write a figure as PNG without a background, to be seen on light pages and on dark ones.
+
+    It does not name the version of the library that drew it: the same figure, the same bytes.
+    """
+    for text in figure.findobj(Text):
+        text.set_color(INK)
+    for axes in figure.axes:
+        axes.tick_params(color=INK)
+        for spine in axes.spines.values():
+            spine.set_edgecolor(INK)
+    for legend in figure.findobj(Legend):
+        legend.get_frame().set(facecolor="none", edgecolor=INK)
+    figure.savefig(path, format="png", dpi=DPI, transparent=True, metadata={"Software": None})
 
 
 def roc_figure(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], path: Path) -> None:
     """Draw ROC curves in one plot, given by name as false and true positive rates."""
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.add_subplot()
-    axes.plot([0, 1], [0, 1], color="lightgrey", label="chance")
+    axes.plot([0, 1], [0, 1], color=INK, label="chance")
     for name, (false, true) in curves.items():
         axes.plot(false, true, label=name)
     axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))

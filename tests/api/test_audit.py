@@ -22,6 +22,7 @@ from counterweight.api.running import use_one_thread
 from counterweight.cli.audit import Request
 from counterweight.cli.audit import audit as audit_as_the_command_does
 from counterweight.core.images import ImageSet, write_images
+from counterweight.evaluation.audit.measuring import tell_progress
 from tests.cli.test_audit import drawn, folder, params
 
 __all__ = ["params"]  # a fixture: quick settings
@@ -170,7 +171,27 @@ def test_sets_in_memory_are_brought_to_one_size_if_it_is_said() -> None:
     large, small = drawn(20, 0, side=24), drawn(20, 1, side=20)[..., :1]
     with pytest.raises(ValueError, match=r"synthetic: images of \(20, 20\) pixels, but \(24, 24\) in real; say size="):
         cw.audit(large, small, **QUICK)
-    assert "16 x 16, in colour." in cw.audit(large, small, size=16, **QUICK).report
+    with pytest.warns(
+        UserWarning, match="^synthetic: grey images beside coloured ones; they get three equal channels$"
+    ):
+        found = cw.audit(large, small, size=16, **QUICK)
+    assert "16 x 16, in colour." in found.report
+
+
+def test_advice_fits_both_interfaces(found: cw.Audit, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "a full audit measures them (`--full`, from Python `full=True`)." in found.report
+    assert found.to_dict()["not_measured"]["measured_by"].endswith("from Python audit(full=True)")
+    tell_progress("1 of 3")
+    assert capsys.readouterr().err == "full audit, 1 of 3\n"
+
+
+def test_the_range_that_a_warning_asks_for_can_be_given() -> None:
+    grey = [drawn(count, seed)[..., 0] // 16 for seed, count in NUMBERS]
+    with pytest.warns(UserWarning, match="nearly black|dark ones of 0 to 255; say value_range="):
+        dark = cw.audit(*(images.astype(np.float64) for images in grey), **QUICK)
+    said = cw.audit(*(images.astype(np.float64) for images in grey), value_range=(0, 15), **QUICK)
+    known = cw.audit(*(images * 17 for images in grey), **QUICK)
+    assert said.to_dict() == known.to_dict() != dark.to_dict()
 
 
 def test_another_seed_draws_other_halves(found: cw.Audit) -> None:
@@ -220,8 +241,9 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "weights": (None, {"weights": "imagnet"}, r"extract\.weights: 'imagnet' is neither"),
     "device": (None, {"device": "tpu"}, "device: 'tpu' is not allowed"),
     "seed": (None, {"seed": -1}, "seed: -1 is not allowed"),
+    "range": (None, {"value_range": (0, 16)}, "value_range: is of images in memory"),
     "size": (None, {"size": 2}, "size: 4 to 2048 pixels wanted, got 2"),
-    "params": (None, {"params": "nowhere.yaml"}, "nowhere.yaml"),
+    "params": (None, {"params": "nowhere.yaml"}, r"^params: nowhere\.yaml: no such file$"),
 }
 
 
@@ -237,6 +259,8 @@ def test_what_cannot_be_audited_is_one_clear_line(case: str, folders: list[Path]
     ("synthetic", "message"),
     [
         (drawn(5, 1).reshape(5, -1), "synthetic: rows of numbers; give them the shape"),
+        (drawn(5, 1)[..., :2], r"synthetic: images: 1 or 3 channels wanted, first or last, got \(20, 20, 2\)"),
+        (drawn(5, 1)[:, :8], r"synthetic: images of \(8, 20\) pixels, but \(20, 20\) in real; say size="),
         (drawn(1, 1), "synthetic: 1 images that can be read; at least 2 are needed"),
         (drawn(5, 1)[:0], r"synthetic: images: \(N, C, H, W\)"),
         ([drawn(1, 1)[0], drawn(1, 1, side=9)[0]], r"synthetic: item 1 is \(9, 9, 3\), but the first is \(20, 20, 3\)"),
@@ -247,3 +271,13 @@ def test_what_cannot_be_audited_is_one_clear_line(case: str, folders: list[Path]
 def test_what_is_no_set_of_images_is_refused(synthetic: npt.NDArray[Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         cw.audit(drawn(5, 0), synthetic, **QUICK)
+
+
+def test_one_picture_is_no_set() -> None:
+    """Taken as 28 images of 20 x 3 pixels."""
+    picture = np.zeros((28, 20, 3), np.uint8)
+    with (
+        pytest.warns(UserWarning, match="no byte"),
+        pytest.raises(ValueError, match="real: images of 20 x 3 pixels; sides of 4"),
+    ):
+        cw.audit(picture, picture, **QUICK)

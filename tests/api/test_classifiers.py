@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -175,8 +176,14 @@ def test_the_table_and_its_other_forms(said: dict[str, npt.NDArray[Any]]) -> Non
     assert table.loc["balanced", "change"] == found.methods["balanced"].change
     assert table.loc["balanced", "mean"] == pytest.approx(np.mean(found.scores["balanced"]))
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["verdict"] == found.verdict == str(found)
-    assert "<table" in found._repr_html_()
-    assert found.verdict.startswith("Against `imbalanced`, in 4 draws: helps: balanced (+0.")
+    html = found._repr_html_()
+    assert html.startswith(f"<p>{escape(found.verdict)}</p><table")
+    assert "NaN" not in html
+    own = found.methods["balanced"]
+    assert own.interval is not None
+    shown = f"balanced ({own.change:+.4f} [{own.interval[0]:+.4f}, {own.interval[1]:+.4f}])"
+    assert found.verdict.startswith(f"Against `imbalanced`, in 4 draws: helps: {shown}")
+    assert repr(found) == f"ClassifierComparison: {found.verdict}"
 
 
 PLAIN = {"a": [0.5, 0.6], "b": [0.6, 0.8]}

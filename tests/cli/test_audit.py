@@ -13,6 +13,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 from scipy import ndimage
 
+from counterweight.api.auditing import FULL
 from counterweight.cli.audit import Request, audit, read_plan
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, write_images
@@ -75,9 +76,12 @@ def test_sets_of_one_kind_are_not_told_apart(params: Path, tmp_path: Path) -> No
     (text,) = told
     assert text.startswith(found.verdict)
     left_out = ["feature spaces (alexnet)", "style classifier", "latent space"]
-    assert f"Not measured: {', '.join(left_out)}; `--full` measures them.\n" in text
+    assert (
+        f"Not measured: {', '.join(left_out)}; a full audit measures them (`--full`, from Python `full=True`).\n"
+        in text
+    )
     result = json.loads(found.result)
-    assert result["not_measured"] == {"parts": left_out, "measured_by": "counterweight audit --full"}
+    assert result["not_measured"] == {"parts": left_out, "measured_by": FULL}
     assert result["style"] is result["latent"] is None
     assert list(result["features"]["backbones"]) == ["mnasnet0_5"]
     assert text == (tmp_path / "out/report.md").read_text(encoding="utf-8")
@@ -173,7 +177,7 @@ def test_what_cannot_be_compared_is_refused(params: Path, tmp_path: Path) -> Non
         with pytest.raises(UserError, match=words):
             audit_to_json(request_for(params, real, synthetic), tmp_path / "out")
     small = folder(tmp_path / "small", drawn(5, 1, side=3))
-    with pytest.raises(UserError, match="brought to 3 x 3 pixels; --size 4 at least"):
+    with pytest.raises(UserError, match="images of 3 x 3 pixels; sides of 4 at least are needed"):
         audit_to_json(request_for(params, real, small), tmp_path / "out")
     with pytest.raises(UserError, match=r"extract\.weights: 'imagnet' is neither"):
         audit_to_json(request_for(params, real, real)._replace(weights="imagnet"), tmp_path / "out")

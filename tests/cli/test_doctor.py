@@ -18,6 +18,7 @@ from counterweight.cli.checkup import machine, workspace
 from counterweight.cli.checkup.machine import Device, fits, judge_device
 from counterweight.cli.checkup.weights import check_weights
 from counterweight.cli.main import cli
+from counterweight.core.errors import UserError
 from counterweight.settings.params import load_params
 from tests.pipeline.conftest import environment
 
@@ -91,6 +92,41 @@ def test_outside_a_workspace_the_machine_alone_is_looked_at(tmp_path: Path) -> N
     assert any(line.startswith("problem  threads ") and "OMP_NUM_THREADS none" in line for line in lines)
     assert any(line.startswith("warning  workspace ") and "no dvc.yaml here" in line for line in lines)
     assert lines[-1].startswith("1 problem")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("epochs: 7", "epochs: 0", "own.yaml: classifiers.digits.epochs: 0 is not allowed"),
+        ("  ddpm:", "  dppm:", "own.yaml: generators: there is no 'dppm'; did you mean 'ddpm'?"),
+        ("device: auto", "device: cuda:99", "own.yaml: device: 'cuda:99' is not there"),
+        ("seed: ", "seed: [", "own.yaml: not valid YAML: line "),
+        ("", "", "own.yaml: valid; 5 rows of generators in 8 draws, 9 recipes, 0 pairs; its images were not looked at"),
+    ],
+)
+def test_settings_are_looked_at_without_a_workspace_too(tmp_path: Path, old: str, new: str, said: str) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "own.yaml").write_text(text.replace(old, new, 1), encoding="utf-8")
+    code, findings = doctor("--params", str(tmp_path / "own.yaml"))
+    found = of(findings, "settings")
+    assert found["text"].startswith(said)
+    assert (code, found["level"]) == ((2, "problem") if new else (0, "ok"))
+    assert "images and DVC's state were not looked at" in of(findings, "workspace")["text"]
+
+
+def test_a_block_alone_is_named_by_its_file_in_a_workspace_too(project: Path) -> None:
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    (project / "own.yaml").write_text(text.replace("  ddpm:", "  dppm:", 1), encoding="utf-8")
+    code, findings = doctor("--params", "own.yaml")
+    assert code == 2
+    assert of(findings, "settings")["text"].startswith("own.yaml: generators: there is no 'dppm'")
+
+
+def test_a_settings_file_that_is_named_must_be_there(tmp_path: Path) -> None:
+    for path in (tmp_path / "params.yaml", tmp_path / "nowhere/own.yaml"):
+        with pytest.raises(UserError, match=r"^--params: .*\.yaml: no such file$"):
+            CliRunner().invoke(cli, ["doctor", "--params", str(path)], standalone_mode=False, catch_exceptions=False)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`counterweight explore` before it serves: what it refuses, warns of and hands on."""
 
+import logging
 import re
 import socket
 import subprocess
@@ -55,20 +56,49 @@ def test_without_panel_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPat
         run()
 
 
-def test_it_serves_this_machine_alone(served: Served) -> None:
+def test_it_serves_this_machine_alone(served: Served, tmp_path: Path) -> None:
     port = free_port()
-    result = run("models/a", "--port", port, "--no-open", "--params", "somewhere/params.yaml")
-    ((root, model, address, opens),) = served
-    assert (root, model, opens) == (Path("somewhere"), Path("models/a"), False)
+    model = tmp_path / "a"
+    model.mkdir()
+    (model / "generator.json").touch()
+    result = run(str(model), "--port", port, "--no-open", "--params", "somewhere/params.yaml")
+    ((root, shown, address, opens),) = served
+    assert (root, shown, opens) == (Path("somewhere"), model, False)
     assert (address.host, address.port) == ("127.0.0.1", int(port))
     assert result.stdout == f"http://127.0.0.1:{port}/ shows the explorer; Ctrl-C ends it\n"
-    assert result.stderr == ""
+    assert result.stderr == "starting the explorer, which takes some seconds\n"
 
 
 def test_another_address_is_warned_of(served: Served) -> None:
     result = run("--address", "0.0.0.0", "--port", free_port())
     assert "warning: 0.0.0.0 is reached from other machines, without a password" in result.stderr
     assert len(served) == 1
+
+
+@pytest.mark.parametrize(("path", "said"), [("nosuch", "nosuch: no such folder"), (".", "no generator.json in it")])
+def test_a_model_that_is_not_there_is_said_at_once(served: Served, tmp_path: Path, path: str, said: str) -> None:
+    with pytest.raises(UserError, match=re.escape(said)):
+        run(str(tmp_path / path), "--port", free_port())
+    assert served == []
+
+
+@pytest.mark.usefixtures("served")
+def test_bokeh_does_not_repeat_the_warning(caplog: pytest.LogCaptureFixture) -> None:
+    from bokeh.server.util import create_hosts_allowlist
+
+    from counterweight.explorer.page.serve import is_no_wildcard, silence_what_is_known
+
+    create_hosts_allowlist(["*"], 80)
+    assert "Host wildcard" in caplog.text
+    caplog.clear()
+    logger = logging.getLogger("bokeh.server.util")
+    try:
+        silence_what_is_known()
+        create_hosts_allowlist(["*"], 80)
+        logger.warning("another")
+    finally:
+        logger.removeFilter(is_no_wildcard)
+    assert [record.getMessage() for record in caplog.records] == ["another"]
 
 
 def test_a_port_in_use_is_said(served: Served) -> None:

@@ -75,5 +75,14 @@ def test_a_table_that_was_not_made_is_named(params: Path) -> None:
     with pytest.raises(UserError, match=r"report\.html: no such file; `dvc repro` makes it"):
         report(params, opens=False, as_json=False)
     (params.parent / "metrics/report/digits/drop75/verdicts.json").unlink()
-    with pytest.raises(UserError, match=r"verdicts\.json"):
+    with pytest.raises(UserError, match=r"verdicts\.json: no such file; `dvc repro` makes it$"):
         report(params, opens=False, as_json=False)
+
+
+def test_outside_a_workspace_one_line_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    message = (
+        r"^params\.yaml: no such file; call it in a clone of Counterweight \(git clone, .*, or give --params FILE$"
+    )
+    with pytest.raises(UserError, match=message):
+        report(Path("params.yaml"), opens=False, as_json=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from counterweight.core.errors import WORKSPACE
 from counterweight.engines.local import find_gpus
 from tests.pipeline.conftest import Project, environment
 from tests.small_graph import MAKES, ROOT, SCRIPT, lock, make_project, ran, repro, said, start, wait_until
@@ -178,7 +179,7 @@ def test_outside_of_a_workspace_it_is_one_line(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (2, "error: .dvc: no such folder; call it in the folder of the project\n")
+    assert (done.returncode, done.stderr) == (2, f"error: .dvc: no such folder; {WORKSPACE}\n")
 
 
 def test_gpus_are_those_that_the_environment_leaves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

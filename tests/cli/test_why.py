@@ -185,7 +185,9 @@ def test_mistakes_are_told(project: Project) -> None:
     with pytest.raises(UserError, match=r"^dvc.lock: empty"):
         run()
     (project / "dvc.yaml").unlink()
-    with pytest.raises(UserError, match=r"^dvc.yaml: no such file; call it in the folder of the project$"):
+    with pytest.raises(
+        UserError, match=r"^dvc.yaml: no such file; call it in a clone of Counterweight \(git clone, then make setup\)$"
+    ):
         run()
 
 

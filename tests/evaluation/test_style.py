@@ -128,7 +128,8 @@ def test_the_same_seed_gives_the_same_numbers_and_figures(tmp_path: Path) -> Non
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
         if name.endswith("png"):
             with Image.open(folders[0] / name) as picture:
-                assert len(np.unique(np.asarray(picture.convert("L")))) > 10
+                paper = Image.new("RGBA", picture.size, "white")  # figures have no background
+                assert len(np.unique(np.asarray(Image.alpha_composite(paper, picture).convert("L")))) > 10
 
 
 @pytest.mark.parametrize(

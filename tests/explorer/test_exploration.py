@@ -26,8 +26,8 @@ from counterweight.explorer.exploration import (
     read_sliders,
     require_latents,
 )
+from counterweight.explorer.folders import find_models
 from counterweight.explorer.interpolation import End, interpolate
-from counterweight.explorer.models import find_models
 from counterweight.explorer.pictures import make_file_name, render_image, render_strip, write_latent, write_png
 from counterweight.explorer.plane import Extent, decode_plane, encode_cloud, find_extent
 from counterweight.explorer.real import find_neighbours, make_keys

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from counterweight.core.errors import UserError
-from counterweight.explorer.models import Model, find_models, read_model
+from counterweight.explorer.folders import Model, find_models
+from counterweight.explorer.models import read_model
 from counterweight.generators.base.generator import LearnedGenerator
 from counterweight.generators.base.saved import build_generator, save_generators
 from tests.explorer.made import TRAIN

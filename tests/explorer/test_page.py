@@ -151,6 +151,16 @@ def test_it_fits_screens_and_asks_nobody_else(
     }
 
 
+@pytest.mark.parametrize("generator", ["cvae", "smote", "ddpm"])
+def test_it_begins_with_the_minority(address: str, browser: Page, generator: str) -> None:
+    page = show(browser, address, generator)
+    chosen = page.get_by_label("Class", exact=True).first.evaluate("own => own.selectedOptions[0].label")
+    assert chosen == "4"
+    if generator != "ddpm":
+        assert page.locator(PICTURE).get_attribute("alt") == "a made image of class 4"
+    assert browser.errors == []
+
+
 def test_a_slider_changes_the_picture(address: str, browser: Page) -> None:
     page = show(browser, address, "cvae")
     before = pixels(page)
@@ -240,7 +250,7 @@ def test_a_way_leads_from_image_to_image(address: str, browser: Page) -> None:
 def test_neighbours_are_shown(address: str, browser: Page) -> None:
     page = show(browser, address, "cvae")
     assert page.locator(".neighbours img").count() == 6
-    assert page.locator(".neighbours figcaption").first.text_content().startswith("0, distance ")
+    assert page.locator(".neighbours figcaption").first.text_content().startswith("4, distance ")
 
 
 def test_pages_of_sliders_and_single_latents(address: str, browser: Page) -> None:
@@ -306,15 +316,19 @@ def test_a_foreign_model_is_said_on_the_page(address: str, browser: Page) -> Non
     assert browser.errors == []
 
 
-def test_a_missing_model_is_said_on_the_page(root: Path, browser: Page) -> None:
+def test_where_nothing_was_trained_the_page_says_so(tmp_path: Path, browser: Page) -> None:
     port = find_port()
-    words = [sys.executable, "-m", "counterweight", "explore", "no/such/model", "--no-open", "--port", str(port)]
-    with subprocess.Popen(words, cwd=root, env=None, stdout=subprocess.DEVNULL) as server:
+    words = [sys.executable, "-m", "counterweight", "explore", "--no-open", "--port", str(port)]
+    words += ["--params", str(tmp_path / "params.yaml")]
+    with subprocess.Popen(words, cwd=ROOT, env=None, stdout=subprocess.DEVNULL) as server:
         try:
             wait_for(port, server)
             browser.show(f"http://127.0.0.1:{port}/", 1440, "light")
             browser.page.wait_for_selector(".problem")
-            assert "no/such/model: no such folder" in browser.page.locator(".problem").text_content()
+            assert (
+                "models: no trained model; `dvc repro` makes those of the table"
+                in browser.page.locator(".problem").text_content()
+            )
             assert browser.errors == []
         finally:
             server.send_signal(signal.SIGINT)

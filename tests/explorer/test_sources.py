@@ -1,5 +1,6 @@
 """What images were made of that have no latents."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from counterweight.explorer.exploration import Exploration, open_exploration
-from counterweight.explorer.models import find_models
+from counterweight.explorer.folders import find_models
 from counterweight.explorer.sources import denoise_stepwise, find_parents, make_image, start_rng
 from counterweight.generators.base.saved import save_generator
 from tests.explorer.made import FEW, MINORITY, TRAIN, lay_out
@@ -95,7 +96,7 @@ def test_a_class_without_images_is_said(root: Path) -> None:
     assert len(model.real.train.images) > FEW
     others = np.flatnonzero(model.real.train.images.labels != MINORITY)
     fewer = model.real.train._replace(images=model.real.train.images.take(others))
-    without = Exploration(model.model, model.generator, type(model.real)(fewer, model.real.unseen, model.real.test), "")
+    without = replace(model, real=replace(model.real, train=fewer))
     made = make_image(without, MINORITY, 0)
     assert made.image is None
     assert "SMOTE needs two images of class '4', there are 0" in made.how

@@ -1,5 +1,7 @@
 """The page: what it says, that it needs no network, and that a browser draws it."""
 
+import base64
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -13,8 +15,9 @@ import pytest
 from PIL import Image
 
 from counterweight.core.params_file import read_params_file
+from counterweight.plots.figures import picture_figure
 from counterweight.reporting.markdown import Grid
-from counterweight.reporting.page.charts import draw_confusion, draw_counts
+from counterweight.reporting.page.charts import draw_changes, draw_confusion, draw_counts, find_range
 from counterweight.reporting.page.contents import build_sections, share_room, write_glossary
 from counterweight.reporting.page.curves import read_losses
 from counterweight.reporting.page.dvc_plots import TEMPLATE, render_template
@@ -53,7 +56,8 @@ def draw_pictures(plots: Path) -> None:
         "vae_experiment/digits/vanilla/training.png",
     ):
         (plots / path).parent.mkdir(parents=True)
-        Image.fromarray(noise).save(plots / path)
+        wide = np.tile(noise, (8, 24, 1))  # 1440 x 320, as a strip of ten
+        Image.fromarray(wide if "moved" in path else noise).save(plots / path)
 
 
 def write_page(folder: Path) -> Path:
@@ -153,6 +157,30 @@ def test_pictures_without_room_are_named_not_shown(tmp_path: Path) -> None:
     assert whole is not None
     assert whole.data is not None
     assert Pictures().room - ample.room == len(whole.data)
+
+
+def test_a_picture_without_a_background_keeps_none(tmp_path: Path) -> None:
+    picture_figure([("grey", [("0.5", np.zeros((1, 8, 8), dtype=np.uint8))])], tmp_path / "figure.png")
+    found = Pictures().embed(tmp_path / "figure.png", "a picture")
+    assert found is not None
+    assert found.data is not None
+    with Image.open(io.BytesIO(base64.b64decode(found.data.partition(",")[2]))) as image:
+        corner, middle = (
+            image.convert("RGBA").getpixel(place) for place in ((0, 0), (found.width // 2, found.height // 2))
+        )
+    assert isinstance(corner, tuple)
+    assert isinstance(middle, tuple)
+    assert (corner[3], middle[3]) == (0, 255)
+
+
+def test_intervals_end_inside_the_axis() -> None:
+    found = {"smote": change(mean=0.02), "balanced": change(mean=-0.05)}
+    low, high = find_range({"imbalanced": found}, 0.01)
+    ends = [end for own in found.values() for end in own.interval]
+    assert low < min(ends) - 0.03 * (max(ends) - min(ends))
+    assert high > max(ends) + 0.03 * (max(ends) - min(ends))
+    spec = draw_changes({"imbalanced": found}, "F1", {})
+    assert all(layer["encoding"]["x"]["scale"] == {"domain": [low, high], "nice": False} for layer in spec["layer"])
 
 
 def test_sections_share_the_room_for_pictures() -> None:
@@ -300,13 +328,85 @@ def test_a_table_is_sorted_and_explained(page: Path, browser: Page) -> None:
     browser.show(page.as_uri(), 1440, "light")
     browser.click("summary:text-is('Every method in numbers')")
     cells = "[...document.querySelectorAll('table')[0].tBodies[0].rows].map((row) => row.cells[2].textContent)"
+    references = browser.run(cells)[:2]  # what rows are compared with stays where it is
+    assert sorted(references) == ["", "+0.0500"]
     browser.click("table >> nth=0 >> button:text-is('change')")
-    assert browser.run(cells) == ["+0.0500", "+0.0200", "", ""]
+    assert browser.run(cells) == [*references, "+0.0200", ""]
     browser.click("table >> nth=0 >> button:text-is('change')")
-    assert browser.run(cells) == ["+0.0200", "+0.0500", "", ""]
+    assert browser.run(cells) == [*references, "+0.0200", ""]
+    browser.click("table >> nth=0 >> button:text-is('method')")
+    assert browser.run(cells) == [*references, "", "+0.0200"]
+    assert browser.run("document.querySelectorAll('table')[0].querySelectorAll('tr.reference').length") == 2
+    browser.page.hover("table >> nth=0 >> button:text-is('change')")
     tip = browser.run("document.getElementById('tip').textContent")
     assert tip.startswith("change: Of the headline score against the reference, mean over the draws; higher is better")
     assert tip.endswith("(against imbalanced; 2 draws, 12 test images)")
+
+
+@pytest.mark.slow
+def test_a_finger_sorts_or_asks_but_not_both(page: Path, browser: Page) -> None:
+    browser.show(page.as_uri(), 390, "light", touch=True)
+    touched = browser.page
+    touched.locator("summary:text-is('Every method in numbers')").tap()
+    table = touched.locator("table").first
+    order = "[...document.querySelectorAll('table')[0].tBodies[0].rows].map((row) => row.textContent)"
+    before = browser.run(order)
+    table.locator("th:has(button:text-is('verdict')) .note").tap()
+    assert browser.run("document.getElementById('tip').textContent").startswith("verdict: Helps or hurts")
+    box = touched.locator("#tip").bounding_box()
+    assert (box["x"], round(box["x"] + box["width"]), round(box["y"] + box["height"])) == (8, 382, 892)
+    assert browser.run(order) == before
+    touched.keyboard.press("Escape")
+    assert touched.locator("#tip").is_hidden()
+    table.locator("td").first.tap()
+    assert touched.locator("#tip").is_visible()
+    table.locator("button:text-is('method')").tap()
+    assert touched.locator("#tip").is_hidden()
+    assert browser.run(order) != before
+    assert browser.errors == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["table", "img[alt='smote: latent space (moved)']"])
+def test_what_is_wider_than_a_phone_says_so_until_its_end(page: Path, browser: Page, what: str) -> None:
+    browser.show(page.as_uri(), 390, "light", touch=True)
+    touched = browser.page
+    title = "All pictures of smote" if "img" in what else "Every method in numbers"
+    touched.locator(f"summary:text-is('{title}')").tap()
+    scroll = touched.locator(f".scroll:has({what})").first
+    hint = touched.locator(f".sideways:has({what}) > .hint").first
+    hint.wait_for(state="visible")
+    assert scroll.get_attribute("tabindex") == "0"
+    assert scroll.get_attribute("aria-label")
+    assert scroll.locator(what).bounding_box()["width"] >= 640  # ten in a row are 56 pixels wide, and more
+    scroll.evaluate("own => { own.scrollLeft = own.scrollWidth; }")
+    hint.wait_for(state="hidden")
+
+
+@pytest.mark.slow
+def test_what_fits_says_nothing(page: Path, browser: Page) -> None:
+    browser.show(page.as_uri(), 1440, "light")
+    scroll = browser.page.locator(".look .scroll").first
+    assert scroll.get_attribute("tabindex") == "-1"
+    assert browser.page.locator(".look .hint").first.is_hidden()
+
+
+@pytest.mark.slow
+def test_printed_are_all_tables_and_pictures_in_sight(page: Path, browser: Page) -> None:
+    browser.show(page.as_uri(), 1440, "light")
+    printed = browser.page
+    printed.emulate_media(media="print")
+    inner = printed.locator("details:has(summary:text-is('All pictures of smote'))")
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    assert all(table.is_visible() for table in printed.locator("table").all())
+    assert inner.locator("img").first.is_hidden()
+    assert inner.locator(".unprinted").text_content() == "Its pictures (1) are printed if this part is open."
+    browser.run("dispatchEvent(new Event('afterprint'))")
+    assert browser.run("document.querySelectorAll('details[open]').length") == 0
+    inner.evaluate("own => { own.open = true; }")
+    browser.run("dispatchEvent(new Event('beforeprint'))")
+    assert inner.locator("img").first.is_visible()
+    assert inner.locator(".unprinted").is_hidden()
 
 
 def test_the_page_of_dvcs_plots_is_the_librarys_present_one() -> None:
@@ -321,8 +421,10 @@ def test_dvcs_plots_are_drawn_without_a_network(browser: Page, tmp_path: Path) -
 
     points = [{"step": step, "loss": 1.0 / step, "filename": "a.csv", "field": "loss"} for step in (1, 2, 3)]
     renderer = VegaRenderer(points, "losses", x="step", y="loss", template="linear")
-    path = Path(render_html([renderer], tmp_path / "index.html", html_template=ROOT / TEMPLATE))
+    nothing = VegaRenderer([], "no losses", x="step", y="loss", template="linear")
+    path = Path(render_html([renderer, nothing], tmp_path / "index.html", html_template=ROOT / TEMPLATE))
     assert not re.search(r"<script[^>]* src=|<link", path.read_text(encoding="utf-8"))
     browser.show(path.as_uri(), 1440, "light")
     browser.wait("document.querySelectorAll('.marks').length == 1")
+    assert browser.run("[...document.querySelectorAll('body div[id]')].map((each) => each.id)") == ["losses"]
     assert browser.errors == []

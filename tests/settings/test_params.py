@@ -307,7 +307,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"params\.yaml: no such file; stages run in the project's root"):
+    with pytest.raises(UserError, match=r"params\.yaml: no such file; call it in a clone of Counterweight"):
         load_params(tmp_path / "params.yaml")
 
 

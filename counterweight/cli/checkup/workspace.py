@@ -10,6 +10,7 @@ from typing import Any
 
 from counterweight.cli.checkup.finding import GIB, Finding, render_size
 from counterweight.cli.workspace import RECORD, find_dvc, read_yaml, run_dvc
+from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
 from counterweight.core.outputs import MINIMUM_FREE_BYTES
 from counterweight.evaluation.prechecks import (
@@ -148,30 +149,43 @@ def read_settings(params: Path) -> Params | Finding:
         return Finding("settings", "problem", str(error))
 
 
-def check_settings(params: Params, name: str, unread: set[str]) -> Iterator[Finding]:
-    """Yield what the graph's first stage would say of the settings, but for what it downloads.
+def check_settings(params: Params, name: str, unread: set[str], has_images: bool) -> Finding:
+    """Return what the graph's first stage would say of the settings, but for what it downloads.
 
     Args:
         name: of the file.
         unread: datasets of the table whose classifiers cannot be built, as their weights are not here.
+        has_images: whether the folders are here in which the graph looks for images.
     """
     try:
-        check_graph_keys(params)
-        check_blocks(params)
-        check_recipes(params)
-        check_latent(params.latent)
-        # Without rows it validates the blocks, and downloads nothing.
-        check_recognition(params.model_copy(update={"table": params.table.model_copy(update={"recognition": []})}))
-        for dataset in params.table.datasets:
-            names = check_dataset(params, dataset)
-            if dataset not in unread:
-                check_network(params, dataset, len(names))
-        for pair in params.table.pairs:
-            check_pair(params, pair)
+        check_blocks_alone(params)
+        if has_images:
+            check_table_rows(params, unread)
     except UserError as error:
-        yield Finding("settings", "problem", str(error))
-        return
+        return Finding("settings", "problem", str(error))
     table = params.table
     rows = len(table.datasets) * len(table.scenarios) * len(table.generators)
     made = f"{rows} rows of generators in {table.draws} draws, {len(table.recipes)} recipes, {len(table.pairs)} pairs"
-    yield Finding("settings", "ok", f"{name}: valid; {made}")
+    looked = "" if has_images else "; its images were not looked at"
+    return Finding("settings", "ok", f"{name}: valid; {made}{looked}")
+
+
+def check_blocks_alone(params: Params) -> None:
+    """Check what stands in the file as far as that needs no images; errors as of the checks themselves."""
+    check_graph_keys(params)
+    check_blocks(params)
+    choose_device(params.device)
+    check_recipes(params)
+    check_latent(params.latent)
+    # Without rows it validates the blocks, and downloads nothing.
+    check_recognition(params.model_copy(update={"table": params.table.model_copy(update={"recognition": []})}))
+
+
+def check_table_rows(params: Params, unread: set[str]) -> None:
+    """Check the datasets and pairs of the table, as far as that is quick; errors as of the checks themselves."""
+    for dataset in params.table.datasets:
+        names = check_dataset(params, dataset)
+        if dataset not in unread:
+            check_network(params, dataset, len(names))
+    for pair in params.table.pairs:
+        check_pair(params, pair)

@@ -93,18 +93,18 @@ Examples:
 """
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--params", type=PATH, default=Path("params.yaml"), show_default=True, help="Settings file.")
+@click.option("--params", type=PATH, show_default="params.yaml, if it is there", help="Settings file.")
 @click.pass_context
-def doctor(ctx: click.Context, as_json: bool, params: Path) -> None:
+def doctor(ctx: click.Context, as_json: bool, params: Path | None) -> None:
     """Say whether everything is fit for a run, and what to do where it is not; exit code 2 if something is in the way.
 
     Looked at are Python, torch and its devices, memory, threads and load, free disk, DVC, its cache, record and locks,
     the settings as the graph's first stage sees them, and the weights of the table's networks. Nothing is changed or
-    downloaded. Where there is no dvc.yaml beside the settings file, the machine alone is looked at.
+    downloaded. Where there is no dvc.yaml beside the settings file, the machine and that file alone are looked at.
     """
     from counterweight.cli.doctor import examine
 
-    found = examine(params.expanduser(), as_json)
+    found = examine(None if params is None else params.expanduser(), as_json)
     click.echo(found.text)
     if found.has_problem:
         ctx.exit(2)

@@ -178,4 +178,4 @@ def extract_sides(
 
 def tell_progress(text: str) -> None:
     """Say on standard error what is being measured; bars below it show the time left."""
-    print(f"audit --full, {text}", file=sys.stderr, flush=True)
+    print(f"full audit, {text}", file=sys.stderr, flush=True)

@@ -99,7 +99,7 @@ def check_sides(sides: Sides, real: str, synthetic: str) -> Sides:
     """
     height, width = sides.real.shape[1:]
     if min(height, width) < SMALLEST_SIZE:
-        raise UserError(f"{real}: brought to {height} x {width} pixels; --size {SMALLEST_SIZE} at least")
+        raise UserError(f"{real}: images of {height} x {width} pixels; sides of {SMALLEST_SIZE} at least are needed")
     for name, images in ((real, sides.real), (synthetic, sides.synthetic)):
         if len(images) < FEWEST:
             raise UserError(f"{name}: {len(images)} images that can be read; at least {FEWEST} are needed")

@@ -9,7 +9,7 @@ import panel as pn
 
 from counterweight.core.errors import UserError
 from counterweight.explorer.exploration import Exploration, open_exploration
-from counterweight.explorer.models import Model, find_models
+from counterweight.explorer.folders import Model, find_models
 from counterweight.explorer.page.common import FOLDER, make_html, make_problem, make_select, watch
 from counterweight.explorer.page.latent_view import LatentView
 from counterweight.explorer.page.source_view import DenoisingView, SourceView

@@ -27,6 +27,13 @@ def make_problem(message: str) -> Any:  # noqa: ANN401
     return make_html(f'<p class="problem" role="alert">{escape(message)}</p>', "problem-part")
 
 
+def make_classes(exploration: Exploration) -> Any:  # noqa: ANN401
+    """Return a list of a model's classes, that to begin with chosen."""
+    classes = make_select("Class", {exploration.name(label): label for label in exploration.labels}, 170)
+    classes.value = exploration.first_label
+    return classes
+
+
 def make_select(name: str, options: dict[str, Any], width: int) -> Any:  # noqa: ANN401
     """Return a list to choose from."""
     return pn.widgets.Select(name=name, options=options, width=width, stylesheets=[WIDGETS])

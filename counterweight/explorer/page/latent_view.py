@@ -7,7 +7,7 @@ from typing import Any
 import panel as pn
 
 from counterweight.explorer.exploration import Exploration, Pixels, decode_offset, require_latents
-from counterweight.explorer.page.common import make_download, make_html, make_select, render_neighbours, watch
+from counterweight.explorer.page.common import make_classes, make_download, make_html, render_neighbours, watch
 from counterweight.explorer.page.plane_view import PlaneView
 from counterweight.explorer.page.sliders import Sliders
 from counterweight.explorer.page.way_view import WayView
@@ -19,9 +19,9 @@ class LatentView:
 
     def __init__(self, exploration: Exploration) -> None:
         self.exploration = exploration
-        self.label = exploration.labels[0]
+        self.label = exploration.first_label
         self.image: Pixels = decode_offset(exploration, self.label, self.start())
-        self.classes = make_select("Class", {exploration.name(label): label for label in exploration.labels}, 170)
+        self.classes = make_classes(exploration)
         self.sliders = Sliders(exploration, self.label, self.change)
         self.picture, self.neighbours = make_html("", "picture"), make_html("", "neighbours")
         self.plane = PlaneView(exploration, self.label, self.sliders.place) if self.is_flat else None

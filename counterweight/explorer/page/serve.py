@@ -67,6 +67,18 @@ def is_no_closed_page(record: logging.LogRecord) -> bool:
     return record.exc_info is None or not isinstance(record.exc_info[1], WebSocketClosedError)
 
 
+def is_no_wildcard(record: logging.LogRecord) -> bool:
+    """Say whether a message is of anything but pages for every address, which the command warns of itself."""
+    return not record.getMessage().startswith("Host wildcard")
+
+
+def silence_what_is_known() -> None:
+    """Keep bokeh and tornado from telling what is no news."""
+    logging.getLogger("asyncio").addFilter(is_no_closed_page)
+    logging.getLogger("bokeh.server.util").addFilter(is_no_wildcard)
+    logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
+
+
 def serve(root: Path, path: Path | None, address: Address, opens: bool) -> None:
     """Serve the page until interrupted.
 
@@ -77,8 +89,7 @@ def serve(root: Path, path: Path | None, address: Address, opens: bool) -> None:
         opens: whether to show it in a browser.
     """
     pn.extension()
-    logging.getLogger("asyncio").addFilter(is_no_closed_page)
-    logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)
+    silence_what_is_known()
     shelf = Shelf(root, path)
     # Pages of other sites are kept out by their origin; under every address of the machine all its names are right.
     own = [address.origin, f"localhost:{address.port}"]

@@ -10,10 +10,10 @@ from counterweight.explorer.exploration import Exploration
 from counterweight.explorer.page.common import (
     WIDGETS,
     make_button,
+    make_classes,
     make_download,
     make_html,
     make_number,
-    make_select,
     render_neighbours,
     watch,
 )
@@ -30,7 +30,7 @@ class SourceView:
 
     def __init__(self, exploration: Exploration) -> None:
         self.exploration = exploration
-        self.classes = make_select("Class", {exploration.name(label): label for label in exploration.labels}, 170)
+        self.classes = make_classes(exploration)
         self.seed = make_number("Seed", 0, None)
         self.picture, self.parents = make_html("", "picture"), make_html("", "parents")
         self.neighbours = make_html("", "neighbours")
@@ -94,7 +94,7 @@ class DenoisingView:
     def __init__(self, exploration: Exploration) -> None:
         assert isinstance(exploration.generator, DDPM)
         self.exploration = exploration
-        self.classes = make_select("Class", {exploration.name(label): label for label in exploration.labels}, 170)
+        self.classes = make_classes(exploration)
         self.seed = make_number("Seed", 0, None)
         settings = exploration.generator.settings
         self.steps = min(STEPS, settings.sampling_steps, settings.timesteps)

@@ -16,6 +16,8 @@ Records = Sequence[Mapping[str, object]]
 
 STEP = 13
 """Pixels of half a row."""
+ROOM = 0.04
+"""Of an axis, on either side of what is drawn."""
 BLUE, PALE, ORANGE, GREY = "#3b7ddd", "#9dc1f0", "#d9772b", "#8a94a6"
 """Told apart on white and on black, by colour-blind eyes, too."""
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -39,7 +41,11 @@ def draw_changes(verdicts: Mapping[str, Mapping[str, Verdict]], score: str, kind
     series = {"field": "reference", "type": "nominal", "title": None}
     place = {"y": row, "yOffset": {**series, "sort": None}, "tooltip": list_tips(records)}
     colour = {**series, "scale": {"range": [BLUE, ORANGE]}, "legend": LEGEND}
-    change = {"type": "quantitative", "title": [f"change of {score}", "(right: better)"]}
+    change = {
+        "type": "quantitative",
+        "title": [f"change of {score}", "(right: better)"],
+        "scale": {"domain": find_range(verdicts, margin), "nice": False},
+    }
     shape = {"field": "kind", "type": "nominal", "sort": None, "title": None, "legend": LEGEND} if kinds else {}
     return {
         "$schema": SCHEMA,
@@ -67,6 +73,14 @@ def draw_changes(verdicts: Mapping[str, Mapping[str, Verdict]], score: str, kind
             },
         ],
     }
+
+
+def find_range(verdicts: Mapping[str, Mapping[str, Verdict]], margin: float) -> list[float]:
+    """Return the ends of an axis that holds all intervals and the margin with some room on either side."""
+    ends = [end for own in verdicts.values() for found in own.values() for end in found.interval]
+    low, high = min(-margin, *ends), max(margin, *ends)
+    room = ROOM * (high - low)
+    return [low - room, high + room]
 
 
 def list_changes(reference: str, verdicts: Mapping[str, Verdict], kinds: Mapping[str, str]) -> list[dict[str, object]]:

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from counterweight.reporting.markdown import Grid
 from counterweight.reporting.page.charts import Spec
+from counterweight.reporting.page.notes import REFERENCES
 from counterweight.reporting.page.parts import Section
 
 CODE = re.compile(r"`([^`]+)`")
@@ -62,6 +63,7 @@ def render_page(
         "provenance": provenance,
         "left_out": left_out,
         "library": bundle_library(),
+        "references": [*REFERENCES, "real"],
     }
     return load_page_templates().get_template("page.html.jinja").render(values)
 

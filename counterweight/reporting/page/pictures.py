@@ -39,7 +39,7 @@ class Pictures:
         if not path.is_file():
             return None
         with Image.open(path) as image:
-            picture = image.convert("RGB")
+            picture = image.convert("RGBA" if image.has_transparency_data else "RGB")
         if picture.width > WIDEST:
             picture = picture.resize((WIDEST, round(picture.height * WIDEST / picture.width)), Image.Resampling.LANCZOS)
         buffer = io.BytesIO()
