@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from counterweight.core.features import read_features
-from counterweight.core.images import read_images
+from counterweight.core.features import FeatureFile
+from counterweight.core.image_file import ImageFile
 from counterweight.core.measurement import Measurement, write_measurement
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
@@ -30,11 +30,11 @@ def main(argv: Sequence[str]) -> None:
     settings, names = file.section("compare", Compare), file.read_names("extract", "backbones")
     draws = file.drawing.compared_draws
     real, seen = read_real(arguments, draws)
-    synthetic = read_images(arguments.synthetic, draws)
+    synthetic = ImageFile(arguments.synthetic, draws)
 
     def measure() -> Measurement:
         folders = arguments.real_features, arguments.synthetic_features
-        features = [{name: read_features(folder / f"{name}.parquet") for name in names} for folder in folders]
+        features = [{name: FeatureFile(folder / f"{name}.parquet") for name in names} for folder in folders]
         seed = derive_seed(file.run.seed, synthetic.item, "compare")
         found = compare_sets(real, synthetic, seen, (features[0], features[1]), settings, seed)
         return found.result, partial(draw_comparison, found.backbones, found.nearest)

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from counterweight.core.devices import choose_device
-from counterweight.core.images import read_images
+from counterweight.core.image_file import ImageFile
 from counterweight.core.measurement import Measurement, write_measurement
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> None:
     settings = file.section("discriminate", Discriminate)
     draws = file.drawing.compared_draws
     real, _ = read_real(arguments, draws)
-    synthetic = read_images(arguments.synthetic, draws)
+    synthetic = ImageFile(arguments.synthetic, draws)
 
     def measure() -> Measurement:
         seed, device = derive_seed(file.run.seed, synthetic.item, "discriminate"), choose_device(file.run.device)

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from counterweight.core.devices import choose_device
-from counterweight.core.features import write_features
-from counterweight.core.images import read_images
+from counterweight.core.image_file import ImageFile, Images
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.real import add_real_arguments, read_real
-from counterweight.features.extractor import build_extractors, draw_some_images, extract_features
+from counterweight.features.extractor import build_extractors, draw_some_rows, write_set_features
 from counterweight.settings.extract import Extract
 
 
@@ -24,16 +23,15 @@ def main(argv: Sequence[str]) -> None:
     file = read_params_file(arguments.params)
     settings, device, seed = file.section("extract", Extract), choose_device(file.run.device), file.run.seed
     draws = file.drawing.compared_draws
-    images = read_images(arguments.images, draws) if arguments.images else read_real(arguments, draws)[0]
+    images: Images = ImageFile(arguments.images, draws) if arguments.images else read_real(arguments, draws)[0]
     with atomic_output(arguments.out) as partial:
         partial.mkdir()
         if images.not_applicable is not None:
             (partial / "not_applicable.txt").write_text(images.not_applicable + "\n", encoding="utf-8")
             return
         extractors = build_extractors(settings.backbones, settings, seed, device)
-        some = draw_some_images(images, settings.images, seed)
-        for name, features in extract_features(some, extractors, settings.batch_size, device).items():
-            write_features(features, partial / f"{name}.parquet")
+        rows = draw_some_rows(images, settings.images, seed)
+        write_set_features(images, rows, extractors, settings.batch_size, device, partial)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ import numpy as np
 
 from counterweight.core.devices import choose_device
 from counterweight.core.draws import FittedSets, read_draws
-from counterweight.core.images import read_images, write_draws
+from counterweight.core.image_file import ImageFile
+from counterweight.core.images import read_images
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.seeds import derive_seed
 from counterweight.generators.base.saved import load_generators
-from counterweight.generators.base.synthesis import synthesize_draws
+from counterweight.generators.base.synthesis import write_synthetic
 from counterweight.plots.grid import save_grid
 from counterweight.settings.synthesize import Synthesize
 
@@ -37,12 +38,11 @@ def main(argv: Sequence[str]) -> None:
     item = f"{draws.item}/{arguments.generator.name}"
     seeds = [derive_seed(file.run.seed, item, "synthesize", str(draw)) for draw in range(len(draws))]
     with atomic_output(arguments.out) as out, atomic_output(arguments.picture) as picture:
-        made = synthesize_draws(generators, FittedSets(draws, train), settings.per_class, item, seeds, device)
-        write_draws(made, out)
-        first = made[0].images
+        write_synthetic(generators, FittedSets(draws, train), settings.per_class, item, seeds, device, out)
+        first = ImageFile(out, 1)
         # The images come class by class: an even walk through them shows every class.
         shown = np.linspace(0, len(first) - 1, min(len(first), COLUMNS * ROWS)).astype(np.int64)
-        save_grid(first[shown], COLUMNS, picture)
+        save_grid(first.take(shown).images, COLUMNS, picture)
 
 
 if __name__ == "__main__":

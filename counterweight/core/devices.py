@@ -1,8 +1,9 @@
 """Where networks live, and how several share a CPU."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from importlib import import_module
 from threading import Event
 from typing import TypeVar
@@ -55,9 +56,7 @@ def map_in_parallel(
     Raises:
         Exception: what the item raised that was the first to fail; items that have not begun are left.
     """
-    for name in imports:
-        import_module(name)
-    workers = 1 if device.type == "cuda" else max(1, min(len(items), len(os.sched_getaffinity(0))))
+    workers = prepare_workers(len(items), device, imports)
     disable = None if title is not None else True  # None: where nobody watches
     # Threads, not processes: nothing is copied, and torch lets go of Python's lock while it computes.
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -73,3 +72,42 @@ def map_in_parallel(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [future.result() for future in futures]
+
+
+def iterate_in_parallel(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    device: torch.device,
+    title: str,
+    imports: Iterable[str] = (),
+) -> Iterator[Result]:
+    """Yield what `map_in_parallel` returns, in the items' order, with few results in memory: one more than workers.
+
+    Raises:
+        Exception: what an item raised, when its turn comes; items that have not begun are left, as they are where the
+            caller takes no more.
+    """
+    workers = prepare_workers(len(items), device, imports)
+    waiting: deque[Future[Result]] = deque()
+    with (
+        tqdm(None, title, len(items), disable=None, dynamic_ncols=True) as bar,
+        ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+                    bar.update()
+            while waiting:
+                yield waiting.popleft().result()
+                bar.update()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def prepare_workers(count: int, device: torch.device, imports: Iterable[str]) -> int:
+    """Import modules that so many items need, before threads start, and return how many of these there should be."""
+    for name in imports:
+        import_module(name)
+    return 1 if device.type == "cuda" else max(1, min(count, len(os.sched_getaffinity(0))))

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
+from counterweight.core.row_groups import Indices, RowGroups
 
 
 @dataclass(frozen=True)
@@ -27,17 +28,44 @@ class FeatureSet:
     groups: npt.NDArray[np.int64] | None = None
     logits: npt.NDArray[np.float32] | None = None
 
+    def take(self, rows: Indices) -> "FeatureSet":
+        """Return some of the images, int64 (K,), in that order."""
+        groups = None if self.groups is None else self.groups[rows]
+        logits = None if self.logits is None else self.logits[rows]
+        return FeatureSet(self.features[rows], self.labels[rows], self.provenance, groups, logits)
 
-def write_features(table: FeatureSet, path: Path) -> None:
-    """Write features as Parquet: columns `features` (fixed-size list of float32), `label`, and `group` and `logits`."""
-    columns = {"features": make_rows(table.features), "label": pa.array(table.labels, pa.int64())}
-    if table.logits is not None:
-        columns["logits"] = make_rows(table.logits)
-    if table.groups is not None:
-        columns["group"] = pa.array(table.groups, pa.int64())
-    rows = pa.table(columns, metadata={"provenance": json.dumps(table.provenance, sort_keys=True)})
-    # Activations repeat too little for a dictionary to pay, and nobody asks for the least and the greatest.
-    pq.write_table(rows, path, compression="zstd", use_dictionary=False, write_statistics=False)
+
+class FeatureWriter:
+    """Writes features as Parquet, a row group for each set that is added.
+
+    Columns: `features` (fixed-size list of float32), `label`, and `group` and `logits` where sets have them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.writer: pq.ParquetWriter | None = None
+
+    def add(self, part: FeatureSet) -> None:
+        """Append a set; all have one provenance."""
+        columns = {"features": make_rows(part.features), "label": pa.array(part.labels, pa.int64())}
+        if part.logits is not None:
+            columns["logits"] = make_rows(part.logits)
+        if part.groups is not None:
+            columns["group"] = pa.array(part.groups, pa.int64())
+        rows = pa.table(columns, metadata={"provenance": json.dumps(part.provenance, sort_keys=True)})
+        if self.writer is None:
+            # Activations repeat too little for a dictionary to pay, and nobody asks for the least and the greatest.
+            self.writer = pq.ParquetWriter(
+                self.path, rows.schema, compression="zstd", use_dictionary=False, write_statistics=False
+            )
+        self.writer.write_table(rows)
+
+    def __enter__(self) -> "FeatureWriter":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.writer is not None:
+            self.writer.close()
 
 
 def make_rows(table: npt.NDArray[np.float32]) -> pa.FixedSizeListArray:
@@ -46,29 +74,72 @@ def make_rows(table: npt.NDArray[np.float32]) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(flat, table.shape[1])
 
 
-def read_rows(table: pa.Table, name: str) -> npt.NDArray[np.float32]:
-    """Return a column of lists as a table (N, D)."""
-    size = table.schema.field(name).type.list_size
-    chunks = table.column(name).chunks
-    # (N * D,), viewed as (N, D) below.
-    flat = chunks[0].flatten().to_numpy() if chunks else np.empty(0, dtype=np.float32)
-    return flat.reshape(-1, size)
+class FeatureFile:
+    """A feature table on disk: what a `FeatureSet` has, but for features and logits, which `take` reads.
 
-
-def read_features(path: Path) -> FeatureSet:
-    """Read what `write_features` wrote.
+    In memory are `labels` and `groups`, int64 (N,), and one row group.
 
     Raises:
         UserError: there is no such file, or it is not a feature table.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; the extract stage writes it")
-    try:
-        table = pq.read_table(path, memory_map=True).combine_chunks()
-        provenance = json.loads((table.schema.metadata or {})[b"provenance"])
-        groups = table.column("group").to_numpy() if "group" in table.column_names else None
-        logits = read_rows(table, "logits") if "logits" in table.column_names else None
-        labels = table.column("label").to_numpy()
-        return FeatureSet(read_rows(table, "features"), labels, provenance, groups, logits)
-    except (pa.ArrowException, AttributeError, KeyError, ValueError) as error:
-        raise UserError(f"{path}: not a feature table of this project: {error}") from error
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; the extract stage writes it")
+        try:
+            self.file = pq.ParquetFile(path, memory_map=True)
+            schema = self.file.schema_arrow
+            self.provenance: dict[str, object] = json.loads((schema.metadata or {})[b"provenance"])
+            numbers = self.file.read(["label", "group"] if "group" in schema.names else ["label"])
+            self.dimension: int = schema.field("features").type.list_size
+        except (pa.ArrowException, OSError, AttributeError, KeyError, ValueError) as error:
+            raise UserError(f"{path}: not a feature table of this project: {error}") from error
+        self.labels: Indices = numbers.column("label").to_numpy()
+        self.groups: Indices | None = numbers.column("group").to_numpy() if "group" in schema.names else None
+        self.row_groups = RowGroups(self.file, path)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: Indices) -> FeatureSet:
+        """Read some rows, int64 (K,), in that order; quickest where it is the table's."""
+        features = self.read_rows(rows, "features")
+        logits = self.read_rows(rows, "logits") if "logits" in self.file.schema_arrow.names else None
+        groups = None if self.groups is None else self.groups[rows]
+        return FeatureSet(features, self.labels[rows], self.provenance, groups, logits)
+
+    def read_rows(self, rows: Indices, column: str) -> npt.NDArray[np.float32]:
+        """Read some rows (K,) of a column of lists, float32 (K, D)."""
+        table = np.empty((len(rows), self.file.schema_arrow.field(column).type.list_size), dtype=np.float32)
+        for places, own, group in self.row_groups.find(rows, [column]):
+            flat = group.column(column).chunk(0).flatten().to_numpy()
+            table[places] = flat.reshape(len(group), -1)[own]
+        return table
+
+
+class Rows:
+    """Some rows (N, D) of a feature table on disk, read when they are indexed by a slice or a number.
+
+    What goes through a table a block of rows at a time takes this for an array.
+    """
+
+    def __init__(self, file: FeatureFile, rows: Indices) -> None:
+        self.file, self.rows = file, rows
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and features."""
+        return len(self.rows), self.file.dimension
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def view(self, rows: Indices) -> "Rows":
+        """Return some of these rows (K,), in that order."""
+        return Rows(self.file, self.rows[rows])
+
+    def __getitem__(self, place: slice | int) -> npt.NDArray[np.float32]:
+        if isinstance(place, slice):
+            return self.file.read_rows(self.rows[place], "features")
+        only: npt.NDArray[np.float32] = self.file.read_rows(self.rows[[place]], "features")[0]
+        return only

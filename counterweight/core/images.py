@@ -63,11 +63,7 @@ class ImageSet:
         it does not match is one of its own.
         """
         pattern = self.provenance.get("groups")
-        if pattern is None:
-            return None
-        found = [(re.match(pattern, origin), origin) for origin in self.origins.tolist()]
-        names = [match[match.lastindex or 0] if match else origin for match, origin in found]
-        return np.unique(np.array(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
+        return None if pattern is None else number_groups(pattern, self.origins.tolist())
 
     def read_fact(self, name: str) -> list[int]:
         """Return `wanted` (images of each class) or `minority` (labels), which the imbalance stage notes of a set.
@@ -97,6 +93,13 @@ class ImageSet:
             labels=np.concatenate([self.labels, other.labels]),
             origins=np.concatenate([self.origins, other.origins]),
         )
+
+
+def number_groups(pattern: str, origins: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return numbers (N,), the same where a regular expression captures the same of origins, or they are equal."""
+    found = [(re.match(pattern, origin), origin) for origin in origins]
+    names = [match[match.lastindex or 0] if match else origin for match, origin in found]
+    return np.unique(np.array(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
 
 
 class ImageWriter:
@@ -167,15 +170,6 @@ def write_images(images: ImageSet, path: Path) -> None:
         writer.finish(images.provenance)
 
 
-def write_draws(sets: Sequence[ImageSet], path: Path) -> None:
-    """Write the sets of several draws, of one shape and with the same classes and provenance, as one Parquet file."""
-    first = sets[0]
-    with ImageWriter(path, first.shape, first.class_names) as writer:
-        for draw, images in enumerate(sets):
-            writer.add(images.images, images.labels, images.origins.tolist(), draw)
-        writer.finish(first.provenance)
-
-
 def read_images(path: Path, draws: int | None = None) -> ImageSet:
     """Read what `write_images` wrote, or the images of the first so many draws, of all if None.
 
@@ -187,7 +181,7 @@ def read_images(path: Path, draws: int | None = None) -> ImageSet:
 
 
 def read_draws(path: Path) -> list[ImageSet]:
-    """Read what `write_draws` wrote, a set for each draw; errors as of `read_images`."""
+    """Read a set for each draw of a table; errors as of `read_images`."""
     images, draw = read_table(path)
     return [images.take(np.flatnonzero(draw == place)) for place in range(draw.max(initial=0) + 1)]
 
@@ -209,7 +203,7 @@ def read_table(path: Path) -> tuple[ImageSet, npt.NDArray[np.int64]]:
             provenance=json.loads(metadata[b"provenance"]),
         )
         return images, table.column("draw").to_numpy()
-    except (pa.ArrowException, KeyError, ValueError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise UserError(f"{path}: not an image table of this project: {error}") from error
 
 

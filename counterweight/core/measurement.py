@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from counterweight.core.images import ImageSet
+from counterweight.core.image_file import Images
 from counterweight.core.outputs import atomic_output
 from counterweight.core.results import NotApplicable, write_result
 
@@ -13,7 +13,7 @@ Measurement = tuple[BaseModel, Callable[[Path], None]]
 """A result, and what draws its figures into a folder."""
 
 
-def write_measurement(synthetic: ImageSet, measure: Callable[[], Measurement], out: Path, plots: Path) -> None:
+def write_measurement(synthetic: Images, measure: Callable[[], Measurement], out: Path, plots: Path) -> None:
     """Measure a synthetic set and write JSON and a folder of figures.
 
     Where a generator could make no images, both say why, and nothing is measured.

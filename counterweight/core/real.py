@@ -5,6 +5,7 @@ from pathlib import Path
 
 from counterweight.core.draws import read_draws
 from counterweight.core.errors import UserError
+from counterweight.core.image_file import ImageFile, Images
 from counterweight.core.images import ImageSet, read_images
 
 
@@ -17,7 +18,7 @@ def add_real_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--test", type=Path, help="with --draws: image table of the test part")
 
 
-def read_real(arguments: Namespace, draws: int) -> tuple[ImageSet, ImageSet | None]:
+def read_real(arguments: Namespace, draws: int) -> tuple[Images, ImageSet | None]:
     """Return the real images, and those that the generators learned from, if that is known.
 
     Args:
@@ -27,7 +28,7 @@ def read_real(arguments: Namespace, draws: int) -> tuple[ImageSet, ImageSet | No
         UserError: the command line names neither, or a file is missing or is something else.
     """
     if arguments.real is not None:
-        return read_images(arguments.real), None
+        return ImageFile(arguments.real), None
     if None in (arguments.draws, arguments.train, arguments.test):
         raise UserError("--real FILE, or --draws FILE --train FILE --test FILE, is needed")
     train, test = read_images(arguments.train), read_images(arguments.test)

@@ -1,18 +1,24 @@
 """What the backbones make of a set of images, each of which is resized once for all of them."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from counterweight.core.devices import map_in_parallel
 from counterweight.core.errors import UserError
-from counterweight.core.features import FeatureSet
+from counterweight.core.features import FeatureSet, FeatureWriter
+from counterweight.core.image_file import Images
 from counterweight.core.images import ImageSet
+from counterweight.core.row_groups import Indices
 from counterweight.core.seeds import derive_seed
 from counterweight.core.tensors import resize_square
 from counterweight.features.weights import choose_cut, describe_weights, find_weight_file, load_backbone
@@ -22,6 +28,8 @@ from counterweight.settings.extract import Extract
 
 Floats = npt.NDArray[np.float32]
 
+PIECE = 1024
+"""Images whose features are in memory at once: those of one row group of the tables."""
 FEWEST = 16
 """Images of a batch, at least: CPUs have other kernels for fewer, which round otherwise."""
 
@@ -38,12 +46,12 @@ class Extractor(NamedTuple):
     """What its classifier makes of features (N, D), logits (N, K); None: it has none."""
 
 
-def draw_some_images(images: ImageSet, most: int | None, seed: int) -> ImageSet:
-    """Return all images, or as many as are wanted at most, drawn at random; `seed` is that of the whole project."""
+def draw_some_rows(images: Images, most: int | None, seed: int) -> Indices:
+    """Return the rows of all images, or of as many as are wanted at most, drawn at random; `seed` is the project's."""
     if most is None or len(images) <= most:
-        return images
+        return np.arange(len(images))
     rng = np.random.default_rng(derive_seed(seed, images.item, "extract"))
-    return images.take(np.sort(rng.permutation(len(images))[:most]))  # Sorted: in the set's own order.
+    return np.sort(rng.permutation(len(images))[:most])  # Sorted: in the set's own order.
 
 
 def build_extractors(backbones: Sequence[str], settings: Extract, seed: int, device: torch.device) -> list[Extractor]:
@@ -80,8 +88,39 @@ def build_extractor(name: str, settings: Extract, seed: int, device: torch.devic
     return Extractor(name, network, facts, None if backbone.resizes else size, classify)
 
 
+def write_set_features(
+    images: Images,
+    rows: Indices,
+    extractors: Sequence[Extractor],
+    batch_size: int,
+    device: torch.device,
+    folder: Path,
+) -> None:
+    """Write a feature table of some images for each backbone, `PIECE` images after the other.
+
+    Raises:
+        UserError: features are not finite.
+    """
+    groups, pieces = images.groups, np.split(rows, range(PIECE, len(rows), PIECE))
+    title = "extract" if len(pieces) == 1 else None  # of more, the bar counts pieces
+    shown = tqdm(pieces, "extract", disable=True if title else None, unit_scale=PIECE, dynamic_ncols=True)
+    with ExitStack() as stack:
+        writers = {
+            each.name: stack.enter_context(FeatureWriter(folder / f"{each.name}.parquet")) for each in extractors
+        }
+        for piece in shown:
+            found = extract_features(images.take(piece), extractors, batch_size, device, title)
+            for name, features in found.items():
+                own = None if groups is None else groups[piece]  # Numbered over the whole set.
+                writers[name].add(replace(features, groups=own))
+
+
 def extract_features(
-    images: ImageSet, extractors: Sequence[Extractor], batch_size: int, device: torch.device
+    images: ImageSet,
+    extractors: Sequence[Extractor],
+    batch_size: int,
+    device: torch.device,
+    title: str | None = "extract",
 ) -> dict[str, FeatureSet]:
     """Return the features of every backbone, by its name.
 
@@ -89,6 +128,9 @@ def extract_features(
     are busy with a single backbone, too. What is in memory beside networks and results grows with the cores and the
     size of a batch, by some 0.4 GiB a core for 16 images of 224 pixels, and not with the number of images. An empty
     batch tells the dimension where there are no images.
+
+    Args:
+        title: of the progress bar; None: there is none.
 
     Raises:
         UserError: features are not finite.
@@ -103,7 +145,7 @@ def extract_features(
         return [run_extractor(each, resized[each.size]) for each in extractors]
 
     parts = split_evenly(len(images), batch_size)
-    columns = zip(*map_in_parallel(run_batch, parts, device, "extract"), strict=True)
+    columns = zip(*map_in_parallel(run_batch, parts, device, title), strict=True)
     groups, tables = images.groups, [np.concatenate(column) for column in columns]
     return {
         each.name: FeatureSet(table, images.labels, each.facts, groups, classify_features(each, table))

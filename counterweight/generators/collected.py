@@ -45,6 +45,7 @@ class Collected(Generator):
     """Files drawn at random without repetition."""
 
     settings: Settings
+    in_pieces = False
 
     @classmethod
     def precheck(cls, settings: schema.Settings, class_names: Sequence[str]) -> None:

@@ -32,6 +32,8 @@ from counterweight.results.discriminate import SizeResult
 from counterweight.results.latent import LatentResult, MovedResult
 
 RAW = "fraction_rejected"
+SAMPLED = "kid"
+"""A statistic that sees a sample of a large set; see `Statistic.streams`."""
 SHORT = ("t-test", "coverage", "linear")
 MOVED = ("real_decoded", "synthetic_decoded", "mean_shift", "optimal_map")
 
@@ -62,6 +64,7 @@ def tabulate_differences(comparisons: Comparisons) -> dict[str, object]:
     return {
         "headline": headline,
         "test": headline.statistics["ttest"],
+        "sampled": describe_sample(headline),
         "features": first,
         "columns": first.columns,
         "tables": tabulate_statistics(comparisons),
@@ -79,6 +82,12 @@ def tabulate_differences(comparisons: Comparisons) -> dict[str, object]:
         "latent_table": tabulate_latents(latents),
         "moved_table": tabulate_moved(latents),
     }
+
+
+def describe_sample(found: BackboneResult) -> str | None:
+    """Say which statistics are of fewer images than the t-test; None: none is, for want of images."""
+    most, fewer = found.statistics["ttest"].n, found.statistics[SAMPLED].n
+    return f"all but t-test and Frechet distance: {fewer} against {fewer}" if fewer < most else None
 
 
 def tabulate_statistics(comparisons: Comparisons) -> Grid:

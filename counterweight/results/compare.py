@@ -146,6 +146,8 @@ class CompareResult(Result):
     """What was measured of one synthetic set by its features and its pixels."""
 
     images: SetSizes
+    seen: SetSizes
+    """Images that pixels were looked at of: all, or `compare.images`."""
     settings: dict[str, Any]
     columns: list[ColumnFacts]
     """What tables show of the statistics, in this order."""

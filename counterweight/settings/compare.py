@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 
 from counterweight.core.errors import UserError
 from counterweight.core.schema import Fraction, Positive, Settings
@@ -14,6 +14,9 @@ class Compare(Settings):
 
     headline: str | None = None
     """The backbone of `extract.backbones` whose numbers tables and sentences show; null: the first."""
+    images: Annotated[int, Ge(100)] = 20_000
+    """Images of either side, drawn at random, that statistics see which need all they see in memory: neighbours,
+    kernels, histograms, classifiers and pixels. The t-test and the Frechet distance go through all of them."""
     test: Literal["welch", "student"] = "welch"
     alpha: Fraction = 0.05
     effect_size: Annotated[float, Gt(0)] = 0.2

@@ -23,12 +23,13 @@ from ruamel.yaml import YAML
 from counterweight.cli.commands.types import FORMATS
 from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
-from counterweight.core.images import ImageSet, write_draws
+from counterweight.core.images import ImageSet
 from counterweight.core.registry import names_in
 from counterweight.evaluation.retraining.methods import list_baselines
 from counterweight.export.formats import base
 from tests.export.made import DRAWS, lay_out, make_synthetic
 from tests.stages.made import CLASSES, TEST, TRAIN, WANTED, digests, small_draws
+from tests.tables import write_draws
 
 ROOT = Path(__file__).parents[2]
 Pixels = npt.NDArray[np.uint8]

@@ -10,8 +10,10 @@ import pytest
 
 from counterweight.core import images as image_table
 from counterweight.core.errors import UserError
-from counterweight.core.features import FeatureSet, read_features, write_features
-from counterweight.core.images import ImageSet, read_draws, read_images, write_draws, write_images
+from counterweight.core.features import FeatureFile, FeatureSet, FeatureWriter, Rows
+from counterweight.core.image_file import ImageFile, take_at_most
+from counterweight.core.images import ImageSet, read_draws, read_images, write_images
+from tests.tables import read_features, write_draws, write_features
 
 
 def images(count: int, shape: tuple[int, int, int] = (3, 4, 5)) -> ImageSet:
@@ -118,6 +120,58 @@ def test_sets_of_draws_are_read_as_they_were_written(
     assert same(read_images(path, len(counts) + 5), whole)
 
 
+@pytest.mark.parametrize("draws", [None, 1, 2])
+def test_images_are_taken_from_a_file_as_from_memory(
+    draws: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_table, "ROW_GROUP_BYTES", 600)  # ten images: draws begin within row groups
+    sets, path = [images(23), images(4), images(50)], tmp_path / "images.parquet"
+    write_draws(sets, path)
+    whole, file = read_images(path, draws), ImageFile(path, draws)
+    assert len(file) == len(whole) > 10
+    assert (file.shape, file.item, file.class_names) == (whole.shape, whole.item, whole.class_names)
+    assert np.array_equal(file.labels, whole.labels)
+    for rows in ([0], [], [11, 2, 2, 9], [*range(len(whole))], [len(whole) - 1, 0]):
+        assert same(file.take(np.array(rows, dtype=np.int64)), whole.take(np.array(rows, dtype=np.int64)))
+
+
+def test_of_a_large_file_some_images_are_drawn_in_their_order(tmp_path: Path) -> None:
+    write_images(images(50), tmp_path / "images.parquet")
+    file, whole = ImageFile(tmp_path / "images.parquet"), images(50)
+    some = take_at_most(file, 20, np.random.default_rng(1))
+    rows = [whole.origins.tolist().index(origin) for origin in some.origins]
+    assert len(rows) == 20
+    assert rows == sorted(set(rows))
+    assert rows != [*range(20)]
+    assert same(some, take_at_most(whole, 20, np.random.default_rng(1)))
+    assert same(take_at_most(file, 50, np.random.default_rng(1)), whole)
+
+
+def test_a_file_knows_its_groups(tmp_path: Path) -> None:
+    facts = {**images(30).provenance, "groups": r"(.* )[0-9]"}
+    grouped = ImageSet(**{**vars(images(30)), "provenance": facts})
+    write_images(grouped, tmp_path / "images.parquet")
+    assert grouped.groups is not None
+    found = ImageFile(tmp_path / "images.parquet").groups
+    assert found is not None
+    assert found.tolist() == grouped.groups.tolist()
+
+
+@pytest.mark.parametrize("where", ["images", "features"])
+def test_a_file_that_is_damaged_inside_is_named_when_it_is_read(where: str, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.parquet"
+    if where == "images":
+        black = images(50)
+        write_images(ImageSet(**{**vars(black), "images": np.zeros_like(black.images)}), path)
+    else:
+        write_features(features(300), path)
+    content = bytearray(path.read_bytes())
+    content[20:60] = bytes(40)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"damaged\.parquet: (cannot be read|not an? .* table of this project): "):
+        (ImageFile(path) if where == "images" else FeatureFile(path)).take(np.arange(3))
+
+
 def test_a_set_without_draws_is_one(tmp_path: Path) -> None:
     write_images(images(4), tmp_path / "images.parquet")
     (only,) = read_draws(tmp_path / "images.parquet")
@@ -165,6 +219,22 @@ def test_groups_go_with_features_and_come_from_the_names_of_images(tmp_path: Pat
         assert np.array_equal(found, expected)
 
 
+def test_rows_of_features_on_disk_are_those_in_memory(tmp_path: Path) -> None:
+    written = features(300)
+    with FeatureWriter(tmp_path / "features.parquet") as writer:
+        for rows in np.split(np.arange(300), [7, 130, 131]):
+            writer.add(written.take(rows))
+    file = FeatureFile(tmp_path / "features.parquet")
+    assert file.row_groups.file.num_row_groups == 4
+    assert np.array_equal(file.labels, written.labels)
+    chosen = np.random.default_rng(0).permutation(300)[:150]
+    rows, expected = Rows(file, np.arange(300)).view(chosen), written.features[chosen]
+    assert (len(rows), rows.shape) == (150, expected.shape)
+    for place in (slice(0, 40), slice(120, 200), slice(None), 0, 149):
+        assert np.array_equal(rows[place], expected[place])
+    assert np.array_equal(rows.view(np.array([5, 3]))[:], expected[[5, 3]])
+
+
 def test_features_in_several_row_groups_are_read_as_one(tmp_path: Path) -> None:
     written = features(300)
     write_features(written, tmp_path / "one.parquet")
@@ -192,7 +262,9 @@ WRONG: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize(("read", "kind"), [(read_images, "an image"), (read_features, "a feature")])
+@pytest.mark.parametrize(
+    ("read", "kind"), [(read_images, "an image"), (ImageFile, "an image"), (read_features, "a feature")]
+)
 @pytest.mark.parametrize("content", WRONG)
 def test_a_wrong_file_is_named(read: Read, kind: str, content: str, tmp_path: Path) -> None:
     path = tmp_path / "wrong.parquet"
@@ -211,7 +283,7 @@ def test_one_kind_of_table_is_not_taken_for_the_other(tmp_path: Path) -> None:
         read_images(tmp_path / "features.parquet")
 
 
-@pytest.mark.parametrize("read", [read_images, read_features])
+@pytest.mark.parametrize("read", [read_images, ImageFile, read_features])
 def test_a_missing_file_is_named(read: Read, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"missing\.parquet: no such file"):
         read(tmp_path / "missing.parquet")

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from counterweight.core import draws as roles
-from counterweight.core.images import ImageSet, write_draws, write_images
+from counterweight.core.images import ImageSet, write_images
 from tests.stages.made import CLASSES, TEST, TRAIN, WANTED, small_draws
+from tests.tables import write_draws
 
 DRAWS = 3
 

@@ -14,10 +14,12 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.tensors import Labelled
 from counterweight.evaluation.prechecks import precheck_generator
+from counterweight.generators.base import synthesis
 from counterweight.generators.base.generator import NotApplicable
-from counterweight.generators.base.synthesis import synthesize_draws
+from counterweight.generators.base.synthesis import synthesize_pieces
 from counterweight.generators.collected import Collected, Settings
 from counterweight.settings.params import load_params
+from tests.stages.collected_draws import join_pieces
 
 ROOT = Path(__file__).parents[2]
 REAL = Labelled(torch.zeros((1, 1, 4, 6), dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
@@ -56,9 +58,12 @@ def test_draws_that_read_side_by_side_have_images_of_their_own(monkeypatch: pyte
     generator = Collected((1, 4, 6), ("cat", "dog"), Settings(folder="mine"))
     nothing = np.empty((0, 1, 4, 6), dtype=np.uint8), np.empty(0, dtype=np.int64)
     given = ImageSet(*nothing, ("cat", "dog"), np.empty(0, dtype=np.str_), {"wanted": [2, 3]})
-    sets = synthesize_draws(
-        [generator] * 3, [given] * 3, None, "pets/natural/collected", [0, 1, 2], torch.device("cpu")
-    )
+    monkeypatch.setattr(synthesis, "PIECE_BYTES", 24)  # one image: these are made at once all the same
+    monkeypatch.setattr(synthesis, "FEWEST", 1)
+    facts = [generator] * 3, [given] * 3, None, "pets/natural/collected", [0, 1, 2], torch.device("cpu")
+    pieces = [*synthesize_pieces(*facts)]
+    assert len(pieces) == 3
+    sets = join_pieces(pieces)
     greys = [images.images.mean(axis=(1, 2, 3)).tolist() for images in sets]
     assert all(set(grey[:2]) < {*range(6)} and set(grey[2:]) < {*range(100, 106)} for grey in greys)
     assert [grey == made([0, 0, 1, 1, 1], seed).float().mean(dim=(1, 2, 3)).tolist() for seed, grey in enumerate(greys)]

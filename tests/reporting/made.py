@@ -102,6 +102,7 @@ def compare_result(
     real, synthetic = (pairwise_ssim(mean) for mean in similarity)
     return CompareResult(
         images=SetSizes(real=100, synthetic=100),
+        seen=SetSizes(real=100, synthetic=100),
         settings={
             "alpha": 0.05,
             "effect_size": 0.2,

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from counterweight.core.errors import UserError
-from counterweight.core.images import ImageSet, write_draws
+from counterweight.core.images import ImageSet
 from counterweight.reporting.judging import read_predictions
 from counterweight.results.classify import MethodScores, Scores
 from counterweight.statistics.classification import classification_scores
 from stages.classify import main
 from tests.stages.made import CLASSES, TEST, WANTED, digests, lay_out, words
+from tests.tables import write_draws
 
 DRAWS = 2
 RECIPES = {"classify": {"generator_recipes": ["reweighted"]}, "table": {"recipes": ["reweighted"]}}

@@ -15,10 +15,11 @@ from counterweight.data.imbalance import make_imbalance
 from counterweight.data.split import read_into_memory, split_parts
 from counterweight.evaluation.retraining.methods import list_baselines
 from counterweight.generators.base.saved import build_generator, find_generator_block
-from counterweight.generators.base.synthesis import synthesize_draws
+from counterweight.generators.base.synthesis import synthesize_pieces
 from counterweight.settings.datasets import plan_dataset
 from counterweight.settings.params import load_params
 from counterweight.settings.scenarios import parse_scenario
+from tests.stages.collected_draws import join_pieces
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
 SCENARIOS = ("drop50", "drop75", "longtail")
@@ -96,7 +97,7 @@ def test_no_image_that_chooses_or_tests_is_a_synthetic_one(name: str, scenario: 
         find_generator_block(PARAMS.generators, name, "digits"),
     )
     generators = [build_generator(name, block, images, 0, name) for images in sets]
-    made = synthesize_draws(generators, sets, None, f"digits/{scenario}/{name}", SEEDS, CPU)
+    made = join_pieces(synthesize_pieces(generators, sets, None, f"digits/{scenario}/{name}", SEEDS, CPU))
     tested = set(pixels(digits.test))
     for draw, images in enumerate(made):
         assert len(images) == sum(draws.wanted)

@@ -13,12 +13,14 @@ from torch import Tensor
 from counterweight.core.draws import read_draws as read_roles
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, read_draws, read_images
-from counterweight.core.tensors import Labelled
+from counterweight.core.tensors import Labelled, to_labelled
+from counterweight.generators.base import synthesis
 from counterweight.generators.base.generator import Generator, NotApplicable
-from counterweight.generators.base.synthesis import choose_labels, synthesize_draws
+from counterweight.generators.base.synthesis import choose_labels, synthesize_pieces, write_synthetic
 from counterweight.generators.oversample import Oversample, Settings
 from stages import train
 from stages.synthesize import main
+from tests.stages.collected_draws import join_pieces
 from tests.stages.made import CLASSES, TRAIN, WANTED, digests, lay_out, small_draws, words
 
 
@@ -63,34 +65,65 @@ class Failing(Oversample):
         return super().sample(labels, real, rng)
 
 
-def synthesized(failing: tuple[int, ...]) -> list[ImageSet]:
-    generators: list[Generator] = [Failing(draw, draw in failing) for draw in range(3)]
-    return synthesize_draws(generators, SETS, None, "noise/drop/mine", [5, 6, 7], CPU)
+def synthesized() -> list[ImageSet]:
+    generators: list[Generator] = [Failing(draw, fails=False) for draw in range(3)]
+    return join_pieces(synthesize_pieces(generators, SETS, None, "noise/drop/mine", [5, 6, 7], CPU))
 
 
 @pytest.mark.parametrize(("failing", "first"), [((0,), 0), ((2,), 2), ((1, 2), 1), ((0, 1, 2), 0)])
 def test_what_one_draw_cannot_make_no_draw_has(
-    failing: tuple[int, ...], first: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    failing: tuple[int, ...],
+    first: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """The reason is the first draw's in order, not in time."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(3)))
-    (only,) = synthesized(failing)
+    generators: list[Generator] = [Failing(draw, draw in failing) for draw in range(3)]
+    path = tmp_path / "made.parquet"
+    write_synthetic(generators, SETS, None, "noise/drop/mine", [5, 6, 7], CPU, path)
+    (only,) = read_draws(path)
     assert (len(only), only.not_applicable) == (0, f"draw {first}: too few")
     assert only.provenance["item"] == "noise/drop/mine"
-    assert capsys.readouterr().err == f"noise/drop/mine: not applicable: draw {first}: too few\n"
+    assert capsys.readouterr().err.endswith(f"noise/drop/mine: not applicable: draw {first}: too few\n")
 
 
 def test_copies_are_of_the_images_that_a_draw_fits_and_of_no_others() -> None:
-    for own, made in zip(SETS, synthesized(()), strict=True):
+    for own, made in zip(SETS, synthesized(), strict=True):
         assert made.counts().tolist() == WANTED
         fitted = {(image.tobytes(), label) for image, label in zip(own.images, own.labels, strict=True)}
         assert {(image.tobytes(), label) for image, label in zip(made.images, made.labels, strict=True)} <= fitted
 
 
 def test_each_image_says_where_it_is_from() -> None:
-    made = synthesized(())
+    made = synthesized()
     assert made[1].origins[:2].tolist() == ["noise/drop/mine/1/0", "noise/drop/mine/1/1"]
     assert len({origin for images in made for origin in images.origins}) == 3 * sum(WANTED)
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_pieces_follow_one_another_and_the_first_is_what_a_small_set_has(
+    cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the number of cores; an image says where in its draw it stands."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    generators: list[Generator] = [Oversample((1, 8, 8), CLASSES, Settings())] * 3
+    facts = generators, SETS, 50, "noise/drop/mine", [5, 6, 7], CPU
+    whole = join_pieces(synthesize_pieces(*facts))
+    monkeypatch.setattr(synthesis, "PIECE_BYTES", 0)
+    monkeypatch.setattr(synthesis, "FEWEST", 30)
+    pieces = [*synthesize_pieces(*facts)]
+    sizes = [len(images) for draw, images in pieces if draw == 0]
+    assert sizes == [30] * (len(whole[0]) // 30) + [len(whole[0]) % 30] * (len(whole[0]) % 30 > 0)
+    for joined, own in zip(join_pieces(pieces), whole, strict=True):
+        assert np.array_equal(joined.labels, own.labels)
+        assert joined.origins.tolist() == own.origins.tolist()
+        assert not np.array_equal(joined.images[:30], joined.images[30:60]), "each piece has randomness of its own"
+    first = torch.Generator().manual_seed(5)
+    labels = torch.from_numpy(whole[0].labels[:30])
+    expected = generators[0].sample(labels, to_labelled(SETS[0].images, SETS[0].labels), first)
+    assert np.array_equal(pieces[0].images.images, expected.numpy())
 
 
 def run(folder: Path, name: str) -> None:

@@ -20,7 +20,7 @@ from counterweight.evaluation.latent_space.plots import draw_latents
 from counterweight.evaluation.prechecks import check_latent
 from counterweight.evaluation.style.discrimination import train_style_classifiers
 from counterweight.evaluation.style.plots import write_style_plots
-from counterweight.features.extractor import build_extractors, draw_some_images, extract_features
+from counterweight.features.extractor import build_extractors, draw_some_rows, extract_features
 from counterweight.features.weights import check_backbones
 from counterweight.results.discriminate import StyleResult
 from counterweight.results.latent import LatentResult
@@ -171,7 +171,7 @@ def extract_sides(
     """Return the features of real and of synthetic images, of as many as the settings say."""
     extract, seed = plan.settings.extract, plan.settings.project_seed
     extractors = build_extractors(backbones, extract, seed, plan.device)
-    some = [draw_some_images(images, extract.images, seed) for images in (sides.real, sides.synthetic)]
+    some = [images.take(draw_some_rows(images, extract.images, seed)) for images in (sides.real, sides.synthetic)]
     of_real, of_synthetic = (extract_features(each, extractors, extract.batch_size, plan.device) for each in some)
     return of_real, of_synthetic
 

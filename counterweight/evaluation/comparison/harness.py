@@ -11,21 +11,22 @@ from counterweight.settings.compare import Compare
 from counterweight.statistics.base.contract import Numbers, Space, Statistic, UndefinedStatisticError
 from counterweight.statistics.base.resampling import (
     Draw,
-    Features,
     Groups,
     Labels,
+    Table,
     check_labelled,
     draw_halves,
     draw_one_of_each,
     explain_too_few,
     summarize,
+    take_rows,
 )
 
 
 class LabelledFeatures(NamedTuple):
     """Features (N, D), labels (N,), and groups (N,) that no draw parts, if there are any."""
 
-    features: Features
+    features: Table
     labels: Labels
     groups: Groups = None
 
@@ -83,11 +84,11 @@ def run_statistic(
 
 def keep_common(samples: LabelledFeatures, others: Labels) -> LabelledFeatures:
     """Return the rows of classes that the others have, too, without a copy where these are all."""
-    kept = np.isin(samples.labels, others)
-    if kept.all():
+    kept = np.flatnonzero(np.isin(samples.labels, others))
+    if len(kept) == len(samples.labels):
         return samples
     groups = None if samples.groups is None else samples.groups[kept]
-    return LabelledFeatures(samples.features[kept], samples.labels[kept], groups)
+    return LabelledFeatures(take_rows(samples.features, kept), samples.labels[kept], groups)
 
 
 def keep_independent(samples: LabelledFeatures, rng: np.random.Generator) -> LabelledFeatures:
@@ -95,13 +96,13 @@ def keep_independent(samples: LabelledFeatures, rng: np.random.Generator) -> Lab
     if samples.groups is None:
         return samples
     kept = draw_one_of_each(samples.groups, rng)
-    return LabelledFeatures(samples.features[kept], samples.labels[kept])
+    return LabelledFeatures(take_rows(samples.features, kept), samples.labels[kept])
 
 
 def compare_draws(
     statistic: Statistic,
-    real: Features,
-    synthetic: Features,
+    real: Table,
+    synthetic: Table,
     draws: Sequence[Draw],
     rng: np.random.Generator,
     options: Mapping[str, Any],
@@ -112,26 +113,25 @@ def compare_draws(
     for real_1, real_2, synthetic_1, synthetic_2 in draws:
         if statistic.whole:
             # First halves in the first half of the rows: there such a statistic parts them.
-            wholes = space.real[np.append(real_1, real_2)], space.synthetic[np.append(synthetic_1, synthetic_2)]
-            found.between.append(space.measure(space.prepare(wholes[0]), wholes[1], rng))
+            of_real = take_rows(space.real, np.append(real_1, real_2))
+            of_synthetic = take_rows(space.synthetic, np.append(synthetic_1, synthetic_2))
+            found.between.append(space.measure(space.prepare(of_real), of_synthetic, rng))
             continue
         # Halves of different numbers, see `stratified_split_halves`; prepared once for both comparisons.
-        reference, other = space.prepare(space.real[real_1]), space.synthetic[synthetic_2]
+        reference, other = space.prepare(take_rows(space.real, real_1)), take_rows(space.synthetic, synthetic_2)
         found.between.append(space.measure(reference, other, rng))
         # Real against real: of the same sizes, so of the same bias.
-        found.baseline.append(space.measure(reference, space.real[real_2], rng))
+        found.baseline.append(space.measure(reference, take_rows(space.real, real_2), rng))
         if statistic.within:
-            found.within.append(space.measure(space.prepare(space.synthetic[synthetic_1]), other, rng))
+            found.within.append(space.measure(space.prepare(take_rows(space.synthetic, synthetic_1)), other, rng))
     return found
 
 
-def find_space(
-    statistic: Statistic, real: Features, synthetic: Features, size: int, options: Mapping[str, Any]
-) -> Space:
+def find_space(statistic: Statistic, real: Table, synthetic: Table, size: int, options: Mapping[str, Any]) -> Space:
     """Return the sets where they are compared: in the features' own space, or another one."""
     if statistic.enter_space:
         return statistic.enter_space(real, synthetic, size, **options)
-    prepare: Callable[[Features], Any] = statistic.prepare or (lambda features: features)
+    prepare: Callable[[Any], Any] = statistic.prepare or (lambda features: features)
     return Space(real, synthetic, prepare, partial(statistic.measure, **options))
 
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from counterweight.core.features import FeatureSet
+from counterweight.core.features import FeatureFile, FeatureSet
+from counterweight.core.image_file import Images, take_at_most
 from counterweight.core.images import ImageSet
 from counterweight.core.results import SetSizes
 from counterweight.evaluation.comparison.features import BackboneComparison, compare_features
@@ -19,7 +20,7 @@ from counterweight.statistics.base.resampling import draw_matched
 from counterweight.statistics.images.sharpness import measure_sharpness
 from counterweight.statistics.images.ssim import pairwise_ssim
 
-Features = Mapping[str, FeatureSet]
+Features = Mapping[str, FeatureSet | FeatureFile]
 
 
 class SetComparison(NamedTuple):
@@ -31,14 +32,16 @@ class SetComparison(NamedTuple):
 
 
 def compare_sets(
-    real: ImageSet,
-    synthetic: ImageSet,
+    real: Images,
+    synthetic: Images,
     train: ImageSet | None,
     features: tuple[Features, Features],
     settings: Compare,
     seed: int,
 ) -> SetComparison:
     """Measure everything that is measured of two sets beside the style classifier and the latent space.
+
+    Of sets of more than `compare.images` so many images, drawn at random, are looked at by their pixels.
 
     Args:
         real: images that no generator saw.
@@ -47,6 +50,8 @@ def compare_sets(
         seed: of every random draw; each measure begins with it anew, so that none depends on the others.
     """
     headline, backbones = settings.choose_headline([*features[0]]), compare_backbones(features, settings, seed)
+    sizes, rng = SetSizes(real=len(real), synthetic=len(synthetic)), np.random.default_rng(seed)
+    real, synthetic = (take_at_most(each, settings.images, rng) for each in (real, synthetic))
     nearest = find_copies(synthetic, real, train, settings.copy_quantile, np.random.default_rng(seed))
     rng, pairs = np.random.default_rng(seed), settings.ssim_pairs or max(1, len(synthetic))
     made = pairwise_ssim(synthetic.images, synthetic.labels, pairs, rng)
@@ -54,7 +59,8 @@ def compare_sets(
     of_real, of_synthetic = draw_matched(real.labels, synthetic.labels, np.random.default_rng(seed))
     result = CompareResult(
         headline=headline,
-        images=SetSizes(real=len(real), synthetic=len(synthetic)),
+        images=sizes,
+        seen=SetSizes(real=len(real), synthetic=len(synthetic)),
         settings=settings.model_dump(),
         columns=list_columns(find_statistics()),
         backbones={name: found.result for name, found in backbones.items()},

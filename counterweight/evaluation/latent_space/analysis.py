@@ -13,6 +13,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from counterweight.core.errors import UserError
+from counterweight.core.image_file import Images
 from counterweight.core.images import ImageSet
 from counterweight.core.schema import parse_settings
 from counterweight.core.seeds import derive_seed
@@ -56,7 +57,7 @@ class LatentImages:
 
 
 def analyse_latent_space(
-    real: ImageSet, synthetic: ImageSet, settings: Latent, tests: Compare, seed: int, device: torch.device
+    real: Images, synthetic: Images, settings: Latent, tests: Compare, seed: int, device: torch.device
 ) -> LatentSpace:
     """Train an autoencoder on both sets together and describe where in its latent space each of them lies.
 

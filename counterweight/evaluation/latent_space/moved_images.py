@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from counterweight.core.devices import OPTIMISERS, map_in_parallel
+from counterweight.core.image_file import Images
 from counterweight.core.images import ImageSet
 from counterweight.evaluation.comparison.features import compare_features
 from counterweight.evaluation.latent_space.analysis import LatentSpace, analyse_latent_space
@@ -35,7 +36,7 @@ class MeasureSettings(NamedTuple):
 
 
 def measure_latent_space(
-    real: ImageSet, synthetic: ImageSet, settings: MeasureSettings, seed: int, device: torch.device
+    real: Images, synthetic: Images, settings: MeasureSettings, seed: int, device: torch.device
 ) -> LatentSpace:
     """Describe both sets in the latent space of an autoencoder, move synthetic images there and measure them again.
 

@@ -11,7 +11,8 @@ from sklearn.decomposition import PCA
 
 from counterweight.core.devices import OPTIMISERS, map_in_parallel
 from counterweight.core.errors import UserError
-from counterweight.core.images import ImageSet, choose_stratified
+from counterweight.core.image_file import Images
+from counterweight.core.images import choose_stratified
 from counterweight.core.results import SetSizes
 from counterweight.core.seeds import derive_seed
 from counterweight.core.tensors import resize_square, to_labelled
@@ -73,7 +74,7 @@ class StyleAnalysis(NamedTuple):
 
 
 def train_style_classifiers(
-    real: ImageSet, synthetic: ImageSet, settings: Discriminate, seed: int, device: torch.device
+    real: Images, synthetic: Images, settings: Discriminate, seed: int, device: torch.device
 ) -> StyleAnalysis:
     """Train the style classifier at every size with every seed, and score it on images that it has not seen.
 
@@ -129,7 +130,7 @@ def choose_sizes(shape: tuple[int, int, int], settings: Discriminate) -> list[in
     return sorted(size for size in settings.sizes if size <= settings.enlarge * own) or [own]
 
 
-def draw_parts(real: ImageSet, synthetic: ImageSet, settings: Discriminate, seed: int) -> tuple[Split, Split]:
+def draw_parts(real: Images, synthetic: Images, settings: Discriminate, seed: int) -> tuple[Split, Split]:
     """Draw as many images of every class from both sets, and part them into what is trained on and a test part."""
     rng = np.random.default_rng(seed)
     groups = real.groups, synthetic.groups
@@ -147,8 +148,8 @@ def draw_parts(real: ImageSet, synthetic: ImageSet, settings: Discriminate, seed
 
 
 def draw_grouped_parts(
-    real: ImageSet,
-    synthetic: ImageSet,
+    real: Images,
+    synthetic: Images,
     groups: tuple[Groups, Groups],
     settings: Discriminate,
     rng: np.random.Generator,
@@ -165,10 +166,10 @@ def draw_grouped_parts(
 
 
 def concatenate_sets(
-    real: ImageSet, of_real: npt.NDArray[np.int64], synthetic: ImageSet, of_synthetic: npt.NDArray[np.int64]
+    real: Images, of_real: npt.NDArray[np.int64], synthetic: Images, of_synthetic: npt.NDArray[np.int64]
 ) -> Split:
     """Put chosen images of both sets into one, the real ones first."""
-    images = np.concatenate([real.images[of_real], synthetic.images[of_synthetic]])
+    images = np.concatenate([real.take(of_real).images, synthetic.take(of_synthetic).images])
     return Split(images, np.repeat([0, 1], [len(of_real), len(of_synthetic)]))
 
 

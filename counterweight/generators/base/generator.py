@@ -27,6 +27,8 @@ class Generator(ABC):
 
     libraries: ClassVar[tuple[str, ...]] = ()
     """Modules that are imported when `sample` needs them; draws are made side by side."""
+    in_pieces: ClassVar[bool] = True
+    """Whether the images of a large set may be asked for piece by piece, since none depends on those before it."""
     settings: Settings
 
     def __init__(self, shape: tuple[int, int, int], class_names: Sequence[str], settings: Settings) -> None:

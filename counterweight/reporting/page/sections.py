@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from counterweight.reporting.answers import answer, answer_pair, name_score
-from counterweight.reporting.differences import tabulate_differences
+from counterweight.reporting.differences import describe_sample, tabulate_differences
 from counterweight.reporting.markdown import Grid
 from counterweight.reporting.page import charts, curves
 from counterweight.reporting.page.notes import CLASS_NOTES, DETAIL_NOTES, HELP_NOTES, describe_columns
@@ -173,7 +173,8 @@ def describe_space(found: CompareResult) -> str:
     own = found.backbones[found.headline]
     test = own.statistics["ttest"]
     halves = f"{test.n} images against {test.n}, {test.draws} draws of halves"
-    return f"{own.backbone}, {own.weights} weights, {own.input_size} px; {halves}"
+    sample = describe_sample(own)
+    return f"{own.backbone}, {own.weights} weights, {own.input_size} px; {halves}{f' ({sample})' if sample else ''}"
 
 
 def fold_pictures(name: str, plots: Path, item: str, pictures: Pictures) -> Fold:

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from counterweight.core.registry import load_module, names_in
-from counterweight.statistics.base.resampling import Features, check_comparable
+from counterweight.statistics.base.resampling import Features, Table, check_comparable
 
 FOLDER = "statistics/two_sample"
 
@@ -46,9 +46,9 @@ class Column:
 class Space(NamedTuple):
     """Both sets where they are compared, (N, K) and (M, K), and the functions that compare them there."""
 
-    real: Features
-    synthetic: Features
-    prepare: Callable[[Features], Any]
+    real: Table
+    synthetic: Table
+    prepare: Callable[[Any], Any]
     measure: Measure
 
 
@@ -65,8 +65,11 @@ class Statistic:
     """Images of a half without which there is no value."""
     settings: tuple[str, ...] = ()
     """Settings of the section `compare` that `measure` (or `enter_space`) takes as keywords of the same names."""
-    prepare: Callable[[Features], Any] | None = None
+    prepare: Callable[[Any], Any] | None = None
     """What is computed of a once, and given to `measure` in its place, for all that it is compared with."""
+    streams: bool = False
+    """`prepare` and `measure` go through a set a block of rows at a time: it may lie on disk, as `core.features.Rows`.
+    Of a large set any other statistic sees `compare.images` images at most."""
     enter_space: Callable[..., Space] | None = None
     """Both sets, of the common classes alone, and the number of images of a half, to another space than the features'.
 
@@ -108,8 +111,8 @@ class Statistic:
             raise ValueError(f"as many of both are needed, got {len(a)} and {len(b)}")
         given = options or {}
         if self.enter_space:
-            a, b, prepare, measure = self.enter_space(a, b, min(len(a), len(b)), **given)
-            return measure(prepare(a), b, rng)
+            space = self.enter_space(a, b, min(len(a), len(b)), **given)
+            return space.measure(space.prepare(space.real), space.synthetic, rng)
         return self.measure(self.prepare(a) if self.prepare else a, b, rng, **given)
 
 

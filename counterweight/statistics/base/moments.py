@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
-from counterweight.statistics.base.resampling import Features, Indices
+from counterweight.statistics.base.resampling import Table
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,29 +26,26 @@ class Moments(NamedTuple):
     variance: Floats
 
 
-def compute_moments(features: Features, rows: Indices | None = None) -> Moments:
-    """Return size, mean and variance of features (N, D), or of the given `rows` of them, at least two, in float64.
+def compute_moments(features: Table) -> Moments:
+    """Return size, mean and variance of features (N, D), N >= 2, in float64.
 
     The variance is that of the second pass, around the mean (Chan, Golub and LeVeque 1983, algorithm 1.1,
     https://doi.org/10.1080/00031305.1983.10483115), divided by N - 1.
     """
-    count = len(features) if rows is None else len(rows)
-    origin = first_row(features, rows)
-    mean = sum_arrays(block.sum(axis=0) for block in iterate_shifted(features, origin, rows)) / count
+    count, origin = len(features), first_row(features)
+    mean = sum_arrays(block.sum(axis=0) for block in iterate_shifted(features, origin)) / count
     # A second pass: the mean of squares minus the square of the mean would cancel digits.
-    squares = sum_arrays(np.square(block - mean).sum(axis=0) for block in iterate_shifted(features, origin, rows))
+    squares = sum_arrays(np.square(block - mean).sum(axis=0) for block in iterate_shifted(features, origin))
     return Moments(count, origin + mean, squares / (count - 1))
 
 
-def iterate_shifted(features: Features, origin: Floats, rows: Indices | None = None) -> Iterator[Floats]:
-    """Yield blocks of features (N, D), or of the given rows, minus an origin (D,), in float64.
+def iterate_shifted(features: Table, origin: Floats) -> Iterator[Floats]:
+    """Yield blocks of features (N, D) minus an origin (D,), in float64.
 
     Relative to its first row a constant feature is exactly 0, and so is its variance.
     """
-    count = len(features) if rows is None else len(rows)
-    for start in range(0, count, ROWS):
-        place = slice(start, start + ROWS)
-        yield features[place if rows is None else rows[place]] - origin
+    for start in range(0, len(features), ROWS):
+        yield features[start : start + ROWS] - origin
 
 
 def sum_arrays(parts: Iterator[Floats]) -> Floats:
@@ -56,21 +53,21 @@ def sum_arrays(parts: Iterator[Floats]) -> Floats:
     return reduce(np.add, parts)
 
 
-def first_row(features: Features, rows: Indices | None = None) -> Floats:
-    """Return the first row (D,) of a table, or of the given rows, in float64."""
-    return np.asarray(features[0 if rows is None else rows[0]], dtype=np.float64)
+def first_row(features: Table) -> Floats:
+    """Return the first row (D,) of a table in float64."""
+    return np.asarray(features[0], dtype=np.float64)
 
 
-def center(features: Features) -> tuple[Floats, Floats]:
+def center(features: Table) -> tuple[Floats, Floats]:
     """Return features (N, D), N >= 1, minus their mean, and the mean (D,), both in float64."""
     origin = first_row(features)
-    table = features - origin
+    table = features[:] - origin
     mean = table.mean(axis=0)
     table -= mean
     return table, origin + mean
 
 
-def compute_scatter(features: Features) -> tuple[Floats, Floats]:
+def compute_scatter(features: Table) -> tuple[Floats, Floats]:
     """Return the sums of squares and products (D, D) of features (N, D) around their mean, and the mean (D,).
 
     Divided by N - 1 they are the covariance matrix. Needs memory for two (D, D), whatever N is.
@@ -103,7 +100,7 @@ def principal_axes(centred: Floats, components: int) -> Floats:
     return np.asarray(axes[:, ::-1])
 
 
-def effective_dimension(points: Features) -> float:
+def effective_dimension(points: Table) -> float:
     """Return the participation ratio of the variances along principal components: (sum v)^2 / sum v^2.
 
     K for a cloud that is equally wide in K dimensions and flat in all others, 0 for points that are all the same; at

@@ -6,15 +6,20 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from counterweight.core.features import Rows
 from counterweight.core.results import Spread
 
 Indices = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.integer]
 Features = npt.NDArray[np.floating]
+Table = Features | Rows
+"""Features (N, D) in memory, or on disk."""
 Draw = tuple[Indices, Indices, Indices, Indices]
 Groups = Indices | None
 """Numbers (N,) that samples share which no draw may part; None: each stands alone."""
 
+BLOCK = 1024
+"""Rows that are looked at together."""
 SMALL = 500
 """Halves of at most so many images are drawn as often as was asked."""
 
@@ -205,7 +210,12 @@ def explain_too_few(size: int, least: int) -> str:
     return f"halves of {size} images of the common classes; at least {least} are needed"
 
 
-def check_comparable(a: Features, b: Features) -> None:
+def take_rows(features: Table, rows: Indices) -> Table:
+    """Return some rows of a table, which stay on disk if it lies there."""
+    return features.view(rows) if isinstance(features, Rows) else features[rows]
+
+
+def check_comparable(a: Table, b: Table) -> None:
     """Refuse tables of features that cannot be compared.
 
     Args:
@@ -215,13 +225,15 @@ def check_comparable(a: Features, b: Features) -> None:
     Raises:
         ValueError: they are not so.
     """
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or a.shape[1] == 0:
+    if len(a.shape) != 2 or len(b.shape) != 2 or a.shape[1] != b.shape[1] or a.shape[1] == 0:
         raise ValueError(f"features (N, D) and (M, D) with D >= 1 wanted, got {a.shape} and {b.shape}")
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise ValueError("a feature is not finite")
+    for table in (a, b):
+        for start in range(0, len(table), BLOCK):
+            if not np.isfinite(table[start : start + BLOCK]).all():
+                raise ValueError("a feature is not finite")
 
 
-def check_labelled(real: Features, real_labels: Labels, synthetic: Features, synthetic_labels: Labels) -> None:
+def check_labelled(real: Table, real_labels: Labels, synthetic: Table, synthetic_labels: Labels) -> None:
     """Refuse labelled features that cannot be compared.
 
     Args:

@@ -1,8 +1,8 @@
 """Frechet distance between two sets of features, exactly, without a root of a (D, D) matrix, and its baseline.
 
 The trace of the root of the product of two covariances is the sum of the singular values of A B', if A'A and B'B are
-the covariances. Of N <= D images A is the centred table itself, of more the triangle of its Cholesky or QR
-decomposition: A B' has no more rows than there are images or features.
+the covariances. Of N <= D images A is the centred table itself, of more the triangle of its covariance's Cholesky
+decomposition, or its scaled eigenvectors: A B' has no more rows than there are images or features.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy import linalg
 
 from counterweight.statistics.base.contract import Column, Numbers, Statistic
 from counterweight.statistics.base.moments import center, compute_scatter
-from counterweight.statistics.base.resampling import Features
+from counterweight.statistics.base.resampling import Table
 
 Floats = npt.NDArray[np.float64]
 
@@ -19,7 +19,7 @@ DIRECT = 256
 """Up to so many singular values are computed as such, more as roots of eigenvalues: five times faster, less exact."""
 
 
-def measure(a: tuple[Floats, Floats], b: Features, rng: np.random.Generator) -> Numbers:
+def measure(a: tuple[Floats, Floats], b: Table, rng: np.random.Generator) -> Numbers:
     """Return the squared Frechet distance between Gaussians fitted to two sets of features.
 
     |ma - mb|^2 + tr(Sa + Sb - 2 (Sa Sb)^1/2) with covariances divided by N - 1: Heusel et al. 2017, GANs Trained
@@ -38,7 +38,7 @@ def measure(a: tuple[Floats, Floats], b: Features, rng: np.random.Generator) -> 
     return {"distance": measure_distance(a, factorize(b))}
 
 
-def factorize(features: Features) -> tuple[Floats, Floats]:
+def factorize(features: Table) -> tuple[Floats, Floats]:
     """Return A (K, D), K <= D, with the covariance A'A of features (N, D), N >= 2, and their mean (D,)."""
     count, dimension = features.shape
     if count <= dimension:
@@ -51,8 +51,9 @@ def factorize(features: Features) -> tuple[Floats, Floats]:
         return linalg.cholesky(products, overwrite_a=True, check_finite=False), mean  # Upper: A'A = S.
     except linalg.LinAlgError:  # a feature is constant, or follows from others
         del products
-        # R'R = X'X, also of a singular one.
-        return np.linalg.qr(center(features)[0], mode="r") / np.sqrt(count - 1), mean
+    variances, axes = linalg.eigh(compute_scatter(features)[0] / (count - 1), overwrite_a=True, check_finite=False)
+    # V diag(v) V' = S; a variance of 0 may round below it.
+    return np.asarray(np.sqrt(np.maximum(variances, 0))[:, np.newaxis] * axes.T), mean
 
 
 def measure_distance(a: tuple[Floats, Floats], b: tuple[Floats, Floats]) -> float:
@@ -77,6 +78,7 @@ STATISTIC = Statistic(
     measure=measure,
     prepare=factorize,
     rank=4,
+    streams=True,
     symmetric=("distance",),
     columns=(
         Column(

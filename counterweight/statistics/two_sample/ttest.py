@@ -16,15 +16,13 @@ from scipy import stats
 
 from counterweight.statistics.base.contract import Column, Numbers, Statistic
 from counterweight.statistics.base.moments import Moments, compute_moments
-from counterweight.statistics.base.resampling import Features
+from counterweight.statistics.base.resampling import Table
 
 Test = Literal["welch", "student"]
 Floats = npt.NDArray[np.float64]
 
 
-def measure(
-    a: Moments, b: Features, rng: np.random.Generator, *, test: Test, alpha: float, effect_size: float
-) -> Numbers:
+def measure(a: Moments, b: Table, rng: np.random.Generator, *, test: Test, alpha: float, effect_size: float) -> Numbers:
     """Test for every feature whether two samples, of at least two images, have the same mean.
 
     `student` assumes equal variances, as the thesis does; `welch` does not (Welch 1947,
@@ -86,6 +84,7 @@ STATISTIC = Statistic(
     prepare=compute_moments,
     settings=("test", "alpha", "effect_size"),
     rank=1,
+    streams=True,
     within=True,
     symmetric=("fraction_rejected", "fraction_rejected_fdr", "fraction_effect", "constant"),
     columns=(

@@ -27,13 +27,6 @@ def test_blocks_give_what_the_whole_table_gives(count: int) -> None:
     np.testing.assert_allclose(np.concatenate([*iterate_shifted(table, mean)]), whole - mean, atol=1e-12)
 
 
-def test_rows_are_those_of_the_smaller_table() -> None:
-    table = np.random.default_rng(0).normal(size=(3000, 4))
-    rows = np.random.default_rng(1).permutation(3000)[:1500]
-    for one, other in zip(compute_moments(table, rows), compute_moments(table[rows]), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
 def test_the_size_of_a_block_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     table = np.random.default_rng(0).normal(size=(100, 4))
     whole = compute_moments(table)

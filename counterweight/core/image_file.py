@@ -1,0 +1,89 @@
+"""An image table that is read as far as its images are asked for: memory does not grow with the table."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from counterweight.core.errors import UserError
+from counterweight.core.images import ImageSet, number_groups, view_pixels
+from counterweight.core.row_groups import Indices, RowGroups
+
+
+class ImageFile:
+    """The images of a table's first so many draws: what an `ImageSet` has, but for the pixels, which `take` reads.
+
+    In memory are `labels`, int64 (N,), and one row group.
+
+    Args:
+        path: a table that `ImageWriter` wrote.
+        draws: so many are looked at, from the first on; None: all.
+
+    Raises:
+        UserError: there is no such file, or it is not an image table.
+    """
+
+    def __init__(self, path: Path, draws: int | None = None) -> None:
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; it is an image table that an earlier stage writes")
+        try:
+            self.file = pq.ParquetFile(path, memory_map=True)
+            metadata = self.file.metadata.metadata or {}
+            self.shape: tuple[int, int, int] = tuple(json.loads(metadata[b"shape"]))
+            self.class_names = tuple(json.loads(metadata[b"class_names"]))
+            self.provenance: dict[str, Any] = json.loads(metadata[b"provenance"])
+            numbers = self.file.read(["label", "draw"])
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+            raise UserError(f"{path}: not an image table of this project: {error}") from error
+        draw = numbers.column("draw").to_numpy()
+        self.rows = np.arange(len(draw)) if draws is None else np.flatnonzero(draw < draws)
+        self.labels: Indices = numbers.column("label").to_numpy()[self.rows]
+        self.row_groups = RowGroups(self.file, path)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def item(self) -> str:
+        """Dataset, scenario and generator; see `ImageSet.item`."""
+        return str(self.provenance.get("item", ""))
+
+    @property
+    def not_applicable(self) -> str | None:
+        """Why there are no images; see `ImageSet.not_applicable`."""
+        reason = self.provenance.get("not_applicable")
+        return None if reason is None else str(reason)
+
+    @cached_property
+    def groups(self) -> Indices | None:
+        """Numbers (N,) of images that no draw may part; see `ImageSet.groups`. Reads where all of them came from."""
+        pattern = self.provenance.get("groups")
+        if pattern is None:
+            return None
+        origins = self.file.read(["origin"]).column("origin").to_pylist()
+        return number_groups(pattern, [origins[row] for row in self.rows])
+
+    def take(self, indices: Indices) -> ImageSet:
+        """Read the images at `indices`, int64 (K,), in that order; quickest where it is the table's."""
+        rows = self.rows[indices]
+        images = np.empty((len(rows), *self.shape), dtype=np.uint8)
+        origins = np.empty(len(rows), dtype=object)
+        for places, own, group in self.row_groups.find(rows, ["image", "origin"]):
+            images[places] = view_pixels(group.column("image"), self.shape)[own]
+            origins[places] = group.column("origin").take(own).to_pylist()
+        return ImageSet(images, self.labels[indices], self.class_names, origins.astype(np.str_), self.provenance)
+
+
+Images = ImageSet | ImageFile
+"""Labelled images, in memory or on disk."""
+
+
+def take_at_most(images: Images, most: int | None, rng: np.random.Generator) -> ImageSet:
+    """Return all images, or so many drawn at random, in the set's own order; the generator is used only then."""
+    if most is not None and len(images) > most:
+        return images.take(np.sort(rng.permutation(len(images))[:most]))
+    return images if isinstance(images, ImageSet) else images.take(np.arange(len(images)))
