@@ -57,7 +57,7 @@ class ImageForm:
 
 def find_form(
     images: Array,
-    shape: Sequence[int] | None = None,
+    image_shape: Sequence[int] | None = None,
     channels: Channels | None = None,
     value_range: Sequence[float] | None = None,
 ) -> ImageForm:
@@ -66,7 +66,7 @@ def find_form(
     Args:
         images: (N, C, H, W) or (N, H, W, C) with 1 or 3 channels, (N, H, W) of greys, or (N, D); uint8, or numbers in
             [0, 1], [-1, 1] or [0, 255].
-        shape: of an image in a row of D numbers: (H, W), (C, H, W) or (H, W, C); None: a square.
+        image_shape: of an image in a row of D numbers: (H, W), (C, H, W) or (H, W, C); None: a square.
         channels: whether they come `first` or `last`; None: as the shape says, and first where it does not, with a
             warning.
         value_range: the values of black and of white; None: one of the three above.
@@ -80,20 +80,20 @@ def find_form(
         raise ValueError(f"channels: 'first' or 'last' wanted, got {channels!r}")
     levels = find_range(images, value_range)
     if images.ndim == 3:
-        check_given(shape, images.shape[1:])
+        check_given(image_shape, images.shape[1:])
         return ImageForm((1, images.shape[1], images.shape[2]), "NHW", "first", levels, images.dtype)
     if images.ndim == 4:
-        check_given(shape, images.shape[1:])
+        check_given(image_shape, images.shape[1:])
         place, found = place_channels(images.shape[1:], channels, "images")
         return ImageForm(found, "NCHW" if place == "first" else "NHWC", place, levels, images.dtype)
-    place, found = unfold(images.shape[1], shape, channels)
+    place, found = unfold(images.shape[1], image_shape, channels)
     return ImageForm(found, "ND", place, levels, images.dtype)
 
 
 def check_given(shape: Sequence[int] | None, found: Sequence[int]) -> None:
     """Refuse a shape that is not that of the images."""
     if shape is not None and tuple(shape) != tuple(found):
-        raise ValueError(f"shape: {tuple(shape)} is said, but images are {tuple(found)}")
+        raise ValueError(f"image_shape: {tuple(shape)} is said, but images are {tuple(found)}")
 
 
 def place_channels(shape: Sequence[int], channels: Channels | None, what: str) -> tuple[Channels, tuple[int, int, int]]:
@@ -116,16 +116,15 @@ def unfold(
     """Return where the channels of images are that are rows of so many numbers, and their shape (C, H, W)."""
     if shape is not None:
         if len(shape) not in (2, 3) or math.prod(shape) != numbers or min(shape) < 1:
-            raise ValueError(
-                f"shape: {tuple(shape)} is said, but images are rows of {numbers} numbers; (H, W) or (C, H, W) wanted"
-            )
-        return ("first", (1, shape[0], shape[1])) if len(shape) == 2 else place_channels(shape, channels, "shape")
+            wanted = "(H, W) or (C, H, W) wanted"
+            raise ValueError(f"image_shape: {tuple(shape)} is said, but images are rows of {numbers} numbers; {wanted}")
+        return ("first", (1, shape[0], shape[1])) if len(shape) == 2 else place_channels(shape, channels, "image_shape")
     side = math.isqrt(numbers)
     if side * side == numbers:
         return "first", (1, side, side)
     side = math.isqrt(numbers // 3)
     if 3 * side * side != numbers:
-        raise ValueError(f"images: rows of {numbers} numbers are no squares in grey or colour; say shape=(H, W)")
+        raise ValueError(f"images: rows of {numbers} numbers are no squares in grey or colour; say image_shape=(H, W)")
     if channels is None:
         warn(f"images: rows of {numbers} numbers: 3 colours of {side} x {side}, taken one after another", "channels=")
     return channels or "first", (3, side, side)

@@ -43,17 +43,13 @@ class Resampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn has 
     looking (`image_form_`), with a warning where two are possible. Generators see 256 levels. `y` holds labels of any
     kind.
 
-    A generator's settings are one argument, a dictionary, and not keywords of their own: scikit-learn's `clone`,
-    `get_params` and `set_params` know the arguments of the constructor alone, and each generator has others.
-
     Args:
         generator: name of a generator (`counterweight describe` lists them).
-        settings: of the generator, in place of its defaults, which are its paper's, made for a GPU and hours.
+        settings: of the generator, by name, in place of its defaults, which are its paper's, made for a GPU and hours.
         sampling_strategy: as of imbalanced-learn's over-samplers: `auto` fills every class up to the largest.
         random_state: seed, or a RandomState; the same number gives the same bytes on one machine.
-        epochs: of training; short for `epochs` in the settings.
         device: as in `cuda:1`; None: the first CUDA device, else the CPU.
-        shape: of images that are rows of numbers: (H, W), (C, H, W) or (H, W, C); None: they are squares.
+        image_shape: of images that are rows of numbers: (H, W), (C, H, W) or (H, W, C); None: they are squares.
         channels: `first` or `last`; None: as the shape says.
         value_range: the values of black and of white, where they are none of those above.
 
@@ -78,10 +74,8 @@ class Resampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn has 
     _parameter_constraints: ClassVar[dict[str, list[object]]] = {
         **BaseOverSampler._parameter_constraints,
         "generator": [str],
-        "settings": [Mapping, None],
-        "epochs": [int, None],
         "device": [str, None],
-        "shape": [Sequence, None],
+        "image_shape": [Sequence, None],
         "channels": [str, None],
         "value_range": [Sequence, None],
     }
@@ -90,24 +84,33 @@ class Resampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn has 
         self,
         generator: str = "smote",
         *,
-        settings: Mapping[str, object] | None = None,
         sampling_strategy: float | str | Mapping[Any, int] | Callable[[Array], Mapping[Any, int]] = "auto",
         random_state: int | RandomState | None = None,
-        epochs: int | None = None,
         device: str | None = None,
-        shape: Sequence[int] | None = None,
+        image_shape: Sequence[int] | None = None,
         channels: Channels | None = None,
         value_range: Sequence[float] | None = None,
+        **settings: object,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.generator = generator
         self.settings = settings
         self.random_state = random_state
-        self.epochs = epochs
         self.device = device
-        self.shape = shape
+        self.image_shape = image_shape
         self.channels = channels
         self.value_range = value_range
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the constructor's arguments, the generator's settings among them."""
+        return {**super().get_params(deep), **self.settings}
+
+    def set_params(self, **params: object) -> Resampler:
+        """Change arguments of the constructor; what is none of its own is a setting of the generator."""
+        own = {name: value for name, value in params.items() if name in self._get_param_names()}
+        super().set_params(**own)
+        self.settings = {**self.settings, **{name: value for name, value in params.items() if name not in own}}
+        return self
 
     def _check_X_y(  # noqa: N802
         self,
@@ -126,7 +129,7 @@ class Resampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn has 
 
     def _fit_resample(self, X: Array, y: Array) -> tuple[Array, Array]:  # noqa: N803
         """Train the generator, and return real images followed by synthetic ones, and their labels."""
-        form = find_form(X, self.shape, self.channels, self.value_range)
+        form = find_form(X, self.image_shape, self.channels, self.value_range)
         classes, codes = np.unique(y, return_inverse=True)
         wanted = np.array([self.sampling_strategy_.get(label, 0) for label in classes.tolist()])
         names = tuple(str(label) for label in classes.tolist())
@@ -167,8 +170,7 @@ class Resampler(BaseOverSampler):  # type: ignore[misc]  # imbalanced-learn has 
         name, names, where = self.generator, names_in("generators"), f"settings of {self.generator}"
         if name not in names:
             raise UserError(f"generator: there is no '{name}'; there are: {', '.join(names)}")
-        settings = dict(self.settings or {}) | ({} if self.epochs is None else {"epochs": self.epochs})
-        generator = build_generator(name, settings, real, seed, where)
+        generator = build_generator(name, self.settings, real, seed, where)
         kind = find_generator(name).generator
         if issubclass(kind, LearnedGenerator) and kind.is_unconditional(generator.settings):
             raise UserError(f"{where}: unconditional: its images are of any class, and those of some are needed")
