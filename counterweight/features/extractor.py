@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from counterweight.core.images import ImageSet
 from counterweight.core.row_groups import Indices
 from counterweight.core.seeds import derive_seed
 from counterweight.core.tensors import resize_square
+from counterweight.features.folding import fold_normalization
 from counterweight.features.weights import choose_cut, describe_weights, find_weight_file, load_backbone
 from counterweight.networks.backbones.base.backbone import ClassifyingExtractor
 from counterweight.networks.backbones.base.published import find_backbone
@@ -44,6 +45,8 @@ class Extractor(NamedTuple):
     """Pixels to which images are resized for it; None: it does that by itself."""
     classify: Callable[[Tensor], Tensor] | None = None
     """What its classifier makes of features (N, D), logits (N, K); None: it has none."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What it computes with."""
 
 
 def draw_some_rows(images: Images, most: int | None, seed: int) -> Indices:
@@ -75,17 +78,20 @@ def build_extractor(name: str, settings: Extract, seed: int, device: torch.devic
     """Return a backbone on a device; arguments and errors as of `build_extractors`."""
     backbone = find_backbone(name)
     network = load_backbone(name, settings, derive_seed(seed, "backbone", name))
+    size = backbone.own_size or settings.input_size
+    if settings.fold:
+        fold_normalization(name, network, size)
     # This order in memory is up to twice as fast on CPUs, and no slower on GPUs.
     network = network.to(device).to(memory_format=torch.channels_last)
-    size = backbone.own_size or settings.input_size
     facts = {
         "backbone": name,
         "layer": backbone.describe_layer(choose_cut(settings)),
         **describe_weights(name, find_weight_file(name, settings.weights), settings.weights),
         "input_size": size,
+        "precision": settings.precision,
     }
     classify = network.classify if isinstance(network, ClassifyingExtractor) else None
-    return Extractor(name, network, facts, None if backbone.resizes else size, classify)
+    return Extractor(name, network, facts, None if backbone.resizes else size, classify, settings.precision)
 
 
 def write_set_features(
@@ -183,8 +189,10 @@ def run_extractor(extractor: Extractor, images: Tensor) -> Floats:
     batch = images
     if len(images) < FEWEST:
         batch = torch.cat([images, images.new_zeros((FEWEST - len(images), *images.shape[1:]))])
-    # Grey is shown to all three channels.
-    features: Floats = extractor.network(batch.expand(-1, 3, -1, -1))[: len(images)].float().cpu().numpy()
+    with torch.autocast(batch.device.type, torch.bfloat16, enabled=extractor.precision == "bfloat16"):
+        # Grey is shown to all three channels.
+        found = extractor.network(batch.expand(-1, 3, -1, -1))
+    features: Floats = found[: len(images)].float().cpu().numpy()
     if not np.isfinite(features).all():
         raise UserError(f"{extractor.name}: some features are not finite; params.yaml: extract.weights: other weights")
     return features

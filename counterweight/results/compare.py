@@ -73,6 +73,7 @@ class BackboneResult(Result):
     layer: str
     weights: str
     input_size: int
+    precision: str = "float32"
     sha256: str | None = None
     features: int
     effective_dimension: float

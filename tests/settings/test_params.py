@@ -466,7 +466,7 @@ def test_every_dataset_has_what_the_default_table_needs() -> None:
 
 
 def test_the_file_is_short() -> None:
-    assert len(COMMITTED.read_text(encoding="utf-8").splitlines()) <= 260
+    assert len(COMMITTED.read_text(encoding="utf-8").splitlines()) <= 265
 
 
 @pytest.mark.parametrize(
