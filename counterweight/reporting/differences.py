@@ -258,7 +258,7 @@ def tabulate_moved(latents: dict[str, LatentResult]) -> Grid:
         if found.verification is not None
         for kind in MOVED
     ]
-    header = ["images, decoded from", "t-test", "KL", "Frechet ratio", "recall", "linear", "style"]
+    header = ["images, decoded from", "t-test", "KL to", "Frechet ratio", "recall", "linear", "style"]
     return Grid(header, rows)
 
 
