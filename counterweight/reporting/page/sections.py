@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from counterweight.reporting.answers import answer, answer_pair, name_score
-from counterweight.reporting.differences import describe_sample, tabulate_differences
+from counterweight.reporting.differences import describe_halves, describe_space, tabulate_differences
 from counterweight.reporting.markdown import Grid
 from counterweight.reporting.page import charts, curves
 from counterweight.reporting.page.notes import CLASS_NOTES, DETAIL_NOTES, HELP_NOTES, LATENT_NOTES, describe_columns
@@ -20,7 +20,6 @@ from counterweight.reporting.tables import (
     tabulate_simple,
 )
 from counterweight.reporting.verdicts import describe_reach, verdict
-from counterweight.results.compare import CompareResult
 
 SPACES_NOTE = (
     "Fractions of features whose means differ, raw and at the false discovery rate: within each set, then against real "
@@ -171,20 +170,6 @@ def fold_differences(comparisons: Comparisons) -> list[Fold]:
         Fold("Every feature space", SPACES_NOTE, [part for key, own in spaces.items() for part in table(key, own)]),
         Fold("In a latent space", LATENT_NOTE, latents),
     ]
-
-
-def describe_space(found: CompareResult) -> str:
-    """Say what the headline's feature space is."""
-    own = found.backbones[found.headline]
-    return f"{own.backbone}, {own.weights} weights, {own.input_size} px"
-
-
-def describe_halves(found: CompareResult) -> str:
-    """Say of how many images the numbers of all feature spaces are, and over how many draws of these."""
-    own = found.backbones[found.headline]
-    test, sample = own.statistics["ttest"], describe_sample(own)
-    halves = f"{test.n} images against {test.n}, {test.draws} draws of halves"
-    return f"{halves} ({sample})" if sample else halves
 
 
 def fold_pictures(name: str, plots: Path, item: str, pictures: Pictures) -> Fold:
