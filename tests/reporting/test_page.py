@@ -17,7 +17,7 @@ from PIL import Image
 from counterweight.core.params_file import read_params_file
 from counterweight.plots.figures import picture_figure
 from counterweight.reporting.markdown import Grid
-from counterweight.reporting.page.charts import draw_changes, draw_confusion, draw_counts, find_range
+from counterweight.reporting.page.charts import draw_backbones, draw_changes, draw_confusion, draw_counts, find_range
 from counterweight.reporting.page.contents import build_sections, share_room, write_glossary
 from counterweight.reporting.page.curves import read_losses
 from counterweight.reporting.page.dvc_plots import TEMPLATE, render_template
@@ -228,6 +228,15 @@ def test_losses_are_means_over_draws_at_most_so_many_points(tmp_path: Path) -> N
         {"generator": "vae", "update": "autoencoder", "epoch": 1, "loss": 2.0},
         {"generator": "vae", "update": "autoencoder", "epoch": 4, "loss": 5.0},
     ]
+
+
+def test_a_mark_says_unit_direction_and_of_how_much_it_is() -> None:
+    spec = draw_backbones(made().comparisons)
+    assert spec is not None
+    shown = {tip["field"] for tip in spec["encoding"]["tooltip"]}
+    assert shown >= {"value", "unit", "better", "images a half", "draws"}
+    (kl, *_) = [own for own in spec["data"]["values"] if own["statistic"] == "KL to" and own["images"] != "real"]
+    assert (kl["unit"], kl["better"], kl["draws"]) == ("nats", "as real images' is best", 10)
 
 
 def test_a_matrix_of_too_many_classes_is_not_drawn() -> None:
