@@ -10,7 +10,25 @@ from counterweight.core.errors import UserError
 from counterweight.core.process import NOT_WRITABLE, OUT_OF_SPACE, fail, keep_memory, name_settings, use_one_thread
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """A group that names what there is where it is asked for something else."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return a command by the first of some words.
+
+        Raises:
+            UserError: there is none of that name.
+        """
+        if args[0] not in self.commands and not (ctx.resilient_parsing or args[0].startswith("-")):
+            from counterweight.core.registry import require_one_of
+
+            require_one_of(args[0], self.commands, "COMMAND")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Do synthetic images help a classifier, and how do they differ from real ones?
 

@@ -50,6 +50,20 @@ def render_section(name: str, comparisons: Comparisons) -> str:
     return render(f"{name}.md.jinja", tabulate_differences(comparisons))
 
 
+def describe_space(found: CompareResult) -> str:
+    """Say what the headline's feature space is."""
+    own = found.backbones[found.headline]
+    return f"{own.backbone}, {own.weights} weights, {own.input_size} px"
+
+
+def describe_halves(found: CompareResult) -> str:
+    """Say of how many images the numbers of all feature spaces are, and over how many draws of these."""
+    own = found.backbones[found.headline]
+    test, sample = own.statistics["ttest"], describe_sample(own)
+    halves = f"{test.n} images against {test.n}, {test.draws} draws of halves"
+    return f"{halves} ({sample})" if sample else halves
+
+
 def tabulate_differences(comparisons: Comparisons) -> dict[str, object]:
     """Return what the template and its sections are filled in with."""
     first = next(iter(comparisons.values())).features
@@ -258,7 +272,7 @@ def tabulate_moved(latents: dict[str, LatentResult]) -> Grid:
         if found.verification is not None
         for kind in MOVED
     ]
-    header = ["images, decoded from", "t-test", "KL", "Frechet ratio", "recall", "linear", "style"]
+    header = ["images, decoded from", "t-test", "KL to", "Frechet ratio", "recall", "linear", "style"]
     return Grid(header, rows)
 
 

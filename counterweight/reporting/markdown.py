@@ -90,15 +90,19 @@ def align_cells(line: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 def render_tables(grid: Grid) -> list[str]:
     """Return a table, or several that stand one below the other where it is wider than a line."""
+    return [render_table(part) for part in part_grid(grid, WIDTH - len("|"))]  # which ends a line
+
+
+def part_grid(grid: Grid, width: int) -> list[Grid]:
+    """Return a table as those that stand one below the other, each so many characters wide at most."""
     header, rows, fixed = grid
     widths = [max(len(row[column]) for row in (header, *rows)) + len(" | ") for column in range(len(header))]
-    tables = []
-    room = WIDTH - sum(widths[:fixed]) - len("|")  # which ends a line
-    for part in split_columns(widths[fixed:], room) or [[]]:
+    parts = []
+    for part in split_columns(widths[fixed:], width - sum(widths[:fixed])) or [[]]:
         places = [*range(fixed), *(fixed + place for place in part)]
         first, *others = ([row[place] for place in places] for row in (header, *rows))
-        tables.append(render_table(Grid(first, others)))
-    return tables
+        parts.append(Grid(first, others))
+    return parts
 
 
 def split_columns(widths: Sequence[int], room: int) -> list[list[int]]:

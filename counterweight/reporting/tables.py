@@ -7,6 +7,8 @@ from statistics import fmean
 from counterweight.reporting.answers import answer
 from counterweight.reporting.differences import (
     Number,
+    describe_halves,
+    describe_space,
     render_differences,
     summarize_difference,
     tabulate_shortly,
@@ -71,10 +73,10 @@ def write_report(results: Results, folder: Path) -> None:
     """Write a report into a folder: Markdown, tables for papers, and every number as CSV."""
     (folder / "report.md").write_text(render_report(results), encoding="utf-8")
     place, label = f"{results.dataset}, {results.scenario}", f"{results.dataset}-{results.scenario}"
-    tables = [render_latex(tabulate_help(results), f"Change of the classifier on {place}", f"tab:{label}:methods")]
+    caption = f"Change of the classifier on {place}, against imbalanced. {answer(results).certainty}"
+    tables = [render_latex(tabulate_help(results), caption, f"tab:{label}:methods")]
     if results.comparisons:
-        grid = tabulate_statistics(results.comparisons)
-        tables.append(render_latex(grid, f"Synthetic against real images of {place}", f"tab:{label}:differences"))
+        tables.append(render_latex_differences(results.comparisons, place, label))
     (folder / "tables.tex").write_text("\n".join(tables), encoding="utf-8")
     write_csv(list_verdicts(results), folder / "verdicts.csv")
     write_csv(list_scores(results), folder / "scores.csv")
@@ -84,10 +86,17 @@ def write_report(results: Results, folder: Path) -> None:
 def write_pair_report(name: str, comparison: Comparison, folder: Path) -> None:
     """Write the report of a pair into a folder, likewise."""
     (folder / "report.md").write_text(render_pair_report(name, comparison), encoding="utf-8")
-    grid = tabulate_statistics({"synthetic": comparison})
-    text = render_latex(grid, f"Synthetic against real images of {name}", f"tab:{name}:differences")
-    (folder / "tables.tex").write_text(text, encoding="utf-8")
+    (folder / "tables.tex").write_text(
+        render_latex_differences({"synthetic": comparison}, name, name), encoding="utf-8"
+    )
     write_csv(list_statistics({"synthetic": comparison}), folder / "statistics.csv")
+
+
+def render_latex_differences(comparisons: Comparisons, place: str, label: str) -> str:
+    """Return the LaTeX table of how synthetic images differ; the caption says in which features, and of how many."""
+    found = next(iter(comparisons.values())).features
+    caption = f"Synthetic against real images of {place}: {describe_space(found)}; {describe_halves(found)}."
+    return render_latex(tabulate_statistics(comparisons), caption, f"tab:{label}:differences")
 
 
 def render_pair_report(name: str, comparison: Comparison) -> str:

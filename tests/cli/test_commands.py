@@ -97,3 +97,18 @@ def test_help_is_quick_as_nothing_that_computes_is_imported() -> None:
     own = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=own, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("repot", "error: COMMAND: there is no 'repot'; did you mean 'report'?\n"),
+        ("nosuch", f"error: COMMAND: there is no 'nosuch'; allowed: {', '.join(COMMANDS)}\n"),
+        ("--nosuch", "error: No such option '--nosuch'.\n"),
+    ],
+)
+def test_a_command_that_there_is_not(word: str, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "counterweight", word], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)

@@ -17,7 +17,7 @@ from PIL import Image
 from counterweight.core.params_file import read_params_file
 from counterweight.plots.figures import picture_figure
 from counterweight.reporting.markdown import Grid
-from counterweight.reporting.page.charts import draw_changes, draw_confusion, draw_counts, find_range
+from counterweight.reporting.page.charts import draw_backbones, draw_changes, draw_confusion, draw_counts, find_range
 from counterweight.reporting.page.contents import build_sections, share_room, write_glossary
 from counterweight.reporting.page.curves import read_losses
 from counterweight.reporting.page.dvc_plots import TEMPLATE, render_template
@@ -64,7 +64,16 @@ def write_page(folder: Path) -> Path:
     draw_pictures(folder / "plots")
     found, recognized = Everything([made()], {"scans": comparison(0.5)}), {"digits": recognition()}
     sections, left_out = build_sections(found, recognized, folder / "plots")
-    provenance = {"Versions": Grid(["part", "version"], [["<Python>", "3"]]), "Nothing": Grid(["part"], [])}
+    settings = [
+        ["seed", "0"],
+        ["latent.autoencoders.pretrained_vae.learning_rate", "0.001"],
+        ["table.recipes", ", ".join(["balanced_softmax"] * 9)],
+    ]
+    provenance = {
+        "Settings": Grid(["setting", "value"], settings),
+        "Versions": Grid(["part", "version"], [["<Python>", "3"]]),
+        "Nothing": Grid(["part"], []),
+    }
     path = folder / "report.html"
     path.write_text(render_page(sections, write_glossary(found, recognized), provenance, left_out), encoding="utf-8")
     return path
@@ -130,6 +139,19 @@ def test_every_method_and_every_column_is_in_the_glossary(page: Path) -> None:
     nothing = write_glossary(Everything([], {}), {})
     assert nothing == {}
     assert "verdict" not in write_glossary(Everything([], {"scans": comparison(0.5)}), {})
+
+
+def test_every_number_of_a_difference_says_what_it_is_and_of_how_much(tmp_path: Path) -> None:
+    (section,), _ = build_sections(Everything([made()], {}), {}, tmp_path)
+    folds = {fold.title: fold.tables for fold in section.folds}
+    where, moved = folds["In a latent space"]
+    assert where.notes["within"] == "Likewise between halves of the synthetic images."  # of latents, not of features
+    own, others = folds["How synthetic images differ, in numbers"]
+    assert own.notes["within"].startswith("The same between two halves of the synthetic images. Unit:")
+    for table in (own, others, where, moved):
+        assert set(table.grid.header[1:]) <= set(table.notes)
+    of_halves = [own, others, *folds["Every feature space"][:3]]
+    assert all(table.context.endswith("; 50 images against 50, 10 draws of halves") for table in of_halves)
 
 
 def test_nothing_in_a_chart_ends_its_script() -> None:
@@ -206,6 +228,15 @@ def test_losses_are_means_over_draws_at_most_so_many_points(tmp_path: Path) -> N
         {"generator": "vae", "update": "autoencoder", "epoch": 1, "loss": 2.0},
         {"generator": "vae", "update": "autoencoder", "epoch": 4, "loss": 5.0},
     ]
+
+
+def test_a_mark_says_unit_direction_and_of_how_much_it_is() -> None:
+    spec = draw_backbones(made().comparisons)
+    assert spec is not None
+    shown = {tip["field"] for tip in spec["encoding"]["tooltip"]}
+    assert shown >= {"value", "unit", "better", "images a half", "draws"}
+    (kl, *_) = [own for own in spec["data"]["values"] if own["statistic"] == "KL to" and own["images"] != "real"]
+    assert (kl["unit"], kl["better"], kl["draws"]) == ("nats", "as real images' is best", 10)
 
 
 def test_a_matrix_of_too_many_classes_is_not_drawn() -> None:
@@ -381,6 +412,17 @@ def test_what_is_wider_than_a_phone_says_so_until_its_end(page: Path, browser: P
     assert scroll.locator(what).bounding_box()["width"] >= 640  # ten in a row are 56 pixels wide, and more
     scroll.evaluate("own => { own.scrollLeft = own.scrollWidth; }")
     hint.wait_for(state="hidden")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1440])
+def test_settings_are_beside_their_names(page: Path, browser: Page, width: int) -> None:
+    browser.show(page.as_uri(), width, "light")
+    browser.click("summary:text-is('Settings')")
+    table = browser.page.locator("#provenance table").first
+    assert table.evaluate("own => own.offsetWidth <= own.parentElement.clientWidth")
+    heights = table.evaluate("own => [...own.tBodies[0].rows].map((row) => row.offsetHeight)")
+    assert width == 390 or heights[0] == heights[1]  # a name of any length in one line
 
 
 @pytest.mark.slow

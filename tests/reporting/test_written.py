@@ -1,6 +1,7 @@
 """Reports as other programs read them: LaTeX and CSV."""
 
 import csv
+import re
 from pathlib import Path
 
 from counterweight.reporting.latex import escape_latex, render_latex
@@ -28,6 +29,27 @@ def test_a_table_of_latex_has_three_rules() -> None:
     assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 1, 1]
     assert "\\begin{tabular}{lr}\n\\toprule\na\\_b & c \\\\\n\\midrule\nx & 1 \\\\\ny & 2 \\\\\n\\bottomrule" in text
     assert r"\label{tab:x}" in text
+
+
+def test_columns_without_room_on_a_page_stand_below_the_others() -> None:
+    """The first column is in every part, no part is wider than 75 characters, and no number is lost."""
+    header = ["method", *(f"column {number:02d}" for number in range(12))]
+    rows = [["smote", *(f"0.{number:02d}" for number in range(12))]]
+    text = render_latex(Grid(header, rows), "A caption", "tab:x")
+    parts = [line for line in text.splitlines() if line.startswith("smote")]
+    assert len(parts) == text.count(r"\begin{tabular}") == text.count(r"\toprule") == 3
+    assert [cell for part in parts for cell in part.removesuffix(r" \\").split(" & ")[1:]] == rows[0][1:]
+    heads = [line for line in text.splitlines() if line.startswith("method")]
+    assert all(len(head.replace(" & ", " | ")) <= 75 for head in heads)
+    assert text.count(r"\begin{table}") == text.count(r"\caption") == text.count(r"\label") == 1
+
+
+def test_captions_say_of_how_much_a_table_is(tmp_path: Path) -> None:
+    write_report(results(), tmp_path)
+    text = (tmp_path / "tables.tex").read_text(encoding="utf-8")
+    helped, differ = re.findall(r"\\caption{(.*)}", text)
+    assert "against imbalanced. Over 2 draws of all that is random, " in helped
+    assert differ.endswith("64 px; 50 images against 50, 10 draws of halves.")
 
 
 def test_csv_has_every_number_unrounded(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from counterweight.reporting.columns import get_mean
+from counterweight.reporting.page.notes import BETTER
 from counterweight.reporting.results import Comparisons
 from counterweight.results.imbalance import ClassCounts
 from counterweight.statistics.verdict import Verdict
@@ -149,7 +150,8 @@ def list_backbones(comparisons: Comparisons) -> list[dict[str, object]]:
                 value = get_mean(result, row, column.key)
                 if value is not None and column.shown != "within":
                     facts = {"statistic": column.header, "images": label, "backbone": name, "value": value}
-                    records.append({**facts, "images a half": result.n, "draws": result.draws, "better": column.better})
+                    facts |= {"unit": column.unit, "better": BETTER[column.better]}
+                    records.append({**facts, "images a half": result.n, "draws": result.draws})
     return records
 
 

@@ -8,6 +8,7 @@ from counterweight.reporting.page.notes import (
     CLASS_NOTES,
     DETAIL_NOTES,
     HELP_NOTES,
+    LATENT_NOTES,
     RECOGNITION_NOTES,
     describe_columns,
     describe_methods,
@@ -65,5 +66,5 @@ def write_glossary(found: Everything, recognized: Mapping[str, Recognition]) -> 
         names = chain.from_iterable((*results.scores, *results.not_applicable) for results in found.results)
         lines |= describe_methods(dict.fromkeys(names)) | HELP_NOTES | CLASS_NOTES
     if compared:
-        lines |= describe_columns(compared[0].features.columns) | DETAIL_NOTES
+        lines |= describe_columns(compared[0].features.columns) | DETAIL_NOTES | LATENT_NOTES
     return lines | (RECOGNITION_NOTES if recognized else {})

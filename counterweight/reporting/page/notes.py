@@ -37,6 +37,9 @@ DETAIL_NOTES = {
     "the images where it cannot tell them.",
     "Inception Score": "How certainly Inception names each image, and how differently all of them; as real images' is "
     "enough.",
+    "Frechet ratio": "Frechet distance in units of what halves of the real images have; 1 is best.",
+}
+LATENT_NOTES = {
     "within real": "Latents whose means differ between halves of the real images, raw / at the false discovery rate, "
     "in %.",
     "within": "Likewise between halves of the synthetic images.",
@@ -45,8 +48,8 @@ DETAIL_NOTES = {
     "in the cube": "Fraction of synthetic images whose latents all lie between -1.5 and 1.5.",
     "log10 density": "Of synthetic images per unit of volume there.",
     "dimension": "Effective dimensions of the latents, real / synthetic.",
-    "Frechet ratio": "Frechet distance in units of what halves of the real images have; 1 is best.",
 }
+"""Of the table of a latent space, where `within` is of latents, elsewhere of features."""
 RECOGNITION_NOTES = {
     "rank-1": "Fraction of the positives of all test triplets of which the anchor's own is the nearest; 0 to 1, higher "
     "is better.",

@@ -1,12 +1,13 @@
 """What the page says of one dataset and scenario, or of one pair: the answer first, details in folds."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from counterweight.reporting.answers import answer, answer_pair, name_score
-from counterweight.reporting.differences import describe_sample, tabulate_differences
+from counterweight.reporting.differences import describe_halves, describe_space, tabulate_differences
 from counterweight.reporting.markdown import Grid
 from counterweight.reporting.page import charts, curves
-from counterweight.reporting.page.notes import CLASS_NOTES, DETAIL_NOTES, HELP_NOTES, describe_columns
+from counterweight.reporting.page.notes import CLASS_NOTES, DETAIL_NOTES, HELP_NOTES, LATENT_NOTES, describe_columns
 from counterweight.reporting.page.parts import Chart, Fold, Look, Section, Table
 from counterweight.reporting.page.pictures import Pictures
 from counterweight.reporting.results import Comparison, Comparisons, Results
@@ -19,7 +20,6 @@ from counterweight.reporting.tables import (
     tabulate_simple,
 )
 from counterweight.reporting.verdicts import describe_reach, verdict
-from counterweight.results.compare import CompareResult
 
 SPACES_NOTE = (
     "Fractions of features whose means differ, raw and at the false discovery rate: within each set, then against real "
@@ -35,6 +35,8 @@ SPACES = {
     "spaces": "what the spaces are, and how many dimensions real images fill in them",
 }
 """Of every table what it shows."""
+OF_HALVES = ("within", "between", "frechet")
+"""Those of these tables whose numbers are means over draws of halves."""
 LATENTS = "where both sets lie: t-tests of single latents, modes, and how many dimensions they fill"
 MOVED = "images decoded again, as they are and moved to where real ones lie; against real images"
 LATENT_NOTE = "Where both sets lie in an autoencoder of both, and what moving synthetic images to real ones does."
@@ -140,21 +142,23 @@ def fold_differences(comparisons: Comparisons) -> list[Fold]:
         return []
     found = tabulate_differences(comparisons)
     first = next(iter(comparisons.values())).features
-    context = describe_space(first)
-    notes = DETAIL_NOTES | describe_columns(first.columns)
+    halves = describe_halves(first)
+    of_features = DETAIL_NOTES | describe_columns(first.columns)
 
-    def table(key: str, own: str) -> list[Table]:
+    def table(key: str, own: str, notes: Mapping[str, str] = of_features) -> list[Table]:
         grid = found[key]
         assert isinstance(grid, Grid)
         return [Table(grid, notes, own)] if grid else []
 
     drawn, roc = charts.draw_backbones(comparisons), charts.draw_roc(curves.list_roc(comparisons))
-    numbers = [*table("tables", context), *table("other_tables", "mean over all other feature spaces that count")]
+    others = f"mean over all other feature spaces that count; {halves}"
+    spaces = SPACES | {key: f"{SPACES[key]}; {halves}" for key in OF_HALVES}
+    latents = [*table("latent_table", LATENTS, LATENT_NOTES), *table("moved_table", MOVED)]
     return [
         Fold(
             "How synthetic images differ, in numbers",
             "Row real: what real images get among themselves, which is what agrees.",
-            numbers,
+            [*table("tables", f"{describe_space(first)}; {halves}"), *table("other_tables", others)],
             [Chart(drawn, "the chosen statistic in every feature space, by method")] if drawn else [],
         ),
         Fold(
@@ -163,18 +167,9 @@ def fold_differences(comparisons: Comparisons) -> list[Fold]:
             table("style_table", "on images that the network has not seen"),
             [Chart(roc, "ROC curves of the style classifier")] if roc else [],
         ),
-        Fold("Every feature space", SPACES_NOTE, [part for key, own in SPACES.items() for part in table(key, own)]),
-        Fold("In a latent space", LATENT_NOTE, [*table("latent_table", LATENTS), *table("moved_table", MOVED)]),
+        Fold("Every feature space", SPACES_NOTE, [part for key, own in spaces.items() for part in table(key, own)]),
+        Fold("In a latent space", LATENT_NOTE, latents),
     ]
-
-
-def describe_space(found: CompareResult) -> str:
-    """Say what holds for all numbers of the headline's feature space."""
-    own = found.backbones[found.headline]
-    test = own.statistics["ttest"]
-    halves = f"{test.n} images against {test.n}, {test.draws} draws of halves"
-    sample = describe_sample(own)
-    return f"{own.backbone}, {own.weights} weights, {own.input_size} px; {halves}{f' ({sample})' if sample else ''}"
 
 
 def fold_pictures(name: str, plots: Path, item: str, pictures: Pictures) -> Fold:
