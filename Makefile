@@ -1,6 +1,6 @@
 # make repro: install and rebuild the table; make test: install and run the tests; make help: everything else.
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint clean
+.PHONY: help setup repro test bench lint clean
 
 PYTHON ?= python3
 # Another build of torch than the locked one: cpu, cu128, ... (whatever uv's --torch-backend knows).
@@ -46,6 +46,9 @@ repro: $(READY)  ## Rebuild everything that changed and print the answers
 
 test: $(READY)  ## Run the whole test suite
 	python -m pytest --numprocesses auto --no-loadscope-reorder
+
+bench: $(READY)  ## Measure speeds beside what one would use instead, on an idle machine, and write docs/speed.md
+	python -m benchmarks.bench --page docs/speed.md
 
 lint: $(READY)  ## Check style, types and which way imports go
 	ruff check

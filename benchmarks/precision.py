@@ -1,6 +1,6 @@
 """What folded batch normalisation and bfloat16 save, and what they change of the statistics, backbone by backbone.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.precision --out metrics/benchmarks/precision.json
+    python -m benchmarks.precision --out metrics/benchmarks/precision.json
 
 Real images are 400 of scikit-learn's digits, synthetic ones 400 that SMOTE makes of 400 others. Features of both are
 taken three times: by the network as it is, with batch normalisation folded into convolutions, and with bfloat16, too.
