@@ -38,6 +38,7 @@ def cli() -> None:
 
 @click.command(
     "completion",
+    short_help="Print the script by which a shell completes commands.",
     epilog="""\b
 Examples:
   eval "$(counterweight completion bash)"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from counterweight.core.errors import UserError
+from counterweight.core.schema import suggest_name
 from counterweight.engines.jobs import Job
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Record:
         """
         with as_user_errors(), self.locked():
             graph = self.repo.index.graph
-            wanted = [stage for target in targets for stage in self.repo.stage.collect(target)] or list(graph)
+            wanted = [stage for target in targets for stage in self.collect(target)] or list(graph)
             while wanted:
                 stage = wanted.pop()
                 if stage.addressing not in self.stages:
@@ -63,6 +64,22 @@ class Record:
             return {
                 name: [own.addressing for own in graph.successors(stage)] for name, stage in sorted(self.stages.items())
             }
+
+    def collect(self, target: str) -> "list[Stage]":
+        """Return the stages of a name, with or without its row.
+
+        Raises:
+            UserError: there is none.
+        """
+        from dvc.stage.exceptions import StageNotFound
+
+        try:
+            found: list[Stage] = self.repo.stage.collect(target)
+        except StageNotFound:
+            rows = [stage.addressing for stage in self.repo.index.stages]
+            names = rows if "@" in target else {row.partition("@")[0] for row in rows}
+            raise UserError(f"STAGE: there is no '{target}'{suggest_name(target, names)}") from None
+        return found
 
     def prepare(self, name: str) -> Need:
         """Say whether a stage has to run; then its outputs are gone, or they are restored if they were made before.

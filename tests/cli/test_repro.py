@@ -43,6 +43,14 @@ def test_it_makes_what_dvc_makes(project: Project, tmp_path: Path) -> None:
     assert ran(project) == []
 
 
+@pytest.mark.parametrize(
+    ("target", "hint"),
+    [("mak", "did you mean 'make'?"), ("make@e", "did you mean 'make@"), ("other", "allowed: gather, make, source")],
+)
+def test_a_stage_that_is_not_there_is_refused_with_those_that_are(target: str, hint: str, project: Project) -> None:
+    assert repro(project, target, code=2)[1].startswith(f"error: STAGE: there is no '{target}'; {hint}")
+
+
 def test_only_what_changed_runs_and_what_was_made_before_is_restored(project: Project) -> None:
     repro(project)
     ran(project)

@@ -10,12 +10,13 @@ from counterweight.cli.completion import complete_with
 
 
 @click.command(
+    short_help="Say what a generator is, or list all of them.",
     epilog="""\b
 Examples:
   counterweight describe
   counterweight describe bagan --shape 1,28,28 --classes 10
   counterweight describe cvae --shape 3,64,64 --classes 2 --set latent_dim=300 --json
-"""
+""",
 )
 @click.argument("name", required=False, shell_complete=complete_with(completion.list_generators))
 @click.option("--shape", type=Shape(), default="1,28,28", show_default=True, help="Shape of the images.")
@@ -39,12 +40,13 @@ def describe(
 
 
 @click.command(
+    short_help="Train generators on a dataset and show what each makes.",
     epilog="""\b
 Examples:
   counterweight gallery digits
   counterweight gallery digits cvae cgan --out /tmp/gallery
   counterweight gallery digits smote --json
-"""
+""",
 )
 @click.argument("dataset", shell_complete=complete_with(completion.list_datasets))
 @click.argument("names", nargs=-1, metavar="[GENERATOR]...", shell_complete=complete_with(completion.list_generators))
@@ -63,6 +65,7 @@ def gallery(dataset: str, names: tuple[str, ...], per_class: int, out: Path, as_
 
 
 @click.command(
+    short_help="Add your own images as a dataset.",
     epilog="""\b
 Examples:
   counterweight add pets ~/pets --dry-run
@@ -70,7 +73,7 @@ Examples:
   counterweight add pets ~/pets --minority dog
   counterweight add cifar ~/cifar10/plain_text --size 32
   counterweight add scans ~/scans --pair ~/generated_scans
-"""
+""",
 )
 @click.argument("name")
 @click.argument("path", type=PATH)
@@ -111,13 +114,14 @@ def add(
 
 
 @click.command(
+    short_help="Add a published dataset's or a document's settings.",
     epilog="""\b
 Examples:
   counterweight preset
   counterweight preset mnist --dry-run
   counterweight preset mnist cifar10
   counterweight preset balancing_thesis --dry-run --json
-"""
+""",
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_with(completion.list_presets))
 @click.option("--dry-run", is_flag=True, help="Change nothing, say what would be added.")
@@ -137,13 +141,14 @@ def preset(names: tuple[str, ...], dry_run: bool, as_json: bool, params: Path) -
 
 
 @click.command(
+    short_help="Say how two sets of images differ, without DVC.",
     epilog="""\b
 Examples:
   counterweight audit ~/photographs ~/generated
   counterweight audit ~/photographs ~/generated --full
   counterweight audit ~/photographs ~/generated --backbone mobilenet_v2 --weights imagenet --out pets_audit
   counterweight audit real.parquet synthetic.parquet --json
-"""
+""",
 )
 @click.argument("real", type=PATH)
 @click.argument("synthetic", type=PATH)

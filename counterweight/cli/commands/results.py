@@ -10,12 +10,13 @@ from counterweight.cli.completion import complete_with
 
 
 @click.command(
+    short_help="Print the answers and show the page that says why.",
     epilog="""\b
 Examples:
   counterweight report
   counterweight report --no-open
   counterweight report --no-open --json
-"""
+""",
 )
 @click.option("--open/--no-open", "opens", default=True, help="Show the page in a browser.  [default: open]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -28,13 +29,14 @@ def report(opens: bool, as_json: bool, params: Path) -> None:
 
 
 @click.command(
+    short_help="Take a balanced dataset along, in three formats.",
     epilog="""\b
 Examples:
   counterweight export digits drop75 smote --to digits_smote
   counterweight export digits drop75 cvae --to digits_cvae --format parquet --draw 3
   counterweight export digits drop75 imbalanced --to digits_imbalanced --format webdataset
   counterweight export pets natural bagan --to ~/pets_bagan --params ~/counterweight/params.yaml --json
-"""
+""",
 )
 @click.argument("dataset", shell_complete=complete_with(completion.list_datasets))
 @click.argument("scenario", shell_complete=complete_with(completion.list_scenarios))
@@ -71,12 +73,13 @@ def export(
 
 
 @click.command(
+    short_help="Look into a trained generator in a browser.",
     epilog="""\b
 Examples:
   counterweight explore
   counterweight explore models/digits/drop75/cvae
   counterweight explore --params ~/counterweight/params.yaml --port 8000 --no-open
-"""
+""",
 )
 @click.argument("model", type=PATH, required=False)
 @click.option("--port", type=click.IntRange(1, 65535), default=5006, show_default=True, help="Port to serve.")

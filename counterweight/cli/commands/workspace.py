@@ -10,12 +10,13 @@ from counterweight.cli.completion import complete_with
 
 
 @click.command(
+    short_help="Run what is stale, many stages at a time.",
     epilog="""\b
 Examples:
   counterweight repro
   counterweight repro -j 4
   counterweight repro train@digits-drop75-cvae --json
-"""
+""",
 )
 @click.argument("targets", metavar="[STAGE]...", nargs=-1, shell_complete=complete_with(completion.list_stages))
 @click.option(
@@ -63,12 +64,13 @@ def repro(
 
 
 @click.command(
+    short_help="Say why a stage would run.",
     epilog="""\b
 Examples:
   counterweight why
   counterweight why train
   counterweight why train@digits-drop75-cvae --json
-"""
+""",
 )
 @click.argument("stage", required=False, shell_complete=complete_with(completion.list_stages))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -85,12 +87,13 @@ def why(stage: str | None, as_json: bool) -> None:
 
 
 @click.command(
+    short_help="Say whether everything is fit for a run.",
     epilog="""\b
 Examples:
   counterweight doctor
   counterweight doctor --json
   counterweight doctor --params ~/counterweight/params.yaml
-"""
+""",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--params", type=PATH, show_default="params.yaml, if it is there", help="Settings file.")
@@ -111,10 +114,11 @@ def doctor(ctx: click.Context, as_json: bool, params: Path | None) -> None:
 
 
 @click.command(
+    short_help="Print the JSON Schema of params.yaml, for editors.",
     epilog="""\b
 Examples:
   counterweight schema > params.schema.json
-"""
+""",
 )
 def schema() -> None:
     """Print the JSON Schema of params.yaml, by which editors complete keys, explain them and mark mistakes.

@@ -118,7 +118,7 @@ def draw_backbones(comparisons: Comparisons) -> Spec | None:
     if not records:
         return None
     names = list(dict.fromkeys(str(record["statistic"]) for record in records))
-    value = {"field": "value", "type": "quantitative", "title": None}
+    value = {"field": "value", "type": "quantitative", "title": "value of the statistic that is chosen above"}
     return {
         "$schema": SCHEMA,
         "width": "container",
