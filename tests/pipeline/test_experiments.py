@@ -1,5 +1,6 @@
 """Experiments that DVC runs in folders of their own, of datasets that git does not keep."""
 
+import json
 import time
 from collections.abc import Iterator
 
@@ -48,10 +49,13 @@ def test_in_a_folder_of_its_own_it_sees_the_images_of_the_workspace(linked: Proj
     out = linked.dvc("exp", "run", "--temp", "--name", "first", "ingest@shapes")
     assert stages_run(out) == ["check", "ingest@shapes"]
     assert "untracked" not in out
+    assert not (linked / "data").exists()
     linked.dvc("repro", "ingest@shapes")
     assert read_inputs_of(linked, "first") == read_inputs((linked / "dvc.lock").read_text(encoding="utf-8"))
     # Now nothing has changed, and all that runs is the check, there as well.
     assert stages_run(linked.dvc("exp", "run", "--temp", "--name", "second", "ingest@shapes")) == ["check"]
+    times = (linked / "data/times.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["stage"] for line in times] == ["check", "ingest@shapes", "check"]  # the last one of there
 
 
 def test_a_queue_sees_them_too(linked: Project) -> None:
