@@ -10,8 +10,10 @@ import sys
 import time
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 from counterweight.core.process import die_with_parent, fail, run
+from counterweight.data.experiment_folder import find_workspace
 from counterweight.reporting.page.times import write_time
 
 if __name__ == "__main__":
@@ -27,4 +29,5 @@ if __name__ == "__main__":
         sys.exit(fail(f"there is no stage '{name}'; name one, as in `python -m stages train --help`"))
     sys.argv[0] = str(spec.origin)  # as if the stage itself had been called
     run(main)
-    write_time(started)
+    workspace = find_workspace(Path.cwd())
+    write_time(started, [Path()] if workspace is None else [Path(), workspace])

@@ -1,6 +1,7 @@
 """Check the whole of params.yaml before any work: every key, value, class of generator and source.
 
-The graph's first stage. Its output never changes, so that nothing else runs again because it did.
+The graph's first stage. Its output never changes, so that nothing else runs again because it did. DVC keeps no copy of
+it, so that it runs first in the folder of each experiment, too, where it brings the images that git does not keep.
 """
 
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from counterweight.core.outputs import atomic_output
 from counterweight.core.process import run, stage_parser
+from counterweight.data.experiment_folder import bring_images, find_workspace
 from counterweight.evaluation.prechecks import check_params
 from counterweight.settings.params import load_params
 
@@ -32,6 +34,8 @@ def main(argv: Sequence[str]) -> None:
     parser = stage_parser(__doc__)
     parser.add_argument("--out", type=Path, required=True, help="stamp to write")
     arguments = parser.parse_args(argv)
+    if (workspace := find_workspace(Path.cwd())) is not None:
+        bring_images(workspace, Path.cwd())
     check_params(load_params(arguments.params))
     for folder in AWAITED:
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,8 @@ from typing import Any
 
 from counterweight.core.errors import UserError
 from counterweight.engines.jobs import LOST, Ended, Job
-from counterweight.engines.shipping import pack_inputs, run_here, run_shipped, unpack
+from counterweight.engines.shipping import Shipped, pack_inputs, run_here, run_shipped, unpack
+from counterweight.reporting.page.times import add_times
 
 RETRIES = 3
 """Times that a task is run again whose worker or node was lost."""
@@ -89,14 +90,15 @@ class RayEngine:
         job = self.running.pop(found)
         job.log.parent.mkdir(parents=True, exist_ok=True)
         try:
-            code, printed, archive = self.ray.get(found)
+            shipped: Shipped = self.ray.get(found)
         except self.ray.exceptions.RayError as error:
             job.log.write_text(f"Ray: {error}\n", encoding="utf-8")
             return Ended(job.stage, LOST)
-        job.log.write_bytes(printed)
-        if archive:
-            unpack(archive, job.folder)
-        return Ended(job.stage, code)
+        job.log.write_bytes(shipped.printed)
+        if shipped.archive:
+            unpack(shipped.archive, job.folder)
+            add_times(job.folder, shipped.times, job.stage)
+        return Ended(job.stage, shipped.code)
 
     def stop(self) -> None:
         """Cancel all tasks, and leave the cluster, which ends what they run."""
@@ -119,14 +121,14 @@ def sees(path: str) -> bool:
     return Path(path).exists()
 
 
-def run_in_place(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+def run_in_place(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> Shipped:
     """Run a job in the workspace."""
-    return *run_here(command, Path(folder), adapt(environment)), b""
+    return Shipped(*run_here(command, Path(folder), adapt(environment)))
 
 
 def run_elsewhere(
     archive: bytes, command: Sequence[str], environment: Mapping[str, str], writes: Sequence[str]
-) -> tuple[int, bytes, bytes]:
+) -> Shipped:
     """Run a job with what it reads."""
     return run_shipped(archive, command, adapt(environment), [*map(Path, writes)])
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from counterweight.core.errors import UserError
 from counterweight.core.schema import suggest_name
+from counterweight.engines.folders import KnownFolders
 from counterweight.engines.jobs import Job
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Record:
             mend_locks(Path(self.repo.tmp_dir))
         logging.getLogger("dvc").setLevel(logging.WARNING)  # What it does is told by whoever calls this.
         self.root = root
+        self.folders = KnownFolders(root / LOGS / "folders.json")
         self.stages: dict[str, Stage] = {}
         self.unwritten: list[Stage] = []
         self.locks: dict[str, ExitStack] = {}
@@ -60,6 +62,8 @@ class Record:
                 stage = wanted.pop()
                 if stage.addressing not in self.stages:
                     self.stages[stage.addressing] = stage
+                    for dependency in stage.deps:
+                        self.folders.watch(dependency)
                     wanted += graph.successors(stage)
             return {
                 name: [own.addressing for own in graph.successors(stage)] for name, stage in sorted(self.stages.items())

@@ -10,11 +10,25 @@ import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from counterweight.engines.jobs import Job
+from counterweight.reporting.page.times import TIMES
 
 CODE = ("counterweight", "stages", "params.yaml")
 IGNORED = ("__pycache__", ".pyc")
+
+
+class Shipped(NamedTuple):
+    """What came of a job."""
+
+    code: int
+    """Exit code."""
+    printed: bytes
+    archive: bytes = b""
+    """What it wrote, if it succeeded elsewhere than in the workspace."""
+    times: str = ""
+    """Then, how long it took, as lines of TIMES."""
 
 
 def pack(folder: Path, paths: Sequence[Path]) -> bytes:
@@ -43,17 +57,19 @@ def pack_inputs(job: Job) -> bytes:
     return pack(job.folder, [*map(Path, CODE), *job.reads])
 
 
-def run_shipped(
-    archive: bytes, command: Sequence[str], environment: dict[str, str], writes: Sequence[Path]
-) -> tuple[int, bytes, bytes]:
-    """Run a job in a folder of its own; return its exit code, what it printed, and what it wrote, if it succeeded."""
+def run_shipped(archive: bytes, command: Sequence[str], environment: dict[str, str], writes: Sequence[Path]) -> Shipped:
+    """Run a job in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="counterweight-") as name:
         folder = Path(name)
         unpack(archive, folder)
-        for path in writes:
+        for path in (*writes, TIMES):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
         code, printed = run_here(command, folder, environment)
-        return code, printed, pack(folder, writes) if code == 0 else b""
+        if code != 0:
+            return Shipped(code, printed)
+        times = folder / TIMES
+        told = times.read_text(encoding="utf-8") if times.is_file() else ""
+        return Shipped(code, printed, pack(folder, writes), told)
 
 
 def run_here(command: Sequence[str], folder: Path, environment: dict[str, str]) -> tuple[int, bytes]:

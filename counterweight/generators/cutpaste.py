@@ -26,7 +26,7 @@ FRINGE = 0.08  # of an image's side: how far the soft edge of a foreground reach
 class Settings(schema.Settings):
     """How far a foreground may be changed; every amount is drawn uniformly, up to the one given."""
 
-    size: Annotated[float, Ge(0), Lt(1)] = 0.2
+    scale: Annotated[float, Ge(0), Lt(1)] = 0.2
     """Largest relative change of the foreground's size, either way."""
     shape: Annotated[float, Ge(0), Lt(1)] = 0.1
     """Largest relative change of width against height, either way."""
@@ -73,7 +73,7 @@ class CutPaste(Generator):
         spin, about_x, about_y = (
             math.radians(most) * draw_uniform((count,), rng) for most in (s.rotation, s.tilt, s.tilt)
         )
-        size, stretch = 1 + s.size * draw_uniform((count,), rng), 1 + s.shape * draw_uniform((count,), rng)
+        size, stretch = 1 + s.scale * draw_uniform((count,), rng), 1 + s.shape * draw_uniform((count,), rng)
         plane = stack_matrices([[spin.cos(), -spin.sin()], [spin.sin(), spin.cos()]])
         # A plane turned about both axes and looked at from far away.
         tilted = stack_matrices([[about_y.cos(), about_y.sin() * about_x.sin()], [torch.zeros(count), about_x.cos()]])

@@ -145,3 +145,28 @@ def test_it_refuses_settings_of_an_autoencoder_that_it_does_not_have(schema: dic
 def test_it_asks_for_what_the_graph_names(schema: dict[str, Any], params: dict[str, Any], key: str) -> None:
     del params["table"][key]
     assert refusals(schema, params) == [f"table: '{key}' is a required property"]
+
+
+UNSEEN = {"size", "nfiles"}
+"""What DVC's run-cache leaves out of all that it compares, settings among it: https://github.com/treeverse/dvc/issues/10296"""
+
+
+def sections_with(names: set[str], value: object, where: tuple[str, ...] = ()) -> set[str]:
+    """Return the sections in which a setting has one of the names."""
+    if isinstance(value, list):
+        return set().union(*(sections_with(names, own, where) for own in value))
+    if not isinstance(value, dict):
+        return set()
+    known = value.get("properties")
+    found = {where[1] if len(where) > 1 else ""} if isinstance(known, dict) and names & {*known} else set()
+    return found.union(*(sections_with(names, own, (*where, key)) for key, own in value.items()))
+
+
+def test_stages_with_settings_that_a_run_cache_does_not_see_stay_out_of_it(schema: dict[str, Any]) -> None:
+    """Else a dataset whose `size` is changed comes back in its old size."""
+    sections = sections_with(UNSEEN, schema)
+    assert sections == {"datasets", "pairs"}
+    stages = load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    reading = [own for own in stages.values() if any(dep.startswith("images/") for dep in own["deps"])]
+    assert len(reading) == 3
+    assert [out for own in reading for out in own["outs"] if [*out.values()] != [{"persist": True}]] == []

@@ -80,15 +80,19 @@ def test_where_the_workspace_is_not_seen_what_is_read_and_written_travels(
     try:
         assert engine.shared
         engine.shared = False
-        command = "echo $DVC_STAGE; test ! -e secret || exit 1; cat here/linked > made/out"
+        (folder / "data").mkdir()
+        (folder / "data/times.jsonl").write_text("before\n")
+        command = "echo $DVC_STAGE | tee data/times.jsonl; test ! -e secret || exit 1; cat here/linked > made/out"
         (folder / "secret").touch()
         engine.start(job(folder, "one", command, reads=[Path("here")], writes=[Path("made/out")]))
-        engine.start(job(folder, "two", "touch made/other; exit 4", writes=[Path("made/other")]))
+        failing = "echo two > data/times.jsonl; touch made/other; exit 4"
+        engine.start(job(folder, "two", failing, writes=[Path("made/other")]))
         assert wait_for_all(engine) == [Ended("one", 0), Ended("two", 4)]
     finally:
         engine.stop()
     assert (folder / "made/out").read_text() == "a: 1\n"
     assert not (folder / "made/other").exists()
+    assert (folder / "data/times.jsonl").read_text() == "before\none\n"
     assert (folder / "one.log").read_text() == "one\n"
 
 

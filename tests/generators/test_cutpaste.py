@@ -15,7 +15,7 @@ from counterweight.generators.cutpaste import (
     segment_foreground,
 )
 
-STILL = {"size": 0.0, "shape": 0.0, "rotation": 0.0, "tilt": 0.0, "shift": 0.0}
+STILL = {"scale": 0.0, "shape": 0.0, "rotation": 0.0, "tilt": 0.0, "shift": 0.0}
 
 
 def seeded() -> torch.Generator:
@@ -59,7 +59,7 @@ def test_a_foreground_left_as_it_is_stands_before_the_other_background() -> None
     assert set(kinds) == {1, 2}
 
 
-@pytest.mark.parametrize("change", [{"size": 0.5}, {"shape": 0.5}, {"rotation": 45.0}, {"tilt": 60.0}, {"shift": 0.3}])
+@pytest.mark.parametrize("change", [{"scale": 0.5}, {"shape": 0.5}, {"rotation": 45.0}, {"tilt": 60.0}, {"shift": 0.3}])
 def test_every_change_moves_the_foreground_and_leaves_the_background(change: dict[str, float]) -> None:
     image = square((250, 250, 250), (20, 30, 200))
     real = Labelled(image[None], torch.tensor([0]))
@@ -67,7 +67,7 @@ def test_every_change_moves_the_foreground_and_leaves_the_background(change: dic
     assert sum(not torch.equal(one, image) for one in made) > 20
     assert (made[:, :, 0, 0] == 250).all() or "shift" in change
     dark = (made[:, 0].float() < 135).sum(dim=(1, 2)).float()
-    if "size" in change:
+    if "scale" in change:
         assert dark.min() < 30
         assert dark.max() > 80
     elif "tilt" in change:

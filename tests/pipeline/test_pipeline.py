@@ -34,6 +34,12 @@ def experiment(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
     return Built(project, project.dvc("exp", "run", "--set-param", "generators.bagan.shapes.epochs=2"))
 
 
+def read_side(project: Project) -> int:
+    """Return the height of the dataset's images."""
+    side: int = read_images(project / "data/shapes/train.parquet").images.shape[2]
+    return side
+
+
 # What is built.
 
 
@@ -311,3 +317,10 @@ def test_a_killed_dvc_takes_its_stage_along(copy: Project, training: bool) -> No
     assert gone
     assert any((copy / "checkpoints").glob("*/checkpoint.safetensors")) == training
     assert not (copy / "models/shapes/drop75/bagan").exists()
+
+
+def test_images_of_another_size_are_read_anew(copy: Project) -> None:
+    """DVC's run-cache does not see that setting, and would take the old images for the new ones."""
+    copy.edit("    size: 16\n    channels: 1\n    minority", "    size: 12\n    channels: 1\n    minority")
+    assert stages_run(copy.dvc("repro", "ingest@shapes")) == ["check", "ingest@shapes"]
+    assert read_side(copy) == 12

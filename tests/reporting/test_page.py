@@ -4,11 +4,15 @@ import base64
 import io
 import json
 import re
+import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -24,7 +28,7 @@ from counterweight.reporting.page.dvc_plots import TEMPLATE, render_template
 from counterweight.reporting.page.page import render_page, write_data
 from counterweight.reporting.page.pictures import Pictures
 from counterweight.reporting.page.provenance import flatten, list_data, list_settings, list_times
-from counterweight.reporting.page.times import read_times, write_time
+from counterweight.reporting.page.times import name_device, read_times, write_time
 from counterweight.reporting.results import Everything, Results, Verdicts
 from counterweight.settings.table import Table
 from tests.browser import Page, open_browser
@@ -280,7 +284,7 @@ def test_data_are_named_by_what_dvc_wrote_down(tmp_path: Path) -> None:
 def test_times_are_of_the_items_of_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
-    times = '{"stage": "%s", "seconds": 2, "cpu_seconds": 1, "peak_bytes": 1048576}\n'
+    times = '{"stage": "%s", "seconds": 2, "cpu_seconds": 1, "peak_bytes": 1048576, "device": "cpu"}\n'
     Path("data/times.jsonl").write_text(times % "train@digits-drop75-cvae" + times % "train@other-drop75-cvae")
     names = ("check", "train@digits-drop75-cvae", "train@other-drop75-cvae", "classify@digits-drop75-cvae", "page")
     Path("dvc.lock").write_text("stages:\n" + "".join(f"  {name}:\n    cmd: x\n" for name in names))
@@ -290,6 +294,28 @@ def test_times_are_of_the_items_of_the_table(tmp_path: Path, monkeypatch: pytest
         ["check", "from a cache"],
         ["classify@digits-drop75-cvae", "from a cache"],
     ]
+    assert [row[-1] for row in list_times(table).rows] == ["cpu", "", ""]
+
+
+def test_the_gpu_that_was_computed_on_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = {"is_initialized": lambda: True, "device_count": lambda: 3, "max_memory_allocated": lambda number: number}
+    cuda = SimpleNamespace(**used, get_device_name=lambda number: f"GPU {number}")
+    monkeypatch.setitem(sys.modules, "torch", cast(ModuleType, SimpleNamespace(cuda=cuda)))
+    assert name_device() == "GPU 1, GPU 2"
+    cuda.max_memory_allocated = lambda number: 0
+    assert name_device() == "cpu"
+    cuda.is_initialized = lambda: False
+    assert name_device() == "cpu"
+
+
+def test_a_time_is_written_down_in_each_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_STAGE", "train@digits")
+    (tmp_path / "a/data").mkdir(parents=True)
+    (tmp_path / "b/data").mkdir(parents=True)
+    write_time(0.0, [tmp_path / name for name in "abc"])
+    assert [*read_times(tmp_path / "a/data/times.jsonl")] == ["train@digits"]
+    assert read_times(tmp_path / "a/data/times.jsonl") == read_times(tmp_path / "b/data/times.jsonl")
+    assert not (tmp_path / "c").exists()
 
 
 def test_of_a_table_without_datasets_no_generators_are_told(tmp_path: Path) -> None:
@@ -304,19 +330,20 @@ def test_of_a_table_without_datasets_no_generators_are_told(tmp_path: Path) -> N
 def test_the_last_run_of_a_stage_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_STAGE", "train@digits")
-    write_time(0.0)
+    write_time(0.0, [Path()])
     assert not (tmp_path / "data").exists()  # no workspace
     (tmp_path / "data").mkdir()
-    write_time(0.0)
-    write_time(0.0)
+    write_time(0.0, [Path()])
+    write_time(0.0, [Path()])
     with (tmp_path / "data/times.jsonl").open("a") as file:
         file.write('{"stage": "cut o')
     (found,) = read_times().values()
     assert found["stage"] == "train@digits"
     assert found["seconds"] >= found["cpu_seconds"] > 0
     assert found["peak_bytes"] > 2**20
+    assert (found["host"], found["device"]) == (socket.gethostname(), "cpu")
     monkeypatch.delenv("DVC_STAGE")
-    write_time(0.0)
+    write_time(0.0, [Path()])
     assert len((tmp_path / "data/times.jsonl").read_text().splitlines()) == 3
 
 
@@ -326,7 +353,7 @@ def test_a_stage_does_not_fail_for_want_of_a_line_about_it(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_STAGE", "train@digits")
     (tmp_path / "data/times.jsonl").mkdir(parents=True)
-    write_time(0.0)
+    write_time(0.0, [Path()])
     assert capsys.readouterr().err == (
         "data/times.jsonl: Is a directory: how long train@digits took was not written down\n"
     )

@@ -59,7 +59,7 @@ def describe_provenance(file: ParamsFile, table: Table) -> dict[str, Grid]:
         ),
         "Versions and machine": list_versions(),
         "Data": list_data(table.datasets),
-        "Time of each stage's last run on this machine": list_times(table),
+        "Time of each stage's last run": list_times(table),
     }
 
 
@@ -146,14 +146,20 @@ def read_lock(path: Path) -> dict[str, Any]:
 
 
 def list_times(table: Table, lock: Path = LOCK) -> Grid:
-    """Return what each stage of the table's items took when it last ran here; what never ran here came from a cache."""
+    """Return what each stage of the table's items took when it last ran; what never ran here came from a cache."""
     items = {*table.datasets, *table.pairs, *table.recognition}
     # An item's name begins with its dataset's or pair's: train@digits-drop75-cvae.
     stages = [name for name in read_lock(lock) if "@" not in name or name.split("@")[1].split("-")[0] in items]
     found = {name: own for name, own in read_times().items() if name in stages}
     rows = [
-        [stage, f"{own['seconds']:.1f} s", f"{own['cpu_seconds']:.1f} s", f"{own['peak_bytes'] / 2**20:,.0f} MiB"]
+        [
+            stage,
+            f"{own['seconds']:.1f} s",
+            f"{own['cpu_seconds']:.1f} s",
+            f"{own['peak_bytes'] / 2**20:,.0f} MiB",
+            own.get("device", ""),
+        ]
         for stage, own in found.items()
     ]
-    rows += [[stage, "from a cache", "", ""] for stage in stages if stage not in found and stage != PAGE]
-    return Grid(["stage", "time", "processor time", "memory"], rows)
+    rows += [[stage, "from a cache", "", "", ""] for stage in stages if stage not in found and stage != PAGE]
+    return Grid(["stage", "time", "processor time", "memory", "device"], rows)
