@@ -45,7 +45,7 @@ def test_it_makes_what_dvc_makes(project: Project, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "hint"),
-    [("mak", "did you mean 'make'?"), ("make@e", "did you mean 'make@"), ("other", "allowed: gather, make, source")],
+    [("mak", "did you mean 'make'?"), ("make@e", "did you mean 'make@"), ("xyz", "allowed: gather, make, source")],
 )
 def test_a_stage_that_is_not_there_is_refused_with_those_that_are(target: str, hint: str, project: Project) -> None:
     assert repro(project, target, code=2)[1].startswith(f"error: STAGE: there is no '{target}'; {hint}")
@@ -68,8 +68,6 @@ def test_targets_bring_what_they_need_and_no_more(project: Project) -> None:
     assert said(project, "make@c")["ran"] == ["make@c", "source"]
     assert said(project, "make")["ran"] == ["make@a", "make@b", "make@d"]
     assert ran(project) == ["a", "b", "c", "d"]
-    _, err = repro(project, "mak", code=2)
-    assert err.startswith("error: DVC: ")
 
 
 def test_a_failed_stage_stops_what_needs_it_alone(project: Project) -> None:
