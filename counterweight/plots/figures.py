@@ -17,8 +17,8 @@ DPI = 100
 REAL, SYNTHETIC = "tab:blue", "tab:orange"
 
 
-INK = "#77808d"
-"""Of text and axes: on white and on the dark page alike its contrast is about 4."""
+INK = "#747d8a"
+"""Of text and axes: its contrast is 4.2 on white and 4.4 on the dark page; no grey has 4.5 on both."""
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -63,9 +63,10 @@ def picture_figure(rows: Sequence[tuple[str, Sequence[tuple[str, npt.NDArray[np.
         axes.set(xticks=[], yticks=[])
         axes.set_frame_on(False)
     for line, (name, pictures) in zip(grid, rows, strict=True):
-        line[0].set_ylabel(name, fontsize=9)
+        # Points of a figure that a page shows at two thirds of its size, and a phone at less.
+        line[0].set_ylabel(name, fontsize=12)
         for axes, (title, picture) in zip(line, pictures, strict=False):
-            axes.set_title(title, fontsize=8)
+            axes.set_title(title, fontsize=12)
             show(axes, picture)
     save(figure, path)
 
