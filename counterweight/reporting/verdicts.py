@@ -203,7 +203,8 @@ def describe_reach(comparisons: Comparisons) -> str:
     if images == 0:
         return ""
     seen = -float(special.ndtri(0.025) + special.ndtri(0.2)) * math.sqrt(2 / images)
+    half = f"{images} image{'s' if images > 1 else ''} a half"
     sees = f"a test of one feature sees a difference of means of {seen:.1f} standard deviations in four of five cases"
     if seen > LARGE:
-        return f"Nothing can be said of small differences: with {images} images a half {sees}."
-    return f"With {images} images a half {sees}; smaller ones may be there."
+        return f"Nothing can be said of small differences: with {half} {sees}."
+    return f"With {half} {sees}; smaller ones may be there."
