@@ -47,9 +47,9 @@ def check_devices(processes: int, name: str) -> None:
     Raises:
         UserError: it is a certain one, or there are too few.
     """
+    device = choose_device(name)
     if processes == 1:
         return
-    device = choose_device(name)
     if device.index is not None:
         raise UserError(f"params.yaml: device: '{name}' is one, train.processes: {processes}; 'cuda' takes the first")
     here, found = int(os.environ.get(LOCAL_COUNT, processes)), torch.cuda.device_count()
