@@ -28,6 +28,8 @@ from counterweight.settings.scenarios import Drop, parse_scenario
 from counterweight.training.launch import check_devices
 
 LOCK = Path("dvc.lock")
+TRIED = 200
+"""Sizes of batches, of which one may have equal shares where the chosen one has none."""
 
 
 def check_rows(params: Params) -> None:
@@ -153,24 +155,30 @@ def refuse_unconditional(params: Params, name: str, dataset: str) -> None:
 
 
 def check_shares(params: Params, name: str, dataset: str, class_names: Sequence[str]) -> None:
-    """Refuse batches of which the processes that train together have no equal shares."""
+    """Refuse batches of which the processes that train together have no equal shares, and name a size that has some."""
     processes, where = params.train.processes, f"params.yaml: generators.{name}.{dataset}"
     kind, settings = find_generator(name)
     if processes == 1 or not issubclass(kind, LearnedGenerator):
         return
-    own = parse_settings(settings, find_generator_block(params.generators, name, dataset), where)
+    own = parse_settings(settings, find_generator_block(params.generators, name, dataset), where).model_dump()
     shape = find_shape(plan_dataset(params.datasets, dataset).settings)
-    with torch.device("meta"):  # nothing is computed
-        generator = assemble_generator(name, shape, class_names, own, range(len(class_names)))
-    assert isinstance(generator, LearnedGenerator)
-    for phase in generator.phases():
-        sizes = generator.shares(phase.name, phase.batch_size)
-        if any(size % processes for size in sizes):
-            images = " and ".join(map(str, sizes))
-            raise UserError(
-                f"{where}: '{phase.name}' has batches of {images} images, of which {processes} processes "
-                f"(train.processes) have no equal shares; choose another batch_size"
-            )
+
+    def find_unequal(size: int) -> tuple[int, ...]:
+        with torch.device("meta"):  # nothing is computed
+            changed = settings.model_validate(own | {"batch_size": size})
+            model = assemble_generator(name, shape, class_names, changed, range(len(class_names)))
+        assert isinstance(model, LearnedGenerator)
+        found = [model.shares(phase.name, phase.batch_size) for phase in model.phases()]
+        return next((sizes for sizes in found if any(each % processes for each in sizes)), ())
+
+    size = own["batch_size"]
+    if sizes := find_unequal(size):
+        better = next((f", {near} would do" for near in range(size + 1, size + TRIED) if not find_unequal(near)), "")
+        images = " and ".join(map(str, sizes))
+        raise UserError(
+            f"{where}.batch_size: {size} is not allowed{better}: train.processes is {processes}, and "
+            f"{images} images of a batch have no so many equal shares"
+        )
 
 
 def check_pair(params: Params, name: str) -> None:
