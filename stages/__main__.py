@@ -5,6 +5,7 @@ to the parent has to come before the imports. Besides, a stage that is not itsel
 by its worker processes. No stage depends on this file, which changes nothing that they write.
 """
 
+import os
 import signal
 import sys
 import time
@@ -15,6 +16,9 @@ from pathlib import Path
 from counterweight.core.process import die_with_parent, fail, run
 from counterweight.data.experiment_folder import find_workspace
 from counterweight.reporting.page.times import write_time
+
+LAUNCHED = "TORCHELASTIC_RUN_ID"
+"""A variable of the environment that torch's launcher sets."""
 
 if __name__ == "__main__":
     die_with_parent()
@@ -29,5 +33,6 @@ if __name__ == "__main__":
         sys.exit(fail(f"there is no stage '{name}'; name one, as in `python -m stages train --help`"))
     sys.argv[0] = str(spec.origin)  # as if the stage itself had been called
     run(main)
-    workspace = find_workspace(Path.cwd())
-    write_time(started, [Path()] if workspace is None else [Path(), workspace])
+    if LAUNCHED not in os.environ:  # Of several processes, that tells which launched them.
+        workspace = find_workspace(Path.cwd())
+        write_time(started, [Path()] if workspace is None else [Path(), workspace])

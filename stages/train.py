@@ -4,19 +4,19 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from counterweight.core.devices import choose_device
 from counterweight.core.draws import FittedSets, read_draws
-from counterweight.core.errors import UserError
+from counterweight.core.errors import errors_of
 from counterweight.core.images import read_images
-from counterweight.core.outputs import atomic_output
+from counterweight.core.outputs import atomic_outputs
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.seeds import derive_seed
-from counterweight.generators.base.generator import LearnedGenerator
+from counterweight.generators.base.generator import LearnedGenerator, find_generator
 from counterweight.generators.base.saved import build_generator, find_generator_block, save_generators
 from counterweight.settings.train import TrainingConfig
 from counterweight.training.draws import find_folders, train_draws
-from counterweight.training.history import write_history
+from counterweight.training.history import write_curves
+from counterweight.training.launch import join, launch
 
 
 def main(argv: Sequence[str]) -> None:
@@ -31,27 +31,28 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), help="folder for unfinished trainings")
     arguments = parser.parse_args(argv)
     file, name = read_params_file(arguments.params), arguments.generator
-    config, device = file.section("train", TrainingConfig), choose_device(file.run.device)
-    block = find_generator_block(file.blocks("generators"), name, arguments.dataset)
+    config = file.section("train", TrainingConfig)
+    processes = config.processes if issubclass(find_generator(name).generator, LearnedGenerator) else 1
+    if launch("train", argv, processes, file.run.device):
+        return
     where = f"params.yaml: generators.{name}.{arguments.dataset}"
-    train = read_images(arguments.train)
-    draws = read_draws(arguments.draws, train)
+    block = find_generator_block(file.blocks("generators"), name, arguments.dataset)
+    draws = read_draws(arguments.draws, train := read_images(arguments.train))
     sets = FittedSets(draws, train)
     seeds = [derive_seed(file.run.seed, draws.item, name, "train", str(draw)) for draw in range(len(draws))]
-    with atomic_output(arguments.out) as out, atomic_output(arguments.curves) as curves:
-        built = [build_generator(name, block, images, seed, where) for images, seed in zip(sets, seeds, strict=True)]
+    with (
+        join(processes, file.run.device) as (team, device),
+        atomic_outputs(*((arguments.out, arguments.curves) if team.leads else ())) as places,
+    ):
+        built = [build_generator(name, block, own, seed, where) for own, seed in zip(sets, seeds, strict=True)]
         learned = [each.to(device) for each in built if isinstance(each, LearnedGenerator)]
         unfinished = find_folders(learned, sets, seeds, config, arguments.checkpoints) if learned else []
-        try:
-            histories = train_draws(learned, sets, seeds, config, unfinished) if learned else []
-        except UserError as error:
-            raise UserError(f"{where}: {error}") from error
-        curves.mkdir()
-        for picture in [path for folder in unfinished[:1] for path in sorted(folder.glob("*.png"))]:
-            shutil.copyfile(picture, curves / picture.name)
-        write_history(histories, curves / "history.csv")
-        save_generators(name, built, out)
-    for folder in unfinished:  # not before the outputs are in their places
+        with errors_of(where):
+            histories = train_draws(learned, sets, seeds, config, unfinished, processes=team) if learned else []
+        if places:
+            save_generators(name, built, places[0])
+            write_curves(histories, unfinished[:1], places[1])
+    for folder in unfinished if places else []:  # not before the outputs are in their places
         shutil.rmtree(folder)
 
 

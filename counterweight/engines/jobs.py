@@ -22,6 +22,8 @@ class Job(NamedTuple):
     """Where all that it prints goes."""
     gpu: bool = False
     """Whether it computes on one where there is one."""
+    devices: int = 1
+    """GPUs, or where there are none cores, that it computes on at once."""
     reads: Sequence[Path] = ()
     """Its dependencies, code and settings among them, from the folder on."""
     writes: Sequence[Path] = ()
@@ -42,7 +44,7 @@ class Engine(Protocol):
     workers: int
     """Jobs at a time, unless the user says otherwise."""
     gpus: Sequence[str]
-    """Of this machine, by name, of which each job that computes on one is given one; none where the engine does so."""
+    """Of this machine, by name, of which a job that computes on some is given its own; none if the engine does so."""
 
     def start(self, job: Job) -> None:
         """Begin a job."""

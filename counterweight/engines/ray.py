@@ -53,6 +53,8 @@ class RayEngine:
         resources = self.ray.cluster_resources()
         self.workers, self.has_gpus = max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0) >= 1
         self.gpus: Sequence[str] = ()  # Ray says which.
+        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        self.largest = {kind: max(node.get(kind, 0.0) for node in nodes) for kind in ("CPU", "GPU")}
         self.shared = self.is_shared(root)
         self.running: dict[Any, Job] = {}
 
@@ -71,8 +73,11 @@ class RayEngine:
 
     def start(self, job: Job) -> None:
         """Begin a job: in the workspace where all nodes see it, else with what it reads."""
-        gpus = int(job.gpu and self.has_gpus)
-        remote = self.ray.remote(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)
+        gpus = job.devices if job.gpu and self.has_gpus else 0
+        if max(job.devices * (gpus == 0), gpus) > (found := self.largest["GPU" if gpus else "CPU"]):
+            what = f"{job.devices} {'GPUs' if gpus else 'cores'} wanted"
+            raise UserError(f"--engine ray: {job.stage}: {what}, and no node has more than {found:g}")
+        remote = self.ray.remote(num_cpus=1 if gpus else job.devices, num_gpus=gpus, max_retries=RETRIES)
         own = {name: job.environment[name] for name in CARRIED if name in job.environment}
         if self.shared:
             found = remote(run_in_place).remote([*job.command], str(job.folder), own)

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from counterweight.core.errors import UserError
 from counterweight.core.schema import suggest_name
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Need = Literal["nothing", "restored", "run"]
 DEVICE, ANY_GPU = "device", ("auto", "cuda")
+TRAIN = "train"
+"""A stage, and the section of the settings that says how many processes it has."""
 """The setting, and its values that leave open which GPU it is."""
 LOGS = Path(".dvc/tmp/counterweight")
 
@@ -126,14 +128,26 @@ class Record:
         command = _make_cmd(get_executable(), " && ".join(_enforce_cmd_list(stage.cmd)))
         folder, log = Path(own["cwd"]), (self.root / LOGS / f"{name}.log").resolve()
         reads, writes = ([Path(each.def_path) for each in group if each.def_path] for group in (stage.deps, stage.outs))
-        return Job(name, command, folder, own["env"], log, self.uses_gpu(name), reads, writes)
+        return Job(name, command, folder, own["env"], log, self.uses_gpu(name), self.count_devices(name), reads, writes)
 
     def uses_gpu(self, name: str) -> bool:
         """Say whether a stage computes on a GPU where there is one: it goes by `device`, which is not a certain one."""
+        return any(value in ANY_GPU for value in self.read_settings(name, DEVICE))
+
+    def count_devices(self, name: str) -> int:
+        """Return how many GPUs or cores a stage computes on: that which trains, on one for each of its processes."""
+        if name.partition("@")[0] != TRAIN:
+            return 1
+        sections = [each for each in self.read_settings(name, TRAIN) if isinstance(each, dict)]
+        counts = [each.get("processes") for each in sections]
+        return max([1, *(count for count in counts if isinstance(count, int))])  # What else stands there is refused.
+
+    def read_settings(self, name: str, key: str) -> list[Any]:
+        """Return the values of a setting that a stage goes by, from each file in which it has one."""
         from dvc.dependency import ParamsDependency
 
-        own = [dep for dep in self.stages[name].deps if isinstance(dep, ParamsDependency) and DEVICE in dep.params]
-        return any(dep.read_params().get(DEVICE) in ANY_GPU for dep in own)
+        own = [dep for dep in self.stages[name].deps if isinstance(dep, ParamsDependency) and key in dep.params]
+        return [dep.read_params().get(key) for dep in own]
 
     def release(self, name: str) -> None:
         """Let others write again what a stage that has ended writes."""

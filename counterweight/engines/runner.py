@@ -52,12 +52,12 @@ class Runner:
         """Prepare a run.
 
         Args:
-            workers: stages at a time, whatever the engine could run.
+            workers: stages at a time, whatever the engine could run; one of several devices counts as so many.
         """
         self.record, self.engine, self.schedule, self.workers = record, engine, schedule, workers
         self.progress = progress
         self.free_gpus = [*engine.gpus]
-        self.taken: dict[str, str] = {}
+        self.taken: dict[str, list[str]] = {}
         self.began: dict[str, float] = {}
         self.logs: dict[str, Path] = {}
         self.outcome = Outcome([], [], [], [], [])
@@ -89,15 +89,19 @@ class Runner:
 
     def begin_ready(self) -> None:
         """Begin stages while there is room; those that are up to date end at once, and others may be ready then."""
-        while len(self.began) < self.workers:
+        while True:
             stage = next((name for name in self.schedule.list_ready() if self.has_room(name)), None)
             if stage is None:
                 return
             self.begin(stage)
 
     def has_room(self, stage: str) -> bool:
-        """Say whether there is a GPU for a stage that needs one."""
-        return not self.needs_gpu(stage) or bool(self.free_gpus)
+        """Say whether what a stage computes on is free; one that wants more than there is has all for itself."""
+        wanted = self.record.count_devices(stage)
+        taken = sum(self.record.count_devices(each) for each in self.began)
+        if self.began and taken + wanted > self.workers:
+            return False
+        return not self.needs_gpu(stage) or len(self.free_gpus) >= min(wanted, len(self.engine.gpus))
 
     def needs_gpu(self, stage: str) -> bool:
         """Say whether a stage computes on a GPU where there is one."""
@@ -117,8 +121,9 @@ class Runner:
             return
         job = self.record.make_job(stage)
         if self.needs_gpu(stage):
-            self.taken[stage] = self.free_gpus.pop(0)
-            job = job._replace(environment={**job.environment, VISIBLE: self.taken[stage]})
+            count = min(job.devices, len(self.engine.gpus))
+            self.taken[stage], self.free_gpus = self.free_gpus[:count], self.free_gpus[count:]
+            job = job._replace(environment={**job.environment, VISIBLE: ",".join(self.taken[stage])})
         self.began[stage], self.logs[stage] = time.monotonic(), job.log
         self.schedule.begin(stage)
         self.progress.begin(stage)
@@ -127,8 +132,7 @@ class Runner:
     def settle(self, ended: Ended) -> None:
         """Record a stage that has ended."""
         stage, seconds = ended.stage, time.monotonic() - self.began.pop(ended.stage)
-        if (gpu := self.taken.pop(stage, None)) is not None:
-            self.free_gpus.append(gpu)
+        self.free_gpus += self.taken.pop(stage, [])
         if ended.code != 0:
             self.record.release(stage)
             self.fail(stage, describe_code(ended.code), self.logs[stage])

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +44,27 @@ class SlurmEngine:
             import submitit
         except ImportError as error:
             raise UserError(f"submitit is not installed ({error}): pip install 'counterweight[slurm]'") from error
-        own = {name: read_value(text) for name, text in options.items()}
-        with_gpu = own if not has_gpus() or "gpus_per_node" in own else {**own, "gpus_per_node": 1}
-        self.executors: dict[bool, Any] = {}
+        self.options = {name: read_value(text) for name, text in options.items()}
+        self.has_gpus, self.executors = has_gpus(), dict[tuple[bool, int], Any]()
+        self.new_executor = partial(submitit.AutoExecutor, folder, cluster=cluster)
         try:
-            for gpu, parameters in ((False, own), (True, with_gpu)):
-                self.executors[gpu] = submitit.AutoExecutor(folder, cluster=cluster)
-                self.executors[gpu].update_parameters(**parameters)
+            for gpu in (False, True):
+                self.find_executor(gpu, 1)
         except (RuntimeError, ValueError, NameError, AssertionError) as error:
             raise UserError(f"--engine slurm: {str(error).splitlines()[0]}") from error
         self.refusal: type[Exception] = submitit.core.utils.FailedJobError
         self.running: dict[str, Any] = {}
         self.jobs: dict[str, Job] = {}
+
+    def find_executor(self, gpu: bool, devices: int) -> Any:  # noqa: ANN401 -- submitit's
+        """Return what sends jobs of one task on so many GPUs or, without them, cores; the user's options come first."""
+        on_gpus = gpu and self.has_gpus
+        if (on_gpus, devices) not in self.executors:
+            wanted = {"gpus_per_node": devices} if on_gpus else {"cpus_per_task": devices} if devices > 1 else {}
+            found = self.new_executor()
+            found.update_parameters(**wanted | self.options)
+            self.executors[on_gpus, devices] = found
+        return self.executors[on_gpus, devices]
 
     def start(self, job: Job) -> None:
         """Send a job to the queue.
@@ -66,7 +76,7 @@ class SlurmEngine:
         own = {name: text for name, text in job.environment.items() if os.environ.get(name) != text}
         words = [*job.command], str(job.folder), str(job.log), own, sys.executable
         try:
-            self.running[job.stage] = self.executors[job.gpu].submit(run_logged, *words)
+            self.running[job.stage] = self.find_executor(job.gpu, job.devices).submit(run_logged, *words)
         except self.refusal as error:
             raise UserError(f"--engine slurm: {job.stage}: {' '.join(str(error).split())}") from error
         self.jobs[job.stage] = job

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
 from counterweight.core.registry import names_in, require_one_of
 from counterweight.core.schema import parse_settings
@@ -16,7 +16,7 @@ from counterweight.data.sources.base.lazy_images import find_shape, require_two_
 from counterweight.evaluation.recognition.backbone import build_trunk
 from counterweight.features.weights import check_backbones
 from counterweight.generators.base.generator import LearnedGenerator, find_generator
-from counterweight.generators.base.saved import find_generator_block
+from counterweight.generators.base.saved import assemble_generator, find_generator_block
 from counterweight.recipes.base.classifier_network import check_built, check_classifier
 from counterweight.recipes.base.recipe import find_recipe
 from counterweight.settings.datasets import Dataset, plan_dataset
@@ -25,8 +25,11 @@ from counterweight.settings.pairs import Pair, plan_pair
 from counterweight.settings.params import IN_GRAPH, Params
 from counterweight.settings.recognize import SMALL
 from counterweight.settings.scenarios import Drop, parse_scenario
+from counterweight.training.launch import check_devices
 
 LOCK = Path("dvc.lock")
+TRIED = 200
+"""Sizes of batches, of which one may have equal shares where the chosen one has none."""
 
 
 def check_rows(params: Params) -> None:
@@ -122,6 +125,7 @@ def check_dataset(params: Params, name: str) -> Sequence[str]:
     for generator in params.table.generators:
         precheck_generator(params, generator, name, class_names)
         refuse_unconditional(params, generator, name)
+        check_shares(params, generator, name, class_names)
     for scenario in params.table.scenarios:
         if isinstance(parse_scenario(params.scenarios, scenario), Drop) and not plan.common.minority:
             raise UserError(f"{where}.minority: empty, but '{scenario}' drops its classes")
@@ -148,6 +152,33 @@ def refuse_unconditional(params: Params, name: str, dataset: str) -> None:
     own = parse_settings(settings, find_generator_block(params.generators, name, dataset), where)
     if issubclass(generator, LearnedGenerator) and generator.is_unconditional(own):
         raise UserError(f"{where}.unconditional: true, but a table needs images of a wanted class; try the gallery")
+
+
+def check_shares(params: Params, name: str, dataset: str, class_names: Sequence[str]) -> None:
+    """Refuse batches of which the processes that train together have no equal shares, and name a size that has some."""
+    processes, where = params.train.processes, f"params.yaml: generators.{name}.{dataset}"
+    kind, settings = find_generator(name)
+    if processes == 1 or not issubclass(kind, LearnedGenerator):
+        return
+    own = parse_settings(settings, find_generator_block(params.generators, name, dataset), where).model_dump()
+    shape = find_shape(plan_dataset(params.datasets, dataset).settings)
+
+    def find_unequal(size: int) -> tuple[int, ...]:
+        with torch.device("meta"):  # nothing is computed
+            changed = settings.model_validate(own | {"batch_size": size})
+            model = assemble_generator(name, shape, class_names, changed, range(len(class_names)))
+        assert isinstance(model, LearnedGenerator)
+        found = [model.shares(phase.name, phase.batch_size) for phase in model.phases()]
+        return next((sizes for sizes in found if any(each % processes for each in sizes)), ())
+
+    size = own["batch_size"]
+    if sizes := find_unequal(size):
+        better = next((f", {near} would do" for near in range(size + 1, size + TRIED) if not find_unequal(near)), "")
+        images = " and ".join(map(str, sizes))
+        raise UserError(
+            f"{where}.batch_size: {size} is not allowed{better}: train.processes is {processes}, and "
+            f"{images} images of a batch have no so many equal shares"
+        )
 
 
 def check_pair(params: Params, name: str) -> None:
@@ -189,7 +220,7 @@ def check_params(params: Params) -> None:
     """
     check_graph_keys(params)
     check_blocks(params)
-    choose_device(params.device)
+    check_devices(params.train.processes, params.device)
     check_weights(params)
     check_recipes(params)
     check_classifiers(params)

@@ -168,6 +168,10 @@ class BAGAN(LearnedGenerator):
             "fake_accuracy": measure_accuracy(fake, targets[len(images) :]),
         }
 
+    def shares(self, phase: str, images: int) -> tuple[int, ...]:
+        """Return the size of a batch, and in the game that of the fakes beside it."""
+        return (images,) if phase == "autoencoder" else (images, self.count_fakes(images))
+
     def count_fakes(self, images: int) -> int:
         """Return how many fakes go with so many real images: as many as a class has of these in a balanced batch."""
         return max(1, round(images / len(self.class_names)))
@@ -176,7 +180,7 @@ class BAGAN(LearnedGenerator):
         """Return `count` labels in which every class stands equally often, give or take one."""
         # Modulo K, any K consecutive numbers are all classes; the offset says which classes get one more.
         shuffled = torch.randperm(count, generator=rng, device=rng.device)
-        offset = torch.randint(len(self.class_names), (1,), generator=rng, device=rng.device)
+        offset = torch.randint(len(self.class_names), (), generator=rng, device=rng.device)
         return (shuffled + offset) % len(self.class_names)
 
     def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:

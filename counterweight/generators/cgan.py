@@ -41,6 +41,10 @@ class CGAN(AdversarialGenerator):
         features, outputs = dcgan_features((channels + len(class_names), height, width), settings.width, "batch")
         self.discriminator = nn.Sequential(features, head(outputs, 1), nn.Flatten(0))
 
+    def shares(self, phase: str, images: int) -> tuple[int, ...]:
+        """Return the size of a batch and that of the half which the discriminator sees."""
+        return images, images // 2
+
     def discriminator_losses(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the discriminator's loss on the first half of the batch and as many fake images."""
         half = max(1, len(images) // 2)

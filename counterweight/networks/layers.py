@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
 
 class Crop(nn.Module):
@@ -79,6 +80,17 @@ def seed_dropout(network: nn.Module) -> nn.Module:
 def one_hot(labels: Tensor, classes: int) -> Tensor:
     """Return labels int64 (B,) as float32 (B, K)."""
     return functional.one_hot(labels, classes).float()
+
+
+def total_of_batch(total: Tensor) -> Tensor:
+    """Return a sum over a batch, added up over all processes among which the batch is shared (`training.parallel`).
+
+    A loss that is no mean over images has to sum so. In one process the sum is returned as it is.
+    """
+    if has_torch_function_unary(total):
+        shared: Tensor = handle_torch_function(total_of_batch, (total,), total)
+        return shared
+    return total
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from annotated_types import Ge
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from counterweight.core.schema import Positive, Settings, refuse_repetition
 
@@ -26,3 +26,13 @@ class TrainingConfig(Settings):
     """Format in which layers multiply (torch.autocast); weights and optimisers stay in float32."""
     compile: bool = False
     """Translate networks with torch.compile, which takes a minute and pays off in long trainings."""
+    processes: Positive = 1
+    """Processes that train one draw together, on a GPU each or a core each, and share each batch: for large networks.
+    The train stage alone has several."""
+
+    @model_validator(mode="after")
+    def refuse_compiled_processes(self) -> "TrainingConfig":
+        """Refuse what does not go together: translated networks draw and normalise where no share can be taken."""
+        if self.compile and self.processes > 1:
+            raise ValueError("compile: true is for a single process; set processes: 1 or compile: false")
+        return self

@@ -12,6 +12,7 @@ from counterweight.settings.train import TrainingConfig
 from counterweight.training.fingerprint import fingerprint_training
 from counterweight.training.history import Row
 from counterweight.training.loop import Watch, fit
+from counterweight.training.parallel import ALONE, Processes
 from counterweight.training.progress import Progress
 
 
@@ -36,6 +37,7 @@ def train_draws(
     config: TrainingConfig,
     folders: Sequence[Path],
     watches: Sequence[Watch] | None = None,
+    processes: Processes = ALONE,
 ) -> list[list[Row]]:
     """Train the generator of each draw on that draw's images, on a CPU as many at once as there are cores.
 
@@ -44,6 +46,7 @@ def train_draws(
 
     Args:
         watches: what is called after each epoch of each draw; see `fit`.
+        processes: those that train each draw together, one draw after the other.
 
     Returns:
         The history of each draw.
@@ -59,12 +62,15 @@ def train_draws(
         own = config if draw == 0 else quiet
         try:
             watch = None if watches is None else watches[draw]
-            return fit(generators[draw], real, seeds[draw], own, folders[draw], progress, watch)
+            return fit(generators[draw], real, seeds[draw], own, folders[draw], progress, watch, processes)
         except UserError as error:
             raise UserError(f"draw {draw + 1}: {error}") from error
 
-    with Progress() as progress:
-        if config.compile:  # torch.compile is not made for threads.
-            return [train(draw) for draw in range(len(sets))]
+    with Progress(processes.leads) as progress:
+        # torch.compile is not made for threads, nor is what processes tell each other.
+        if config.compile or processes.count > 1:
+            histories = [train(draw) for draw in range(len(sets))]
+            processes.wait()  # The first may delete checkpoints now, which others may be reading.
+            return histories
         device = generators[0].device
         return map_in_parallel(train, range(len(sets)), device, None, progress.stop, [OPTIMISERS])

@@ -18,5 +18,6 @@ def fingerprint_training(
     model = (type(generator).__name__, generator.settings.model_dump(), generator.shape)
     # Of two scenarios with the same images, other classes may need some: a model per class is then another model.
     classes = (generator.class_names, generator.trained_labels)
-    facts = (*model, *classes, seed, config.model_dump(), torch.__version__, str(device))
+    where = str(device) if config.processes == 1 else device.type  # Each of several has a device of its own.
+    facts = (*model, *classes, seed, config.model_dump(), torch.__version__, where)
     return fingerprint([images.images, images.labels], facts, TRAINED_BY)

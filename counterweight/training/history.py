@@ -1,6 +1,7 @@
 """The losses of a training as a table."""
 
 import csv
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,3 +19,12 @@ def write_history(histories: Sequence[list[Row]], path: Path) -> None:
         writer = csv.DictWriter(file, columns)  # Losses that an update lacks are empty cells.
         writer.writeheader()
         writer.writerows(rows)
+
+
+def write_curves(histories: Sequence[list[Row]], trainings: Sequence[Path], folder: Path) -> None:
+    """Write the losses of all draws into a new folder, and the grids of samples that lie in folders of trainings."""
+    folder.mkdir()
+    for training in trainings:
+        for picture in sorted(training.glob("*.png")):
+            shutil.copyfile(picture, folder / picture.name)
+    write_history(histories, folder / "history.csv")

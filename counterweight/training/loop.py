@@ -21,6 +21,7 @@ from counterweight.settings.train import TrainingConfig
 from counterweight.training.checkpoint import load_checkpoint, restore_optimizer, save_checkpoint, select_prefixed
 from counterweight.training.compile import compile_networks
 from counterweight.training.history import Row
+from counterweight.training.parallel import ALONE, Processes
 from counterweight.training.progress import Progress
 
 FLUSH_STEPS = 50  # losses stay on the device for so many steps, so that a GPU need not wait for the CPU
@@ -40,6 +41,7 @@ def fit(
     folder: Path,
     progress: Progress | None = None,
     watch: Watch | None = None,
+    processes: Processes = ALONE,
 ) -> list[Row]:
     """Train `model` on the device its networks are on, going on from a checkpoint in `folder` if there is one.
 
@@ -50,6 +52,7 @@ def fit(
             (`epoch_00030.png`).
         progress: bar of several trainings side by side; None: this one has its own.
         watch: called after each epoch, in evaluation mode; what it returns is a row of the history, `validation`.
+        processes: those that train the model together, all called with the same arguments but for the device.
 
     Returns:
         The history: for every epoch and update the mean of each named loss.
@@ -61,7 +64,7 @@ def fit(
     with compile_networks(model, config.compile), contextlib.ExitStack() as stack:
         bar = progress or stack.enter_context(Progress())
         try:
-            return Loop(model, real, seed, config, folder, bar, watch).run()
+            return Loop(model, real, seed, config, folder, bar, watch, processes).run()
         except ValueError as error:
             if SINGLE_VALUE not in str(error):
                 raise
@@ -82,8 +85,9 @@ class Loop:
         folder: Path,
         progress: Progress,
         watch: Watch | None = None,
+        processes: Processes = ALONE,
     ) -> None:
-        self.watch = watch
+        self.watch, self.processes, self.sharing = watch, processes, ALONE
         self.model = model.to(memory_format=torch.channels_last)  # a fifth faster on CPUs, more on GPUs
         self.real, self.seed, self.config, self.folder, self.progress = real, seed, config, folder, progress
         self.data = real.to(model.device)  # As bytes, a quarter of what floats would take.
@@ -108,13 +112,14 @@ class Loop:
         self.restore()
         per_epoch = [self.steps_per_epoch(phase) for phase in self.phases]
         steps = [phase.epochs * count for phase, count in zip(self.phases, per_epoch, strict=True)]
-        self.report_idle_updates(steps)
+        if self.processes.leads:
+            self.report_idle_updates(steps)
         done = sum(steps[: self.phase]) + (self.epoch * per_epoch[self.phase] if self.epoch else 0)
         self.progress.begin(sum(steps), done)
         while self.phase < len(self.phases):
             self.run_phase(self.phases[self.phase])
             self.phase, self.epoch, self.step = self.phase + 1, 0, 0
-            if self.phase == len(self.phases) and self.config.checkpoint_seconds is not None:
+            if self.phase == len(self.phases) and self.config.checkpoint_seconds is not None and self.processes.leads:
                 self.save()  # Others beside it may take hours yet, and be killed.
         return self.history
 
@@ -140,20 +145,36 @@ class Loop:
         if self.epoch == 0:
             self.model.on_phase_start(phase.name, self.real)
             self.optimizers = build_optimizers(phase)
+        self.processes.align(self.model)
+        self.sharing = self.choose_sharing(phase)
         for epoch in range(self.epoch, phase.epochs):
             self.run_epoch(phase)
             self.epoch = epoch + 1
-            self.preview(phase)
-            if self.is_time_to_save():
-                self.save()
+            if self.processes.leads:
+                self.preview(phase)
+                if self.is_time_to_save():
+                    self.save()
+
+    def choose_sharing(self, phase: Phase) -> Processes:
+        """Return those that share the batches of a phase: all, unless a batch has no equal shares for them.
+
+        A set may be smaller than a batch. Then each process computes all of it, to the same end.
+        """
+        size = min(phase.batch_size, len(self.pool(phase)))
+        if self.processes.divide(self.model.shares(phase.name, size)):
+            return self.processes
+        if self.processes.leads:
+            reason = f"{self.processes.count} processes have no equal shares of a batch of {size}"
+            print(f"'{phase.name}': {reason}; each computes all of it", file=sys.stderr)
+        return ALONE
 
     def run_epoch(self, phase: Phase) -> None:
         """Take every update's step on every batch and add the epoch's mean losses to the history."""
         self.model.train()
-        record = Record(phase, self.epoch + 1)
+        record = Record(phase, self.epoch + 1, self.sharing)
         pool = self.pool(phase)
         for index in draw_batches(self.real.labels[pool], phase.batch_size, phase.balanced, self.batch_rng):
-            place = pool[index].to(self.model.device)
+            place = self.sharing.share(pool[index]).to(self.model.device)
             images = to_unit(self.data.images[place]).contiguous(memory_format=torch.channels_last)
             labels = self.data.labels[place]
             self.step += 1
@@ -177,7 +198,7 @@ class Loop:
     def take_step(self, update: Update, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Improve an update's modules by one step; the others' parameters get no gradient."""
         self.set_trainable(update)
-        with self.autocast:
+        with self.autocast, self.sharing.whole_batches(self.loss_rng):
             losses = self.model.losses(update.name, images, labels, self.loss_rng)
         optimizer = self.optimizers[update.name]
         if update.schedule is not None:
@@ -188,6 +209,7 @@ class Loop:
                 group["lr"] = optimizer.defaults["lr"] * factor
         optimizer.zero_grad()
         losses["loss"].backward()
+        self.sharing.average_gradients(update.modules)
         optimizer.step()
         self.model.after_step(update.name)
         return {name: value.detach() for name, value in losses.items()}  # Else the record would keep every graph.
@@ -249,8 +271,8 @@ class Loop:
 class Record:
     """The losses of one epoch."""
 
-    def __init__(self, phase: Phase, epoch: int) -> None:
-        self.phase, self.epoch = phase, epoch
+    def __init__(self, phase: Phase, epoch: int, sharing: Processes) -> None:
+        self.phase, self.epoch, self.sharing = phase, epoch, sharing
         self.waiting: list[tuple[str, dict[str, Tensor]]] = []
         self.values: dict[str, dict[str, list[float]]] = {update.name: {} for update in phase.updates}
 
@@ -262,7 +284,8 @@ class Record:
         """Fetch the waiting losses from the device, refuse those that are not finite, return each update's last one."""
         if self.waiting:
             named = [(update, name, value) for update, losses in self.waiting for name, value in losses.items()]
-            fetched = torch.stack([value.float() for *_, value in named]).tolist()  # One transfer for all.
+            values = torch.stack([value.float() for *_, value in named])
+            fetched = self.sharing.average(values).tolist()  # One transfer for all.
             for (update, name, _), value in zip(named, fetched, strict=True):
                 self.keep(update, name, value)
             self.waiting.clear()

@@ -14,8 +14,9 @@ class Stopped(Exception):
 class Progress:
     """A progress bar over the steps of one or several trainings."""
 
-    def __init__(self) -> None:
-        self.bar = tqdm(total=0, unit="step", disable=None, dynamic_ncols=True)
+    def __init__(self, shown: bool = True) -> None:
+        # None: not where nobody watches.
+        self.bar = tqdm(total=0, unit="step", disable=None if shown else True, dynamic_ncols=True)
         self.stop = Event()
         self.lock = Lock()  # A bar counts wrongly where threads update it at once.
 

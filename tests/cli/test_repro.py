@@ -113,6 +113,24 @@ def test_each_stage_that_computes_on_a_gpu_has_one_to_itself(project: Project) -
     assert (project / "seen/a").read_text() == "3,5\n"  # as they are: it computes on none
 
 
+def test_a_training_of_several_processes_has_as_many_gpus_and_counts_as_many_stages(project: Project) -> None:
+    graph = (project / "dvc.yaml").read_text()
+    graph = graph.replace("  make:\n", "  train:\n").replace("params: [device,", "params: [device, train,")
+    (project / "dvc.yaml").write_text(graph)
+    (project / "make.sh").write_text(
+        "mkdir -p made seen; mkdir busy || exit 1; sleep 0.1; rmdir busy\n"
+        "echo $1 > made/$1; echo $CUDA_VISIBLE_DEVICES > seen/$1\n"
+    )
+    project.edit("device: auto", "device: auto\ntrain:\n  processes: 2")
+    repro(project, "-j", "3", CUDA_VISIBLE_DEVICES="3,5,7")  # Of four stages no two fit into three.
+    seen = [(project / f"seen/{row}").read_text() for row in "abcd"]
+    assert seen[0] == "3,5\n"
+    assert all(len({*each.strip().split(",")} & {"3", "5", "7"}) == 2 for each in seen)
+    project.edit("processes: 2", "processes: 9")  # More than there are: all of them, one stage after the other.
+    repro(project, "-j", "3", CUDA_VISIBLE_DEVICES="3,5")
+    assert {*(project / "seen/a").read_text().strip().split(",")} == {"3", "5"}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_all_stages_and_keeps_what_was_made(project: Project, number: int) -> None:
     repro(project, "source")

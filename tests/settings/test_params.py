@@ -111,6 +111,12 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("table.draw", 8, "table.draw: unknown key; did you mean 'draws'?"),
     ("recipes.plain", {"rate": 1}, "recipes.plain.rate: unknown key"),
     ("classifiers.digits.epoch", 3, "classifiers.digits.epoch: unknown key; did you mean 'epochs'?"),
+    ("train.processes", 0, "train.processes: 0 is not allowed"),
+    (
+        "train",
+        {"processes": 2, "compile": True},
+        "train: {'processes': 2, 'compile': True} is not allowed: compile: true",
+    ),
     # names that no block or file has
     ("table.datasets", ["digit"], "table.datasets: there is no block datasets.digit; did you mean 'digits'?"),
     ("table.scenarios", ["drop57"], "table.scenarios: there is no block scenarios.drop57; did you mean 'drop"),
@@ -582,6 +588,45 @@ def test_a_classifier_of_the_user_s_that_fits_its_dataset_passes(
     block = {"network": f"{module}:{function}", "frozen": True, "epochs": 1}
     Path("params.yaml").write_text(written(edited(committed, "classifiers.digits", block)), encoding="utf-8")
     check_params(load_params(Path("params.yaml")))
+
+
+@pytest.mark.parametrize(
+    ("generator", "processes", "said"),
+    [
+        ("cvae", 3, "cvae.digits.batch_size: 64 is not allowed, 66 would do: train.processes is 3, and 64 images of a"),
+        (
+            "bagan",
+            2,
+            "bagan.digits.batch_size: 32 is not allowed, 40 would do: train.processes is 2, and 29 and 3 ",
+        ),
+    ],
+)
+def test_batches_have_equal_shares_for_the_processes_that_train(
+    generator: str,
+    processes: int,
+    said: str,
+    committed: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    values = edited(edited(committed, "table.generators", [generator]), "train.processes", processes)
+    assert said in problem(tmp_path / "params.yaml", written(values), capsys)
+    size = int(re.findall(r"(\d+) would do", said)[0])
+    allowed = edited(values, f"generators.{generator}.digits.batch_size", size)
+    (tmp_path / "allowed.yaml").write_text(written(allowed))
+    check_params(load_params(tmp_path / "allowed.yaml"))
+
+
+def test_processes_have_a_device_each(
+    committed: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for device, processes, said in (
+        ("cuda:1", 2, "device: 'cuda:1' is one, train.processes: 2; 'cuda' takes the first"),
+        ("cuda", 3, "train.processes: 3 want a CUDA device each; 2 found"),
+    ):
+        values = edited(edited(committed, "device", device), "train.processes", processes)
+        assert said in problem(tmp_path / "params.yaml", written(values), capsys)
 
 
 def test_what_dvc_has_run_is_read_from_its_record(tmp_path: Path) -> None:

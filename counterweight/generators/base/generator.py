@@ -117,6 +117,13 @@ class LearnedGenerator(Generator, nn.Module):
     def after_step(self, update: str) -> None:
         """Do what must follow each optimiser step of an update: clip weights, move an average."""
 
+    def shares(self, phase: str, images: int) -> tuple[int, ...]:
+        """Return how many images the losses of a phase are means over, of each kind, when a batch has so many.
+
+        Several processes that share a batch need an equal part of each kind.
+        """
+        return (images,)
+
     def compilable(self) -> list[nn.Module]:
         """Return the networks that torch.compile may translate: not those whose gradients are differentiated again."""
         return list(self.children())

@@ -59,6 +59,11 @@ class PerClass(LearnedGenerator):
         label, own = self.split_class_name(update)
         self.model_of(label).after_step(own)
 
+    def shares(self, phase: str, images: int) -> tuple[int, ...]:
+        """Ask the class's model."""
+        label, own = self.split_class_name(phase)
+        return self.model_of(label).shares(own, images)
+
     def generate(self, labels: Tensor, real: Labelled, rng: torch.Generator) -> Tensor:
         """Let each label's model make its images."""
         made = torch.empty((len(labels), *self.shape), device=self.device)

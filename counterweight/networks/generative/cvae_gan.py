@@ -9,7 +9,7 @@ that images of any size can be used; at 28 x 28 this changes nothing. Larger ima
 import torch
 from torch import Tensor, nn
 
-from counterweight.networks.layers import Crop, Dropout, halve_size, one_hot
+from counterweight.networks.layers import Crop, Dropout, halve_size, one_hot, total_of_batch
 
 
 def initialize_as_keras(network: nn.Module) -> None:
@@ -197,8 +197,9 @@ class Centres(nn.Module):
             groups: int64 (B,).
         """
         members = one_hot(groups, len(self.totals))  # (B, K)
-        counts = members.sum(dim=0)[:, None]  # (K, 1)
-        means = members.T @ features / counts.clamp(min=1)  # (K, B) @ (B, F) -> (K, F); 0 for an absent group.
+        counts = total_of_batch(members.sum(dim=0))[:, None]  # (K, 1)
+        sums = total_of_batch(members.T @ features)  # (K, B) @ (B, F) -> (K, F)
+        means = sums / counts.clamp(min=1)  # 0 for an absent group.
         # The averages keep numbers: with their graphs, every batch would hold all earlier ones in memory.
         with torch.no_grad():
             self.totals.copy_(torch.where(counts > 0, self.decay * self.totals + (1 - self.decay) * means, self.totals))
