@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 Need = Literal["nothing", "restored", "run"]
 DEVICE, ANY_GPU = "device", ("auto", "cuda")
+"""The setting, and its values that leave open which GPU it is."""
 TRAIN = "train"
 """A stage, and the section of the settings that says how many processes it has."""
-"""The setting, and its values that leave open which GPU it is."""
 LOGS = Path(".dvc/tmp/counterweight")
 
 
