@@ -133,12 +133,17 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
     Raises:
         UserError: it holds no images, or they are not in it alone.
     """
+    inner = [own for own in tree.folders if own.name in classes and len(list_classes(own)) > 1]
     seen = f"one sub-folder with images only, '{classes[0]}'" if classes else "no sub-folders with images"
     loose = sum(is_image(file) for file in tree.files)
     if loose and not classes:
         return "folder"
     archive = find_file(tree, ARCHIVES)
     seen += f", {loose} images beside it" if loose else ""
+    if inner:
+        within = name_some(list_classes(inner[0]))
+        raise UserError(f"{path}: {seen}, which holds folders {within}: give {inner[0].path} for these as classes")
+    seen += account.describe_unread(tree)
     if len(classes) == 1 and not loose:
         seen += f" (of one class, for a gallery: give {path / classes[0]} itself)"
     raise UserError(f"{path}: {seen}; {f'{Path(archive).name} is an archive: unpack it; ' if archive else ''}{WANTED}")

@@ -1,13 +1,26 @@
 """The account of what was read: files found are images and those left out, by reason, ending and place."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from counterweight.data.decode.tree import COMPANION_OF, HEIF_ENDINGS, OTHER_KIND, UNNAMED, LeftOut, can_read_heif
+from counterweight.data.decode.tree import (
+    COMPANION_OF,
+    HEIF_ENDINGS,
+    OTHER_KIND,
+    UNNAMED,
+    LeftOut,
+    Tree,
+    can_read_heif,
+    find_ending,
+    is_image,
+    looks_like_image,
+)
 
 Json = dict[str, Any]
 
+FIRST = 2  # groups that an error's message names
 NAMED = 12  # groups of files that are named; the others are summed up
 ADVICE = {
     **dict.fromkeys(HEIF_ENDINGS, "pip install 'counterweight[heif]' has them read"),
@@ -54,6 +67,22 @@ def describe(group: Mapping[str, Any]) -> str:
         advice = "leave_out: [] takes them"
     said = f"{group['files']:,} {group['ending']} in {group['place']}: {group['reason']}"
     return f"{said}; {advice}" if advice else said
+
+
+def describe_unread(tree: Tree) -> str:
+    """Return which pictures a folder holds that are not read, to end an error's message with; empty if there are none.
+
+    Args:
+        tree: the folder above those that may be classes.
+    """
+    found: Counter[LeftOut] = Counter()
+    for own in tree.walk():
+        place = os.path.relpath(own.path, tree.path)
+        for file in own.files:
+            if not is_image(file) and (find_ending(file) in ADVICE or looks_like_image(file)):
+                reason = OTHER_KIND if find_ending(file) in ADVICE else UNNAMED
+                found[LeftOut(reason, find_ending(file), place)] += 1
+    return "".join(f"; {describe(group)}" for group in to_json(found)[:FIRST])
 
 
 def summarize(images: Mapping[str, int], left_out: Counter[LeftOut], noun: str = "files") -> str:

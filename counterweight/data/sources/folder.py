@@ -138,7 +138,7 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
     layout = choose_layout(tree, wanted, where)
     left_out.update(layout.left_out)
     train, test = (list_part(parts, masks, left_out) for parts in (layout.train, layout.test))
-    check_empty(layout, train.classes + test.classes, where)
+    check_empty(tree, layout, train.classes + test.classes, where)
     notes = [*layout.notes, *describe_lookalikes(train.classes + test.classes)]
     if not layout.test:
         return Found(train, None, tuple(order_names({*train.classes})), left_out, layout.ignored, notes)
@@ -167,12 +167,12 @@ def list_part(parts: Sequence[Part], masks: bool, left_out: Counter[LeftOut]) ->
     return listing
 
 
-def check_empty(layout: Layout, classes: Sequence[str], where: str) -> None:
-    """Refuse classes that have no image in any part."""
+def check_empty(tree: Tree, layout: Layout, classes: Sequence[str], where: str) -> None:
+    """Refuse classes that have no image in any part; pictures that are not read are told of."""
     names = order_names({folder.name for part in (*layout.train, *layout.test) for folder in part.classes})
     places = {name: place for place, name in enumerate(names)}
     labels = np.array([places[name] for name in classes], dtype=np.int64)
-    check_counts(names, labels, where, LAYOUT, "or remove its folder")
+    check_counts(names, labels, where, LAYOUT, f"or remove its folder{account.describe_unread(tree)}")
 
 
 def keep_classes(listing: Listing, names: Sequence[str], left_out: Counter[LeftOut]) -> Listing:

@@ -65,9 +65,26 @@ def test_a_class_called_train_with_folders_as_its_neighbours_have_them(tmp_path:
     assert check_sum(tmp_path, found) == {"bus": 10, "car": 12}
 
 
-def test_a_class_called_train_alone_with_folders_in_it(tmp_path: Path) -> None:
+def test_a_folder_train_with_folders_beside_others_without_is_asked_about(tmp_path: Path) -> None:
     make(tmp_path, {"bus": 10, "car": 12, "train/old": 3, "train/new": 3})
-    assert counts(find(tmp_path)) == [{"bus": 10, "car": 12, "train": 6}]
+    refused(tmp_path, r"parts train of classes new, old, with 22 of 28 images in no part, or classes bus, car, train\?")
+    make(tmp_path, {"train": 7})  # a class, which holds images
+    assert counts(find(tmp_path)) == [{"bus": 10, "car": 12, "train": 13}]
+
+
+def test_numbers_below_train_may_be_classes(tmp_path: Path) -> None:
+    make(tmp_path, {f"{name}/{number}": 2 for name in ("train", "extra") for number in range(3)})
+    refused(tmp_path, r"parts train of classes 0, 1, 2, with 6 of 12 images in no part, or classes extra, train\?")
+    make(tmp_path, {f"test/{number}": 2 for number in range(3)})
+    assert counts(find(tmp_path)) == [{"0": 2, "1": 2, "2": 2}] * 2
+
+
+def test_several_training_folders_are_to_be_named(tmp_path: Path) -> None:
+    make(tmp_path, {f"{name}/{own}": 2 for name in ("train1", "train2", "test") for own in ("a", "b")})
+    refused(
+        tmp_path, r"train1 and train2 are the same part; name all in train: \[...\] and test: \[...\], or leave one$"
+    )
+    assert counts(find(tmp_path, train=["train1", "train2"], test=["test"])) == [{"a": 4, "b": 4}, {"a": 2, "b": 2}]
 
 
 def test_words_below_train_and_its_neighbours_are_asked_about(tmp_path: Path) -> None:
@@ -156,7 +173,7 @@ def test_parts_in_names(name: str, part: str | None) -> None:
 # Classes with folders in them.
 
 
-@pytest.mark.parametrize("inner", [("2020", "2021"), ("batch1", "batch2")])
+@pytest.mark.parametrize("inner", [("2020", "2021-07"), ("batch1", "batch2")])
 def test_numbered_folders_in_classes_are_theirs(inner: tuple[str, str], tmp_path: Path) -> None:
     make(tmp_path, {f"{name}/{own}": 4 for name in ("cat", "dog") for own in inner})
     assert counts(find(tmp_path)) == [{"cat": 8, "dog": 8}]
@@ -191,6 +208,31 @@ def test_names_of_classes_lose_blanks_and_look_alikes_are_named(tmp_path: Path) 
     assert found.train.provenance["notes"] == [
         "classes 'Dog', 'dog' differ by case, blanks or form only; rename them if they are one"
     ]
+
+
+def test_a_folder_that_a_site_lacks_does_not_make_sites_classes(tmp_path: Path) -> None:
+    make(tmp_path, {"berlin/normal": 3, "berlin/covid": 3, "paris/normal": 4, "rome/normal": 4, "rome/covid": 2})
+    refused(tmp_path, r"classes berlin, paris, rome, each with folders covid, normal, or parts berlin, paris, rome of")
+
+
+def test_labels_that_are_numbers_are_not_taken_for_dates(tmp_path: Path) -> None:
+    make(tmp_path, {f"{site}/{label}": 3 for site in ("berlin", "paris") for label in ("0", "1")})
+    refused(tmp_path, r"or parts berlin, paris of classes 0, 1\?")
+
+
+def test_folders_of_other_names_in_every_class_are_theirs(tmp_path: Path) -> None:
+    found = find(make(tmp_path, {"animal/cat": 3, "animal/dog": 3, "vehicle/bus": 4, "vehicle/car": 3}))
+    assert counts(found) == [{"animal": 6, "vehicle": 7}]
+    assert found.train.provenance["notes"][0].startswith("2 of 2 classes have folders in them")
+
+
+def test_a_folder_around_the_classes_beside_a_small_one_is_asked_about(tmp_path: Path) -> None:
+    make(tmp_path, {"pictures/cat": 10, "pictures/dog": 10, "docs": 2})
+    refused(
+        tmp_path, r"classes docs, pictures, or classes cat, dog in pictures, where 20 of 22 images are\? set layout: cl"
+    )
+    assert counts(find(tmp_path, train=["pictures"])) == [{"cat": 10, "dog": 10}]
+    assert counts(find(tmp_path, layout="classes")) == [{"docs": 2, "pictures": 20}]
 
 
 # Folders of systems, masks and thumbnails.
@@ -280,6 +322,15 @@ def test_validation_images_may_lack_a_class(tmp_path: Path) -> None:
 
 
 # Files of other kinds.
+
+
+def test_a_class_of_other_kinds_alone_is_named_with_what_it_holds(tmp_path: Path) -> None:
+    make(tmp_path, {"cat": 4, "bird": 3, "dog": 0})
+    for number in range(3):
+        (tmp_path / "dog" / f"{number}.NEF").write_bytes(b"x")
+    refused(
+        tmp_path, r"no images of class dog; .*; 3 .nef in dog: of no kind that is read; convert them to PNG or JPEG$"
+    )
 
 
 def test_files_of_other_kinds_are_counted_by_ending_and_class(tmp_path: Path) -> None:

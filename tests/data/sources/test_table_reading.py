@@ -108,6 +108,9 @@ def test_delimiter_and_encoding_may_be_said(root: Path) -> None:
     write(root / "a.csv", label_rows(["cat", "cat", "k\u00f6ter", "k\u00f6ter"]), encoding="cp1252")
     refused(root, r"a.csv: cannot be read: .*: not UTF-8; set encoding: cp1252, or what it was written in$")
     assert counts(find(root, encoding="cp1252")) == [{"cat": 2, "k\u00f6ter": 2}]
+    refused(root, r"a.csv: cannot be read: unknown encoding: x$", encoding="x")
+    write(root / "a.csv", [["sep=;"], *([";".join(row)] for row in label_rows(WORDS))])
+    assert counts(find(root)) == [{"cat": 2, "dog": 2}]
     write(root / "a.csv", label_rows(WORDS), "#")
     assert counts(find(root, delimiter="#")) == [{"cat": 2, "dog": 2}]
 

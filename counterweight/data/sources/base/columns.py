@@ -20,6 +20,7 @@ from counterweight.data.sources.base.labels import is_missing, normalize_label
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 OTHER_DELIMITERS = (",", ";", "\t", "|")
+SAID = re.compile(r'\ufeff?"?sep=(?P<mark>.)"?')  # what spreadsheets write above a table
 BLOCK = 2**20  # bytes of a table that are looked at together
 FIRST = 10_000  # rows that tell what a column holds
 SUFFIXES = (*DELIMITERS, ".parquet")
@@ -36,13 +37,15 @@ class Columns(NamedTuple):
     delimiter: str = ""
     """Of a table of texts."""
     encoding: str = "utf-8"
+    skipped: int = 0
+    """Lines before that with the names of the columns."""
 
     @property
     def reading(self) -> tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions]:
         """How a table of texts is to be read."""
         # A quoted text may hold line breaks.
         parsing = pyarrow.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
-        return pyarrow.csv.ReadOptions(encoding=self.encoding), parsing
+        return pyarrow.csv.ReadOptions(encoding=self.encoding, skip_rows=self.skipped), parsing
 
     @property
     def names(self) -> list[str]:
@@ -76,8 +79,10 @@ def read_columns(file: Path, delimiter: str | None = None, encoding: str | None 
         if file.suffix.lower() not in DELIMITERS:
             return Columns(file, pq.read_schema(file))
         encoding = encoding or detect_encoding(file)
-        delimiter = delimiter or detect_delimiter(file, encoding)
-        found = Columns(file, pa.schema([]), delimiter, encoding)
+        head = read_head(file, encoding)
+        said = SAID.fullmatch(head.strip())
+        delimiter = delimiter or (said["mark"] if said else choose_delimiter(file, head))
+        found = Columns(file, pa.schema([]), delimiter, encoding, skipped=1 if said else 0)
         reading, parsing = found.reading
         with pyarrow.csv.open_csv(file, reading, parsing) as reader:
             return found._replace(schema=pa.schema([(name, pa.string()) for name in reader.schema.names]))
@@ -107,16 +112,21 @@ def detect_encoding(file: Path) -> str:
     return "utf-8"
 
 
-def detect_delimiter(file: Path, encoding: str) -> str:
-    """Return what parts the columns in a table's first line: what its ending says, unless others are there more often.
+def read_head(file: Path, encoding: str) -> str:
+    """Return the first line of a table of texts.
 
     Raises:
-        UnicodeDecodeError: the line is in another encoding.
+        UnicodeDecodeError: it is in another encoding.
+        LookupError: there is no such encoding.
     """
-    usual = DELIMITERS[file.suffix.lower()]
     with file.open(encoding=encoding) as stream:
-        head = re.sub(r'"[^"]*"', "", stream.readline())
-    return max((usual, *OTHER_DELIMITERS), key=head.count)
+        return stream.readline()
+
+
+def choose_delimiter(file: Path, head: str) -> str:
+    """Return what parts the columns in a first line: what the ending says, unless others are there more often."""
+    usual = DELIMITERS[file.suffix.lower()]
+    return max((usual, *OTHER_DELIMITERS), key=re.sub(r'"[^"]*"', "", head).count)
 
 
 @contextmanager
@@ -124,7 +134,7 @@ def translate_errors(file: Path) -> Iterator[None]:
     """Say in one line that a table cannot be read."""
     try:
         yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, LookupError) as error:
         raise UserError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
 
 

@@ -15,6 +15,7 @@ from counterweight.data.decode.tree import (
     count_all,
     find_ending,
     has_same_names,
+    is_image,
     list_stems,
 )
 from counterweight.data.sources.base.labels import normalize_label, order_names
@@ -32,7 +33,8 @@ IN_NO_PART = "beside the folders of parts"
 UNUSED_PART = "a part that is not used"
 WITHOUT_CLASSES = "a part without folders of classes"
 IMAGES = re.compile(r"(?:images?|imgs?|img|photos?|pictures?|rgb|jpe?gs?|pngs?|originals?|raw)", re.IGNORECASE)
-NUMBERED = re.compile(r"(?P<stem>.*?)[ _.-]*\d+")
+DATE = re.compile(r"(?:19|20)\d\d(?:[-_.]?\d\d){0,2}")
+BATCH = re.compile(r"(?:batch|session|sequence|seq|video|clip|camera|cam|day|run)[ _-]?\d+", re.IGNORECASE)
 FEW = 0.1  # of all images; so many may lie beside parts without a question
 NAMED = 5
 
@@ -145,7 +147,7 @@ def find_parts(folders: Sequence[Tree], kind: Kind, where: str) -> dict[str, Tre
         if word := words[folder.path]:
             if word in found:
                 same = f"{found[word].name} and {folder.name} are the same part"
-                raise UserError(f"{where}: {same}; leave one")
+                raise UserError(f"{where}: {same}; name all in train: [...] and test: [...], or leave one")
             found[word] = folder
     return found
 
@@ -163,23 +165,18 @@ def are_parts(words: dict[str, Tree], folders: Sequence[Tree], where: str) -> bo
         return not others  # A class called `train` holds images; parts hold folders of classes.
     alike = [folder for folder in others if list_classes(folder) & classes]
     tested = any(word != "train" for word in words)
-    numbers = are_numbered(classes)
+    dates = all(DATE.fullmatch(name) for name in classes)
     lost, total = (sum(folder.count_images() for folder in own) for own in (others, folders))
-    if (tested and not (alike and numbers)) or (lost <= FEW * total and not numbers):
+    loose = sum(map(is_image, words["train"].files))
+    if (tested and not (alike and dates)) or (lost <= FEW * total and not dates):
         return True
-    if not tested and (numbers if alike else lost > total / 2):
+    if not tested and ((alike and dates) or loose > words["train"].count_images() - loose):
         return False
     first = f"parts {name_some(folder.name for folder in words.values())} of classes {name_some(classes)}"
     other = f"classes {name_some(folder.name for folder in folders)}"
     loses = f"with {lost:,} of {total:,} images in no part"
     choice = "set layout: parts takes the first, set layout: classes the other"
     raise UserError(f"{where}: {first}, {loses}, or {other}? {choice}; set test: [FOLDER] names a test part")
-
-
-def are_numbered(names: Collection[str]) -> bool:
-    """Say whether names are numbers, or one word with numbers, such as `2020` and `2021` or `fold1` and `fold2`."""
-    found = [NUMBERED.fullmatch(name) for name in names]
-    return all(found) and len({match["stem"].lower() for match in found if match}) == 1
 
 
 def name_some(names: Iterable[str]) -> str:
@@ -212,20 +209,42 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
     """
     names = [folder.name for folder in folders]
     inner = [list_classes(folder) for folder in folders]
-    shared: set[str] = set.intersection(*inner) if len(folders) > 1 else set()
     if wanted.masks:
-        check_inner_pictures(folders, shared, where)
-    plain = {name for name in shared if not COMPANION_FOLDER.fullmatch(name) and not IMAGES.fullmatch(name)}
-    if len(plain) > 1 and not are_numbered(plain):
-        first = f"classes {name_some(names)}, each with folders {name_some(plain)}"
+        check_inner_pictures(folders, set.intersection(*inner), where)
+    check_wrapped(folders, where)
+    plain = [{name for name in own if not is_kind(name)} for own in inner]
+    every = {name for own in plain for name in own}
+    shared = {name for name in every if sum(name in own for own in plain) > len(folders) / 2}
+    if all(plain) and shared and len(folders) > 1 and len(every) > 1:
+        first = f"classes {name_some(names)}, each with folders {name_some(every)}"
         example = f"set train: [{', '.join(names[:-1])}] and test: [{names[-1]}] as an example"
         choice = f"set layout: classes takes the first; {example} the other"
-        raise UserError(f"{where}: {first}, or parts {name_some(names)} of classes {name_some(plain)}? {choice}")
+        raise UserError(f"{where}: {first}, or parts {name_some(names)} of classes {name_some(every)}? {choice}")
     nested = sum(bool(own) for own in inner)
-    notes = (
-        [f"{nested} of {len(names)} classes have folders in them, whose images are taken as theirs"] if nested else []
-    )
-    return take_classes(root, notes)
+    said = f"{nested} of {len(names)} classes have folders in them, whose images are taken as theirs"
+    return take_classes(root, [said] if nested else [])
+
+
+def is_kind(name: str) -> bool:
+    """Say whether a folder in one of a class divides it by date or into images and masks, as no classes are called."""
+    return any(known.fullmatch(name) for known in (DATE, BATCH, IMAGES, COMPANION_FOLDER))
+
+
+def check_wrapped(folders: Sequence[Tree], where: str) -> None:
+    """Refuse folders one of which has nearly all images, in folders that might be the classes.
+
+    Raises:
+        UserError: it is so.
+    """
+    total = sum(folder.count_images() for folder in folders)
+    for folder in folders if len(folders) > 1 else ():
+        inner = {name for name in list_classes(folder) if not is_kind(name)}
+        if len(inner) > 1 and folder.count_images() >= (1 - FEW) * total and not any(map(is_image, folder.files)):
+            other = (
+                f"classes {name_some(inner)} in {folder.name}, where {folder.count_images():,} of {total:,} images are"
+            )
+            choice = f"set layout: classes takes the first, set train: [{folder.name}] the other"
+            raise UserError(f"{where}: classes {name_some(each.name for each in folders)}, or {other}? {choice}")
 
 
 def check_inner_pictures(folders: Sequence[Tree], shared: Collection[str], where: str) -> None:
