@@ -107,7 +107,7 @@ def test_provenance_is_the_same_wherever_the_folder_is(tmp_path: Path) -> None:
             "ignored_files": 0,
             "ignored_folders": [],
             "left_out": [],
-            "notes": ["1 of 2 classes have folders in them, whose images are taken as theirs"],
+            "notes": ["1 of 2 folders of classes have folders in them, whose images are taken as theirs"],
             "skipped_files": {},
         }
     )

@@ -96,9 +96,14 @@ def test_words_below_train_and_its_neighbours_are_asked_about(tmp_path: Path) ->
 
 
 def test_a_few_images_beside_parts_are_left_out_and_counted(tmp_path: Path) -> None:
-    found = find(make(tmp_path, {"train/cat": 20, "train/dog": 10, "more/cat": 2}))
+    found = find(make(tmp_path, {"train/cat": 20, "train/dog/deep": 10, "more/cat": 1, "other": 1}))
     assert counts(found) == [{"cat": 20, "dog": 10}]
-    assert check_sum(tmp_path, found) == {"more": 2}
+    assert check_sum(tmp_path, found) == {"more": 1, "other": 1}
+    assert found.train.provenance["notes"] == [
+        "1 images in 'more' are in no part; set test: [more] tests on them, too",
+        "1 images in 'other' are in no part",
+        "1 of 2 folders of classes have folders in them, whose images are taken as theirs",
+    ]
 
 
 # Parts under other names.
@@ -129,6 +134,12 @@ def test_folds_are_asked_about_and_can_be_named(tmp_path: Path) -> None:
     assert (counts(found), found.test) == ([{"cat": 19, "dog": 19}], None)
     found = find(tmp_path, train=["fold1"], test=["fold2"])
     assert check_sum(tmp_path, found) == {"fold10": 24}
+
+
+def test_pieces_of_a_set_are_no_classes_unasked(tmp_path: Path) -> None:
+    make(tmp_path, {"images_part_1": 3, "images_part_2": 3})
+    refused(tmp_path, r"classes images_part_1, images_part_2, or pieces of one set\? set layout: classes takes them as")
+    assert counts(find(tmp_path, layout="classes")) == [{"images_part_1": 3, "images_part_2": 3}]
 
 
 def test_folders_around_parts_are_looked_through(tmp_path: Path) -> None:
@@ -223,7 +234,7 @@ def test_labels_that_are_numbers_are_not_taken_for_dates(tmp_path: Path) -> None
 def test_folders_of_other_names_in_every_class_are_theirs(tmp_path: Path) -> None:
     found = find(make(tmp_path, {"animal/cat": 3, "animal/dog": 3, "vehicle/bus": 4, "vehicle/car": 3}))
     assert counts(found) == [{"animal": 6, "vehicle": 7}]
-    assert found.train.provenance["notes"][0].startswith("2 of 2 classes have folders in them")
+    assert found.train.provenance["notes"][0].startswith("2 of 2 folders of classes have folders")
 
 
 def test_a_folder_around_the_classes_beside_a_small_one_is_asked_about(tmp_path: Path) -> None:

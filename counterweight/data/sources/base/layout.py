@@ -34,6 +34,7 @@ UNUSED_PART = "a part that is not used"
 WITHOUT_CLASSES = "a part without folders of classes"
 IMAGES = re.compile(r"(?:images?|imgs?|img|photos?|pictures?|rgb|jpe?gs?|pngs?|originals?|raw)", re.IGNORECASE)
 DATE = re.compile(r"(?:19|20)\d\d(?:[-_.]?\d\d){0,2}")
+PIECE = re.compile(r"(?:.*[^a-z])?(?:fold|part|split|batch|chunk|shard|volume|vol)[ _-]?\d+", re.IGNORECASE)
 BATCH = re.compile(r"(?:batch|session|sequence|seq|video|clip|camera|cam|day|run)[ _-]?\d+", re.IGNORECASE)
 FEW = 0.1  # of all images; so many may lie beside parts without a question
 NAMED = 5
@@ -220,14 +221,27 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
         example = f"set train: [{', '.join(names[:-1])}] and test: [{names[-1]}] as an example"
         choice = f"set layout: classes takes the first; {example} the other"
         raise UserError(f"{where}: {first}, or parts {name_some(names)} of classes {name_some(every)}? {choice}")
-    nested = sum(bool(own) for own in inner)
-    said = f"{nested} of {len(names)} classes have folders in them, whose images are taken as theirs"
-    return take_classes(root, [said] if nested else [])
+    check_pieces(names, where)
+    return take_classes(root, note_nested(folders))
+
+
+def note_nested(folders: Sequence[Tree]) -> list[str]:
+    """Return a note if there are folders in those of classes."""
+    nested = sum(bool(list_classes(folder)) for folder in folders)
+    said = f"{nested} of {len(folders)} folders of classes have folders in them, whose images are taken as theirs"
+    return [said] if nested else []
 
 
 def is_kind(name: str) -> bool:
     """Say whether a folder in one of a class divides it by date or into images and masks, as no classes are called."""
     return any(known.fullmatch(name) for known in (DATE, BATCH, IMAGES, COMPANION_FOLDER))
+
+
+def check_pieces(names: Sequence[str], where: str) -> None:
+    """Refuse folders that are numbered as pieces of one set are, such as `images_part_1` and `images_part_2`."""
+    if len(names) > 1 and all(PIECE.fullmatch(name) for name in names):
+        choice = "set layout: classes takes them as classes, set train: [FOLDER, ...] and test: [FOLDER] as parts"
+        raise UserError(f"{where}: classes {name_some(names)}, or pieces of one set? {choice}; a table gives labels")
 
 
 def check_wrapped(folders: Sequence[Tree], where: str) -> None:
@@ -344,6 +358,7 @@ def join_parts(root: Tree, train: Sequence[Tree], test: Sequence[Tree], words: d
     used = {folder.path for folder in (*train, *test)}
     left_out = Counter({LeftOut(*kind, "."): count for kind, count in root.left_out.items()})
     left_out.update(LeftOut(IN_NO_PART, find_ending(file), ".") for file in root.files)
+    classes = {name for folder in train for name in list_classes(unwrap(folder))}
     notes, ignored = list[str](), [folder for folder in root.folders if folder.path not in used]
     for folder in ignored:
         reason = UNUSED_PART if folder.path in words else IN_NO_PART
@@ -352,7 +367,8 @@ def join_parts(root: Tree, train: Sequence[Tree], test: Sequence[Tree], words: d
         left_out.update(count_all(folder, reason, folder.name))
         if (count := folder.count_images()) and reason != WITHOUT_CLASSES:
             own = ", ".join([*(part.name for part in test), folder.name])
-            notes.append(f"{count:,} images in '{folder.name}' are in no part; set test: [{own}] tests on them, too")
+            ways = f"; set test: [{own}] tests on them, too" if list_classes(unwrap(folder)) & classes else ""
+            notes.append(f"{count:,} images in '{folder.name}' are in no part{ways}")
     made: list[list[Part]] = []
     for own_parts in (train, test):
         goals = [unwrap(folder) for folder in own_parts]
@@ -361,6 +377,7 @@ def join_parts(root: Tree, train: Sequence[Tree], test: Sequence[Tree], words: d
         for folder, (_, beside) in zip(own_parts, pairs, strict=True):
             left_out.update(beside)
             left_out.update(count_wrapping(folder, root.path))
+    notes += note_nested([folder.tree for part in made[0] for folder in part.classes])
     return Layout(made[0], made[1], left_out, notes, [folder.name for folder in ignored])
 
 
