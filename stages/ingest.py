@@ -12,7 +12,7 @@ from counterweight.core.registry import require_one_of
 from counterweight.core.seeds import derive_seed
 from counterweight.data.decode.pool import Workers, warm_up
 from counterweight.data.sources.base.lazy_images import require_two_classes
-from counterweight.data.split import report_identical, split_parts, write_part
+from counterweight.data.split import report_account, report_identical, split_parts, write_part
 from counterweight.settings.datasets import plan_dataset
 
 
@@ -29,6 +29,7 @@ def main(argv: Sequence[str]) -> None:
     where = f"params.yaml: datasets.{arguments.dataset}"
     with atomic_output(arguments.train) as train_partial, atomic_output(arguments.test) as test_partial:
         found = plan.source.find(plan.settings, arguments.dataset)
+        report_account(found, where)
         require_two_classes(found.train.class_names, where)
         for name in plan.common.minority:
             require_one_of(name, found.train.class_names, f"{where}.minority")

@@ -416,6 +416,7 @@ def test_what_is_imported_is_asked_for() -> None:
     # What a page alone needs comes with the pipeline, whose last stage makes it, and what the explorer does with that.
     extras = project["optional-dependencies"]
     lines = [*project["dependencies"], *extras["pipeline"], *extras["explore"], *extras["ray"], *extras["slurm"]]
+    lines += extras["heif"]
     asked = {canonicalize_name(Requirement(line).name) for line in lines}
     called_otherwise = {
         "vl_convert": "vl-convert-python",

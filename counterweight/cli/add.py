@@ -47,6 +47,8 @@ class Request(NamedTuple):
     channels: int | None = None
     changes: Sequence[str] = ()
     """Settings of the dataset as KEY=VALUE, the value written as in params.yaml."""
+    layout: str | None = None
+    """Which of several readings is meant: `classes` or `parts` for folders, `table` for tables beside them."""
 
     @property
     def images(self) -> Path:
@@ -103,12 +105,10 @@ def check_request(request: Request) -> Params:
 def plan_dataset_addition(request: Request, params: Params) -> Plan:
     """Inspect a dataset and choose its settings."""
     path = request.path
-    kind = inspection.detect_source(path)
     changes = parse_changes(request)
+    kind = choose_source(path, changes)
     links = plan_link(request.images, path)
-    found = inspection.inspect_dataset(
-        find_images(request, {"source": kind, "size": choices.LARGEST_SIZE, **changes}, params)
-    )
+    found = inspect_images(request, {"source": kind, "size": choices.LARGEST_SIZE, **changes}, params)
     counts = next(iter(found.counts.values()))
     check_found(request, found, counts)
     for name in request.minority:
@@ -142,13 +142,38 @@ def plan_dataset_addition(request: Request, params: Params) -> Plan:
     return Plan({str(path): found}, chosen, links, additions, commands, notes + ([] if several else [ONE_CLASS]))
 
 
+def choose_source(path: Path, changes: Json) -> str:
+    """Return the kind of source of a path; a layout that is asked for decides where both would do.
+
+    Args:
+        changes: settings that are asked for; `layout: table` is none of the source's, and is taken out.
+    """
+    if not path.is_dir() or "layout" not in changes:
+        try:
+            return inspection.detect_source(path)
+        except UserError as error:
+            raise UserError(name_options(str(error))) from error
+    if changes["layout"] == "table":
+        del changes["layout"]
+        return "table"
+    return "folder"
+
+
 def parse_changes(request: Request) -> Json:
-    """Return the settings that are asked for by --set."""
+    """Return the settings that are asked for by --set, and the layout."""
     changes: Json = dict(map(parse_change, request.changes))
+    if request.layout is not None:
+        changes["layout"] = request.layout
     for key in ("source", "size", "channels", "minority", "path"):
         if key in changes:
             raise UserError(f"--set {key}: not here; size, channels and minority have options of their own")
     return changes
+
+
+def inspect_images(request: Request, settings: Json, params: Params) -> Findings:
+    """Read all images; what is said of how names the options of this command."""
+    found = inspection.inspect_dataset(find_images(request, settings, params))
+    return found._replace(notes=[*map(name_options, found.notes)])
 
 
 def find_images(request: Request, settings: Json, params: Params) -> DatasetSplits:
@@ -159,15 +184,28 @@ def find_images(request: Request, settings: Json, params: Params) -> DatasetSpli
         found: DatasetSplits = plan.source.find(plan.settings, request.name)
     except UserError as error:
         message = str(error).removeprefix(f"params.yaml: datasets.{request.name}.path: ")
-        raise UserError(message.replace("set links: follow", "add --set links=follow")) from error
+        raise UserError(name_options(message)) from error
     return found
 
 
+def name_options(message: str) -> str:
+    """Return a message with the options of this command in place of settings that it says are to be made."""
+    message = re.sub(r"\bset layout: (\w+)", r"--layout \1", message)
+    message = re.sub(r"\b(set|and) (\w+): (\[[^]]*\])", r"\1 --set '\2=\3'", message).replace("set --set", "--set")
+    message = re.sub(r"\bor set (\w+): (?!to )(\w+)", r"or add --set \1=\2", message)
+    return re.sub(r"\bset (\w+): (?!to )(\w+)", r"--set \1=\2", message)
+
+
 def check_found(request: Request, found: Findings, counts: Mapping[str, int]) -> None:
-    """Refuse classes with too few images that can be read."""
+    """Refuse classes with too few images that can be read; files that are not there are told of first."""
+    missing, total = found.faults().get("missing", []), found.total + len(found.bad)
     needed = 1 if len(found.counts) > 1 else 2  # Without parts, one to train on and one to test on.
     for part, sizes in found.counts.items():
         for name, count in sizes.items():
+            if count < needed and missing:
+                said = f"{len(missing):,} of {total:,} files missing, first: {missing[0]}"
+                ways = "paths are relative to the table; --image-folder FOLDER says where they begin otherwise"
+                raise UserError(f"{request.path}: {said}; {ways}")
             if count < needed:
                 where = f"{request.path}: class '{name}': {count} images that can be read"
                 raise UserError(f"{where} in part {part}; at least {needed} are needed, or remove it")

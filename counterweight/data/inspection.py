@@ -1,7 +1,8 @@
 """What a folder or table of images holds: every image is read once."""
 
+import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,12 +11,23 @@ import numpy.typing as npt
 
 from counterweight.core.errors import UserError
 from counterweight.core.twins import Identical, find_identical, stack_digests
-from counterweight.data.decode.images import BadFile, Encoded, Facts, find_image_files, list_suffixes
+from counterweight.data.decode import account
+from counterweight.data.decode.images import BadFile, Encoded, Facts, find_image_files
 from counterweight.data.decode.pool import inspect_images
+from counterweight.data.decode.tree import LeftOut, Tree, find_ending, is_image, scan_tree
+from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import SUFFIXES
-from counterweight.data.sources.base.lazy_images import DatasetSplits, are_part_names, parse_part_name
+from counterweight.data.sources.base.labels import normalize_label, order_names
+from counterweight.data.sources.base.layout import list_classes, name_some, unwrap
+from counterweight.data.sources.base.lazy_images import (
+    DatasetSplits,
+    are_part_names,
+    guess_part_name,
+    parse_part_name,
+)
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
+LISTED = 0.5  # of the rows of a table name a file, where it is one of images
 NAMED = 3  # bad files of a kind
 WANTED = "expected a folder with a sub-folder of images per class, or train and test above them, or tables"
 
@@ -26,8 +38,8 @@ class Findings(NamedTuple):
     """Readable images: sides in pixels int64 (N,), Pillow's modes and formats, how many are grey; and the others.
 
     `qualities` are those of the JPEGs among them, int64 (M,).
-    `counts` has the images of each class in each part; `others` counts files that are none; `identical` says which
-    images of a dataset have the same pixels, None where none have.
+    `counts` has the images of each class in each part; `left_out` what is beside them, and `notes` what is to be said
+    of how all was read; `identical` says which images of a dataset have the same pixels, None where none have.
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -38,13 +50,19 @@ class Findings(NamedTuple):
     qualities: npt.NDArray[np.int64]
     grey: int
     bad: list[BadFile]
-    others: int
+    left_out: Counter[LeftOut]
+    notes: Sequence[str] = ()
     identical: Identical | None = None
 
     @property
     def total(self) -> int:
         """How many images can be read."""
         return len(self.widths)
+
+    @property
+    def others(self) -> int:
+        """How many files are left out."""
+        return self.left_out.total()
 
     @property
     def shorter_sides(self) -> npt.NDArray[np.int64]:
@@ -73,12 +91,12 @@ def inspect_folder(path: Path, label: str) -> Findings:
     if not path.is_dir():
         raise UserError(f"{path}: no such folder; two folders of images are compared")
     try:
-        files, others = find_image_files(path, path)
+        files, left_out = find_image_files(path, path)
     except UserError as error:
         raise UserError(str(error).replace(", or set links: follow", "")) from error
-    found = summarize_findings(inspect_all(files, len(files), label), {}, others)
+    found = summarize_findings(inspect_all(files, len(files), label), {}, left_out)
     if not found.total:
-        raise UserError(f"{path}: no image that can be read, of {len(files):,}; other files: {others:,}")
+        raise UserError(f"{path}: no image that can be read, of {len(files):,}; other files: {found.others:,}")
     return found
 
 
@@ -86,7 +104,7 @@ def detect_source(path: Path) -> str:
     """Return the kind of source that reads a path: `folder` or `table`.
 
     Raises:
-        UserError: none does.
+        UserError: none does, or both do and differ.
     """
     if not path.exists():
         raise UserError(f"{path}: no such file or folder")
@@ -96,47 +114,89 @@ def detect_source(path: Path) -> str:
         if path.suffix.lower() in ARCHIVES:
             raise UserError(f"{path}: an archive; unpack it, then give the folder")
         raise UserError(f"{path}: a file that is no table ({', '.join(SUFFIXES)}); {WANTED}")
-    classes = find_class_folders(path)
+    tree = scan_tree(os.fspath(path), path.resolve(), follow_links=True)
+    classes, table = find_class_folders(tree), find_file(tree, SUFFIXES)
     if len(classes) > 1 and not are_part_names(classes):
+        if table:
+            check_same_labels(path, classes, Path(table).name)
         return "folder"
-    if next(find_files(path, SUFFIXES), None):
+    if table:
         return "table"
     if len(classes) > 1:
         raise UserError(f"{path}: {', '.join(classes)} look like parts, not classes; {WANTED}")
+    return check_single(path, tree, classes)
+
+
+def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
+    """Return the kind of source of a folder with the images of one class.
+
+    Raises:
+        UserError: it holds no images, or they are not in it alone.
+    """
+    inner = [own for own in tree.folders if own.name in classes and len(list_classes(own)) > 1]
     seen = f"one sub-folder with images only, '{classes[0]}'" if classes else "no sub-folders with images"
-    loose = sum(file.suffix.lower() in list_suffixes() for file in path.iterdir())
+    loose = sum(is_image(file) for file in tree.files)
     if loose and not classes:
-        return "folder"  # of one class
-    archives = [file.name for file in find_files(path, ARCHIVES)]
+        return "folder"
+    archive = find_file(tree, ARCHIVES)
     seen += f", {loose} images beside it" if loose else ""
+    if inner:
+        within = name_some(list_classes(inner[0]))
+        raise UserError(f"{path}: {seen}, which holds folders {within}: give {inner[0].path} for these as classes")
+    seen += account.describe_unread(tree)
     if len(classes) == 1 and not loose:
         seen += f" (of one class, for a gallery: give {path / classes[0]} itself)"
-    raise UserError(f"{path}: {seen}; {f'{archives[0]} is an archive: unpack it; ' if archives else ''}{WANTED}")
+    raise UserError(f"{path}: {seen}; {f'{Path(archive).name} is an archive: unpack it; ' if archive else ''}{WANTED}")
 
 
-def find_class_folders(root: Path) -> list[str]:
-    """Return the names of the sub-folders that hold images, at any depth; those in `train` if that has any."""
-    train = next(
-        (path for path in sorted(root.iterdir()) if path.is_dir() and parse_part_name(path.name) == "train"), None
-    )
-    inner = find_class_folders(train) if train else []
-    if len(inner) > 1:
-        return inner
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if train and all(parse_part_name(path.name) for path in folders):
+def find_class_folders(tree: Tree) -> list[str]:
+    """Return the names of the sub-folders that hold images, at any depth; those in a training part if that has any."""
+    folders = [folder for folder in tree.folders if folder.count_images()]
+    inner: list[str] = []
+    for train in (folder for folder in folders if guess_part_name(folder.name) == "train"):
+        inner = order_names(list_classes(unwrap(train)))
+        if len(inner) > 1:
+            return inner
+    if all(parse_part_name(folder.name) for folder in tree.folders) and "train" in map(
+        guess_part_name, list_names(folders)
+    ):
         return inner  # parts without classes are no classes
-    return [folder.name for folder in folders if next(find_files(folder, list_suffixes()), None)]
+    return list_names(folders)
 
 
-def is_hidden(path: Path, folder: Path) -> bool:
-    """Say whether a file, or a folder on the way to it, is hidden."""
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+def list_names(folders: Iterable[Tree]) -> list[str]:
+    """Return the names of folders."""
+    return [folder.name for folder in folders]
 
 
-def find_files(root: Path, endings: Collection[str]) -> Iterator[Path]:
-    """Yield the files below a folder whose names have one of some endings."""
-    found = (path for path in root.rglob("*") if path.suffix.lower() in endings and not is_hidden(path, root))
-    return (path for path in found if path.is_file())
+def find_file(tree: Tree, endings: Collection[str]) -> str | None:
+    """Return the first file in a folder whose name has one of some endings."""
+    return next((file for own in tree.walk() for file in own.files if find_ending(file) in endings), None)
+
+
+def check_same_labels(path: Path, classes: Sequence[str], name: str) -> None:
+    """Refuse folders of classes beside a table that gives their images other labels.
+
+    Raises:
+        UserError: it does; which of both is meant cannot be known.
+    """
+    try:
+        train, test = table.find_in_tables(path, table.Settings(size=1))
+    except UserError:  # It lists no images here.
+        return
+    parts = [part for part in (train, test) if part is not None]
+    pairs = [
+        (part.class_names[label], origin)
+        for part in parts
+        for label, origin in zip(part.labels.tolist(), part.origins, strict=True)
+    ]
+    there = [(label, origin) for label, origin in pairs if (path / origin).is_file()]
+    same = sum(label in map(normalize_label, Path(origin).parts[:-1]) for label, origin in there)
+    if len(there) < LISTED * len(pairs) or same == len(there):
+        return
+    folders, labels = name_some(classes), name_some({label for label, _ in pairs})
+    first = f"classes {folders} by their folders, or {labels} by {name}, which lists {len(there):,} images"
+    raise UserError(f"{path}: {first}? set layout: classes takes the first, set layout: table the other")
 
 
 def inspect_dataset(found: DatasetSplits) -> Findings:
@@ -153,10 +213,10 @@ def inspect_dataset(found: DatasetSplits) -> Findings:
         digests += [result.digest for result in own if isinstance(result, Facts)]
         origins += [part.origins[index] for index in np.flatnonzero(good).tolist()]
         trained = len(digests) if label == "train" else trained
-    others = found.train.provenance.get("ignored_files", 0)
-    others += found.test.provenance.get("ignored_files", 0) if found.test else 0
+    facts = found.train.provenance
     identical = find_identical(stack_digests(digests), origins, trained)
-    return summarize_findings(results, counts, others)._replace(identical=identical)
+    findings = summarize_findings(results, counts, account.from_json(facts.get("left_out", [])))
+    return findings._replace(identical=identical, notes=facts.get("notes", []))
 
 
 def inspect_all(images: Iterable[Encoded], total: int, label: str) -> Results:
@@ -164,7 +224,9 @@ def inspect_all(images: Iterable[Encoded], total: int, label: str) -> Results:
     return [result for chunk in inspect_images(images, total, label) for result in chunk]
 
 
-def summarize_findings(results: Results, counts: Mapping[str, Mapping[str, int]], others: int) -> Findings:
+def summarize_findings(
+    results: Results, counts: Mapping[str, Mapping[str, int]], left_out: Counter[LeftOut]
+) -> Findings:
     """Sum up what was found."""
     facts = [result for result in results if isinstance(result, Facts)]
     return Findings(
@@ -176,7 +238,7 @@ def summarize_findings(results: Results, counts: Mapping[str, Mapping[str, int]]
         qualities=np.array([fact.quality for fact in facts if fact.quality is not None], dtype=np.int64),
         grey=sum(fact.grey for fact in facts),
         bad=[result for result in results if isinstance(result, BadFile)],
-        others=others,
+        left_out=left_out,
     )
 
 
@@ -191,6 +253,8 @@ def to_json(found: Findings) -> dict[str, Any]:
         "formats": dict(found.formats.most_common()),
         "grey": found.grey,
         "other_files": found.others,
+        "left_out": account.to_json(found.left_out),
+        "notes": [*found.notes],
         "bad_files": found.faults(),
         "identical": None if found.identical is None else found.identical._asdict(),
     }
@@ -208,7 +272,10 @@ def render_findings(found: Findings) -> list[str]:
     sizes = ", ".join(f"{word} {width} x {height}" for word, (width, height) in facts["sizes"].items())
     lines = [*render_classes(found.counts), f"images: {found.total:,}", f"width x height: {sizes}"]
     lines += [f"{word}: {render_counts(facts[word])}" for word in ("modes", "formats")]
-    lines.append(f"other files: {found.others:,}")
+    taken = {"images": found.total, **({"broken": len(found.bad)} if found.bad else {})}
+    lines += [account.summarize(taken, found.left_out), f"other files: {found.others:,}"]
+    lines += account.render(found.left_out)
+    lines += [f"note: {note}" for note in found.notes]
     if found.identical is not None:
         tested = f"; {found.identical.in_train:,} test images are in train, too" if len(found.counts) > 1 else ""
         lines.append(f"identical: {found.identical.describe()}{tested}")

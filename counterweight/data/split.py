@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, ImageWriter, choose_stratified
 from counterweight.core.twins import Digests, digest_pixels, find_identical, find_twins, number_twins, stack_digests
+from counterweight.data.decode import account
 from counterweight.data.decode.images import BadFile, describe_bad_files, digest_file
 from counterweight.data.decode.pool import Decoded, Workers
 from counterweight.data.sources.base.lazy_images import DatasetSplits, Indices, LazyImages
@@ -136,6 +137,33 @@ def report_identical(train: Written, test: Written, where: str, kept: bool) -> N
     tested = f"{found.in_train:,} of {len(test.digests):,} test images are in the training part, too"
     why = "the split is the source's own" if kept else "their files differ, their classes do, or a class has no others"
     print(f"{where}: {found.describe()}; {tested}{f': {why}' if found.in_train else ''}", file=sys.stderr)
+
+
+def report_account(found: DatasetSplits, where: str) -> None:
+    """Say on standard error what is read and what is left out beside it, where a source gives an account.
+
+    Args:
+        where: file and key of the dataset.
+
+    Raises:
+        UserError: none of the files that a table names is there.
+    """
+    parts = {word: part for word, part in (("train", found.train), ("test", found.test)) if part is not None}
+    check_present([file for part in parts.values() for file in part.files], where)
+    facts = found.train.provenance
+    if "left_out" not in facts:
+        return
+    left_out = account.from_json(facts["left_out"])
+    lines = [account.summarize({word: len(part) for word, part in parts.items()}, left_out)]
+    lines += [*account.render(left_out), *facts["notes"]]
+    print(*(f"{where}: {line}" for line in lines), sep="\n", file=sys.stderr)
+
+
+def check_present(files: Sequence[Path], where: str) -> None:
+    """Refuse files none of which is there, before the first one is called a bad file."""
+    if files and not any(file.exists() for file in files):
+        ways = "paths are relative to the table; set image_folder: FOLDER says where they begin otherwise"
+        raise UserError(f"{where}: {len(files):,} of {len(files):,} files missing, first: {files[0]}; {ways}")
 
 
 def read_into_memory(chosen: Subset, where: str, label: str, workers: Workers) -> ImageSet:

@@ -21,6 +21,7 @@ from counterweight.cli.main import cli, main
 from counterweight.core import outputs
 from counterweight.core.errors import UserError
 from counterweight.data import inspection
+from counterweight.data.decode import account, tree
 from counterweight.data.decode.images import Facts
 from counterweight.evaluation.prechecks import check_blocks, check_dataset, check_pair
 from counterweight.generators import cvae_gan
@@ -305,6 +306,100 @@ def test_rows_of_the_table_that_need_more_settings_are_left_out_of_the_command(t
     found = facts("pets", pets(tmp_path / "pets"))
     assert found["blocks"]["generators.ddpm.pets"] == {}
     assert found["commands"][0].endswith("-S 'table.generators=[oversample,ddpm,geometric,smote,cvae,bagan]'")
+
+
+# What was read, and what was not.
+
+
+def test_the_account_adds_up_and_names_what_is_left_out(tmp_path: Path, project: Path) -> None:
+    path = pets(tmp_path / "pets")
+    for number in range(3):
+        (path / "dog" / f"{number}.heic").write_bytes(b"no image")
+        (path / "dog" / f"{number}.nef").write_bytes(b"no image")
+    (path / "cat" / "broken.png").touch()
+    write(path / "cat" / "@eaDir" / "000.png", 2)
+    printed = done("pets", path, "--dry-run", "--set", "bad_files=skip")
+    assert "files: 22 found = 13 images + 1 broken + 8 left out\n" in printed
+    assert "left out: 3 .nef in dog: of no kind that is read; convert them to PNG or JPEG\n" in printed
+    assert "left out: 2 .png in cat: made by the system\n" in printed
+    found = facts("pets", path, "--dry-run")["found"][str(path)]
+    assert sum(group["files"] for group in found["left_out"]) == found["other_files"] == 8
+
+
+def test_without_the_library_for_them_photographs_of_phones_are_counted_with_advice(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree, "can_read_heif", lambda: False)
+    monkeypatch.setattr(account, "can_read_heif", lambda: False)
+    path = pets(tmp_path / "pets")
+    (path / "dog" / "0.HEIC").write_bytes(b"no image")
+    said = "left out: 1 .heic in dog: of no kind that is read; pip install 'counterweight[heif]' has them read\n"
+    assert said in done("pets", path, "--dry-run")
+
+
+def test_two_readings_of_folders_are_told_by_an_option(tmp_path: Path, project: Path) -> None:
+    path = tmp_path / "pets"
+    for site in ("berlin", "paris"):
+        pets(path / site, cat=5, dog=4)
+    refused(
+        project, r"or parts berlin, paris of classes cat, dog\? --layout classes takes the first; --set ", "a", path
+    )
+    found = facts("sites", path, "--layout", "classes")
+    assert found["blocks"]["datasets.sites"]["layout"] == "classes"
+    assert found["found"][str(path)]["classes"] == {"train": {"berlin": 9, "paris": 9}}
+    found = facts("pets", path, "--set", "train=[berlin]", "--set", "test=[paris]")
+    assert found["found"][str(path)]["classes"] == {part: {"cat": 5, "dog": 4} for part in ("train", "test")}
+    block = load_params(project / "params.yaml").datasets["pets"]
+    assert (block["train"], block["test"]) == (["berlin"], ["paris"])
+
+
+def test_a_table_beside_folders_of_other_names_is_told_by_an_option(tmp_path: Path, project: Path) -> None:
+    path = pets(tmp_path / "pets", indoor=4, outdoor=4)
+    lines = [
+        f"{place}/{number:03}.png,{'cat' if number % 2 else 'dog'}"
+        for place in ("indoor", "outdoor")
+        for number in range(4)
+    ]
+    (path / "labels.csv").write_text("\n".join(["path,label", *lines]), encoding="utf-8")
+    message = r"classes indoor, outdoor by their folders, or cat, dog by labels.csv, which lists 8 images\? --layout cl"
+    refused(project, message, "pets", path)
+    found = facts("pets", path, "--layout", "table", "--dry-run")
+    assert found["blocks"]["datasets.pets"]["source"] == "table"
+    assert "layout" not in found["blocks"]["datasets.pets"]
+    assert found["found"][str(path)]["classes"] == {"train": {"cat": 4, "dog": 4}}
+    found = facts("pets", path, "--layout", "classes", "--dry-run")
+    assert found["found"][str(path)]["classes"] == {"train": {"indoor": 4, "outdoor": 4}}
+    same = [line.replace("cat", line.split("/")[0]).replace("dog", line.split("/")[0]) for line in lines]
+    (path / "labels.csv").write_text("\n".join(["path,label", *same]), encoding="utf-8")
+    assert facts("pets", path, "--dry-run")["blocks"]["datasets.pets"]["source"] == "folder"
+
+
+def test_options_of_tables(tmp_path: Path, project: Path) -> None:
+    write(tmp_path / "pets" / "photos", 8)
+    lines = [
+        f"{number:03},{'cat' if number % 2 else 'dog'},{'train' if number < 4 else 'test'},test" for number in range(8)
+    ]
+    (tmp_path / "pets" / "a.csv").write_text("\n".join(["image,label,when,where", *lines]), encoding="utf-8")
+    path = tmp_path / "pets" / "a.csv"
+    refused(project, r"columns when, where have names of parts; set split: to one of them$", "pets", path)
+    found = facts("pets", path, "--split-column", "when", "--image-folder", "photos")
+    block = found["blocks"]["datasets.pets"]
+    assert (block["split"], block["image_folder"]) == ("when", "photos")
+    assert found["found"][str(path)]["classes"] == {part: {"cat": 2, "dog": 2} for part in ("train", "test")}
+
+
+def test_that_files_are_missing_is_said_before_anything_else(tmp_path: Path, project: Path) -> None:
+    (tmp_path / "a.csv").write_text("path,label\nx/0.png,cat\nx/1.png,cat\nx/2.png,dog\n", encoding="utf-8")
+    refused(project, r"a.csv: 3 of 3 files missing, first: .*/x/0.png; paths are relative", "pets", tmp_path / "a.csv")
+
+
+def test_a_class_that_a_part_lacks_is_named_with_the_options(tmp_path: Path, project: Path) -> None:
+    pets(tmp_path / "pets" / "train", cat=5, dog=4)
+    pets(tmp_path / "pets" / "test", cat=2)
+    message = r"test lacks dog \(4 images in train\); --set missing_classes=leave_out goes on without, --set missing_"
+    refused(project, message, "pets", tmp_path / "pets")
+    found = facts("pets", tmp_path / "pets", "--set", "missing_classes=split_anew")
+    assert found["found"][str(tmp_path / "pets")]["classes"] == {"train": {"cat": 7, "dog": 4}}
 
 
 # What is refused.

@@ -1,5 +1,6 @@
 """Commands about images and generators before a table is made: describe, gallery, add, preset, audit."""
 
+import json
 from pathlib import Path
 
 import click
@@ -71,6 +72,9 @@ Examples:
   counterweight add pets ~/pets --dry-run
   counterweight add pets ~/pets --dry-run --json
   counterweight add pets ~/pets --minority dog
+  counterweight add pets ~/pets --layout classes
+  counterweight add pets ~/pets --set 'train=[fold1,fold2]' --set 'test=[fold3]'
+  counterweight add pets ~/pets/labels.csv --split-column usage --image-folder photos
   counterweight add cifar ~/cifar10/plain_text --size 32
   counterweight add scans ~/scans --pair ~/generated_scans
 """,
@@ -81,6 +85,13 @@ Examples:
 @click.option("--size", type=click.IntRange(1, LARGEST), help="Side in pixels to which images are brought.")
 @click.option("--channels", type=click.Choice([1, 3]), help="1 for grey, 3 for colour.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Another setting, as in fit=crop.")
+@click.option(
+    "--layout",
+    type=click.Choice(["classes", "parts", "table"]),
+    help="What sub-folders are, or that a table beside them counts; chosen by what is there.",
+)
+@click.option("--split-column", metavar="NAME", help="Column of a table that says train or test of each image.")
+@click.option("--image-folder", metavar="FOLDER", help="Where the paths in a table begin.")
 @click.option("--pair", type=PATH, metavar="SYNTHETIC_PATH", help="Compare two folders of images: real and these.")
 @click.option("--dry-run", is_flag=True, help="Change nothing, say what would be changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -92,6 +103,9 @@ def add(
     size: int | None,
     channels: int | None,
     changes: tuple[str, ...],
+    layout: str | None,
+    split_column: str | None,
+    image_folder: str | None,
     pair: Path | None,
     dry_run: bool,
     as_json: bool,
@@ -104,11 +118,13 @@ def add(
     """
     from counterweight.cli import add as tool
 
-    request = tool.Request(params, name, path.expanduser(), minority, size, channels, changes)
+    named = {"split": split_column, "image_folder": image_folder}
+    changes += tuple(f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None)
+    request = tool.Request(params, name, path.expanduser(), minority, size, channels, changes, layout)
     if pair is None:
         click.echo(tool.add(request, dry_run, as_json))
-    elif minority or changes:
-        raise click.UsageError("--minority and --set are for datasets, not for a --pair")
+    elif minority or changes or layout:
+        raise click.UsageError("--minority, --set, --layout and those of tables are for datasets, not for a --pair")
     else:
         click.echo(tool.add_pair(request, pair.expanduser(), dry_run, as_json))
 

@@ -14,17 +14,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from counterweight.core.errors import UserError
 from counterweight.core.images import Fit
+from counterweight.data.decode.tree import FORMATS, HEIF_ENDINGS, Collected, can_read_heif, collect, scan_tree
 
 BACKGROUND = "white"  # behind what is transparent, and beside what is padded
-UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # surrogates stand for bytes that are no UTF-8
 DEEP_GREY = 65535  # white in 16 bits
+HEIF_BRANDS = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"))
 GLANCE = 256  # pixels; a JPEG is looked at in about this size
 COARSENESS = 3688  # sum of the table of brightness that JPEGs of quality 50 have
 ALMOST_GREY = 2  # of 255; what the rounding of a JPEG leaves of equal colours
-# Not all that Pillow knows: EPS would start another program, and some formats have no signature and take any bytes.
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
 
 class Embedded(NamedTuple):
@@ -79,14 +77,7 @@ class BadFile(NamedTuple):
 Result = TypeVar("Result")
 
 
-class ImageFiles(NamedTuple):
-    """The image files of a folder, sorted, and how many other or hidden files lie there."""
-
-    files: list[Path]
-    others: int
-
-
-def find_image_files(folder: Path, root: Path, follow_links: bool = False) -> ImageFiles:
+def find_image_files(folder: Path, root: Path, follow_links: bool = False) -> Collected:
     """Find the image files of a folder at any depth.
 
     Args:
@@ -95,50 +86,8 @@ def find_image_files(folder: Path, root: Path, follow_links: bool = False) -> Im
     Raises:
         UserError: a link does, a link to a folder leads back to a folder above it, or a name cannot be written down.
     """
-    known = list_suffixes()
-    inside = Path(os.path.realpath(root))
-    everything = list(walk(os.fspath(folder), inside, follow_links))
-    images = [Path(path) for path in everything if path and os.path.splitext(path)[1].lower() in known]
-    return ImageFiles(images, len(everything) - len(images))
-
-
-def list_suffixes() -> frozenset[str]:
-    """Return the endings of the names of image files, in lower case."""
-    formats = {*FORMATS, "MPO"}  # several JPEGs in one file, opened as the first
-    return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in formats)
-
-
-def walk(folder: str, inside: Path, follow_links: bool) -> Iterator[str | None]:
-    """Yield all files below a folder, sorted; a link that leads nowhere is one, so that it is found to be bad.
-
-    In place of a hidden file, or of one in a hidden folder, as the `._x.jpg` that macOS puts into archives, None.
-    """
-    with os.scandir(folder) as entries:
-        ordered = sorted(entries, key=lambda entry: entry.name)  # A folder's own order differs from disk to disk.
-    for entry in ordered:
-        check_name(entry.path)
-        if entry.is_symlink():
-            check_link(entry.path, inside, follow_links)
-        if entry.is_dir():
-            below = walk(entry.path, inside, follow_links)
-            yield from (None for _ in below) if entry.name.startswith(".") else below
-        elif entry.is_file() or entry.is_symlink():
-            yield None if entry.name.startswith(".") else entry.path
-
-
-def check_name(path: str) -> None:
-    """Refuse a name that cannot be written down: bytes that are no UTF-8, or line breaks and the like."""
-    if UNWRITABLE.search(path):
-        raise UserError(f"{path!a}: a name with control characters, or that is not UTF-8; rename it")
-
-
-def check_link(path: str, inside: Path, follow_links: bool) -> None:
-    """Refuse a symbolic link that leads out of a folder, or back to where it lies."""
-    goal = Path(os.path.realpath(path))
-    if not follow_links and not goal.is_relative_to(inside):
-        raise UserError(f"{path}: a link out of the folder, to {goal}; copy what it leads to, or set links: follow")
-    if Path(os.path.realpath(os.path.dirname(path))).is_relative_to(goal):
-        raise UserError(f"{path}: a link to a folder above it; remove it")
+    tree = scan_tree(os.fspath(folder), Path(os.path.realpath(root)), follow_links)
+    return collect(tree, os.path.relpath(folder, root), masks=False)
 
 
 def decode(image: Encoded, target: Target) -> npt.NDArray[np.uint8]:
@@ -191,11 +140,24 @@ def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:
 @contextmanager
 def open_image(image: Encoded) -> Iterator[Image.Image]:
     """Open an image but for its pixels."""
-    with Image.open(image if isinstance(image, Path) else BytesIO(image.content), formats=FORMATS) as file:
+    formats: tuple[str, ...] = FORMATS
+    if is_heif(image) and can_read_heif():
+        import pillow_heif  # where there are such images alone
+
+        pillow_heif.register_heif_opener()
+        formats = (*FORMATS, "HEIF")
+    with Image.open(image if isinstance(image, Path) else BytesIO(image.content), formats=formats) as file:
         # Pillow only warns up to twice its limit.
         if (pixels := file.width * file.height) > (most := Image.MAX_IMAGE_PIXELS or pixels):
             raise Image.DecompressionBombError(f"{pixels} pixels, more than {most}")
         yield file
+
+
+def is_heif(image: Encoded) -> bool:
+    """Say whether an image is one of those that phones make, by its ending or, in a table, its first bytes."""
+    if isinstance(image, Path):
+        return image.suffix.lower() in HEIF_ENDINGS
+    return image.content[4:12] in HEIF_BRANDS
 
 
 def load_upright(file: Image.Image, size: int) -> bool:

@@ -3,34 +3,37 @@
 Where there are no sub-folders of classes, all images are of one class.
 """
 
+import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from annotated_types import MinLen
+from pydantic import Field
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.images import check_name, find_image_files
+from counterweight.data.decode import account
+from counterweight.data.decode.tree import LeftOut, Tree, collect, find_ending, prune, scan_tree
+from counterweight.data.sources.base.labels import describe_lookalikes, order_names
+from counterweight.data.sources.base.layout import Layout, Part, Wanted, choose_layout
 from counterweight.data.sources.base.lazy_images import (
-    PARTS,
     DatasetSplits,
     FileSettings,
     LazyImages,
+    MissingClasses,
     Validation,
-    are_part_names,
-    assign_parts,
+    agree_on_classes,
     check_counts,
-    check_same,
     make_fetch,
     name_setting,
-    parse_part_name,
     strip_root,
     wrap_files,
 )
 
 LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
-ONLY_CLASS = "all"  # what the class is called where images lie in no sub-folder
+OTHER_CLASS = "a class of one part only"
 
 
 class Settings(FileSettings):
@@ -39,6 +42,18 @@ class Settings(FileSettings):
     path: Annotated[str, MinLen(1)] | None = None
     """The folder; null: `images/` and the dataset's name, which is all that the graph can watch: there, make that a
     symbolic link to the folder. Beside `train`, `val` and `test` other sub-folders are left out."""
+    layout: Literal["auto", "classes", "parts"] = "auto"
+    """Whether the sub-folders are `classes`, or `parts` above the classes by their names; `auto`: by what they hold."""
+    train: list[str] = Field(default_factory=list)
+    """Sub-folders that are trained on, where their names do not say so; those in neither list are left out."""
+    test: list[str] = Field(default_factory=list)
+    """Sub-folders that are tested on, where their names do not say so, as `[fold5]`."""
+    leave_out: list[str] | None = None
+    """Names of folders and files to be left out, as `[masks, "*_mask.png"]`; null: masks and thumbnails that have the
+    names of images beside them; `[]`: none."""
+    missing_classes: MissingClasses = "refuse"
+    """What becomes of classes that the training or the test part lacks: `refuse` the dataset, `leave_out` their images,
+    or `split_anew`: join the parts and split all images here."""
     links: Literal["refuse", "follow"] = "refuse"
     """What to do about symbolic links that lead out of the folder. Follow them only in folders that you trust; the
     graph does not notice what changes behind links to other folders."""
@@ -47,22 +62,37 @@ class Settings(FileSettings):
 
 
 class Listing(NamedTuple):
-    """The image files of one folder above classes: sorted paths, their labels int64 (N,), number of other files."""
+    """The image files of a part in the order of their paths, their classes, and the names of their folders."""
 
-    folder: Path
-    class_names: tuple[str, ...]
     files: list[Path]
-    labels: npt.NDArray[np.int64]
-    others: int
+    classes: list[str]
+    places: list[str]
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many images each class has."""
+        return Counter(self.classes)
+
+
+class Found(NamedTuple):
+    """What a folder holds: the files of both parts, its classes, what is left out, folders among that, and notes."""
+
+    train: Listing
+    test: Listing | None
+    names: tuple[str, ...]
+    left_out: Counter[LeftOut]
+    ignored: list[str]
+    notes: list[str]
 
 
 def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     """Check that the folder is there and holds image files; return the names of their classes.
 
     Raises:
-        UserError: it is not so, a class is empty, a link leads out of it, or the classes of its parts differ.
+        UserError: it is not so, a class is empty, a link leads out of it, its layout can be read in two ways, or the
+            classes of its parts differ.
     """
-    return list_parts(settings, name)[0][0].class_names
+    return find_all(settings, name).names
 
 
 def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
@@ -71,26 +101,23 @@ def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
     Raises:
         UserError: as in `precheck`.
     """
-    train, test = list_parts(settings, name)
-    return DatasetSplits(
-        make_folder_part(train, settings, name), make_folder_part(test, settings, name) if test else None
-    )
+    found = find_all(settings, name)
+    root = find_root_folder(settings, name)
+    test = None if found.test is None else make_folder_part(found.test, found, settings, root)
+    return DatasetSplits(make_folder_part(found.train, found, settings, root), test)
 
 
-def list_parts(settings: Settings, name: str) -> tuple[list[Listing], list[Listing]]:
-    """Return the folders whose files make the training part, or all images, and those of the test part if any."""
+def find_all(settings: Settings, name: str) -> Found:
+    """Return what the folder holds, with an account of what is left out of it."""
     root, where = find_root_folder(settings, name), name_setting(name, "path")
     if not root.is_dir():
         raise UserError(f"{where}: {root}: no such folder; it must hold one sub-folder of images per class")
-    if not brings_split(root):
-        check_names(root, where)
-        return [scan_folder(root, root, settings, where)], []
-    parts = find_part_folders(root, where)
-    names = assign_parts(parts, settings.validation)
-    train, test = ([scan_folder(parts[word], root, settings, where) for word in words] for words in names)
-    for other in [*train[1:], *test]:
-        check_same(train[0].class_names, other.class_names, other.folder.name, f"{where}: {root}")
-    return train, test
+    where = f"{where}: {root}"
+    try:
+        return find_in_tree(*read_tree(root, settings), settings, where)
+    except UserError as error:
+        message = str(error)  # those of links and names begin with the file
+        raise UserError(message if message.startswith(where) else f"{name_setting(name, 'path')}: {message}") from error
 
 
 def find_root_folder(settings: Settings, name: str) -> Path:
@@ -98,80 +125,85 @@ def find_root_folder(settings: Settings, name: str) -> Path:
     return Path(settings.path or f"images/{name}").expanduser()
 
 
-def brings_split(root: Path) -> bool:
-    """Tell `train` and `test` above the classes from a class of images that happens to be called `train`."""
-    words = {folder: parse_part_name(folder.name) for folder in list_subfolders(root)}
-    # Parts hold folders of classes; a class called `train` holds images.
-    train = [folder for folder, word in words.items() if word == "train"]
-    return bool(train) and (None not in words.values() or any(list_subfolders(folder) for folder in train))
+def read_tree(root: Path, settings: Settings) -> tuple[Tree, Counter[LeftOut]]:
+    """Return what lies in the folder and what of it is left out by its name."""
+    tree = scan_tree(os.fspath(root), Path(os.path.realpath(root)), settings.links == "follow")
+    return prune(tree, settings.leave_out or (), "")
 
 
-def find_part_folders(root: Path, where: str) -> dict[str, Path]:
-    """Return the folders that are parts, by the word of PARTS that each stands for."""
-    found: dict[str, Path] = {}
-    for folder in list_subfolders(root):
-        if word := parse_part_name(folder.name):
-            if word in found:
-                raise UserError(f"{where}: {root}: {found[word].name} and {folder.name} are the same part; leave one")
-            found[word] = folder
-    return found
+def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where: str) -> Found:
+    """Return the parts and classes of what lies in a folder."""
+    masks = settings.leave_out is None
+    wanted = Wanted(settings.layout, settings.train, settings.test, settings.validation, masks)
+    layout = choose_layout(tree, wanted, where)
+    left_out.update(layout.left_out)
+    train, test = (list_part(parts, masks, left_out) for parts in (layout.train, layout.test))
+    check_empty(tree, layout, train.classes + test.classes, where)
+    notes = [*layout.notes, *describe_lookalikes(train.classes + test.classes)]
+    if not layout.test:
+        return Found(train, None, tuple(order_names({*train.classes})), left_out, layout.ignored, notes)
+    common = agree_on_classes(train.counts, test.counts, settings.missing_classes, where)
+    notes += common.notes
+    if common.joined:
+        joined = Listing(train.files + test.files, train.classes + test.classes, train.places + test.places)
+        return Found(joined, None, common.names, left_out, layout.ignored, notes)
+    kept = [keep_classes(part, common.names, left_out) for part in (train, test)]
+    return Found(kept[0], kept[1], common.names, left_out, layout.ignored, notes)
 
 
-def check_names(root: Path, where: str) -> None:
-    """Refuse classes whose names all look like those of parts: a table of these would answer another question."""
-    names = [folder.name for folder in list_subfolders(root)]
-    if are_part_names(names):
-        expected = "expected folders train and test with a sub-folder per class, or a table of labels"
-        raise UserError(f"{where}: {root}: {', '.join(names)} look like parts, not classes; {expected}")
+def list_part(parts: Sequence[Part], masks: bool, left_out: Counter[LeftOut]) -> Listing:
+    """List the image files of every class of some folders; what else is there joins the account.
 
-
-def list_subfolders(folder: Path) -> list[Path]:
-    """Return the sub-folders that are not hidden, sorted."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def scan_folder(folder: Path, root: Path, settings: Settings, where: str) -> Listing:
-    """Find the image files of every class, at any depth; links must not lead out of `root`."""
-    classes = {path.name: path for path in list_subfolders(folder)} or {ONLY_CLASS: folder}
-    files: list[Path] = []
-    labels: list[int] = []
-    others = sum(path.is_file() for path in folder.iterdir()) if folder not in classes.values() else 0
-    for label, (name, class_folder) in enumerate(classes.items()):
-        try:
-            check_name(name)
-            found = find_image_files(class_folder, root, settings.links == "follow")
-        except UserError as error:
-            raise UserError(f"{where}: {error}") from error
-        files += found.files
-        labels += [label] * len(found.files)
-        others += found.others
-    listing = Listing(folder, tuple(classes), files, np.array(labels, dtype=np.int64), others)
-    check_counts(listing.class_names, listing.labels, f"{where}: {folder}", LAYOUT, "or remove its folder")
+    Args:
+        masks: whether masks and thumbnails are left out.
+    """
+    listing = Listing([], [], [])
+    for folder in (folder for part in parts for folder in part.classes):
+        found = collect(folder.tree, folder.place, masks)
+        listing.files.extend(found.files)
+        listing.classes.extend([folder.name] * len(found.files))
+        listing.places.extend([folder.place] * len(found.files))
+        left_out.update(found.left_out)
     return listing
 
 
-def make_folder_part(listed: list[Listing], settings: Settings, name: str) -> LazyImages:
-    """Return files as a part of the dataset."""
-    root = find_root_folder(settings, name)
-    files = [file for listing in listed for file in listing.files]
-    return wrap_files(
-        fetch=make_fetch(files),
-        labels=np.concatenate([listing.labels for listing in listed]),
-        class_names=listed[0].class_names,
-        origins=strip_root(root, files),
-        provenance={
-            "source": "folder",
-            "settings": settings.model_dump(exclude={"path"}),  # may be one of this machine alone
-            "ignored_files": sum(listing.others for listing in listed),
-            "ignored_folders": report_left_out(root, settings),
-        },
-        settings=settings,
+def check_empty(tree: Tree, layout: Layout, classes: Sequence[str], where: str) -> None:
+    """Refuse classes that have no image in any part; pictures that are not read are told of."""
+    names = order_names({folder.name for part in (*layout.train, *layout.test) for folder in part.classes})
+    places = {name: place for place, name in enumerate(names)}
+    labels = np.array([places[name] for name in classes], dtype=np.int64)
+    check_counts(names, labels, where, LAYOUT, f"or remove its folder{account.describe_unread(tree)}")
+
+
+def keep_classes(listing: Listing, names: Sequence[str], left_out: Counter[LeftOut]) -> Listing:
+    """Return the images of some classes; the others join the account."""
+    kept = [place for place, name in enumerate(listing.classes) if name in names]
+    for file, name, place in zip(*listing, strict=True):
+        if name not in names:
+            left_out[LeftOut(OTHER_CLASS, find_ending(str(file)), place)] += 1
+    return Listing(
+        [listing.files[place] for place in kept],
+        [listing.classes[place] for place in kept],
+        [listing.places[place] for place in kept],
     )
 
 
-def report_left_out(root: Path, settings: Settings) -> list[str]:
-    """Return the names of the sub-folders beside those of the parts, which are not read."""
-    if not brings_split(root):
-        return []
-    read = PARTS if settings.validation == "use" else ("train", "test")
-    return [folder.name for folder in list_subfolders(root) if parse_part_name(folder.name) not in read]
+def make_folder_part(listing: Listing, found: Found, settings: Settings, root: Path) -> LazyImages:
+    """Return files as a part of the dataset; the account stands with the training part."""
+    places = {name: place for place, name in enumerate(found.names)}
+    left_out = found.left_out if listing is found.train else Counter[LeftOut]()
+    return wrap_files(
+        fetch=make_fetch(listing.files),
+        labels=np.array([places[name] for name in listing.classes], dtype=np.int64),
+        class_names=found.names,
+        origins=strip_root(root, listing.files),
+        provenance={
+            "source": "folder",
+            "settings": settings.model_dump(exclude={"path"}),  # may be one of this machine alone
+            "ignored_files": left_out.total(),
+            "ignored_folders": found.ignored,
+            "left_out": account.to_json(left_out),
+            "notes": found.notes if listing is found.train else [],
+        },
+        settings=settings,
+    )

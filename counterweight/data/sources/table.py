@@ -5,31 +5,37 @@ numbers whose names stand in the table's metadata.
 """
 
 import os
-import re
+from collections import Counter
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
-from annotated_types import MinLen
+from annotated_types import MaxLen, MinLen
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.images import Embedded, Encoded, walk
+from counterweight.data.decode import account
+from counterweight.data.decode.images import Embedded, Encoded
+from counterweight.data.decode.tree import OTHER_KIND, LeftOut, Tree, check_faults, find_ending, is_image, scan_tree
 from counterweight.data.sources.base.columns import (
     DELIMITERS,
     SUFFIXES,
     Columns,
     Content,
     choose_column,
+    find_part_columns,
     holds_images,
     is_binary,
     list_fields,
     read_columns,
     read_contents,
+    read_labels,
     read_paths,
     read_texts,
 )
+from counterweight.data.sources.base.labels import describe_lookalikes, order_names
 from counterweight.data.sources.base.lazy_images import (
     NAMED_PART,
     PARTS,
@@ -37,19 +43,24 @@ from counterweight.data.sources.base.lazy_images import (
     FileSettings,
     Indices,
     LazyImages,
+    MissingClasses,
     Validation,
+    agree_on_classes,
     assign_parts,
     check_counts,
-    check_same,
+    guess_part_name,
     name_setting,
     parse_part_name,
     wrap_files,
 )
+from counterweight.data.sources.base.table_paths import PathResolver, locate_images
 
 LAYOUT = "expected images and their labels"
 IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # the first that is there
 LABEL = ("label", "labels", "class", "class_name", "category", "target")
 SPLIT = ("split", "subset", "partition")
+UNUSED_ROWS, OTHER_CLASS = "a part that is not used", "a class of one part only"
+NO_LABEL, NO_ROW = "a row without a label", "an image that no row names"
 
 Column = Annotated[str, MinLen(1)] | None
 
@@ -67,7 +78,21 @@ class Settings(FileSettings):
     """Column of the classes; null: `label`, `class`, `category`... whichever is there, or the only one of classes."""
     split: Column = None
     """Column that says `train`, `test` or `val` of each image; null: `split`, `subset` or `partition` if there is one,
-    else the names of the tables, as in `train-00000-of-00002.parquet`, or of the folders they lie in."""
+    or the only other column with nothing but such words, else the names of the tables, as in
+    `train-00000-of-00002.parquet`, or of the folders they lie in."""
+    image_folder: Column = None
+    """Folder that paths and names in the table begin in, relative to the dataset's; null: the table's own folder, or
+    the only one in it that has the images."""
+    delimiter: Annotated[str, MinLen(1), MaxLen(1)] | None = None
+    """What parts the columns of a CSV or TSV table; null: as its first line looks, of `,`, `;`, `|` and tab."""
+    encoding: Column = None
+    """Encoding of a CSV or TSV table, such as `cp1252`; null: UTF-8, or UTF-16 by its first bytes."""
+    missing_labels: Literal["leave_out", "keep"] = "leave_out"
+    """What becomes of rows whose label is empty, `nan`, `N/A`, `NA` or `null`: left out and counted, or taken as labels
+    as they are, of which none may be empty."""
+    missing_classes: MissingClasses = "refuse"
+    """What becomes of classes that the training or the test part lacks: `refuse` the dataset, `leave_out` their images,
+    or `split_anew`: join the parts and split all images here."""
     links: Literal["refuse", "follow"] = "refuse"
     """What to do about paths that are absolute or lead out of the folder, by `..` or by symbolic links. Follow them
     only in tables that you trust; the graph does not notice what changes there."""
@@ -75,49 +100,20 @@ class Settings(FileSettings):
     """What becomes of `val`: it joins the training images, or is the test part where there is no `test`; or nothing."""
 
 
-class PathResolver:
-    """Turns the paths in a table into those of files, which lie in `root` unless links are to be followed."""
-
-    def __init__(self, folder: Path, root: Path, follow: bool) -> None:
-        self.folder, self.root, self.follow = os.fspath(folder), root, follow
-        self.inside = Path(os.path.realpath(root))
-        self.known: set[str] = set()
-
-    def file(self, word: str) -> Path:
-        """Return the path of a file, there or not.
-
-        Raises:
-            UserError: it is absolute or leads out of the folder.
-        """
-        path = os.path.join(self.folder, word)
-        if self.follow:
-            return Path(path)
-        if os.path.isabs(word):
-            raise UserError(f"{word}: an absolute path; write it relative to the table, or set links: follow")
-        parent = os.path.dirname(path)
-        if parent not in self.known:  # most files share their folder with others
-            self.check(parent)
-            self.known.add(parent)
-        if os.path.islink(path):
-            self.check(path)
-        return Path(path)
-
-    def check(self, path: str) -> None:
-        """Refuse what lies outside."""
-        if not (goal := Path(os.path.realpath(path))).is_relative_to(self.inside):
-            raise UserError(f"{path} leads out of {self.root}, to {goal}; copy that there, or set links: follow")
-
-
 class Table(NamedTuple):
-    """What a table says of its rows: classes, parts (empty: of none), origins, and paths if it holds no images."""
+    """What a table says of its rows: classes, parts (empty: of none), origins, and paths if it holds no images.
+
+    Class and part are None in rows that are left out for want of a label.
+    """
 
     columns: Columns
     image: str
     place: PathResolver
-    classes: list[str]
-    parts: list[str]
+    classes: list[str | None]
+    parts: list[str | None]
     origins: list[str]
     paths: list[Path] | None
+    notes: list[str]
 
 
 class Rows(NamedTuple):
@@ -146,27 +142,89 @@ def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
     """
     where, root = name_setting(name, "path"), Path(settings.path or f"images/{name}").expanduser()
     try:
-        tables = [read_table(file, root, settings) for file in find_table_files(root, settings)]
-        words = choose_parts({word for table in tables for word in table.parts}, tables, settings, root)
-        trained, tested = ([select_rows(tables, word) for word in own] for own in words)
-        for word, rows in zip((*words[0], *words[1]), (*trained, *tested), strict=True):
-            check_same({*trained[0].classes}, {*rows.classes}, word, str(root))
-        names = order_rows({*trained[0].classes})
-        return DatasetSplits(
-            make_table_part(trained, names, settings, root),
-            make_table_part(tested, names, settings, root) if tested else None,
-        )
+        return find_in_tables(root, settings)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
 
 
-def find_table_files(root: Path, settings: Settings) -> list[Path]:
-    """Return the tables, sorted, of which there must be one, and all of one kind."""
+def find_in_tables(root: Path, settings: Settings) -> DatasetSplits:
+    """Return the parts of a table or of a folder of tables."""
+    files = find_table_files(root, settings)
+    tables = [read_table(file, root, settings) for file in files.tables]
+    present = {word for table in tables for word in table.parts if word is not None}
+    words = choose_parts(present, tables, settings, root)
+    trained, tested = ([select_rows(tables, word) for word in own] for own in words)
+    notes = [note for table in tables for note in table.notes]
+    classes = [name for rows in (*trained, *tested) for name in rows.classes]
+    notes += describe_lookalikes(classes)
+    names = tuple(order_names({*classes}))
+    left_out = leave_out_rows(tables, [*words[0], *words[1]])
+    left_out.update(leave_out_files(files.others, tables, root))
+    if tested:
+        common = agree_on_classes(count_classes(trained), count_classes(tested), settings.missing_classes, str(root))
+        names, notes = common.names, notes + common.notes
+        if common.joined:
+            trained, tested = [*trained, *tested], []
+        else:
+            trained, tested = ([keep_classes(rows, names, left_out) for rows in own] for own in (trained, tested))
+    return DatasetSplits(
+        make_table_part(trained, names, settings, root, left_out, notes),
+        make_table_part(tested, names, settings, root, Counter(), []) if tested else None,
+    )
+
+
+def count_classes(listed: list[Rows]) -> Counter[str]:
+    """Return how many rows each class has."""
+    return Counter(name for rows in listed for name in rows.classes)
+
+
+def keep_classes(rows: Rows, names: tuple[str, ...], left_out: Counter[LeftOut]) -> Rows:
+    """Return the rows of some classes; the others join the account."""
+    kept = np.array([name in names for name in rows.classes], dtype=np.bool_)
+    for table, row in zip(rows.table[~kept].tolist(), rows.row[~kept].tolist(), strict=True):
+        own = rows.tables[table]
+        left_out[LeftOut(OTHER_CLASS, find_ending(own.origins[row]), own.columns.file.name)] += 1
+    classes = [name for name in rows.classes if name in names]
+    return Rows(rows.tables, rows.table[kept], rows.row[kept], classes)
+
+
+def leave_out_rows(tables: list[Table], used: list[str]) -> Counter[LeftOut]:
+    """Count the rows that are in no part which is used."""
+    found: Counter[LeftOut] = Counter()
+    for table in tables:
+        for origin, part in zip(table.origins, table.parts, strict=True):
+            if part not in used:
+                reason = NO_LABEL if part is None else UNUSED_ROWS
+                found[LeftOut(reason, find_ending(origin), table.columns.file.name)] += 1
+    return found
+
+
+def leave_out_files(others: list[str], tables: list[Table], root: Path) -> Counter[LeftOut]:
+    """Count the files beside the tables that no row names."""
+    named = {os.path.normpath(path) for table in tables for path in table.paths or ()}
+    found: Counter[LeftOut] = Counter()
+    for path in others:
+        if os.path.normpath(path) not in named:
+            place = os.path.relpath(path, root).split(os.sep)
+            reason = NO_ROW if is_image(path) else OTHER_KIND
+            found[LeftOut(reason, find_ending(path), place[0] if len(place) > 1 else ".")] += 1
+    return found
+
+
+class TableFiles(NamedTuple):
+    """The tables of a folder, and the paths of the other files in it."""
+
+    tables: list[Path]
+    others: list[str]
+
+
+def find_table_files(root: Path, settings: Settings) -> TableFiles:
+    """Return the tables, sorted, of which there must be one, and all of one kind; and what else is there."""
     if root.is_file():
         files = [Path(os.path.realpath(root))]  # the link may have another name
     elif root.is_dir():
-        every = walk(os.fspath(root), Path(os.path.realpath(root)), settings.links == "follow")
-        files = [Path(path) for path in every if path]  # hidden ones are None
+        tree = scan_tree(os.fspath(root), Path(os.path.realpath(root)), settings.links == "follow")
+        files = [Path(path) for path in list_files(tree)]
     else:
         raise UserError(f"{root}: no such table or folder of tables")
     tables = [path for path in files if path.suffix.lower() in SUFFIXES]
@@ -175,24 +233,38 @@ def find_table_files(root: Path, settings: Settings) -> list[Path]:
     for other in tables[1:]:
         if (other.suffix.lower() in DELIMITERS) != (tables[0].suffix.lower() in DELIMITERS):
             raise UserError(f"{root}: tables of two kinds, {tables[0].name} and {other.name}; leave one kind there")
-    return tables
+    return TableFiles(tables, [os.fspath(path) for path in files if path.suffix.lower() not in SUFFIXES])
+
+
+def list_files(tree: Tree) -> Iterator[str]:
+    """Yield the files of a folder at any depth, sorted.
+
+    Raises:
+        UserError: a link leads out of it.
+    """
+    check_faults(tree)
+    for entry in tree.entries:
+        yield from list_files(entry) if isinstance(entry, Tree) else (entry,)
 
 
 def read_table(file: Path, root: Path, settings: Settings) -> Table:
     """Read a table but for the images that it may hold."""
-    columns = read_columns(file)
+    columns = read_columns(file, settings.delimiter, settings.encoding)
     image = name_column(columns, settings.image, "image", IMAGE)
-    classes = read_texts(columns, name_column(columns, settings.label, "label", LABEL))
-    folder = root if root.is_dir() else file.parent
-    place, label = PathResolver(file.parent, folder, settings.links == "follow"), file.relative_to(folder).as_posix()
+    label = name_column(columns, settings.label, "label", LABEL)
+    labels, notes = read_labels(columns, label, settings.missing_labels == "keep")
+    folder, follow = root if root.is_dir() else file.parent, settings.links == "follow"
+    place, prefix = PathResolver(file.parent, folder, follow), file.relative_to(folder)
     if holds_images(columns, image):
-        found, origins = None, [f"{label}:{row}" for row in range(1, len(classes) + 1)]
+        found, origins = None, [f"{prefix.as_posix()}:{row}" for row in range(1, len(labels) + 1)]
     else:
         words = read_paths(columns, image)
-        prefix = file.relative_to(folder).parent
-        found, origins = locate_images(words, place, file), [(prefix / word).as_posix() for word in words]
-    parts = read_parts(columns, settings, folder, len(classes))
-    return Table(columns, image, place, classes, parts, origins, found)
+        found, said = locate_images(words, file, folder, settings.image_folder, follow)
+        notes = [*notes, *said]
+        origins = [os.path.relpath(path, folder) for path in found]
+    parts, said = read_parts(columns, settings, folder, len(labels), (image, label))
+    kept = [None if name is None else part for name, part in zip(labels, parts, strict=True)]
+    return Table(columns, image, place, labels, kept, origins, found, [*notes, *said])
 
 
 def name_column(columns: Columns, wanted: str | None, key: str, usual: tuple[str, ...]) -> str:
@@ -210,31 +282,41 @@ def name_column(columns: Columns, wanted: str | None, key: str, usual: tuple[str
     return found
 
 
-def locate_images(words: list[str], place: PathResolver, file: Path) -> list[Path]:
-    """Return the files that paths lead to."""
-    found = []
-    for row, word in enumerate(words, 1):
-        try:
-            found.append(place.file(word))
-        except UserError as error:
-            raise UserError(f"{file}: row {row}: {error}") from error
-    return found
+def read_parts(
+    columns: Columns, settings: Settings, folder: Path, count: int, others: Collection[str] = ()
+) -> tuple[list[str], list[str]]:
+    """Return the part of each row, and notes: what a column says, else the name of the table or of a folder above it.
 
-
-def read_parts(columns: Columns, settings: Settings, folder: Path, count: int) -> list[str]:
-    """Return the part of each row: what a column says, else the name of the table or of a folder above it."""
-    if column := choose_column(columns, settings.split, SPLIT, lambda name: False):
-        parts = []
-        for row, word in enumerate(read_texts(columns, column), 1):
-            part = parse_part_name(word.strip())
-            if part is None:
-                allowed = ", ".join(PARTS)
-                raise UserError(f"{columns.file}: row {row}: '{column}' says '{word}'; allowed: {allowed}")
-            parts.append(part)
-        return parts
+    Args:
+        others: the columns of images and labels.
+    """
+    column, notes = choose_column(columns, settings.split, SPLIT, lambda name: False), list[str]()
+    if column is None:
+        found = find_part_columns(columns, others, lambda word: find_part(word) is not None)
+        if len(found) > 1:
+            every = ", ".join(found)
+            raise UserError(f"{columns.file}: columns {every} have names of parts; set split: to one of them")
+        if found:
+            column = found[0]
+            notes = [f"{columns.file.name}: column '{column}' says which part each image is in"]
+    if column:
+        return [name_part(word, columns, column, row) for row, word in enumerate(read_texts(columns, column), 1)], notes
     stem, above = columns.file.stem.lower(), columns.file.relative_to(folder).parent.parts
     names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
-    return [names[0]] * count
+    return [names[0]] * count, notes
+
+
+def find_part(word: str) -> str | None:
+    """Return the part that a word of a column means."""
+    return parse_part_name(word) or guess_part_name(word.strip())
+
+
+def name_part(word: str, columns: Columns, column: str, row: int) -> str:
+    """Return the part that a word of a column means; anything else is refused."""
+    if (part := find_part(word)) is None:
+        allowed = ", ".join(PARTS)
+        raise UserError(f"{columns.file}: row {row}: '{column}' says '{word}'; allowed: {allowed}")
+    return part
 
 
 def choose_parts(
@@ -257,18 +339,19 @@ def select_rows(tables: list[Table], word: str) -> Rows:
     """Return the rows of one part."""
     own = [np.flatnonzero(np.array([part == word for part in table.parts], dtype=np.bool_)) for table in tables]
     numbers = np.repeat(np.arange(len(tables)), [len(rows) for rows in own])
-    classes = [table.classes[row] for table, rows in zip(tables, own, strict=True) for row in rows.tolist()]
+    found = [table.classes[row] for table, rows in zip(tables, own, strict=True) for row in rows.tolist()]
+    classes = [name for name in found if name is not None]  # those without a label are in no part
     return Rows(tables, numbers, np.concatenate(own), classes)
 
 
-def order_rows(names: Collection[str]) -> tuple[str, ...]:
-    """Sort class names, numbers by their size."""
-    if all(re.fullmatch(r"-?\d+", name) for name in names):  # As texts, 10 would stand before 2.
-        return tuple(sorted(names, key=lambda name: (int(name), name)))
-    return tuple(sorted(names))
-
-
-def make_table_part(listed: list[Rows], names: tuple[str, ...], settings: Settings, root: Path) -> LazyImages:
+def make_table_part(
+    listed: list[Rows],
+    names: tuple[str, ...],
+    settings: Settings,
+    root: Path,
+    left_out: Counter[LeftOut],
+    notes: list[str],
+) -> LazyImages:
     """Return rows as a part of the dataset."""
     tables = listed[0].tables
     table, row = (np.concatenate(column) for column in zip(*((rows.table, rows.row) for rows in listed), strict=True))
@@ -279,7 +362,7 @@ def make_table_part(listed: list[Rows], names: tuple[str, ...], settings: Settin
     def fetch(indices: Indices) -> Iterator[Encoded]:
         return wrap_images(tables, table[indices], row[indices])
 
-    return wrap_files(
+    part = wrap_files(
         fetch=fetch,
         labels=labels,
         class_names=names,
@@ -288,9 +371,15 @@ def make_table_part(listed: list[Rows], names: tuple[str, ...], settings: Settin
             "source": "table",
             "settings": settings.model_dump(exclude={"path"}),  # may be one of this machine alone
             "tables": [own.columns.file.name for own in tables],
+            "ignored_files": left_out.total(),
+            "left_out": account.to_json(left_out),
+            "notes": notes,
         },
         settings=settings,
     )
+    paths = [tables[number].paths for number in range(len(tables))]
+    files = [own[place] for number, place in zip(table.tolist(), row.tolist(), strict=True) if (own := paths[number])]
+    return replace(part, files=files)
 
 
 def wrap_images(tables: list[Table], numbers: Indices, rows: Indices) -> Iterator[Encoded]:

@@ -21,6 +21,7 @@ from counterweight.data.decode.images import (
     inspect,
     try_image,
 )
+from counterweight.data.decode.tree import LeftOut
 
 Colour = int | float | tuple[int, ...]
 
@@ -307,7 +308,7 @@ def test_the_size_is_that_of_the_upright_image(
 def test_postscript_is_not_read_since_that_would_start_another_program(tmp_path: Path) -> None:
     path = write(tmp_path / "a.eps")
     assert tried(path) == BadFile(str(path), "not an image", f"of no format that is read: {', '.join(images.FORMATS)}")
-    assert find_image_files(tmp_path, tmp_path) == ([], 1)
+    assert find_image_files(tmp_path, tmp_path) == ([], {LeftOut("of no kind that is read", ".eps", "."): 1})
 
 
 def test_the_content_of_a_file_will_do(tmp_path: Path) -> None:

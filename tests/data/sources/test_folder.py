@@ -96,11 +96,18 @@ def test_provenance_is_the_same_wherever_the_folder_is(tmp_path: Path) -> None:
                 "channels": 3,
                 "fit": "stretch",
                 "bad_files": "error",
+                "layout": "auto",
+                "train": [],
+                "test": [],
+                "leave_out": None,
+                "missing_classes": "refuse",
                 "links": "refuse",
                 "validation": "use",
             },
             "ignored_files": 0,
             "ignored_folders": [],
+            "left_out": [],
+            "notes": ["1 of 2 folders of classes have folders in them, whose images are taken as theirs"],
             "skipped_files": {},
         }
     )
@@ -127,7 +134,17 @@ def test_other_and_hidden_files_are_ignored_and_counted(tmp_path: Path) -> None:
     train = load(tmp_path).train
     assert len(train) == 5
     assert train.class_names == ("cat", "dog")
-    assert train.provenance["ignored_files"] == 6
+    assert train.provenance["ignored_files"] == 7
+    left_out = {(group["reason"], group["ending"], group["place"]) for group in train.provenance["left_out"]}
+    assert left_out == {
+        ("of no kind that is read", ".txt", "cat"),
+        ("beside the folders of classes", ".txt", "."),
+        ("hidden", ".png", "cat"),
+        ("hidden", ".png", "dog"),
+        ("hidden", ".png", "."),
+        ("of no kind that is read", ".pdf", "dog"),
+        ("of no kind that is read", "no ending", "dog"),
+    }
 
 
 def test_suffixes_may_be_large_and_the_content_decides(tmp_path: Path) -> None:
@@ -197,10 +214,30 @@ def test_parts_may_be_written_otherwise(names: tuple[str, str], tmp_path: Path) 
     assert train.provenance["ignored_folders"] == []
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("train_images", "test_images"),
+        ("my-train-set", "my-test-set"),
+        ("trainset", "testset"),
+        ("seg_train", "seg_test"),
+    ],
+)
+def test_folders_of_the_same_classes_that_are_called_like_parts_are_such(
+    names: tuple[str, str], tmp_path: Path
+) -> None:
+    for name in names:
+        pets(tmp_path / name)
+    train, test = load(tmp_path)
+    assert test is not None
+    assert train.class_names == ("cat", "dog")
+    assert (train.origins[0], test.origins[0]) == (f"{names[0]}/cat/a.png", f"{names[1]}/cat/a.png")
+
+
 @pytest.mark.parametrize("names", [("train_images", "test_images"), ("test", "val"), ("my-train-set", "my-test-set")])
 def test_folders_that_look_like_parts_are_not_taken_for_classes(names: tuple[str, str], tmp_path: Path) -> None:
     for name in names:
-        pets(tmp_path / name)
+        write(tmp_path / name / "a.png")
     with pytest.raises(UserError, match=r"look like parts, not classes; expected folders train and test with a sub-f"):
         load(tmp_path)
 
@@ -214,7 +251,7 @@ def test_classes_may_have_the_word_test_in_their_names(tmp_path: Path) -> None:
 def test_one_part_may_not_be_there_twice(tmp_path: Path) -> None:
     for name in ("Train", "train", "test"):
         pets(tmp_path / name)
-    with pytest.raises(UserError, match=r"Train and train are the same part; leave one$"):
+    with pytest.raises(UserError, match=r"Train and train are the same part; name all in train: .*, or leave one$"):
         load(tmp_path)
 
 
@@ -244,7 +281,9 @@ def test_train_and_test_must_hold_the_same_classes(tmp_path: Path) -> None:
     pets(tmp_path / "train")
     pets(tmp_path / "test")
     write(tmp_path / "test" / "bird" / "a.png")
-    with pytest.raises(UserError, match=r"train and test differ in classes: only one has bird$"):
+    with pytest.raises(
+        UserError, match=r"train and test differ in classes: train lacks bird \(1 images in test\); set miss"
+    ):
         load(tmp_path)
 
 

@@ -1,7 +1,9 @@
 """Columns of CSV and Parquet tables: which there are, their texts, and images that are read when they are wanted."""
 
+import codecs
 import json
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -14,8 +16,13 @@ import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
 from counterweight.core.schema import suggest_name
+from counterweight.data.sources.base.labels import is_missing, normalize_label
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
+OTHER_DELIMITERS = (",", ";", "\t", "|")
+SAID = re.compile(r'\ufeff?"?sep=(?P<mark>.)"?')  # what spreadsheets write above a table
+BLOCK = 2**20  # bytes of a table that are looked at together
+FIRST = 10_000  # rows that tell what a column holds
 SUFFIXES = (*DELIMITERS, ".parquet")
 BATCH = 32  # images of a column that are read at a time: a row group may be the whole file
 
@@ -27,6 +34,18 @@ class Columns(NamedTuple):
 
     file: Path
     schema: pa.Schema
+    delimiter: str = ""
+    """Of a table of texts."""
+    encoding: str = "utf-8"
+    skipped: int = 0
+    """Lines before that with the names of the columns."""
+
+    @property
+    def reading(self) -> tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions]:
+        """How a table of texts is to be read."""
+        # A quoted text may hold line breaks.
+        parsing = pyarrow.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
+        return pyarrow.csv.ReadOptions(encoding=self.encoding, skip_rows=self.skipped), parsing
 
     @property
     def names(self) -> list[str]:
@@ -47,8 +66,11 @@ class Columns(NamedTuple):
         return [str(word) for word in names] if isinstance(names, list) else None
 
 
-def read_columns(file: Path) -> Columns:
+def read_columns(file: Path, delimiter: str | None = None, encoding: str | None = None) -> Columns:
     """Return the columns of a table.
+
+    Args:
+        delimiter, encoding: of a table of texts; None: as its first line looks.
 
     Raises:
         UserError: it cannot be read.
@@ -56,8 +78,55 @@ def read_columns(file: Path) -> Columns:
     with translate_errors(file):
         if file.suffix.lower() not in DELIMITERS:
             return Columns(file, pq.read_schema(file))
-        with pyarrow.csv.open_csv(file, parse_options=detect_layout(file)) as reader:
-            return Columns(file, pa.schema([(name, pa.string()) for name in reader.schema.names]))
+        encoding = encoding or detect_encoding(file)
+        head = read_head(file, encoding)
+        said = SAID.fullmatch(head.strip())
+        delimiter = delimiter or (said["mark"] if said else choose_delimiter(file, head))
+        found = Columns(file, pa.schema([]), delimiter, encoding, skipped=1 if said else 0)
+        reading, parsing = found.reading
+        with pyarrow.csv.open_csv(file, reading, parsing) as reader:
+            return found._replace(schema=pa.schema([(name, pa.string()) for name in reader.schema.names]))
+
+
+def detect_encoding(file: Path) -> str:
+    """Return the encoding of a table of texts: UTF-8, or UTF-16 by its first bytes.
+
+    Raises:
+        UserError: it is another.
+    """
+    with file.open("rb") as stream:
+        first = stream.read(64)
+        if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        if first and len(first) % 2 == 0 and first.count(0) >= len(first) // 3:  # without a mark at its beginning
+            return "utf-16-le" if first[1] == 0 else "utf-16-be"
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            while first:
+                decoder.decode(first)
+                first = stream.read(BLOCK)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError as error:
+            ways = "set encoding: cp1252, or what it was written in"
+            raise UserError(f"{file}: cannot be read: {error.reason}: not UTF-8; {ways}") from error
+    return "utf-8"
+
+
+def read_head(file: Path, encoding: str) -> str:
+    """Return the first line of a table of texts.
+
+    Raises:
+        UnicodeDecodeError: it is in another encoding.
+        LookupError: there is no such encoding.
+    """
+    with file.open(encoding=encoding) as stream:
+        return stream.readline()
+
+
+def choose_delimiter(file: Path, head: str) -> str:
+    """Return what parts the columns in a first line: what the ending says, unless others are there more often."""
+    usual = DELIMITERS[file.suffix.lower()]
+    return max((usual, *OTHER_DELIMITERS), key=re.sub(r'"[^"]*"', "", head).count)
 
 
 @contextmanager
@@ -65,14 +134,8 @@ def translate_errors(file: Path) -> Iterator[None]:
     """Say in one line that a table cannot be read."""
     try:
         yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, LookupError) as error:
         raise UserError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
-
-
-def detect_layout(file: Path) -> pyarrow.csv.ParseOptions:
-    """Return how the lines of a CSV or TSV file are to be read."""
-    # A quoted text may hold line breaks.
-    return pyarrow.csv.ParseOptions(delimiter=DELIMITERS[file.suffix.lower()], newlines_in_values=True)
 
 
 def choose_column(
@@ -87,7 +150,9 @@ def choose_column(
         near, every = suggest_name(wanted, columns.names), ", ".join(columns.names)
         offer = near if near.startswith("; allowed") else f"{near} It has {every}"
         raise UserError(f"{columns.file}: no column '{wanted}'{offer}")
-    lower = {name.lower(): name for name in reversed(columns.names)}  # Reversed: the first of equal names wins.
+    lower = {
+        name.strip("\ufeff ").lower(): name for name in reversed(columns.names)
+    }  # Reversed: the first of equal names wins.
     found = [lower[name] for name in usual if name in lower][:1] or [name for name in columns.names if only(name)]
     return wanted or (found[0] if len(found) == 1 else None)
 
@@ -100,9 +165,7 @@ def read_column(columns: Columns, name: str) -> pa.ChunkedArray:
                 return file.read(columns=[name]).column(0)
         # As text: 007 would become a number otherwise.
         options = pyarrow.csv.ConvertOptions(include_columns=[name], column_types={name: pa.string()})
-        return pyarrow.csv.read_csv(
-            columns.file, parse_options=detect_layout(columns.file), convert_options=options
-        ).column(0)
+        return pyarrow.csv.read_csv(columns.file, *columns.reading, options).column(0)
 
 
 def read_texts(columns: Columns, name: str) -> list[str]:
@@ -111,6 +174,19 @@ def read_texts(columns: Columns, name: str) -> list[str]:
     Raises:
         UserError: a value is missing or has no name, or the column holds something else.
     """
+    values = read_values(columns, name)
+    for row, value in enumerate(values, 1):
+        if not value:
+            raise UserError(f"{columns.file}: row {row}: '{name}' is empty")
+    return [value for value in values if value]
+
+
+def read_values(columns: Columns, name: str) -> list[str | None]:
+    """Return a column as texts, None where nothing is: whole numbers by their names where the table gives such.
+
+    Raises:
+        UserError: a value has no name, or the column holds something else.
+    """
     kind, array, names = columns.kind(name), read_column(columns, name), columns.class_names(name)
     if pa.types.is_dictionary(kind):
         kind, array = kind.value_type, array.cast(kind.value_type)
@@ -118,12 +194,64 @@ def read_texts(columns: Columns, name: str) -> list[str]:
         raise UserError(f"{columns.file}: column '{name}' holds {kind}; texts or whole numbers are needed")
     values = array.to_pylist()
     for row, value in enumerate(values, 1):
-        if value is None or value == "":
-            raise UserError(f"{columns.file}: row {row}: '{name}' is empty")
         # Not isinstance: True and False are ints, too.
         if names and type(value) is int and not 0 <= value < len(names):
             raise UserError(f"{columns.file}: row {row}: '{name}' is {value}, which none of the {len(names)} names has")
-    return [names[value] if names and type(value) is int else str(value) for value in values]
+    texts = [names[value] if names and type(value) is int else value for value in values]
+    return [None if text is None or text == "" else str(text) for text in texts]
+
+
+class Labels(NamedTuple):
+    """The label of each row, None where there is none, and what is to be said of them."""
+
+    labels: list[str | None]
+    notes: list[str]
+
+
+def read_labels(columns: Columns, name: str, keep_missing: bool) -> Labels:
+    """Return a column of labels without blanks around them, in Unicode's composed form.
+
+    Args:
+        keep_missing: whether `nan`, `N/A` and the like are labels as others are.
+
+    Raises:
+        UserError: as of `read_texts`; a row without any label if `keep_missing`.
+    """
+    words = read_texts(columns, name) if keep_missing else read_values(columns, name)
+    named = columns.class_names(name) is not None
+    plain = [word if word is None else normalize_label(word) for word in words]
+    labels = [None if word is None or (not (keep_missing or named) and is_missing(word)) else word for word in plain]
+    changed = sum(word != own for word, own in zip(words, plain, strict=True))
+    notes = [f"{columns.file.name}: {changed:,} labels had blanks around them or another form of Unicode"]
+    return Labels(labels, notes if changed else [])
+
+
+def find_part_columns(columns: Columns, others: Collection[str], is_part: Callable[[str], bool]) -> list[str]:
+    """Return the columns of texts all of which name parts, by the first rows.
+
+    Args:
+        others: columns that are something else.
+    """
+    names = [name for name in columns.names if name not in others and is_text(columns.kind(name))]
+    if not names:
+        return []
+    with translate_errors(columns.file):
+        batch = read_first_rows(columns, names)
+    found = {name: {*batch.column(name).unique().to_pylist()} for name in names}
+    return [name for name, words in found.items() if words and all(word and is_part(word) for word in words)]
+
+
+def read_first_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:
+    """Return some columns of the first rows of a table."""
+    if columns.file.suffix.lower() in DELIMITERS:
+        options = pyarrow.csv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.string()))
+        with pyarrow.csv.open_csv(columns.file, *columns.reading, options) as reader:
+            return next(
+                iter(reader), pa.RecordBatch.from_pylist([], pa.schema([(name, pa.string()) for name in names]))
+            )
+    with pq.ParquetFile(columns.file) as file:
+        empty = pa.RecordBatch.from_pylist([], pa.schema([columns.schema.field(name) for name in names]))
+        return next(file.iter_batches(FIRST, columns=names), empty)
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -17,17 +17,21 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import Fit, ImageSet
 from counterweight.data.decode.images import Encoded, Target
 from counterweight.data.decode.pool import Decoded, Workers, decode_images
+from counterweight.data.sources.base.labels import order_names
 
 LARGEST = 2048  # pixels; more is surely a slip, and would fill the memory
 CHUNK = 1024
 VALIDATION = ("val", "valid", "validation", "dev")
-PARTS = ("train", "test", *VALIDATION)
-NAMED_PART = re.compile(rf"(?:^|[^a-z])({'|'.join(PARTS)})(?:ing)?(?:[^a-z]|$)")  # in lower case, as in test_images
+TESTS = ("test", "eval", "evaluation", "holdout")  # the first that is there is tested on
+PARTS = ("train", *TESTS, *VALIDATION)
+HELD_OUT = re.compile(r"h[eo]ld[ _-]?out")
+NAMED_PART = re.compile(rf"(?<![a-z])({'|'.join(PARTS)})(?:ing|set|data)?(?![a-z])")  # in lower case: test_images
 LUMINANCE = np.array([19595, 38470, 7471], dtype=np.uint32)  # fractions of red, green and blue, times 2^16
 
 Indices = npt.NDArray[np.int64]
 Fetch = Callable[[Indices], Iterable[Encoded]]
 Validation = Literal["use", "leave_out"]
+MissingClasses = Literal["refuse", "leave_out", "split_anew"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class LazyImages:
     """Leave out images that cannot be read, instead of stopping."""
     fetch: Fetch | None = None
     """What yields the images at some indices as files, where they are such."""
+    files: Sequence[Path] = ()
+    """The files that a table names, there or not."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -63,7 +69,7 @@ class LazyImages:
             yield from other.read(indices[indices >= len(self)] - len(self), bar, workers)
 
         labels, origins = np.concatenate([self.labels, other.labels]), [*self.origins, *other.origins]
-        return replace(self, labels=labels, origins=origins, read=read, fetch=None)
+        return replace(self, labels=labels, origins=origins, read=read, fetch=None, files=())
 
 
 class DatasetSplits(NamedTuple):
@@ -114,8 +120,15 @@ def make_fetch(images: Sequence[Encoded]) -> Fetch:
 
 def parse_part_name(name: str) -> str | None:
     """Return which of PARTS a name means, however it is written (`Train`, `testing`); None if it is none."""
-    word = name.lower().removesuffix("ing")
+    word = HELD_OUT.sub("holdout", name.strip().lower()).removesuffix("ing")
     return word if word in PARTS else None
+
+
+def guess_part_name(name: str) -> str | None:
+    """Return which of PARTS is the only one named in a name (`seg_train`, `TestSet`); None if none or several are."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    found = {*NAMED_PART.findall(HELD_OUT.sub("holdout", spaced))}
+    return found.pop() if len(found) == 1 else None
 
 
 def are_part_names(names: Sequence[str]) -> bool:
@@ -134,11 +147,13 @@ def strip_root(root: Path, files: Iterable[Path]) -> list[str]:
 def assign_parts(present: Collection[str], validation: Validation) -> tuple[list[str], list[str]]:
     """Return the names of the parts that make the training part, and of those that make the test part.
 
+    Those of a second test part (`holdout` beside `test`) are in neither.
+
     Args:
         present: names of PARTS, among them `train`.
     """
     own = [word for word in VALIDATION if validation == "use" and word in present]
-    tested = [word for word in ("test",) if word in present] or own
+    tested = [word for word in TESTS if word in present][:1] or own
     return ["train", *(word for word in own if word not in tested)], tested
 
 
@@ -165,10 +180,42 @@ def require_two_classes(names: Sequence[str], where: str) -> None:
         raise UserError(f"{where}: images of one class only, {names[0]}: {way_out}")
 
 
-def check_same(train: Collection[str], other: Collection[str], name: str, where: str) -> None:
-    """Refuse a part whose classes are not those of the training images."""
-    if different := sorted({*train} ^ {*other}):
-        raise UserError(f"{where}: train and {name} differ in classes: only one has {', '.join(different)}")
+class CommonClasses(NamedTuple):
+    """The classes that parts are read with, what is to be said of them, and whether the parts are joined."""
+
+    names: tuple[str, ...]
+    notes: list[str]
+    joined: bool
+
+
+def agree_on_classes(
+    train: Mapping[str, int], test: Mapping[str, int], missing: MissingClasses, where: str
+) -> CommonClasses:
+    """Return the classes of two parts, given the images of each in them.
+
+    Raises:
+        UserError: a part lacks one that the other has, and nothing is said about such, or no class is in both.
+    """
+    every = tuple(order_names({*train, *test}))
+    lacks = {"test": [name for name in every if not test.get(name)], "train": [n for n in every if not train.get(n)]}
+    if not any(lacks.values()):
+        return CommonClasses(every, [], False)
+    counts = {"test": train, "train": test}
+    others = {"test": "train", "train": "test"}
+    said = "; ".join(
+        f"{part} lacks {', '.join(f'{name} ({counts[part].get(name, 0):,} images in {others[part]})' for name in own)}"
+        for part, own in lacks.items()
+        if own
+    )
+    if missing == "refuse":
+        ways = "set missing_classes: leave_out goes on without, set missing_classes: split_anew splits all images here"
+        raise UserError(f"{where}: train and test differ in classes: {said}; {ways}")
+    if missing == "split_anew":
+        return CommonClasses(every, [f"{said}: the parts are joined and split anew"], True)
+    both = tuple(name for name in every if train.get(name) and test.get(name))
+    if not both:
+        raise UserError(f"{where}: train and test have no class in common: {said}; set missing_classes: split_anew")
+    return CommonClasses(both, [f"{said}: left out"], False)
 
 
 def check_size(value: object) -> object:

@@ -1,0 +1,96 @@
+"""The account of what was read: files found are images and those left out, by reason, ending and place."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from counterweight.data.decode.tree import (
+    COMPANION_OF,
+    HEIF_ENDINGS,
+    OTHER_KIND,
+    UNNAMED,
+    LeftOut,
+    Tree,
+    can_read_heif,
+    find_ending,
+    is_image,
+    looks_like_image,
+)
+
+Json = dict[str, Any]
+
+FIRST = 2  # groups that an error's message names
+NAMED = 12  # groups of files that are named; the others are summed up
+ADVICE = {
+    **dict.fromkeys(HEIF_ENDINGS, "pip install 'counterweight[heif]' has them read"),
+    **dict.fromkeys(
+        (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".psd", ".svg", ".jxl", ".dcm", ".nii"),
+        "convert them to PNG or JPEG",
+    ),
+    **dict.fromkeys((".eps", ".pdf", ".ai", ".mp4", ".mov", ".avi", ".npy", ".mat"), "export their images as PNG"),
+}
+
+
+def to_json(left_out: Counter[LeftOut]) -> list[Json]:
+    """Return what was left out as plain JSON, the largest group first."""
+    groups = sorted(left_out.items(), key=lambda group: (-group[1], group[0]))
+    return [{**own._asdict(), "files": count} for own, count in groups if count]
+
+
+def from_json(groups: Iterable[Mapping[str, Any]]) -> Counter[LeftOut]:
+    """Return what `to_json` was given."""
+    found: Counter[LeftOut] = Counter()
+    for group in groups:
+        found[LeftOut(group["reason"], group["ending"], group["place"])] += group["files"]
+    return found
+
+
+def render(left_out: Counter[LeftOut]) -> list[str]:
+    """Return a line for each group of files that was left out, the largest first, and one for the rest."""
+    groups = to_json(left_out)
+    lines = [f"left out: {describe(group)}" for group in groups[:NAMED]]
+    if rest := groups[NAMED:]:
+        reasons = ", ".join(sorted({group["reason"] for group in rest}))
+        lines.append(f"left out: {sum(group['files'] for group in rest):,} in {len(rest)} more groups: {reasons}")
+    return lines
+
+
+def describe(group: Mapping[str, Any]) -> str:
+    """Return what is to be said of a group of files that was left out."""
+    advice = ADVICE.get(group["ending"], "") if group["reason"] == OTHER_KIND else ""
+    if group["ending"] in HEIF_ENDINGS and can_read_heif():
+        advice = ""
+    if group["reason"] == UNNAMED:
+        advice = "rename them to be read"
+    if group["reason"] == COMPANION_OF:
+        advice = "leave_out: [] takes them"
+    said = f"{group['files']:,} {group['ending']} in {group['place']}: {group['reason']}"
+    return f"{said}; {advice}" if advice else said
+
+
+def describe_unread(tree: Tree) -> str:
+    """Return which pictures a folder holds that are not read, to end an error's message with; empty if there are none.
+
+    Args:
+        tree: the folder above those that may be classes.
+    """
+    found: Counter[LeftOut] = Counter()
+    for own in tree.walk():
+        place = os.path.relpath(own.path, tree.path)
+        for file in own.files:
+            if not is_image(file) and (find_ending(file) in ADVICE or looks_like_image(file)):
+                reason = OTHER_KIND if find_ending(file) in ADVICE else UNNAMED
+                found[LeftOut(reason, find_ending(file), place)] += 1
+    return "".join(f"; {describe(group)}" for group in to_json(found)[:FIRST])
+
+
+def summarize(images: Mapping[str, int], left_out: Counter[LeftOut], noun: str = "files") -> str:
+    """Return the sum in one line.
+
+    Args:
+        images: how many of each part are taken, those that cannot be read among them.
+    """
+    parts = " + ".join(f"{count:,} {word}" for word, count in images.items())
+    total = sum(images.values()) + left_out.total()
+    return f"{noun}: {total:,} found = {parts} + {left_out.total():,} left out"

@@ -1,0 +1,391 @@
+"""Which folders are classes and which are parts: by their names, by what they hold, and by how many images each has."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from counterweight.core.errors import UserError
+from counterweight.data.decode.tree import (
+    COMPANION_FOLDER,
+    LeftOut,
+    Tree,
+    check_faults,
+    count_all,
+    find_ending,
+    has_same_names,
+    is_image,
+    list_stems,
+)
+from counterweight.data.sources.base.labels import normalize_label, order_names
+from counterweight.data.sources.base.lazy_images import (
+    Validation,
+    are_part_names,
+    assign_parts,
+    guess_part_name,
+    parse_part_name,
+)
+
+ONLY_CLASS = "all"  # what the class is called where images lie in no sub-folder
+IN_NO_CLASS = "beside the folders of classes"
+IN_NO_PART = "beside the folders of parts"
+UNUSED_PART = "a part that is not used"
+WITHOUT_CLASSES = "a part without folders of classes"
+IMAGES = re.compile(r"(?:images?|imgs?|img|photos?|pictures?|rgb|jpe?gs?|pngs?|originals?|raw)", re.IGNORECASE)
+DATE = re.compile(r"(?:19|20)\d\d(?:[-_.]?\d\d){0,2}")
+PIECE = re.compile(r"(?:.*[^a-z])?(?:fold|part|split|batch|chunk|shard|volume|vol)[ _-]?\d+", re.IGNORECASE)
+BATCH = re.compile(r"(?:batch|session|sequence|seq|video|clip|camera|cam|day|run)[ _-]?\d+", re.IGNORECASE)
+FEW = 0.1  # of all images; so many may lie beside parts without a question
+NAMED = 5
+
+Kind = Literal["auto", "classes", "parts"]
+
+
+class ClassFolder(NamedTuple):
+    """A folder of images of one class, and what the account calls it."""
+
+    name: str
+    place: str
+    tree: Tree
+
+
+class Part(NamedTuple):
+    """The folders of the classes of a part, and the part's own name in messages."""
+
+    name: str
+    classes: list[ClassFolder]
+
+
+class Layout(NamedTuple):
+    """The parts that are trained on and tested on, what is left out beside them, and what is to be said of it."""
+
+    train: list[Part]
+    test: list[Part]
+    left_out: Counter[LeftOut]
+    notes: list[str]
+    ignored: list[str]
+    """Names of the folders beside the parts, which are not read."""
+
+
+class Wanted(NamedTuple):
+    """What the settings say of a layout: its kind, the folders of the parts, and what becomes of validation images.
+
+    `masks` says whether it is asked what folders are that might be of masks.
+    """
+
+    kind: Kind
+    train: Sequence[str]
+    test: Sequence[str]
+    validation: Validation
+    masks: bool
+
+
+def choose_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
+    """Return which folders are classes and which are parts.
+
+    Raises:
+        UserError: two readings are plausible, a folder of a part is not there, or parts are there twice.
+    """
+    check_faults(root)
+    layout = find_layout(root, wanted, where)
+    if wanted.masks and wanted.kind != "classes":
+        check_pictures(order_names({folder.name for part in layout.train for folder in part.classes}), where)
+    return layout
+
+
+def find_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
+    """Return the layout, as `choose_layout` does, whatever the classes are called."""
+    if wanted.train or wanted.test:
+        return take_named_parts(root, wanted, where)
+    folders = [folder for folder in root.folders if folder.count_images()]
+    if wanted.kind == "classes" or not folders:
+        return take_classes(root, [])
+    words = find_parts(root.folders if wanted.kind == "parts" else folders, wanted.kind, where)
+    if "train" not in words:
+        if wanted.kind == "parts":
+            raise UserError(f"{where}: no folder train; set train: [FOLDER, ...] says which are trained on")
+        check_names([folder.name for folder in folders], where)
+        return find_parts_below(root, folders, wanted) or check_classes(root, folders, wanted, where)
+    if wanted.kind == "parts" or are_parts(words, folders, where):
+        return take_parts(root, words, wanted)
+    name, several = words["train"].name, list_classes(words["train"])
+    notes = [f"folder '{name}' is a class as its neighbours are; set layout: parts takes it for the training part"]
+    return take_classes(root, notes if several else [])
+
+
+def list_classes(tree: Tree) -> set[str]:
+    """Return the names of the folders in a folder that hold images."""
+    return {folder.name for folder in tree.folders if folder.count_images()}
+
+
+def unwrap(tree: Tree) -> Tree:
+    """Return the folder of classes of a part: that in it if it is alone there and has the part's name, as archives do.
+
+    So `seg_train/seg_train/street`.
+    """
+    inner = [folder for folder in tree.folders if folder.count_images()]
+    word = guess_part_name(tree.name)
+    if len(inner) == 1 and (inner[0].name == tree.name or (word and guess_part_name(inner[0].name) == word)):
+        return unwrap(inner[0])
+    return tree
+
+
+def find_parts(folders: Sequence[Tree], kind: Kind, where: str) -> dict[str, Tree]:
+    """Return the folders that are parts by their names, exact ones before others such as `seg_train`.
+
+    Raises:
+        UserError: two are the same part.
+    """
+    exact = {folder.path: parse_part_name(folder.name) for folder in folders}
+    guessed = {folder.path: exact[folder.path] or guess_part_name(folder.name) for folder in folders}
+    # A guess needs more than itself: all folders, or those of a training and a test part, with the same classes.
+    inner = [list_classes(unwrap(folder)) for folder in folders if guessed[folder.path]]
+    alike = len(inner) > 1 and bool(set.intersection(*inner))
+    words = guessed if kind == "parts" or ("train" not in exact.values() and alike) else exact
+    found: dict[str, Tree] = {}
+    for folder in folders:
+        if word := words[folder.path]:
+            if word in found:
+                same = f"{found[word].name} and {folder.name} are the same part"
+                raise UserError(f"{where}: {same}; name all in train: [...] and test: [...], or leave one")
+            found[word] = folder
+    return found
+
+
+def are_parts(words: dict[str, Tree], folders: Sequence[Tree], where: str) -> bool:
+    """Tell `train` and other parts above the classes from classes of images of which one is called `train`.
+
+    Raises:
+        UserError: neither is beyond doubt.
+    """
+    classes = list_classes(unwrap(words["train"]))
+    parts = {folder.path for folder in words.values()}
+    others = [folder for folder in folders if folder.path not in parts]
+    if not classes or not others:
+        return not others  # A class called `train` holds images; parts hold folders of classes.
+    alike = [folder for folder in others if list_classes(folder) & classes]
+    tested = any(word != "train" for word in words)
+    dates = all(DATE.fullmatch(name) for name in classes)
+    lost, total = (sum(folder.count_images() for folder in own) for own in (others, folders))
+    loose = sum(map(is_image, words["train"].files))
+    if (tested and not (alike and dates)) or (lost <= FEW * total and not dates):
+        return True
+    if not tested and ((alike and dates) or loose > words["train"].count_images() - loose):
+        return False
+    first = f"parts {name_some(folder.name for folder in words.values())} of classes {name_some(classes)}"
+    other = f"classes {name_some(folder.name for folder in folders)}"
+    loses = f"with {lost:,} of {total:,} images in no part"
+    choice = "set layout: parts takes the first, set layout: classes the other"
+    raise UserError(f"{where}: {first}, {loses}, or {other}? {choice}; set test: [FOLDER] names a test part")
+
+
+def name_some(names: Iterable[str]) -> str:
+    """Return some names in their order."""
+    every = order_names(names)
+    return ", ".join(every[:NAMED]) + (f" and {len(every) - NAMED} more" if len(every) > NAMED else "")
+
+
+def check_names(names: Sequence[str], where: str) -> None:
+    """Refuse classes whose names all look like those of parts: a table of these would answer another question."""
+    if are_part_names(names):
+        expected = "expected folders train and test with a sub-folder per class, or a table of labels"
+        raise UserError(f"{where}: {', '.join(names)} look like parts, not classes; {expected}")
+
+
+def check_pictures(names: Sequence[str], where: str) -> None:
+    """Refuse classes that are called images and masks."""
+    pictures = [name for name in names if IMAGES.fullmatch(name)]
+    masks = [name for name in names if COMPANION_FOLDER.fullmatch(name)]
+    if pictures and masks and len(pictures) + len(masks) == len(names):
+        choice = f"set leave_out: [{', '.join(masks)}] leaves the masks out, set leave_out: [] takes both as classes"
+        raise UserError(f"{where}: {name_some(names)}: images and their masks, or classes? {choice}")
+
+
+def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: str) -> Layout:
+    """Return folders as classes if nothing in them speaks against it.
+
+    Raises:
+        UserError: they hold the same folders, and might be parts.
+    """
+    names = [folder.name for folder in folders]
+    inner = [list_classes(folder) for folder in folders]
+    if wanted.masks:
+        check_inner_pictures(folders, set.intersection(*inner), where)
+    check_wrapped(folders, where)
+    plain = [{name for name in own if not is_kind(name)} for own in inner]
+    every = {name for own in plain for name in own}
+    shared = {name for name in every if sum(name in own for own in plain) > len(folders) / 2}
+    if all(plain) and shared and len(folders) > 1 and len(every) > 1:
+        first = f"classes {name_some(names)}, each with folders {name_some(every)}"
+        example = f"set train: [{', '.join(names[:-1])}] and test: [{names[-1]}] as an example"
+        choice = f"set layout: classes takes the first; {example} the other"
+        raise UserError(f"{where}: {first}, or parts {name_some(names)} of classes {name_some(every)}? {choice}")
+    check_pieces(names, where)
+    return take_classes(root, note_nested(folders))
+
+
+def note_nested(folders: Sequence[Tree]) -> list[str]:
+    """Return a note if there are folders in those of classes."""
+    nested = sum(bool(list_classes(folder)) for folder in folders)
+    said = f"{nested} of {len(folders)} folders of classes have folders in them, whose images are taken as theirs"
+    return [said] if nested else []
+
+
+def is_kind(name: str) -> bool:
+    """Say whether a folder in one of a class divides it by date or into images and masks, as no classes are called."""
+    return any(known.fullmatch(name) for known in (DATE, BATCH, IMAGES, COMPANION_FOLDER))
+
+
+def check_pieces(names: Sequence[str], where: str) -> None:
+    """Refuse folders that are numbered as pieces of one set are, such as `images_part_1` and `images_part_2`."""
+    if len(names) > 1 and all(PIECE.fullmatch(name) for name in names):
+        choice = "set layout: classes takes them as classes, set train: [FOLDER, ...] and test: [FOLDER] as parts"
+        raise UserError(f"{where}: classes {name_some(names)}, or pieces of one set? {choice}; a table gives labels")
+
+
+def check_wrapped(folders: Sequence[Tree], where: str) -> None:
+    """Refuse folders one of which has nearly all images, in folders that might be the classes.
+
+    Raises:
+        UserError: it is so.
+    """
+    total = sum(folder.count_images() for folder in folders)
+    for folder in folders if len(folders) > 1 else ():
+        inner = {name for name in list_classes(folder) if not is_kind(name)}
+        if len(inner) > 1 and folder.count_images() >= (1 - FEW) * total and not any(map(is_image, folder.files)):
+            other = (
+                f"classes {name_some(inner)} in {folder.name}, where {folder.count_images():,} of {total:,} images are"
+            )
+            choice = f"set layout: classes takes the first, set train: [{folder.name}] the other"
+            raise UserError(f"{where}: classes {name_some(each.name for each in folders)}, or {other}? {choice}")
+
+
+def check_inner_pictures(folders: Sequence[Tree], shared: Collection[str], where: str) -> None:
+    """Refuse classes with a folder of images and another of the same names that is not called masks."""
+    pictures = [name for name in shared if IMAGES.fullmatch(name)]
+    others = [name for name in shared if not IMAGES.fullmatch(name) and not COMPANION_FOLDER.fullmatch(name)]
+    for other in others if pictures else ():
+        if all(is_beside(folder, other, pictures[0]) for folder in folders):
+            choice = f"set leave_out: [{other}] leaves them out, set leave_out: [] takes them"
+            same = f"the files of {other} have the names of those of {pictures[0]} in every class"
+            raise UserError(f"{where}: {same}: masks or images? {choice}")
+
+
+def is_beside(folder: Tree, other: str, pictures: str) -> bool:
+    """Say whether the images of a folder in a folder have the names of those of another."""
+    own = {inner.name: inner for inner in folder.folders}
+    return has_same_names(list_stems(own[other]), list_stems(own[pictures]))
+
+
+def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted) -> Layout | None:
+    """Return parts whose folders lie in those of the classes, as in `cat/train`; None where it is not so."""
+    inner = [{parse_part_name(folder.name): folder for folder in own.folders} for own in folders]
+    present = [{word for word in own if word} for own in inner]
+    if len(folders) < 2 or any(None in own or "train" not in own or len(own) < 2 for own in inner):
+        return None
+    train, test = assign_parts(set.union(*present), wanted.validation)
+
+    def make(word: str) -> Part:
+        names = [folder.name for folder in folders]
+        own = [(name, parts[word]) for name, parts in zip(names, inner, strict=True) if word in parts]
+        return Part(word, [ClassFolder(normalize_label(name), f"{name}/{tree.name}", tree) for name, tree in own])
+
+    left_out = leave_beside(root, [*folders], IN_NO_CLASS)
+    for folder, parts in zip(folders, inner, strict=True):
+        used = [parts[word] for word in (*train, *test) if word in parts]
+        left_out.update(leave_beside(folder, used, UNUSED_PART, f"{folder.name}/"))
+    notes = ["the folders of parts lie in those of the classes"]
+    return Layout([make(word) for word in train], [make(word) for word in test], left_out, notes, [])
+
+
+def take_classes(root: Tree, notes: list[str]) -> Layout:
+    """Return all folders as classes, which bring no split."""
+    part, left_out = make_part(root, "")
+    return Layout([part], [], left_out, notes, [])
+
+
+def make_part(tree: Tree, place: str) -> tuple[Part, Counter[LeftOut]]:
+    """Return a folder of classes as a part, and what lies beside these."""
+    check_faults(tree)
+    classes = [ClassFolder(normalize_label(own.name), f"{place}{own.name}", own) for own in tree.folders]
+    if not classes:
+        return Part(tree.name, [ClassFolder(ONLY_CLASS, place.rstrip("/") or ".", tree)]), Counter()
+    return Part(tree.name, classes), leave_beside(tree, tree.folders, IN_NO_CLASS, place)
+
+
+def leave_beside(tree: Tree, used: Sequence[Tree], reason: str, place: str = "") -> Counter[LeftOut]:
+    """Count what lies in a folder beside those that are used."""
+    own = place.rstrip("/") or "."
+    found: Counter[LeftOut] = Counter({LeftOut(*kind, own): count for kind, count in tree.left_out.items()})
+    found.update(LeftOut(reason, find_ending(file), own) for file in tree.files)
+    paths = {folder.path for folder in used}
+    for folder in tree.folders:
+        if folder.path not in paths:
+            found.update(count_all(folder, reason, f"{place}{folder.name}"))
+    return found
+
+
+def take_parts(root: Tree, words: dict[str, Tree], wanted: Wanted) -> Layout:
+    """Return the parts that folders are by their names."""
+    names = assign_parts(words, wanted.validation)
+    train, test = ([words[word] for word in own] for own in names)
+    if list_classes(unwrap(train[0])):  # A test part without labels tests nothing.
+        test = [folder for folder in test if list_classes(unwrap(folder))]
+    return join_parts(root, train, test, {folder.path: word for word, folder in words.items()})
+
+
+def take_named_parts(root: Tree, wanted: Wanted, where: str) -> Layout:
+    """Return the parts whose folders the settings name.
+
+    Raises:
+        UserError: a folder is not there, or is in both, or none is trained on.
+    """
+    known = {folder.name: folder for folder in root.folders}
+    for name in (*wanted.train, *wanted.test):
+        if name not in known:
+            raise UserError(f"{where}: no folder '{name}' for train and test; there are {name_some(known)}")
+    if both := {*wanted.train} & {*wanted.test}:
+        raise UserError(f"{where}: {name_some(both)} in train and in test; a folder belongs to one part")
+    trained = [*wanted.train] or [name for name in known if parse_part_name(name) == "train"]
+    if not trained:
+        raise UserError(f"{where}: test folders are named and no folder is called train; set train: [FOLDER, ...]")
+    return join_parts(root, [known[name] for name in trained], [known[name] for name in wanted.test], {})
+
+
+def join_parts(root: Tree, train: Sequence[Tree], test: Sequence[Tree], words: dict[str, str]) -> Layout:
+    """Return folders as parts, what lies beside them, and a note of folders with images that are in no part."""
+    used = {folder.path for folder in (*train, *test)}
+    left_out = Counter({LeftOut(*kind, "."): count for kind, count in root.left_out.items()})
+    left_out.update(LeftOut(IN_NO_PART, find_ending(file), ".") for file in root.files)
+    classes = {name for folder in train for name in list_classes(unwrap(folder))}
+    notes, ignored = list[str](), [folder for folder in root.folders if folder.path not in used]
+    for folder in ignored:
+        reason = UNUSED_PART if folder.path in words else IN_NO_PART
+        if folder.path in words and not list_classes(unwrap(folder)):
+            reason = WITHOUT_CLASSES
+        left_out.update(count_all(folder, reason, folder.name))
+        if (count := folder.count_images()) and reason != WITHOUT_CLASSES:
+            own = ", ".join([*(part.name for part in test), folder.name])
+            ways = f"; set test: [{own}] tests on them, too" if list_classes(unwrap(folder)) & classes else ""
+            notes.append(f"{count:,} images in '{folder.name}' are in no part{ways}")
+    made: list[list[Part]] = []
+    for own_parts in (train, test):
+        goals = [unwrap(folder) for folder in own_parts]
+        pairs = [make_part(goal, f"{os.path.relpath(goal.path, root.path)}/") for goal in goals]
+        made.append([part for part, _ in pairs])
+        for folder, (_, beside) in zip(own_parts, pairs, strict=True):
+            left_out.update(beside)
+            left_out.update(count_wrapping(folder, root.path))
+    notes += note_nested([folder.tree for part in made[0] for folder in part.classes])
+    return Layout(made[0], made[1], left_out, notes, [folder.name for folder in ignored])
+
+
+def count_wrapping(tree: Tree, root: str) -> Counter[LeftOut]:
+    """Count what lies in the folders that are around a part's folder of classes alone."""
+    goal = unwrap(tree)
+    if goal is tree:
+        return Counter()
+    inner = next(folder for folder in tree.folders if folder.count_images())
+    place = f"{os.path.relpath(tree.path, root)}/"
+    return leave_beside(tree, [inner], IN_NO_CLASS, place) + count_wrapping(inner, root)

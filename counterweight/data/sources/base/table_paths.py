@@ -1,0 +1,134 @@
+"""Where the images lie that a table names: paths of other systems, names without endings, and folders of images."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from counterweight.core.errors import UserError
+from counterweight.data.decode.tree import find_stem, is_image
+
+DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+TRIED = 50  # paths that tell in which folder images lie
+DEPTH = 3  # folders below the table that are looked into
+
+
+class PathResolver:
+    """Turns the paths in a table into those of files, which lie in `root` unless links are to be followed.
+
+    A path with backslashes is one with slashes where there is no such file; a name without an ending is that of the
+    only image of that name.
+    """
+
+    def __init__(self, folder: Path, root: Path, follow: bool) -> None:
+        self.folder, self.root, self.follow = os.fspath(folder), root, follow
+        self.inside = Path(os.path.realpath(root))
+        self.known: set[str] = set()
+        self.stems: dict[str, dict[str, list[str]]] = {}
+
+    def file(self, word: str) -> Path:
+        """Return the path of a file, there or not.
+
+        Raises:
+            UserError: it is absolute or leads out of the folder.
+        """
+        path = self.complete(os.path.join(self.folder, word))
+        if self.follow:
+            return Path(path)
+        if os.path.isabs(word) or DRIVE.match(word):
+            raise UserError(f"{word}: an absolute path; write it relative to the table, or set links: follow")
+        parent = os.path.dirname(path)
+        if parent not in self.known:  # most files share their folder with others
+            self.check(parent)
+            self.known.add(parent)
+        if os.path.islink(path):
+            self.check(path)
+        return Path(path)
+
+    def complete(self, path: str) -> str:
+        """Return a path as it is, or as what is there in its place: with slashes, or with an ending."""
+        if os.path.lexists(path):
+            return path
+        plain = path.replace("\\", "/")
+        if is_image(plain) or not os.path.isdir(parent := os.path.dirname(plain)):
+            return plain
+        if parent not in self.stems:
+            self.stems[parent] = group_stems(parent)
+        found = self.stems[parent].get(os.path.basename(plain), [])
+        return os.path.join(parent, found[0]) if len(found) == 1 else plain
+
+    def check(self, path: str) -> None:
+        """Refuse what lies outside."""
+        if not (goal := Path(os.path.realpath(path))).is_relative_to(self.inside):
+            raise UserError(f"{path} leads out of {self.root}, to {goal}; copy that there, or set links: follow")
+
+
+def group_stems(folder: str) -> dict[str, list[str]]:
+    """Return the names of the images in a folder by these without their endings."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(os.listdir(folder)):
+        if is_image(name):
+            found.setdefault(find_stem(name), []).append(name)
+    return found
+
+
+class Located(NamedTuple):
+    """Files that a table names, there or not, and what is to be said of where they are."""
+
+    paths: list[Path]
+    notes: list[str]
+
+
+def locate_images(words: Sequence[str], file: Path, root: Path, folder: str | None, follow: bool) -> Located:
+    """Return the files that the paths in a table lead to.
+
+    Args:
+        root: folder that they must not lead out of, unless `follow`.
+        folder: where they begin, below `root`; None: where the table is, or the only folder of images below it that
+            has the files.
+
+    Raises:
+        UserError: a path is absolute or leads out, or several folders have the files.
+    """
+    if folder is not None and not (root / folder).is_dir():
+        raise UserError(f"{root / folder}: no such folder, which image_folder says")
+    start = file.parent if folder is None else root / folder
+    resolver, notes = PathResolver(start, root, follow), list[str]()
+    paths = list(resolve(words, resolver, file))
+    if folder is None and paths and not any(os.path.lexists(path) for path in paths[:TRIED]):
+        places = [place for place in list_folders(start) if has_all(paths[:TRIED], start, place)]
+        if len(places) > 1:
+            names = ", ".join(os.path.relpath(place, root) for place in places)
+            raise UserError(f"{file}: the images that it names are in {names}; set image_folder: to one of them")
+        if places:
+            paths = list(resolve(words, PathResolver(places[0], root, follow), file))
+            notes = [f"{file.name}: the images that it names are in {os.path.relpath(places[0], root)}"]
+    return Located(paths, notes)
+
+
+def resolve(words: Iterable[str], resolver: PathResolver, file: Path) -> Iterator[Path]:
+    """Yield the files that paths lead to."""
+    for row, word in enumerate(words, 1):
+        try:
+            yield resolver.file(word.strip())
+        except UserError as error:
+            raise UserError(f"{file}: row {row}: {error}") from error
+
+
+def list_folders(start: Path) -> Iterator[Path]:
+    """Yield the folders below one that are not hidden, some levels deep."""
+    for place, names, _ in os.walk(start):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        if len(Path(place).relative_to(start).parts) >= DEPTH:
+            names.clear()
+        yield from (Path(place) / name for name in names)
+
+
+def has_all(paths: Sequence[Path], start: Path, place: Path) -> bool:
+    """Say whether another folder has the first files that a table names."""
+    try:
+        resolver = PathResolver(place, place, follow=True)
+        return all(resolver.file(os.path.relpath(path, start)).is_file() for path in paths)
+    except OSError:
+        return False

@@ -1,0 +1,204 @@
+"""Tables as other programs and systems write them: labels, delimiters, encodings, paths, and columns of parts."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from counterweight.core.errors import UserError
+from counterweight.core.schema import parse_settings
+from counterweight.data.sources import table
+from counterweight.data.sources.base.labels import find_lookalikes, order_names
+from counterweight.data.sources.base.lazy_images import DatasetSplits
+from counterweight.data.split import report_account
+
+PETS = "params.yaml: datasets.pets"
+WORDS = ("cat", "cat", "dog", "dog")
+
+
+def write_images(folder: Path, count: int = 4) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        Image.new("L", (4, 4), number).save(folder / f"{number}.png")
+
+
+def write(path: Path, rows: Sequence[Sequence[str]], mark: str = ",", encoding: str = "utf-8") -> Path:
+    path.write_text("".join(f"{mark.join(row)}\r\n" for row in rows), encoding=encoding)
+    return path
+
+
+def label_rows(labels: Sequence[str], folder: str = "img/") -> list[list[str]]:
+    return [["path", "label"], *([f"{folder}{number}.png", label] for number, label in enumerate(labels))]
+
+
+def find(path: Path, **others: object) -> DatasetSplits:
+    return table.find(parse_settings(table.Settings, {"path": str(path), "size": 4, **others}, PETS), "pets")
+
+
+def counts(found: DatasetSplits) -> list[dict[str, int]]:
+    """Return how many images each class has in each part; all of them are there."""
+    parts = [part for part in found if part is not None]
+    assert all(file.is_file() for part in parts for file in part.files)
+    return [dict(Counter(part.class_names[label] for label in part.labels.tolist())) for part in parts]
+
+
+def left_out(found: DatasetSplits) -> set[tuple[str, str, str, int]]:
+    return {tuple(group.values()) for group in found.train.provenance["left_out"]}
+
+
+def refused(path: Path, message: str, **others: object) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        find(path, **others)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_images(tmp_path / "img")
+    return tmp_path
+
+
+# Labels.
+
+
+def test_labels_lose_blanks_and_take_one_form(root: Path) -> None:
+    write(root / "a.csv", label_rows(["caf\u00e9", " cafe\u0301", "dog ", "\tdog"]))
+    found = find(root)
+    assert counts(found) == [{"caf\u00e9": 2, "dog": 2}]
+    assert found.train.provenance["notes"] == ["a.csv: 3 labels had blanks around them or another form of Unicode"]
+
+
+def test_labels_that_look_alike_are_named(root: Path) -> None:
+    write(root / "a.csv", label_rows(["Cat", "cat", "dog", "dog"]))
+    found = find(root)
+    assert counts(found) == [{"Cat": 1, "cat": 1, "dog": 2}]
+    assert "classes 'Cat', 'cat' differ by case" in found.train.provenance["notes"][0]
+    assert find_lookalikes(["a b", "ab", "\uff21B", "c"]) == [["a b", "ab", "\uff21B"]]
+
+
+@pytest.mark.parametrize("missing", ["", "nan", "NaN", "N/A", "NA", "null", " "])
+def test_rows_without_a_label_are_left_out_and_counted(missing: str, root: Path) -> None:
+    write(root / "a.csv", label_rows(["cat", "none", missing, "none"]))
+    found = find(root)
+    assert counts(found) == [{"cat": 1, "none": 2}]
+    assert left_out(found) == {("a row without a label", ".png", "a.csv", 1)}
+    if missing.strip():
+        assert counts(find(root, missing_labels="keep")) == [{"cat": 1, "none": 2, missing: 1}]
+
+
+def test_numbers_and_numbered_names_are_in_natural_order() -> None:
+    assert order_names(["10", "9", "-1", "07"]) == ["-1", "07", "9", "10"]
+    assert order_names(["0.5", "10", "1.5"]) == ["0.5", "1.5", "10"]
+    assert order_names(["r180", "r90", "b", "10", "9", "r0"]) == ["9", "10", "b", "r0", "r90", "r180"]
+
+
+# Delimiters and encodings.
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_delimiter_and_encoding_are_detected(mark: str, encoding: str, root: Path) -> None:
+    write(root / "a.csv", label_rows(["cat", "k\u00f6ter", "k\u00f6ter", "dog"]), mark, encoding)
+    assert counts(find(root)) == [{"cat": 1, "dog": 1, "k\u00f6ter": 2}]
+
+
+def test_delimiter_and_encoding_may_be_said(root: Path) -> None:
+    write(root / "a.csv", label_rows(["cat", "cat", "k\u00f6ter", "k\u00f6ter"]), encoding="cp1252")
+    refused(root, r"a.csv: cannot be read: .*: not UTF-8; set encoding: cp1252, or what it was written in$")
+    assert counts(find(root, encoding="cp1252")) == [{"cat": 2, "k\u00f6ter": 2}]
+    refused(root, r"a.csv: cannot be read: unknown encoding: x$", encoding="x")
+    write(root / "a.csv", [["sep=;"], *([";".join(row)] for row in label_rows(WORDS))])
+    assert counts(find(root)) == [{"cat": 2, "dog": 2}]
+    write(root / "a.csv", label_rows(WORDS), "#")
+    assert counts(find(root, delimiter="#")) == [{"cat": 2, "dog": 2}]
+
+
+# Paths.
+
+
+def test_paths_with_backslashes(root: Path) -> None:
+    write(root / "a.csv", label_rows(WORDS, "img\\"))
+    found = find(root)
+    assert counts(found) == [{"cat": 2, "dog": 2}]
+    assert [*found.train.origins] == [f"img/{number}.png" for number in range(4)]
+    write(root / "a.csv", label_rows(WORDS, "C:\\img\\"))
+    refused(root, r"row 1: C:\\img\\0.png: an absolute path")
+
+
+def test_names_without_an_ending_and_a_folder_of_images(root: Path) -> None:
+    rows = [["path", "label"], *([str(number), word] for number, word in enumerate(WORDS))]
+    write(root / "a.csv", rows)
+    found = find(root)
+    assert counts(found) == counts(find(root, image_folder="img")) == [{"cat": 2, "dog": 2}]
+    assert found.train.provenance["notes"] == ["a.csv: the images that it names are in img"]
+    write_images(root / "more")
+    refused(root, r"a.csv: the images that it names are in img, more; set image_folder: to one of them$")
+    assert [*find(root, image_folder="more").train.origins] == [f"more/{number}.png" for number in range(4)]
+    refused(root, r"none: no such folder, which image_folder says$", image_folder="none")
+
+
+def test_images_that_no_row_names_and_other_files_are_counted(root: Path) -> None:
+    write(root / "a.csv", label_rows(["cat", "dog"]))
+    (root / "readme.txt").touch()
+    found = find(root)
+    assert left_out(found) == {
+        ("an image that no row names", ".png", "img", 2),
+        ("of no kind that is read", ".txt", ".", 1),
+    }
+
+
+def test_that_all_files_are_missing_is_said_first(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(root / "a.csv", label_rows(WORDS, "gone/"))
+    with pytest.raises(
+        UserError, match=r"pets: 4 of 4 files missing, first: .*/gone/0.png; paths are relative to the t"
+    ):
+        report_account(find(root), PETS)
+    write(root / "a.csv", label_rows(WORDS))
+    report_account(find(root), PETS)
+    assert capsys.readouterr().err == f"{PETS}: files: 4 found = 4 train + 0 left out\n"
+
+
+# Columns of parts.
+
+
+@pytest.mark.parametrize("name", ["set", "usage", "phase", "kind of use"])
+@pytest.mark.parametrize(
+    "words", [("train", "test"), ("Training", "PublicTest"), ("train", "holdout"), ("train", "val")]
+)
+def test_a_column_of_parts_under_another_name(name: str, words: tuple[str, str], root: Path) -> None:
+    rows = label_rows(["cat", "dog", "cat", "dog"])
+    write(root / "a.csv", [[*rows[0], name], *([*row, words[place // 2]] for place, row in enumerate(rows[1:]))])
+    found = find(root)
+    assert counts(found) == [{"cat": 1, "dog": 1}] * 2
+    assert found.train.provenance["notes"] == [f"a.csv: column '{name}' says which part each image is in"]
+
+
+def test_two_columns_of_parts_are_asked_about(root: Path) -> None:
+    rows = [["path", "label", "set_a", "set_b"]]
+    rows += [[f"img/{place}.png", word, "train", "test"] for place, word in enumerate(WORDS)]
+    write(root / "a.csv", rows)
+    refused(root, r"a.csv: columns set_a, set_b have names of parts; set split: to one of them$")
+    assert len(find(root, split="set_a").train) == 4
+
+
+def test_a_second_test_part_is_left_out_and_counted(root: Path) -> None:
+    write_images(root / "img", 6)
+    rows = label_rows(["cat", "dog"] * 3)
+    parts = ["train", "train", "test", "test", "holdout", "holdout"]
+    write(root / "a.csv", [[*rows[0], "split"], *([*row, part] for row, part in zip(rows[1:], parts, strict=True))])
+    found = find(root)
+    assert counts(found) == [{"cat": 1, "dog": 1}] * 2
+    assert left_out(found) == {("a part that is not used", ".png", "a.csv", 2)}
+
+
+def test_a_class_that_a_part_lacks(root: Path) -> None:
+    rows = label_rows(["cat", "dog", "cat", "cat"])
+    parts = ["train", "train", "test", "test"]
+    write(root / "a.csv", [[*rows[0], "split"], *([*row, part] for row, part in zip(rows[1:], parts, strict=True))])
+    refused(root, r"test lacks dog \(1 images in train\); set missing_classes: leave_out goes on without")
+    found = find(root, missing_classes="leave_out")
+    assert counts(found) == [{"cat": 1}, {"cat": 2}]
+    assert left_out(found) == {("a class of one part only", ".png", "a.csv", 1)}
+    assert counts(find(root, missing_classes="split_anew")) == [{"cat": 3, "dog": 1}]
