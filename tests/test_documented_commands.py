@@ -37,6 +37,7 @@ NOT_RUN = {
     "python -m": "measures for minutes to hours, or is a stage; the module must be there",
     "cat": "shows a report of a finished table",
     ". .venv/bin/activate": "needs the installation that make makes",
+    "torchrun": "needs a GPU for each process; tests/stages/test_train_together.py runs it on the CPU",
     "pip": "installs",
     "eval": "changes the shell",
 }
