@@ -50,6 +50,7 @@ class Record:
         self.stages: dict[str, Stage] = {}
         self.unwritten: list[Stage] = []
         self.locks: dict[str, ExitStack] = {}
+        self.settings: dict[tuple[str, str], list[Any]] = {}
 
     def read_graph(self, targets: Sequence[str]) -> dict[str, list[str]]:
         """Return for each stage that targets need those that it waits for; no targets: of all stages.
@@ -143,11 +144,13 @@ class Record:
         return max([1, *(count for count in counts if isinstance(count, int))])  # What else stands there is refused.
 
     def read_settings(self, name: str, key: str) -> list[Any]:
-        """Return the values of a setting that a stage goes by, from each file in which it has one."""
+        """Return the values of a setting that a stage goes by, from each file in which it has one; read once."""
         from dvc.dependency import ParamsDependency
 
-        own = [dep for dep in self.stages[name].deps if isinstance(dep, ParamsDependency) and key in dep.params]
-        return [dep.read_params().get(key) for dep in own]
+        if (name, key) not in self.settings:
+            own = [dep for dep in self.stages[name].deps if isinstance(dep, ParamsDependency) and key in dep.params]
+            self.settings[name, key] = [dep.read_params().get(key) for dep in own]
+        return self.settings[name, key]
 
     def release(self, name: str) -> None:
         """Let others write again what a stage that has ended writes."""
