@@ -314,7 +314,7 @@ def test_rows_of_the_table_that_need_more_settings_are_left_out_of_the_command(t
 def test_the_account_adds_up_and_names_what_is_left_out(tmp_path: Path, project: Path) -> None:
     path = pets(tmp_path / "pets")
     for number in range(3):
-        (path / "dog" / f"{number}.heic").write_bytes(b"no image")
+        (path / "dog" / f"{number}.psd").write_bytes(b"no image")
         (path / "dog" / f"{number}.nef").write_bytes(b"no image")
     (path / "cat" / "broken.png").touch()
     write(path / "cat" / "@eaDir" / "000.png", 2)
