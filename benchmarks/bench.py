@@ -3,8 +3,8 @@
     python -m benchmarks.bench --page docs/speed.md
 
 Each is a script of this folder and a process of its own, with fewer rounds than it has by itself; its figures go to
-metrics/benchmarks/, and the table of the page is written anew. The machine should do nothing else meanwhile: what kept
-it busy before each script is written beside its figures.
+metrics/benchmarks/bench_NAME.json, and the table of the page is written anew. The machine should do nothing else
+meanwhile: how busy it was before is said above the table.
 """
 
 import argparse
@@ -80,7 +80,7 @@ def read_ingest(found: Any) -> list[Row]:  # noqa: ANN401
 
 
 def read_smote(found: Any) -> list[Row]:  # noqa: ANN401
-    """Seconds of SMOTE beside imbalanced-learn's and beside a resampler in a pipeline."""
+    """Seconds of SMOTE beside imbalanced-learn's."""
     ours, theirs = f"{found['ours_seconds']:.3f} s", f"imbalanced-learn: {found['imblearn_seconds']:.3f} s"
     return [Row(f"SMOTE, {found['made']:,} images of {found['known']:,}", ours, theirs, found["ratio"])]
 
@@ -135,7 +135,7 @@ SCRIPTS = (
 
 def run(script: Script) -> dict[str, Any]:
     """Run a script and return its figures, with how busy the machine was before and how long it took."""
-    path = FIGURES / f"{script.name}.json"
+    path = FIGURES / f"bench_{script.name}.json"
     load, began = os.getloadavg()[0], time.monotonic()
     print(f"benchmarks.{script.name} {script.words}", file=sys.stderr)
     command = [sys.executable, "-m", f"benchmarks.{script.name}", *script.words.split(), "--out", str(path)]

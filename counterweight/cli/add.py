@@ -5,12 +5,12 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from counterweight.cli import choices
 from counterweight.cli.describe import parse_change
+from counterweight.cli.links import Links, create_links, plan_link
 from counterweight.cli.params_editing import check_writable, render_params, write_additions
 from counterweight.core.errors import UserError
 from counterweight.core.registry import require_one_of
@@ -25,7 +25,6 @@ from counterweight.settings.editing import Addition, insert_additions
 from counterweight.settings.params import NAME, RESERVED, Params, load_params
 
 Json = dict[str, Any]
-Links = Mapping[Path, Path]
 
 SHORT = "short, for a CPU; {{}} takes the paper's settings: counterweight describe {name}"
 ONE_CLASS = (
@@ -270,24 +269,6 @@ def plan_pair_addition(request: Request, synthetic: Path) -> Plan:
     return Plan(found, chosen, links, [Addition(("pairs",), request.name, block)], commands)
 
 
-def plan_link(link: Path, path: Path) -> Links:
-    """Return the link that is to be made, if any, and where it leads to.
-
-    Raises:
-        UserError: there is something else, or the images lie around the project.
-    """
-    goal = Path(os.path.abspath(path))
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder")
-    if Path(os.path.realpath(link.parent)).is_relative_to(os.path.realpath(path)):
-        raise UserError(f"{path}: holds this project itself; give the folder of the images alone")
-    if link.exists() and os.path.samefile(link, path):
-        return {}
-    if link.exists() or link.is_symlink():
-        raise UserError(f"{link}: is there already and is not {path}; take another name, or remove it first")
-    return {link: goal}
-
-
 def carry_out(request: Request, plan: Plan, dry_run: bool, as_json: bool) -> str:
     """Change params.yaml and make the links, unless it is only a trial; return the account."""
     if dry_run:
@@ -296,26 +277,6 @@ def carry_out(request: Request, plan: Plan, dry_run: bool, as_json: bool) -> str
         with create_links(plan.links):
             write_additions(request.params, plan.additions)
     return json.dumps(to_json(request, plan, dry_run), indent=1) if as_json else render_account(request, plan, dry_run)
-
-
-@contextmanager
-def create_links(links: Links) -> Iterator[None]:
-    """Make symbolic links, and remove them if what follows fails."""
-    made: list[Path] = []
-    folders = [link.parent for link in links if not link.parent.exists()]
-    try:
-        for link, goal in links.items():
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(goal)
-            made.append(link)
-        yield
-    except BaseException:  # Ctrl-C, too.
-        for link in made:
-            link.unlink()
-        for folder in {*folders}:
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
-        raise
 
 
 def to_json(request: Request, plan: Plan, dry_run: bool) -> Json:

@@ -18,7 +18,7 @@ from counterweight.data.decode.tree import LeftOut, Tree, find_ending, is_image,
 from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import SUFFIXES
 from counterweight.data.sources.base.labels import normalize_label, order_names
-from counterweight.data.sources.base.layout import list_classes, name_some, unwrap
+from counterweight.data.sources.base.layout_doubts import list_classes, name_some, unwrap
 from counterweight.data.sources.base.lazy_images import (
     DatasetSplits,
     are_part_names,

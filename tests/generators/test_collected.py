@@ -19,7 +19,7 @@ from counterweight.generators.base.generator import NotApplicable
 from counterweight.generators.base.synthesis import synthesize_pieces
 from counterweight.generators.collected import Collected, Settings
 from counterweight.settings.params import load_params
-from tests.stages.collected_draws import join_pieces
+from tests.stages.joined_pieces import join_pieces
 
 ROOT = Path(__file__).parents[2]
 REAL = Labelled(torch.zeros((1, 1, 4, 6), dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))

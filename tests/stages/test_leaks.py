@@ -19,7 +19,7 @@ from counterweight.generators.base.synthesis import synthesize_pieces
 from counterweight.settings.datasets import plan_dataset
 from counterweight.settings.params import load_params
 from counterweight.settings.scenarios import parse_scenario
-from tests.stages.collected_draws import join_pieces
+from tests.stages.joined_pieces import join_pieces
 
 PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
 SCENARIOS = ("drop50", "drop75", "longtail")

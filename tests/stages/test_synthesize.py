@@ -20,7 +20,7 @@ from counterweight.generators.base.synthesis import choose_labels, synthesize_pi
 from counterweight.generators.oversample import Oversample, Settings
 from stages import train
 from stages.synthesize import main
-from tests.stages.collected_draws import join_pieces
+from tests.stages.joined_pieces import join_pieces
 from tests.stages.made import CLASSES, TRAIN, WANTED, digests, lay_out, small_draws, words
 
 

@@ -8,33 +8,25 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import MaxLen, MinLen
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
-from counterweight.data.decode.images import Embedded, Encoded
-from counterweight.data.decode.tree import OTHER_KIND, LeftOut, Tree, check_faults, find_ending, is_image, scan_tree
+from counterweight.data.decode.images import Encoded
+from counterweight.data.decode.tree import LeftOut
 from counterweight.data.sources.base.columns import (
-    DELIMITERS,
-    SUFFIXES,
     Columns,
-    Content,
     choose_column,
     find_part_columns,
-    holds_images,
-    is_binary,
-    list_fields,
     read_columns,
-    read_contents,
     read_labels,
-    read_paths,
     read_texts,
 )
+from counterweight.data.sources.base.embedded import holds_images, is_binary, list_fields, read_paths
 from counterweight.data.sources.base.labels import describe_lookalikes, order_names
 from counterweight.data.sources.base.lazy_images import (
     NAMED_PART,
@@ -53,14 +45,22 @@ from counterweight.data.sources.base.lazy_images import (
     parse_part_name,
     wrap_files,
 )
-from counterweight.data.sources.base.table_paths import PathResolver, locate_images
+from counterweight.data.sources.base.table_paths import PathResolver, find_table_files, locate_images
+from counterweight.data.sources.base.table_rows import (
+    Rows,
+    Table,
+    count_classes,
+    keep_classes,
+    leave_out_files,
+    leave_out_rows,
+    select_rows,
+    wrap_images,
+)
 
 LAYOUT = "expected images and their labels"
 IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # the first that is there
 LABEL = ("label", "labels", "class", "class_name", "category", "target")
 SPLIT = ("split", "subset", "partition")
-UNUSED_ROWS, OTHER_CLASS = "a part that is not used", "a class of one part only"
-NO_LABEL, NO_ROW = "a row without a label", "an image that no row names"
 
 Column = Annotated[str, MinLen(1)] | None
 
@@ -100,31 +100,6 @@ class Settings(FileSettings):
     """What becomes of `val`: it joins the training images, or is the test part where there is no `test`; or nothing."""
 
 
-class Table(NamedTuple):
-    """What a table says of its rows: classes, parts (empty: of none), origins, and paths if it holds no images.
-
-    Class and part are None in rows that are left out for want of a label.
-    """
-
-    columns: Columns
-    image: str
-    place: PathResolver
-    classes: list[str | None]
-    parts: list[str | None]
-    origins: list[str]
-    paths: list[Path] | None
-    notes: list[str]
-
-
-class Rows(NamedTuple):
-    """Some rows of some tables: the number of the table and the row in it of each, int64 (N,), and its class."""
-
-    tables: list[Table]
-    table: Indices
-    row: Indices
-    classes: list[str]
-
-
 def precheck(settings: Settings, name: str) -> tuple[str, ...]:
     """Check that the tables can be read and list images; return the names of their classes.
 
@@ -149,7 +124,7 @@ def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
 
 def find_in_tables(root: Path, settings: Settings) -> DatasetSplits:
     """Return the parts of a table or of a folder of tables."""
-    files = find_table_files(root, settings)
+    files = find_table_files(root, settings.links == "follow")
     tables = [read_table(file, root, settings) for file in files.tables]
     present = {word for table in tables for word in table.parts if word is not None}
     words = choose_parts(present, tables, settings, root)
@@ -171,80 +146,6 @@ def find_in_tables(root: Path, settings: Settings) -> DatasetSplits:
         make_table_part(trained, names, settings, root, left_out, notes),
         make_table_part(tested, names, settings, root, Counter(), []) if tested else None,
     )
-
-
-def count_classes(listed: list[Rows]) -> Counter[str]:
-    """Return how many rows each class has."""
-    return Counter(name for rows in listed for name in rows.classes)
-
-
-def keep_classes(rows: Rows, names: tuple[str, ...], left_out: Counter[LeftOut]) -> Rows:
-    """Return the rows of some classes; the others join the account."""
-    kept = np.array([name in names for name in rows.classes], dtype=np.bool_)
-    for table, row in zip(rows.table[~kept].tolist(), rows.row[~kept].tolist(), strict=True):
-        own = rows.tables[table]
-        left_out[LeftOut(OTHER_CLASS, find_ending(own.origins[row]), own.columns.file.name)] += 1
-    classes = [name for name in rows.classes if name in names]
-    return Rows(rows.tables, rows.table[kept], rows.row[kept], classes)
-
-
-def leave_out_rows(tables: list[Table], used: list[str]) -> Counter[LeftOut]:
-    """Count the rows that are in no part which is used."""
-    found: Counter[LeftOut] = Counter()
-    for table in tables:
-        for origin, part in zip(table.origins, table.parts, strict=True):
-            if part not in used:
-                reason = NO_LABEL if part is None else UNUSED_ROWS
-                found[LeftOut(reason, find_ending(origin), table.columns.file.name)] += 1
-    return found
-
-
-def leave_out_files(others: list[str], tables: list[Table], root: Path) -> Counter[LeftOut]:
-    """Count the files beside the tables that no row names."""
-    named = {os.path.normpath(path) for table in tables for path in table.paths or ()}
-    found: Counter[LeftOut] = Counter()
-    for path in others:
-        if os.path.normpath(path) not in named:
-            place = os.path.relpath(path, root).split(os.sep)
-            reason = NO_ROW if is_image(path) else OTHER_KIND
-            found[LeftOut(reason, find_ending(path), place[0] if len(place) > 1 else ".")] += 1
-    return found
-
-
-class TableFiles(NamedTuple):
-    """The tables of a folder, and the paths of the other files in it."""
-
-    tables: list[Path]
-    others: list[str]
-
-
-def find_table_files(root: Path, settings: Settings) -> TableFiles:
-    """Return the tables, sorted, of which there must be one, and all of one kind; and what else is there."""
-    if root.is_file():
-        files = [Path(os.path.realpath(root))]  # the link may have another name
-    elif root.is_dir():
-        tree = scan_tree(os.fspath(root), Path(os.path.realpath(root)), settings.links == "follow")
-        files = [Path(path) for path in list_files(tree)]
-    else:
-        raise UserError(f"{root}: no such table or folder of tables")
-    tables = [path for path in files if path.suffix.lower() in SUFFIXES]
-    if not tables:
-        raise UserError(f"{root}: no table there; expected {', '.join(SUFFIXES)}")
-    for other in tables[1:]:
-        if (other.suffix.lower() in DELIMITERS) != (tables[0].suffix.lower() in DELIMITERS):
-            raise UserError(f"{root}: tables of two kinds, {tables[0].name} and {other.name}; leave one kind there")
-    return TableFiles(tables, [os.fspath(path) for path in files if path.suffix.lower() not in SUFFIXES])
-
-
-def list_files(tree: Tree) -> Iterator[str]:
-    """Yield the files of a folder at any depth, sorted.
-
-    Raises:
-        UserError: a link leads out of it.
-    """
-    check_faults(tree)
-    for entry in tree.entries:
-        yield from list_files(entry) if isinstance(entry, Tree) else (entry,)
 
 
 def read_table(file: Path, root: Path, settings: Settings) -> Table:
@@ -335,15 +236,6 @@ def choose_parts(
     return assign_parts(words, settings.validation)
 
 
-def select_rows(tables: list[Table], word: str) -> Rows:
-    """Return the rows of one part."""
-    own = [np.flatnonzero(np.array([part == word for part in table.parts], dtype=np.bool_)) for table in tables]
-    numbers = np.repeat(np.arange(len(tables)), [len(rows) for rows in own])
-    found = [table.classes[row] for table, rows in zip(tables, own, strict=True) for row in rows.tolist()]
-    classes = [name for name in found if name is not None]  # those without a label are in no part
-    return Rows(tables, numbers, np.concatenate(own), classes)
-
-
 def make_table_part(
     listed: list[Rows],
     names: tuple[str, ...],
@@ -380,24 +272,3 @@ def make_table_part(
     paths = [tables[number].paths for number in range(len(tables))]
     files = [own[place] for number, place in zip(table.tolist(), row.tolist(), strict=True) if (own := paths[number])]
     return replace(part, files=files)
-
-
-def wrap_images(tables: list[Table], numbers: Indices, rows: Indices) -> Iterator[Encoded]:
-    """Yield the images in some rows of some tables, reading no more of the tables than these need."""
-    for number, places in groupby(range(len(rows)), key=lambda place: int(numbers[place])):
-        own, table = rows[[*places]], tables[number]
-        if table.paths is not None:
-            yield from (table.paths[row] for row in own.tolist())
-        else:
-            yield from (find_image(table, content) for content in read_contents(table.columns, table.image, own))
-
-
-def find_image(table: Table, found: Content) -> Encoded:
-    """Return an image of a table as something that can be decoded."""
-    label = f"{table.columns.file}: row {found.row + 1}"
-    if found.content is None and found.path:
-        try:
-            return table.place.file(found.path)
-        except UserError as error:
-            raise UserError(f"{label}: {error}") from error
-    return Embedded(f"{label} ({found.path})" if found.path else label, found.content or b"")

@@ -171,7 +171,12 @@ def extract_sides(
     """Return the features of real and of synthetic images, of as many as the settings say."""
     extract, seed = plan.settings.extract, plan.settings.project_seed
     extractors = build_extractors(backbones, extract, seed, plan.device)
-    some = [images.take(draw_some_rows(images, extract.images, seed)) for images in (sides.real, sides.synthetic)]
+    rows = [draw_some_rows(images, extract.images, seed) for images in (sides.real, sides.synthetic)]
+    # All of them are no copy: a folder of photographs may fill half of the memory.
+    some = [
+        images if len(own) == len(images) else images.take(own)
+        for images, own in zip((sides.real, sides.synthetic), rows, strict=True)
+    ]
     of_real, of_synthetic = (extract_features(each, extractors, extract.batch_size, plan.device) for each in some)
     return of_real, of_synthetic
 

@@ -17,8 +17,8 @@ from counterweight.core.images import read_images
 from counterweight.core.schema import parse_settings
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources import table
-from counterweight.data.sources.base import columns
-from counterweight.data.sources.base.columns import Content
+from counterweight.data.sources.base import columns, embedded
+from counterweight.data.sources.base.embedded import Content
 from counterweight.data.sources.base.lazy_images import DatasetSplits, Indices
 from counterweight.data.sources.table import Settings
 from counterweight.data.split import choose_all, read_into_memory, write_part
@@ -203,15 +203,15 @@ def test_a_row_without_an_image_is_a_bad_file(tmp_path: Path) -> None:
 
 def test_only_row_groups_that_are_wanted_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_hugging_face(tmp_path / "a.parquet", [(struct(n), n % 2) for n in range(40)], row_group_size=10)
-    monkeypatch.setattr(columns, "BATCH", 4)
+    monkeypatch.setattr(embedded, "BATCH", 4)
     read = []
-    in_group = columns.read_group
+    in_group = embedded.read_group
 
     def noted(file: pq.ParquetFile, name: str, group: int, start: int, rows: Indices) -> Iterator[Content]:
         read.append((group, rows.tolist()))
         return in_group(file, name, group, start, rows)
 
-    monkeypatch.setattr(columns, "read_group", noted)
+    monkeypatch.setattr(embedded, "read_group", noted)
     train = find(tmp_path).train
     assert read == [], "images are read when they are wanted"
     chosen = np.array([2, 3, 9, 31, 38, 30, 0])

@@ -24,7 +24,6 @@ SAID = re.compile(r'\ufeff?"?sep=(?P<mark>.)"?')  # what spreadsheets write abov
 BLOCK = 2**20  # bytes of a table that are looked at together
 FIRST = 10_000  # rows that tell what a column holds
 SUFFIXES = (*DELIMITERS, ".parquet")
-BATCH = 32  # images of a column that are read at a time: a row group may be the whole file
 
 Indices = npt.NDArray[np.int64]
 
@@ -257,100 +256,3 @@ def read_first_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:
 def is_text(kind: pa.DataType) -> bool:
     """Say whether a type is one of texts."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def is_binary(kind: pa.DataType) -> bool:
-    """Say whether a type is one of bytes."""
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind))
-
-
-def list_fields(kind: pa.DataType) -> list[str]:
-    """Return which of `bytes` and `path` a type has."""
-    names = [field.name for field in kind] if pa.types.is_struct(kind) else []
-    return [name for name in ("bytes", "path") if name in names]
-
-
-def holds_images(columns: Columns, name: str) -> bool:
-    """Say whether a column holds encoded images, not only paths.
-
-    Raises:
-        UserError: it holds neither.
-    """
-    kind = columns.kind(name)
-    if not (is_text(kind) or is_binary(kind) or list_fields(kind)):
-        wanted = "paths, image files as bytes, or structs of bytes and path"
-        raise UserError(f"{columns.file}: column '{name}' holds {kind}; {wanted} are needed")
-    return is_binary(kind) or ("bytes" in list_fields(kind) and not is_all_null(columns.file, f"{name}.bytes"))
-
-
-def is_all_null(file: Path, name: str) -> bool:
-    """Say whether a table's statistics tell that a field holds nothing at all."""
-    with translate_errors(file):
-        facts = pq.read_metadata(file)
-    groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
-    chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
-    found = [chunk for chunk in chunks if chunk.path_in_schema == name]
-    return all(
-        chunk.statistics is not None
-        and chunk.statistics.has_null_count
-        and chunk.statistics.null_count == chunk.num_values
-        for chunk in found
-    )
-
-
-def read_paths(columns: Columns, name: str) -> list[str]:
-    """Return the paths of a column that holds no images.
-
-    Raises:
-        UserError: one is missing.
-    """
-    inner = list_fields(columns.kind(name))
-    if not inner:
-        return read_texts(columns, name)
-    if "path" not in inner:
-        raise UserError(f"{columns.file}: column '{name}' has neither bytes nor paths")
-    words: list[str] = read_column(columns, f"{name}.path").combine_chunks().field("path").to_pylist()
-    for row, word in enumerate(words, 1):
-        if not word:
-            raise UserError(f"{columns.file}: row {row}: '{name}' has neither bytes nor a path")
-    return words
-
-
-class Content(NamedTuple):
-    """An image of a column: the content of its file, its path, or both."""
-
-    row: int
-    content: bytes | None
-    path: str | None
-
-
-def read_contents(columns: Columns, name: str, rows: Indices) -> Iterator[Content]:
-    """Yield the images in some rows of a Parquet column, in that order; other row groups are not read.
-
-    Raises:
-        UserError: the table cannot be read.
-    """
-    with translate_errors(columns.file), pq.ParquetFile(columns.file, memory_map=True) as file:
-        sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
-        ends = np.cumsum(sizes)
-        groups = np.searchsorted(ends, rows, side="right")
-        # A new run wherever the row group changes or rows go back: inside a run a group is read once.
-        breaks = np.flatnonzero((np.diff(groups) != 0) | (np.diff(rows) <= 0)) + 1
-        for run in np.split(rows, breaks) if len(rows) else []:
-            group = int(np.searchsorted(ends, run[0], side="right"))
-            yield from read_group(file, name, group, int(ends[group]) - sizes[group], run)
-
-
-def read_group(file: pq.ParquetFile, name: str, group: int, start: int, rows: Indices) -> Iterator[Content]:
-    """Yield the images in increasing rows of one row group, whose first row is `start`."""
-    for batch in file.iter_batches(BATCH, row_groups=[group], columns=[name]):
-        own = rows[(rows >= start) & (rows < start + len(batch))]
-        images = batch.column(0).take(pa.array(own - start)).to_pylist()
-        for row, image in zip(own.tolist(), images, strict=True):
-            if isinstance(image, bytes):
-                yield Content(row, image, None)
-            else:
-                yield Content(row, *((image or {}).get(field) for field in ("bytes", "path")))
-        start += len(batch)
-        if start > rows[-1]:
-            return

@@ -1,27 +1,33 @@
 """Which folders are classes and which are parts: by their names, by what they hold, and by how many images each has."""
 
 import os
-import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import (
-    COMPANION_FOLDER,
     LeftOut,
     Tree,
     check_faults,
     count_all,
     find_ending,
-    has_same_names,
-    is_image,
-    list_stems,
 )
 from counterweight.data.sources.base.labels import normalize_label, order_names
+from counterweight.data.sources.base.layout_doubts import (
+    are_parts,
+    check_inner_pictures,
+    check_names,
+    check_pictures,
+    check_pieces,
+    check_wrapped,
+    is_kind,
+    list_classes,
+    name_some,
+    unwrap,
+)
 from counterweight.data.sources.base.lazy_images import (
     Validation,
-    are_part_names,
     assign_parts,
     guess_part_name,
     parse_part_name,
@@ -32,12 +38,6 @@ IN_NO_CLASS = "beside the folders of classes"
 IN_NO_PART = "beside the folders of parts"
 UNUSED_PART = "a part that is not used"
 WITHOUT_CLASSES = "a part without folders of classes"
-IMAGES = re.compile(r"(?:images?|imgs?|img|photos?|pictures?|rgb|jpe?gs?|pngs?|originals?|raw)", re.IGNORECASE)
-DATE = re.compile(r"(?:19|20)\d\d(?:[-_.]?\d\d){0,2}")
-PIECE = re.compile(r"(?:.*[^a-z])?(?:fold|part|split|batch|chunk|shard|volume|vol)[ _-]?\d+", re.IGNORECASE)
-BATCH = re.compile(r"(?:batch|session|sequence|seq|video|clip|camera|cam|day|run)[ _-]?\d+", re.IGNORECASE)
-FEW = 0.1  # of all images; so many may lie beside parts without a question
-NAMED = 5
 
 Kind = Literal["auto", "classes", "parts"]
 
@@ -114,23 +114,6 @@ def find_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
     return take_classes(root, notes if several else [])
 
 
-def list_classes(tree: Tree) -> set[str]:
-    """Return the names of the folders in a folder that hold images."""
-    return {folder.name for folder in tree.folders if folder.count_images()}
-
-
-def unwrap(tree: Tree) -> Tree:
-    """Return the folder of classes of a part: that in it if it is alone there and has the part's name, as archives do.
-
-    So `seg_train/seg_train/street`.
-    """
-    inner = [folder for folder in tree.folders if folder.count_images()]
-    word = guess_part_name(tree.name)
-    if len(inner) == 1 and (inner[0].name == tree.name or (word and guess_part_name(inner[0].name) == word)):
-        return unwrap(inner[0])
-    return tree
-
-
 def find_parts(folders: Sequence[Tree], kind: Kind, where: str) -> dict[str, Tree]:
     """Return the folders that are parts by their names, exact ones before others such as `seg_train`.
 
@@ -151,55 +134,6 @@ def find_parts(folders: Sequence[Tree], kind: Kind, where: str) -> dict[str, Tre
                 raise UserError(f"{where}: {same}; name all in train: [...] and test: [...], or leave one")
             found[word] = folder
     return found
-
-
-def are_parts(words: dict[str, Tree], folders: Sequence[Tree], where: str) -> bool:
-    """Tell `train` and other parts above the classes from classes of images of which one is called `train`.
-
-    Raises:
-        UserError: neither is beyond doubt.
-    """
-    classes = list_classes(unwrap(words["train"]))
-    parts = {folder.path for folder in words.values()}
-    others = [folder for folder in folders if folder.path not in parts]
-    if not classes or not others:
-        return not others  # A class called `train` holds images; parts hold folders of classes.
-    alike = [folder for folder in others if list_classes(folder) & classes]
-    tested = any(word != "train" for word in words)
-    dates = all(DATE.fullmatch(name) for name in classes)
-    lost, total = (sum(folder.count_images() for folder in own) for own in (others, folders))
-    loose = sum(map(is_image, words["train"].files))
-    if (tested and not (alike and dates)) or (lost <= FEW * total and not dates):
-        return True
-    if not tested and ((alike and dates) or loose > words["train"].count_images() - loose):
-        return False
-    first = f"parts {name_some(folder.name for folder in words.values())} of classes {name_some(classes)}"
-    other = f"classes {name_some(folder.name for folder in folders)}"
-    loses = f"with {lost:,} of {total:,} images in no part"
-    choice = "set layout: parts takes the first, set layout: classes the other"
-    raise UserError(f"{where}: {first}, {loses}, or {other}? {choice}; set test: [FOLDER] names a test part")
-
-
-def name_some(names: Iterable[str]) -> str:
-    """Return some names in their order."""
-    every = order_names(names)
-    return ", ".join(every[:NAMED]) + (f" and {len(every) - NAMED} more" if len(every) > NAMED else "")
-
-
-def check_names(names: Sequence[str], where: str) -> None:
-    """Refuse classes whose names all look like those of parts: a table of these would answer another question."""
-    if are_part_names(names):
-        expected = "expected folders train and test with a sub-folder per class, or a table of labels"
-        raise UserError(f"{where}: {', '.join(names)} look like parts, not classes; {expected}")
-
-
-def check_pictures(names: Sequence[str], where: str) -> None:
-    """Refuse classes that are called images and masks."""
-    pictures = [name for name in names if IMAGES.fullmatch(name)]
-    masks = [name for name in names if COMPANION_FOLDER.fullmatch(name)]
-    if pictures and masks and len(pictures) + len(masks) == len(names):
-        choice = f"set leave_out: [{', '.join(masks)}] leaves the masks out, set leave_out: [] takes both as classes"
-        raise UserError(f"{where}: {name_some(names)}: images and their masks, or classes? {choice}")
 
 
 def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: str) -> Layout:
@@ -230,52 +164,6 @@ def note_nested(folders: Sequence[Tree]) -> list[str]:
     nested = sum(bool(list_classes(folder)) for folder in folders)
     said = f"{nested} of {len(folders)} folders of classes have folders in them, whose images are taken as theirs"
     return [said] if nested else []
-
-
-def is_kind(name: str) -> bool:
-    """Say whether a folder in one of a class divides it by date or into images and masks, as no classes are called."""
-    return any(known.fullmatch(name) for known in (DATE, BATCH, IMAGES, COMPANION_FOLDER))
-
-
-def check_pieces(names: Sequence[str], where: str) -> None:
-    """Refuse folders that are numbered as pieces of one set are, such as `images_part_1` and `images_part_2`."""
-    if len(names) > 1 and all(PIECE.fullmatch(name) for name in names):
-        choice = "set layout: classes takes them as classes, set train: [FOLDER, ...] and test: [FOLDER] as parts"
-        raise UserError(f"{where}: classes {name_some(names)}, or pieces of one set? {choice}; a table gives labels")
-
-
-def check_wrapped(folders: Sequence[Tree], where: str) -> None:
-    """Refuse folders one of which has nearly all images, in folders that might be the classes.
-
-    Raises:
-        UserError: it is so.
-    """
-    total = sum(folder.count_images() for folder in folders)
-    for folder in folders if len(folders) > 1 else ():
-        inner = {name for name in list_classes(folder) if not is_kind(name)}
-        if len(inner) > 1 and folder.count_images() >= (1 - FEW) * total and not any(map(is_image, folder.files)):
-            other = (
-                f"classes {name_some(inner)} in {folder.name}, where {folder.count_images():,} of {total:,} images are"
-            )
-            choice = f"set layout: classes takes the first, set train: [{folder.name}] the other"
-            raise UserError(f"{where}: classes {name_some(each.name for each in folders)}, or {other}? {choice}")
-
-
-def check_inner_pictures(folders: Sequence[Tree], shared: Collection[str], where: str) -> None:
-    """Refuse classes with a folder of images and another of the same names that is not called masks."""
-    pictures = [name for name in shared if IMAGES.fullmatch(name)]
-    others = [name for name in shared if not IMAGES.fullmatch(name) and not COMPANION_FOLDER.fullmatch(name)]
-    for other in others if pictures else ():
-        if all(is_beside(folder, other, pictures[0]) for folder in folders):
-            choice = f"set leave_out: [{other}] leaves them out, set leave_out: [] takes them"
-            same = f"the files of {other} have the names of those of {pictures[0]} in every class"
-            raise UserError(f"{where}: {same}: masks or images? {choice}")
-
-
-def is_beside(folder: Tree, other: str, pictures: str) -> bool:
-    """Say whether the images of a folder in a folder have the names of those of another."""
-    own = {inner.name: inner for inner in folder.folders}
-    return has_same_names(list_stems(own[other]), list_stems(own[pictures]))
 
 
 def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted) -> Layout | None:

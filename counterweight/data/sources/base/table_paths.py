@@ -1,4 +1,4 @@
-"""Where the images lie that a table names: paths of other systems, names without endings, and folders of images."""
+"""Which tables a folder has, and where images lie that they name: paths of other systems, names without endings."""
 
 import os
 import re
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.tree import find_stem, is_image
+from counterweight.data.decode.tree import Tree, check_faults, find_stem, is_image, scan_tree
+from counterweight.data.sources.base.columns import DELIMITERS, SUFFIXES
 
 DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 TRIED = 50  # paths that tell in which folder images lie
@@ -132,3 +133,43 @@ def has_all(paths: Sequence[Path], start: Path, place: Path) -> bool:
         return all(resolver.file(os.path.relpath(path, start)).is_file() for path in paths)
     except OSError:
         return False
+
+
+class TableFiles(NamedTuple):
+    """The tables of a folder, and the paths of the other files in it."""
+
+    tables: list[Path]
+    others: list[str]
+
+
+def find_table_files(root: Path, follow: bool) -> TableFiles:
+    """Return the tables, sorted, of which there must be one, and all of one kind; and what else is there.
+
+    Args:
+        follow: links that lead out of the folder.
+    """
+    if root.is_file():
+        files = [Path(os.path.realpath(root))]  # the link may have another name
+    elif root.is_dir():
+        tree = scan_tree(os.fspath(root), Path(os.path.realpath(root)), follow)
+        files = [Path(path) for path in list_files(tree)]
+    else:
+        raise UserError(f"{root}: no such table or folder of tables")
+    tables = [path for path in files if path.suffix.lower() in SUFFIXES]
+    if not tables:
+        raise UserError(f"{root}: no table there; expected {', '.join(SUFFIXES)}")
+    for other in tables[1:]:
+        if (other.suffix.lower() in DELIMITERS) != (tables[0].suffix.lower() in DELIMITERS):
+            raise UserError(f"{root}: tables of two kinds, {tables[0].name} and {other.name}; leave one kind there")
+    return TableFiles(tables, [os.fspath(path) for path in files if path.suffix.lower() not in SUFFIXES])
+
+
+def list_files(tree: Tree) -> Iterator[str]:
+    """Yield the files of a folder at any depth, sorted.
+
+    Raises:
+        UserError: a link leads out of it.
+    """
+    check_faults(tree)
+    for entry in tree.entries:
+        yield from list_files(entry) if isinstance(entry, Tree) else (entry,)
