@@ -12,7 +12,7 @@ from counterweight.core.registry import require_one_of
 from counterweight.core.seeds import derive_seed
 from counterweight.data.decode.pool import Workers, warm_up
 from counterweight.data.sources.base.lazy_images import require_two_classes
-from counterweight.data.split import report_account, report_identical, split_parts, write_part
+from counterweight.data.split import check_present, report_account, report_identical, split_parts, write_part
 from counterweight.settings.datasets import plan_dataset
 
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> None:
     where = f"params.yaml: datasets.{arguments.dataset}"
     with atomic_output(arguments.train) as train_partial, atomic_output(arguments.test) as test_partial:
         found = plan.source.find(plan.settings, arguments.dataset)
-        report_account(found, where)
+        check_present(found, where)
         require_two_classes(found.train.class_names, where)
         for name in plan.common.minority:
             require_one_of(name, found.train.class_names, f"{where}.minority")
@@ -38,6 +38,7 @@ def main(argv: Sequence[str]) -> None:
             train, test = split_parts(found, plan.common.keep_split, plan.common.test_fraction, rng, workers)
             trained = write_part(train, train_partial, where, "train", workers)
             tested = write_part(test, test_partial, where, "test", workers, train=trained)
+        report_account(found, where)
         report_identical(trained, tested, where, kept=found.test is not None and plan.common.keep_split)
 
 

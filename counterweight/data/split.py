@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -144,12 +144,8 @@ def report_account(found: DatasetSplits, where: str) -> None:
 
     Args:
         where: file and key of the dataset.
-
-    Raises:
-        UserError: none of the files that a table names is there.
     """
     parts = {word: part for word, part in (("train", found.train), ("test", found.test)) if part is not None}
-    check_present([file for part in parts.values() for file in part.files], where)
     facts = found.train.provenance
     if "left_out" not in facts:
         return
@@ -159,8 +155,16 @@ def report_account(found: DatasetSplits, where: str) -> None:
     print(*(f"{where}: {line}" for line in lines), sep="\n", file=sys.stderr)
 
 
-def check_present(files: Sequence[Path], where: str) -> None:
-    """Refuse files none of which is there, before the first one is called a bad file."""
+def check_present(found: DatasetSplits, where: str) -> None:
+    """Refuse files none of which is there, before the first one is called a bad file.
+
+    Args:
+        where: file and key of the dataset.
+
+    Raises:
+        UserError: none of the files that a table names is there.
+    """
+    files = [*found.train.files, *(found.test.files if found.test is not None else ())]
     if files and not any(file.exists() for file in files):
         ways = "paths are relative to the table; set image_folder: FOLDER says where they begin otherwise"
         raise UserError(f"{where}: {len(files):,} of {len(files):,} files missing, first: {files[0]}; {ways}")
