@@ -12,7 +12,7 @@ from counterweight.core.schema import parse_settings
 from counterweight.data.sources import table
 from counterweight.data.sources.base.labels import find_lookalikes, order_names
 from counterweight.data.sources.base.lazy_images import DatasetSplits
-from counterweight.data.split import check_present
+from counterweight.data.split import check_present, report_account
 
 PETS = "params.yaml: datasets.pets"
 WORDS = ("cat", "cat", "dog", "dog")
@@ -157,6 +157,7 @@ def test_that_all_files_are_missing_is_said_first(root: Path, capsys: pytest.Cap
         check_present(find(root), PETS)
     write(root / "a.csv", label_rows(WORDS))
     check_present(find(root), PETS)
+    report_account(find(root), PETS)
     assert capsys.readouterr().err == f"{PETS}: files: 4 found = 4 train + 0 left out\n"
 
 
