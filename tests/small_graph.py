@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.pipeline.conftest import Project, environment
+from campaigns.project import Project, environment
 
 ROOT = Path(__file__).parents[1]
 GRAPH = """\

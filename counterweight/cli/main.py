@@ -7,7 +7,7 @@ import click
 from counterweight.cli import completion
 from counterweight.cli.commands import images, results, workspace
 from counterweight.core.errors import UserError
-from counterweight.core.process import NOT_WRITABLE, OUT_OF_SPACE, fail, keep_memory, name_settings, use_one_thread
+from counterweight.core.process import describe_failure, fail, keep_memory, name_settings, use_one_thread
 
 
 class Commands(click.Group):
@@ -85,9 +85,9 @@ def main() -> None:
     except UserError as error:
         sys.exit(fail(name_settings(str(error), sys.argv[1:])))
     except OSError as error:
-        if error.errno not in NOT_WRITABLE | OUT_OF_SPACE:
+        if (reason := describe_failure(error)) is None:
             raise
-        sys.exit(fail(f"{error.filename}: {error.strerror}"))
+        sys.exit(fail(reason))
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(2)

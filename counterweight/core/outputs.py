@@ -32,6 +32,11 @@ def atomic_output(target: Path) -> Iterator[Path]:
             remove_path(partial)  # What a killed process left.
             yield partial
             put_in_place(partial, target)
+        except OSError as error:
+            # Libraries in C name no file, and a hidden one is nobody's.
+            if error.errno is not None and error.filename in (None, str(partial)):
+                error.filename = str(target)
+            raise
         finally:
             remove_path(partial)
 

@@ -23,7 +23,9 @@ KEEPING = {M_MMAP_MAX: 0, M_ARENA_MAX: 1, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD
 """Blocks of any size on one heap for all threads (a thread's own has no room for large ones), 2 GiB of it kept."""
 OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}
+OUTSIDE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV}
+OUTSIDE |= {errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENAMETOOLONG, errno.ELOOP, errno.EBUSY, errno.ETIMEDOUT}
+"""Of errors that the machine, its disks and rights are to blame for, and not the code, those that say what is wrong."""
 
 
 def stage_parser(description: str) -> argparse.ArgumentParser:
@@ -71,16 +73,22 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
     except UserError as error:
         sys.exit(fail(name_settings(str(error), sys.argv[1:])))
     except OSError as error:
-        if error.errno in OUT_OF_SPACE:
-            # A full disk or a read-only folder is no bug: one line, no traceback.
-            sys.exit(fail(f"{error.filename or 'output'}: no space left on the disk; nothing was written"))
-        if error.errno in NOT_WRITABLE:
-            sys.exit(fail(f"{error.filename}: {error.strerror}"))
-        raise
+        if (reason := describe_failure(error)) is None:
+            raise
+        sys.exit(fail(reason))
     except MemoryError as error:
         sys.exit(fail(f"not enough memory{f': {error}' if str(error) else ''}; smaller images or fewer of them?"))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)  # As shells report a process that a signal ended.
+
+
+def describe_failure(error: OSError) -> str | None:
+    """Return one line on what a disk, a right or a limit of the machine made fail; None where that is not the cause."""
+    if error.errno in OUT_OF_SPACE:
+        return f"{error.filename or 'output'}: no space left on the disk; nothing was written"
+    if error.errno in OUTSIDE:
+        return f"{error.filename or 'a file'}: {os.strerror(error.errno or 0)}"
+    return None
 
 
 def name_settings(message: str, arguments: Sequence[str]) -> str:

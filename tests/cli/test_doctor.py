@@ -14,13 +14,13 @@ import torch
 from click.testing import CliRunner
 from packaging.requirements import Requirement
 
+from campaigns.project import environment
 from counterweight.cli.checkup import machine, workspace
 from counterweight.cli.checkup.machine import Device, fits, judge_device
 from counterweight.cli.checkup.weights import check_weights
 from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
 from counterweight.settings.params import load_params
-from tests.pipeline.conftest import environment
 
 ROOT = Path(__file__).parents[2]
 GIB = 2**30

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from campaigns.project import Project, environment
 from counterweight.core.errors import WORKSPACE
 from counterweight.engines.local import find_gpus
-from tests.pipeline.conftest import Project, environment
 from tests.small_graph import MAKES, ROOT, SCRIPT, lock, make_project, ran, repro, said, start, wait_until
 
 pytestmark = pytest.mark.skipif(

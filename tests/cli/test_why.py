@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from campaigns.project import Project, environment
 from counterweight.cli.folder_changes import hash_files, hash_list
 from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
-from tests.pipeline.conftest import Project, environment
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("dvc") or not shutil.which("git"), reason="DVC or git is not installed"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from campaigns.project import Project
 from counterweight.core.errors import UserError
 from counterweight.engines.jobs import Ended, Job
 from counterweight.engines.ray import RayEngine
 from counterweight.engines.slurm import SlurmEngine
-from tests.pipeline.conftest import Project
 from tests.small_graph import MAKES, lock, make_project, repro, wait_until
 
 pytestmark = pytest.mark.slow

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from campaigns.project import Project
 from counterweight.engines.folders import describe
-from tests.pipeline.conftest import Project
 from tests.small_graph import make_project, said
 
 KNOWN = ".dvc/tmp/counterweight/folders.json"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from campaigns.project import Project
 from counterweight.core.errors import UserError
 from stages import imbalance, ingest, train
-from tests.pipeline.conftest import Project
 
 IMAGES = "images/shapes"
 OUTPUTS = ("--train", "data/shapes/train.parquet", "--test", "data/shapes/test.parquet")

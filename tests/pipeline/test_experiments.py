@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from ruamel.yaml import YAML
 
-from tests.pipeline.conftest import Project, stages_run
+from campaigns.project import Project, stages_run
 
 pytestmark = pytest.mark.slow
 

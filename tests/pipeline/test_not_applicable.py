@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from campaigns.project import Project
 from counterweight.core.images import ImageSet
 from counterweight.evaluation.retraining.outcomes import write_predictions
 from counterweight.evaluation.retraining.training import Outcome
 from stages import classify, compare, discriminate, extract, imbalance, ingest, latent, page, report, synthesize, train
-from tests.pipeline.conftest import Project
 from tests.reporting.made import method_scores, scores
 
 DATA, ITEM = "data/shapes", "data/shapes/drop75"

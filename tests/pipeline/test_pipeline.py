@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from campaigns.project import PER_CLASS, Built, Project, digest, stages_run
 from counterweight.core.images import read_draws, read_images
 from counterweight.reporting.results import Judged
-from tests.pipeline.conftest import PER_CLASS, Built, Project, digest, stages_run
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.pipeline.conftest import Built, Project
+from campaigns.project import Built, Project
 
 pytestmark = pytest.mark.slow
 
