@@ -1,7 +1,8 @@
 """Is everything fit for a run: machine, DVC, settings, weights; a line for each, and what to do about it."""
 
 import json
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import NamedTuple
@@ -24,14 +25,15 @@ class Report(NamedTuple):
     has_problem: bool
 
 
-def examine(given: Path | None, as_json: bool) -> Report:
+def examine(given: Path | None, as_json: bool, mend: bool) -> Report:
     """Return what was found of the machine, of a settings file and, where it lies in one, of the workspace.
 
     Args:
         given: the settings file; None: params.yaml here, if there is one.
+        mend: whether to put right what can be, and look again.
 
     Raises:
-        UserError: there is no such file.
+        UserError: there is no such file, or something cannot be put right.
     """
     if given is not None and not given.is_file():
         raise UserError(f"--params: {given}: no such file")
@@ -41,22 +43,42 @@ def examine(given: Path | None, as_json: bool) -> Report:
     with chdir(params.parent):  # Settings name folders from where the graph runs.
         own = Path(params.name)
         parts.append(lambda: examine_workspace(own) if is_workspace else examine_outside(own))
-        findings = [found for part in tqdm(parts, "doctor", leave=False, disable=None) for found in part()]
+        findings = look(parts)
+        mended = [put_right(found) for found in findings if found.mend] if mend else []
+        findings = [*mended, *look(parts)] if mended else findings
     findings = [found._replace(text=call_settings(found.text, params.name)) for found in findings]
     has_problem = any(found.level == "problem" for found in findings)
     facts = {"workspace": is_workspace, "findings": [found._asdict() for found in findings]}
     return Report(json.dumps(facts, indent=1) if as_json else render(findings), has_problem)
 
 
+def look(parts: Sequence[Callable[[], Iterator[Finding]]]) -> list[Finding]:
+    """Return what all parts find."""
+    return [found for part in tqdm(parts, "doctor", leave=False, disable=None) for found in part()]
+
+
+def put_right(found: Finding) -> Finding:
+    """Put right what was found, and return what was done.
+
+    Raises:
+        UserError: the command fails.
+    """
+    done = subprocess.run(found.mend, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(f"{' '.join(found.mend)}: {' '.join(done.stderr.split()) or 'failed'}")
+    return Finding("mended", "ok", f"{found.text}: {' '.join(found.mend)}")
+
+
 def examine_workspace(params: Path) -> Iterator[Finding]:
     """Yield disks, DVC, record and locks, and what the settings ask for."""
-    from counterweight.cli.checkup.workspace import check_disk, check_dvc, check_locks, check_record
+    from counterweight.cli.checkup.workspace import check_disk, check_dvc, check_locks, check_record, check_staged
 
     root = Path()
     yield Finding("workspace", "ok", str(root.absolute()))
     yield check_disk("disk", root.absolute())
     yield from check_dvc(root, True)
     yield check_record(root)
+    yield from check_staged(root)
     yield from check_locks(root)
     yield from examine_settings(params, True)
 

@@ -14,6 +14,8 @@ class Finding(NamedTuple):
     level: Level
     text: str
     advice: str = ""
+    mend: tuple[str, ...] = ()
+    """Command that puts it right and loses nothing, for `doctor --mend`; none where a person has to decide."""
 
 
 def render_size(size: float) -> str:

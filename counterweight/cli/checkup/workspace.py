@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from counterweight.cli.workspace import RECORD, find_dvc, read_yaml, run_dvc
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
 from counterweight.core.outputs import MINIMUM_FREE_BYTES
+from counterweight.core.process import USUAL
 from counterweight.evaluation.prechecks import (
     check_blocks,
     check_dataset,
@@ -70,19 +72,31 @@ def check_record(root: Path) -> Finding:
     if not path.is_file():
         return Finding(RECORD, "ok", "not there: nothing has run yet")
     way_out = f"git checkout {RECORD}, then dvc repro: what has been made is found in the cache"
+    mend = ("git", "checkout", "--quiet", "--", RECORD)
     text = path.read_text(encoding="utf-8", errors="replace")
     if not text.strip():
-        return Finding(RECORD, "problem", "empty, as a full disk or a killed run leaves it", way_out)
+        return Finding(RECORD, "problem", "empty, as a full disk or a killed run leaves it", way_out, mend)
     if any(line.startswith(MARKERS) for line in text.splitlines()):
         advice = "take either side: git checkout --ours dvc.lock (or --theirs), then dvc repro"
         return Finding(RECORD, "problem", "has conflict markers of a merge", advice)
     try:
         stages = read_yaml(path).get("stages")
     except UserError as error:
-        return Finding(RECORD, "problem", str(error), way_out)
+        return Finding(RECORD, "problem", str(error), way_out, mend)
     if not isinstance(stages, dict):
-        return Finding(RECORD, "problem", "has no stages", way_out)
+        return Finding(RECORD, "problem", "has no stages", way_out, mend)
     return Finding(RECORD, "ok", f"{len(stages)} stages recorded")
+
+
+def check_staged(root: Path) -> Iterator[Finding]:
+    """Yield what a killed `dvc exp run` leaves: settings and record as the experiment had them, staged."""
+    words = ("git", "diff", "--cached", "--name-only", "--relative", "--", USUAL, RECORD)
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode == 0 and USUAL in (staged := done.stdout.split()):
+        mend = ("git", "stash", "push", "--quiet", "--", *staged)
+        advice = f"if it is not your own doing: {' '.join(mend)}; git stash pop takes it back"
+        text = f"{' and '.join(staged)} changed and staged, as a killed dvc exp run leaves it"
+        yield Finding("staged", "warning", text, advice, mend)
 
 
 def check_locks(root: Path) -> Iterator[Finding]:
@@ -96,7 +110,9 @@ def check_locks(root: Path) -> Iterator[Finding]:
     try:
         held = list_holders(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
     except (ValueError, AttributeError, KeyError, TypeError):
-        yield Finding("locks", "problem", f"{path} is damaged, as a killed run leaves it", f"rm {path}")
+        yield Finding(
+            "locks", "problem", f"{path} is damaged, as a killed run leaves it", f"rm {path}", ("rm", str(path))
+        )
         return
     for pid, command in held.items():
         if is_alive(pid):

@@ -92,22 +92,25 @@ def why(stage: str | None, as_json: bool) -> None:
 Examples:
   counterweight doctor
   counterweight doctor --json
+  counterweight doctor --mend
   counterweight doctor --params ~/counterweight/params.yaml
 """,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--params", type=PATH, show_default="params.yaml, if it is there", help="Settings file.")
+@click.option("--mend", is_flag=True, help="Put right what a killed run left, where nothing is lost by it.")
 @click.pass_context
-def doctor(ctx: click.Context, as_json: bool, params: Path | None) -> None:
+def doctor(ctx: click.Context, as_json: bool, params: Path | None, mend: bool) -> None:
     """Say whether everything is fit for a run, and what to do where it is not; exit code 2 if something is in the way.
 
     Looked at are Python, torch and its devices, memory, threads and load, free disk, DVC, its cache, record and locks,
-    the settings as the graph's first stage sees them, and the weights of the table's networks. Nothing is changed or
-    downloaded. Where there is no dvc.yaml beside the settings file, the machine and that file alone are looked at.
+    the settings as the graph's first stage sees them, and the weights of the table's networks. Nothing is downloaded,
+    and nothing is changed without --mend. Where there is no dvc.yaml beside the settings file, the machine and that
+    file alone are looked at.
     """
     from counterweight.cli.doctor import examine
 
-    found = examine(None if params is None else params.expanduser(), as_json)
+    found = examine(None if params is None else params.expanduser(), as_json, mend)
     click.echo(found.text)
     if found.has_problem:
         ctx.exit(2)
