@@ -1,6 +1,7 @@
 """The one table format for labelled images: Parquet on disk, uint8 arrays in memory."""
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
+from counterweight.core.memory import require_memory
 from counterweight.core.twins import Indices, gather_twins
 
 ROW_GROUP_BYTES = 16 * 2**20  # What the writer holds in memory.
@@ -193,8 +195,10 @@ def read_table(path: Path) -> tuple[ImageSet, npt.NDArray[np.int64]]:
     try:
         with pq.ParquetFile(path, memory_map=True) as file:
             metadata = file.metadata.metadata or {}
+            shape = tuple(json.loads(metadata[b"shape"]))
+            # Twice: what is read is brought together in one piece.
+            require_memory(2 * file.metadata.num_rows * math.prod(shape), str(path))
             table = file.read().combine_chunks()
-        shape = tuple(json.loads(metadata[b"shape"]))
         images = ImageSet(
             images=view_pixels(table.column("image"), shape),
             labels=table.column("label").to_numpy(),

@@ -21,6 +21,8 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # malloc.h
 KEEPING = {M_MMAP_MAX: 0, M_ARENA_MAX: 1, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 2**26}
 """Blocks of any size on one heap for all threads (a thread's own has no room for large ones), 2 GiB of it kept."""
+USED_UP = ("can't allocate memory", "out of memory")
+"""What torch says when memory is."""
 OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 OUTSIDE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV}
@@ -76,7 +78,9 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
         if (reason := describe_failure(error)) is None:
             raise
         sys.exit(fail(reason))
-    except MemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
         sys.exit(fail(f"not enough memory{f': {error}' if str(error) else ''}; smaller images or fewer of them?"))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)  # As shells report a process that a signal ended.
@@ -89,6 +93,11 @@ def describe_failure(error: OSError) -> str | None:
     if error.errno in OUTSIDE:
         return f"{error.filename or 'a file'}: {os.strerror(error.errno or 0)}"
     return None
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Say whether an error is one of Python's, or torch's, that memory is used up, on a device perhaps."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in USED_UP)
 
 
 def name_settings(message: str, arguments: Sequence[str]) -> str:

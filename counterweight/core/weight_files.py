@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import NamedTuple
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ SUFFIXES = ("safetensors", "npz", "pth")
 CUSTOMARY = ("model.safetensors", "pytorch_model.bin")  # on Hugging Face's hub
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 PREFIX = "module."
+MOST_TIMES, SMALL = 20, 2**20
+"""Archives of weights unpack to so many times their size at most, and to so many bytes more."""
 # What the readers of three formats, and the networks, raise on a file that holds something else.
 UNREADABLE = (
     AttributeError,
@@ -165,10 +167,25 @@ def unwrap(held: object) -> dict[str, Tensor]:
     return state
 
 
+def require_modest(path: Path) -> None:
+    """Refuse an archive that unpacks to many times its size, before anything is: weights are all but incompressible.
+
+    Raises:
+        ValueError: it does.
+    """
+    if not is_zipfile(path):
+        return
+    with ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > MOST_TIMES * path.stat().st_size + SMALL:
+        raise ValueError(f"it unpacks to {unpacked / 2**20:,.0f} MiB, more than {MOST_TIMES} times its size")
+
+
 def read_file(path: Path) -> object:
     """Return what stands in a file of weights."""
     if path.suffix == ".safetensors":
-        return load_file(path)
+        return load_file(path)  # which compares the sizes in its header with the file's
+    require_modest(path)
     if path.suffix == ".npz":
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {key: torch.from_numpy(arrays[key]) for key in arrays.files}

@@ -1,5 +1,6 @@
 """Which images of a source make the training part and which the test part, and how they are read into tables."""
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, ImageWriter, choose_stratified
+from counterweight.core.memory import require_memory
 from counterweight.core.twins import Digests, digest_pixels, find_identical, find_twins, number_twins, stack_digests
 from counterweight.data.decode import account
 from counterweight.data.decode.images import BadFile, describe_bad_files, digest_file
@@ -172,6 +174,7 @@ def check_present(found: DatasetSplits, where: str) -> None:
 
 def read_into_memory(chosen: Subset, where: str, label: str, workers: Workers) -> ImageSet:
     """Read images into memory; arguments and errors as of `write_part`, but a class may be without any."""
+    require_memory(2 * len(chosen.indices) * math.prod(chosen.part.shape), where)  # twice: it is put together
     part, chunks = chosen.part, [*read_subset(chosen, where, label, workers)]
     bad = [file for chunk in chunks for file in chunk.bad]
     indices = np.concatenate([np.empty(0, dtype=np.int64), *(chunk.indices for chunk in chunks)])

@@ -128,12 +128,14 @@ class Edit:
 
     def add_below(self, section: Section, tree: Tree, path: tuple[str, ...]) -> None:
         """Add blocks to a section, or to those in it."""
-        for key, below in tree.items():
-            if not isinstance(below, Addition) and key in section.keys:
-                self.add_below(self.open_section(*section.keys[key], (*path, key)), below, (*path, key))
+        inner = {key: below for key, below in tree.items() if not isinstance(below, Addition) and key in section.keys}
+        for key, below in inner.items():  # first: the last of them ends where its section does
+            self.add_below(self.open_section(*section.keys[key], (*path, key)), below, (*path, key))
+        for key, new in tree.items():
+            if key in inner:
                 continue
             apart = [""] if not path and section.place else []
-            self.inserted.setdefault(section.place, []).extend(apart + render(key, below, section.indent))
+            self.inserted.setdefault(section.place, []).extend(apart + render(key, new, section.indent))
 
     def open_section(self, key: Node, value: Node, path: tuple[str, ...]) -> Section:
         """Return a section of which a line can be written."""

@@ -50,6 +50,15 @@ def test_sections_within_sections() -> None:
     )
 
 
+def test_a_new_section_stands_below_what_is_added_to_the_last_one() -> None:
+    """Whatever the order of the blocks: both are put before the same line."""
+    before = "generators:\n  gan:\n    a: {}\ntrain: {}\n"
+    additions = [Addition(("generators", name), "pets", {}) for name in ("vae", "gan")]
+    assert insert_additions(before, additions, "x.yaml") == (
+        "generators:\n  gan:\n    a: {}\n    pets: {}\n  vae:\n    pets: {}\ntrain: {}\n"
+    )
+
+
 def test_nothing_but_the_blocks_is_added_to_the_committed_file() -> None:
     text = COMMITTED.read_text(encoding="utf-8")
     additions = [Addition(above, "pets", {"a": [1]}) for above in (("datasets",), ("generators", "smote"), ("pairs",))]

@@ -15,6 +15,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
+from counterweight.core.memory import require_memory
 from counterweight.core.schema import suggest_name
 from counterweight.data.sources.base.labels import is_missing, normalize_label
 
@@ -23,6 +24,8 @@ OTHER_DELIMITERS = (",", ";", "\t", "|")
 SAID = re.compile(r'\ufeff?"?sep=(?P<mark>.)"?')  # what spreadsheets write above a table
 BLOCK = 2**20  # bytes of a table that are looked at together
 FIRST = 10_000  # rows that tell what a column holds
+ROWS = 1024  # of a column that are read at a time
+MOST = 2**31  # bytes of a column of texts or numbers
 SUFFIXES = (*DELIMITERS, ".parquet")
 
 Indices = npt.NDArray[np.int64]
@@ -160,11 +163,28 @@ def read_column(columns: Columns, name: str) -> pa.ChunkedArray:
     """Return a column, or a field of one that is named as `image.path`."""
     with translate_errors(columns.file):
         if columns.file.suffix.lower() not in DELIMITERS:
-            with pq.ParquetFile(columns.file) as file:
-                return file.read(columns=[name]).column(0)
+            return read_parquet_column(columns.file, name)
+        require_memory(2 * columns.file.stat().st_size, str(columns.file))
         # As text: 007 would become a number otherwise.
         options = pyarrow.csv.ConvertOptions(include_columns=[name], column_types={name: pa.string()})
         return pyarrow.csv.read_csv(columns.file, *columns.reading, options).column(0)
+
+
+def read_parquet_column(path: Path, name: str) -> pa.ChunkedArray:
+    """Return a column of a Parquet table, some rows at a time: a small file may say that it holds anything.
+
+    Raises:
+        UserError: there is more than texts and numbers of a table's rows can be.
+    """
+    chunks, size = list[pa.Array](), 0
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(ROWS, columns=[name]):
+            chunks.append(batch.column(0))
+            size += chunks[-1].nbytes
+            if size > MOST:
+                raise UserError(f"{path}: column '{name}' holds more than {MOST / 2**30:.0f} GiB; it can name nothing")
+        kind = file.schema_arrow.field(name.split(".")[0]).type
+    return pa.chunked_array(chunks, None if chunks else kind)
 
 
 def read_texts(columns: Columns, name: str) -> list[str]:
