@@ -13,10 +13,12 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+import psutil
 from tqdm import tqdm
 
 from campaigns.commands import COMMANDS, kill_command
@@ -46,7 +48,8 @@ def kill_stage(built: Built, project: Project, name: str, kills: int, rng: Rando
             moment, ending = rng.uniform(0, seconds), rng.choice(SIGNALS)
             process = runs.start()
             time.sleep(moment)
-            process.send_signal(ending)
+            with suppress(psutil.NoSuchProcess):  # done before
+                process.send_signal(ending)
             wrong = judge_ending(ending, runs.answer(), log)
             wrong += [f"half-written: {path}" for path in unlike(project, built, outputs)]
             wrong += find_orphans(project.root, {runs.forks.pid})

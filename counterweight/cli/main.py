@@ -29,6 +29,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="counterweight", message="%(prog)s %(version)s")
 def cli() -> None:
     """Do synthetic images help a classifier, and how do they differ from real ones?
 

@@ -150,16 +150,29 @@ def test_a_disk_that_fills_up_on_the_way_is_one_line(code: int) -> None:
     assert_one_line(run_stage(f"raise OSError({code}, os.strerror({code}))"), "no space")
 
 
-@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR])
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO, errno.EMFILE])
 def test_a_place_that_cannot_be_written_is_one_line(code: int) -> None:
     done = run_stage(f"raise OSError({code}, os.strerror({code}), 'out.parquet')")
     assert_one_line(done, "out.parquet", os.strerror(code))
 
 
 def test_other_system_errors_keep_their_traceback() -> None:
-    done = run_stage("raise OSError(errno.EIO, 'the disk is dying', 'out.parquet')")
-    assert done.returncode == 1
-    assert "Traceback" in done.stderr
+    for words in ("errno.EINVAL, 'invalid argument', 'out.parquet'", "errno.ENOENT, 'no such file', 'in'", "'odd'"):
+        done = run_stage(f"raise OSError({words})")
+        assert done.returncode == 1
+        assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize("words", ["MemoryError()", 'RuntimeError("DefaultCPUAllocator: can\'t allocate memory")'])
+def test_a_lack_of_memory_is_one_line(words: str) -> None:
+    assert_one_line(run_stage(f"raise {words}"), "not enough memory")
+
+
+def test_a_library_that_names_no_file_is_given_the_output(target: Path) -> None:
+    """As Arrow, whose errors are those of the system without the file's name."""
+    with pytest.raises(OSError, match="No space left") as raised, atomic_output(target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert raised.value.filename == str(target)
 
 
 # Outputs.

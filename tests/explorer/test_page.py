@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -130,6 +132,34 @@ def wait_for_change(page: Any, before: np.ndarray, selector: str = PICTURE) -> n
             return now
         page.wait_for_timeout(20)
     pytest.fail("the image does not change")
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "refused"),
+    [
+        (None, "/", False),
+        ("localhost", "/", False),
+        ("evil.example.org", "/", True),  # DNS rebinding: a stranger's name that leads here
+        ("evil.example.org", "/autoload.js?bokeh-autoload-element=1", True),
+        (None, "/static/../../../../etc/passwd", True),
+        (None, "/static/%2e%2e/%2e%2e/%2e%2e/params.yaml", True),
+        (None, "/components/../../params.yaml", True),
+        (None, "/params.yaml", True),
+        (None, "/models/digits/drop/vae/0/generator.json", True),
+    ],
+)
+def test_other_hosts_and_other_files_are_refused(address: str, host: str | None, path: str, refused: bool) -> None:
+    port = int(address.rstrip("/").rpartition(":")[2])
+    with closing(HTTPConnection("127.0.0.1", port)) as connection:
+        connection.putrequest("GET", path, skip_host=host is not None)
+        if host is not None:
+            connection.putheader("Host", f"{host}:{port}")
+        connection.endheaders()
+        answer = connection.getresponse()
+        content = answer.read()
+    assert answer.status in ((400, 403, 404) if refused else (200,))
+    assert b"root:" not in content
+    assert b"seed:" not in content
 
 
 @pytest.mark.parametrize("width", [390, 1440])

@@ -4,10 +4,14 @@ import errno
 import ipaddress
 import logging
 import socket
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import panel as pn
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import Matcher, Rule
+from tornado.web import ErrorHandler
 from tornado.websocket import WebSocketClosedError
 
 from counterweight.core.errors import UserError
@@ -93,7 +97,7 @@ def serve(root: Path, path: Path | None, address: Address, opens: bool) -> None:
     shelf = Shelf(root, path)
     # Pages of other sites are kept out by their origin; under every address of the machine all its names are right.
     own = [address.origin, f"localhost:{address.port}"]
-    pn.serve(
+    server = pn.io.server.get_server(
         {"/": lambda: make_page(shelf)},
         port=address.port,
         address=address.host,
@@ -102,3 +106,30 @@ def serve(root: Path, path: Path | None, address: Address, opens: bool) -> None:
         title="Counterweight explorer",
         verbose=False,
     )
+    if address.host != ANYWHERE:
+        refuse_other_hosts(server, own)
+    server.start()
+    server.io_loop.start()  # until panel's own handler of SIGINT stops it
+
+
+class OtherHost(Matcher):
+    """Matches requests that name a host which is none of ours."""
+
+    def __init__(self, own: Sequence[str]) -> None:
+        self.own = own
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """Return no arguments for a match, None for none."""
+        return None if request.host in self.own else {}
+
+
+def refuse_other_hosts(server: Any, own: Sequence[str]) -> None:  # noqa: ANN401  bokeh's, behind panel's
+    """Answer 403 to whoever asks by another name: a page of a stranger whose name leads here reads nothing.
+
+    Browsers take such a page for one of the same origin (DNS rebinding), whatever is checked of web sockets.
+
+    Args:
+        own: hosts with ports, as browsers name them.
+    """
+    router = server._tornado.default_router
+    router.rules.insert(0, router.process_rule(Rule(OtherHost(own), ErrorHandler, {"status_code": 403})))

@@ -1,6 +1,7 @@
 """A classifier that a file of this package builds, or a function of the user's own, which may do anything."""
 
 import importlib
+import importlib.util
 import math
 import sys
 import traceback
@@ -77,14 +78,17 @@ def load_own_weights(network: nn.Module, state: dict[str, Tensor], shape: Shape,
 
 
 def load_function(name: str, where: str) -> Callable[[Shape, int], Any]:
-    """Return the function that `module:function` names; a module may lie in the folder where the command runs.
+    """Return the function that `module:function` names, of a module in the folder where the command runs.
+
+    Nothing else is imported: settings that a stranger wrote name no code but what their reader has put there.
 
     Raises:
-        UserError: there is none, or its module raises something.
+        UserError: there is none there, or its module raises something.
     """
     module_name, function_name = name.split(":")
     if str(Path.cwd()) not in sys.path:  # an installed command does not look there by itself
         sys.path.append(str(Path.cwd()))
+    require_own_module(module_name, f"{where}.network: {name}")
     try:
         function = getattr(importlib.import_module(module_name), function_name)
     except MemoryError:
@@ -95,6 +99,28 @@ def load_function(name: str, where: str) -> Callable[[Shape, int], Any]:
         raise UserError(f"{where}.network: {name} is no function")
     loaded: Callable[[Shape, int], Any] = function
     return loaded
+
+
+def require_own_module(name: str, where: str) -> None:
+    """Refuse a module, before it is imported, that does not lie in the folder where the command runs.
+
+    Args:
+        where: setting and its value; begins the error's message.
+
+    Raises:
+        UserError: it lies elsewhere, or nowhere.
+    """
+    here, first = Path.cwd(), name.split(".")[0]
+    try:
+        spec = importlib.util.find_spec(first)  # of the first name alone: others are found by importing that
+    except ValueError:  # of a module without one, as `__main__`
+        spec = None
+    if spec is None:
+        raise UserError(f"{where} cannot be loaded: there is no {first}.py or folder {first} in {here}")
+    places = [Path(place) for place in (spec.origin, *(spec.submodule_search_locations or ())) if place]
+    if not any(place.resolve().is_relative_to(here.resolve()) for place in places):
+        found = places[0] if places else "Python itself"
+        raise UserError(f"{where} cannot be loaded: {first} is {found}; only modules in {here} are, import it in one")
 
 
 def call_function(name: str, shape: Shape, classes: int, where: str) -> nn.Module:

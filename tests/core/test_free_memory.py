@@ -1,0 +1,86 @@
+"""What cannot fit into memory is refused in one line: of a machine, of a container, of a job."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from counterweight.core import memory
+from counterweight.core.errors import UserError
+from counterweight.core.images import read_images
+
+MIB, GIB = 2**20, 2**30
+MACHINE = "MemTotal: 9000000 kB\nMemFree: 1 kB\nMemAvailable:  4194304 kB\nSwapFree: 1048576 kB\n"
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+def test_a_machine_without_groups_has_what_it_says(tmp_path: Path) -> None:
+    write(tmp_path, {"proc/meminfo": MACHINE})
+    assert memory.measure_free_memory(tmp_path) == 5 * GIB
+
+
+def test_nothing_is_known_where_nobody_tells(tmp_path: Path) -> None:
+    assert memory.measure_free_memory(tmp_path) is None
+
+
+@pytest.mark.parametrize("above", [False, True])
+def test_a_group_of_the_second_version_limits_it_and_so_does_one_above(tmp_path: Path, above: bool) -> None:
+    own, top = "sys/fs/cgroup/jobs/7", "sys/fs/cgroup/jobs"
+    limits = (top, own) if above else (own, top)
+    write(tmp_path, {"proc/meminfo": MACHINE, "proc/self/cgroup": "0::/jobs/7\n"})
+    write(tmp_path, {f"{limits[0]}/memory.max": f"{2 * GIB}\n", f"{limits[0]}/memory.current": f"{GIB}\n"})
+    write(tmp_path, {f"{limits[1]}/memory.max": "max\n", f"{limits[1]}/memory.current": f"{GIB}\n"})
+    assert memory.measure_free_memory(tmp_path) == GIB
+    # What files in its memory take it gives back.
+    write(tmp_path, {f"{limits[0]}/memory.stat": f"anon 5\ninactive_file {GIB // 2}\n"})
+    assert memory.measure_free_memory(tmp_path) == 3 * GIB // 2
+
+
+def test_a_group_of_the_first_version_limits_it(tmp_path: Path) -> None:
+    lines = "9:name=systemd:/\n4:memory:/docker/5\n3:cpuset:/\n0::/\n"
+    write(tmp_path, {"proc/meminfo": MACHINE, "proc/self/cgroup": lines})
+    folder = "sys/fs/cgroup/memory"
+    # Inside a container its own folder is the top, and that of its name is not there.
+    write(tmp_path, {f"{folder}/memory.limit_in_bytes": f"{3 * GIB}", f"{folder}/memory.usage_in_bytes": f"{GIB}"})
+    assert memory.measure_free_memory(tmp_path) == 2 * GIB
+    write(tmp_path, {f"{folder}/memory.limit_in_bytes": "9223372036854771712"})
+    assert memory.measure_free_memory(tmp_path) == 5 * GIB
+
+
+def test_what_this_machine_has_is_known() -> None:
+    free = memory.measure_free_memory()
+    assert free is None or 0 < free < 2**50
+
+
+def test_what_needs_more_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "measure_free_memory", lambda: GIB)
+    memory.require_memory(GIB, "a.parquet")
+    with pytest.raises(UserError, match=r"a.parquet: 2.0 GiB of memory needed, 1.0 GiB are left; smaller images"):
+        memory.require_memory(2 * GIB, "a.parquet")
+
+
+def test_a_small_table_of_many_images_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a million images that are all one a table holds one, and memory a million."""
+    shape, count = (3, 64, 64), 200_000
+    pixels = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(12288), 1, [None, pa.py_buffer(np.zeros(12288, np.uint8))]
+    ).dictionary_encode()
+    many = pa.DictionaryArray.from_arrays(np.zeros(count, dtype=np.int32), pixels.dictionary)
+    table = pa.table({"image": many, "label": np.zeros(count, dtype=np.int64), "draw": np.zeros(count, dtype=np.int64)})
+    facts = {"shape": shape, "class_names": ["a"], "provenance": {}}
+    path = tmp_path / "many.parquet"
+    pq.write_table(table.replace_schema_metadata({key: json.dumps(fact) for key, fact in facts.items()}), path)
+    assert path.stat().st_size < MIB
+    monkeypatch.setattr(memory, "measure_free_memory", lambda: 4 * GIB)
+    with pytest.raises(UserError, match=r"many.parquet: 4.6 GiB of memory needed, 4.0 GiB are left"):
+        read_images(path)
