@@ -1,6 +1,7 @@
 """Published files of weights: downloaded once, verified by their hash, and read without executing what is in them."""
 
 import hashlib
+import math
 import os
 import struct
 import urllib.error
@@ -181,12 +182,29 @@ def require_modest(path: Path) -> None:
         raise ValueError(f"it unpacks to {unpacked / 2**20:,.0f} MiB, more than {MOST_TIMES} times its size")
 
 
+def require_whole(path: Path) -> None:
+    """Refuse an npz file with an array that says it is larger than what is there: NumPy would make room for it.
+
+    Raises:
+        ValueError: there is one.
+    """
+    with ZipFile(path) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as file:
+                version = np.lib.format.read_magic(file)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, kind = read(file)
+            if math.prod(shape) * kind.itemsize > member.file_size:
+                raise ValueError(f"{member.filename} says it is {shape} of {kind}, more than is there")
+
+
 def read_file(path: Path) -> object:
     """Return what stands in a file of weights."""
     if path.suffix == ".safetensors":
         return load_file(path)  # which compares the sizes in its header with the file's
     require_modest(path)
     if path.suffix == ".npz":
+        require_whole(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {key: torch.from_numpy(arrays[key]) for key in arrays.files}
     # weights_only: pickle would run code.

@@ -213,6 +213,18 @@ def test_code_that_fails_when_it_is_imported_is_refused(user_code: str, code: st
     expect_refusal("cannot be loaded: ", f"{user_code}_fails:build")
 
 
+@pytest.mark.parametrize("module", ["json", "sys", "os.path", "torchvision.models", "elsewhere"])
+def test_code_that_lies_elsewhere_is_not_imported(
+    module: str, user_code: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings that a stranger wrote call nothing but what their reader has put into the folder."""
+    place = tmp_path_factory.mktemp("other")
+    (place / "elsewhere.py").write_text("raise SystemExit('it was imported')", encoding="utf-8")
+    monkeypatch.syspath_prepend(place)
+    assert Path(f"{user_code}.py").is_file()
+    expect_refusal(f"; only modules in {Path.cwd()} are: import it in one", f"{module}:loads")
+
+
 def test_lazy_layers_take_their_shape_before_training_and_from_the_seed_alone(user_code: str) -> None:
     one, other = (build_one(f"{user_code}:lazy", frozen=True) for _ in range(2))
     assert one.get_submodule("trunk.1").in_features == 3 * 32 * 32

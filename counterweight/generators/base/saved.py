@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from counterweight.core.errors import UserError
@@ -97,6 +97,10 @@ def load_generator(folder: Path) -> Generator:
             find_generator(facts["generator"]).settings, facts["settings"], str(folder / "generator.json")
         )
         kind = facts["generator"], tuple(facts["shape"]), facts["class_names"]
+        with torch.device("meta"):  # which allocates nothing
+            planned = assemble_generator(*kind, settings, facts["labels"])
+        if isinstance(planned, LearnedGenerator):
+            require_weights_of(planned, folder / "weights.safetensors")
         generator = assemble_generator(*kind, settings, facts["labels"])
         if isinstance(generator, LearnedGenerator):
             generator.load_state_dict(load_file(folder / "weights.safetensors"))
@@ -104,3 +108,18 @@ def load_generator(folder: Path) -> Generator:
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{folder}: no generator that the train stage wrote: {error}") from error
     return generator
+
+
+def require_weights_of(planned: LearnedGenerator, path: Path) -> None:
+    """Refuse a file that holds other tensors than a generator has, before any is allocated.
+
+    Raises:
+        ValueError: it does.
+        SafetensorError: it is no file of tensors.
+    """
+    wanted = {name: [*tensor.shape] for name, tensor in planned.state_dict().items()}
+    with safe_open(path, framework="pt") as file:
+        found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118 - safe_open is no dict
+    if wanted != found:
+        name = next(name for name in sorted({*wanted, *found}) if wanted.get(name) != found.get(name))
+        raise ValueError(f"{path.name}: {name} is {found.get(name)}, {wanted.get(name)} is wanted")

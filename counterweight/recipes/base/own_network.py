@@ -117,10 +117,11 @@ def require_own_module(name: str, where: str) -> None:
         spec = None
     if spec is None:
         raise UserError(f"{where} cannot be loaded: there is no {first}.py or folder {first} in {here}")
-    places = [Path(place) for place in (spec.origin, *(spec.submodule_search_locations or ())) if place]
+    named = [Path(place) for place in (spec.origin, *(spec.submodule_search_locations or ())) if place]
+    places = [place for place in named if place.is_absolute()]  # of Python's own it says `built-in` or `frozen`
     if not any(place.resolve().is_relative_to(here.resolve()) for place in places):
         found = places[0] if places else "Python itself"
-        raise UserError(f"{where} cannot be loaded: {first} is {found}; only modules in {here} are, import it in one")
+        raise UserError(f"{where} cannot be loaded: {first} is {found}; only modules in {here} are: import it in one")
 
 
 def call_function(name: str, shape: Shape, classes: int, where: str) -> nn.Module:

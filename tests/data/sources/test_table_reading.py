@@ -4,12 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from counterweight.core.errors import UserError
 from counterweight.core.schema import parse_settings
 from counterweight.data.sources import table
+from counterweight.data.sources.base import columns
 from counterweight.data.sources.base.labels import find_lookalikes, order_names
 from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.data.split import check_present, report_account
@@ -203,3 +207,14 @@ def test_a_class_that_a_part_lacks(root: Path) -> None:
     assert counts(found) == [{"cat": 1}, {"cat": 2}]
     assert left_out(found) == {("a class of one part only", ".png", "a.csv", 1)}
     assert counts(find(root, missing_classes="split_anew")) == [{"cat": 3, "dog": 1}]
+
+
+def test_a_small_table_that_holds_more_than_memory_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long text that all rows share is written once, and read as often as there are rows."""
+    words = pa.DictionaryArray.from_arrays(np.zeros(20_000, dtype=np.int32), pa.array(["x" * 10_000]))
+    path = root / "a.parquet"
+    pq.write_table(pa.table({"path": words, "label": words}), path)
+    assert path.stat().st_size < 2**20
+    monkeypatch.setattr(columns, "MOST", 2**26)
+    with pytest.raises(UserError, match=r"a.parquet: column 'label' holds more than 0 GiB; it can name nothing"):
+        columns.read_column(columns.read_columns(path), "label")
