@@ -87,7 +87,7 @@ class FeatureFile:
         if not path.is_file():
             raise UserError(f"{path}: no such file; the extract stage writes it")
         try:
-            self.file = pq.ParquetFile(path, memory_map=True)
+            self.file = pq.ParquetFile(path)  # not mapped: all that was read of it would count as this process's memory
             schema = self.file.schema_arrow
             self.provenance: dict[str, object] = json.loads((schema.metadata or {})[b"provenance"])
             numbers = self.file.read(["label", "group"] if "group" in schema.names else ["label"])

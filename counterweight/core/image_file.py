@@ -31,7 +31,7 @@ class ImageFile:
         if not path.is_file():
             raise UserError(f"{path}: no such file; it is an image table that an earlier stage writes")
         try:
-            self.file = pq.ParquetFile(path, memory_map=True)
+            self.file = pq.ParquetFile(path)  # not mapped: all that was read of it would count as this process's memory
             metadata = self.file.metadata.metadata or {}
             self.shape: tuple[int, int, int] = tuple(json.loads(metadata[b"shape"]))
             self.class_names = tuple(json.loads(metadata[b"class_names"]))
