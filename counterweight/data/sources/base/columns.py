@@ -179,7 +179,9 @@ def read_parquet_column(path: Path, name: str) -> pa.ChunkedArray:
     chunks, size = list[pa.Array](), 0
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(ROWS, columns=[name]):
-            chunks.append(batch.column(0))
+            values = batch.column(0)
+            # Written out: a text that all rows share would be as small in memory as in the file.
+            chunks.append(values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values)
             size += chunks[-1].nbytes
             if size > MOST:
                 raise UserError(f"{path}: column '{name}' holds more than {MOST / 2**30:.0f} GiB; it can name nothing")
