@@ -28,6 +28,8 @@ class Changes(NamedTuple):
     """It loses its colours."""
     colours: int | None = None
     """It gets a palette of so many colours."""
+    palette: bytes | None = None
+    """These are red, green and blue of the colours in it; None: the image's own that are chosen."""
     codecs: tuple[Codec, ...] = ()
     """It is stored in these formats, one after the other, and read again."""
 
@@ -41,11 +43,20 @@ def apply_changes(image: Image.Image, changes: Changes) -> Image.Image:
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Image.Resampling.BICUBIC)
     if changes.colours is not None:
-        image = image.quantize(changes.colours, dither=Image.Dither.NONE).convert(image.mode)
+        image = reduce_colours(image, changes.colours, changes.palette).convert(image.mode)
     for codec in changes.codecs:
         with Image.open(BytesIO(compress(image, codec))) as file:
             image = file.convert(image.mode)
     return image if image.mode == mode else image.convert(mode)
+
+
+def reduce_colours(image: Image.Image, colours: int, palette: bytes | None) -> Image.Image:
+    """Return an image with a palette: of so many colours of its own, or a given one, dithered as is usual with such."""
+    if palette is None:
+        return image.quantize(colours, dither=Image.Dither.NONE)
+    holder = Image.new("P", (1, 1))
+    holder.putpalette(palette)
+    return image.convert("RGB").quantize(palette=holder, dither=Image.Dither.FLOYDSTEINBERG)
 
 
 def compress(image: Image.Image, codec: Codec) -> bytes:

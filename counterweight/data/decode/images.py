@@ -79,6 +79,8 @@ class Facts(NamedTuple):
     """Of a JPEG in colour, how many values of colour it has, as in `4:2:0`; None where that has no usual name."""
     colours: int | None = None
     """Of an image with a palette, how many of its colours are used."""
+    palette: bytes | None = None
+    """SHA-256 of that palette."""
     lossless: bool = True
     """Whether its format keeps what it is given; of HEIF, AVIF and JPEG 2000, which may, it is not known."""
 
@@ -138,13 +140,14 @@ def inspect(image: Encoded) -> Facts:
         quality = estimate_quality(getattr(file, "quantization", {}))
         subsampling = dict(enumerate(SUBSAMPLINGS)).get(get_sampling(file))
         lossless = kind not in LOSSY or (kind == "WEBP" and is_lossless_webp(file.fp))
+        palette = sha256(bytes(file.getpalette() or ())).digest() if file.mode == "P" else None
         turned = load_upright(file, GLANCE)
         colours = len(file.getcolors(PALETTE) or ()) if file.mode == "P" else None
         pixels = np.asarray(make_opaque(file, "RGB"))
     grey = bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= ALMOST_GREY)
     size = (height, width) if turned else (width, height)
     digest = sha256(repr(size).encode() + pixels.tobytes()).digest()
-    return Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, lossless)
+    return Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, palette, lossless)
 
 
 def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:

@@ -61,6 +61,7 @@ def plan_equalising(sides: Sides, found: FileFacts, rng: np.random.Generator) ->
     orders = [rng.permutation(len(side.files)) for side in sides]
     untouched = [np.full(len(side.files), WHOLE) for side in sides]
     shorter, shades, colours, steps = untouched, untouched, untouched, list[str]()
+    palette: bytes | None = None
     codecs: list[list[tuple[Codec, ...]]] = [[()] * len(side.files) for side in sides]
     if named & SIZES:
         shorter = match_lower([side.measure(lambda fact: min(fact.width, fact.height)) for side in sides], orders)
@@ -71,20 +72,47 @@ def plan_equalising(sides: Sides, found: FileFacts, rng: np.random.Generator) ->
         steps.append("in grey" if share == 1 else f"{share:.0%} of either in grey")
     if "colour mode" in named:
         colours = match_lower([side.measure(lambda fact: fact.colours or WHOLE) for side in sides], orders)
-        steps += [f"with a palette of {name_range(colours)} colours"] if is_any_lower(colours) else []
+        palette = find_shared_palette(sides)
+        steps += [name_palette(colours, palette)] if is_any_lower(colours) else []
     if named & (SIZES | COMPRESSION):
         codecs = plan_codecs(sides, orders)
         steps += name_codecs(codecs, "JPEG subsampling" in named)
-    changes = [join_changes(*own) for own in zip(shorter, shades, colours, codecs, strict=True)]
+    changes = [join_changes(*own, palette) for own in zip(shorter, shades, colours, codecs, strict=True)]
     return Plan(changes, all(map(all, (own == GREY for own in shades))), steps)
 
 
 def join_changes(
-    shorter: Numbers, shades: Numbers, colours: Numbers, codecs: Sequence[tuple[Codec, ...]]
+    shorter: Numbers, shades: Numbers, colours: Numbers, codecs: Sequence[tuple[Codec, ...]], palette: bytes | None
 ) -> list[Changes]:
-    """Return what happens to each file of one side."""
+    """Return what happens to each file of one side.
+
+    Args:
+        palette: of those that get one; None: one of their own.
+    """
     sides, palettes = ([None if value == WHOLE else value for value in own.tolist()] for own in (shorter, colours))
-    return [Changes(*own) for own in zip(sides, (shades == GREY).tolist(), palettes, codecs, strict=True)]
+    return [
+        Changes(side, grey, count, None if count is None else palette, own)
+        for side, grey, count, own in zip(sides, (shades == GREY).tolist(), palettes, codecs, strict=True)
+    ]
+
+
+def find_shared_palette(sides: Sides) -> bytes | None:
+    """Return the palette of all files that have one, if several have and it is the same; such are mostly dithered."""
+    files = [
+        (file, fact.palette)
+        for side in sides
+        for file, fact in zip(side.files, side.facts, strict=True)
+        if fact.palette is not None
+    ]
+    if len(files) < 2 or len({palette for _, palette in files}) > 1:
+        return None
+    with open_image(files[0][0]) as opened:
+        return bytes(opened.getpalette() or ())
+
+
+def name_palette(colours: Sequence[Numbers], palette: bytes | None) -> str:
+    """Say which palette images get."""
+    return f"with a palette of {name_range(colours)} colours" if palette is None else "with the same palette"
 
 
 def is_any_lower(values: Sequence[Numbers]) -> bool:

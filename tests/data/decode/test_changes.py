@@ -49,6 +49,15 @@ def test_grey_images_stay_grey_through_all_changes() -> None:
     assert (made.mode, made.size) == ("L", (32, 32))
 
 
+def test_a_given_palette_makes_of_an_image_what_pillow_does() -> None:
+    image = picture()
+    stored_so = image.convert("P")
+    palette = bytes(stored_so.getpalette() or ())
+    made = apply_changes(image, Changes(colours=216, palette=palette))
+    assert np.array_equal(np.asarray(made), np.asarray(stored_so.convert("RGB")))
+    assert np.array_equal(np.asarray(apply_changes(made, Changes(colours=216, palette=palette))), np.asarray(made))
+
+
 def test_an_image_without_its_colours_is_a_grey_one_in_colour() -> None:
     image = picture()
     made = apply_changes(image, Changes(grey=True))

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from counterweight.data.besides.files import compare_files
 from counterweight.data.decode.changes import Changes, Codec
-from counterweight.data.decode.images import Facts
+from counterweight.data.decode.images import Facts, inspect
 from counterweight.evaluation.audit.equalising import FileSide, Plan, match_lower, plan_equalising
 
 PNG = Facts(40, 30, "RGB", "PNG", False)
@@ -73,6 +74,16 @@ def test_both_sides_go_through_the_same(real: list[Facts], synthetic: list[Facts
 @pytest.mark.parametrize("changes", [{"mode": "RGBA"}, {"format": "BMP"}])
 def test_what_does_not_reach_the_pixels_needs_no_step(changes: dict[str, Any]) -> None:
     assert plan(side(PNG), side(PNG._replace(**changes))).steps == []
+
+
+def test_a_palette_that_all_files_share_is_the_other_sides_too(tmp_path: Path) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+    Image.fromarray(colours).convert("P").save(tmp_path / "x.png")
+    facts = inspect(tmp_path / "x.png")
+    found = plan(FileSide([tmp_path / "x.png"] * 60, [facts] * 60), side(PNG._replace(width=9, height=9)))
+    assert found.steps == ["with the same palette"]
+    with Image.open(tmp_path / "x.png") as file:
+        assert {change.palette for own in found.changes for change in own} == {bytes(file.getpalette() or ())}
 
 
 def test_as_many_of_either_side_become_grey() -> None:
