@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2_contingency, ks_2samp
 
 from counterweight.data.decode.images import Facts
 from counterweight.results.files import FileFacts, SideFiles
@@ -96,7 +95,11 @@ def are_mixed_differently(real: Counts, synthetic: Counts) -> bool:
     """Say whether kinds are mixed differently on both sides, by the chi-squared test."""
     kinds = sorted({name for side in (real, synthetic) for name, count in side.items() if count})
     table = [[side.get(name, 0) for name in kinds] for side in (real, synthetic)]
-    return len(kinds) > 1 and all(map(sum, table)) and bool(chi2_contingency(table).pvalue < LEVEL)
+    if len(kinds) < 2 or not all(map(sum, table)):
+        return False
+    from scipy.stats import chi2_contingency  # takes a second, and most sets are of one kind
+
+    return bool(chi2_contingency(table).pvalue < LEVEL)
 
 
 def name_numbers(what: str, real: Numbers, synthetic: Numbers, margin: float, unit: str) -> str:
@@ -105,9 +108,13 @@ def name_numbers(what: str, real: Numbers, synthetic: Numbers, margin: float, un
         return ""
     quantiles = [np.quantile(side, QUANTILES).astype(np.int64) for side in (real, synthetic)]
     apart = np.abs(quantiles[0] - quantiles[1]) > margin
+    if not apart.any():
+        return ""
+    from scipy.stats import ks_2samp  # takes a second, and most sets are of one size
+
     # A shift of quantiles alone is chance where sizes vary.
     way = "auto" if max(len(real), len(synthetic)) <= EXACT else "asymp"
-    if not apart.any() or ks_2samp(real, synthetic, method=way).pvalue >= LEVEL:
+    if ks_2samp(real, synthetic, method=way).pvalue >= LEVEL:
         return ""
     if apart[1]:
         return f"{what} ({quantiles[0][1]} against {quantiles[1][1]}{unit} in the median)"

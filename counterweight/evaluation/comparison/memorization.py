@@ -4,8 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse.csgraph import connected_components
-from sklearn.neighbors import radius_neighbors_graph
 
 from counterweight.core.images import ImageSet
 from counterweight.results.compare import Copies
@@ -104,6 +102,9 @@ def find_apart(keys: Floats, distinct: Indices, nearness: float) -> tuple[Indice
     crowded = np.flatnonzero(apart.distance < nearness)
     if not len(crowded):
         return distinct, apart
+    from scipy.sparse.csgraph import connected_components  # these take a second, and few sets get as far
+    from sklearn.neighbors import radius_neighbors_graph
+
     # Any two that are so near are both among these.
     pairs = radius_neighbors_graph(keys[distinct[crowded]], nearness)
     firsts = np.unique(connected_components(pairs, directed=False)[1], return_index=True)[1]
