@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from counterweight.core.images import FILE_DIFFERENCES
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.seeds import derive_seed
+from counterweight.data.besides.pairs import name_pair_differences
 from counterweight.data.decode.pool import Workers
 from counterweight.data.split import draw_some, write_part
 from counterweight.settings.pairs import plan_pair
@@ -26,11 +28,14 @@ def main(argv: Sequence[str]) -> None:
     plan = plan_pair(file.blocks("pairs"), arguments.pair)
     with atomic_output(arguments.real) as real, atomic_output(arguments.synthetic) as synthetic, Workers() as workers:
         found = plan.source.find(plan.settings, arguments.pair)
+        # One name for both sides: of images made of one another, equal draws take both or neither.
+        item = f"pairs/{arguments.pair}"
+        seed = derive_seed(file.run.seed, item)
+        differences = name_pair_differences(found, np.random.default_rng(seed))
         for part, side, path in ((found.real, "real", real), (found.synthetic, "synthetic", synthetic)):
-            # One name for both sides: of images made of one another, equal draws take both or neither.
-            item = f"pairs/{arguments.pair}"
-            rng = np.random.default_rng(derive_seed(file.run.seed, item))
-            chosen = draw_some(replace(part, provenance={**part.provenance, "item": item}), plan.common.images, rng)
+            facts = {"item": item, **({FILE_DIFFERENCES: differences} if differences else {})}
+            own = replace(part, provenance={**part.provenance, **facts})
+            chosen = draw_some(own, plan.common.images, np.random.default_rng(seed))
             write_part(chosen, path, f"params.yaml: pairs.{arguments.pair}", side, workers)
 
 

@@ -27,7 +27,8 @@ from counterweight.core.params_file import ParamsFile, read_params_file
 from counterweight.data.pairs.base import ONE_CLASS
 from counterweight.data.sources.base.lazy_images import resize_array
 from counterweight.evaluation.audit.measuring import Wanted, plan_audit
-from counterweight.evaluation.audit.sides import Sides, check_sides, read_sides
+from counterweight.evaluation.audit.reading import read_sides
+from counterweight.evaluation.audit.sides import Sides, check_sides
 from counterweight.evaluation.style.network import SMALLEST_SIZE
 
 if TYPE_CHECKING:
@@ -63,11 +64,23 @@ class Audit:
         features = self._found.comparison.features
         return [features.headline, *(name for name in features.backbones if name != features.headline)]
 
-    def table(self, backbone: str | None = None) -> pd.DataFrame:
+    @property
+    def differences(self) -> list[str]:
+        """What the sets differ in besides pictures, a few words for each: their files, and their mix of classes."""
+        found = self._found.comparison
+        return [*(found.files.differences if found.files else []), *([found.mix.difference] if found.mix else [])]
+
+    @property
+    def made_same(self) -> bool:
+        """Whether the sets were made the same in that before they were judged: re-encoded, or of one mix of classes."""
+        return self._found.comparison.as_they_are is not None
+
+    def table(self, backbone: str | None = None, *, as_they_are: bool = False) -> pd.DataFrame:
         """Return the report's table as numbers: what synthetic images get, and real ones among themselves.
 
         Args:
             backbone: the feature space; None: the headline's.
+            as_they_are: of the images before they were made the same, where they were.
 
         Returns:
             Two rows, `real` and `synthetic`; fractions from 0 to 1, NaN where there is no value. `attrs` says of each
@@ -76,10 +89,12 @@ class Audit:
         Raises:
             ValueError: that space was not measured.
         """
+        found = self._found.comparison
+        features = (found.as_they_are or found.features) if as_they_are else found.features
         name = backbone or self.backbones[0]
-        if name not in self.backbones:
-            raise ValueError(f"backbone: '{name}' was not measured; there are: {', '.join(self.backbones)}")
-        return tabulate_audit(self._found.comparison.features, name)
+        if name not in features.backbones:
+            raise ValueError(f"backbone: '{name}' was not measured; there are: {', '.join(features.backbones)}")
+        return tabulate_audit(features, name)
 
     def plot(self) -> Figure:
         """Return a figure: how features are distributed, and the synthetic images nearest to real ones, with these."""
@@ -131,9 +146,12 @@ def audit(
 
     Both are folders of images (at any depth), or image tables (.parquet), or images in memory: arrays (N, C, H, W),
     (N, H, W, C) or (N, H, W) of bytes or of numbers in [0, 1], [-1, 1] or [0, 255], or torch Datasets whose items are
-    an image or begin with one (array, tensor or PIL image). Classes of images in memory are not looked at, as those of
-    folders are not. Where one set is grey and the other in colour, grey images get three equal channels, with a warning
-    for images in memory: the colours are what differs then.
+    an image or begin with one (array, tensor or PIL image). Classes of images in memory are not looked at.
+
+    What two folders differ in besides pictures is named first: formats, quality of JPEGs, sizes, colour modes, and the
+    mix of classes, which are sub-folders of the same names. The judgement is of both made the same in that, beside it
+    the one of what they are (`differences`, `made_same`). In memory, where one set is grey and the other in colour,
+    grey images get three equal channels, with a warning: the colours are what differs then.
 
     Args:
         size: side in pixels to which images of folders, or in memory, are brought; None: what they have.
@@ -157,7 +175,8 @@ def audit(
         plan = plan_audit(file, Wanted(chosen, weights, full, seed, device))
         plan.check()
         folder = Path(temporary)
-        found = carry_out(read_both(real, synthetic, size, value_range), plan, folder, lambda text: None)
+        sides = read_both(real, synthetic, size, value_range, plan.settings.project_seed)
+        found = carry_out(sides, plan, folder, lambda text: None)
         files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
     inputs = [Path(images).expanduser() for images in (real, synthetic) if isinstance(images, str | Path)]
     return Audit(found, files, inputs)
@@ -170,13 +189,15 @@ def read_settings(path: Path) -> ParamsFile:
     return read_params_file(path)
 
 
-def read_both(real: Images, synthetic: Images, size: int | None, value_range: Sequence[float] | None) -> Sides:
-    """Return both sets, brought to one shape."""
+def read_both(
+    real: Images, synthetic: Images, size: int | None, value_range: Sequence[float] | None, seed: int
+) -> Sides:
+    """Return both sets, brought to one shape; `seed` is the project's."""
     if value_range is not None and (isinstance(real, str | Path) or isinstance(synthetic, str | Path)):
         raise UserError("value_range: is of images in memory; files say it themselves")
     if isinstance(real, str | Path) and isinstance(synthetic, str | Path):
         with keep_main_to_itself():
-            return read_sides(Path(real).expanduser(), Path(synthetic).expanduser(), size)
+            return read_sides(Path(real).expanduser(), Path(synthetic).expanduser(), size, seed)
     if isinstance(real, str | Path) or isinstance(synthetic, str | Path):
         raise UserError("real, synthetic: two folders, two image tables, or two sets in memory wanted, not one of each")
     sets = [take_images(given, which, value_range) for given, which in ((real, "real"), (synthetic, "synthetic"))]
@@ -194,7 +215,7 @@ def read_both(real: Images, synthetic: Images, size: int | None, value_range: Se
         else resize_array(images, wanted, colours)
         for images in sets
     ]
-    return check_sides(Sides(wrap(brought[0]), wrap(brought[1]), None), "real", "synthetic")
+    return check_sides(Sides(wrap(brought[0]), wrap(brought[1])), "real", "synthetic")
 
 
 def wrap(images: npt.NDArray[np.uint8]) -> ImageSet:

@@ -9,7 +9,8 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.evaluation.audit.measuring import AuditPlan, Measured, measure_sides
 from counterweight.evaluation.audit.sides import Sides
-from counterweight.reporting.differences import render_differences, render_section
+from counterweight.reporting.besides import describe_same
+from counterweight.reporting.differences import render_differences, render_section, tabulate_statistics
 from counterweight.reporting.markdown import render
 from counterweight.reporting.results import Comparison
 from counterweight.reporting.verdicts import verdict
@@ -41,12 +42,13 @@ def carry_out(sides: Sides, plan: AuditPlan, folder: Path, tell: Callable[[str],
     parts = measure_sides(sides, plan, folder)
     measured = next(parts)
     found = summarize(measured, sides)
-    tell(render_audit(sides.real, found, measured.list_missing(plan), plan.full))
+    real = sides.real if sides.same is None else sides.same[0]
+    tell(render_audit(real, found, measured.list_missing(plan), plan.full))
     for section, measured in zip(SECTIONS_OF_FULL, parts, strict=False):
         found = summarize(measured, sides)
         tell(render_section(section, {"synthetic": found}))
     missing = measured.list_missing(plan)
-    result, report = to_json(found, missing), render_audit(sides.real, found, missing, plan.full)
+    result, report = to_json(found, missing), render_audit(real, found, missing, plan.full)
     (folder / "audit.json").write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     (folder / "report.md").write_text(report, encoding="utf-8")
     return Found(measured, found, result, report)
@@ -54,14 +56,22 @@ def carry_out(sides: Sides, plan: AuditPlan, folder: Path, tell: Callable[[str],
 
 def summarize(measured: Measured, sides: Sides) -> Comparison:
     """Return what was measured as reports take it."""
-    return Comparison(measured.compared.result, measured.style, measured.latent, sides.files)
+    plain = None if measured.as_they_are is None else measured.as_they_are.result
+    style, latent = measured.style, measured.latent
+    return Comparison(measured.compared.result, style, latent, sides.files, sides.mix, sides.equalised, plain)
 
 
 def to_json(comparison: Comparison, missing: list[str]) -> dict[str, Any]:
-    """Return a comparison as plain JSON, the verdict first."""
+    """Return a comparison as plain JSON, the verdict first.
+
+    Of sets that differ in more than pictures `equalised` says how they were made the same, before all else was measured
+    of them, `mix` has their classes, and `as_they_are` the features without that.
+    """
     parts = {name: getattr(comparison, name) for name in ("files", "features", "style", "latent")}
     plain = {name: part.model_dump(mode="json") if part is not None else None for name, part in parts.items()}
     left_out = {"parts": missing, "measured_by": FULL} if missing else None
+    differing = {name: getattr(comparison, name) for name in ("mix", "equalised", "as_they_are")}
+    plain |= {name: part.model_dump(mode="json") for name, part in differing.items() if part is not None}
     return {"verdict": verdict("synthetic", comparison), "not_measured": left_out, **plain}
 
 
@@ -76,11 +86,21 @@ def render_audit(real: ImageSet, comparison: Comparison, missing: list[str], ful
             "height": height,
             "width": width,
             "colours": "grey" if channels == 1 else "in colour",
+            "as_they_are": describe_as_they_are(comparison),
             "not_measured": missing,
             "full": full,
             "differences": render_differences({"synthetic": comparison}),
         },
     )
+
+
+def describe_as_they_are(comparison: Comparison) -> dict[str, object] | None:
+    """Return what the report says of sets before they were made the same, and how they were; None if they were not."""
+    plain, how = comparison.as_they_are, comparison.equalised
+    if plain is None or how is None:
+        return None
+    tables = tabulate_statistics({"synthetic": Comparison(plain, None, None)})
+    return {"sizes": plain.images, "how": describe_same(how), "tables": tables}
 
 
 def check_out(out: Path, inputs: Sequence[Path], argument: str) -> None:

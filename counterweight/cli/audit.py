@@ -9,7 +9,7 @@ from counterweight.api.auditing import carry_out, check_out
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.evaluation.audit.measuring import AuditPlan, Wanted, plan_audit
-from counterweight.evaluation.audit.sides import read_sides
+from counterweight.evaluation.audit.reading import read_sides
 
 DEFAULT_PARAMS = Path("params.yaml")
 
@@ -48,7 +48,7 @@ def audit(request: Request, out: Path, tell: Callable[[str], None]) -> Audit:
     plan.check()
     with atomic_output(out) as folder:
         folder.mkdir()
-        sides = read_sides(request.real, request.synthetic, request.size)
+        sides = read_sides(request.real, request.synthetic, request.size, plan.settings.project_seed)
         found = carry_out(sides, plan, folder, tell)
     return Audit(found.result["verdict"], json.dumps(found.result, indent=1, allow_nan=False))
 

@@ -19,6 +19,9 @@ from counterweight.core.twins import Indices, gather_twins
 
 ROW_GROUP_BYTES = 16 * 2**20  # What the writer holds in memory.
 
+FILE_DIFFERENCES = "file_differences"
+"""Where the provenance of a pair's images says what both sides differ in besides pictures, if they do."""
+
 Fit = Literal["stretch", "crop", "pad"]
 """How an image is brought to another size: whatever its proportions, cut at its longer side, or padded with white."""
 

@@ -37,7 +37,7 @@ Results = list[Facts | BadFile]
 class Findings(NamedTuple):
     """Readable images: sides in pixels int64 (N,), Pillow's modes and formats, how many are grey; and the others.
 
-    `qualities` are those of the JPEGs among them, int64 (M,).
+    `facts` has what each of them is like, `files` where it lies, of a folder that is inspected as it is.
     `counts` has the images of each class in each part; `left_out` what is beside them, and `notes` what is to be said
     of how all was read; `identical` says which images of a dataset have the same pixels, None where none have.
     """
@@ -47,12 +47,13 @@ class Findings(NamedTuple):
     heights: npt.NDArray[np.int64]
     modes: Counter[str]
     formats: Counter[str]
-    qualities: npt.NDArray[np.int64]
+    facts: Sequence[Facts]
     grey: int
     bad: list[BadFile]
     left_out: Counter[LeftOut]
     notes: Sequence[str] = ()
     identical: Identical | None = None
+    files: Sequence[Path] = ()
 
     @property
     def total(self) -> int:
@@ -94,10 +95,12 @@ def inspect_folder(path: Path, label: str) -> Findings:
         files, left_out = find_image_files(path, path)
     except UserError as error:
         raise UserError(str(error).replace(", or set links: follow", "")) from error
-    found = summarize_findings(inspect_all(files, len(files), label), {}, left_out)
+    results = inspect_all(files, len(files), label)
+    found = summarize_findings(results, {}, left_out)
     if not found.total:
         raise UserError(f"{path}: no image that can be read, of {len(files):,}; other files: {found.others:,}")
-    return found
+    readable = [file for file, result in zip(files, results, strict=True) if isinstance(result, Facts)]
+    return found._replace(files=readable)
 
 
 def detect_source(path: Path) -> str:
@@ -235,7 +238,7 @@ def summarize_findings(
         heights=np.array([fact.height for fact in facts], dtype=np.int64),
         modes=Counter(fact.mode for fact in facts),
         formats=Counter(fact.format for fact in facts),
-        qualities=np.array([fact.quality for fact in facts if fact.quality is not None], dtype=np.int64),
+        facts=facts,
         grey=sum(fact.grey for fact in facts),
         bad=[result for result in results if isinstance(result, BadFile)],
         left_out=left_out,

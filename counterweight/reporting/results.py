@@ -11,7 +11,7 @@ from counterweight.core.schema import Result
 from counterweight.results.classify import MethodScores, Scores
 from counterweight.results.compare import CompareResult
 from counterweight.results.discriminate import StyleResult
-from counterweight.results.files import FileFacts
+from counterweight.results.files import ClassMix, Equalised, FileFacts
 from counterweight.results.imbalance import ClassCounts, Counts
 from counterweight.results.latent import LatentResult
 from counterweight.settings.table import Table
@@ -33,6 +33,12 @@ class Comparison:
     latent: LatentResult | None
     files: FileFacts | None = None
     """Of an audit of two folders; image tables have no files."""
+    mix: ClassMix | None = None
+    """Of an audit of sets with the same classes in another mix."""
+    equalised: Equalised | None = None
+    """What made both sets the same in that, in an audit of sets that differ in it; all else is measured after that."""
+    as_they_are: CompareResult | None = None
+    """Where that changes what is compared: the features before."""
 
 
 Comparisons = Mapping[str, Comparison]

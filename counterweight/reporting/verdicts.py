@@ -6,11 +6,11 @@ from statistics import fmean
 
 from scipy import special
 
+from counterweight.reporting.besides import describe_besides, introduce_judgement
 from counterweight.reporting.columns import get_mean
 from counterweight.reporting.results import Comparison, Comparisons
 from counterweight.results.compare import BackboneResult, CompareResult, Copies
 from counterweight.results.discriminate import StyleResult
-from counterweight.results.files import FileFacts
 
 HEADLINE_LEVEL, OTHERS_LEVEL, STYLE_LEVEL, COPY_LEVEL = 0.02, 0.01, 0.01, 0.01
 """What each kind of alarm may raise by chance: 0.05 in all, whichever of them were measured. So a part that is measured
@@ -23,6 +23,8 @@ TWINS = (
     " A linear classifier takes each set for the other, as where images are made of the very images that they are "
     "compared with; all else then tells too little. Give both sets as many images, in the same order."
 )
+REAL = "real images"
+"""What copies are of, where the images are not known that a generator was trained on."""
 FEWEST = 10  # images a half: of fewer, nothing that was not found can be said to be small
 NAMED = 3  # backbones that a sentence names at most
 FDR = "fraction_rejected_fdr"
@@ -36,12 +38,43 @@ Backbones = Mapping[str, BackboneResult]
 def verdict(name: str, comparison: Comparison) -> str:
     """Say whether synthetic images differ from real ones, and by what, and whether that can be believed.
 
-    Exact copies are the first thing that is said, whatever else is found; what files differ in is the last.
+    Copies are the first thing that is said, whatever else is found, then what both sets differ in besides pictures.
+    Where they were made the same in that, the judgement is of these, and the one of the sets as they are stands beside.
     """
-    warning = TWINS if are_exchanged(list_judged(comparison.features)) else ""
-    copied = describe_exact_copies(comparison.features.copies, comparison.features.copies_of)
-    narrow = describe_narrow_headline(comparison.features)
-    return copied + judge(name, comparison) + narrow + warning + describe_files(comparison.files)
+    plain = comparison.as_they_are
+    first = (describe_copies(plain or comparison.features) or describe_hidden_copies(comparison)) + describe_besides(
+        comparison
+    )
+    judged = introduce_judgement(comparison) + judge(name, comparison) + describe_doubts(comparison.features)
+    if plain is None:
+        return first + judged
+    as_they_are = judge(name, Comparison(plain, None, None)) + describe_doubts(plain)
+    return f"{first}{judged} As they are: {as_they_are}"
+
+
+def describe_doubts(found: CompareResult) -> str:
+    """Return sentences on what makes a judgement of features doubtful, if anything does."""
+    warning = TWINS if are_exchanged(list_judged(found)) else ""
+    return describe_narrow_headline(found) + warning
+
+
+def describe_copies(found: CompareResult) -> str:
+    """Return sentences on images that are the same as a real one, and on others that are nearly so, if there are any.
+
+    Where training images are known, the latter are a reason among others: their own likeness is what is looked at.
+    """
+    said = describe_exact_copies(found.copies, found.copies_of)
+    return said if found.copies_of != REAL else said + describe_near_copies(found.copies)
+
+
+def describe_near_copies(found: Copies) -> str:
+    """Return a sentence on images that are nearly the same as a real one, whatever real ones are of one another."""
+    near = count_near_copies(found)
+    if near == 0:
+        return ""
+    what = "is a near copy of one" if near == 1 else "are near copies"
+    twins = f" {found.twins} of the {REAL} are copies or near copies of another one." if found.twins else ""
+    return f"{near} of {found.n} images {what} of the {REAL}.{twins} "
 
 
 def describe_narrow_headline(found: CompareResult) -> str:
@@ -50,19 +83,29 @@ def describe_narrow_headline(found: CompareResult) -> str:
     return f" Little can be seen in {found.headline}: {reason}." if reason else ""
 
 
+def count_near_copies(found: Copies) -> int:
+    """Return how many images are nearly the same as a real one, or are so near that this can be no accident."""
+    if not are_copied(found, own_twins=False):
+        return found.near
+    return round((found.fraction or 0) * found.n) - (found.exact or 0)
+
+
+def describe_hidden_copies(comparison: Comparison) -> str:
+    """Return a sentence on copies that are seen once both sets are made the same; nothing where they were not."""
+    found = comparison.features.copies
+    count = count_near_copies(found) + (found.exact or 0)
+    if comparison.as_they_are is None or count == 0:
+        return ""
+    what = "is a copy of one" if count == 1 else "are copies"
+    return f"{count} of {found.n} images {what} of the {REAL} once both are made the same. "
+
+
 def describe_exact_copies(found: Copies, copies_of: str) -> str:
     """Return a sentence on images that are the same as a real one, if there are any."""
     if found.exact == 0:
         return ""
     what = "is an exact copy of one" if found.exact == 1 else "are exact copies"
     return f"{found.exact} of {found.n} images {what} of the {copies_of}. "
-
-
-def describe_files(files: FileFacts | None) -> str:
-    """Return a sentence on what files differ in, if they do."""
-    if files is None or not files.differences:
-        return ""
-    return f" The files differ in {', '.join(files.differences)}: that alone can tell them apart."
 
 
 def judge(name: str, comparison: Comparison) -> str:
@@ -106,24 +149,30 @@ def are_exchanged(backbones: Backbones) -> bool:
 
 
 def copy_reasons(found: Copies, copies_of: str) -> list[str]:
-    """Say so if copies are several times as frequent among synthetic images as they could be among real ones.
+    """Say so if copies are several times as frequent among synthetic images as they could be among real ones."""
+    return [f"{found.fraction:.0%} of the images are likely copies of {copies_of}"] if are_copied(found, True) else []
+
+
+def are_copied(found: Copies, own_twins: bool) -> bool:
+    """Say whether copies are several times as frequent among synthetic images as they could be among real ones.
 
     That is the upper end of the 95 % interval (Clopper and Pearson) of the fraction of real images that are as near: of
     few real images it is large, since the nearest of them is near by chance. Fisher's exact test beside it, one-sided.
+
+    Args:
+        own_twins: whether the real images that were left aside as copies of other real ones count among the near ones.
     """
     if found.fraction is None or found.real_fraction is None:
-        return []
+        return False
     # Back to the counts that tests need.
     near, near_real = round(found.fraction * found.n), round(found.real_fraction * found.n_real)
-    table = [[near, found.n - near], [near_real, found.n_real - near_real]]
-    most = clopper_pearson_high(near_real, found.n_real)
-    if found.fraction <= COPIES * most:
-        return []
+    real, near_real = (found.n_real + found.twins, near_real + found.twins) if own_twins else (found.n_real, near_real)
+    if found.fraction <= COPIES * clopper_pearson_high(near_real, real):
+        return False
     from scipy.stats import fisher_exact  # takes a second, and few tables get as far
 
-    if fisher_exact(table, alternative="greater").pvalue < COPY_LEVEL:
-        return [f"{found.fraction:.0%} of the images are likely copies of {copies_of}"]
-    return []
+    table = [[near, found.n - near], [near_real, real - near_real]]
+    return bool(fisher_exact(table, alternative="greater").pvalue < COPY_LEVEL)
 
 
 def clopper_pearson_high(hits: int, trials: int) -> float:

@@ -2,11 +2,18 @@
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from counterweight.core.results import SetSizes, Spread
 from counterweight.core.schema import Result
 
 Row = dict[str, Spread]
 Side = Literal["real", "synthetic"]
+
+
+def is_nothing(value: object) -> bool:
+    """Say whether a field that few results have is not to be written down."""
+    return not value
 
 
 class ColumnFacts(Result):
@@ -104,6 +111,10 @@ class Copies(Result):
     median: float | None
     real_median: float | None
     reason: str | None
+    near: int = Field(default=0, exclude_if=is_nothing)
+    """Synthetic images that are nearly the same as a real one; where training images are known, not looked for."""
+    twins: int = Field(default=0, exclude_if=is_nothing)
+    """Further real images, beside the `n_real`, that are the same as one of them or nearly so; likewise."""
 
 
 class Similarity(Result):
@@ -160,3 +171,5 @@ class CompareResult(Result):
     """Of as many images of every class on both sides."""
     copies: Copies
     copies_of: Literal["training images", "real images"]
+    file_differences: list[str] = Field(default_factory=list, exclude_if=is_nothing)
+    """What the files of a pair differ in besides pictures."""

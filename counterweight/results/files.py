@@ -1,10 +1,22 @@
-"""What an audit finds of the files of two sets: what they differ in besides pictures."""
+"""What an audit finds of the files of two sets and of their classes: what they differ in besides pictures."""
+
+from typing import Literal
+
+from pydantic import Field
 
 from counterweight.core.schema import Result
 
 
+def is_missing(value: object) -> bool:
+    """Say whether nothing is to be written down."""
+    return value is None
+
+
 class SideFiles(Result):
-    """The files of one side: how many there are of each format, and medians of what they are like."""
+    """The files of one side: how many there are of each format, and medians of what they are like.
+
+    What is not said of all sets is there where both sides differ in it, and is not written down elsewhere.
+    """
 
     formats: dict[str, int]
     """By Pillow's name of the format."""
@@ -13,6 +25,12 @@ class SideFiles(Result):
     width: int
     """In pixels, as all that follow."""
     height: int
+    subsampling: dict[str, int] | None = Field(default=None, exclude_if=is_missing)
+    """Of the JPEGs in colour, how many have which."""
+    modes: dict[str, int] | None = Field(default=None, exclude_if=is_missing)
+    """By Pillow's name of the mode."""
+    grey: int | None = Field(default=None, exclude_if=is_missing)
+    """How many show nothing but greys, whatever their mode."""
 
 
 class FileFacts(Result):
@@ -21,3 +39,28 @@ class FileFacts(Result):
     real: SideFiles
     synthetic: SideFiles
     differences: list[str]
+
+
+class ClassMix(Result):
+    """How many images of each class both sides have, where that is no chance."""
+
+    real: dict[str, int]
+    synthetic: dict[str, int]
+    difference: str
+    """In a few words."""
+
+    def list_only(self, side: Literal["real", "synthetic"]) -> dict[str, int]:
+        """Return the classes, and their images, that a side has alone."""
+        own, other = (self.real, self.synthetic) if side == "real" else (self.synthetic, self.real)
+        return {name: count for name, count in own.items() if name not in other}
+
+
+class Equalised(Result):
+    """What was done to both sets so that they differ in nothing but pictures, a few words for each step."""
+
+    steps: list[str]
+    """None where nothing that the files differ in reaches the pixels."""
+    images: dict[str, int] = Field(default_factory=dict)
+    """Of each class, on either side; empty where classes are not looked at."""
+    left_out: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """Images of the classes that one side lacks, by side and class."""

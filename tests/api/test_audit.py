@@ -144,6 +144,23 @@ def test_the_table_has_the_reports_numbers(found: cw.Audit) -> None:
         found.table("alexnet")
 
 
+def test_folders_of_other_files_are_shown_made_the_same_and_as_they_are(found: cw.Audit, tmp_path: Path) -> None:
+    for name, seed, ending in (("real", 0, "jpg"), ("other", 1, "png")):
+        (tmp_path / name).mkdir()
+        for number, image in enumerate(drawn(20, seed)):
+            Image.fromarray(image).save(tmp_path / name / f"{number}.{ending}", quality=20)
+    audited = cw.audit(tmp_path / "real", tmp_path / "other", **QUICK)
+    assert audited.differences == ["format (20 JPEG against 20 PNG)"]
+    assert audited.made_same
+    assert audited.to_dict()["equalised"]["steps"] == ["re-encoded as JPEG of quality 20"]
+    same, plain = audited.table(), audited.table(as_they_are=True)
+    assert same.loc["synthetic", "sharpness"] != plain.loc["synthetic", "sharpness"]
+    assert abs(same.loc["real", "sharpness"] / plain.loc["real", "sharpness"] - 1) < 0.1  # were such JPEGs before
+    assert not found.made_same
+    assert found.differences == []
+    assert found.table(as_they_are=True).equals(found.table())
+
+
 def test_what_a_notebook_shows(found: cw.Audit) -> None:
     html = found._repr_html_()
     assert "<table" in html

@@ -72,7 +72,8 @@ def test_sets_of_one_kind_are_not_told_apart(params: Path, tmp_path: Path) -> No
     told: list[str] = []
     found = audit(request_for(params, real, other), tmp_path / "out", told.append)
     assert found.verdict.startswith("`synthetic`: no difference was found, of 30 images a half")
-    assert "The files differ" not in found.verdict
+    assert "alone tell" not in found.verdict
+    assert not {"mix", "equalised", "as_they_are"} & {*json.loads(found.result)}
     (text,) = told
     assert text.startswith(found.verdict)
     left_out = ["feature spaces (alexnet)", "style classifier", "latent space"]
@@ -127,16 +128,89 @@ def test_one_image_many_times_has_copies_and_no_recall(params: Path, tmp_path: P
     assert overlap["coverage"]["mean"] < 0.5  # a point lies in about k / n of the balls: 5 / 20
 
 
-def test_what_files_differ_in_is_named(params: Path, tmp_path: Path) -> None:
-    """Images of one kind as JPEGs and as larger PNGs."""
+def test_files_of_another_kind_are_named_and_made_the_same(params: Path, tmp_path: Path) -> None:
+    """Pictures of one kind as JPEGs and as larger PNGs."""
     for name, seed, side, ending in (("real", 0, 20, "jpg"), ("other", 1, 24, "png")):
         (tmp_path / name).mkdir()
-        for number, image in enumerate(drawn(30, seed, side)):
-            Image.fromarray(image).save(tmp_path / name / f"{number}.{ending}")
+        for number, image in enumerate(drawn(40, seed, side)):
+            Image.fromarray(image).save(tmp_path / name / f"{number}.{ending}", quality=30)
+    found = audit(request_for(params, tmp_path / "real", tmp_path / "other"), tmp_path / "out", lambda text: None)
+    assert found.verdict.startswith(
+        "The files alone tell the sets apart: format (40 JPEG against 40 PNG), width (20 against 24 pixels in the "
+        "median), height (20 against 24 pixels in the median). With both at a shorter side of 20 pixels, re-encoded as "
+        "JPEG of quality 30: `synthetic`: no difference was found, of 20 images a half;"
+    )
+    assert " As they are: `synthetic` differs from real images: the features that mnasnet0_5 sees" in found.verdict
+    result = json.loads(found.result)
+    assert result["files"]["real"] == {"formats": {"JPEG": 40}, "quality": 30, "width": 20, "height": 20}
+    steps = ["at a shorter side of 20 pixels", "re-encoded as JPEG of quality 30"]
+    assert result["equalised"] == {"steps": steps, "images": {}, "left_out": {}}
+    first = {
+        name: result[name]["backbones"]["mnasnet0_5"]["statistics"]["exchange"]["first"]["p_value"]
+        for name in ("features", "as_they_are")
+    }
+    assert first["as_they_are"] < 0.02 < first["features"]
+    report = (tmp_path / "out/report.md").read_text(encoding="utf-8")
+    assert "What follows is of both made the same, both at a shorter side of 20 pixels, re-encoded as JPEG" in report
+    assert "## The same images as they are (40 real and 40 synthetic ones)" in report
+
+
+def test_pictures_that_differ_do_so_when_files_are_made_the_same(params: Path, tmp_path: Path) -> None:
+    real, other = tmp_path / "real", folder(tmp_path / "other", drawn(40, 1) // 2)
+    real.mkdir()
+    for number, image in enumerate(drawn(40, 0)):
+        Image.fromarray(image).save(real / f"{number}.jpg", quality=75)
+    verdict = audit_to_json(request_for(params, real, other), tmp_path / "out")["verdict"]
+    assert "With both re-encoded as JPEG of quality 75: `synthetic` differs from real images" in verdict
+
+
+def test_another_mix_of_classes_is_named_and_made_the_same(params: Path, tmp_path: Path) -> None:
+    """Dark and bright blobs: 50 and 10 of them against 10 and 50, and a class that only one side has."""
+    real, other = {"Dark": 50, "bright": 10, "more": 10}, {"dark": 10, "bright": 50}
+    for name, counts in (("real/train", real), ("other", other)):
+        for place, (kind, count) in enumerate(counts.items()):
+            images = drawn(count, 10 * len(counts) + place)
+            folder(tmp_path / name / kind, images // 6 if kind.lower() == "dark" else images)
     result = audit_to_json(request_for(params, tmp_path / "real", tmp_path / "other"), tmp_path / "out")
-    words = "format (30 JPEG against 30 PNG), width (20 against 24 pixels in the median), height (20 against 24 pixels"
-    assert f" The files differ in {words} in the median): that alone can tell them apart." in result["verdict"]
-    assert result["files"]["real"] == {"formats": {"JPEG": 30}, "quality": 75, "width": 20, "height": 20}
+    assert result["verdict"].startswith(
+        "The mix of classes alone tells the sets apart: class mix (50 Dark, 10 bright, 10 more against 10 Dark, 50 "
+        "bright, 0 more). Left out, since the other side has none: more (10) of the real images. With the same mix of "
+        "classes: `synthetic`: no difference was found, of 10 images a half;"
+    )
+    assert " As they are: `synthetic` differs from real images" in result["verdict"]
+    assert result["mix"]["synthetic"] == {"Dark": 10, "bright": 50}
+    assert result["equalised"]["images"] == {"Dark": 10, "bright": 10}
+    assert result["equalised"]["left_out"] == {"real": {"more": 10}}
+    assert (result["features"]["images"], result["as_they_are"]["images"]) == (
+        {"real": 20, "synthetic": 20},
+        {"real": 70, "synthetic": 60},
+    )
+
+
+def test_the_mix_of_image_tables_is_named(params: Path, tmp_path: Path) -> None:
+    for number, bright in enumerate((30, 8)):
+        images = drawn(40, number).transpose(0, 3, 1, 2).copy()
+        labels, origins = (np.arange(40) < bright).astype(np.int64), np.array([str(place) for place in range(40)])
+        write_images(ImageSet(images, labels, ("dark", "bright"), origins, {}), tmp_path / f"{number}.parquet")
+    result = audit_to_json(request_for(params, tmp_path / "0.parquet", tmp_path / "1.parquet"), tmp_path / "out")
+    assert result["verdict"].startswith(
+        "The mix of classes alone tells the sets apart: class mix (10 dark, 30 bright against 32 dark, 8 bright). "
+        "With the same mix of classes: `synthetic`: "
+    )
+    assert "as_they_are" not in result
+
+
+def test_near_copies_are_said_first_whatever_real_images_repeat(params: Path, tmp_path: Path) -> None:
+    images = drawn(30, 0)
+    real = folder(tmp_path / "real", np.concatenate([images, images]))
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(copies / f"{number}.jpg", quality=85)
+    verdict = audit_to_json(request_for(params, real, copies), tmp_path / "out")["verdict"]
+    assert verdict.startswith(
+        "30 of 30 images are near copies of the real images. 30 of the real images are copies or "
+    )
 
 
 def test_image_tables_are_read_as_they_are(params: Path, tmp_path: Path) -> None:

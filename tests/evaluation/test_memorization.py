@@ -1,5 +1,8 @@
 """Copies of training images: exact ones, near ones, none; and what happens without images."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -56,10 +59,32 @@ def test_repeated_training_images_do_not_hide_a_near_copy(trained: bool) -> None
     near = (real[:40].astype(int) + 1).clip(0, 255).astype(np.uint8)
     sets = (image_set(others), image_set(real)) if trained else (image_set(np.concatenate([real, others])), None)
     found = find_copies(image_set(near), *sets, QUANTILE, rng())
-    # Where the real ones stand for themselves, most of them are exact copies: then a threshold of 0 knows no near ones.
-    assert found.result.fraction == (1.0 if trained else 0.0)
-    assert found.result.real_fraction is not None
-    assert (found.result.real_fraction > 0.5) is not trained
+    assert found.result.fraction == 1.0
+    assert (found.result.near, found.result.twins) == ((0, 0) if trained else (40, 50))
+
+
+@pytest.mark.parametrize("change", [lambda image: image, lambda image: (image.astype(int) + 2).clip(0, 255)])
+def test_near_copies_are_found_whatever_the_real_set_repeats(change: Callable[[Any], Any]) -> None:
+    """Half of the real images stand there once more, the same or nearly so."""
+    real = noise(60, 0)
+    twice = np.concatenate([real, change(real[:30]).astype(np.uint8)])
+    near, others = (real[20:40].astype(int) + 1).clip(0, 255).astype(np.uint8), noise(20, 1)
+    found = find_copies(image_set(np.concatenate([near, others])), image_set(twice), None, QUANTILE, rng()).result
+    assert (found.near, found.twins, found.n_real) == (20, 30, 60)
+    assert found.fraction == pytest.approx(0.5, abs=0.05)
+    assert found.real_fraction is not None
+    assert found.real_fraction < 0.1
+
+
+def test_images_that_are_all_one_another_have_exact_copies_all_the_same() -> None:
+    one = np.repeat(noise(1, 0), 20, axis=0)
+    found = find_copies(image_set(one[:5]), image_set(one), None, QUANTILE, rng()).result
+    assert (found.exact, found.near) == (5, 0)
+
+
+def test_images_that_are_no_copies_are_not_called_near() -> None:
+    found = find_copies(image_set(noise(100, 0)), image_set(noise(100, 1)), None, QUANTILE, rng()).result
+    assert (found.near, found.twins) == (0, 0)
 
 
 def test_pale_images_are_no_copies() -> None:

@@ -1,5 +1,7 @@
 """The sentence in which a comparison ends: no difference, each kind of difference, and what could not be measured."""
 
+from typing import Any
+
 import pytest
 from scipy.stats import binomtest
 
@@ -17,7 +19,7 @@ from counterweight.reporting.verdicts import (
 )
 from counterweight.results.compare import BackboneResult, Copies, StatisticResult
 from counterweight.results.discriminate import StyleResult
-from counterweight.results.files import FileFacts, SideFiles
+from counterweight.results.files import ClassMix, Equalised, FileFacts, SideFiles
 from tests.reporting.made import backbone, compare_result, copies, latent, row, size_result, statistic, style_result
 
 FDR = "fraction_rejected_fdr"
@@ -120,18 +122,90 @@ def test_a_space_that_may_differ_by_chance_is_no_reason(test: StatisticResult) -
     assert "no difference" in sentence({"exchange": test}, SAME)
 
 
-def test_exact_copies_are_said_first_and_the_files_last() -> None:
+def test_exact_copies_are_said_first_and_the_files_next() -> None:
     found = copies(0.5).model_copy(update={"exact": 40})
     side = SideFiles(formats={"PNG": 9}, quality=None, width=8, height=8)
     files = FileFacts(real=side, synthetic=side, differences=["format (9 PNG against 9 JPEG)", "width (1 against 2)"])
     features = compare_result({"a": backbone(0, changes=SAME_FEATURES)}, found)
     text = verdict("smote", Comparison(features, None, None, files))
     assert text.startswith(
-        "40 of 100 images are exact copies of the training images. `smote` differs from real images: 50%"
+        "40 of 100 images are exact copies of the training images. "
+        "The files alone tell the sets apart: format (9 PNG against 9 JPEG), width (1 against 2). "
     )
-    assert text.endswith(
-        ". The files differ in format (9 PNG against 9 JPEG), width (1 against 2): that alone can tell them apart."
+    assert "`smote` differs from real images: 50%" in text
+
+
+FORMAT = "format (9 PNG against 9 JPEG)"
+
+
+def audited(changes: dict[str, StatisticResult], equalised: Equalised | None = None, **facts: Any) -> str:  # noqa: ANN401
+    """The verdict of an audit of which the features are those of the sets made the same."""
+    side = SideFiles(formats={"PNG": 9}, quality=None, width=8, height=8)
+    files = FileFacts(real=side, synthetic=side, differences=[FORMAT])
+    features = compare_result({"a": backbone(0, changes=SAME_FEATURES | changes)}, copies(0.01))
+    return verdict("synthetic", Comparison(features, None, None, files, equalised=equalised, **facts))
+
+
+def test_sets_made_the_same_are_judged_before_what_they_are() -> None:
+    plain = compare_result({"a": backbone(0, changes=SAME_FEATURES | OTHER)}, copies(0.01))
+    mix = ClassMix(real={"cat": 9, "dog": 1, "emu": 3}, synthetic={"cat": 5, "dog": 5}, difference="class mix (9 to 5)")
+    how = Equalised(steps=["in grey", "as JPEG"], images={"cat": 5, "dog": 1}, left_out={"real": {"emu": 3}})
+    assert audited({}, how, mix=mix, as_they_are=plain) == (
+        f"The files and the mix of classes alone tell the sets apart: {FORMAT}, class mix (9 to 5). "
+        "Left out, since the other side has none: emu (3) of the real images. "
+        "With both in grey, as JPEG and the same mix of classes: `synthetic`: no difference was found, of 50 images a "
+        "half; smaller ones than these can show may be there. "
+        "As they are: `synthetic` differs from real images: the features that a sees differ (p = 0.0005)."
     )
+
+
+def test_copies_that_are_seen_when_sets_are_made_the_same_are_said_first() -> None:
+    features = compare_result({"a": backbone(0, changes=SAME_FEATURES)}, copies(0.01).model_copy(update={"near": 7}))
+    plain = compare_result({"a": backbone(0, changes=SAME_FEATURES)}, copies(0.01))
+    compared = Comparison(features, None, None, equalised=Equalised(steps=["in grey"]), as_they_are=plain)
+    assert verdict("synthetic", compared).startswith(
+        "7 of 100 images are copies of the real images once both are made the same. With both in grey: `synthetic`"
+    )
+
+
+def test_files_that_need_no_change_are_said_to_need_none() -> None:
+    text = audited(OTHER, Equalised(steps=[]))
+    assert text.startswith(f"The files alone tell the sets apart: {FORMAT}. None of that reaches the pixels that are ")
+    assert "With" not in text
+    assert "As they are" not in text
+
+
+def test_what_the_files_of_a_pair_differ_in_is_said_first() -> None:
+    features = compare_result({"a": backbone(0, changes=SAME_FEATURES)}, copies(0.01))
+    text = verdict("synthetic", Comparison(features.model_copy(update={"file_differences": [FORMAT]}), SAME, latent()))
+    assert text.startswith(
+        f"The files alone tell the sets apart: {FORMAT}. `counterweight audit` of the folders judges after making both "
+        "the same. `synthetic`: no difference"
+    )
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"near": 1}, "1 of 100 images is a near copy of one of the real images. `synthetic`: no difference"),
+        ({"near": 20, "exact": 3}, "3 of 100 images are exact copies of the real images. 20 of 100 images are near "),
+        (
+            {"near": 20, "fraction": 0.9, "real_fraction": 0.0, "n_real": 50, "twins": 50},
+            "90 of 100 images are near copies of the real images. 50 of the real images are copies or near copies of "
+            "another one. `synthetic`: no difference",
+        ),
+        (
+            {"near": 0, "fraction": 0.9, "real_fraction": 0.0},
+            "90 of 100 images are near copies of the real images. `synthetic` differs from real images: 90%",
+        ),
+    ],
+)
+def test_near_copies_of_real_images_are_said_first(facts: dict[str, Any], words: str) -> None:
+    """As many as real images have among themselves are no difference, and are said all the same."""
+    found = compare_result({"a": backbone(0, changes=SAME_FEATURES)}, copies(0.0).model_copy(update=facts))
+    features = found.model_copy(update={"copies_of": "real images"})
+    assert verdict("synthetic", Comparison(features, None, None)).startswith(words)
+    assert verdict("smote", Comparison(found, None, None)).startswith(("`smote`", "3 of 100"))
 
 
 def test_a_headline_of_too_few_dimensions_is_told_and_another_space_is_not() -> None:

@@ -12,9 +12,11 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import get_sampling
 
 from counterweight.core.images import Fit
+from counterweight.data.decode.changes import SUBSAMPLINGS, Changes, apply_changes, is_lossless_webp
 from counterweight.data.decode.tree import FORMATS, HEIF_ENDINGS, Collected, can_read_heif, collect, scan_tree
 
 BACKGROUND = "white"  # behind what is transparent, and beside what is padded
@@ -22,6 +24,8 @@ DEEP_GREY = 65535  # white in 16 bits
 HEIF_BRANDS = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"))
 GLANCE = 256  # pixels; a JPEG is looked at in about this size
 COARSENESS = 3688  # sum of the table of brightness that JPEGs of quality 50 have
+LOSSY = ("AVIF", "HEIF", "JPEG", "JPEG2000", "MPO", "WEBP")
+PALETTE = 256  # colours at most
 ALMOST_GREY = 2  # of 255; what the rounding of a JPEG leaves of equal colours
 
 
@@ -32,7 +36,14 @@ class Embedded(NamedTuple):
     content: bytes
 
 
-Encoded = Path | Embedded
+class Altered(NamedTuple):
+    """An image, and what is done to it at its own size before it is brought to another."""
+
+    image: Path | Embedded
+    changes: Changes
+
+
+Encoded = Path | Embedded | Altered
 
 
 class Target(NamedTuple):
@@ -64,6 +75,14 @@ class Facts(NamedTuple):
     """Of a JPEG, 1 to 100, as `estimate_quality` has it; None of other formats."""
     digest: bytes = b""
     """SHA-256 of the pixels, of a JPEG those of about `GLANCE`."""
+    subsampling: str | None = None
+    """Of a JPEG in colour, how many values of colour it has, as in `4:2:0`; None where that has no usual name."""
+    colours: int | None = None
+    """Of an image with a palette, how many of its colours are used."""
+    palette: bytes | None = None
+    """SHA-256 of that palette."""
+    lossless: bool = True
+    """Whether its format keeps what it is given; of HEIF, AVIF and JPEG 2000, which may, it is not known."""
 
 
 class BadFile(NamedTuple):
@@ -102,8 +121,10 @@ def decode(image: Encoded, target: Target) -> npt.NDArray[np.uint8]:
     height, width = target.size
     with open_image(image) as file:
         # Twice the side: the JPEG decoder may shrink that far, and the bicubic filter does the rest.
-        load_upright(file, 2 * max(height, width))
+        load_upright(file, None if isinstance(image, Altered) else 2 * max(height, width))
         upright = make_opaque(file, "L" if target.channels == 1 else "RGB")
+    if isinstance(image, Altered):
+        upright = apply_changes(upright, image.changes)
     pixels_of_it = np.asarray(fit_to_size(upright, (width, height), target.fit))
     return pixels_of_it.reshape(height, width, target.channels).transpose(2, 0, 1)  # (H, W, C) -> (C, H, W)
 
@@ -117,11 +138,16 @@ def inspect(image: Encoded) -> Facts:
     with open_image(image) as file:
         (width, height), mode, kind = file.size, file.mode, file.format or ""
         quality = estimate_quality(getattr(file, "quantization", {}))
+        subsampling = dict(enumerate(SUBSAMPLINGS)).get(get_sampling(file))
+        lossless = kind not in LOSSY or (kind == "WEBP" and is_lossless_webp(file.fp))
+        palette = sha256(bytes(file.getpalette() or ())).digest() if file.mode == "P" else None
         turned = load_upright(file, GLANCE)
+        colours = len(file.getcolors(PALETTE) or ()) if file.mode == "P" else None
         pixels = np.asarray(make_opaque(file, "RGB"))
     grey = bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= ALMOST_GREY)
     size = (height, width) if turned else (width, height)
-    return Facts(*size, mode, kind, grey, quality, sha256(repr(size).encode() + pixels.tobytes()).digest())
+    digest = sha256(repr(size).encode() + pixels.tobytes()).digest()
+    return Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, palette, lossless)
 
 
 def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:
@@ -138,9 +164,10 @@ def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:
 
 
 @contextmanager
-def open_image(image: Encoded) -> Iterator[Image.Image]:
+def open_image(image: Encoded) -> Iterator[ImageFile.ImageFile]:
     """Open an image but for its pixels."""
     formats: tuple[str, ...] = FORMATS
+    image = find_content(image)
     if is_heif(image) and can_read_heif():
         import pillow_heif  # where there are such images alone
 
@@ -153,19 +180,26 @@ def open_image(image: Encoded) -> Iterator[Image.Image]:
         yield file
 
 
-def is_heif(image: Encoded) -> bool:
+def find_content(image: Encoded) -> Path | Embedded:
+    """Return the file, or its content, whatever is done to the image."""
+    return image.image if isinstance(image, Altered) else image
+
+
+def is_heif(image: Path | Embedded) -> bool:
     """Say whether an image is one of those that phones make, by its ending or, in a table, its first bytes."""
     if isinstance(image, Path):
         return image.suffix.lower() in HEIF_ENDINGS
     return image.content[4:12] in HEIF_BRANDS
 
 
-def load_upright(file: Image.Image, size: int) -> bool:
+def load_upright(file: Image.Image, size: int | None) -> bool:
     """Read the pixels, turn them upright and say whether width and height changed places.
 
-    A JPEG is read at a half, a quarter... of its size, at a fraction of the cost, as long as that exceeds `size`.
+    A JPEG is read at a half, a quarter... of its size, at a fraction of the cost, as long as that exceeds `size`; whole
+    if that is None.
     """
-    file.draft(None, (size, size))
+    if size is not None:
+        file.draft(None, (size, size))
     file.load()
     orientation = file.getexif().get(ExifTags.Base.Orientation, 1)  # Before it is turned, which removes the tag.
     ImageOps.exif_transpose(file, in_place=True)
@@ -174,17 +208,19 @@ def load_upright(file: Image.Image, size: int) -> bool:
 
 def digest_file(image: Encoded) -> bytes:
     """Return the SHA-256 of a file's content; of its path if it cannot be read, which will be told by `decode`."""
-    if not isinstance(image, Path):
-        return sha256(image.content).digest()
+    content = find_content(image)
+    if not isinstance(content, Path):
+        return sha256(content.content).digest()
     try:
-        return sha256(image.read_bytes()).digest()
+        return sha256(content.read_bytes()).digest()
     except OSError:
-        return sha256(os.fsencode(image)).digest()
+        return sha256(os.fsencode(content)).digest()
 
 
 def name_image(image: Encoded) -> str:
     """Return how messages call an image."""
-    return str(image) if isinstance(image, Path) else image.name
+    content = find_content(image)
+    return str(content) if isinstance(content, Path) else content.name
 
 
 def make_opaque(image: Image.Image, mode: str) -> Image.Image:
@@ -235,7 +271,7 @@ def try_image(work: Callable[[Encoded], Result], image: Encoded) -> Result | Bad
 
 def diagnose(image: Encoded, error: Exception) -> BadFile:
     """Return what is wrong with an image whose decoding raised `error`."""
-    name = name_image(image)
+    name, content = name_image(image), find_content(image)
     if isinstance(error, Image.DecompressionBombError):
         found = re.search(r"\d+ pixels", str(error))  # far above the limit it is Pillow that speaks, of twice as much
         said = found.group() if found else str(error)
@@ -244,7 +280,7 @@ def diagnose(image: Encoded, error: Exception) -> BadFile:
         return BadFile(name, "missing", "no such file")
     if not isinstance(error, UnidentifiedImageError):
         return BadFile(name, "unreadable", " ".join(str(error).split()) or type(error).__name__)
-    length = image.stat().st_size if isinstance(image, Path) else len(image.content)
+    length = content.stat().st_size if isinstance(content, Path) else len(content.content)
     if length == 0:
         return BadFile(name, "empty", "0 bytes")
     return BadFile(name, "not an image", f"of no format that is read: {', '.join(FORMATS)}")

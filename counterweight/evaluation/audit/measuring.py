@@ -9,6 +9,7 @@ import torch
 
 from counterweight.core.devices import choose_device
 from counterweight.core.features import FeatureSet
+from counterweight.core.images import ImageSet
 from counterweight.core.params_file import ParamsFile, RunSettings
 from counterweight.core.schema import parse_settings
 from counterweight.core.seeds import derive_seed
@@ -92,6 +93,8 @@ class Measured(NamedTuple):
     """What is known so far; None of what was not measured."""
 
     compared: SetComparison
+    as_they_are: SetComparison | None = None
+    """Of sets that are made the same, as all else is then: the same sets before that."""
     style: StyleResult | None = None
     latent: LatentResult | None = None
 
@@ -138,18 +141,22 @@ def measure_sides(sides: Sides, plan: AuditPlan, folder: Path) -> Iterator[Measu
     """Measure as the stages do, draw it into a folder, and yield all that is known whenever a part is added to it.
 
     The first part is what a verdict needs; in a full audit further spaces, the style classifier and a latent space
-    follow.
+    follow. Sets that differ in more than pictures are measured made the same, and for the first part as they are, too.
     """
-    settings, real, synthetic = plan.settings, sides.real, sides.synthetic
-    seed = settings.project_seed
+    settings, seed = plan.settings, plan.settings.project_seed
     own = derive_seed(seed, ITEM, "compare")
-    features = extract_sides(sides, plan.first, plan)
+    real, synthetic = pair = sides.same or (sides.real, sides.synthetic)
+    features = extract_sides(pair, plan.first, plan)
     found = Measured(compare_sets(real, synthetic, None, features, settings.compare, own))
+    if sides.same is not None:
+        plain = sides.real, sides.synthetic
+        features = extract_sides(plain, plan.first, plan)
+        found = found._replace(as_they_are=compare_sets(*plain, None, features, settings.compare, own))
     yield found
     if plan.full:
         tell_progress("1 of 3: further feature spaces")
         if others := [name for name in settings.extract.backbones if name not in plan.first]:
-            features = extract_sides(sides, others, plan)
+            features = extract_sides(pair, others, plan)
             found = found._replace(compared=add_backbones(found.compared, features, settings.compare, own))
         yield found
     draw_comparison(found.compared.backbones, found.compared.nearest, folder)
@@ -166,17 +173,14 @@ def measure_sides(sides: Sides, plan: AuditPlan, folder: Path) -> Iterator[Measu
 
 
 def extract_sides(
-    sides: Sides, backbones: Sequence[str], plan: AuditPlan
+    sides: tuple[ImageSet, ImageSet], backbones: Sequence[str], plan: AuditPlan
 ) -> tuple[dict[str, FeatureSet], dict[str, FeatureSet]]:
     """Return the features of real and of synthetic images, of as many as the settings say."""
     extract, seed = plan.settings.extract, plan.settings.project_seed
     extractors = build_extractors(backbones, extract, seed, plan.device)
-    rows = [draw_some_rows(images, extract.images, seed) for images in (sides.real, sides.synthetic)]
+    rows = [draw_some_rows(images, extract.images, seed) for images in sides]
     # All of them are no copy: a folder of photographs may fill half of the memory.
-    some = [
-        images if len(own) == len(images) else images.take(own)
-        for images, own in zip((sides.real, sides.synthetic), rows, strict=True)
-    ]
+    some = [images if len(own) == len(images) else images.take(own) for images, own in zip(sides, rows, strict=True)]
     of_real, of_synthetic = (extract_features(each, extractors, extract.batch_size, plan.device) for each in some)
     return of_real, of_synthetic
 

@@ -16,10 +16,15 @@ from counterweight.statistics.images.nearest_neighbours import (
 )
 
 THUMBNAIL_SIZE = 32  # pixels; larger images are averaged down to about this, at most twice as much
+NEARLY = 0.1
+"""Of the median distance of two real images: those that are nearer are taken for the same image. Of MNIST's, CIFAR-10's
+and Caltech's no two different ones are (0.11 at least); stored as JPEGs of quality 75 nearly all are (0.02 to 0.1)."""
+PAIRS = 2000
 MOST = 2000  # synthetic images, and other real ones, whose neighbours are sought
 SHOWN = 10
 
 Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
 
 
 class NearestPairs(NamedTuple):
@@ -36,7 +41,9 @@ def find_copies(
 ) -> NearestPairs:
     """Count synthetic images that are nearer to one training image than other real images are.
 
-    Distances are root mean squares over the pixels, in levels of 255. Of equal training images one is looked at.
+    Distances are root mean squares over the pixels, in levels of 255. Of equal training images one is looked at; where
+    these are not known, one of nearly equal real images, too: a set that holds each image twice, or once more as a
+    JPEG, would take any copy for as near as real images are.
 
     Args:
         real: images that the generator has not seen.
@@ -52,19 +59,59 @@ def find_copies(
         nowhere = Nearest(np.empty(0, dtype=np.int64), empty, empty)
         return NearestPairs(count_likely_copies(nowhere, nowhere, quantile), none, none, empty)
     keys = make_thumbnails(known.images)
-    distinct = find_distinct(keys)
-    found = in_levels(find_nearest(make_thumbnails(some.images), keys[distinct]), keys.shape[1])
+    distinct, nearness = find_distinct(keys), 0.0
     if train is None:
-        reference = find_nearest_others(keys)
+        nearness = NEARLY * measure_spread(keys[distinct], rng)
+        distinct, reference = find_apart(keys, distinct, nearness)
     else:
         reference = find_nearest(make_thumbnails(others.images), keys[distinct])
+    found = find_nearest(make_thumbnails(some.images), keys[distinct])
+    near = int(np.sum((found.distance > 0) & (found.distance < nearness)))
+    twins = len(keys) - len(reference.row) if train is None else 0
+    found = in_levels(found, keys.shape[1])
     order = np.argsort(found.distance, kind="stable")[:SHOWN]  # Stable: ties in the order of the images.
+    copies = count_likely_copies(found, in_levels(reference, keys.shape[1]), quantile)
     return NearestPairs(
-        count_likely_copies(found, in_levels(reference, keys.shape[1]), quantile),
+        copies.model_copy(update={"near": near, "twins": twins}),
         some.images[order],
         known.images[distinct[found.row[order]]],
         found.distance[order],
     )
+
+
+def measure_spread(keys: Floats, rng: np.random.Generator) -> float:
+    """Return the median distance of random pairs of distinct rows (N, D); 0 of a single one."""
+    first, second = rng.integers(0, len(keys), (2, PAIRS))
+    apart = first != second
+    return float(np.median(np.linalg.norm(keys[first[apart]] - keys[second[apart]], axis=1))) if apart.any() else 0.0
+
+
+def find_apart(keys: Floats, distinct: Indices, nearness: float) -> tuple[Indices, Nearest]:
+    """Return one of all images that are nearer to each other than that, and of each of them the nearest other one.
+
+    Where that leaves one image alone, or none are so near, it is all distinct ones; where even these are a single one,
+    that and what is nearest to all images, which is at no distance.
+
+    Args:
+        keys: all images (N, D).
+        distinct: rows (K,) of those that equal none before them.
+    """
+    if len(distinct) < 2:
+        return distinct, find_nearest_others(keys)
+    apart = find_nearest_others(keys[distinct])
+    crowded = np.flatnonzero(apart.distance < nearness)
+    if not len(crowded):
+        return distinct, apart
+    from scipy.sparse.csgraph import connected_components  # these take a second, and few sets get as far
+    from sklearn.neighbors import radius_neighbors_graph
+
+    # Any two that are so near are both among these.
+    pairs = radius_neighbors_graph(keys[distinct[crowded]], nearness)
+    firsts = np.unique(connected_components(pairs, directed=False)[1], return_index=True)[1]
+    kept = np.sort(np.append(np.flatnonzero(apart.distance >= nearness), crowded[firsts]))
+    if len(kept) < 2:
+        return distinct, apart
+    return distinct[kept], find_nearest_others(keys[distinct[kept]])
 
 
 def in_levels(found: Nearest, pixels: int) -> Nearest:

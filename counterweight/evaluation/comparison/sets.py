@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from counterweight.core.features import FeatureFile, FeatureSet
 from counterweight.core.image_file import Images, take_at_most
-from counterweight.core.images import ImageSet
+from counterweight.core.images import FILE_DIFFERENCES, ImageSet
 from counterweight.core.results import SetSizes
 from counterweight.evaluation.comparison.features import BackboneComparison, compare_features
 from counterweight.evaluation.comparison.harness import list_columns
@@ -71,6 +71,7 @@ def compare_sets(
         },
         copies=nearest.result,
         copies_of="real images" if train is None else "training images",
+        file_differences=synthetic.provenance.get(FILE_DIFFERENCES, []),
     )
     return SetComparison(result, backbones, nearest)
 

@@ -67,6 +67,22 @@ def two_folders(project: Path) -> None:
     (project / "images/two/real").symlink_to(project / "photographs")
 
 
+def test_what_the_sides_differ_in_is_written_down(project: Path) -> None:
+    """Their files, and the mix of their classes; nothing where they are alike."""
+    for number in range(20):
+        write(project / f"images/two/real/{'cat' if number < 2 else 'dog'}/{number}.png", number)
+        write(project / f"images/two/synthetic/{'cat' if number < 18 else 'dog'}/{number}.jpg", number)
+    settings_file()
+    real, synthetic = ingested()
+    mix = "class mix (2 cat, 18 dog against 18 cat, 2 dog)"
+    assert synthetic.provenance["file_differences"] == ["format (20 PNG against 20 JPEG)", mix]
+    assert real.provenance["file_differences"] == synthetic.provenance["file_differences"]
+    two_folders(project / "alike")
+    alike = project / "alike"
+    settings_file(real=str(alike / "photographs"), synthetic=str(alike / "images/two/synthetic"))
+    assert "file_differences" not in ingested()[1].provenance
+
+
 def test_two_folders_become_two_tables_of_one_class(project: Path) -> None:
     two_folders(project)
     params = load_params(settings_file())

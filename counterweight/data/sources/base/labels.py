@@ -32,12 +32,16 @@ def weigh(piece: str) -> tuple[int, int, str]:
     return (0, int(piece), "") if piece.isdecimal() else (1, 0, piece) if piece else (-1, 0, "")
 
 
+def fold_label(name: str) -> str:
+    """Return what names have in common that differ by case, by compatible characters of Unicode or by blanks only."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
 def find_lookalikes(names: Iterable[str]) -> list[list[str]]:
     """Return groups of names that differ by case, by compatible characters of Unicode or by blanks only."""
     groups: dict[str, list[str]] = {}
     for name in order_names({*names}):
-        plain = "".join(unicodedata.normalize("NFKC", name).casefold().split())
-        groups.setdefault(plain, []).append(name)
+        groups.setdefault(fold_label(name), []).append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 

@@ -1,0 +1,112 @@
+"""What is done to an image so that files of two kinds become alike: made smaller, and compressed as others are."""
+
+from io import BytesIO
+from typing import IO, NamedTuple
+
+from PIL import Image
+
+SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
+"""Of colours in JPEGs, from all of them to a quarter; their places are Pillow's numbers."""
+CODECS = ("AVIF", "WEBP", "JPEG")
+"""Formats that images can be stored in again at a quality; several follow one another in this order."""
+
+
+class Codec(NamedTuple):
+    """A format that loses something, its quality, 1 to 100, and of JPEGs in colour one of SUBSAMPLINGS."""
+
+    format: str
+    quality: int
+    subsampling: str = SUBSAMPLINGS[-1]
+
+
+class Changes(NamedTuple):
+    """What an image goes through, in this order; None, or nothing, leaves it as it is."""
+
+    shorter: int | None = None
+    """Its shorter side is brought down to so many pixels, if it is longer."""
+    grey: bool = False
+    """It loses its colours."""
+    colours: int | None = None
+    """It gets a palette of so many colours."""
+    palette: bytes | None = None
+    """These are red, green and blue of the colours in it; None: the image's own that are chosen."""
+    codecs: tuple[Codec, ...] = ()
+    """It is stored in these formats, one after the other, and read again."""
+
+
+def apply_changes(image: Image.Image, changes: Changes) -> Image.Image:
+    """Return a grey image (`L`) or one in colour (`RGB`) after all changes, in the same mode."""
+    mode = image.mode
+    image = image.convert("L") if changes.grey else image
+    if changes.shorter is not None and changes.shorter < min(image.size):
+        scale = changes.shorter / min(image.size)
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.BICUBIC)
+    if changes.colours is not None:
+        image = reduce_colours(image, changes.colours, changes.palette).convert(image.mode)
+    for codec in changes.codecs:
+        with Image.open(BytesIO(compress(image, codec))) as file:
+            image = file.convert(image.mode)
+    return image if image.mode == mode else image.convert(mode)
+
+
+def reduce_colours(image: Image.Image, colours: int, palette: bytes | None) -> Image.Image:
+    """Return an image with a palette: of so many colours of its own, or a given one, dithered as is usual with such."""
+    if palette is None:
+        return image.quantize(colours, dither=Image.Dither.NONE)
+    holder = Image.new("P", (1, 1))
+    holder.putpalette(palette)
+    return image.convert("RGB").quantize(palette=holder, dither=Image.Dither.FLOYDSTEINBERG)
+
+
+def compress(image: Image.Image, codec: Codec) -> bytes:
+    """Return the content of a file."""
+    buffer = BytesIO()
+    own = {"subsampling": codec.subsampling} if codec.format == "JPEG" and image.mode == "RGB" else {}
+    image.save(buffer, codec.format, quality=codec.quality, **own)
+    return buffer.getvalue()
+
+
+def estimate_quality_by_size(image: Image.Image, kind: str, size: int) -> int:
+    """Return the quality, 1 to 100, with which a file of so many bytes was made whose pixels an image has.
+
+    Stored again at its own quality an image takes fewer bytes than it took, so that too high a quality seems to fit. By
+    how much too high is seen by storing it at that, and judging the file likewise.
+
+    Args:
+        kind: one of CODECS.
+    """
+    first = find_quality_of_size(image, kind, size)
+    content = compress(image, Codec(kind, first))
+    with Image.open(BytesIO(content)) as file:
+        again = find_quality_of_size(file.convert(image.mode), kind, len(content))
+    return max(1, 2 * first - again)
+
+
+def find_quality_of_size(image: Image.Image, kind: str, size: int) -> int:
+    """Return the lowest quality at which a file of an image has so many bytes, or 100."""
+    low, high = 1, 100
+    while low < high:
+        middle = (low + high) // 2
+        if len(compress(image, Codec(kind, middle))) < size:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def is_lossless_webp(stream: IO[bytes] | None) -> bool:
+    """Say whether a WebP file has the chunk of lossless compression (VP8L); the stream stays where it is."""
+    assert stream is not None, "an image that is open but for its pixels has one"
+    place = stream.tell()
+    stream.seek(12)  # "RIFF", its length, "WEBP"
+    found = False
+    while len(head := stream.read(8)) == 8:
+        kind, length = head[:4], int.from_bytes(head[4:], "little")
+        if kind in (b"VP8 ", b"VP8L"):
+            found = kind == b"VP8L"
+            break
+        # A frame of an animation begins with 16 bytes, then with such chunks of its own.
+        stream.seek(16 if kind == b"ANMF" else length + length % 2, 1)
+    stream.seek(place)
+    return found

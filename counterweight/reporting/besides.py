@@ -1,0 +1,48 @@
+"""What two sets differ in besides pictures, and how they were made the same in it, in sentences."""
+
+from collections.abc import Mapping
+
+from counterweight.reporting.remarks import join_some
+from counterweight.reporting.results import Comparison
+from counterweight.results.files import Equalised
+
+SAME_MIX = "the same mix of classes"
+
+
+def describe_besides(comparison: Comparison) -> str:
+    """Return sentences on what tells two sets apart without a look at the pictures; nothing where nothing does."""
+    files = comparison.files.differences if comparison.files else comparison.features.file_differences
+    mixed = [comparison.mix.difference] if comparison.mix else []
+    if not files and not mixed:
+        return ""
+    what = [*(["files"] if files else []), *(["mix of classes"] if mixed else [])]
+    verb = "tell" if files else "tells"
+    said = f"The {' and the '.join(what)} alone {verb} the sets apart: {', '.join([*files, *mixed])}."
+    if comparison.equalised is None:
+        return f"{said} `counterweight audit` of the folders judges after making both the same. "
+    if not comparison.equalised.steps and not comparison.equalised.images:
+        return f"{said} None of that reaches the pixels that are compared. "
+    return f"{said} {describe_left_out(comparison.equalised.left_out)}"
+
+
+def describe_left_out(left_out: Mapping[str, Mapping[str, int]]) -> str:
+    """Return a sentence on the classes that only one side has; nothing where there are none."""
+    parts = [
+        f"{join_some([f'{name} ({count})' for name, count in classes.items()])} of the {side} images"
+        for side, classes in left_out.items()
+    ]
+    return f"Left out, since the other side has none: {'; '.join(parts)}. " if parts else ""
+
+
+def introduce_judgement(comparison: Comparison) -> str:
+    """Return how both sets were made the same, to begin the judgement with; nothing where they were not."""
+    how = comparison.equalised
+    if how is None or not (how.steps or how.images):
+        return ""
+    return f"With {describe_same(how)}: "
+
+
+def describe_same(how: Equalised) -> str:
+    """Return how both sets were made the same, in a few words."""
+    parts = [*([f"both {', '.join(how.steps)}"] if how.steps else []), *([SAME_MIX] if how.images else [])]
+    return " and ".join(parts)

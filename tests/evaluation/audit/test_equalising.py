@@ -1,0 +1,124 @@
+"""Plans by which the files of two sides become alike."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from counterweight.data.besides.files import compare_files
+from counterweight.data.decode.changes import Changes, Codec
+from counterweight.data.decode.images import Facts, inspect
+from counterweight.evaluation.audit.equalising import FileSide, Plan, match_lower, plan_equalising
+
+PNG = Facts(40, 30, "RGB", "PNG", False)
+JPEG = PNG._replace(format="JPEG", quality=75, subsampling="4:2:0", lossless=False)
+
+
+def side(*facts: Facts) -> FileSide:
+    every = [fact for fact in facts for _ in range(60 // len(facts))]
+    return FileSide([Path(f"{number}.x") for number in range(60)], every)
+
+
+def plan(real: FileSide, synthetic: FileSide) -> Plan:
+    return plan_equalising((real, synthetic), compare_files(real.facts, synthetic.facts), np.random.default_rng(0))
+
+
+def jpeg(quality: int, subsampling: str = "4:2:0") -> Changes:
+    return Changes(codecs=(Codec("JPEG", quality, subsampling),))
+
+
+def test_alike_files_stay_as_they_are() -> None:
+    found = plan(side(JPEG), side(JPEG))
+    assert found.steps == []
+    assert {*found.changes[0], *found.changes[1]} == {Changes()}
+
+
+@pytest.mark.parametrize(
+    ("real", "synthetic", "step", "change"),
+    [
+        ([JPEG], [PNG], "re-encoded as JPEG of quality 75", jpeg(75)),
+        ([JPEG._replace(quality=95)], [JPEG], "re-encoded as JPEG of quality 75", jpeg(75)),
+        ([PNG, JPEG], [JPEG], "re-encoded as JPEG of quality 75", jpeg(75)),
+        (
+            [JPEG],
+            [JPEG._replace(subsampling="4:4:4")],
+            "re-encoded as JPEG of quality 75 with 4:2:0",
+            jpeg(75),
+        ),
+        (
+            [JPEG._replace(width=400, height=300)],
+            [JPEG],
+            "at a shorter side of 30 pixels, re-encoded as JPEG of quality 75",
+            jpeg(75)._replace(shorter=30),
+        ),
+        ([PNG._replace(mode="P", colours=99)], [PNG], "with a palette of 99 colours", Changes(colours=99)),
+        ([PNG._replace(mode="L", grey=True)], [PNG], "in grey", Changes(grey=True)),
+        (
+            [PNG._replace(format="JPEG2000", lossless=False)],
+            [PNG],
+            "re-encoded as JPEG of quality 75",
+            jpeg(75, "4:4:4"),
+        ),
+    ],
+)
+def test_both_sides_go_through_the_same(real: list[Facts], synthetic: list[Facts], step: str, change: Changes) -> None:
+    for one, other in ((real, synthetic), (synthetic, real)):
+        found = plan(side(*one), side(*other))
+        assert ", ".join(found.steps) == step
+        assert {*found.changes[0], *found.changes[1]} == {change}
+        assert found.grey == (step == "in grey")
+
+
+@pytest.mark.parametrize("changes", [{"mode": "RGBA"}, {"format": "BMP"}])
+def test_what_does_not_reach_the_pixels_needs_no_step(changes: dict[str, Any]) -> None:
+    assert plan(side(PNG), side(PNG._replace(**changes))).steps == []
+
+
+def test_a_palette_that_all_files_share_is_the_other_sides_too(tmp_path: Path) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+    Image.fromarray(colours).convert("P").save(tmp_path / "x.png")
+    facts = inspect(tmp_path / "x.png")
+    found = plan(FileSide([tmp_path / "x.png"] * 60, [facts] * 60), side(PNG._replace(width=9, height=9)))
+    assert found.steps == ["with the same palette"]
+    with Image.open(tmp_path / "x.png") as file:
+        assert {change.palette for own in found.changes for change in own} == {bytes(file.getpalette() or ())}
+
+
+def test_as_many_of_either_side_become_grey() -> None:
+    found = plan(side(PNG._replace(grey=True), *[PNG] * 2), side(PNG))
+    assert found.steps == ["33% of either in grey"]
+    assert [sum(change.grey for change in own) for own in found.changes] == [20, 20]
+    assert not found.grey
+
+
+def test_files_of_several_qualities_get_those_of_the_other_side() -> None:
+    """Half of either side: what is coarser of both at each place of their orders."""
+    found = plan(side(JPEG._replace(quality=50), JPEG._replace(quality=90)), side(JPEG._replace(quality=70), PNG))
+    for own in found.changes:
+        assert sorted(change.codecs[0].quality for change in own) == [50] * 30 + [90] * 30
+    assert found.steps == ["re-encoded as JPEG of quality 50 to 90"]
+
+
+def test_as_many_of_either_side_are_compressed() -> None:
+    found = plan(side(JPEG, *[PNG] * 9), side(*[JPEG] * 6, *[PNG] * 4))
+    assert found.steps == ["60% of either re-encoded as JPEG of quality 75"]
+    for own, fewest in zip(found.changes, (6, 36), strict=True):
+        assert {change.codecs for change in own} == {(), (Codec("JPEG", 75, "4:2:0"),)}
+        assert sum(bool(change.codecs) for change in own) == 36
+        assert all(change.codecs for change in own[:fewest])
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_no_value_is_raised_and_equal_sets_stay(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    one, other = (rng.integers(1, 10, count) for count in ([7, 7] if seed % 2 else rng.integers(1, 20, 2)))
+    orders = [rng.permutation(len(own)) for own in (one, other)]
+    found = match_lower([one, other], orders)
+    assert (found[0] <= one).all()
+    assert (found[1] <= other).all()
+    if len(one) == len(other):
+        assert sorted(found[0]) == sorted(found[1])
+    same = match_lower([one, one], [orders[0], orders[0]])
+    assert np.array_equal(same[0], one)
