@@ -85,7 +85,12 @@ class ImageSet:
         return np.bincount(self.labels, minlength=len(self.class_names))
 
     def take(self, indices: npt.NDArray[np.int64]) -> "ImageSet":
-        """Return the images at `indices`, in that order."""
+        """Return the images at `indices`, in that order.
+
+        Raises:
+            UserError: that is more than fits into memory.
+        """
+        require_memory(len(indices) * math.prod(self.shape), f"{len(indices):,} images of {self.shape}")
         return replace(self, images=self.images[indices], labels=self.labels[indices], origins=self.origins[indices])
 
     def concatenate(self, other: "ImageSet") -> "ImageSet":

@@ -6,6 +6,10 @@ from pathlib import Path
 from counterweight.core.errors import UserError
 
 GIB = 2**30
+LITTLE = 2**26
+"""Bytes that are not looked at: what is small is asked for often."""
+RESERVE = 2**28
+"""Bytes that are left to what asks for little, and to what others ask for at the same moment."""
 UNLIMITED = 2**60
 """Limits of the first version of control groups that are as large as a number can be mean none."""
 FILES = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
@@ -22,8 +26,10 @@ def require_memory(wanted: int, where: str) -> None:
     Raises:
         UserError: there is less.
     """
+    if wanted < LITTLE:
+        return
     free = measure_free_memory()
-    if free is not None and wanted > free:
+    if free is not None and wanted + RESERVE > free:
         ways = "smaller images (size), fewer of them, or a machine with more"
         raise UserError(f"{where}: {wanted / GIB:.1f} GiB of memory needed, {free / GIB:.1f} GiB are left; {ways}")
 

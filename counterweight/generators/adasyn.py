@@ -12,6 +12,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from counterweight.core import schema
+from counterweight.core.memory import require_memory
 from counterweight.core.tensors import Labelled
 from counterweight.generators.base.generator import Generator, NotApplicable
 
@@ -53,6 +54,8 @@ class ADASYN(Generator):
             n_neighbors=min(self.settings.k_neighbors, size - 1),
             random_state=int(torch.randint(2**31 - 1, (1,), generator=rng)),  # So that all randomness comes from `rng`.
         )
+        # What goes in and what comes out, in float32, and a copy of either.
+        require_memory(8 * (len(real.labels) + size + count) * real.images[0].numel(), f"adasyn: class '{name}'")
         pixels = real.images.flatten(1).float().numpy()
         try:
             resampled, _ = adasyn.fit_resample(pixels, real.labels.numpy())

@@ -12,6 +12,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from counterweight.core import schema
+from counterweight.core.memory import require_memory
 from counterweight.core.tensors import Labelled
 from counterweight.generators.base.generator import Generator, NotApplicable
 
@@ -46,6 +47,8 @@ class SMOTE(Generator):
         size = int(own.sum())
         if size < 2:
             raise NotApplicable(f"SMOTE needs two images of class '{self.class_names[label]}', there are {size}")
+        # What goes in and what comes out, in float32, and a copy of either.
+        require_memory(8 * (size + count) * real.images[0].numel(), f"smote: class '{self.class_names[label]}'")
         # Neighbours are looked for inside the class alone; one row of another class satisfies imbalanced-learn,
         # which knows no resampling of a single class.
         pixels = torch.cat([real.images[own].flatten(1), torch.zeros(1, real.images[0].numel())]).numpy()

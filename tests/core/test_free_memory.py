@@ -62,7 +62,12 @@ def test_what_this_machine_has_is_known() -> None:
 
 def test_what_needs_more_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "measure_free_memory", lambda: GIB)
-    memory.require_memory(GIB, "a.parquet")
+    memory.require_memory(GIB - memory.RESERVE, "a.parquet")
+    with pytest.raises(UserError):
+        memory.require_memory(GIB, "a.parquet")
+    monkeypatch.setattr(memory, "measure_free_memory", lambda: 0)
+    memory.require_memory(memory.LITTLE - 1, "a.parquet")
+    monkeypatch.setattr(memory, "measure_free_memory", lambda: GIB)
     with pytest.raises(UserError, match=r"a.parquet: 2.0 GiB of memory needed, 1.0 GiB are left; smaller images"):
         memory.require_memory(2 * GIB, "a.parquet")
 
