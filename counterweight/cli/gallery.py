@@ -13,6 +13,7 @@ import torch
 
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
+from counterweight.core.groups import choose_together, join_numbers
 from counterweight.core.images import ImageSet, choose_stratified
 from counterweight.core.outputs import atomic_output, make_room
 from counterweight.core.registry import require_one_of
@@ -21,6 +22,7 @@ from counterweight.core.seeds import derive_seed
 from counterweight.core.tensors import to_labelled
 from counterweight.core.twins import digest_pixels, number_twins
 from counterweight.data.decode.pool import Workers
+from counterweight.data.sources.base.group_names import find_groups
 from counterweight.data.split import read_into_memory, split_parts
 from counterweight.evaluation.prechecks import precheck_generator
 from counterweight.evaluation.retraining.methods import PLAIN
@@ -107,11 +109,11 @@ def choose_generators(params: Params, path: Path, dataset: str, names: Sequence[
 def read_parts(params: Params, dataset: str) -> tuple[ImageSet, ImageSet]:
     """Return the training and the test part, as the ingest stage makes them."""
     plan = plan_dataset(params.datasets, dataset)
-    found = plan.source.find(plan.settings, dataset)
-    rng = np.random.default_rng(derive_seed(params.seed, dataset, "split"))
     where = f"params.yaml: datasets.{dataset}"
+    found = find_groups(plan.source.find(plan.settings, dataset), plan.common.group_pattern, where)
+    rng = np.random.default_rng(derive_seed(params.seed, dataset, "split"))
     with Workers() as workers:
-        train, test = split_parts(found, plan.common.keep_split, plan.common.test_fraction, rng, workers)
+        train, test = split_parts(found, plan.common.keep_split, plan.common.test_fraction, rng, workers, where)
         return read_into_memory(train, where, "train", workers), read_into_memory(test, where, "test", workers)
 
 
@@ -123,7 +125,11 @@ def train_judge(params: Params, dataset: str, train: ImageSet, device: torch.dev
     network = build_classifier(settings, train.shape, len(train.class_names), seed, where).to(device)
     rng = np.random.default_rng(seed)
     twins = number_twins(digest_pixels(train.images))
-    aside = choose_stratified(train.labels, params.table.validation_fraction, rng, twins)
+    if train.groups is None:
+        aside = choose_stratified(train.labels, params.table.validation_fraction, rng, twins)
+    else:
+        numbers = join_numbers(train.groups, twins)
+        aside = choose_together(train.labels, params.table.validation_fraction, rng, numbers)
     fitted, validation = (to_labelled(train.images[part], train.labels[part]).to(device) for part in (~aside, aside))
     entry = find_recipe(PLAIN)
     counts = torch.bincount(fitted.labels, minlength=len(train.class_names)).float()

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Indices = npt.NDArray[np.int64]
+from counterweight.core.groups import Indices, gather
+
 Digests = npt.NDArray[np.void]
 """SHA-256 of images or files, 32 bytes (N,)."""
 
@@ -77,7 +78,15 @@ def gather_twins(order: Indices, numbers: Indices) -> tuple[Indices, Indices]:
         The new order, int64 (K,), and how many images follow one another that are identical, int64 (G,); where no two
         are, it is the old order, and ones.
     """
-    _, first, places, counts = np.unique(numbers[order], return_index=True, return_inverse=True, return_counts=True)
-    if len(counts) == 1:
+    if len(order) and (numbers[order] == numbers[order[0]]).all():
         return order, np.ones(len(order), dtype=np.int64)
-    return order[np.argsort(first[places], kind="stable")], counts[np.argsort(first)]
+    return gather(order, numbers)
+
+
+def part_copies(labels: Indices, numbers: Indices) -> Indices:
+    """Return numbers, int64 (N,), by which a class all of whose images are identical has images of their own."""
+    most, least = np.full(labels.max(initial=-1) + 1, -1), np.full(labels.max(initial=-1) + 1, numbers.max(initial=0))
+    np.maximum.at(most, labels, numbers)
+    np.minimum.at(least, labels, numbers)
+    own = np.arange(len(labels)) + numbers.max(initial=0) + 1
+    return np.where((most == least)[labels], own, numbers)

@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from counterweight.core.errors import UserError
+from counterweight.core.groups import check_groups, check_sides, choose_together, join_numbers
 from counterweight.core.images import ImageSet, ImageWriter, choose_stratified
 from counterweight.core.twins import Digests, digest_pixels, find_identical, find_twins, number_twins, stack_digests
 from counterweight.data.decode import account
 from counterweight.data.decode.images import BadFile, describe_bad_files, digest_file
 from counterweight.data.decode.pool import Decoded, Workers
+from counterweight.data.sources.base.group_names import number_groups
 from counterweight.data.sources.base.lazy_images import DatasetSplits, Indices, LazyImages
 
 
@@ -41,20 +43,44 @@ class Written(NamedTuple):
 
 
 def split_parts(
-    found: DatasetSplits, keep_split: bool, test_fraction: float, rng: np.random.Generator, workers: Workers
+    found: DatasetSplits, keep_split: bool, test_fraction: float, rng: np.random.Generator, workers: Workers, where: str
 ) -> tuple[Subset, Subset]:
     """Return the source's own parts where they are to be kept, else a stratified random split of all its images.
 
-    Such a split parts no images of a class that are identical: as files, since it is made before any is decoded, or,
+    Such a split parts no group, and no images that are identical: as files, since it is made before any is decoded, or,
     where there are no files, in their pixels.
+
+    Args:
+        where: file and key of the dataset; begins an error's message.
+
+    Raises:
+        UserError: there are too few groups.
     """
     train, test = found
     if test is not None and keep_split:
         return choose_all(train), choose_all(test)
     images = train if test is None else train.concatenate(test)
     twins = number_twins(np.concatenate([digest_part(part, workers) for part in found if part is not None]))
-    chosen = choose_stratified(images.labels, test_fraction, rng, twins)
+    chosen = choose_test(images, test_fraction, rng, twins, where)
     return Subset(images, np.flatnonzero(~chosen)), Subset(images, np.flatnonzero(chosen))
+
+
+def choose_test(
+    images: LazyImages, fraction: float, rng: np.random.Generator, twins: Indices, where: str
+) -> npt.NDArray[np.bool_]:
+    """Choose the test part's images, bool (N,), by whole groups where there are such.
+
+    Args:
+        twins: numbers (N,) that images share which are the same picture.
+    """
+    if images.groups is None:
+        return choose_stratified(images.labels, fraction, rng, twins)
+    numbers = join_numbers(number_groups(images), twins)
+    what = f"{where}: a training and a test part"
+    check_groups(images.labels, numbers, images.class_names, 2, what)
+    chosen = choose_together(images.labels, fraction, rng, numbers)
+    check_sides(images.labels, chosen, images.class_names, numbers, what)
+    return chosen
 
 
 def digest_part(part: LazyImages, workers: Workers) -> Digests:
@@ -95,7 +121,7 @@ def write_part(
     part, bad, origins = chosen.part, list[BadFile](), list[str]()
     counts = np.zeros(len(part.class_names), dtype=np.int64)
     digests = [stack_digests([])]
-    with ImageWriter(path, part.shape, part.class_names) as writer:
+    with ImageWriter(path, part.shape, part.class_names, part.groups is not None) as writer:
         for images, indices, faults in read_subset(chosen, where, label, workers):
             bad += faults
             labels = part.labels[indices]
@@ -103,7 +129,8 @@ def write_part(
             digests.append(digest_pixels(images))
             own = [part.origins[index] for index in indices]
             origins += own
-            writer.add(images, labels, own)
+            groups = () if part.groups is None else [part.groups[index] for index in indices]
+            writer.add(images, labels, own, groups=groups)
         if every_class:
             check_counts(counts, chosen, where, label)
         written = Written(np.concatenate(digests), origins)
@@ -181,6 +208,7 @@ def read_into_memory(chosen: Subset, where: str, label: str, workers: Workers) -
         class_names=part.class_names,
         origins=np.array([part.origins[index] for index in indices], dtype=np.str_),
         provenance={**part.provenance, "skipped_files": report_skipped(bad, where, label)},
+        group_names=None if part.groups is None else np.array([part.groups[index] for index in indices], dtype=np.str_),
     )
 
 

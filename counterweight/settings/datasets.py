@@ -1,5 +1,6 @@
 """params.yaml, datasets: what every dataset has, whatever its source."""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator
@@ -21,6 +22,9 @@ class Dataset(Settings):
     """Keep the train/test split the source brings; a source without one is always split here."""
     test_fraction: Fraction = 0.3
     """Fraction of the images that become the test part where a split is made (balancing thesis, 5.2)."""
+    group_pattern: re.Pattern[str] | None = None
+    """Regular expression that is looked for in each image's path below the dataset's folder: its first group in
+    parentheses, or all of it without one, names the patient, video or camera, whose images no split parts."""
 
     @field_validator("minority", mode="before")
     @classmethod

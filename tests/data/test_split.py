@@ -32,7 +32,7 @@ def split(train: ImageSet, test: ImageSet | None, settings: Dataset, rng: np.ran
     found = DatasetSplits(wrap_array(train, 2, 1), wrap_array(test, 2, 1) if test else None)
     return [
         read_into_memory(chosen, "here", "train", Workers())
-        for chosen in split_parts(found, settings.keep_split, settings.test_fraction, rng, Workers())
+        for chosen in split_parts(found, settings.keep_split, settings.test_fraction, rng, Workers(), "here")
     ]
 
 
