@@ -43,10 +43,10 @@ def number_twins(digests: Digests) -> Indices:
     return np.unique(digests, return_inverse=True)[1].astype(np.int64)
 
 
-def find_twins(digests: Digests) -> npt.NDArray[np.bool_]:
-    """Return which images have an identical one among the others, bool (N,)."""
-    _, numbers, counts = np.unique(digests, return_inverse=True, return_counts=True)
-    return counts[numbers] > 1
+def find_shared(numbers: Indices) -> npt.NDArray[np.bool_]:
+    """Return which images share their number with another, bool (N,)."""
+    _, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    return counts[places] > 1
 
 
 def find_identical(digests: Digests, origins: Sequence[str], trained: int) -> Identical | None:
@@ -57,7 +57,7 @@ def find_identical(digests: Digests, origins: Sequence[str], trained: int) -> Id
         origins: of these images.
         trained: how many the training part has.
     """
-    twins = np.flatnonzero(find_twins(digests))
+    twins = np.flatnonzero(find_shared(number_twins(digests)))
     if not len(twins):
         return None
     first, second = np.flatnonzero(digests == digests[twins[0]])[:2].tolist()

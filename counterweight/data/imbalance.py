@@ -10,7 +10,8 @@ from counterweight.core.draws import FITTED, REFERENCE, UNUSED, VALIDATION, WITH
 from counterweight.core.errors import UserError
 from counterweight.core.groups import Indices, check_groups, check_sides, choose_together, find_spanning, join_numbers
 from counterweight.core.images import ImageSet
-from counterweight.core.twins import digest_pixels, gather_twins, number_twins, part_copies
+from counterweight.core.near_duplicates import number_pictures, sketch
+from counterweight.core.twins import digest_pixels, gather_twins, part_copies
 from counterweight.results.imbalance import ClassCounts, Counts
 from counterweight.settings.scenarios import Drop, Longtail, Natural, Scenario
 
@@ -35,6 +36,7 @@ def make_imbalance(
     minority: list[int],
     item: str,
     seeds: Sequence[int],
+    near: bool,
 ) -> Imbalance:
     """Choose for every draw which images are dropped, as the scenario says, and which are set aside for validation.
 
@@ -48,6 +50,7 @@ def make_imbalance(
         minority: labels of the classes that the dataset names; may be empty.
         item: dataset and scenario, as in `digits/drop75`.
         seeds: of the draws.
+        near: whether near duplicates are kept together, as identical images are.
 
     Raises:
         UserError: nothing would be left of a class, or nothing is to be balanced.
@@ -63,7 +66,10 @@ def make_imbalance(
         where = f"params.yaml: scenarios.{name}: nothing to balance in {dataset}"
         raise UserError(f"{where}: {explain_balance(scenario, whole)}")
     minority = minority or find_smallest_classes(scenario, kept, wanted)
-    roles = draw_all_roles(train, kept, validation_fraction, seeds, f"params.yaml: datasets.{dataset}")
+    sketches = sketch(train.images) if near else None
+    pictures = number_pictures(digest_pixels(train.images), sketches).near
+    where = f"params.yaml: datasets.{dataset}"
+    roles = draw_all_roles(train, kept, validation_fraction, seeds, pictures, where)
     draws = Draws(roles, item, wanted.tolist(), minority)
     sizes = {"before": before, "wanted": wanted, "test": test.counts()}
     sizes |= {"fitted": draws.fitted(train, 0).counts(), "validation": draws.validation(train, 0).counts()}
@@ -76,14 +82,17 @@ def make_imbalance(
 
 
 def draw_all_roles(
-    train: ImageSet, kept: Sizes, validation_fraction: float, seeds: Sequence[int], where: str
+    train: ImageSet, kept: Sizes, validation_fraction: float, seeds: Sequence[int], twins: Indices, where: str
 ) -> npt.NDArray[np.uint8]:
     """Return the role of every image in every draw, uint8 (D, N).
+
+    Args:
+        twins: numbers (N,) that images share which are the same picture.
 
     Raises:
         UserError: a class has too few groups.
     """
-    labels, names, twins = train.labels, train.class_names, number_twins(digest_pixels(train.images))
+    labels, names = train.labels, train.class_names
     rngs = map(np.random.default_rng, seeds)
     if train.groups is None and not find_spanning(labels, twins).any():
         return np.stack([draw_roles(labels, kept, validation_fraction, rng, twins) for rng in rngs])

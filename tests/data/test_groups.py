@@ -148,7 +148,7 @@ def grouped_set(labels: Indices, groups: Indices | None) -> ImageSet:
 def test_the_reference_has_no_image_of_a_group_that_a_generator_saw_and_nothing_that_is_set_aside_comes_back() -> None:
     labels, groups = np.random.default_rng(0).integers(0, 3, 300), np.random.default_rng(1).integers(0, 40, 300)
     train, test = grouped_set(labels, groups), grouped_set(np.array([0, 1, 2]), np.array([97, 98, 99]))
-    roles = draw_all_roles(train, np.bincount(labels) // 3, 0.25, [0, 1, 2], "here")
+    roles = draw_all_roles(train, np.bincount(labels) // 3, 0.25, [0, 1, 2], np.arange(300), "here")
     draws = Draws(roles, "d/drop", [50, 50, 50], [0])
     for count in (1, 3):
         seen, reference = draws.seen(train, count).group_names, draws.reference(train, test, count).group_names
@@ -170,7 +170,7 @@ def test_roles_of_groups_are_read_as_they_were_written_and_others_are_named_as_b
 def test_without_groups_the_roles_are_what_they_were() -> None:
     labels = np.repeat([0, 1, 2], 20)
     kept = np.array([20, 10, 5])
-    found = draw_all_roles(grouped_set(labels, None), kept, 0.25, [7], "here")
+    found = draw_all_roles(grouped_set(labels, None), kept, 0.25, [7], np.arange(60), "here")
     expected = draw_roles(labels, kept, 0.25, np.random.default_rng(7), np.arange(60))
     assert (found[0] == expected).all()
 
@@ -183,7 +183,7 @@ def test_too_few_groups_are_told_with_numbers() -> None:
     with pytest.raises(UserError, match=r"^here: class 'a' has 30 images of 1 group; 2 or more are needed, since no"):
         check_groups(labels, groups, ("a", "b"), 2, "here")
     with pytest.raises(UserError, match=r"fitted and to be set aside: class 'a' has 30 images of 1 group; 2 or more"):
-        draw_all_roles(grouped_set(labels, groups), np.array([30, 10]), 0.2, [0], "here")
+        draw_all_roles(grouped_set(labels, groups), np.array([30, 10]), 0.2, [0], np.arange(40), "here")
     with pytest.raises(UserError, match=r"class 'a' \(30 images of 1 groups\) would be on one side"):
         check_sides(labels, labels == 0, ("a", "b"), groups, "here")
 

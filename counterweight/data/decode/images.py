@@ -172,16 +172,6 @@ def load_upright(file: Image.Image, size: int) -> bool:
     return orientation in range(5, 9)  # 5 to 8 are the quarter turns, mirrored or not.
 
 
-def digest_file(image: Encoded) -> bytes:
-    """Return the SHA-256 of a file's content; of its path if it cannot be read, which will be told by `decode`."""
-    if not isinstance(image, Path):
-        return sha256(image.content).digest()
-    try:
-        return sha256(image.read_bytes()).digest()
-    except OSError:
-        return sha256(os.fsencode(image)).digest()
-
-
 def name_image(image: Encoded) -> str:
     """Return how messages call an image."""
     return str(image) if isinstance(image, Path) else image.name
