@@ -74,11 +74,22 @@ def make_imbalance(
     sizes = {"before": before, "wanted": wanted, "test": test.counts()}
     sizes |= {"fitted": draws.fitted(train, 0).counts(), "validation": draws.validation(train, 0).counts()}
     sizes |= {"reference": draws.reference(train, test, 1).counts()}
+    sizes |= {"in_train": read_seen(test, "identical_images"), "near_train": read_seen(test, "near_duplicates")}
     table = {
         own: ClassCounts(**{part: int(count[label]) for part, count in sizes.items()}, minority=label in minority)
         for label, own in enumerate(train.class_names)
     }
     return Imbalance(draws, Counts(table))
+
+
+def read_seen(test: ImageSet, which: str) -> Sizes:
+    """Return how many test images of each class are in the training part, too (K,), as was counted when they were read.
+
+    Args:
+        which: `identical_images` or `near_duplicates`.
+    """
+    none = [0] * len(test.class_names)
+    return np.array(test.provenance.get(which, {}).get("in_train_by_class", none), dtype=np.int64)
 
 
 def draw_all_roles(
