@@ -30,12 +30,13 @@ def main(argv: Sequence[str]) -> None:
     drawing = file.drawing
     scenario = parse_scenario(file.blocks("scenarios"), arguments.scenario)
     train, test = read_images(arguments.train), read_images(arguments.test)
-    names = parse_dataset_settings(file.blocks("datasets"), arguments.dataset).minority
+    dataset = parse_dataset_settings(file.blocks("datasets"), arguments.dataset)
+    names, near = dataset.minority, dataset.finds_near_duplicates
     minority = [train.class_names.index(require_one_of(name, train.class_names, "minority")) for name in names]
     item = f"{arguments.dataset}/{arguments.scenario}"
     # Not of the scenario: a draw's orders are those of all scenarios.
     seeds = [derive_seed(file.run.seed, arguments.dataset, "draw", str(draw)) for draw in range(drawing.draws)]
-    made = make_imbalance(train, test, scenario, drawing.validation_fraction, minority, item, seeds)
+    made = make_imbalance(train, test, scenario, drawing.validation_fraction, minority, item, seeds, near)
     with atomic_output(arguments.out) as out, atomic_output(arguments.counts) as counts:
         write_draws(made.draws, out)
         write_result(made.counts, counts)

@@ -11,8 +11,16 @@ from counterweight.core.process import run, stage_parser
 from counterweight.core.registry import require_one_of
 from counterweight.core.seeds import derive_seed
 from counterweight.data.decode.pool import Workers, warm_up
+from counterweight.data.sources.base.group_names import find_groups
 from counterweight.data.sources.base.lazy_images import require_two_classes
-from counterweight.data.split import check_present, report_account, report_identical, split_parts, write_part
+from counterweight.data.split import (
+    Splitting,
+    check_present,
+    report_account,
+    report_same,
+    split_parts,
+    write_part,
+)
 from counterweight.settings.datasets import plan_dataset
 
 
@@ -28,18 +36,21 @@ def main(argv: Sequence[str]) -> None:
     plan = plan_dataset(file.blocks("datasets"), arguments.dataset)
     where = f"params.yaml: datasets.{arguments.dataset}"
     with atomic_output(arguments.train) as train_partial, atomic_output(arguments.test) as test_partial:
-        found = plan.source.find(plan.settings, arguments.dataset)
+        found = find_groups(plan.source.find(plan.settings, arguments.dataset), plan.common.group_pattern, where)
         check_present(found, where)
         require_two_classes(found.train.class_names, where)
         for name in plan.common.minority:
             require_one_of(name, found.train.class_names, f"{where}.minority")
         rng = np.random.default_rng(derive_seed(file.run.seed, arguments.dataset, "split"))
         with Workers() as workers:
-            train, test = split_parts(found, plan.common.keep_split, plan.common.test_fraction, rng, workers)
-            trained = write_part(train, train_partial, where, "train", workers)
-            tested = write_part(test, test_partial, where, "test", workers, train=trained)
+            common, near = plan.common, plan.common.finds_near_duplicates
+            how = Splitting(common.keep_split, common.test_fraction, near, where, train_partial.parent)
+            train, test = split_parts(found, how, rng, workers)
+            trained = write_part(train, train_partial, where, "train", workers, near=near)
+            tested = write_part(test, test_partial, where, "test", workers, train=trained, near=near)
         report_account(found, where)
-        report_identical(trained, tested, where, kept=found.test is not None and plan.common.keep_split)
+        kept = found.test is not None and plan.common.keep_split
+        report_same(trained, tested, where, kept, found.train.class_names)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from counterweight.core.schema import parse_settings
 from counterweight.data import inspection
 from counterweight.data.inspection import Findings
 from counterweight.data.sources.base.columns import DELIMITERS
+from counterweight.data.sources.base.group_names import check_enough_groups, find_groups
 from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.generators.base.generator import find_generator
 from counterweight.settings.datasets import plan_dataset
@@ -179,10 +180,12 @@ def find_images(request: Request, settings: Json, params: Params) -> DatasetSpli
     """Return what the source of images finds, errors without the key that is not there yet."""
     blocks = {request.name: {**settings, "path": str(request.path.absolute())}}
     plan = plan_dataset(blocks, request.name)
+    where = f"params.yaml: datasets.{request.name}"
     try:
-        found: DatasetSplits = plan.source.find(plan.settings, request.name)
+        found = find_groups(plan.source.find(plan.settings, request.name), plan.common.group_pattern, where)
+        check_enough_groups(found, found.test is not None and plan.common.keep_split, str(request.path))
     except UserError as error:
-        message = str(error).removeprefix(f"params.yaml: datasets.{request.name}.path: ")
+        message = str(error).removeprefix(f"{where}.path: ").removeprefix(f"{where}.")
         raise UserError(name_options(message)) from error
     return found
 

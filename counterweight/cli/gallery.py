@@ -13,15 +13,18 @@ import torch
 
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
+from counterweight.core.groups import choose_together, join_numbers
 from counterweight.core.images import ImageSet, choose_stratified
+from counterweight.core.near_duplicates import number_pictures, sketch
 from counterweight.core.outputs import atomic_output, make_room
 from counterweight.core.registry import require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.core.seeds import derive_seed
 from counterweight.core.tensors import to_labelled
-from counterweight.core.twins import digest_pixels, number_twins
+from counterweight.core.twins import digest_pixels
 from counterweight.data.decode.pool import Workers
-from counterweight.data.split import read_into_memory, split_parts
+from counterweight.data.sources.base.group_names import find_groups
+from counterweight.data.split import Splitting, read_into_memory, split_parts
 from counterweight.evaluation.prechecks import precheck_generator
 from counterweight.evaluation.retraining.methods import PLAIN
 from counterweight.generators.base.generator import Generator, LearnedGenerator, NotApplicable, find_generator
@@ -30,7 +33,7 @@ from counterweight.plots.grid import save_grid
 from counterweight.recipes.base.classifier_network import build_classifier
 from counterweight.recipes.base.recipe import find_recipe
 from counterweight.reporting.markdown import Grid, format_percent, render_table
-from counterweight.settings.datasets import plan_dataset
+from counterweight.settings.datasets import parse_dataset_settings, plan_dataset
 from counterweight.settings.params import Params, load_params
 from counterweight.settings.presets import suggest_block
 from counterweight.settings.train import TrainingConfig
@@ -107,11 +110,13 @@ def choose_generators(params: Params, path: Path, dataset: str, names: Sequence[
 def read_parts(params: Params, dataset: str) -> tuple[ImageSet, ImageSet]:
     """Return the training and the test part, as the ingest stage makes them."""
     plan = plan_dataset(params.datasets, dataset)
-    found = plan.source.find(plan.settings, dataset)
-    rng = np.random.default_rng(derive_seed(params.seed, dataset, "split"))
     where = f"params.yaml: datasets.{dataset}"
-    with Workers() as workers:
-        train, test = split_parts(found, plan.common.keep_split, plan.common.test_fraction, rng, workers)
+    found = find_groups(plan.source.find(plan.settings, dataset), plan.common.group_pattern, where)
+    rng = np.random.default_rng(derive_seed(params.seed, dataset, "split"))
+    with Workers() as workers, TemporaryDirectory() as folder:
+        common, near = plan.common, plan.common.finds_near_duplicates
+        how = Splitting(common.keep_split, common.test_fraction, near, where, Path(folder))
+        train, test = split_parts(found, how, rng, workers)
         return read_into_memory(train, where, "train", workers), read_into_memory(test, where, "test", workers)
 
 
@@ -122,8 +127,13 @@ def train_judge(params: Params, dataset: str, train: ImageSet, device: torch.dev
     where = f"params.yaml: classifiers.{dataset}"
     network = build_classifier(settings, train.shape, len(train.class_names), seed, where).to(device)
     rng = np.random.default_rng(seed)
-    twins = number_twins(digest_pixels(train.images))
-    aside = choose_stratified(train.labels, params.table.validation_fraction, rng, twins)
+    near = parse_dataset_settings(params.datasets, dataset).finds_near_duplicates
+    twins = number_pictures(digest_pixels(train.images), sketch(train.images) if near else None).near
+    if train.groups is None:
+        aside = choose_stratified(train.labels, params.table.validation_fraction, rng, twins)
+    else:
+        numbers = join_numbers(train.groups, twins)
+        aside = choose_together(train.labels, params.table.validation_fraction, rng, numbers)
     fitted, validation = (to_labelled(train.images[part], train.labels[part]).to(device) for part in (~aside, aside))
     entry = find_recipe(PLAIN)
     counts = torch.bincount(fitted.labels, minlength=len(train.class_names)).float()

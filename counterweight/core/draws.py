@@ -12,9 +12,10 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.roles import RoleTable, read_roles, write_roles
 
-ROLES = ("fitted", "validation", "reference")
-"""What generators and classifiers are fitted to; real images that choose a classifier's epoch; what was dropped."""
-FITTED, VALIDATION, REFERENCE = range(len(ROLES))
+ROLES = ("fitted", "validation", "reference", "withheld", "unused")
+"""What generators and classifiers are fitted to; real images that choose a classifier's epoch; what was dropped. Where
+images have groups: what was dropped of one that is fitted, too, and of one that is set aside for validation."""
+FITTED, VALIDATION, REFERENCE, WITHHELD, UNUSED = range(len(ROLES))
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Draws:
 
     def restored(self, train: ImageSet, draw: int, rng: np.random.Generator) -> ImageSet:
         """Return as many of the dropped images as restore the balance: what synthetic images stand in for."""
-        dropped = self.roles[draw] == REFERENCE
+        # Of what is set aside nothing comes back: no group is in the fitted images and in those for validation.
+        dropped = np.isin(self.roles[draw], (REFERENCE, WITHHELD))
         own = [rng.permutation(np.flatnonzero(dropped & (train.labels == label))) for label in range(len(self.wanted))]
         chosen = [order[:count] for order, count in zip(own, self.wanted, strict=True)]
         return self.describe(train.take(np.sort(np.concatenate(chosen))))
@@ -54,7 +56,7 @@ class Draws:
         First those of the training part, dropped or set aside for validation, then those of the test part.
         """
         needy = np.asarray(self.wanted) > 0
-        unseen = (self.roles[:draws] != FITTED).all(axis=0)
+        unseen = ~np.isin(self.roles[:draws], (FITTED, WITHHELD)).any(axis=0)  # nor others of their groups
         own = train.take(np.flatnonzero(unseen & needy[train.labels]))
         return self.describe(own.concatenate(test.take(np.flatnonzero(needy[test.labels]))))
 
@@ -94,7 +96,9 @@ class FittedSets(Sequence[ImageSet]):
 def write_draws(draws: Draws, path: Path) -> None:
     """Write a row for each draw and image: draw, index into the training part, role; the rest is metadata."""
     facts = {"item": draws.item, "wanted": draws.wanted, "minority": draws.minority}
-    write_roles(RoleTable(draws.roles, facts), ROLES, path)
+    # The last two stand in tables of images with groups alone: others are what they were, byte by byte.
+    used = ROLES if draws.roles.max(initial=0) > REFERENCE else ROLES[:WITHHELD]
+    write_roles(RoleTable(draws.roles, facts), used, path)
 
 
 def read_draws(path: Path, train: ImageSet) -> Draws:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
-from counterweight.core.images import ImageSet, number_groups, view_pixels
+from counterweight.core.groups import number_names
+from counterweight.core.images import ImageSet, read_names, view_pixels
 from counterweight.core.row_groups import Indices, RowGroups
 
 
@@ -60,22 +61,24 @@ class ImageFile:
 
     @cached_property
     def groups(self) -> Indices | None:
-        """Numbers (N,) of images that no draw may part; see `ImageSet.groups`. Reads where all of them came from."""
-        pattern = self.provenance.get("groups")
-        if pattern is None:
+        """Numbers (N,) of images that no draw may part; see `ImageSet.groups`. Reads the names of all."""
+        if "group" not in self.file.schema_arrow.names:
             return None
-        origins = self.file.read(["origin"]).column("origin").to_pylist()
-        return number_groups(pattern, [origins[row] for row in self.rows])
+        return number_names(read_names(self.file.read(["group"]).column("group"))[self.rows])
 
     def take(self, indices: Indices) -> ImageSet:
         """Read the images at `indices`, int64 (K,), in that order; quickest where it is the table's."""
         rows = self.rows[indices]
         images = np.empty((len(rows), *self.shape), dtype=np.uint8)
-        origins = np.empty(len(rows), dtype=object)
-        for places, own, group in self.row_groups.find(rows, ["image", "origin"]):
+        texts = [name for name in ("origin", "group") if name in self.file.schema_arrow.names]
+        found = {name: np.empty(len(rows), dtype=object) for name in texts}
+        for places, own, group in self.row_groups.find(rows, ["image", *texts]):
             images[places] = view_pixels(group.column("image"), self.shape)[own]
-            origins[places] = group.column("origin").take(own).to_pylist()
-        return ImageSet(images, self.labels[indices], self.class_names, origins.astype(np.str_), self.provenance)
+            for name in texts:
+                found[name][places] = group.column(name).take(own).to_pylist()
+        names = {name: column.astype(np.str_) for name, column in found.items()}
+        facts = self.class_names, names["origin"], self.provenance, names.get("group")
+        return ImageSet(images, self.labels[indices], *facts)
 
 
 Images = ImageSet | ImageFile

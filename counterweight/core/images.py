@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
+from counterweight.core.groups import Indices, choose_together, number_names
 from counterweight.core.memory import require_memory
-from counterweight.core.twins import Indices, gather_twins
+from counterweight.core.twins import part_copies
 
 ROW_GROUP_BYTES = 16 * 2**20  # What the writer holds in memory.
 
@@ -31,7 +31,8 @@ class ImageSet:
     """Labelled images of one size.
 
     `images` is uint8 (N, C, H, W), `labels` int64 (N,) with values that index `class_names`, `origins`
-    says for each image where it came from, and `provenance` (plain JSON) where the whole set did.
+    says for each image where it came from, and `provenance` (plain JSON) where the whole set did. `group_names` (N,)
+    are those of patients, videos and the like, of each of which no draw may part the images; None: each stands alone.
     """
 
     images: npt.NDArray[np.uint8]
@@ -39,6 +40,7 @@ class ImageSet:
     class_names: tuple[str, ...]
     origins: npt.NDArray[np.str_]
     provenance: dict[str, Any]
+    group_names: npt.NDArray[np.str_] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -62,13 +64,8 @@ class ImageSet:
 
     @property
     def groups(self) -> npt.NDArray[np.int64] | None:
-        """Numbers (N,) that images share which no draw may part, as frames of one video; None: each stands alone.
-
-        What the regular expression `groups` of the provenance captures of an origin is the group's name; an origin that
-        it does not match is one of its own.
-        """
-        pattern = self.provenance.get("groups")
-        return None if pattern is None else number_groups(pattern, self.origins.tolist())
+        """Numbers (N,) that images share whose groups have one name; None: each stands alone."""
+        return None if self.group_names is None else number_names(self.group_names)
 
     def read_fact(self, name: str) -> list[int]:
         """Return `wanted` (images of each class) or `minority` (labels), which the imbalance stage notes of a set.
@@ -91,7 +88,9 @@ class ImageSet:
             UserError: that is more than fits into memory.
         """
         require_memory(len(indices) * math.prod(self.shape), f"{len(indices):,} images of {self.shape}")
-        return replace(self, images=self.images[indices], labels=self.labels[indices], origins=self.origins[indices])
+        names = None if self.group_names is None else self.group_names[indices]
+        images, labels, origins = self.images[indices], self.labels[indices], self.origins[indices]
+        return replace(self, images=images, labels=labels, origins=origins, group_names=names)
 
     def concatenate(self, other: "ImageSet") -> "ImageSet":
         """Return these images followed by those of `other`, which has the same shape and classes."""
@@ -102,31 +101,35 @@ class ImageSet:
             images=np.concatenate([self.images, other.images]),
             labels=np.concatenate([self.labels, other.labels]),
             origins=np.concatenate([self.origins, other.origins]),
+            group_names=join_names(self, other),
         )
 
 
-def number_groups(pattern: str, origins: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return numbers (N,), the same where a regular expression captures the same of origins, or they are equal."""
-    found = [(re.match(pattern, origin), origin) for origin in origins]
-    names = [match[match.lastindex or 0] if match else origin for match, origin in found]
-    return np.unique(np.array(names, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
+def join_names(first: ImageSet, second: ImageSet) -> npt.NDArray[np.str_] | None:
+    """Return the groups of both sets; of one that has none each image is one, called by where it came from."""
+    if first.group_names is None and second.group_names is None:
+        return None
+    return np.concatenate([own.origins if own.group_names is None else own.group_names for own in (first, second)])
 
 
 class ImageWriter:
     """Writes an image table bit by bit, so that memory never holds more than a row group of it.
 
-    Columns: `image` (C*H*W bytes, row-major), `label`, `origin`, `draw`; class names, shape and provenance are
-    metadata. The draw is that of a synthetic image; of all others it is 0.
+    Columns: `image` (C*H*W bytes, row-major), `label`, `origin`, `draw`, and `group` (its name) if so wanted; class
+    names, shape and provenance are metadata. The draw is that of a synthetic image; of all others it is 0.
     Bytes, not an Arrow tensor of uint8: Parquet has no 8-bit integers and would store each pixel as a
     32-bit one with its own level, which measured four times the size and twenty times the time.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, int, int], class_names: tuple[str, ...]) -> None:
+    def __init__(
+        self, path: Path, shape: tuple[int, int, int], class_names: tuple[str, ...], grouped: bool = False
+    ) -> None:
         self.facts = {"class_names": class_names, "shape": shape}
         size = int(np.prod(shape))
         columns = {"image": pa.binary(size), "label": pa.int64(), "origin": pa.string(), "draw": pa.int64()}
+        columns |= {"group": pa.string()} if grouped else {}
         # No two images are alike: a dictionary of them, or the smallest of them, would be time spent in vain.
-        few = ["label", "draw"]
+        few = [name for name in ("label", "draw", "group") if name in columns]
         self.writer = pq.ParquetWriter(
             path, pa.schema(columns), compression="zstd", use_dictionary=few, write_statistics=few
         )
@@ -134,11 +137,17 @@ class ImageWriter:
         self.labels: list[int] = []
         self.origins: list[str] = []
         self.draws: list[int] = []
+        self.groups: list[str] | None = [] if grouped else None
 
     def add(
-        self, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], origins: Sequence[str], draw: int = 0
+        self,
+        images: npt.NDArray[np.uint8],
+        labels: npt.NDArray[np.int64],
+        origins: Sequence[str],
+        draw: int = 0,
+        groups: Sequence[str] = (),
     ) -> None:
-        """Append images (N, C, H, W) of one draw, their labels (N,) and where they came from."""
+        """Append images (N, C, H, W) of one draw, their labels (N,), where they came from, and groups if it has any."""
         while len(labels):
             start = len(self.labels)
             fits = min(len(labels), len(self.images) - start)
@@ -146,7 +155,9 @@ class ImageWriter:
             self.labels += labels[:fits].tolist()
             self.origins += origins[:fits]
             self.draws += [draw] * fits
-            images, labels, origins = images[fits:], labels[fits:], origins[fits:]
+            if self.groups is not None:
+                self.groups += groups[:fits]
+            images, labels, origins, groups = images[fits:], labels[fits:], origins[fits:], groups[fits:]
             if len(self.labels) == len(self.images):
                 self.flush()
 
@@ -155,8 +166,10 @@ class ImageWriter:
         schema, count = self.writer.schema, len(self.labels)
         # No copy: written before the array is filled again.
         pixels = pa.FixedSizeBinaryArray.from_buffers(schema.types[0], count, [None, pa.py_buffer(self.images)])
-        self.writer.write_table(pa.table([pixels, self.labels, self.origins, self.draws], schema=schema))
+        columns = [pixels, self.labels, self.origins, self.draws, *([] if self.groups is None else [self.groups])]
+        self.writer.write_table(pa.table(columns, schema=schema))
         self.labels, self.origins, self.draws = [], [], []
+        self.groups = None if self.groups is None else []
 
     def finish(self, provenance: dict[str, Any]) -> None:
         """Write what is left, and where the set came from; the table is whole then."""
@@ -175,8 +188,10 @@ class ImageWriter:
 
 def write_images(images: ImageSet, path: Path) -> None:
     """Write a set as a Parquet file, as `ImageWriter` describes it."""
-    with ImageWriter(path, images.shape, images.class_names) as writer:
-        writer.add(images.images, images.labels, images.origins.tolist())
+    names = images.group_names
+    with ImageWriter(path, images.shape, images.class_names, names is not None) as writer:
+        groups = () if names is None else names.tolist()
+        writer.add(images.images, images.labels, images.origins.tolist(), groups=groups)
         writer.finish(images.provenance)
 
 
@@ -211,12 +226,18 @@ def read_table(path: Path) -> tuple[ImageSet, npt.NDArray[np.int64]]:
             images=view_pixels(table.column("image"), shape),
             labels=table.column("label").to_numpy(),
             class_names=tuple(json.loads(metadata[b"class_names"])),
-            origins=np.asarray(table.column("origin").to_pylist(), dtype=np.str_),
+            origins=read_names(table.column("origin")),
             provenance=json.loads(metadata[b"provenance"]),
+            group_names=read_names(table.column("group")) if "group" in table.column_names else None,
         )
         return images, table.column("draw").to_numpy()
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise UserError(f"{path}: not an image table of this project: {error}") from error
+
+
+def read_names(column: pa.ChunkedArray) -> npt.NDArray[np.str_]:
+    """Return a column of texts (N,)."""
+    return np.asarray(column.to_pylist(), dtype=np.str_)
 
 
 def view_pixels(column: pa.ChunkedArray, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
@@ -237,15 +258,8 @@ def choose_stratified(
     A class of two or more images has one on either side, however small or large the fraction.
 
     Args:
-        twins: numbers (N,) that identical images share; those of a class are on one side, unless all of it are
-            identical. The fraction is met as nearly as that allows.
+        twins: numbers (N,) that identical images share; those are on one side, unless all of a class are identical.
+            The fraction is met as nearly as that allows.
     """
-    numbers = np.arange(len(labels)) if twins is None else twins
-    chosen = np.zeros(len(labels), dtype=bool)
-    for label in np.unique(labels):
-        order, sizes = gather_twins(rng.permutation(np.flatnonzero(labels == label)), numbers)
-        # Twins are on the side where their middle lies; each image alone is chosen if it is one of the first `count`.
-        count = round(fraction * len(order))
-        most = min(max(1, int((np.cumsum(sizes) - sizes / 2 < count).sum())), len(sizes) - 1)  # 0 of one image.
-        chosen[order[: sizes[:most].sum()]] = True
-    return chosen
+    numbers = np.arange(len(labels)) if twins is None else part_copies(labels, twins)
+    return choose_together(labels, fraction, rng, numbers)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Indices = npt.NDArray[np.int64]
+from counterweight.core.groups import Indices, gather
+
 Digests = npt.NDArray[np.void]
 """SHA-256 of images or files, 32 bytes (N,)."""
 
@@ -42,10 +43,10 @@ def number_twins(digests: Digests) -> Indices:
     return np.unique(digests, return_inverse=True)[1].astype(np.int64)
 
 
-def find_twins(digests: Digests) -> npt.NDArray[np.bool_]:
-    """Return which images have an identical one among the others, bool (N,)."""
-    _, numbers, counts = np.unique(digests, return_inverse=True, return_counts=True)
-    return counts[numbers] > 1
+def find_shared(numbers: Indices) -> npt.NDArray[np.bool_]:
+    """Return which images share their number with another, bool (N,)."""
+    _, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    return counts[places] > 1
 
 
 def find_identical(digests: Digests, origins: Sequence[str], trained: int) -> Identical | None:
@@ -56,7 +57,7 @@ def find_identical(digests: Digests, origins: Sequence[str], trained: int) -> Id
         origins: of these images.
         trained: how many the training part has.
     """
-    twins = np.flatnonzero(find_twins(digests))
+    twins = np.flatnonzero(find_shared(number_twins(digests)))
     if not len(twins):
         return None
     first, second = np.flatnonzero(digests == digests[twins[0]])[:2].tolist()
@@ -77,7 +78,15 @@ def gather_twins(order: Indices, numbers: Indices) -> tuple[Indices, Indices]:
         The new order, int64 (K,), and how many images follow one another that are identical, int64 (G,); where no two
         are, it is the old order, and ones.
     """
-    _, first, places, counts = np.unique(numbers[order], return_index=True, return_inverse=True, return_counts=True)
-    if len(counts) == 1:
+    if len(order) and (numbers[order] == numbers[order[0]]).all():
         return order, np.ones(len(order), dtype=np.int64)
-    return order[np.argsort(first[places], kind="stable")], counts[np.argsort(first)]
+    return gather(order, numbers)
+
+
+def part_copies(labels: Indices, numbers: Indices) -> Indices:
+    """Return numbers, int64 (N,), by which a class all of whose images are identical has images of their own."""
+    most, least = np.full(labels.max(initial=-1) + 1, -1), np.full(labels.max(initial=-1) + 1, numbers.max(initial=0))
+    np.maximum.at(most, labels, numbers)
+    np.minimum.at(least, labels, numbers)
+    own = np.arange(len(labels)) + numbers.max(initial=0) + 1
+    return np.where((most == least)[labels], own, numbers)

@@ -44,6 +44,9 @@ def plan_identities(datasets: Blocks, dataset: str, settings: Identities) -> Sou
         UserError: the source has no columns, or a setting is not allowed.
     """
     plan = plan_dataset(datasets, dataset)
+    if plan.common.group_pattern is not None or datasets[dataset].get("group_column") is not None:
+        said = "recognition heeds no groups: what is never on two sides there is an identity"
+        raise UserError(f"params.yaml: recognition.{dataset}: datasets.{dataset} has groups; {said}")
     if settings.by != "column":
         return plan
     if "label" not in type(plan.settings).model_fields:

@@ -6,10 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterweight.core.draws import FITTED, REFERENCE, VALIDATION, Draws
+from counterweight.core.draws import FITTED, REFERENCE, UNUSED, VALIDATION, WITHHELD, Draws
 from counterweight.core.errors import UserError
+from counterweight.core.groups import Indices, check_groups, check_sides, choose_together, find_spanning, join_numbers
 from counterweight.core.images import ImageSet
-from counterweight.core.twins import Indices, digest_pixels, gather_twins, number_twins
+from counterweight.core.near_duplicates import number_pictures, sketch
+from counterweight.core.twins import digest_pixels, gather_twins, part_copies
 from counterweight.results.imbalance import ClassCounts, Counts
 from counterweight.settings.scenarios import Drop, Longtail, Natural, Scenario
 
@@ -34,18 +36,21 @@ def make_imbalance(
     minority: list[int],
     item: str,
     seeds: Sequence[int],
+    near: bool,
 ) -> Imbalance:
     """Choose for every draw which images are dropped, as the scenario says, and which are set aside for validation.
 
     A draw puts each class in an order of its own, which no scenario changes. Scenarios keep its first images, and
     each place of it is one for fitting or one for validation. So of two scenarios, what the one keeps and fits is part
-    of what the other does that keeps more. Identical images of a class have one role in a draw, so that the sizes may
-    be off by a few where there are such; the counts are then those of the first draw.
+    of what the other does that keeps more. Identical images have one role in a draw, and so has a group, but for what
+    is dropped of one that is otherwise kept. Where there are such, sizes may be off by a few; the counts are those of
+    the first draw.
 
     Args:
         minority: labels of the classes that the dataset names; may be empty.
         item: dataset and scenario, as in `digits/drop75`.
         seeds: of the draws.
+        near: whether near duplicates are kept together, as identical images are.
 
     Raises:
         UserError: nothing would be left of a class, or nothing is to be balanced.
@@ -61,18 +66,90 @@ def make_imbalance(
         where = f"params.yaml: scenarios.{name}: nothing to balance in {dataset}"
         raise UserError(f"{where}: {explain_balance(scenario, whole)}")
     minority = minority or find_smallest_classes(scenario, kept, wanted)
-    twins = number_twins(digest_pixels(train.images))
-    rngs = map(np.random.default_rng, seeds)
-    roles = np.stack([draw_roles(train.labels, kept, validation_fraction, rng, twins) for rng in rngs])
+    sketches = sketch(train.images) if near else None
+    pictures = number_pictures(digest_pixels(train.images), sketches).near
+    where = f"params.yaml: datasets.{dataset}"
+    roles = draw_all_roles(train, kept, validation_fraction, seeds, pictures, where)
     draws = Draws(roles, item, wanted.tolist(), minority)
     sizes = {"before": before, "wanted": wanted, "test": test.counts()}
     sizes |= {"fitted": draws.fitted(train, 0).counts(), "validation": draws.validation(train, 0).counts()}
     sizes |= {"reference": draws.reference(train, test, 1).counts()}
+    sizes |= {"in_train": read_seen(test, "identical_images"), "near_train": read_seen(test, "near_duplicates")}
     table = {
         own: ClassCounts(**{part: int(count[label]) for part, count in sizes.items()}, minority=label in minority)
         for label, own in enumerate(train.class_names)
     }
     return Imbalance(draws, Counts(table))
+
+
+def read_seen(test: ImageSet, which: str) -> Sizes:
+    """Return how many test images of each class are in the training part, too (K,), as was counted when they were read.
+
+    Args:
+        which: `identical_images` or `near_duplicates`.
+    """
+    none = [0] * len(test.class_names)
+    return np.array(test.provenance.get(which, {}).get("in_train_by_class", none), dtype=np.int64)
+
+
+def draw_all_roles(
+    train: ImageSet, kept: Sizes, validation_fraction: float, seeds: Sequence[int], twins: Indices, where: str
+) -> npt.NDArray[np.uint8]:
+    """Return the role of every image in every draw, uint8 (D, N).
+
+    Args:
+        twins: numbers (N,) that images share which are the same picture.
+
+    Raises:
+        UserError: a class has too few groups.
+    """
+    labels, names = train.labels, train.class_names
+    rngs = map(np.random.default_rng, seeds)
+    if train.groups is None and not find_spanning(labels, twins).any():
+        return np.stack([draw_roles(labels, kept, validation_fraction, rng, twins) for rng in rngs])
+    what = f"{where}: training images to be fitted and to be set aside"
+    if train.groups is None:
+        numbers = part_copies(labels, twins)
+    else:
+        numbers = join_numbers(train.groups, twins)
+        check_groups(labels, numbers, names, 2, what)
+    drawn = []
+    for rng in rngs:
+        aside = choose_together(labels, validation_fraction, rng, numbers)
+        if train.groups is not None:
+            check_sides(labels, aside, names, numbers, what)
+        drawn.append(draw_grouped_roles(labels, kept, aside, rng, numbers))
+    return np.stack(drawn)
+
+
+def draw_grouped_roles(
+    labels: npt.NDArray[np.int64], kept: Sizes, aside: npt.NDArray[np.bool_], rng: np.random.Generator, numbers: Indices
+) -> npt.NDArray[np.uint8]:
+    """Return the role of every image, uint8 (N,), none of whose groups has two of fitted, set aside, and dropped.
+
+    All classes have their groups in one order, and keep the first images of those that are fitted and of those that
+    are set aside. What is dropped of a group some of which is kept is withheld or unused.
+
+    Args:
+        kept: images of each class that are not dropped (K,).
+        aside: images of groups that are set aside, bool (N,); of every class some are, and some are not.
+        numbers: that the images of a group share (N,).
+    """
+    _, groups = np.unique(numbers, return_inverse=True)
+    place = rng.permutation(int(groups.max()) + 1)[groups]
+    order = np.lexsort((rng.permutation(len(labels)), place))
+    roles = np.full(len(labels), REFERENCE, dtype=np.uint8)
+    for label, count in enumerate(kept.tolist()):
+        own = order[labels[order] == label]
+        tested = own[aside[own]]
+        # As large a part of what is kept as of all, but some on either side if two or more are kept.
+        most = min(max(1, round(count * len(tested) / max(1, len(own)))), max(0, count - 1))
+        roles[tested[:most]], roles[own[~aside[own]][: count - most]] = VALIDATION, FITTED
+    used = np.zeros(int(groups.max()) + 1, dtype=bool)
+    used[groups[roles != REFERENCE]] = True
+    dropped = (roles == REFERENCE) & used[groups]
+    roles[dropped] = np.where(aside[dropped], UNUSED, WITHHELD)
+    return roles
 
 
 def draw_roles(

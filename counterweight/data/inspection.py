@@ -17,6 +17,7 @@ from counterweight.data.decode.pool import inspect_images
 from counterweight.data.decode.tree import LeftOut, Tree, find_ending, is_image, scan_tree
 from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import SUFFIXES
+from counterweight.data.sources.base.group_names import GroupCounts, count_members
 from counterweight.data.sources.base.labels import normalize_label, order_names
 from counterweight.data.sources.base.layout_doubts import list_classes, name_some, unwrap
 from counterweight.data.sources.base.lazy_images import (
@@ -39,7 +40,8 @@ class Findings(NamedTuple):
 
     `facts` has what each of them is like, `files` where it lies, of a folder that is inspected as it is.
     `counts` has the images of each class in each part; `left_out` what is beside them, and `notes` what is to be said
-    of how all was read; `identical` says which images of a dataset have the same pixels, None where none have.
+    of how all was read; `identical` says which images of a dataset have the same pixels, None where none have; `groups`
+    how many patients or videos they are of, None where nothing says so.
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -54,6 +56,7 @@ class Findings(NamedTuple):
     notes: Sequence[str] = ()
     identical: Identical | None = None
     files: Sequence[Path] = ()
+    groups: GroupCounts | None = None
 
     @property
     def total(self) -> int:
@@ -219,7 +222,7 @@ def inspect_dataset(found: DatasetSplits) -> Findings:
     facts = found.train.provenance
     identical = find_identical(stack_digests(digests), origins, trained)
     findings = summarize_findings(results, counts, account.from_json(facts.get("left_out", [])))
-    return findings._replace(identical=identical, notes=facts.get("notes", []))
+    return findings._replace(identical=identical, notes=facts.get("notes", []), groups=count_members(found))
 
 
 def inspect_all(images: Iterable[Encoded], total: int, label: str) -> Results:
@@ -260,6 +263,7 @@ def to_json(found: Findings) -> dict[str, Any]:
         "notes": [*found.notes],
         "bad_files": found.faults(),
         "identical": None if found.identical is None else found.identical._asdict(),
+        **({} if found.groups is None else {"groups": found.groups._asdict()}),
     }
 
 
@@ -282,6 +286,8 @@ def render_findings(found: Findings) -> list[str]:
     if found.identical is not None:
         tested = f"; {found.identical.in_train:,} test images are in train, too" if len(found.counts) > 1 else ""
         lines.append(f"identical: {found.identical.describe()}{tested}")
+    if found.groups is not None:
+        lines.append(f"groups: {found.groups.describe()}")
     for fault, names in found.faults().items():
         more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
         lines.append(f"broken, {fault}: {len(names):,}: {', '.join(names[:NAMED])}{more}")

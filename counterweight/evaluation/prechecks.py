@@ -12,6 +12,7 @@ from counterweight.core.registry import names_in, require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.core.source_plans import SourcePlan
 from counterweight.data.identities import plan_identities
+from counterweight.data.sources.base.group_names import check_enough_groups, find_groups
 from counterweight.data.sources.base.lazy_images import find_shape, require_two_classes
 from counterweight.evaluation.recognition.backbone import build_trunk
 from counterweight.features.weights import check_backbones
@@ -120,6 +121,7 @@ def check_dataset(params: Params, name: str) -> Sequence[str]:
         raise UserError(f"{where}.path: only images/{name} is watched; make that a symbolic link to the folder")
     class_names = plan.source.precheck(plan.settings, name)
     require_two_classes(class_names, where)
+    check_dataset_groups(plan, name)
     for minority in plan.common.minority:
         require_one_of(minority, class_names, f"{where}.minority")
     for generator in params.table.generators:
@@ -131,6 +133,25 @@ def check_dataset(params: Params, name: str) -> Sequence[str]:
             raise UserError(f"{where}.minority: empty, but '{scenario}' drops its classes")
     names: Sequence[str] = class_names
     return names
+
+
+def check_dataset_groups(plan: SourcePlan[Dataset], name: str) -> None:
+    """Check that the images of a dataset have groups, if any are asked for, and every class enough of them.
+
+    What is published is not downloaded for that: there it is told when it is read.
+    """
+    asked = plan.common.group_pattern is not None or getattr(plan.settings, "group_column", None) is not None
+    if not asked or downloads(plan):
+        return
+    where = f"params.yaml: datasets.{name}"
+    found = find_groups(plan.source.find(plan.settings, name), plan.common.group_pattern, where)
+    own_split = found.test is not None and plan.common.keep_split
+    check_enough_groups(found, own_split, where)
+
+
+def downloads(plan: SourcePlan[Dataset] | SourcePlan[Pair]) -> bool:
+    """Say whether a source may have to download its images first."""
+    return "mirror" in type(plan.settings).model_fields  # that is what sources have that download
 
 
 def precheck_generator(params: Params, name: str, dataset: str, class_names: Sequence[str]) -> None:
@@ -195,8 +216,7 @@ def fetch(plan: SourcePlan[Dataset] | SourcePlan[Pair], name: str, stage: str) -
 
     What has been read once is in DVC's cache: an experiment in a folder of its own needs no second download.
     """
-    downloads = "mirror" in type(plan.settings).model_fields  # that is what sources have that download
-    if downloads and f"{stage}@{name}" not in list_finished_stages(LOCK):
+    if downloads(plan) and f"{stage}@{name}" not in list_finished_stages(LOCK):
         plan.source.find(plan.settings, name)
 
 

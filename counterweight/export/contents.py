@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from counterweight.core.groups import Indices
 from counterweight.core.images import ImageSet
-from counterweight.core.twins import Indices
 
 REAL = "real"
 """In place of a generator's name, which none can have: a column of words without gaps is read alike everywhere."""

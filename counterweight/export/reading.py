@@ -9,11 +9,11 @@ import numpy as np
 
 from counterweight.core.draws import FITTED, VALIDATION, Draws, read_draws
 from counterweight.core.errors import UserError
+from counterweight.core.groups import Indices
 from counterweight.core.images import ImageSet, read_images, read_table
 from counterweight.core.params_file import ParamsFile, read_params_file
 from counterweight.core.registry import names_in, require_one_of
 from counterweight.core.results import read_json
-from counterweight.core.twins import Indices
 from counterweight.export.contents import BALANCED, IMBALANCED, REAL, Contents, Item, Part, Split
 from counterweight.export.recorded import check_record
 

@@ -78,6 +78,15 @@ def describe_failed_draws(failed: Mapping[str, int], scores: Mapping[str, Sequen
     )
 
 
+def describe_seen(counts: Mapping[str, ClassCounts]) -> str:
+    """Say how many test images are in the training part, too: scores are then partly of what was learned by heart."""
+    exact, near = (sum(getattr(count, key) for count in counts.values()) for key in ("in_train", "near_train"))
+    if not exact + near:
+        return ""
+    tested = sum(count.test for count in counts.values())
+    return f"{exact + near:,} of {tested:,} test images are in the training part, too ({exact:,} exact, {near:,} near)."
+
+
 def describe_unfilled(counts: Mapping[str, ClassCounts]) -> str:
     """Name the classes of the minority F1 that get no synthetic images, since they keep nearly all they should have."""
     minority = [name for name, count in counts.items() if count.minority and count.test]

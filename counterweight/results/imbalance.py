@@ -1,6 +1,6 @@
 """What the imbalance stage writes: how many images of each class there are where."""
 
-from pydantic import RootModel
+from pydantic import RootModel, SerializerFunctionWrapHandler, model_serializer
 
 from counterweight.core.schema import Result
 
@@ -20,6 +20,16 @@ class ClassCounts(Result):
     """Real ones, of the training and the test part, that no generator sees."""
     test: int
     minority: bool
+    in_train: int = 0
+    """Of the test images, how many are in the training part, too, pixel by pixel."""
+    near_train: int = 0
+    """And how many others nearly so."""
+
+    @model_serializer(mode="wrap")
+    def leave_out_zeros(self, handler: SerializerFunctionWrapHandler) -> dict[str, int]:
+        """Leave out what no clean dataset has, so that its results have no word of it."""
+        values: dict[str, int] = handler(self)
+        return {key: value for key, value in values.items() if value or key not in ("in_train", "near_train")}
 
 
 class Counts(RootModel[dict[str, ClassCounts]]):

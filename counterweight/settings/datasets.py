@@ -1,6 +1,7 @@
 """params.yaml, datasets: what every dataset has, whatever its source."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
@@ -21,6 +22,17 @@ class Dataset(Settings):
     """Keep the train/test split the source brings; a source without one is always split here."""
     test_fraction: Fraction = 0.3
     """Fraction of the images that become the test part where a split is made (balancing thesis, 5.2)."""
+    near_duplicates: Literal["together", "ignore"] = "together"
+    """Whether near duplicates, as the same picture saved at another size or quality, are looked for and kept on one
+    side of every split made here, as identical images always are."""
+    group_pattern: re.Pattern[str] | None = None
+    """Regular expression that is looked for in each image's path below the dataset's folder: its first group in
+    parentheses, or all of it without one, names the patient, video or camera, whose images no split parts."""
+
+    @property
+    def finds_near_duplicates(self) -> bool:
+        """Say whether near duplicates are looked for."""
+        return self.near_duplicates == "together"
 
     @field_validator("minority", mode="before")
     @classmethod

@@ -122,6 +122,20 @@ def test_identical_images_are_counted_and_the_first_two_named(project: Path, tmp
     assert facts("others", tmp_path / "pets")["found"][str(tmp_path / "pets")]["identical"]["images"] == 3
 
 
+def test_groups_by_a_pattern_are_counted_and_written_down(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "scans"
+    write(folder / "cat", 6)
+    write(folder / "dog", 5)
+    found = facts("scans", folder, "--group-pattern", "([0-9])[.]png")
+    groups = {"groups": 6, "smallest": 1, "largest": 2, "in_train": 0}
+    assert found["found"][str(folder)]["groups"] == groups
+    assert found["blocks"]["datasets.scans"]["group_pattern"] == "([0-9])[.]png"
+    too_few = "class 'cat' has 6 images of 1 group; 3 or more are needed, since no group is on two sides"
+    refused(project, r"group_pattern: 'x\(.\)' finds none in 11 of 11", "more", folder, "--group-pattern", "x(.)")
+    refused(project, too_few, "more", folder, "--group-pattern", "png")
+    refused(project, "group_column: unknown key", "more", folder, "--group-column", "patient")
+
+
 def test_identical_images_of_both_parts_are_counted(project: Path, tmp_path: Path) -> None:
     for part, count in (("train", 5), ("test", 3)):
         for label, name in enumerate(("cat", "dog")):

@@ -148,13 +148,30 @@ def test_of_a_large_file_some_images_are_drawn_in_their_order(tmp_path: Path) ->
 
 
 def test_a_file_knows_its_groups(tmp_path: Path) -> None:
-    facts = {**images(30).provenance, "groups": r"(.* )[0-9]"}
-    grouped = ImageSet(**{**vars(images(30)), "provenance": facts})
+    names = np.array([f"patient {number % 7}" for number in range(30)])
+    grouped = ImageSet(**{**vars(images(30)), "group_names": names})
     write_images(grouped, tmp_path / "images.parquet")
     assert grouped.groups is not None
     found = ImageFile(tmp_path / "images.parquet").groups
     assert found is not None
-    assert found.tolist() == grouped.groups.tolist()
+    assert found.tolist() == grouped.groups.tolist() == [number % 7 for number in range(30)]
+    assert read_images(tmp_path / "images.parquet").group_names.tolist() == names.tolist()
+    some = ImageFile(tmp_path / "images.parquet").take(np.array([9, 2])).group_names
+    assert some is not None
+    assert some.tolist() == ["patient 2", "patient 2"]
+    assert ImageFile(tmp_path / "images.parquet", 0).groups.tolist() == []
+
+
+def test_a_table_without_groups_has_no_column_of_them(tmp_path: Path) -> None:
+    write_images(images(3), tmp_path / "images.parquet")
+    assert pq.read_schema(tmp_path / "images.parquet").names == ["image", "label", "origin", "draw"]
+    assert ImageFile(tmp_path / "images.parquet").groups is None
+
+
+def test_groups_of_two_sets_are_the_same_where_their_names_are() -> None:
+    first, second = (ImageSet(**{**vars(images(2)), "group_names": np.array([*names])}) for names in ("ab", "ca"))
+    assert first.concatenate(second).groups.tolist() == [0, 1, 2, 0]
+    assert len(set(first.concatenate(images(2)).groups.tolist())) == 4
 
 
 @pytest.mark.parametrize("where", ["images", "features"])
@@ -201,14 +218,8 @@ def test_features_are_read_as_they_were_written(count: int, size: int, tmp_path:
     assert read.logits is None
 
 
-def test_groups_go_with_features_and_come_from_the_names_of_images(tmp_path: Path) -> None:
-    facts = {"groups": r"(.*/)[0-9]+\.png|ride-([0-9])-"}
-    origins = np.array(["a/1.png", "b/1.png", "ride-7-x", "a/2.png", "ride-7-y", "alone"])
-    grouped = ImageSet(**{**vars(images(6)), "origins": origins, "provenance": facts}).groups
-    assert grouped is not None
-    # Equal where the captured names are: a/, b/, 7, a/, 7 and one of its own.
-    assert (grouped[:, None] == grouped).sum(axis=1).tolist() == [2, 1, 2, 2, 2, 1]
-    assert images(6).groups is None
+def test_groups_go_with_features(tmp_path: Path) -> None:
+    grouped = np.array([3, 1, 2, 3, 2, 0])
     written = FeatureSet(**{**vars(features(6)), "groups": grouped, "logits": features(6, 4).features})
     write_features(written, tmp_path / "features.parquet")
     read = read_features(tmp_path / "features.parquet")

@@ -102,9 +102,8 @@ def test_classes_are_balanced() -> None:
 def test_no_video_is_in_both_parts() -> None:
     """Pixels of an image are the number of its video."""
     videos = np.repeat(np.arange(20), np.arange(20) + 1)
-    origins = np.array([f"{video}/{place}" for place, video in enumerate(videos)])
     plain = image_set(np.broadcast_to(videos[:, None, None, None], (len(videos), 1, 4, 4)).astype(np.uint8))
-    real = replace(plain, origins=origins, provenance={"groups": "([0-9]+/)"})
+    real = replace(plain, group_names=videos.astype(np.str_))
     for settings in (QUICK, QUICK.model_copy(update={"images": 10})):
         for synthetic in (real, plain):
             train, test = draw_parts(real, synthetic, settings, 0)

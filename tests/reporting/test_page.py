@@ -500,3 +500,14 @@ def test_dvcs_plots_are_drawn_without_a_network(browser: Page, tmp_path: Path) -
     browser.wait("document.querySelectorAll('.marks').length == 1")
     assert browser.run("[...document.querySelectorAll('body div[id]')].map((each) => each.id)") == ["losses"]
     assert browser.errors == []
+
+
+def test_test_images_that_are_trained_on_are_told_before_the_answer(tmp_path: Path) -> None:
+    given = made()
+    seen = {name: count.model_copy(update={"in_train": 1}) for name, count in given.counts.items()}
+    for sizes in (given.counts, seen):
+        sections, _ = build_sections(Everything([replace(given, counts=sizes)], {}), {}, tmp_path)
+        text = render_page(sections, {}, {}, [])
+        place = text.find("test images are in the training part, too (")
+        assert (place < 0) == (sizes is given.counts)
+    assert place < text.index('<p class="advice">')

@@ -466,3 +466,25 @@ def test_numbers_have_their_form_or_a_dash() -> None:
     assert (format_percent(0.1234), format_percent(None), format_percent(0.0)) == ("12.3 %", "-", "0.0 %")
     assert (format_spread([1.0, 3.0]), format_spread([1.0, None])) == ("2.0000 ± 1.4142", "-")
     assert (format_spread([0.5]), format_spread([None])) == ("0.5000", "-")
+
+
+def test_test_images_that_are_trained_on_are_the_first_thing_said() -> None:
+    clean = results()
+    first, *others = clean.counts
+    seen = {
+        first: clean.counts[first].model_copy(update={"in_train": 2, "near_train": 1}),
+        **{name: clean.counts[name] for name in others},
+    }
+    tested = sum(count.test for count in seen.values())
+    lines = render_report(replace(clean, counts=seen)).splitlines()
+    said = f"3 of {tested} test images are in the training part, too (2 exact, 1 near)."
+    assert lines[2] == f"**Warning: {said}**"
+    assert "Warning" not in render_report(clean)
+    assert lines[:2] + lines[4:] == render_report(clean).splitlines()
+
+
+def test_counts_without_duplicates_have_no_word_of_them() -> None:
+    clean = next(iter(results().counts.values()))
+    assert not {"in_train", "near_train"} & {*clean.model_dump()}
+    told = clean.model_copy(update={"near_train": 4})
+    assert type(told).model_validate(told.model_dump()) == told

@@ -1,6 +1,7 @@
 """Which images of each class a draw fits, sets aside and drops."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ from ruamel.yaml import YAML
 from counterweight.core.draws import FITTED, REFERENCE, VALIDATION, Draws, read_draws
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, write_images
+from counterweight.data.imbalance import make_imbalance
+from counterweight.settings.scenarios import Drop
 from stages.imbalance import main
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -264,3 +267,17 @@ def test_identical_images_have_one_role_and_the_counts_are_those_of_the_first_dr
         found = np.bincount(thrice.labels[made.draws.roles[0] == role], minlength=3).tolist()
         assert [made.counts[name][key] for name in CLASSES] == found
         assert found == pytest.approx([90, 16, 27] if role == FITTED else [30, 6, 9], abs=3)
+
+
+def test_test_images_that_are_trained_on_are_counted_by_class(tmp_path: Path) -> None:
+    clean = imbalanced(tmp_path, {"kind": "drop", "fraction": 0.7}, ["b"]).counts
+    assert not any({"in_train", "near_train"} & {*count} for count in clean.values())
+    facts = {"identical_images": {"in_this_part": 0, "in_train": 3, "in_train_by_class": [2, 0, 1]}}
+    facts["near_duplicates"] = {"in_this_part": 0, "in_train": 4, "in_train_by_class": [0, 4, 0]}
+    tested = replace(TEST, provenance=facts)
+    found = make_imbalance(
+        numbered("train", SIZES), tested, Drop(kind="drop", fraction=0.7), 0.25, [1], "digits/mine", [0], near=True
+    ).counts.model_dump()
+    assert found["a"] == clean["a"] | {"in_train": 2}
+    assert found["b"] == clean["b"] | {"near_train": 4}
+    assert found["c"] == clean["c"] | {"in_train": 1}

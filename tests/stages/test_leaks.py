@@ -12,7 +12,7 @@ from counterweight.core.images import ImageSet
 from counterweight.core.seeds import derive_seed
 from counterweight.data.decode.pool import Workers
 from counterweight.data.imbalance import make_imbalance
-from counterweight.data.split import read_into_memory, split_parts
+from counterweight.data.split import Splitting, read_into_memory, split_parts
 from counterweight.evaluation.retraining.methods import list_baselines
 from counterweight.generators.base.saved import build_generator, find_generator_block
 from counterweight.generators.base.synthesis import synthesize_pieces
@@ -41,14 +41,15 @@ def digits() -> Digits:
     rng = np.random.default_rng(derive_seed(PARAMS.seed, "digits", "split"))
     found = plan.source.find(plan.settings, "digits")
     with Workers() as workers:
-        parts = split_parts(found, plan.common.keep_split, plan.common.test_fraction, rng, workers)
+        how = Splitting(plan.common.keep_split, plan.common.test_fraction, True, "here", Path())
+        parts = split_parts(found, how, rng, workers)
         train, test = (
             read_into_memory(part, "digits", name, workers) for part, name in zip(parts, ("train", "test"), strict=True)
         )
     draws = {}
     for name in SCENARIOS:
         scenario, fraction = parse_scenario(PARAMS.scenarios, name), PARAMS.table.validation_fraction
-        draws[name] = make_imbalance(train, test, scenario, fraction, [4], f"digits/{name}", SEEDS).draws
+        draws[name] = make_imbalance(train, test, scenario, fraction, [4], f"digits/{name}", SEEDS, True).draws
     return Digits(train, test, draws)
 
 

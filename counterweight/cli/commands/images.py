@@ -75,6 +75,7 @@ Examples:
   counterweight add pets ~/pets --layout classes
   counterweight add pets ~/pets --set 'train=[fold1,fold2]' --set 'test=[fold3]'
   counterweight add pets ~/pets/labels.csv --split-column usage --image-folder photos
+  counterweight add scans ~/scans --group-pattern '(patient[0-9]+)'
   counterweight add cifar ~/cifar10/plain_text --size 32
   counterweight add scans ~/scans --pair ~/generated_scans
 """,
@@ -91,6 +92,8 @@ Examples:
     help="What sub-folders are, or that a table beside them counts; chosen by what is there.",
 )
 @click.option("--split-column", metavar="NAME", help="Column of a table that says train or test of each image.")
+@click.option("--group-column", metavar="NAME", help="Column of a table that names the patient or video of each image.")
+@click.option("--group-pattern", metavar="REGEX", help="What in an image's path names its patient or video.")
 @click.option("--image-folder", metavar="FOLDER", help="Where the paths in a table begin.")
 @click.option("--pair", type=PATH, metavar="SYNTHETIC_PATH", help="Compare two folders of images: real and these.")
 @click.option("--dry-run", is_flag=True, help="Change nothing, say what would be changed.")
@@ -105,6 +108,8 @@ def add(
     changes: tuple[str, ...],
     layout: str | None,
     split_column: str | None,
+    group_column: str | None,
+    group_pattern: str | None,
     image_folder: str | None,
     pair: Path | None,
     dry_run: bool,
@@ -119,6 +124,7 @@ def add(
     from counterweight.cli import add as tool
 
     named = {"split": split_column, "image_folder": image_folder}
+    named |= {"group_column": group_column, "group_pattern": group_pattern}
     changes += tuple(f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None)
     request = tool.Request(params, name, path.expanduser(), minority, size, channels, changes, layout)
     if pair is None:

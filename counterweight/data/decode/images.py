@@ -206,17 +206,6 @@ def load_upright(file: Image.Image, size: int | None) -> bool:
     return orientation in range(5, 9)  # 5 to 8 are the quarter turns, mirrored or not.
 
 
-def digest_file(image: Encoded) -> bytes:
-    """Return the SHA-256 of a file's content; of its path if it cannot be read, which will be told by `decode`."""
-    content = find_content(image)
-    if not isinstance(content, Path):
-        return sha256(content.content).digest()
-    try:
-        return sha256(content.read_bytes()).digest()
-    except OSError:
-        return sha256(os.fsencode(content)).digest()
-
-
 def name_image(image: Encoded) -> str:
     """Return how messages call an image."""
     content = find_content(image)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.images import BadFile, Facts, find_image_files, inspect, try_image
+from counterweight.data.sources.base.group_names import name_groups
 from counterweight.data.sources.base.lazy_images import FileSettings, LazyImages, make_fetch, wrap_files
 
 ONE_CLASS = ("image",)
@@ -77,14 +79,15 @@ def make_side(
     """Return image files as one side of a pair; origins are their paths below `root`.
 
     Args:
-        groups: regular expression that captures of an origin what names its sequence (`ImageSet.groups`).
+        groups: regular expression that captures of an origin the name of its group; all match.
     """
     own = settings.model_dump(exclude={"mirror", "real", "synthetic"})
-    return wrap_files(
+    side = wrap_files(
         fetch=make_fetch(files),
         labels=np.zeros(len(files), dtype=np.int64),
         class_names=ONE_CLASS,
         origins=[path.relative_to(root).as_posix() for path in files],
-        provenance={"source": source, "settings": own, **({} if groups is None else {"groups": groups})},
+        provenance={"source": source, "settings": own},
         settings=settings,
     )
+    return side if groups is None else replace(side, groups=name_groups(groups, side.origins, source))

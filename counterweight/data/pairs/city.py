@@ -38,6 +38,7 @@ SEQUENCE = (
     r".*/([0-9a-f]{8})-[0-9a-f]{8}\.jpg"  # BDD100K: a ride, from which there may be several videos, a frame of each
     r"|(.*/)RGB(?:Left|Right)/"  # SYNTHIA-SF: a folder for each drive; SYNTHIA-RAND's frames (RGB) stand alone
     r"|(.*/images/[0-9]{3})[0-9]{2}\.png"  # GTA V: names tell no sequence, but each hundred of frames was played on end
+    r"|(.+)"
 )
 SMALLEST = (
     512  # pixels of a frame's longer side: all three publish larger ones, and thumbnails are another distribution

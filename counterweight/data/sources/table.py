@@ -25,6 +25,7 @@ from counterweight.data.sources.base.columns import (
     read_columns,
     read_labels,
     read_texts,
+    read_values,
 )
 from counterweight.data.sources.base.embedded import holds_images, is_binary, list_fields, read_paths
 from counterweight.data.sources.base.labels import describe_lookalikes, order_names
@@ -53,6 +54,7 @@ from counterweight.data.sources.base.table_rows import (
     keep_classes,
     leave_out_files,
     leave_out_rows,
+    list_groups,
     select_rows,
     wrap_images,
 )
@@ -80,6 +82,8 @@ class Settings(FileSettings):
     """Column that says `train`, `test` or `val` of each image; null: `split`, `subset` or `partition` if there is one,
     or the only other column with nothing but such words, else the names of the tables, as in
     `train-00000-of-00002.parquet`, or of the folders they lie in."""
+    group_column: Column = None
+    """Column that names the patient, video or camera of each image, whose images no split parts; null: none does."""
     image_folder: Column = None
     """Folder that paths and names in the table begin in, relative to the dataset's; null: the table's own folder, or
     the only one in it that has the images."""
@@ -165,7 +169,9 @@ def read_table(file: Path, root: Path, settings: Settings) -> Table:
         origins = [os.path.relpath(path, folder) for path in found]
     parts, said = read_parts(columns, settings, folder, len(labels), (image, label))
     kept = [None if name is None else part for name, part in zip(labels, parts, strict=True)]
-    return Table(columns, image, place, labels, kept, origins, found, [*notes, *said])
+    group = choose_column(columns, settings.group_column, (), lambda name: False)
+    groups = None if group is None else read_values(columns, group)
+    return Table(columns, image, place, labels, kept, origins, found, [*notes, *said], groups)
 
 
 def name_column(columns: Columns, wanted: str | None, key: str, usual: tuple[str, ...]) -> str:
@@ -261,7 +267,7 @@ def make_table_part(
         origins=[tables[number].origins[place] for number, place in zip(table.tolist(), row.tolist(), strict=True)],
         provenance={
             "source": "table",
-            "settings": settings.model_dump(exclude={"path"}),  # may be one of this machine alone
+            "settings": describe_settings(settings),
             "tables": [own.columns.file.name for own in tables],
             "ignored_files": left_out.total(),
             "left_out": account.to_json(left_out),
@@ -271,4 +277,9 @@ def make_table_part(
     )
     paths = [tables[number].paths for number in range(len(tables))]
     files = [own[place] for number, place in zip(table.tolist(), row.tolist(), strict=True) if (own := paths[number])]
-    return replace(part, files=files)
+    return replace(part, files=files, groups=list_groups(tables, table, row))
+
+
+def describe_settings(settings: Settings) -> dict[str, object]:
+    """Return settings but for a folder, which may be one of this machine alone, and for groups where there are none."""
+    return settings.model_dump(exclude={"path"} | ({"group_column"} if settings.group_column is None else set()))

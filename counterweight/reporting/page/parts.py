@@ -59,4 +59,6 @@ class Section:
     looks: list[Look]
     looks_title: str = "How synthetic images differ"
     reach: str = ""
+    warning: str = ""
+    """What makes the answer doubtful, before it."""
     folds: list[Fold] = field(default_factory=list)

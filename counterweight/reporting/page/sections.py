@@ -10,6 +10,7 @@ from counterweight.reporting.page import charts, curves
 from counterweight.reporting.page.notes import CLASS_NOTES, DETAIL_NOTES, HELP_NOTES, LATENT_NOTES, describe_columns
 from counterweight.reporting.page.parts import Chart, Fold, Look, Section, Table
 from counterweight.reporting.page.pictures import Pictures
+from counterweight.reporting.remarks import describe_seen
 from counterweight.reporting.results import Comparison, Comparisons, Results
 from counterweight.reporting.tables import (
     describe_best_simple,
@@ -59,6 +60,7 @@ def open_section(results: Results, plots: Path, pictures: Pictures) -> Section:
         else None,
         looks=[look(name, own, plots, f"{item}/{name}", pictures) for name, own in results.comparisons.items()],
         reach=describe_reach(results.comparisons),
+        warning=describe_seen(results.counts),
     )
 
 

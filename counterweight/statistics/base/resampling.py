@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterweight.core.features import Rows
+from counterweight.core.groups import choose_together
 from counterweight.core.results import Spread
 
 Indices = npt.NDArray[np.int64]
@@ -132,22 +133,27 @@ def split_groups(
     Args:
         labels: of both sets, integer (N,) and (M,).
         groups: of both.
-        fraction: of the samples, about, that the second parts have.
+        fraction: of the samples of every class, about, that the second parts have.
 
     Returns:
         Four int64 arrays of indices, two of (K,) and (L,) into the first set, two into the second; each ordered by
         class and then by index. A part is empty if no class is in it of both sets.
     """
-    chosen = [
-        choose_groups(np.arange(len(of)) if own is None else own, fraction, rng)
-        for of, own in zip(labels, groups, strict=True)
-    ]
+    chosen = [choose_side(*side, fraction, rng) for side in zip(labels, groups, strict=True)]
     parts = []
     for second in (False, True):
         own = [np.flatnonzero(side == second) for side in chosen]
         drawn = draw_matched(labels[0][own[0]], labels[1][own[1]], rng)
         parts.append([indices[places] for indices, places in zip(own, drawn, strict=True)])
     return parts[0][0], parts[1][0], parts[0][1], parts[1][1]
+
+
+def choose_side(labels: Labels, groups: Groups, fraction: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Choose about a fraction of the samples by whole groups, bool (N,), and of each class where there are several."""
+    numbers = np.arange(len(labels)) if groups is None else groups
+    if len(np.unique(labels)) < 2:
+        return choose_groups(numbers, fraction, rng)
+    return choose_together(labels.astype(np.int64), fraction, rng, numbers)
 
 
 def split_group_halves(labels: tuple[Labels, Labels], groups: tuple[Groups, Groups], rng: np.random.Generator) -> Draw:

@@ -56,6 +56,8 @@ class LazyImages:
     """What yields the images at some indices as files, where they are such."""
     files: Sequence[Path] = ()
     """The files that a table names, there or not."""
+    groups: Sequence[str] | None = None
+    """Names of patients, videos and the like, (N,), of each of which no split may part the images; None: of none."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -69,7 +71,8 @@ class LazyImages:
             yield from other.read(indices[indices >= len(self)] - len(self), bar, workers)
 
         labels, origins = np.concatenate([self.labels, other.labels]), [*self.origins, *other.origins]
-        return replace(self, labels=labels, origins=origins, read=read, fetch=None, files=())
+        groups = None if self.groups is None or other.groups is None else [*self.groups, *other.groups]
+        return replace(self, labels=labels, origins=origins, read=read, fetch=None, files=(), groups=groups)
 
 
 class DatasetSplits(NamedTuple):

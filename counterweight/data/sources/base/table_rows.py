@@ -24,7 +24,8 @@ NO_LABEL, NO_ROW = "a row without a label", "an image that no row names"
 class Table(NamedTuple):
     """What a table says of its rows: classes, parts (empty: of none), origins, and paths if it holds no images.
 
-    Class and part are None in rows that are left out for want of a label.
+    Class and part are None in rows that are left out for want of a label; `groups` are None where no column names any,
+    and one is where the column is empty.
     """
 
     columns: Columns
@@ -35,6 +36,7 @@ class Table(NamedTuple):
     origins: list[str]
     paths: list[Path] | None
     notes: list[str]
+    groups: list[str | None] | None = None
 
 
 class Rows(NamedTuple):
@@ -91,6 +93,23 @@ def select_rows(tables: list[Table], word: str) -> Rows:
     found = [table.classes[row] for table, rows in zip(tables, own, strict=True) for row in rows.tolist()]
     classes = [name for name in found if name is not None]  # those without a label are in no part
     return Rows(tables, numbers, np.concatenate(own), classes)
+
+
+def list_groups(tables: list[Table], numbers: Indices, rows: Indices) -> list[str] | None:
+    """Return the group that a column names for each of some rows; None where no column is to do so.
+
+    Raises:
+        UserError: it is empty in a row.
+    """
+    found: list[str] = []
+    for number, row in zip(numbers.tolist(), rows.tolist(), strict=True):
+        if (groups := tables[number].groups) is None:
+            return None
+        if not (name := groups[row]):
+            where = f"{tables[number].columns.file}: row {row + 1}"
+            raise UserError(f"{where}: the group_column is empty; every image must have a group")
+        found.append(name)
+    return found
 
 
 def wrap_images(tables: list[Table], numbers: Indices, rows: Indices) -> Iterator[Encoded]:

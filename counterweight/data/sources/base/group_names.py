@@ -1,0 +1,114 @@
+"""Which images of a source belong together: a patient's, a video's, a camera's."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from counterweight.core.errors import UserError
+from counterweight.core.groups import Indices, check_groups, number_names
+from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages
+
+
+class GroupCounts(NamedTuple):
+    """How many groups images are of, how many images the smallest and the largest has, and how many are in two parts.
+
+    The latter are of test images whose group has training images, too.
+    """
+
+    groups: int
+    smallest: int
+    largest: int
+    in_train: int
+
+    def describe(self) -> str:
+        """Say it in a few words."""
+        said = f"{self.groups:,} of {self.smallest:,} to {self.largest:,} images"
+        return f"{said}; {self.in_train:,} test images are of a group in train" if self.in_train else said
+
+
+NEEDED = 3
+"""Groups of a class, at least, where it is parted into what is fitted, validated and tested."""
+
+
+def find_groups(found: DatasetSplits, pattern: re.Pattern[str] | None, where: str) -> DatasetSplits:
+    """Return a dataset whose images know their groups, if a pattern names them.
+
+    Args:
+        where: file and key of the dataset, as in `params.yaml: datasets.pets`; begins an error's message.
+
+    Raises:
+        UserError: an image's path does not match, or the source names groups, too.
+    """
+    if pattern is None:
+        return found
+    if found.train.groups is not None:
+        raise UserError(f"{where}.group_pattern: not beside group_column; set one of them")
+    parts = [part for part in found if part is not None]
+    origins = [origin for part in parts for origin in part.origins]
+    names = name_groups(pattern, origins, f"{where}.group_pattern")
+    train = replace(found.train, groups=names[: len(found.train)])
+    return DatasetSplits(train, None if found.test is None else replace(found.test, groups=names[len(found.train) :]))
+
+
+def name_groups(pattern: str | re.Pattern[str], origins: Sequence[str], where: str) -> list[str]:
+    """Return the name of each image's group: what the first group in parentheses has that takes part in a match.
+
+    Without such a group it is the whole match.
+
+    Raises:
+        UserError: an origin does not match, or what names its group is empty.
+    """
+    names = [name_group(re.search(pattern, origin)) for origin in origins]
+    strange = [origin for origin, name in zip(origins, names, strict=True) if not name]
+    if strange:
+        told = re.compile(pattern).pattern
+        ways = "every image must have a group; end the pattern with |(.+) to let others stand alone"
+        raise UserError(
+            f"{where}: '{told}' finds none in {len(strange):,} of {len(origins):,} paths, first: {strange[0]}; {ways}"
+        )
+    return [name for name in names if name]
+
+
+def name_group(match: re.Match[str] | None) -> str:
+    """Return what a match says of a group; nothing without one."""
+    if match is None:
+        return ""
+    return next((own for own in match.groups() if own is not None), match[0])
+
+
+def number_groups(images: LazyImages) -> Indices:
+    """Return numbers, int64 (N,), that the images of a group share; where there are none, each has its own."""
+    if images.groups is None:
+        return np.arange(len(images))
+    return number_names(np.array(images.groups, dtype=np.str_))
+
+
+def count_members(found: DatasetSplits) -> GroupCounts | None:
+    """Return how many groups the images of a dataset are of; None where they have none."""
+    train, test = found
+    if train.groups is None:
+        return None
+    tested = [] if test is None else [*(test.groups or ())]
+    sizes, trained = Counter([*train.groups, *tested]), {*train.groups}
+    shared = sum(name in trained for name in tested)
+    return GroupCounts(len(sizes), min(sizes.values()), max(sizes.values()), shared)
+
+
+def check_enough_groups(found: DatasetSplits, own_split: bool, where: str) -> None:
+    """Refuse a dataset of which a class has too few groups for all that it is parted into.
+
+    Args:
+        own_split: whether the source's own parts are kept.
+        where: file and key of the dataset.
+    """
+    train, test = found
+    images = train if own_split or test is None else train.concatenate(test)
+    if images.groups is None:
+        return
+    parts = "fitted, validation and test images"
+    what, needed = ("fitted and validation images", NEEDED - 1) if own_split else (parts, NEEDED)
+    check_groups(images.labels, number_groups(images), images.class_names, needed, f"{where}: {what}")
