@@ -25,7 +25,7 @@ def test_no_image_is_drawn_twice_or_on_both_sides(sizes: list[int], ratio: float
     """Published code that draws tails with replacement trains on fewer images than it says."""
     train = make_distinct(sizes)
     scenario = Longtail(kind="longtail", ratio=ratio)
-    draws = make_imbalance(train, train, scenario, 0.25, [], "made/longtail", seeds=range(5)).draws
+    draws = make_imbalance(train, train, scenario, 0.25, [], "made/longtail", range(5), near=False).draws
     falling = 500 * ratio ** (-np.arange(len(sizes)) / (len(sizes) - 1))
     expected = np.minimum(sizes, np.rint(falling)).astype(int).tolist()
     for draw in range(5):
@@ -41,7 +41,7 @@ def test_no_image_is_drawn_twice_or_on_both_sides(sizes: list[int], ratio: float
 def test_draws_keep_other_images() -> None:
     train = make_distinct([500] * 5)
     scenario = Longtail(kind="longtail", ratio=20.0)
-    roles = make_imbalance(train, train, scenario, 0.25, [], "made/longtail", seeds=range(2)).draws.roles
+    roles = make_imbalance(train, train, scenario, 0.25, [], "made/longtail", range(2), near=False).draws.roles
     tail = train.labels == 4
     kept = [{*np.flatnonzero(tail & (own != REFERENCE))} for own in roles]
     assert [len(own) for own in kept] == [25, 25]
