@@ -26,9 +26,9 @@ class ClassCounts(Result):
     """And how many others nearly so."""
 
     @model_serializer(mode="wrap")
-    def leave_out_zeros(self, handler: SerializerFunctionWrapHandler) -> dict[str, int]:
+    def leave_out_zeros(self, handler: SerializerFunctionWrapHandler) -> dict[str, int | bool]:
         """Leave out what no clean dataset has, so that its results have no word of it."""
-        values: dict[str, int] = handler(self)
+        values: dict[str, int | bool] = handler(self)
         return {key: value for key, value in values.items() if value or key not in ("in_train", "near_train")}
 
 
