@@ -29,6 +29,10 @@ if __name__ == "__main__":
         main = getattr(import_module(f"stages.{name}"), "main", None) if spec else None
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except ImportError as error:
+        if "failed to map segment" not in str(error):  # as the loader says where memory is limited (ulimit -v)
+            raise
+        sys.exit(fail(f"not enough memory to load the libraries of this stage: {error}"))
     if spec is None or main is None:
         sys.exit(fail(f"there is no stage '{name}'; name one, as in `python -m stages train --help`"))
     sys.argv[0] = str(spec.origin)  # as if the stage itself had been called

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -457,3 +458,16 @@ def test_a_stage_whose_parent_died_before_it_could_ask_does_not_start(monkeypatc
     with pytest.raises(SystemExit) as stopped:
         process.die_with_parent()
     assert stopped.value.code == 137
+
+
+def test_libraries_that_a_limit_of_memory_keeps_out_are_one_line() -> None:
+    limit = 2 * 2**30  # bytes of addresses; torch for CUDA takes more
+
+    def restrict() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+    words = [sys.executable, "-m", "stages", "train", "--help"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=restrict)
+    if done.returncode == 0:
+        pytest.skip("this torch needs less")
+    assert_one_line(done, "not enough memory to load the libraries of this stage: ")
