@@ -81,10 +81,14 @@ def test_a_small_table_of_many_images_is_refused_before_it_is_read(
         pa.binary(12288), 1, [None, pa.py_buffer(np.zeros(12288, np.uint8))]
     ).dictionary_encode()
     many = pa.DictionaryArray.from_arrays(np.zeros(count, dtype=np.int32), pixels.dictionary)
-    table = pa.table({"image": many, "label": np.zeros(count, dtype=np.int64), "draw": np.zeros(count, dtype=np.int64)})
+    zeros, origins = np.zeros(count, dtype=np.int64), pa.repeat("a", count)
+    table = pa.table({"image": many, "label": zeros, "origin": origins, "draw": zeros})
     facts = {"shape": shape, "class_names": ["a"], "provenance": {}}
     path = tmp_path / "many.parquet"
-    pq.write_table(table.replace_schema_metadata({key: json.dumps(fact) for key, fact in facts.items()}), path)
+    # Without Arrow's own schema they are read as plain bytes.
+    with pq.ParquetWriter(path, table.schema, store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({key: json.dumps(fact) for key, fact in facts.items()})
     assert path.stat().st_size < MIB
     monkeypatch.setattr(memory, "measure_free_memory", lambda: 4 * GIB)
     with pytest.raises(UserError, match=r"many.parquet: 4.6 GiB of memory needed, 4.0 GiB are left"):
