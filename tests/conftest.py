@@ -1,7 +1,10 @@
 """Small networks gain nothing from several threads; tests run side by side, file by file."""
 
+import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 import torch
@@ -9,6 +12,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 PIPELINE = "tests/pipeline/"
+# What hypothesis keeps of characters and constants: it would lie in the folder that tests are called in.
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(gettempdir()) / "hypothesis"))
 
 
 class Scheduling(LoadFileScheduling):

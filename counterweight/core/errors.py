@@ -7,8 +7,12 @@ from contextlib import contextmanager
 class UserError(Exception):
     """A mistake that its maker can mend: reported as one line, without a traceback, exit code 2.
 
-    The message says which file and key is meant, what was found there and what is allowed.
+    The message says which file and key is meant, what was found there and what is allowed. What it quotes, a name in a
+    table or what a library says, may break lines; it does not.
     """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(" ".join(filter(None, map(str.strip, message.splitlines()))))
 
 
 WORKSPACE = "call it in a clone of Counterweight (git clone, then make setup)"

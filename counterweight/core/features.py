@@ -96,7 +96,7 @@ class FeatureFile:
             raise UserError(f"{path}: not a feature table of this project: {error}") from error
         self.labels: Indices = numbers.column("label").to_numpy()
         self.groups: Indices | None = numbers.column("group").to_numpy() if "group" in schema.names else None
-        self.row_groups = RowGroups(self.file, path)
+        self.path, self.row_groups = path, RowGroups(self.file, path)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -109,10 +109,16 @@ class FeatureFile:
         return FeatureSet(features, self.labels[rows], self.provenance, groups, logits)
 
     def read_rows(self, rows: Indices, column: str) -> npt.NDArray[np.float32]:
-        """Read some rows (K,) of a column of lists, float32 (K, D)."""
+        """Read some rows (K,) of a column of lists, float32 (K, D).
+
+        Raises:
+            UserError: the file is damaged there.
+        """
         table = np.empty((len(rows), self.file.schema_arrow.field(column).type.list_size), dtype=np.float32)
         for places, own, group in self.row_groups.find(rows, [column]):
             flat = group.column(column).chunk(0).flatten().to_numpy()
+            if len(flat) != len(group) * table.shape[1]:  # a row that is missing has no numbers at all
+                raise UserError(f"{self.path}: cannot be read: rows of '{column}' are missing")
             table[places] = flat.reshape(len(group), -1)[own]
         return table
 

@@ -1,9 +1,7 @@
 """An image table that is read as far as its images are asked for: memory does not grow with the table."""
 
-import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +9,7 @@ import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
 from counterweight.core.groups import number_names
-from counterweight.core.images import ImageSet, read_names, view_pixels
+from counterweight.core.images import ImageSet, check_rows, read_facts, read_names, view_pixels
 from counterweight.core.row_groups import Indices, RowGroups
 
 
@@ -33,14 +31,12 @@ class ImageFile:
             raise UserError(f"{path}: no such file; it is an image table that an earlier stage writes")
         try:
             self.file = pq.ParquetFile(path)  # not mapped: all that was read of it would count as this process's memory
-            metadata = self.file.metadata.metadata or {}
-            self.shape: tuple[int, int, int] = tuple(json.loads(metadata[b"shape"]))
-            self.class_names = tuple(json.loads(metadata[b"class_names"]))
-            self.provenance: dict[str, Any] = json.loads(metadata[b"provenance"])
+            self.shape, self.class_names, self.provenance = read_facts(self.file)
             numbers = self.file.read(["label", "draw"])
+            draw = numbers.column("draw").to_numpy()
+            check_rows(numbers.column("label").to_numpy(), draw, self.class_names)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise UserError(f"{path}: not an image table of this project: {error}") from error
-        draw = numbers.column("draw").to_numpy()
         self.rows = np.arange(len(draw)) if draws is None else np.flatnonzero(draw < draws)
         self.labels: Indices = numbers.column("label").to_numpy()[self.rows]
         self.row_groups = RowGroups(self.file, path)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,8 @@ from counterweight.core.groups import Indices, choose_together, number_names
 from counterweight.core.memory import require_memory
 from counterweight.core.twins import part_copies
 
+COLUMNS = MappingProxyType({"label": pa.int64(), "origin": pa.string(), "draw": pa.int64()})
+"""What an image table has beside its images."""
 ROW_GROUP_BYTES = 16 * 2**20  # What the writer holds in memory.
 
 FILE_DIFFERENCES = "file_differences"
@@ -125,8 +128,8 @@ class ImageWriter:
         self, path: Path, shape: tuple[int, int, int], class_names: tuple[str, ...], grouped: bool = False
     ) -> None:
         self.facts = {"class_names": class_names, "shape": shape}
-        size = int(np.prod(shape))
-        columns = {"image": pa.binary(size), "label": pa.int64(), "origin": pa.string(), "draw": pa.int64()}
+        size = math.prod(shape)
+        columns = {"image": pa.binary(size), **COLUMNS}
         columns |= {"group": pa.string()} if grouped else {}
         # No two images are alike: a dictionary of them, or the smallest of them, would be time spent in vain.
         few = [name for name in ("label", "draw", "group") if name in columns]
@@ -217,20 +220,21 @@ def read_table(path: Path) -> tuple[ImageSet, npt.NDArray[np.int64]]:
         raise UserError(f"{path}: no such file; it is an image table that an earlier stage writes")
     try:
         with pq.ParquetFile(path, memory_map=True) as file:
-            metadata = file.metadata.metadata or {}
-            shape = tuple(json.loads(metadata[b"shape"]))
+            shape, class_names, provenance = read_facts(file)
             # Twice: what is read is brought together in one piece.
             require_memory(2 * file.metadata.num_rows * math.prod(shape), str(path))
             table = file.read().combine_chunks()
         images = ImageSet(
             images=view_pixels(table.column("image"), shape),
             labels=table.column("label").to_numpy(),
-            class_names=tuple(json.loads(metadata[b"class_names"])),
+            class_names=class_names,
             origins=read_names(table.column("origin")),
-            provenance=json.loads(metadata[b"provenance"]),
+            provenance=provenance,
             group_names=read_names(table.column("group")) if "group" in table.column_names else None,
         )
-        return images, table.column("draw").to_numpy()
+        draws = table.column("draw").to_numpy()
+        check_rows(images.labels, draws, class_names)
+        return images, draws
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
         raise UserError(f"{path}: not an image table of this project: {error}") from error
 
@@ -238,6 +242,40 @@ def read_table(path: Path) -> tuple[ImageSet, npt.NDArray[np.int64]]:
 def read_names(column: pa.ChunkedArray) -> npt.NDArray[np.str_]:
     """Return a column of texts (N,)."""
     return np.asarray(column.to_pylist(), dtype=np.str_)
+
+
+def read_facts(file: pq.ParquetFile) -> tuple[tuple[int, int, int], tuple[str, ...], dict[str, Any]]:
+    """Return shape, names of classes and provenance of an open image table.
+
+    Raises:
+        KeyError, ValueError: it lacks one of them, or has other columns than such a table.
+    """
+    metadata, schema = file.metadata.metadata or {}, file.schema_arrow
+    shape, names, provenance = (json.loads(metadata[key]) for key in (b"shape", b"class_names", b"provenance"))
+    if not (isinstance(shape, list) and len(shape) == 3 and all(type(side) is int and side > 0 for side in shape)):
+        raise ValueError(f"its shape is {shape}")
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise ValueError(f"its classes are {names}")
+    if type(provenance) is not dict:
+        raise ValueError(f"its provenance is {provenance}")
+    size = math.prod(shape)
+    if str(schema.field("image").type) != f"fixed_size_binary[{size}]":
+        raise ValueError(f"images of {size} bytes are wanted, they are {schema.field('image').type}")
+    for name, kind in {**COLUMNS, **({"group": pa.string()} if "group" in schema.names else {})}.items():
+        if schema.field(name).type != kind:
+            raise ValueError(f"column '{name}' is {schema.field(name).type}, {kind} is wanted")
+    return (shape[0], shape[1], shape[2]), tuple(names), provenance
+
+
+def check_rows(labels: npt.NDArray[Any], draws: npt.NDArray[Any], class_names: tuple[str, ...]) -> None:
+    """Refuse labels that name no class, and draws of which there cannot be so many.
+
+    Raises:
+        ValueError: one does so, or is missing.
+    """
+    for name, numbers, end in (("label", labels, len(class_names)), ("draw", draws, len(draws))):
+        if numbers.dtype != np.int64 or not ((numbers >= 0) & (numbers < end)).all():
+            raise ValueError(f"a {name} is missing, or is not one of 0...{end - 1}")
 
 
 def view_pixels(column: pa.ChunkedArray, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:

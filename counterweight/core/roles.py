@@ -54,5 +54,5 @@ def read_roles(path: Path, names: Sequence[str], facts: Sequence[str], stage: st
         codes = np.array([names.index(name) for name in role.dictionary.to_pylist()], dtype=np.uint8)
         draws = int(table.column("draw").to_numpy()[-1]) + 1
         return RoleTable(codes[role.indices.to_numpy()].reshape(draws, -1), found)
-    except (pa.ArrowException, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+    except (pa.ArrowException, OSError, AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise UserError(f"{path}: not a table of draws of this project: {error}") from error

@@ -43,6 +43,8 @@ class RowGroups:
             self.held = None  # before the next one is read, so that two are never in memory
             try:
                 self.held = group, columns, self.file.read_row_group(group, columns).combine_chunks()
-            except (pa.ArrowException, OSError) as error:
+            except (pa.ArrowException, OSError, ValueError) as error:
                 raise UserError(f"{self.path}: cannot be read: {error}") from error
+            if (found := len(self.held[2])) != (promised := self.starts[group + 1] - self.starts[group]):
+                raise UserError(f"{self.path}: cannot be read: {found} rows where there should be {promised}")
         return self.held[2]

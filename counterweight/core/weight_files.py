@@ -4,6 +4,7 @@ import hashlib
 import math
 import os
 import struct
+import tokenize
 import urllib.error
 from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, distribution
@@ -40,6 +41,7 @@ UNREADABLE = (
     TypeError,
     UnpicklingError,
     ValueError,
+    tokenize.TokenError,
 )
 
 

@@ -81,6 +81,10 @@ WRONG: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_bytes(b""),
     "text": lambda path: path.write_text("draw,index,role\n"),
     "another table": lambda path: write_images(TRAIN, path),
+    "a damaged footer": lambda path: (
+        pq.write_table(table(FACTS), path),
+        path.write_bytes(path.read_bytes()[:-60] + bytes(30) + path.read_bytes()[-30:]),
+    ),
     "no metadata": lambda path: pq.write_table(table({}), path),
     "no JSON": lambda path: pq.write_table(table(FACTS | {"wanted": "["}), path),
     "words": lambda path: pq.write_table(table(FACTS, role=["fitted"] * 6), path),

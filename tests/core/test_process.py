@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import pickle
 import resource
 import shutil
 import signal
@@ -435,6 +436,12 @@ def test_a_stage_dies_with_its_parent() -> None:
             os.kill(child, signal.SIGKILL)
     assert alive
     assert gone
+
+
+def test_a_users_mistake_is_one_line_whatever_it_quotes() -> None:
+    assert str(UserError("a.csv: no column 'x\r\ny\u2028z'\n")) == "a.csv: no column 'x y z'"
+    assert str(UserError("a  b.csv: as it is")) == "a  b.csv: as it is"
+    assert str(pickle.loads(pickle.dumps(UserError("a\nb")))) == "a b"
 
 
 def test_a_stage_by_name_is_the_stage() -> None:

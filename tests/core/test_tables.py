@@ -1,5 +1,6 @@
 """The tables of images and of features: what is written is what is read."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -260,6 +261,23 @@ def without_draws(path: Path) -> pa.Table:
     return pq.read_table(path).drop_columns("draw")
 
 
+FACTS: dict[str, object] = {"shape": [3, 4, 5], "class_names": ["a", "b", "c"], "provenance": {}}
+
+
+def with_facts(path: Path, changes: dict[str, object]) -> None:
+    """Write an image table in whose metadata something else stands."""
+    write_images(images(3), path)
+    own = {key: json.dumps(fact) for key, fact in (FACTS | changes).items()}
+    pq.write_table(pq.read_table(path).replace_schema_metadata(own), path)
+
+
+def with_numbers(path: Path, name: str, numbers: list[int | None]) -> None:
+    """Write an image table with other labels, or draws."""
+    with_facts(path, {})
+    read = pq.read_table(path)
+    pq.write_table(read.set_column(read.schema.get_field_index(name), name, pa.array(numbers, pa.int64())), path)
+
+
 Read = Callable[[Path], object]
 WRONG: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_bytes(b""),
@@ -271,6 +289,46 @@ WRONG: dict[str, Callable[[Path], object]] = {
     "no draws": lambda path: pq.write_table(without_draws(path), path),
     "cut off": lambda path: (write_images(images(9), path), path.write_bytes(path.read_bytes()[:-40])),
 }
+
+
+SENSELESS: dict[str, Callable[[Path], object]] = {
+    "half a pixel": lambda path: with_facts(path, {"shape": [3, 4, 5.5]}),
+    "two sides": lambda path: with_facts(path, {"shape": [12, 5]}),
+    "another shape": lambda path: with_facts(path, {"shape": [3, 4, 6]}),
+    "more than there can be": lambda path: with_facts(path, {"shape": [2**40, 2**40, 2**40]}),
+    "numbered classes": lambda path: with_facts(path, {"class_names": [1, 2, 3]}),
+    "no facts": lambda path: with_facts(path, {"provenance": ["item"]}),
+    "a class that there is not": lambda path: with_numbers(path, "label", [0, 1, 3]),
+    "no label": lambda path: with_numbers(path, "label", [0, 1, None]),
+    "endless draws": lambda path: with_numbers(path, "draw", [0, 0, 2**40]),
+    "a draw before the first": lambda path: with_numbers(path, "draw", [-1, 0, 0]),
+}
+
+
+def test_what_makes_sense_is_read(tmp_path: Path) -> None:
+    with_facts(tmp_path / "right.parquet", {})
+    assert len(read_images(tmp_path / "right.parquet")) == 3
+    with_numbers(tmp_path / "right.parquet", "draw", [0, 1, 2])
+    assert len(read_draws(tmp_path / "right.parquet")) == 3
+
+
+@pytest.mark.parametrize("read", [read_images, read_draws, ImageFile])
+@pytest.mark.parametrize("content", SENSELESS)
+def test_an_image_table_that_makes_no_sense_is_named(read: Read, content: str, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.parquet"
+    SENSELESS[content](path)
+    with pytest.raises(UserError, match=r"wrong\.parquet: not an image table of this project: ."):
+        read(path)
+
+
+def test_features_of_which_rows_are_missing_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.parquet"
+    write_features(features(3), path)
+    read = pq.read_table(path)
+    rows = pa.array([[1.0] * 7, None, [2.0] * 7], read.schema.field("features").type)
+    pq.write_table(read.set_column(read.schema.get_field_index("features"), "features", rows), path)
+    with pytest.raises(UserError, match=r"wrong\.parquet: cannot be read: rows of 'features' are missing"):
+        read_features(path)
 
 
 @pytest.mark.parametrize(

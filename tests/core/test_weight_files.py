@@ -79,6 +79,15 @@ def test_a_header_that_promises_more_than_the_file_has_is_refused(tmp_path: Path
     assert read_weights(path)["a"].tolist() == [1, 1]
 
 
+def test_an_array_whose_header_does_not_end_is_refused(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    np.save(content, np.ones(3))
+    with ZipFile(tmp_path / "net.npz", "w") as archive:
+        archive.writestr("a.npy", content.getvalue().replace(b"(3,)", b"((((").replace(b"}", b" "))
+    with pytest.raises(ValueError, match="no tensors by name"):
+        read_weights(tmp_path / "net.npz")
+
+
 def test_an_array_that_promises_more_than_its_file_has_is_refused(tmp_path: Path) -> None:
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (2**40,)})

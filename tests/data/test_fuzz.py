@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from campaigns.samples import make_images
 from counterweight.core.images import Fit
 from counterweight.data.decode.images import FORMATS, BadFile, Embedded, Target, decode, inspect, try_image
 from counterweight.data.decode.pool import Workers, decode_images
@@ -35,57 +36,7 @@ print((after - before) // 1024, read.fault if isinstance(read, BadFile) else "re
 """
 
 
-def saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def samples() -> dict[str, bytes]:
-    """Return a small image in every format, and in the forms of it that take ways of their own through a decoder."""
-    rows, columns = np.mgrid[:20, :24]
-    noise = np.random.default_rng(0).integers(0, 30, (20, 24, 3))
-    pixels = (np.stack([rows * 5, columns * 6, rows + columns], axis=-1) + noise).astype(np.uint8)
-    colour, grey = Image.fromarray(pixels), Image.fromarray(pixels[..., 0])
-    deep = Image.fromarray(pixels[..., 0].astype(np.uint16) * 257)
-    clear, palette, frames = colour.copy(), colour.quantize(16), [colour.rotate(90), colour.rotate(180)]
-    clear.putalpha(grey)
-    exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = 6, "maker"
-    return {
-        "jpeg": saved(colour, "JPEG"),
-        "jpeg, progressive": saved(colour, "JPEG", progressive=True),
-        "jpeg, grey": saved(grey, "JPEG"),
-        "jpeg, cmyk": saved(colour.convert("CMYK"), "JPEG"),
-        "jpeg, turned": saved(colour, "JPEG", exif=exif),
-        "mpo": saved(colour, "MPO", save_all=True, append_images=frames),
-        "png": saved(colour, "PNG"),
-        "png, transparent": saved(clear, "PNG"),
-        "png, palette": saved(palette, "PNG", transparency=3),
-        "png, 16 bits": saved(deep, "PNG"),
-        "png, animated": saved(colour, "PNG", save_all=True, append_images=frames),
-        "gif": saved(colour, "GIF"),
-        "gif, animated": saved(colour, "GIF", save_all=True, append_images=frames),
-        "bmp": saved(colour, "BMP"),
-        "bmp, palette": saved(palette, "BMP"),
-        "tiff": saved(colour, "TIFF"),
-        "tiff, 16 bits": saved(deep, "TIFF"),
-        "tiff, floats": saved(Image.fromarray(pixels[..., 0] / np.float32(255)), "TIFF"),
-        "tiff, lzw": saved(colour, "TIFF", compression="tiff_lzw"),
-        "tiff, deflate": saved(colour, "TIFF", compression="tiff_adobe_deflate"),
-        "tiff, jpeg": saved(colour, "TIFF", compression="jpeg"),
-        "webp": saved(colour, "WEBP"),
-        "webp, lossless": saved(clear, "WEBP", lossless=True),
-        "ppm": saved(colour, "PPM"),
-        "ppm, 16 bits": b"P5 24 20 65535\n" + (pixels[..., 0].astype(">u2") * 257).tobytes(),
-        "ppm, in figures": b"P3\n4 2\n255\n" + b" ".join(b"%d" % value for value in range(24)),
-        "jpeg 2000": saved(colour, "JPEG2000"),
-        "jpeg 2000, bare": saved(colour, "JPEG2000", no_jp2=True),
-        "avif": saved(colour, "AVIF"),
-    }
-
-
-SAMPLES = samples()
+SAMPLES = make_images()
 
 
 def mutated(content: bytes, rng: random.Random) -> bytes:

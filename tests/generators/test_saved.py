@@ -34,3 +34,17 @@ def test_what_would_fill_the_memory_is_refused_before_it_is_built(folder: Path, 
     change(folder, changes)
     with pytest.raises(UserError, match=r"no generator that the train stage wrote: weights.safetensors: .* is wanted"):
         load_generator(folder)
+
+
+@pytest.mark.parametrize("name", ["van", "base.vae", "../api/audit", "", None, 7])
+def test_a_generator_that_there_is_not_is_named(folder: Path, name: object) -> None:
+    change(folder, {"generator": name})
+    with pytest.raises(UserError, match=r"model/generator\.json") as caught:
+        load_generator(folder)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_file_that_is_no_object_is_named(folder: Path) -> None:
+    (folder / "generator.json").write_text('["generator"]')
+    with pytest.raises(UserError, match="model: no generator that the train stage wrote: "):
+        load_generator(folder)

@@ -6,6 +6,7 @@ those that TensorFlow Datasets has (tensorflow_datasets/url_checksums/stanford_d
 """
 
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -104,12 +105,24 @@ def make_split_part(folder: Path, paths: list[str], names: tuple[str, ...], sett
 def read_list(file: str, settings: ArchiveSettings, where: str, progress: bool) -> list[str]:
     """Return the paths below `Images/` in one of the lists, as in `n02085620-Chihuahua/n02085620_5927.jpg`.
 
+    They are unpacked anew each time: SciPy's reader takes the process with it on some damaged files, and what comes
+    straight from an archive with the published checksum is whole.
+
     Raises:
         UserError: the lists cannot be had, or it is none.
     """
+    with TemporaryDirectory() as folder:
+        return parse_list(unpack_published(LISTS, SOURCE, settings, where, progress, Path(folder)) / file)
+
+
+def parse_list(path: Path) -> list[str]:
+    """Return the paths in a list.
+
+    Raises:
+        UserError: it is none.
+    """
     from scipy.io import loadmat  # takes a second to import
 
-    path = unpack_published(LISTS, SOURCE, settings, where, progress) / file
     try:
         cells = loadmat(path, variable_names=["file_list"])["file_list"]
         return [check_breeds(str(np.asarray(cell).item())) for cell in cells.ravel()]

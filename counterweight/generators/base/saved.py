@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.params_file import Blocks
-from counterweight.core.registry import require_one_of
+from counterweight.core.registry import names_in, require_one_of
 from counterweight.core.schema import Settings, parse_settings
 from counterweight.generators.base.generator import Generator, LearnedGenerator, find_generator
 from counterweight.generators.base.per_class import PerClass
@@ -93,10 +93,10 @@ def load_generator(folder: Path) -> Generator:
     """
     try:
         facts = json.loads((folder / "generator.json").read_text(encoding="utf-8"))
-        settings = parse_settings(
-            find_generator(facts["generator"]).settings, facts["settings"], str(folder / "generator.json")
-        )
-        kind = facts["generator"], tuple(facts["shape"]), facts["class_names"]
+        where = str(folder / "generator.json")
+        name = require_one_of(str(facts["generator"]), names_in("generators"), where)
+        settings = parse_settings(find_generator(name).settings, facts["settings"], where)
+        kind = name, tuple(facts["shape"]), facts["class_names"]
         with torch.device("meta"):  # which allocates nothing
             planned = assemble_generator(*kind, settings, facts["labels"])
         if isinstance(planned, LearnedGenerator):
@@ -105,7 +105,7 @@ def load_generator(folder: Path) -> Generator:
         if isinstance(generator, LearnedGenerator):
             generator.load_state_dict(load_file(folder / "weights.safetensors"))
             generator.to(memory_format=torch.channels_last)  # as it was trained: another order of sums rounds otherwise
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{folder}: no generator that the train stage wrote: {error}") from error
     return generator
 

@@ -131,6 +131,15 @@ def test_paths_with_backslashes(root: Path) -> None:
     refused(root, r"row 1: C:\\img\\0.png: an absolute path")
 
 
+def test_what_is_no_path_and_no_text_is_named(root: Path) -> None:
+    write(root / "a.csv", label_rows(WORDS, "img/\0"))
+    refused(root, r"a.csv: row 1: 'img/\\x000.png': no path has a zero byte in it$")
+    (root / "a.csv").unlink()
+    words = pa.array([b"cat", b"cat", b"dog", b"d\xff"]).view(pa.string())
+    pq.write_table(pa.table({"path": [f"img/{number}.png" for number in range(4)], "label": words}), root / "a.parquet")
+    refused(root, r"a.parquet: cannot be read: 'utf-8' codec can't decode byte 0xff")
+
+
 def test_names_without_an_ending_and_a_folder_of_images(root: Path) -> None:
     rows = [["path", "label"], *([str(number), word] for number, word in enumerate(WORDS))]
     write(root / "a.csv", rows)

@@ -50,15 +50,20 @@ def check_mirror(remotes: Iterable[Remote], settings: ArchiveSettings, where: st
         find_mirror_file(settings.mirror, (remote.name,), where)
 
 
-def unpack_published(archive: Archive, source: str, settings: ArchiveSettings, where: str, progress: bool) -> Path:
+def unpack_published(
+    archive: Archive, source: str, settings: ArchiveSettings, where: str, progress: bool, folder: Path | None = None
+) -> Path:
     """Return the folder that holds what is in a published archive, downloaded if need be.
+
+    Args:
+        folder: it is unpacked in there; None: where downloads are kept, if that was not done before.
 
     Raises:
         UserError: it cannot be had, is damaged, or has a member that is not to be trusted.
     """
     file = fetch_file(archive.remote, DOWNLOADS / source, settings.mirror, where, progress)
     try:
-        return extract_archive(file, DOWNLOADS / source, archive.limit_bytes, progress)
+        return extract_archive(file, folder or DOWNLOADS / source, archive.limit_bytes, progress)
     except UserError as error:
         raise UserError(f"{error}; if it stays so: {suggest_way_out(file)}") from error
 

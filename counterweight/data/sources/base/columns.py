@@ -210,10 +210,12 @@ def read_values(columns: Columns, name: str) -> list[str | None]:
     """
     kind, array, names = columns.kind(name), read_column(columns, name), columns.class_names(name)
     if pa.types.is_dictionary(kind):
-        kind, array = kind.value_type, array.cast(kind.value_type)
+        with translate_errors(columns.file):
+            kind, array = kind.value_type, array.cast(kind.value_type)
     if not (is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         raise UserError(f"{columns.file}: column '{name}' holds {kind}; texts or whole numbers are needed")
-    values = array.to_pylist()
+    with translate_errors(columns.file):  # A text may not be one: Arrow looks at it only now.
+        values = array.to_pylist()
     for row, value in enumerate(values, 1):
         # Not isinstance: True and False are ints, too.
         if names and type(value) is int and not 0 <= value < len(names):

@@ -64,7 +64,8 @@ def read_paths(columns: Columns, name: str) -> list[str]:
         return read_texts(columns, name)
     if "path" not in inner:
         raise UserError(f"{columns.file}: column '{name}' has neither bytes nor paths")
-    words: list[str] = read_column(columns, f"{name}.path").combine_chunks().field("path").to_pylist()
+    with translate_errors(columns.file):
+        words: list[str] = read_column(columns, f"{name}.path").combine_chunks().field("path").to_pylist()
     for row, word in enumerate(words, 1):
         if not word:
             raise UserError(f"{columns.file}: row {row}: '{name}' has neither bytes nor a path")

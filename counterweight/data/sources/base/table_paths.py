@@ -32,8 +32,10 @@ class PathResolver:
         """Return the path of a file, there or not.
 
         Raises:
-            UserError: it is absolute or leads out of the folder.
+            UserError: it is absolute, leads out of the folder, or can be no path.
         """
+        if "\0" in word:
+            raise UserError(f"{word!r}: no path has a zero byte in it")
         path = self.complete(os.path.join(self.folder, word))
         if self.follow:
             return Path(path)
