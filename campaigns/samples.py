@@ -200,18 +200,20 @@ def make_image_set() -> ImageSet:
         np.arange(COUNT) % len(CLASSES),
         CLASSES,
         np.array([f"clip{number // 2}/{number}.png" for number in range(COUNT)]),
-        {"source": "folder", "item": "shapes/drop75", "groups": "(clip[0-9]+)/"},
+        {"source": "folder", "item": "shapes/drop75"},
+        np.array([f"clip{number // 2}" for number in range(COUNT)]),
     )
 
 
 def make_image_tables() -> list[Sample]:
     """Return image tables, one as they are written and one without compression."""
     images = make_image_set()
+    groups = [] if images.group_names is None else images.group_names.tolist()
 
     def write(path: Path) -> None:
-        with ImageWriter(path, images.shape, images.class_names) as writer:
+        with ImageWriter(path, images.shape, images.class_names, grouped=True) as writer:
             for draw in range(2):
-                writer.add(images.images, images.labels, images.origins.tolist(), draw)
+                writer.add(images.images, images.labels, images.origins.tolist(), draw, groups)
             writer.finish(images.provenance)
 
     return store_plainly(written(write))

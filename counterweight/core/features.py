@@ -74,6 +74,19 @@ def make_rows(table: npt.NDArray[np.float32]) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(flat, table.shape[1])
 
 
+def check_columns(schema: pa.Schema) -> None:
+    """Refuse columns of other types than a feature table's.
+
+    Raises:
+        KeyError, ValueError: one is of another type, or is not there.
+    """
+    for name in ("features", "label", *({"logits", "group"} & {*schema.names})):
+        kind, is_list = schema.field(name).type, name in ("features", "logits")
+        fits = pa.types.is_fixed_size_list(kind) and kind.value_type == pa.float32() if is_list else kind == pa.int64()
+        if not fits:
+            raise ValueError(f"column '{name}' is {kind}")
+
+
 class FeatureFile:
     """A feature table on disk: what a `FeatureSet` has, but for features and logits, which `take` reads.
 
@@ -90,12 +103,13 @@ class FeatureFile:
             self.file = pq.ParquetFile(path)  # not mapped: all that was read of it would count as this process's memory
             schema = self.file.schema_arrow
             self.provenance: dict[str, object] = json.loads((schema.metadata or {})[b"provenance"])
+            check_columns(schema)
             numbers = self.file.read(["label", "group"] if "group" in schema.names else ["label"])
             self.dimension: int = schema.field("features").type.list_size
-        except (pa.ArrowException, OSError, AttributeError, KeyError, ValueError) as error:
+            self.labels: Indices = numbers.column("label").to_numpy()
+            self.groups: Indices | None = numbers.column("group").to_numpy() if "group" in schema.names else None
+        except (pa.ArrowException, OSError, KeyError, ValueError) as error:
             raise UserError(f"{path}: not a feature table of this project: {error}") from error
-        self.labels: Indices = numbers.column("label").to_numpy()
-        self.groups: Indices | None = numbers.column("group").to_numpy() if "group" in schema.names else None
         self.path, self.row_groups = path, RowGroups(self.file, path)
 
     def __len__(self) -> int:

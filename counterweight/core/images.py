@@ -129,7 +129,8 @@ class ImageWriter:
     ) -> None:
         self.facts = {"class_names": class_names, "shape": shape}
         size = math.prod(shape)
-        columns = {"image": pa.binary(size), **COLUMNS} | ({"group": pa.string()} if grouped else {})
+        columns = {"image": pa.binary(size), **COLUMNS}
+        columns |= {"group": pa.string()} if grouped else {}
         # No two images are alike: a dictionary of them, or the smallest of them, would be time spent in vain.
         few = [name for name in ("label", "draw", "group") if name in columns]
         self.writer = pq.ParquetWriter(
@@ -260,7 +261,7 @@ def read_facts(file: pq.ParquetFile) -> tuple[tuple[int, int, int], tuple[str, .
     size = math.prod(shape)
     if str(schema.field("image").type) != f"fixed_size_binary[{size}]":
         raise ValueError(f"images of {size} bytes are wanted, they are {schema.field('image').type}")
-    for name, kind in COLUMNS.items():
+    for name, kind in {**COLUMNS, **({"group": pa.string()} if "group" in schema.names else {})}.items():
         if schema.field(name).type != kind:
             raise ValueError(f"column '{name}' is {schema.field(name).type}, {kind} is wanted")
     return (shape[0], shape[1], shape[2]), tuple(names), provenance

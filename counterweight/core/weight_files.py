@@ -29,6 +29,7 @@ MOST_TIMES, SMALL = 20, 2**20
 """Archives of weights unpack to so many times their size at most, and to so many bytes more."""
 # What the readers of three formats, and the networks, raise on a file that holds something else.
 UNREADABLE = (
+    AssertionError,
     AttributeError,
     BadZipFile,
     EOFError,

@@ -321,6 +321,17 @@ def test_an_image_table_that_makes_no_sense_is_named(read: Read, content: str, t
         read(path)
 
 
+def test_a_feature_table_of_another_type_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "wrong.parquet"
+    write_features(features(3), path)
+    read = pq.read_table(path)
+    for name, column in {"logits": [{"a": 1}] * 3, "group": ["a", "b", "c"], "logits ": None}.items():
+        changed = read.drop_columns("label") if column is None else read.append_column(name, pa.array(column))
+        pq.write_table(changed, path)
+        with pytest.raises(UserError, match=r"wrong\.parquet: not a feature table of this project: "):
+            read_features(path)
+
+
 def test_features_of_which_rows_are_missing_are_named(tmp_path: Path) -> None:
     path = tmp_path / "wrong.parquet"
     write_features(features(3), path)

@@ -10,6 +10,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -151,6 +152,15 @@ def tiff(width: int, height: int) -> bytes:
 
 def entry(tag: int, kind: int, value: int) -> bytes:
     return struct.pack("<HHIH", tag, kind, 1, value)
+
+
+def test_a_header_that_promises_more_bytes_than_memory_has_is_the_images_fault(tmp_path: Path) -> None:
+    path, content = tmp_path / "x.jp2", SAMPLES["jpeg 2000"]
+    place = content.index(b"jp2h") - 4
+    path.write_bytes(content[:place] + struct.pack(">I4sQ", 1, b"jp2h", 2**62) + content[place + 8 :])
+    read = try_image(inspect, path)
+    assert isinstance(read, BadFile)
+    assert (read.fault, read.details) == ("unreadable", "its header promises more bytes than memory has room for")
 
 
 HEADERS = pytest.mark.parametrize("make", [bmp, gif, jpeg, png, ppm, tiff])

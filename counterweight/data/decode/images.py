@@ -173,11 +173,23 @@ def open_image(image: Encoded) -> Iterator[ImageFile.ImageFile]:
 
         pillow_heif.register_heif_opener()
         formats = (*FORMATS, "HEIF")
-    with Image.open(image if isinstance(image, Path) else BytesIO(image.content), formats=formats) as file:
+    with open_header(image, formats) as file:
         # Pillow only warns up to twice its limit.
         if (pixels := file.width * file.height) > (most := Image.MAX_IMAGE_PIXELS or pixels):
             raise Image.DecompressionBombError(f"{pixels} pixels, more than {most}")
         yield file
+
+
+def open_header(image: Path | Embedded, formats: tuple[str, ...]) -> ImageFile.ImageFile:
+    """Open an image of which no more than the header is read.
+
+    Raises:
+        ValueError: that promises more bytes than there is room for, which is no fault of the machine.
+    """
+    try:
+        return Image.open(image if isinstance(image, Path) else BytesIO(image.content), formats=formats)
+    except MemoryError as error:
+        raise ValueError("its header promises more bytes than memory has room for") from error
 
 
 def find_content(image: Encoded) -> Path | Embedded:

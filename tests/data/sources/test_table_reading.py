@@ -131,6 +131,13 @@ def test_paths_with_backslashes(root: Path) -> None:
     refused(root, r"row 1: C:\\img\\0.png: an absolute path")
 
 
+def test_columns_of_one_name_are_refused_or_not_needed(root: Path) -> None:
+    write(root / "a.csv", [["path", "x", "x", "label"], *([f"img/{n}.png", "a", "b", WORDS[n]] for n in range(4))])
+    refused(root, r"a.csv: ")
+    write(root / "a.csv", [["path", "x", "x", "y"], *([f"img/{n}.png", "a", "b", WORDS[n]] for n in range(4))])
+    refused(root, r"a.csv: no column label, .*; it has path, x, x, y; set label: to one of them")
+
+
 def test_what_is_no_path_and_no_text_is_named(root: Path) -> None:
     write(root / "a.csv", label_rows(WORDS, "img/\0"))
     refused(root, r"a.csv: row 1: 'img/\\x000.png': no path has a zero byte in it$")

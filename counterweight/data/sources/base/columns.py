@@ -55,8 +55,8 @@ class Columns(NamedTuple):
         return list(self.schema.names)
 
     def kind(self, name: str) -> pa.DataType:
-        """Return the type of a column."""
-        return self.schema.field(name).type
+        """Return the type of a column, of the first where several have its name."""
+        return self.schema.field(self.schema.get_all_field_indices(name)[0]).type
 
     def class_names(self, name: str) -> list[str] | None:
         """Return what the numbers of a column stand for, as Hugging Face's `datasets` writes it."""
@@ -260,7 +260,7 @@ def find_part_columns(columns: Columns, others: Collection[str], is_part: Callab
         return []
     with translate_errors(columns.file):
         batch = read_first_rows(columns, names)
-    found = {name: {*batch.column(name).unique().to_pylist()} for name in names}
+        found = {name: {*batch.column(name).unique().to_pylist()} for name in names}
     return [name for name, words in found.items() if words and all(word and is_part(word) for word in words)]
 
 
