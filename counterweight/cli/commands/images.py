@@ -75,7 +75,7 @@ Examples:
   counterweight add pets ~/pets --layout classes
   counterweight add pets ~/pets --set 'train=[fold1,fold2]' --set 'test=[fold3]'
   counterweight add pets ~/pets/labels.csv --split-column usage --image-folder photos
-  counterweight add scans ~/scans --group-pattern '(patient[0-9]+)'
+  counterweight add scans ~/scans --group-pattern 'patient[0-9]+'
   counterweight add cifar ~/cifar10/plain_text --size 32
   counterweight add scans ~/scans --pair ~/generated_scans
 """,
