@@ -10,6 +10,7 @@ from typing import NamedTuple
 import psutil
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+OURS, FIRST = ("/counterweight/", "/stages/"), ("/__init__.py", "/__main__.py")
 PATIENCE = 5.0
 """Seconds in which what a killed process had begun has to end."""
 
@@ -28,8 +29,10 @@ def judge_ending(ending: signal.Signals, code: int, log: Path) -> list[str]:
     # As shells see it, or as the kernel says it; 0 where it was done before.
     allowed = {0, -ending, 128 + ending}
     said = log.read_text(encoding="utf-8", errors="replace")
-    # Before its first line of code runs, Python prints one of its own.
-    ours = "Traceback" in said and ("/counterweight/" in said or "/stages/" in said)
+    lines = [line for line in said.splitlines() if line.lstrip().startswith('File "') and "site-packages" not in line]
+    ours = any(name in line for line in lines for name in OURS if not line.split('"')[1].endswith(FIRST))
+    if "Traceback" in said and not ours:
+        return []  # Before the first lines of ours, which are in those two files, Python ends as it likes.
     wrong = [] if code in allowed else [f"exit code {code}: {said[-300:]}"]
     return wrong + (["a traceback: " + said[-300:]] if ours else [])
 
