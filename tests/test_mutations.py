@@ -1,5 +1,6 @@
 """A short part of the campaign of mutated inputs: each is read, or refused in one line that names the file."""
 
+import mmap
 from pathlib import Path
 from random import Random
 
@@ -46,12 +47,18 @@ def refuse(path: Path) -> None:
     raise UserError(f"{path}: no")
 
 
+def take_memory(size: int) -> None:
+    """Take new memory for a moment, whatever the heap of this process has kept from other tests."""
+    with mmap.mmap(-1, size) as pages:
+        pages[::4096] = b"x" * len(range(0, size, 4096))
+
+
 @pytest.mark.parametrize(
     ("read", "wrong"),
     [
         (lambda path: refuse(Path("another")), "does not name the file: another: no"),
         (lambda path: 1 // 0, "ZeroDivisionError: "),
-        (lambda path: bytearray(2**30 + 2**27).__imul__(1), "MiB of memory"),
+        (lambda path: take_memory(2**30 + 2**28), "MiB of memory"),
     ],
 )
 def test_what_is_wrong_is_found(read: object, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
