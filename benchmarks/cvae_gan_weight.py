@@ -28,7 +28,7 @@ from counterweight.core.images import ImageSet
 from counterweight.core.tensors import Labelled, to_labelled, to_unit
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources import mnist
-from counterweight.data.split import choose_all, read_into_memory
+from counterweight.data.split.reading import choose_all, read_into_memory
 from counterweight.generators.base.generator import LearnedGenerator
 from counterweight.generators.base.saved import build_generator, find_generator_block
 from counterweight.generators.cvae_gan import half_square

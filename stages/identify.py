@@ -18,7 +18,7 @@ from counterweight.data.identities import (
     join_parts,
     plan_identities,
 )
-from counterweight.data.split import choose_all, write_part
+from counterweight.data.split.reading import choose_all, write_part
 from counterweight.settings.identities import Identities
 
 

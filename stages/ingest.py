@@ -13,14 +13,9 @@ from counterweight.core.seeds import derive_seed
 from counterweight.data.decode.pool import Workers, warm_up
 from counterweight.data.sources.base.group_names import find_groups
 from counterweight.data.sources.base.lazy_images import require_two_classes
-from counterweight.data.split import (
-    Splitting,
-    check_present,
-    report_account,
-    report_same,
-    split_parts,
-    write_part,
-)
+from counterweight.data.split.parts import Splitting, split_parts
+from counterweight.data.split.pictures import report_same
+from counterweight.data.split.reading import check_present, report_account, write_part
 from counterweight.settings.datasets import plan_dataset
 
 

@@ -13,7 +13,7 @@ from counterweight.core.process import run, stage_parser
 from counterweight.core.seeds import derive_seed
 from counterweight.data.besides.pairs import name_pair_differences
 from counterweight.data.decode.pool import Workers
-from counterweight.data.split import draw_some, write_part
+from counterweight.data.split.reading import draw_some, write_part
 from counterweight.settings.pairs import plan_pair
 
 

@@ -24,7 +24,8 @@ from counterweight.core.tensors import to_labelled
 from counterweight.core.twins import digest_pixels
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources.base.group_names import find_groups
-from counterweight.data.split import Splitting, read_into_memory, split_parts
+from counterweight.data.split.parts import Splitting, split_parts
+from counterweight.data.split.reading import read_into_memory
 from counterweight.evaluation.prechecks import precheck_generator
 from counterweight.evaluation.retraining.methods import PLAIN
 from counterweight.generators.base.generator import Generator, LearnedGenerator, NotApplicable, find_generator

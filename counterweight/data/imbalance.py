@@ -71,7 +71,13 @@ def make_imbalance(
     where = f"params.yaml: datasets.{dataset}"
     roles = draw_all_roles(train, kept, validation_fraction, seeds, pictures, where)
     draws = Draws(roles, item, wanted.tolist(), minority)
-    sizes = {"before": before, "wanted": wanted, "test": test.counts()}
+    return Imbalance(draws, count_classes(draws, train, test))
+
+
+def count_classes(draws: Draws, train: ImageSet, test: ImageSet) -> Counts:
+    """Return how many images each class has where, in the first draw."""
+    wanted, minority = np.array(draws.wanted), draws.minority
+    sizes = {"before": train.counts(), "wanted": wanted, "test": test.counts()}
     sizes |= {"fitted": draws.fitted(train, 0).counts(), "validation": draws.validation(train, 0).counts()}
     sizes |= {"reference": draws.reference(train, test, 1).counts()}
     sizes |= {"in_train": read_seen(test, "identical_images"), "near_train": read_seen(test, "near_duplicates")}
@@ -79,7 +85,7 @@ def make_imbalance(
         own: ClassCounts(**{part: int(count[label]) for part, count in sizes.items()}, minority=label in minority)
         for label, own in enumerate(train.class_names)
     }
-    return Imbalance(draws, Counts(table))
+    return Counts(table)
 
 
 def read_seen(test: ImageSet, which: str) -> Sizes:

@@ -14,7 +14,8 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, choose_stratified, read_images
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources.base.lazy_images import DatasetSplits, wrap_array
-from counterweight.data.split import Splitting, read_into_memory, split_parts
+from counterweight.data.split.parts import Splitting, split_parts
+from counterweight.data.split.reading import read_into_memory
 from counterweight.settings.datasets import Dataset
 from stages.ingest import main
 

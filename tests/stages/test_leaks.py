@@ -12,7 +12,8 @@ from counterweight.core.images import ImageSet
 from counterweight.core.seeds import derive_seed
 from counterweight.data.decode.pool import Workers
 from counterweight.data.imbalance import make_imbalance
-from counterweight.data.split import Splitting, read_into_memory, split_parts
+from counterweight.data.split.parts import Splitting, split_parts
+from counterweight.data.split.reading import read_into_memory
 from counterweight.evaluation.retraining.methods import list_baselines
 from counterweight.generators.base.saved import build_generator, find_generator_block
 from counterweight.generators.base.synthesis import synthesize_pieces

@@ -18,7 +18,7 @@ from counterweight.data.inspection import Findings, inspect_folder
 from counterweight.data.pairs.base import ONE_CLASS, make_side
 from counterweight.data.sources.base.class_folders import SharedClasses, find_shared_classes
 from counterweight.data.sources.base.lazy_images import FileSettings, make_fetch, strip_root, wrap_files
-from counterweight.data.split import choose_all, read_into_memory
+from counterweight.data.split.reading import choose_all, read_into_memory
 from counterweight.evaluation.audit.equalising import FileSide, Plan, plan_equalising
 from counterweight.evaluation.audit.sides import FEWEST, ITEM, Sides, check_sides
 from counterweight.results.files import Equalised

@@ -15,7 +15,7 @@ from counterweight.core.schema import parse_settings
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources import digits
 from counterweight.data.sources.base.lazy_images import find_shape, resize_array, wrap_array
-from counterweight.data.split import choose_all, read_into_memory
+from counterweight.data.split.reading import choose_all, read_into_memory
 
 
 def load(**settings: object) -> ImageSet:

@@ -16,7 +16,7 @@ from counterweight.core.schema import parse_settings
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources import folder
 from counterweight.data.sources.folder import Settings
-from counterweight.data.split import choose_all, read_into_memory, write_part
+from counterweight.data.split.reading import choose_all, read_into_memory, write_part
 
 REAL = os.environ.get("COUNTERWEIGHT_REAL_DATA")
 needs_real = pytest.mark.skipif(REAL is None, reason="COUNTERWEIGHT_REAL_DATA names no folder of real data")

@@ -21,7 +21,7 @@ from counterweight.data.sources.base import columns, embedded
 from counterweight.data.sources.base.embedded import Content
 from counterweight.data.sources.base.lazy_images import DatasetSplits, Indices
 from counterweight.data.sources.table import Settings
-from counterweight.data.split import choose_all, read_into_memory, write_part
+from counterweight.data.split.reading import choose_all, read_into_memory, write_part
 
 PETS = "params.yaml: datasets.pets"
 CLASSES = ("cat", "dog")

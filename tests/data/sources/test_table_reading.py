@@ -16,7 +16,7 @@ from counterweight.data.sources import table
 from counterweight.data.sources.base import columns
 from counterweight.data.sources.base.labels import find_lookalikes, order_names
 from counterweight.data.sources.base.lazy_images import DatasetSplits
-from counterweight.data.split import check_present, report_account
+from counterweight.data.split.reading import check_present, report_account
 
 PETS = "params.yaml: datasets.pets"
 WORDS = ("cat", "cat", "dog", "dog")

@@ -1,0 +1,102 @@
+"""Which images that were read show the same: counted in tables, and told."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from counterweight.core.groups import Indices, find_spanning
+from counterweight.core.near_duplicates import Sketches, find_seen, join_sketches, number_pictures
+from counterweight.core.twins import Digests, find_identical, find_shared, stack_digests
+
+
+class Written(NamedTuple):
+    """What is known of N images that were read: digests of their pixels, sketches if wanted, origins and labels."""
+
+    digests: Digests
+    sketches: Sketches | None
+    origins: list[str]
+    labels: npt.NDArray[np.int64]
+
+    def concatenate(self, other: "Written") -> "Written":
+        """Return what is known of these images followed by those of `other`."""
+        sketches = None
+        if self.sketches is not None and other.sketches is not None:
+            sketches = join_sketches([self.sketches, other.sketches])
+        digests, labels = (np.concatenate(own) for own in zip(self[::3], other[::3], strict=True))
+        return Written(digests, sketches, self.origins + other.origins, labels)
+
+
+def join_written(parts: list[Written]) -> Written:
+    """Return what is known of several lots of images as one."""
+    if not parts:
+        return Written(stack_digests([]), None, [], np.empty(0, dtype=np.int64))
+    sketches = [part.sketches for part in parts if part.sketches is not None]
+    return Written(
+        np.concatenate([part.digests for part in parts]),
+        join_sketches(sketches) if sketches else None,
+        [origin for part in parts for origin in part.origins],
+        np.concatenate([part.labels for part in parts]),
+    )
+
+
+def count_same(part: Written, train: Written | None, classes: int) -> dict[str, dict[str, Any]]:
+    """Return how many images of a part are the same picture as another in it or in the training part; none: nothing.
+
+    Tables of images without such are what they were before these were counted, byte by byte.
+    """
+    own = number_pictures(part.digests, part.sketches)
+    exact = find_shared(own.exact)
+    found: dict[str, dict[str, Any]] = {
+        "identical_images": {"in_this_part": int(exact.sum())},
+        "near_duplicates": {"in_this_part": int((find_shared(own.near) & ~exact).sum())},
+    }
+    if train is not None:
+        both = train.concatenate(part)
+        seen = find_seen(number_pictures(both.digests, both.sketches), len(train.digests))
+        for key, which in (("identical_images", seen.exact), ("near_duplicates", seen.near)):
+            found[key]["in_train"] = int(which.sum())
+            if which.any():
+                found[key]["in_train_by_class"] = np.bincount(part.labels[which], minlength=classes).tolist()
+    return {key: counts for key, counts in found.items() if any(counts.values())}
+
+
+def report_same(train: Written, test: Written, where: str, kept: bool, names: Sequence[str]) -> None:
+    """Say on standard error how many images are the same picture as another, and how many tested ones are trained on.
+
+    Args:
+        where: file and key of the dataset.
+        kept: whether the split is the source's own.
+        names: of the classes.
+    """
+    both = train.concatenate(test)
+    pictures = number_pictures(both.digests, both.sketches)
+    found = find_identical(both.digests, both.origins, len(train.digests))
+    seen, tested = find_seen(pictures, len(train.digests)), len(test.digests)
+    why = "the split is the source's own" if kept else "a class has no others"
+    lines = []
+    if found is not None:
+        lines.append((found.describe(), int(seen.exact.sum())))
+    if pictures.pair is not None:
+        count = int((find_shared(pictures.near) & ~find_shared(pictures.exact)).sum())
+        first, second = (both.origins[place] for place in pictures.pair)
+        lines.append((f"{count:,} images are near duplicates of others ({first}, {second})", int(seen.near.sum())))
+    for said, count in lines:
+        told = f"{count:,} of {tested:,} test images are in the training part, too{f': {why}' if count else ''}"
+        print(f"{where}: {said}; {told}", file=sys.stderr)
+    if mixed := describe_mixed(pictures.near, both, names):
+        print(f"{where}: {mixed}", file=sys.stderr)
+
+
+def describe_mixed(numbers: Indices, images: Written, names: Sequence[str]) -> str | None:
+    """Say how many images are the same picture as one of another class, and name the first two; None without any."""
+    mixed = np.flatnonzero(find_spanning(images.labels, numbers))
+    if not len(mixed):
+        return None
+    first = int(mixed[0])
+    same = mixed[numbers[mixed] == numbers[first]]
+    second = int(same[images.labels[same] != images.labels[first]][0])
+    named = ", ".join(f"{images.origins[place]} ({names[images.labels[place]]})" for place in (first, second))
+    return f"{len(mixed):,} images are the same picture as one of another class: {named}"

@@ -1,0 +1,168 @@
+"""How images of a source are read: into memory, or into a table."""
+
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from counterweight.core.errors import UserError
+from counterweight.core.images import ImageSet, ImageWriter
+from counterweight.core.memory import require_memory
+from counterweight.core.near_duplicates import sketch
+from counterweight.core.twins import digest_pixels
+from counterweight.data.decode import account
+from counterweight.data.decode.images import BadFile, describe_bad_files
+from counterweight.data.decode.pool import Decoded, Workers
+from counterweight.data.sources.base.lazy_images import DatasetSplits, Indices, LazyImages
+from counterweight.data.split.pictures import Written, count_same, join_written
+
+
+class Subset(NamedTuple):
+    """Some images of a part, at increasing indices int64 (n,)."""
+
+    part: LazyImages
+    indices: Indices
+
+
+class Readable(NamedTuple):
+    """Images that could be read, uint8 (n, C, H, W), their indices in the part, and those that could not."""
+
+    images: npt.NDArray[np.uint8]
+    indices: Indices
+    bad: list[BadFile]
+
+
+def choose_all(part: LazyImages) -> Subset:
+    """Choose all images of a part."""
+    return Subset(part, np.arange(len(part)))
+
+
+def draw_some(part: LazyImages, most: int | None, rng: np.random.Generator) -> Subset:
+    """Choose all images, or as many as are wanted at most, at random."""
+    if most is None or most >= len(part):
+        return choose_all(part)
+    return Subset(part, np.sort(rng.permutation(len(part))[:most]))  # Subsets have increasing indices.
+
+
+def check_present(found: DatasetSplits, where: str) -> None:
+    """Refuse files none of which is there, before the first one is called a bad file.
+
+    Args:
+        where: file and key of the dataset.
+
+    Raises:
+        UserError: none of the files that a table names is there.
+    """
+    files = [*found.train.files, *(found.test.files if found.test is not None else ())]
+    if files and not any(file.exists() for file in files):
+        ways = "paths are relative to the table; set image_folder: FOLDER says where they begin otherwise"
+        raise UserError(f"{where}: {len(files):,} of {len(files):,} files missing, first: {files[0]}; {ways}")
+
+
+def report_account(found: DatasetSplits, where: str) -> None:
+    """Say on standard error what is read and what is left out beside it, where a source gives an account.
+
+    Args:
+        where: file and key of the dataset.
+    """
+    parts = {word: part for word, part in (("train", found.train), ("test", found.test)) if part is not None}
+    facts = found.train.provenance
+    if "left_out" not in facts:
+        return
+    left_out = account.from_json(facts["left_out"])
+    lines = [account.summarize({word: len(part) for word, part in parts.items()}, left_out)]
+    lines += [*account.render(left_out), *facts["notes"]]
+    print(*(f"{where}: {line}" for line in lines), sep="\n", file=sys.stderr)
+
+
+def read_into_memory(chosen: Subset, where: str, label: str, workers: Workers) -> ImageSet:
+    """Read images into memory; arguments and errors as of `write_part`, but a class may be without any."""
+    require_memory(2 * len(chosen.indices) * math.prod(chosen.part.shape), where)  # twice: it is put together
+    part, chunks = chosen.part, [*read_subset(chosen, where, label, workers)]
+    bad = [file for chunk in chunks for file in chunk.bad]
+    indices = np.concatenate([np.empty(0, dtype=np.int64), *(chunk.indices for chunk in chunks)])
+    return ImageSet(
+        images=np.concatenate([np.empty((0, *part.shape), dtype=np.uint8), *(chunk.images for chunk in chunks)]),
+        labels=part.labels[indices],
+        class_names=part.class_names,
+        origins=np.array([part.origins[index] for index in indices], dtype=np.str_),
+        provenance={**part.provenance, "skipped_files": report_skipped(bad, where, label)},
+        group_names=None if part.groups is None else np.array([part.groups[index] for index in indices], dtype=np.str_),
+    )
+
+
+def write_part(
+    chosen: Subset,
+    path: Path,
+    where: str,
+    label: str,
+    workers: Workers,
+    every_class: bool = True,
+    train: Written | None = None,
+    near: bool = False,
+) -> Written:
+    """Read images and write them as an image table; memory holds but a few of them at a time.
+
+    Where images are the same picture, the table's provenance says how many.
+
+    Args:
+        where: file and key of the dataset, as in `params.yaml: datasets.pets`; begins an error's message.
+        label: name of the part, for the progress bar and messages.
+        every_class: whether none may be left without images; else one may be, since what is left out is counted.
+        train: the part that was written before this one, whose images are looked for among these.
+        near: whether near duplicates are looked for, too.
+
+    Raises:
+        UserError: an image cannot be read and is not to be skipped, or a class is left without any.
+    """
+    part, bad, parts = chosen.part, list[BadFile](), list[Written]()
+    counts = np.zeros(len(part.class_names), dtype=np.int64)
+    with ImageWriter(path, part.shape, part.class_names, part.groups is not None) as writer:
+        for images, indices, faults in read_subset(chosen, where, label, workers):
+            bad += faults
+            labels = part.labels[indices]
+            counts += np.bincount(labels, minlength=len(counts))
+            own = [part.origins[index] for index in indices]
+            parts.append(Written(digest_pixels(images), sketch(images) if near else None, own, labels))
+            groups = () if part.groups is None else [part.groups[index] for index in indices]
+            writer.add(images, labels, own, groups=groups)
+        if every_class:
+            check_counts(counts, chosen, where, label)
+        written = join_written(parts)
+        facts = {"skipped_files": report_skipped(bad, where, label), **count_same(written, train, len(counts))}
+        writer.finish({**part.provenance, **facts})
+    return written
+
+
+def read_subset(chosen: Subset, where: str, label: str, workers: Workers) -> Iterator[Readable]:
+    """Yield the images some at a time; one that cannot be read stops everything if it is not to be skipped."""
+    start = 0
+    for images, faults in chosen.part.read(chosen.indices, label, workers):
+        indices = chosen.indices[start : start + len(faults)]
+        start += len(faults)  # One entry for each image, None for a good one.
+        bad = [fault for fault in faults if fault]
+        if bad and not chosen.part.skip_bad:  # the number of others is not known yet
+            raise UserError(f"{where}: {describe_bad_files(bad[:1])}; mend or remove it, or set bad_files: skip")
+        good = Decoded(images, faults).good
+        yield Readable(images[good] if bad else images, indices[good], bad)
+
+
+def check_counts(counts: npt.NDArray[np.int64], chosen: Subset, where: str, label: str) -> None:
+    """Refuse a part that lacks images of a class."""
+    if (counts == 0).any():
+        name = chosen.part.class_names[int(counts.argmin())]
+        raise UserError(f"{where}: class '{name}' has too few images: none that can be read for the {label} part")
+
+
+def report_skipped(bad: list[BadFile], where: str, label: str) -> dict[str, int]:
+    """Say on standard error which files were left out, and return how many for each fault."""
+    faults = dict(sorted(Counter(file.fault for file in bad).items()))
+    if bad:
+        words = ", ".join(f"{count} {fault}" for fault, count in faults.items())
+        print(f"{where}.bad_files: {label}: {len(bad)} skipped ({words}): {describe_bad_files(bad)}", file=sys.stderr)
+    return faults
