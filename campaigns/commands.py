@@ -63,19 +63,25 @@ def kill_command(built: Built, project: Project, name: str, kills: int, rng: Ran
     seconds = finish_command(project, command.words, log) if command.ends else SERVED
     after = read_output(project, command)
     for _ in tqdm(range(kills), desc=name, unit="kill"):
-        if command.output not in (None, SETTINGS):
-            shutil.rmtree(project / str(command.output), ignore_errors=True)
-        shutil.copy(scratch / SETTINGS, project / SETTINGS)
+        begin_anew(project, command, scratch)
         moment, ending = rng.uniform(0, seconds), rng.choice(SIGNALS)
         wrong = end_at(project, command.words, moment, ending, log)
         if read_output(project, command) not in (before, after):
             wrong.append(f"half-written: {command.output}")
         yield Kill(name, ending.name, round(moment, 3), "; ".join(wrong))
     if command.output is not None:
+        begin_anew(project, command, scratch)  # the last one may have been done before it was killed
         finish_command(project, command.words, log)
         strays = [path for path in list_untracked(project) if path not in {SETTINGS, f"{command.output}/"}]
         if read_output(project, command) != after or strays:
             yield Kill(name, "none", 0, f"other bytes after the last, or left behind: {strays}")
+
+
+def begin_anew(project: Project, command: Command, scratch: Path) -> None:
+    """Take away what a command wrote, and take back the settings that lie in `scratch`."""
+    if command.output not in (None, SETTINGS):
+        shutil.rmtree(project / str(command.output), ignore_errors=True)
+    shutil.copy(scratch / SETTINGS, project / SETTINGS)
 
 
 def kill_repro(built: Built, project: Project, kills: int, rng: Random, log: Path) -> Iterator[Kill]:
