@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import torch
@@ -29,7 +30,7 @@ INTERFACE = "GLOO_SOCKET_IFNAME"
 PATIENCE = 10
 """Seconds that processes have to end in when they are asked to."""
 LEFT = 76
-"""Exit code of a process whose fellow is gone; that one's end is the cause."""
+"""Exit code of a process whose fellow is gone, or that was asked to end; that is the cause."""
 
 
 def is_launched() -> bool:
@@ -138,10 +139,24 @@ def join(processes: int, name: str) -> Iterator[tuple[Processes, torch.device]]:
     backend = "nccl" if here.type == "cuda" else "gloo"
     torch.distributed.init_process_group(backend, device_id=here if here.type == "cuda" else None)
     try:
-        with reporting():
+        with leaving_when_asked(), reporting():
             yield Processes(int(os.environ[RANK]), count), here
     finally:
         torch.distributed.destroy_process_group()
+
+
+@contextmanager
+def leaving_when_asked() -> Iterator[None]:
+    """End in order, leaving no lock behind, when the launcher asks to, since a fellow is gone or the user gave up."""
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        sys.exit(LEFT)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

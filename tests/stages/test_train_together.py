@@ -51,6 +51,20 @@ def wait_for_checkpoint(folder: Path) -> None:
         time.sleep(0.01)
 
 
+def wait_for_signal(pid: int, number: signal.Signals) -> None:
+    """Wait until a stopped process has been sent a signal."""
+    deadline = time.monotonic() + PATIENCE
+    while not pending(pid) >> (number - 1) & 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def pending(pid: int) -> int:
+    """Return the signals that await a process, a bit each."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("ShdPnd:")), 16)
+
+
 def nothing_but(folder: Path, *kept: str) -> None:
     """Check that no output is there, whole or half, nor a lock of one."""
     inputs = {"params.yaml", "train.parquet", "test.parquet", "draws.parquet"}
@@ -90,13 +104,21 @@ def test_two_processes_write_what_one_writes_to_rounding(undisturbed: Path, tmp_
 
 
 @pytest.mark.slow
-def test_a_killed_process_ends_all_and_a_new_start_goes_on_to_the_same_bytes(undisturbed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_killed_process_ends_all_and_a_new_start_goes_on_to_the_same_bytes(
+    asked: bool, undisturbed: Path, tmp_path: Path
+) -> None:
     folder = lay_out(tmp_path, 2, generators=LONG, train=TWO)
     with start(folder) as process:
         wait_for_checkpoint(folder)
         found = children(process)
         assert len(found) == 2
+        if asked:  # The other one is asked to end before it can see that its fellow is gone.
+            os.kill(found[0], signal.SIGSTOP)
         os.kill(found[1], signal.SIGKILL)
+        if asked:
+            wait_for_signal(found[0], signal.SIGTERM)
+            os.kill(found[0], signal.SIGCONT)
         message = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 2
     assert message == "error: training stopped: process 1 was killed by SIGKILL\n"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
+from PIL.PngImagePlugin import PngImageFile
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode import images
@@ -248,12 +249,24 @@ def test_a_file_that_may_not_be_read_is_a_bad_file(tmp_path: Path, monkeypatch: 
 
 
 def test_lack_of_memory_is_not_called_a_bad_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: ImageFile.ImageFile) -> None:
+        raise MemoryError
+
+    path = write(tmp_path / "a.png")
+    monkeypatch.setattr(PngImageFile, "load", refuse)
+    with pytest.raises(MemoryError):
+        tried(path)
+
+
+def test_a_header_that_promises_more_than_memory_has_room_for_is_a_bad_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(path: Path, formats: object) -> Image.Image:
         raise MemoryError
 
+    path = write(tmp_path / "a.png")
     monkeypatch.setattr(Image, "open", refuse)
-    with pytest.raises(MemoryError):
-        tried(write(tmp_path / "a.png"))
+    assert tried(path) == BadFile(str(path), "unreadable", "its header promises more bytes than memory has room for")
 
 
 def test_a_missing_file_is_a_bad_one(tmp_path: Path) -> None:
