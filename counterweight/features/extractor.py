@@ -1,6 +1,7 @@
 """What the backbones make of a set of images, each of which is resized once for all of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import pairwise
@@ -107,18 +108,39 @@ def write_set_features(
     Raises:
         UserError: features are not finite.
     """
-    groups, pieces = images.groups, np.split(rows, range(PIECE, len(rows), PIECE))
+    pieces = np.split(rows, range(PIECE, len(rows), PIECE))
     title = "extract" if len(pieces) == 1 else None  # of more, the bar counts pieces
     shown = tqdm(pieces, "extract", disable=True if title else None, unit_scale=PIECE, dynamic_ncols=True)
     with ExitStack() as stack:
         writers = {
             each.name: stack.enter_context(FeatureWriter(folder / f"{each.name}.parquet")) for each in extractors
         }
-        for piece in shown:
-            found = extract_features(images.take(piece), extractors, batch_size, device, title)
-            for name, features in found.items():
-                own = None if groups is None else groups[piece]  # Numbered over the whole set.
-                writers[name].add(replace(features, groups=own))
+        # Reads the next piece and writes the one before, while the cores, or the device, are busy with one.
+        aside = stack.enter_context(ThreadPoolExecutor(1))
+        written: list[Future[None]] = []
+        for piece, part in zip(shown, read_ahead(images, pieces, aside), strict=True):
+            found = extract_features(part, extractors, batch_size, device, title)
+            groups = None if images.groups is None else images.groups[piece]  # Numbered over the whole set.
+            for earlier in written:
+                earlier.result()
+            written = [aside.submit(add_features, writers, found, groups)]
+        for last in written:
+            last.result()
+
+
+def read_ahead(images: Images, pieces: Sequence[Indices], aside: ThreadPoolExecutor) -> Iterator[ImageSet]:
+    """Yield pieces of a set, the next of which is read meanwhile."""
+    ahead = aside.submit(images.take, pieces[0])
+    for following in pieces[1:]:
+        part, ahead = ahead.result(), aside.submit(images.take, following)
+        yield part
+    yield ahead.result()
+
+
+def add_features(writers: Mapping[str, FeatureWriter], found: Mapping[str, FeatureSet], groups: Indices | None) -> None:
+    """Append the features of a piece, and its images' groups, to each backbone's table."""
+    for name, features in found.items():
+        writers[name].add(replace(features, groups=groups))
 
 
 def extract_features(
