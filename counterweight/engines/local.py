@@ -8,11 +8,22 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from counterweight.engines.jobs import VISIBLE, Ended, Job
+from counterweight.engines.warm import Warm, can_be_warm
 
 PATIENCE = 10.0
 """Seconds that a stage has to end in when it is asked to."""
+MANY = 3
+"""Jobs after which it pays to import libraries once for all that follow."""
+
+
+class Running(NamedTuple):
+    """A job, and the process that leads its group; None: that is about to begin."""
+
+    pid: int | None
+    ended: threading.Event
 
 
 class LocalEngine:
@@ -25,13 +36,25 @@ class LocalEngine:
             gpus: names for CUDA_VISIBLE_DEVICES.
         """
         self.gpus, self.workers = gpus, count_cores()
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, Running] = {}
         self.ended: queue.Queue[Ended] = queue.Queue()
+        self.begun = 0
+        self.warm: Warm | None = None
 
     def start(self, job: Job) -> None:
-        """Begin a job."""
+        """Begin a job, and with the first of many what later ones are forked of."""
         job.log.parent.mkdir(parents=True, exist_ok=True)
-        with job.log.open("wb") as log:
+        job.log.write_bytes(b"")
+        self.begun += 1
+        if self.begun == MANY and can_be_warm():
+            self.warm = Warm(job.folder, self.end)
+        self.running[job.stage] = Running(None, ended := threading.Event())  # It may end before its number is known.
+        pid = self.warm.start(job) if self.warm else None
+        self.running[job.stage] = Running(self.start_cold(job) if pid is None else pid, ended)
+
+    def start_cold(self, job: Job) -> int:
+        """Begin a job as a shell would, and return its process."""
+        with job.log.open("ab") as log:
             process = subprocess.Popen(
                 job.command,
                 cwd=job.folder,
@@ -41,12 +64,14 @@ class LocalEngine:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.running[job.stage] = process
-        threading.Thread(target=self.watch, args=(job.stage, process), daemon=True).start()
+        threading.Thread(target=lambda: self.end(Ended(job.stage, process.wait())), daemon=True).start()
+        return process.pid
 
-    def watch(self, stage: str, process: subprocess.Popen[bytes]) -> None:
-        """Wait for a process to end, and say so."""
-        self.ended.put(Ended(stage, process.wait()))
+    def end(self, ended: Ended) -> None:
+        """Note that a job has ended."""
+        self.ended.put(ended)
+        if (running := self.running.get(ended.stage)) is not None:
+            running.ended.set()
 
     def wait(self, seconds: float) -> list[Ended]:
         """Return the jobs that have ended, as soon as there is one, none if there is none for so long."""
@@ -61,14 +86,16 @@ class LocalEngine:
 
     def stop(self) -> None:
         """Interrupt all jobs, as Ctrl-C would, kill those that do not end, and wait until they have."""
-        for process in self.running.values():
-            signal_group(process, signal.SIGINT)
-        for process in self.running.values():
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                signal_group(process, signal.SIGKILL)
-                process.wait()
+        begun = [(each.pid, each.ended) for each in self.running.values() if each.pid is not None]
+        for pid, _ in begun:
+            signal_group(pid, signal.SIGINT)
+        for pid, ended in begun:
+            if not ended.wait(PATIENCE):
+                signal_group(pid, signal.SIGKILL)
+                ended.wait()
+        if self.warm:
+            self.warm.stop()
+            self.warm = None
         self.running.clear()
 
 
@@ -88,7 +115,7 @@ def find_gpus() -> list[str]:
     return found.stdout.split() if found.returncode == 0 else []
 
 
-def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def signal_group(leader: int, number: signal.Signals) -> None:
     """Send a signal to a process and all that it started."""
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
+        os.killpg(leader, number)
