@@ -5,13 +5,13 @@
 The small project of the tests is built once. Each stage, and each of the commands that change or read a workspace, is
 ended by SIGKILL, SIGTERM or SIGINT at a moment drawn evenly from as long as it takes. After each kill every output is
 absent or whole, no process is left that works there, and nobody has printed a traceback; every few kills a run to the
-end has the bytes that it has always.
+end has the bytes that it has always. It takes hours; runs with other seeds add to the file, and one that is interrupted
+has written what it was done with.
 """
 
 import argparse
 import json
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -61,41 +61,42 @@ def kill_stage(built: Built, project: Project, name: str, kills: int, rng: Rando
             yield Kill(name, ending.name, round(moment, 3), "; ".join(wrong))
 
 
-def summarize(kills: Sequence[Kill]) -> dict[str, object]:
-    """Count kills by what was killed and how, and list what was wrong."""
-    table: dict[str, Counter[str]] = {}
+def add(kills: Sequence[Kill], seed: int, out: Path) -> dict[str, object]:
+    """Add kills to those of a file, by what was killed and how; return all, with what was wrong."""
+    found = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {"of_what": {}, "all_wrong": []}
     for kill in kills:
-        table.setdefault(kill.what, Counter())[kill.signal] += 1
-    wrong = [kill._asdict() for kill in kills if kill.wrong]
-    return {"kills": len(kills), "wrong": len(wrong), "of_what": table, "first_wrong": wrong[:100]}
+        counts = found["of_what"].setdefault(kill.what, {})
+        counts[kill.signal] = counts.get(kill.signal, 0) + 1
+    wrong = found["all_wrong"] + [{**kill._asdict(), "seed": seed} for kill in kills if kill.wrong]
+    number = sum(sum(counts.values()) for counts in found["of_what"].values())
+    return {"kills": number, "wrong": len(wrong), "of_what": found["of_what"], "all_wrong": wrong}
 
 
 def main() -> None:
-    """Build the small project, kill all that runs in it, and write what happened."""
+    """Build the small project, kill all that runs in it, and write what happened, each time that something is done."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--stages", nargs="*", choices=STAGES, default=[*STAGES])
     parser.add_argument("--commands", nargs="*", choices=COMMANDS, default=[*COMMANDS])
     parser.add_argument("--stage-kills", type=int, default=50, help="of each stage")
     parser.add_argument("--command-kills", type=int, default=50, help="of each command")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, required=True, help="JSON to write")
+    parser.add_argument("--out", type=Path, required=True, help="JSON to write, or to add to if it is there")
     arguments = parser.parse_args()
-    began, kills, rng = time.monotonic(), list[Kill](), Random(arguments.seed)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as text:
         folder = Path(text)
         built = build(folder)
         for name in [*arguments.stages, *arguments.commands]:
-            scratch = folder / f"scratch_{name}"
+            scratch, rng = folder / f"scratch_{name}", Random(f"{arguments.seed} {name}")
             scratch.mkdir()
             project = built.project.copied(scratch / "project")
             if name in STAGES:
-                kills += kill_stage(built, project, name, arguments.stage_kills, rng, scratch)
+                kills = [*kill_stage(built, project, name, arguments.stage_kills, rng, scratch)]
             else:
-                kills += kill_command(built, project, name, arguments.command_kills, rng, scratch)
-    found = summarize(kills) | {"seconds": round(time.monotonic() - began)}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(found, indent=1))
+                kills = [*kill_command(built, project, name, arguments.command_kills, rng, scratch)]
+            found = add(kills, arguments.seed, arguments.out)
+            arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            print(f"{name}: {len(kills)} kills, {sum(bool(kill.wrong) for kill in kills)} wrong", flush=True)
 
 
 if __name__ == "__main__":
