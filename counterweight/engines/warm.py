@@ -110,8 +110,8 @@ class Warm:
 
 
 def can_be_warm() -> bool:
-    """Say whether stages may be forked here: on Linux, unless the user sets threads, which libraries read once."""
-    return hasattr(os, "pidfd_open") and not any(name in os.environ for name in THREADS)
+    """Say whether stages may be forked here: on Linux, unless the user wants threads, which libraries count once."""
+    return hasattr(os, "pidfd_open") and all(os.environ.get(name, "1") == "1" for name in THREADS)
 
 
 def find_arguments(job: Job) -> Sequence[str] | None:
