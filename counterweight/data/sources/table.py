@@ -46,8 +46,17 @@ from counterweight.data.sources.base.lazy_images import (
     parse_part_name,
     wrap_files,
 )
+from counterweight.data.sources.base.part_flags import (
+    are_flags,
+    check_sizes,
+    find_flag_columns,
+    name_flag,
+    read_flags,
+)
 from counterweight.data.sources.base.table_paths import PathResolver, find_table_files, locate_images
+from counterweight.data.sources.base.table_repeats import TwoLabels, drop_repeats
 from counterweight.data.sources.base.table_rows import (
+    DROPPED,
     Rows,
     Table,
     count_classes,
@@ -80,8 +89,8 @@ class Settings(FileSettings):
     """Column of the classes; null: `label`, `class`, `category`... whichever is there, or the only one of classes."""
     split: Column = None
     """Column that says `train`, `test` or `val` of each image; null: `split`, `subset` or `partition` if there is one,
-    or the only other column with nothing but such words, else the names of the tables, as in
-    `train-00000-of-00002.parquet`, or of the folders they lie in."""
+    or the only other column with nothing but such words, or one of 0 and 1 such as `is_train`, else the names of the
+    tables, as in `train-00000-of-00002.parquet`, or of the folders they lie in."""
     group_column: Column = None
     """Column that names the patient, video or camera of each image, whose images no split parts; null: none does."""
     image_folder: Column = None
@@ -94,6 +103,9 @@ class Settings(FileSettings):
     missing_labels: Literal["leave_out", "keep"] = "leave_out"
     """What becomes of rows whose label is empty, `nan`, `N/A`, `NA` or `null`: left out and counted, or taken as labels
     as they are, of which none may be empty."""
+    two_labels: TwoLabels = "refuse"
+    """What becomes of paths that stand in several rows with different labels: `refuse` the dataset, or `leave_out` all
+    of their rows. Those with one label count once."""
     missing_classes: MissingClasses = "refuse"
     """What becomes of classes that the training or the test part lacks: `refuse` the dataset, `leave_out` their images,
     or `split_anew`: join the parts and split all images here."""
@@ -129,15 +141,17 @@ def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
 def find_in_tables(root: Path, settings: Settings) -> DatasetSplits:
     """Return the parts of a table or of a folder of tables."""
     files = find_table_files(root, settings.links == "follow")
-    tables = [read_table(file, root, settings) for file in files.tables]
-    present = {word for table in tables for word in table.parts if word is not None}
+    read = [read_table(file, root, settings) for file in files.tables]
+    tables, repeated, said = drop_repeats(read, settings.two_labels)
+    present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
     words = choose_parts(present, tables, settings, root)
     trained, tested = ([select_rows(tables, word) for word in own] for own in words)
-    notes = [note for table in tables for note in table.notes]
+    notes = [note for table in tables for note in table.notes] + said
     classes = [name for rows in (*trained, *tested) for name in rows.classes]
     notes += describe_lookalikes(classes)
     names = tuple(order_names({*classes}))
     left_out = leave_out_rows(tables, [*words[0], *words[1]])
+    left_out.update(repeated)
     left_out.update(leave_out_files(files.others, tables, root))
     if tested:
         common = agree_on_classes(count_classes(trained), count_classes(tested), settings.missing_classes, str(root))
@@ -206,11 +220,25 @@ def read_parts(
         if found:
             column = found[0]
             notes = [f"{columns.file.name}: column '{column}' says which part each image is in"]
+        elif flags := find_flag_columns(columns, others):
+            return read_found_flags(columns, flags)
     if column:
-        return [name_part(word, columns, column, row) for row, word in enumerate(read_texts(columns, column), 1)], notes
+        values = read_texts(columns, column)
+        if name_flag(column) and are_flags(values):
+            return read_flags(columns, [column]), notes
+        return [name_part(word, columns, column, row) for row, word in enumerate(values, 1)], notes
     stem, above = columns.file.stem.lower(), columns.file.relative_to(folder).parent.parts
     names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
     return [names[0]] * count, notes
+
+
+def read_found_flags(columns: Columns, flags: list[str]) -> tuple[list[str], list[str]]:
+    """Return the part of each row as columns of yes and no say it that nobody has named, and a note."""
+    parts = read_flags(columns, flags)
+    if len(flags) == 1:
+        check_sizes(columns, flags[0], parts)
+    every = ", ".join(f"'{name}'" for name in flags)
+    return parts, [f"{columns.file.name}: {every} of yes and no: taken as the part that each image is in"]
 
 
 def find_part(word: str) -> str | None:
@@ -281,5 +309,7 @@ def make_table_part(
 
 
 def describe_settings(settings: Settings) -> dict[str, object]:
-    """Return settings but for a folder, which may be one of this machine alone, and for groups where there are none."""
-    return settings.model_dump(exclude={"path"} | ({"group_column"} if settings.group_column is None else set()))
+    """Return settings but for a folder, which may be one of this machine alone, and for some that are not used."""
+    usual = {"group_column": None, "two_labels": "refuse"}  # newer than tables that are there already
+    values = settings.model_dump(exclude={"path"})
+    return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

@@ -196,6 +196,42 @@ def test_a_column_of_parts_under_another_name(name: str, words: tuple[str, str],
     assert found.train.provenance["notes"] == [f"a.csv: column '{name}' says which part each image is in"]
 
 
+@pytest.mark.parametrize(
+    ("name", "yes", "no"),
+    [("is_train", "1", "0"), ("isTrain", "True", "False"), ("train", "yes", "no"), ("is_test", "0", "1")],
+)
+def test_a_column_of_yes_and_no_says_the_part(name: str, yes: str, no: str, root: Path) -> None:
+    write_images(root / "img", 6)
+    words = ["cat", "cat", "cat", "dog", "dog", "dog"]
+    marks = [name, yes, yes, no, yes, yes, no]
+    rows = [[*row, mark] for row, mark in zip(label_rows(words), marks, strict=True)]
+    found = find(write(root / "a.csv", rows))
+    assert counts(found) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]
+    assert f"a.csv: '{name}' of yes and no: taken as the part" in " ".join(found.train.provenance["notes"])
+
+
+def test_three_columns_of_truth_say_the_parts_of_a_parquet(root: Path) -> None:
+    write_images(root / "img", 6)
+    marks = {"is_train": [1, 0, 0, 1, 0, 0], "is_val": [0, 1, 0, 0, 1, 0], "is_test": [0, 0, 1, 0, 0, 1]}
+    columns = {"path": [f"img/{number}.png" for number in range(6)], "label": ["cat"] * 3 + ["dog"] * 3}
+    pq.write_table(
+        pa.table({**columns, **{name: [*map(bool, own)] for name, own in marks.items()}}), root / "a.parquet"
+    )
+    assert counts(find(root)) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]
+    marks["is_test"][0] = 1
+    pq.write_table(pa.table({**columns, **marks}), root / "a.parquet")
+    refused(root, "row 1: columns is_train, is_val, is_test name 2 parts of it; set split: to one of them")
+
+
+def test_a_column_of_yes_and_no_that_may_be_none_of_parts(root: Path) -> None:
+    marks = [["train", "bus"], ["1", "0"], ["0", "1"], ["1", "1"], ["0", "0"]]
+    rows = [row + mark for row, mark in zip(label_rows(WORDS), marks, strict=True)]
+    assert counts(find(write(root / "a.csv", rows))) == [{"cat": 2, "dog": 2}]
+    assert counts(find(root / "a.csv", split="train")) == [{"cat": 1, "dog": 1}] * 2
+    rows = [[*row, mark] for row, mark in zip(label_rows(WORDS), ["is_train", "1", "0", "0", "0"], strict=True)]
+    refused(write(root / "a.csv", rows), "'is_train' would train on 1 images and test on 3; set split: is_train takes")
+
+
 def test_two_columns_of_parts_are_asked_about(root: Path) -> None:
     rows = [["path", "label", "set_a", "set_b"]]
     rows += [[f"img/{place}.png", word, "train", "test"] for place, word in enumerate(WORDS)]
@@ -234,3 +270,34 @@ def test_a_small_table_that_holds_more_than_memory_is_refused(root: Path, monkey
     monkeypatch.setattr(columns, "MOST", 2**26)
     with pytest.raises(UserError, match=r"a.parquet: column 'label' holds more than 0 GiB; it can name nothing"):
         columns.read_column(columns.read_columns(path), "label")
+
+
+# Paths in several rows.
+
+
+def test_a_path_in_two_rows_with_one_label_counts_once(root: Path) -> None:
+    rows = [*label_rows(WORDS), ["img/0.png", "cat"], ["img\\1.png", "cat"], ["./img/2.png", "dog"]]
+    found = find(write(root / "a.csv", rows).parent)
+    assert counts(found) == [{"cat": 2, "dog": 2}]
+    assert left_out(found) == {("a path of another row", ".png", "a.csv", 3)}
+    said = "3 rows repeat a path with the same label and count once: first img/0.png, in a.csv row 1 and a.csv row 5"
+    assert said in found.train.provenance["notes"]
+
+
+def test_a_path_in_both_parts_stays_in_both(root: Path) -> None:
+    rows = [[*row, "split" if number == 0 else "train"] for number, row in enumerate(label_rows(WORDS))]
+    rows += [["img/0.png", "cat", "test"], ["img/2.png", "dog", "test"], ["img/2.png", "dog", "test"]]
+    found = find(write(root / "a.csv", rows).parent)
+    assert counts(found) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]
+    assert left_out(found) == {("a path of another row", ".png", "a.csv", 1)}
+
+
+def test_a_path_with_two_labels_is_refused_or_left_out(root: Path) -> None:
+    rows = [*label_rows(WORDS), ["img/3.png", "cat"], ["img/3.png", "cat"], ["img/1.png", "dog"]]
+    write(root / "a.csv", rows)
+    said = r"img/1.png is 'cat' in a.csv row 2, 'dog' in a.csv row 7 \(and 1 more paths with two labels\)"
+    refused(root, f"{said}; mend the rows, or set two_labels: leave_out goes on")
+    found = find(root, two_labels="leave_out")
+    assert counts(found) == [{"cat": 1, "dog": 1}]
+    assert left_out(found) == {("a path with two labels", ".png", "a.csv", 5)}
+    assert found.train.provenance["settings"]["two_labels"] == "leave_out"
