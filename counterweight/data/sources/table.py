@@ -53,6 +53,7 @@ from counterweight.data.sources.base.part_flags import (
     name_flag,
     read_flags,
 )
+from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_paths import PathResolver, find_table_files, locate_images
 from counterweight.data.sources.base.table_repeats import TwoLabels, drop_repeats
 from counterweight.data.sources.base.table_rows import (
@@ -171,6 +172,7 @@ def read_table(file: Path, root: Path, settings: Settings) -> Table:
     columns = read_columns(file, settings.delimiter, settings.encoding)
     image = name_column(columns, settings.image, "image", IMAGE)
     label = name_column(columns, settings.label, "label", LABEL)
+    check_quotes(columns, image)
     labels, notes = read_labels(columns, label, settings.missing_labels == "keep")
     folder, follow = root if root.is_dir() else file.parent, settings.links == "follow"
     place, prefix = PathResolver(file.parent, folder, follow), file.relative_to(folder)

@@ -272,6 +272,30 @@ def test_a_small_table_that_holds_more_than_memory_is_refused(root: Path, monkey
         columns.read_column(columns.read_columns(path), "label")
 
 
+# Quotes.
+
+
+@pytest.mark.parametrize(("ending", "column", "taken"), [(".png", 0, 2), (".png", 1, 2), (".png", 2, 2), ("", 1, 1)])
+def test_a_quote_that_takes_rows_with_it_is_named(ending: str, column: int, taken: int, root: Path) -> None:
+    rows = [["path", "label", "text"], *([f"img/{number}{ending}", "cat", "said"] for number in range(4))]
+    rows[2][column] = '"' + rows[2][column]
+    rows[4][column] += '"'
+    name = rows[0][column]
+    refused(write(root / "a.csv", rows), f"a.csv: row 2: a quote that is not closed in '{name}' takes {taken} of the")
+
+
+def test_texts_in_quotes_may_have_several_lines_and_quotes_in_texts_are_no_matter(root: Path) -> None:
+    rows = [[*row, '"one, two,\r\nthree, four, five"'] for row in label_rows(['5" cat', '5" cat', "dog", "dog"])]
+    rows[0][2] = "text"
+    assert counts(find(write(root / "a.csv", rows))) == [{'5" cat': 2, "dog": 2}]
+
+
+def test_a_quote_that_is_never_closed_is_guessed(root: Path) -> None:
+    rows = label_rows(WORDS)
+    rows[2][0] = '"' + rows[2][0]
+    refused(write(root / "a.csv", rows), r"CSV parse error: Row #3: .*; is a quote not closed there\?$")
+
+
 # Paths in several rows.
 
 

@@ -137,7 +137,9 @@ def translate_errors(file: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError, LookupError) as error:
-        raise UserError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
+        said = " ".join(str(error).split())
+        hint = "; is a quote not closed there?" if "CSV parse error" in said and '"' in said else ""
+        raise UserError(f"{file}: cannot be read: {said}{hint}") from error
 
 
 def choose_column(
