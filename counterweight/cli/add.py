@@ -16,6 +16,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.registry import require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.data import inspection
+from counterweight.data.decode.images import describe_bad_files
 from counterweight.data.inspection import Findings
 from counterweight.data.sources.base.columns import DELIMITERS
 from counterweight.data.sources.base.group_names import check_enough_groups, find_groups
@@ -210,7 +211,8 @@ def check_found(request: Request, found: Findings, counts: Mapping[str, int]) ->
                 raise UserError(f"{request.path}: {said}; {ways}")
             if count < needed:
                 where = f"{request.path}: class '{name}': {count} images that can be read"
-                raise UserError(f"{where} in part {part}; at least {needed} are needed, or remove it")
+                why = f"; {describe_bad_files(found.bad)}" if found.bad else ""
+                raise UserError(f"{where} in part {part}; at least {needed} are needed, or remove it{why}")
 
 
 def list_blocks(name: str, block: Json, counts: Mapping[str, int], images: int, params: Params) -> Iterator[Addition]:

@@ -26,6 +26,7 @@ from counterweight.data.sources.base.lazy_images import (
     guess_part_name,
     parse_part_name,
 )
+from counterweight.data.sources.base.table_paths import ARROW, describe_arrow
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 LISTED = 0.5  # of the rows of a table name a file, where it is one of images
@@ -117,6 +118,8 @@ def detect_source(path: Path) -> str:
     if path.is_file():
         if path.suffix.lower() in SUFFIXES:
             return "table"
+        if path.suffix.lower() == ARROW:
+            raise UserError(describe_arrow(path))
         if path.suffix.lower() in ARCHIVES:
             raise UserError(f"{path}: an archive; unpack it, then give the folder")
         raise UserError(f"{path}: a file that is no table ({', '.join(SUFFIXES)}); {WANTED}")
@@ -130,6 +133,8 @@ def detect_source(path: Path) -> str:
         return "table"
     if len(classes) > 1:
         raise UserError(f"{path}: {', '.join(classes)} look like parts, not classes; {WANTED}")
+    if not classes and (arrow := find_file(tree, (ARROW,))):
+        raise UserError(describe_arrow(Path(arrow)))
     return check_single(path, tree, classes)
 
 

@@ -407,6 +407,13 @@ def test_that_files_are_missing_is_said_before_anything_else(tmp_path: Path, pro
     refused(project, r"a.csv: 3 of 3 files missing, first: .*/x/0.png; paths are relative", "pets", tmp_path / "a.csv")
 
 
+def test_why_a_class_has_no_images_that_can_be_read_is_said(tmp_path: Path, project: Path) -> None:
+    path = pets(tmp_path / "pets")
+    for file in (path / "cat").iterdir():
+        file.write_bytes(b"no image")
+    refused(project, "class 'cat': 0 images that can be read in part .*; .*: not an image: of no format", "pets", path)
+
+
 def test_a_class_that_a_part_lacks_is_named_with_the_options(tmp_path: Path, project: Path) -> None:
     pets(tmp_path / "pets" / "train", cat=5, dog=4)
     pets(tmp_path / "pets" / "test", cat=2)

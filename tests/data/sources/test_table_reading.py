@@ -1,5 +1,6 @@
 """Tables as other programs and systems write them: labels, delimiters, encodings, paths, and columns of parts."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 
 from counterweight.core.errors import UserError
 from counterweight.core.schema import parse_settings
+from counterweight.data.inspection import detect_source
 from counterweight.data.sources import table
 from counterweight.data.sources.base import columns
 from counterweight.data.sources.base.labels import find_lookalikes, order_names
@@ -325,3 +327,47 @@ def test_a_path_with_two_labels_is_refused_or_left_out(root: Path) -> None:
     assert counts(found) == [{"cat": 1, "dog": 1}]
     assert left_out(found) == {("a path with two labels", ".png", "a.csv", 5)}
     assert found.train.provenance["settings"]["two_labels"] == "leave_out"
+
+
+# What Hugging Face's libraries keep.
+
+
+def test_a_cache_of_one_revision_is_read_and_one_of_two_refused(root: Path) -> None:
+    cache = root / "datasets--pets"
+    for revision in ("aaa", "bbb"):
+        data = cache / "snapshots" / revision / "data"
+        data.mkdir(parents=True)
+        (data / "train.parquet").symlink_to("../../../blobs/0123")
+        (cache / "blobs").mkdir(exist_ok=True)
+        paths = [f"../img/{number}.png" for number in range(4)]
+        pq.write_table(pa.table({"path": paths, "label": [*WORDS]}), cache / "blobs" / "0123")
+        if revision == "aaa":
+            assert len(find(cache).train) == 4
+    refused(
+        cache, r"a cache of Hugging Face with 2 revisions of one dataset: aaa, bbb; give .*/snapshots / one of them"
+    )
+
+
+def test_a_link_to_a_table_without_an_ending_is_followed_by_name(root: Path) -> None:
+    pq.write_table(pa.table({"path": [f"img/{number}.png" for number in range(4)], "label": [*WORDS]}), root / "0123")
+    (root / "train.parquet").symlink_to("0123")
+    (root / "pets").symlink_to("train.parquet")
+    assert counts(find(root / "pets")) == [{"cat": 2, "dog": 2}]
+
+
+@pytest.mark.parametrize(
+    ("beside", "load"),
+    [
+        ("data/state.json", "datasets.load_from_disk('{}/data').to_parquet('table.parquet')"),
+        ("dataset_dict.json", "datasets.load_from_disk('{}')['data'].to_parquet('data.parquet')"),
+        ("data/dataset_info.json", "datasets.Dataset.from_file('{}/data/pets.arrow').to_parquet('table.parquet')"),
+    ],
+)
+def test_arrow_files_are_named_with_what_converts_them(beside: str, load: str, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with pa.ipc.new_stream(tmp_path / "data" / "pets.arrow", pa.schema({"label": pa.string()})):
+        (tmp_path / beside).write_text("{}")
+    refused(tmp_path, re.escape("an Arrow file of Hugging Face's datasets; make it "))
+    for path in (tmp_path, tmp_path / "data" / "pets.arrow"):
+        with pytest.raises(UserError, match=re.escape(f"by {load.format(tmp_path)} in Python")):
+            detect_source(path)

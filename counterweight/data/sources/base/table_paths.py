@@ -11,6 +11,7 @@ from counterweight.data.decode.tree import Tree, check_faults, find_stem, is_ima
 from counterweight.data.sources.base.columns import DELIMITERS, SUFFIXES
 
 DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+ARROW = ".arrow"
 TRIED = 50  # paths that tell in which folder images lie
 DEPTH = 3  # folders below the table that are looked into
 
@@ -137,6 +138,46 @@ def has_all(paths: Sequence[Path], start: Path, place: Path) -> bool:
         return False
 
 
+def follow_links(path: Path) -> Path:
+    """Return the file that a path leads to, by the last name on the way that ends like a table's.
+
+    The links of caches lead to files that are named by their content alone.
+    """
+    goal = Path(os.path.realpath(path))
+    if goal.suffix.lower() in SUFFIXES:
+        return goal
+    while path.suffix.lower() not in SUFFIXES and path.is_symlink():
+        path = path.parent / os.readlink(path)
+    return path
+
+
+def check_revisions(root: Path) -> None:
+    """Refuse a cache of Hugging Face that holds a dataset more than once.
+
+    Raises:
+        UserError: it does; the revisions are named.
+    """
+    snapshots = root / "snapshots"
+    if (root / "blobs").is_dir() and snapshots.is_dir():
+        revisions = sorted(place.name for place in snapshots.iterdir() if place.is_dir())
+        if len(revisions) > 1:
+            said = f"a cache of Hugging Face with {len(revisions)} revisions of one dataset: {', '.join(revisions)}"
+            raise UserError(f"{root}: {said}; give {snapshots} / one of them and set links: follow")
+
+
+def describe_arrow(file: Path) -> str:
+    """Say what an Arrow file of Hugging Face's `datasets` is, and how it becomes a table that is read here."""
+    folder = file.parent
+    if (folder.parent / "dataset_dict.json").is_file():
+        load, parts = f"load_from_disk('{folder.parent}')['{folder.name}']", f"{folder.name}.parquet, one for each part"
+    elif (folder / "state.json").is_file():
+        load, parts = f"load_from_disk('{folder}')", "table.parquet"
+    else:
+        load, parts = f"Dataset.from_file('{file}')", "table.parquet"
+    way = f"datasets.{load}.to_parquet('{parts.split(',')[0]}')"
+    return f"{file}: an Arrow file of Hugging Face's datasets; make it {parts}, by {way} in Python, and give that"
+
+
 class TableFiles(NamedTuple):
     """The tables of a folder, and the paths of the other files in it."""
 
@@ -151,13 +192,17 @@ def find_table_files(root: Path, follow: bool) -> TableFiles:
         follow: links that lead out of the folder.
     """
     if root.is_file():
-        files = [Path(os.path.realpath(root))]  # the link may have another name
+        files = [follow_links(root)]  # the link may have another name
     elif root.is_dir():
+        check_revisions(root)
         tree = scan_tree(os.fspath(root), Path(os.path.realpath(root)), follow)
         files = [Path(path) for path in list_files(tree)]
     else:
         raise UserError(f"{root}: no such table or folder of tables")
     tables = [path for path in files if path.suffix.lower() in SUFFIXES]
+    arrows = [path for path in files if path.suffix.lower() == ARROW]
+    if arrows and not tables:
+        raise UserError(describe_arrow(arrows[0]))
     if not tables:
         raise UserError(f"{root}: no table there; expected {', '.join(SUFFIXES)}")
     for other in tables[1:]:
