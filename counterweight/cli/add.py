@@ -121,12 +121,15 @@ def plan_dataset_addition(request: Request, params: Params) -> Plan:
     if several := len(counts) > 1:
         chosen["minority"] = choices.choose_minority(counts, request.minority)
         chosen["scenario"] = choices.choose_scenario(counts, params)
+    if white := choices.choose_white(found):
+        chosen["white"] = white
     for key, value in changes.items():
         chosen[key] = choices.Choice(value, "as asked for")
     if found.bad and "bad_files" not in changes:
         chosen["bad_files"] = choices.Choice("skip", f"{len(found.bad):,} cannot be read; error: stop instead")
     # A list comes first: DVC takes the comment after one away with it, when it sets the list anew.
-    shown: Json = {key: chosen[key].value for key in ("minority", "size", "channels", "bad_files") if key in chosen}
+    written = ("minority", "size", "channels", "white", "bad_files")
+    shown: Json = {key: chosen[key].value for key in written if key in chosen}
     block: Json = {"source": kind, **shown, **changes}
     trained = sum(counts.values()) if len(found.counts) > 1 else round(0.7 * sum(counts.values()))
     additions = [

@@ -24,6 +24,10 @@ SPEEDS = {"cvae": 2400, "bagan": 700, "cgan": 1100, "cvae_gan": 430}  # images o
 PLAIN = ("oversample", "geometric", "smote", "adasyn", "cutpaste")
 
 
+DEEP_WHITES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
+FLOAT_WHITES = (1, 255)
+
+
 class Choice(NamedTuple):
     """A value and the reason for it."""
 
@@ -55,6 +59,21 @@ def choose_channels(found: Findings, wanted: int | None) -> Choice:
     # Greys are often saved as colours: what the pixels are counts, not the mode.
     by_mode = {*found.modes} <= GREY_MODES
     return Choice(1, f"all images are grey{'' if by_mode else ', also those that are kept as colours'}")
+
+
+def choose_white(found: Findings) -> Choice | None:
+    """Choose which grey of more than 8 bits becomes white in all files; None where there are none, or of two kinds.
+
+    It is the largest that as many bits can write as the largest grey of all files needs; of floats 1, or 255 if any of
+    them exceeds that.
+    """
+    tops = [fact.top for fact in found.facts if fact.top is not None]
+    floats = {fact.mode == "F" for fact in found.facts if fact.top is not None}
+    if len(floats) != 1:
+        return None
+    top, ranges = max(tops), FLOAT_WHITES if floats == {True} else DEEP_WHITES
+    white = next(white for white in ranges if top <= white)
+    return Choice(white, f"the largest grey of {len(tops):,} images of more than 8 bits is {top:g}; one range for all")
 
 
 def choose_minority(counts: Mapping[str, int], wanted: Sequence[str]) -> Choice:

@@ -249,6 +249,22 @@ def test_sizes(size: tuple[int, int], side: int, network: str) -> None:
     assert choices.choose_classifier(value, False, 100)["network"] == network
 
 
+def test_one_range_of_deep_greys_is_chosen_for_all_files(tmp_path: Path, project: Path) -> None:
+    for name, top, white in (("x", 4000, 4095), ("y", 200, 255), ("z", 4096, 16383)):
+        for place, grey in enumerate((3, 5, 7, top)):
+            path = tmp_path / name / "ab"[place % 2] / f"{place}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((8, 8), grey, dtype=np.uint16)).save(path)
+        assert chosen(facts(name, tmp_path / name, "--dry-run"))["white"] == white
+    for place, grey in enumerate((0.25, 0.5, 200, 0.75)):
+        path = tmp_path / "f" / "ab"[place % 2] / f"{place}.tiff"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), grey, dtype=np.float32)).save(path)
+    printed = done("f", tmp_path / "f", "--dry-run")
+    assert "white: 255 (the largest grey of 4 images of more than 8 bits is 200; one range for all)" in printed
+    assert "white" not in chosen(facts("pets", pets(tmp_path / "pets"), "--dry-run"))
+
+
 def test_what_is_asked_for_is_taken(tmp_path: Path, project: Path) -> None:
     options = ["--size", 40, "--channels", 1, "--minority", "dog", "--minority", "no", "--set", "fit=crop"]
     found = facts("pets", pets(tmp_path / "pets"), *options)

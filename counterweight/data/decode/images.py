@@ -50,12 +50,14 @@ class Target(NamedTuple):
     """What every image becomes: height and width in pixels, channels, and how it is brought to that shape.
 
     `channels` is 1 for grey, 3 for colour; `fit` is `stretch` to the size whatever the proportions, `crop` what is too
-    long, or `pad` with white.
+    long, or `pad` with white. `white` is which grey of more than 8 bits becomes white, the same in all files; None: as
+    `scale_to_8_bits` guesses it.
     """
 
     size: tuple[int, int]
     channels: int
     fit: Fit
+    white: float | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -83,6 +85,8 @@ class Facts(NamedTuple):
     """SHA-256 of that palette."""
     lossless: bool = True
     """Whether its format keeps what it is given; of HEIF, AVIF and JPEG 2000, which may, it is not known."""
+    top: float | None = None
+    """The largest grey of an image whose greys have more than 8 bits or are floats."""
 
 
 class BadFile(NamedTuple):
@@ -122,7 +126,7 @@ def decode(image: Encoded, target: Target) -> npt.NDArray[np.uint8]:
     with open_image(image) as file:
         # Twice the side: the JPEG decoder may shrink that far, and the bicubic filter does the rest.
         load_upright(file, None if isinstance(image, Altered) else 2 * max(height, width))
-        upright = make_opaque(file, "L" if target.channels == 1 else "RGB")
+        upright = make_opaque(file, "L" if target.channels == 1 else "RGB", target.white)
     if isinstance(image, Altered):
         upright = apply_changes(upright, image.changes)
     pixels_of_it = np.asarray(fit_to_size(upright, (width, height), target.fit))
@@ -143,11 +147,12 @@ def inspect(image: Encoded) -> Facts:
         palette = sha256(bytes(file.getpalette() or ())).digest() if file.mode == "P" else None
         turned = load_upright(file, GLANCE)
         colours = len(file.getcolors(PALETTE) or ()) if file.mode == "P" else None
+        top = float(np.asarray(file).max()) if is_deep(file) else None
         pixels = np.asarray(make_opaque(file, "RGB"))
     grey = bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= ALMOST_GREY)
     size = (height, width) if turned else (width, height)
     digest = sha256(repr(size).encode() + pixels.tobytes()).digest()
-    return Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, palette, lossless)
+    return Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, palette, lossless, top)
 
 
 def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:
@@ -224,27 +229,35 @@ def name_image(image: Encoded) -> str:
     return str(content) if isinstance(content, Path) else content.name
 
 
-def make_opaque(image: Image.Image, mode: str) -> Image.Image:
-    """Turn an image of any mode into grey (`L`) or colour (`RGB`) of 8 bits."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return scale_to_8_bits(image).convert(mode)
+def is_deep(image: Image.Image) -> bool:
+    """Say whether an image has greys of more than 8 bits, or floats."""
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
+def make_opaque(image: Image.Image, mode: str, white: float | None = None) -> Image.Image:
+    """Turn an image of any mode into grey (`L`) or colour (`RGB`) of 8 bits; `white` as in `Target`."""
+    if is_deep(image):
+        return scale_to_8_bits(image, white).convert(mode)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image)
     return image if image.mode == mode else image.convert(mode)
 
 
-def scale_to_8_bits(image: Image.Image) -> Image.Image:
+def scale_to_8_bits(image: Image.Image, given: float | None = None) -> Image.Image:
     """Scale greys of more than 8 bits to 8: integers from 0...65535, floats from 0...1 or, if any exceeds 1, 0...255.
+
+    Args:
+        given: the grey that becomes white, of integers and of floats; None: as above.
 
     Raises:
         ValueError: a value lies outside, or is not a number.
     """
     values = np.asarray(image)
     low, high = values.min(), values.max()
-    white = DEEP_GREY if image.mode != "F" else 1 if high <= 1 else 255
+    white = given or (DEEP_GREY if image.mode != "F" else 1 if high <= 1 else 255)
     if not (low >= 0 and high <= white):
-        allowed = "0...1 or 0...255" if image.mode == "F" else f"0...{DEEP_GREY}"
+        allowed = f"0...{white:g}" if given or image.mode != "F" else "0...1 or 0...255"
         raise ValueError(f"greys from {low:g} to {high:g}, allowed are {allowed}")
     scaled = np.multiply(values, np.float32(255 / white), dtype=np.float32)  # exact enough
     return Image.fromarray(np.rint(scaled, out=scaled).astype(np.uint8))

@@ -20,9 +20,9 @@ from counterweight.data.sources.base.labels import describe_lookalikes, order_na
 from counterweight.data.sources.base.layout import Layout, Part, Wanted, choose_layout
 from counterweight.data.sources.base.lazy_images import (
     DatasetSplits,
-    FileSettings,
     LazyImages,
     MissingClasses,
+    OwnFileSettings,
     Validation,
     agree_on_classes,
     check_counts,
@@ -36,7 +36,7 @@ LAYOUT = "expected sub-folders of images, one per class, or train and test above
 OTHER_CLASS = "a class of one part only"
 
 
-class Settings(FileSettings):
+class Settings(OwnFileSettings):
     """Settings of a folder of images."""
 
     path: Annotated[str, MinLen(1)] | None = None
@@ -199,7 +199,7 @@ def make_folder_part(listing: Listing, found: Found, settings: Settings, root: P
         origins=strip_root(root, listing.files),
         provenance={
             "source": "folder",
-            "settings": settings.model_dump(exclude={"path"}),  # may be one of this machine alone
+            "settings": describe_settings(settings),
             "ignored_files": left_out.total(),
             "ignored_folders": found.ignored,
             "left_out": account.to_json(left_out),
@@ -207,3 +207,8 @@ def make_folder_part(listing: Listing, found: Found, settings: Settings, root: P
         },
         settings=settings,
     )
+
+
+def describe_settings(settings: Settings) -> dict[str, object]:
+    """Return settings but for the folder, which may be one of this machine alone, and for a white that is not set."""
+    return settings.model_dump(exclude={"path"} | ({"white"} if settings.white is None else set()))

@@ -33,10 +33,10 @@ from counterweight.data.sources.base.lazy_images import (
     NAMED_PART,
     PARTS,
     DatasetSplits,
-    FileSettings,
     Indices,
     LazyImages,
     MissingClasses,
+    OwnFileSettings,
     Validation,
     agree_on_classes,
     assign_parts,
@@ -77,7 +77,7 @@ SPLIT = ("split", "subset", "partition")
 Column = Annotated[str, MinLen(1)] | None
 
 
-class Settings(FileSettings):
+class Settings(OwnFileSettings):
     """Settings of images that tables list."""
 
     path: Annotated[str, MinLen(1)] | None = None
@@ -312,6 +312,6 @@ def make_table_part(
 
 def describe_settings(settings: Settings) -> dict[str, object]:
     """Return settings but for a folder, which may be one of this machine alone, and for some that are not used."""
-    usual = {"group_column": None, "two_labels": "refuse"}  # newer than tables that are there already
+    usual = {"group_column": None, "two_labels": "refuse", "white": None}  # newer than tables that are there already
     values = settings.model_dump(exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

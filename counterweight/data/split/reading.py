@@ -77,6 +77,8 @@ def report_account(found: DatasetSplits, where: str) -> None:
     left_out = account.from_json(facts["left_out"])
     lines = [account.summarize({word: len(part) for word, part in parts.items()}, left_out)]
     lines += [*account.render(left_out), *facts["notes"]]
+    if white := facts["settings"].get("white"):
+        lines.append(f"greys of more than 8 bits: 0...{white:g} become 0...255 in all files")
     print(*(f"{where}: {line}" for line in lines), sep="\n", file=sys.stderr)
 
 

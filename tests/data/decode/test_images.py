@@ -111,6 +111,16 @@ def test_integers_beyond_16_bits_are_refused(tmp_path: Path) -> None:
         decode(write(tmp_path / "x.tiff", 70000, "I"), Target((2, 2), 3, "stretch"))
 
 
+def test_one_grey_becomes_white_in_all_files(tmp_path: Path) -> None:
+    target = Target((2, 2), 1, "stretch", white=4095)
+    for name, grey, expected in (("a", 4095, 255), ("b", 819, 51)):
+        assert decode(write(tmp_path / f"{name}.tiff", grey, "I;16"), target).ravel().tolist() == [expected] * 4
+    with pytest.raises(ValueError, match=r"greys from 4096 to 4096, allowed are 0\.\.\.4095$"):
+        decode(write(tmp_path / "c.tiff", 4096, "I;16"), target)
+    floats = target._replace(white=255)  # A dark file is not taken for one of 0...1.
+    assert decode(write(tmp_path / "d.tiff", 1.0, "F"), floats).ravel().tolist() == [1] * 4
+
+
 def test_of_an_animation_the_first_frame_counts(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
     for suffix in ("gif", "tiff", "png"):
@@ -282,7 +292,7 @@ def test_a_missing_file_is_a_bad_one(tmp_path: Path) -> None:
         ("RGB", (77, 77, 77), "jpg", Facts(6, 4, "RGB", "JPEG", True, 75, b"", "4:2:0", lossless=False)),
         ("L", 10, "jpg", Facts(6, 4, "L", "JPEG", True, 75, lossless=False)),
         ("RGBA", (200, 0, 0, 0), "png", Facts(6, 4, "RGBA", "PNG", True)),  # white once it is laid on white
-        ("I;16", 25700, "tiff", Facts(6, 4, "I;16", "TIFF", True)),
+        ("I;16", 25700, "tiff", Facts(6, 4, "I;16", "TIFF", True, top=25700)),
     ],
 )
 def test_facts_of_an_image(mode: str, colour: Colour, suffix: str, expected: Facts, tmp_path: Path) -> None:

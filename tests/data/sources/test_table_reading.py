@@ -13,12 +13,13 @@ from PIL import Image
 
 from counterweight.core.errors import UserError
 from counterweight.core.schema import parse_settings
+from counterweight.data.decode.pool import Workers
 from counterweight.data.inspection import detect_source
 from counterweight.data.sources import table
 from counterweight.data.sources.base import columns
 from counterweight.data.sources.base.labels import find_lookalikes, order_names
 from counterweight.data.sources.base.lazy_images import DatasetSplits
-from counterweight.data.split.reading import check_present, report_account
+from counterweight.data.split.reading import check_present, choose_all, read_into_memory, report_account
 
 PETS = "params.yaml: datasets.pets"
 WORDS = ("cat", "cat", "dog", "dog")
@@ -371,3 +372,21 @@ def test_arrow_files_are_named_with_what_converts_them(beside: str, load: str, t
     for path in (tmp_path, tmp_path / "data" / "pets.arrow"):
         with pytest.raises(UserError, match=re.escape(f"by {load.format(tmp_path)} in Python")):
             detect_source(path)
+
+
+# Greys of more than 8 bits.
+
+
+def test_one_range_holds_for_both_parts_and_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, grey in enumerate((819, 4095, 1638, 0)):
+        Image.fromarray(np.full((4, 4), grey, dtype=np.uint16)).save(root / "img" / f"{number}.png")
+    parts = ["split", "train", "test", "train", "test"]
+    write(root / "a.csv", [[*row, part] for row, part in zip(label_rows(["a", "a", "b", "b"]), parts, strict=True)])
+    found = find(root, white=4095, channels=1)
+    with Workers() as workers:
+        read = [read_into_memory(choose_all(part), PETS, "x", workers) for part in found if part is not None]
+    assert [images.images[:, 0, 0, 0].tolist() for images in read] == [[51, 102], [255, 0]]
+    assert found.train.provenance["settings"]["white"] == 4095
+    report_account(found, PETS)
+    assert f"{PETS}: greys of more than 8 bits: 0...4095 become 0...255 in all files\n" in capsys.readouterr().err
+    assert "white" not in find(root).train.provenance["settings"]

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Gt, Le
 from PIL import Image
 from pydantic import BeforeValidator
 
 from counterweight.core import schema
 from counterweight.core.errors import UserError
 from counterweight.core.images import Fit, ImageSet
-from counterweight.data.decode.images import Encoded, Target
+from counterweight.data.decode.images import DEEP_GREY, Encoded, Target
 from counterweight.data.decode.pool import Decoded, Workers, decode_images
 from counterweight.data.sources.base.labels import order_names
 
@@ -252,6 +253,19 @@ class FileSettings(schema.Settings):
     def target(self) -> Target:
         """The shape that every image is brought to."""
         return Target(parse_size(self.size), self.channels, self.fit)
+
+
+class OwnFileSettings(FileSettings):
+    """Settings of images of one's own, which may have greys of more than 8 bits."""
+
+    white: Annotated[float, Gt(0), Le(DEEP_GREY)] | None = None
+    """Which grey of images of more than 8 bits becomes white, in all files alike: 4095 where 12 bits are used, 1 or 255
+    of floats; null: 65535, of each file of floats 1 or, if any exceeds it, 255. `counterweight add` chooses it."""
+
+    @property
+    def target(self) -> Target:
+        """The shape and the range of greys that every image is brought to."""
+        return super().target._replace(white=self.white)
 
 
 def parse_size(size: int | list[int]) -> tuple[int, int]:
