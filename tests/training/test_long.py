@@ -1,6 +1,7 @@
 """A day's training in seconds, by very small steps: memory stays flat, and what lies on the disk does not pile up."""
 
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -17,7 +18,7 @@ from counterweight.training.loop import fit
 
 pytestmark = pytest.mark.slow
 
-EPOCHS, BATCHES, BATCH, SHAPE = 300, 80, 2, (1, 4, 4)
+EPOCHS, BATCHES, BATCH, SHAPE = 250, 80, 2, (1, 4, 4)
 WARM = 100
 """Epochs after which all is there that a training needs."""
 LITTLE = 6 * 2**20
@@ -65,6 +66,6 @@ def test_a_long_training_takes_no_more_memory_or_disk_as_it_goes_on(tmp_path: Pa
     assert [row["epoch"] for row in history[::2]] == [*range(1, EPOCHS + 1)]
     assert len(history) == 2 * EPOCHS
     assert max(resident[WARM:]) - resident[WARM] < LITTLE
-    grown = [later - sooner for sooner, later in zip(sizes[1:], sizes[2:], strict=False)]
+    grown = [later - sooner for sooner, later in pairwise(sizes[1:])]
     assert 0 < max(grown) < ROW  # But for the losses, each is as large as the last.
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
