@@ -25,7 +25,7 @@ from types import MappingProxyType
 import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, get_state_machine_test, rule
+from hypothesis.stateful import RuleBasedStateMachine, get_state_machine_test, precondition, rule
 
 from campaigns.failing import find_compiler
 from campaigns.outcomes import SIGNALS
@@ -106,6 +106,7 @@ class States(RuleBasedStateMachine):
         self.note("change", change)
         self.workspace.choose(CHANGES[change](self.workspace.choice))
 
+    @precondition(lambda self: self.names[-1:] != ["revert"])
     @rule()
     def revert(self) -> None:
         """Put the first settings back."""
@@ -139,6 +140,7 @@ class States(RuleBasedStateMachine):
         self.note("edit", name)
         self.workspace.edit(name)
 
+    @precondition(lambda self: self.names[-1:] != ["empty cache"])
     @rule()
     def empty_cache(self) -> None:
         """Take all away that DVC keeps."""

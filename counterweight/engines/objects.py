@@ -62,10 +62,12 @@ def list_earlier(stage: "Stage") -> list[str]:
     from dvc.stage.cache import _can_hash
 
     recorded = stage.deps
+    if not _can_hash(stage) or not all(dependency.exists for dependency in recorded):
+        return []  # What is missing is told by whoever asks for it.
     stage.deps = [copy(dependency) for dependency in recorded]
     try:
         stage.save_deps()
-        found = (stage.repo.stage_cache._load(stage) if _can_hash(stage) else None) or {}
+        found = stage.repo.stage_cache._load(stage) or {}
     finally:
         stage.deps = recorded
     return [str(out[MD5]) for out in found.get("outs", []) if MD5 in out]
