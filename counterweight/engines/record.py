@@ -16,6 +16,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.schema import suggest_name
 from counterweight.engines.folders import KnownFolders
 from counterweight.engines.jobs import Job
+from counterweight.engines.objects import list_earlier, remove_damaged
 
 if TYPE_CHECKING:
     from dvc.stage import Stage
@@ -51,6 +52,8 @@ class Record:
         self.unwritten: list[Stage] = []
         self.locks: dict[str, ExitStack] = {}
         self.settings: dict[tuple[str, str], list[Any]] = {}
+        self.damaged: list[Path] = []
+        """Files that were removed from the cache."""
 
     def read_graph(self, targets: Sequence[str]) -> dict[str, list[str]]:
         """Return for each stage that targets need those that it waits for; no targets: of all stages.
@@ -101,6 +104,7 @@ class Record:
             if stage.frozen or not stage.cmd or not stage.changed():
                 return "nothing"
             stage.remove_outs(ignore_remove=False, force=False)
+            self.damaged += remove_damaged(stage.outs, list_earlier(stage))
             try:
                 self.repo.stage_cache.restore(stage)
             except RunCacheNotFoundError:
@@ -175,6 +179,7 @@ class Record:
         files, and a setting that is put back shall cost no training of classifiers.
         """
         stage.save()
+        self.damaged += remove_damaged(stage.outs, [])  # What lies there already DVC does not write again.
         stage.commit()
         self.unwritten.append(stage)
 

@@ -84,6 +84,7 @@ class Runner:
                 for stage in self.began:
                     self.record.release(stage)
                 self.write(sparingly=False)
+                self.report()
         self.outcome.skipped.extend(sorted(self.schedule.skipped))
         return self.outcome
 
@@ -153,7 +154,10 @@ class Runner:
         self.progress.fail(stage, reason)
 
     def report(self) -> None:
-        """Show what runs, and how long all will take."""
+        """Show what runs, and how long all will take, and name what was damaged."""
+        for path in self.record.damaged:
+            self.progress.say(f"damaged in the cache, and removed from there: {path}")
+        self.record.damaged.clear()
         now = time.monotonic()
         elapsed = {stage: now - began for stage, began in self.began.items()}
         self.progress.show(elapsed, self.schedule.estimate_left(self.workers, elapsed))

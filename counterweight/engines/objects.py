@@ -1,0 +1,73 @@
+"""Files of DVC's cache that are no longer what was put there: named and removed, so that they are made anew.
+
+DVC takes a file of its cache that is read-only for whole, and so restores one whose bytes a disk or a program changed,
+as if it were the result; nor does it write a whole one over it. Here a file is read before it is relied on.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dvc.output import Output
+    from dvc.stage import Stage
+    from dvc_data.hashfile.db import HashFileDB
+
+MD5, FOLDER = "md5", ".dir"
+
+
+def remove_damaged(outputs: "Iterable[Output]", earlier: Iterable[str]) -> list[Path]:
+    """Remove what is damaged of a cache and return it.
+
+    Args:
+        outputs: of a stage; their own hashes, if they have any, and the cache that they lie in.
+        earlier: further hashes of such outputs.
+    """
+    removed = []
+    caches = {id(out.cache): out.cache for out in outputs if out.hash_name == MD5}
+    for cache in caches.values():
+        own = {str(out.hash_info.value) for out in outputs if out.cache is cache and out.hash_info}
+        for path in {path for value in sorted(own | {*earlier}) for path in list_damaged(cache, value)}:
+            path.unlink(missing_ok=True)
+            removed.append(path)
+    return sorted(removed)
+
+
+def list_damaged(cache: "HashFileDB", value: str) -> Iterator[Path]:
+    """Yield the damaged files of an output: its own or, of a folder, its list's and those of the files in it."""
+    path = Path(cache.oid_to_path(value))
+    if not path.is_file():
+        return
+    if hash_file(path) != value.removesuffix(FOLDER):
+        yield path
+    elif value.endswith(FOLDER):
+        for entry in json.loads(path.read_text(encoding="utf-8")):
+            yield from list_damaged(cache, entry[MD5])
+
+
+def hash_file(path: Path) -> str:
+    """Return the MD5 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def list_earlier(stage: "Stage") -> list[str]:
+    """Return the hashes of what a stage made of its present dependencies before, if it did; the stage stays as it is.
+
+    As it is recorded, with other dependencies, DVC takes it for changed, which it would not any more.
+    """
+    from dvc.stage.cache import _can_hash
+
+    recorded = stage.deps
+    if not _can_hash(stage) or not all(dependency.exists for dependency in recorded):
+        return []  # What is missing is told by whoever asks for it.
+    stage.deps = [copy(dependency) for dependency in recorded]
+    try:
+        stage.save_deps()
+        found = stage.repo.stage_cache._load(stage) or {}
+    finally:
+        stage.deps = recorded
+    return [str(out[MD5]) for out in found.get("outs", []) if MD5 in out]
