@@ -96,7 +96,7 @@ def test_a_damaged_output_is_restored(project: Project) -> None:
     assert ran(project) == []
 
 
-@pytest.mark.parametrize("moment", [FUTURE, PAST])
+@pytest.mark.parametrize("moment", [FUTURE, PAST], ids=["future", "past"])
 def test_a_clock_that_jumps_neither_hides_a_change_nor_makes_one(project: Project, moment: float) -> None:
     def jump(later: int) -> None:
         # A file whose size, inode and time to the nanosecond are as before DVC takes for what it was.
