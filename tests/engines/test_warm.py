@@ -234,3 +234,22 @@ def test_few_jobs_import_nothing_for_others(tmp_path: Path) -> None:
 
 def test_what_is_imported_once_is_installed_here() -> None:
     assert [name for name in LIBRARIES if find_spec(name) is None] == []
+
+
+ASKING = """\
+import sys, torch
+asked = []
+for module, name in [(torch._C, "_cuda_getDeviceCount"), (torch._C, "_cuda_init"), (torch.cuda, "is_available")]:
+    if hasattr(module, name):
+        setattr(module, name, lambda name=name: asked.append(name) or 0)
+for library in sys.argv[1:]:
+    __import__(library)
+assert asked == [], asked
+torch.cuda.is_available()
+assert asked == ["is_available"]
+"""
+
+
+def test_no_import_asks_for_a_gpu_which_forks_could_not_use_then() -> None:
+    """CUDA works in a process that is forked of one that has not begun with it."""
+    subprocess.run([sys.executable, "-c", ASKING, *LIBRARIES], check=True)
