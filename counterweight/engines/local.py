@@ -69,9 +69,9 @@ class LocalEngine:
 
     def end(self, ended: Ended) -> None:
         """Note that a job has ended."""
-        self.ended.put(ended)
         if (running := self.running.get(ended.stage)) is not None:
             running.ended.set()
+        self.ended.put(ended)
 
     def wait(self, seconds: float) -> list[Ended]:
         """Return the jobs that have ended, as soon as there is one, none if there is none for so long."""

@@ -39,13 +39,15 @@ def remove_damaged(outputs: "Iterable[Output]", earlier: Iterable[str]) -> list[
 def list_damaged(cache: "HashFileDB", value: str) -> Iterator[Path]:
     """Yield the damaged files of an output: its own or, of a folder, its list's and those of the files in it."""
     path = Path(cache.oid_to_path(value))
-    if not path.is_file():
+    try:
+        content = hash_file(path)
+        entries = json.loads(path.read_bytes()) if value.endswith(FOLDER) and content == value[: -len(FOLDER)] else []
+    except FileNotFoundError:  # never there, or taken away by another workspace with the same cache
         return
-    if hash_file(path) != value.removesuffix(FOLDER):
+    if content != value.removesuffix(FOLDER):
         yield path
-    elif value.endswith(FOLDER):
-        for entry in json.loads(path.read_text(encoding="utf-8")):
-            yield from list_damaged(cache, entry[MD5])
+    for entry in entries:
+        yield from list_damaged(cache, entry[MD5])
 
 
 def hash_file(path: Path) -> str:

@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from filelock import FileLock
+
 from counterweight.core.errors import UserError
 from counterweight.core.schema import suggest_name
 from counterweight.engines.folders import KnownFolders
@@ -47,6 +49,8 @@ class Record:
             mend_locks(Path(self.repo.tmp_dir))
         logging.getLogger("dvc").setLevel(logging.WARNING)  # What it does is told by whoever calls this.
         self.root = root
+        runs = Path(self.repo.stage_cache.cache_dir)
+        self.cache_lock = FileLock(runs.parent / "counterweight.lock")
         self.folders = KnownFolders(root / LOGS / "folders.json")
         self.stages: dict[str, Stage] = {}
         self.unwritten: list[Stage] = []
@@ -104,15 +108,16 @@ class Record:
             if stage.frozen or not stage.cmd or not stage.changed():
                 return "nothing"
             stage.remove_outs(ignore_remove=False, force=False)
-            self.damaged += remove_damaged(stage.outs, list_earlier(stage))
-            try:
-                self.repo.stage_cache.restore(stage)
-            except RunCacheNotFoundError:
-                stage.save_deps()
-                self.hold_outputs(stage)
-                return "run"
-            self.save(stage)
-            return "restored"
+            with self.alone_in_cache():
+                self.damaged += remove_damaged(stage.outs, list_earlier(stage))
+                try:
+                    self.repo.stage_cache.restore(stage)
+                except RunCacheNotFoundError:
+                    stage.save_deps()
+                    self.hold_outputs(stage)
+                    return "run"
+                self.save(stage)
+                return "restored"
 
     def hold_outputs(self, stage: "Stage") -> None:
         """Keep other processes of DVC's from writing what a stage writes."""
@@ -178,9 +183,10 @@ class Record:
         `dvc repro` leaves stages out of its run-cache of which an output is kept by git. Here these are small JSON
         files, and a setting that is put back shall cost no training of classifiers.
         """
-        stage.save()
-        self.damaged += remove_damaged(stage.outs, [])  # What lies there already DVC does not write again.
-        stage.commit()
+        with self.alone_in_cache():
+            stage.save()
+            self.damaged += remove_damaged(stage.outs, [])  # What lies there already DVC does not write again.
+            stage.commit()
         self.unwritten.append(stage)
 
     def write(self) -> None:
@@ -191,6 +197,16 @@ class Record:
             for file in {stage.dvcfile for stage in self.unwritten}:
                 file.dump_stages([stage for stage in self.unwritten if stage.dvcfile == file], update_pipeline=False)
         self.unwritten.clear()
+
+    @contextmanager
+    def alone_in_cache(self) -> Iterator[None]:
+        """Let no such command of another workspace with the same cache read or write the record of runs meanwhile.
+
+        DVC takes what another process is about to write there, or a folder that is still empty, for a run.
+        """
+        Path(self.cache_lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        with self.cache_lock:
+            yield
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -123,7 +123,8 @@ def test_two_workspaces_share_a_cache(fresh: Project, tmp_path: Path) -> None:
     for each in both:
         each.dvc("cache", "dir", "--local", str(tmp_path / "shared"))
     began = [start(each, "-j", "2") for each in both]
-    assert [process.communicate(timeout=120)[1] and process.returncode for process in began] == [0, 0]
+    said_by = [process.communicate(timeout=120)[1] for process in began]
+    assert [process.returncode for process in began] == [0, 0], said_by
     assert lock(both[0]) == lock(both[1])
     both[0].edit("  a: 1", "  a: 9")
     (both[0] / "hold").touch()

@@ -126,7 +126,8 @@ def test_forked_stages_run_side_by_side_and_code_is_that_of_their_start(warm: Lo
     warm.start(first)
     while not (folder / "a").exists():
         time.sleep(0.01)
-    program.write_text(program.read_text().replace("'b'", "'a'").replace("Path('a').touch", "Path('b').touch"))
+    changed = program.read_text().replace("'b'", "'a'").replace("Path('a').touch", "Path('b').touch")
+    program.write_text(f"{changed}# longer: Python takes code of the same length and second for what it has compiled\n")
     warm.start(second)
     assert (wait_for(warm, "second"), second.log.read_text()) == (0, "a\n")
     while warm.running:

@@ -296,7 +296,7 @@ def test_texts_in_quotes_may_have_several_lines_and_quotes_in_texts_are_no_matte
 def test_a_quote_that_is_never_closed_is_guessed(root: Path) -> None:
     rows = label_rows(WORDS)
     rows[2][0] = '"' + rows[2][0]
-    refused(write(root / "a.csv", rows), r"CSV parse error: Row #3: .*; is a quote not closed there\?$")
+    refused(write(root / "a.csv", rows), r"CSV parse error: .*; is a quote not closed there\?$")
 
 
 # Paths in several rows.
