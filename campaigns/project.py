@@ -150,6 +150,14 @@ class Project:
         done = self.command("git", *arguments)
         assert done.returncode == 0, done.stderr
 
+    def begin_history(self) -> None:
+        """Make a git repository of the folder, and commit all that is in it."""
+        self.git("init", "--quiet")
+        self.git("config", "user.name", "Somebody")
+        self.git("config", "user.email", "somebody@example.org")
+        self.git("add", ".")
+        self.git("commit", "--quiet", "--message", "Begin")
+
     def edit(self, old: str, new: str) -> None:
         """Change the settings file by hand."""
         text = (self / "params.yaml").read_text(encoding="utf-8")
@@ -244,11 +252,7 @@ class Built:
 def build(root: Path) -> Built:
     """Run the whole pipeline once in a new folder, and commit it."""
     project = new_project(root / "project")
-    project.git("init", "--quiet")
-    project.git("config", "user.name", "Somebody")
-    project.git("config", "user.email", "somebody@example.org")
-    project.git("add", ".")
-    project.git("commit", "--quiet", "--message", "Begin")
+    project.begin_history()
     output = project.dvc("repro")
     project.git("add", ".")
     project.git("commit", "--quiet", "--message", "First results")

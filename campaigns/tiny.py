@@ -74,11 +74,7 @@ def begin_project(root: Path, choice: Choice) -> Project:
             path.unlink()
     draw_shapes(project / "images/spots", count=PER_CLASS)
     (project / "params.yaml").write_text(render(choice), encoding="utf-8")
-    project.git("init", "--quiet")
-    project.git("config", "user.name", "Somebody")
-    project.git("config", "user.email", "somebody@example.org")
-    project.git("add", ".")
-    project.git("commit", "--quiet", "--message", "Begin")
+    project.begin_history()
     return project
 
 

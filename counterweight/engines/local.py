@@ -49,11 +49,13 @@ class LocalEngine:
         if self.begun == MANY and can_be_warm():
             self.warm = Warm(job.folder, self.end)
         self.running[job.stage] = Running(None, ended := threading.Event())  # It may end before its number is known.
-        pid = self.warm.start(job) if self.warm else None
-        self.running[job.stage] = Running(self.start_cold(job) if pid is None else pid, ended)
+        if self.warm and (pid := self.warm.start(job)) is not None:
+            self.running[job.stage] = Running(pid, ended)
+        else:
+            self.start_cold(job, ended)
 
-    def start_cold(self, job: Job) -> int:
-        """Begin a job as a shell would, and return its process."""
+    def start_cold(self, job: Job, ended: threading.Event) -> None:
+        """Begin a job as a shell would."""
         with job.log.open("ab") as log:
             process = subprocess.Popen(
                 job.command,
@@ -64,8 +66,8 @@ class LocalEngine:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self.running[job.stage] = Running(process.pid, ended)  # At once: an interrupt may come any moment.
         threading.Thread(target=lambda: self.end(Ended(job.stage, process.wait())), daemon=True).start()
-        return process.pid
 
     def end(self, ended: Ended) -> None:
         """Note that a job has ended."""

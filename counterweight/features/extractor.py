@@ -108,7 +108,8 @@ def write_set_features(
     Raises:
         UserError: features are not finite.
     """
-    pieces = np.split(rows, range(PIECE, len(rows), PIECE))
+    # Groups are numbered over the whole set, and read before another thread reads the same file.
+    groups, pieces = images.groups, np.split(rows, range(PIECE, len(rows), PIECE))
     title = "extract" if len(pieces) == 1 else None  # of more, the bar counts pieces
     shown = tqdm(pieces, "extract", disable=True if title else None, unit_scale=PIECE, dynamic_ncols=True)
     with ExitStack() as stack:
@@ -120,10 +121,9 @@ def write_set_features(
         written: list[Future[None]] = []
         for piece, part in zip(shown, read_ahead(images, pieces, aside), strict=True):
             found = extract_features(part, extractors, batch_size, device, title)
-            groups = None if images.groups is None else images.groups[piece]  # Numbered over the whole set.
             for earlier in written:
                 earlier.result()
-            written = [aside.submit(add_features, writers, found, groups)]
+            written = [aside.submit(add_features, writers, found, None if groups is None else groups[piece])]
         for last in written:
             last.result()
 

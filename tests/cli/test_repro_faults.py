@@ -117,6 +117,17 @@ def test_a_clock_that_jumps_neither_hides_a_change_nor_makes_one(project: Projec
     assert (project / "made/a").read_text() == "oth  a: 1\n"
 
 
+def test_a_record_of_a_run_that_was_not_written_is_none(project: Project) -> None:
+    """As a process leaves it that is killed between making the record's folder and the record."""
+    records = [path for path in (project / ".dvc/cache/runs").rglob("*") if path.is_file()]
+    assert len(records) == len(ALL)
+    for path in records:
+        path.unlink()
+    (project / "made/a").unlink()
+    (project / "dvc.lock").unlink()
+    assert said(project) == {"ran": ALL, "restored": [], "unchanged": []}
+
+
 def test_two_workspaces_share_a_cache(fresh: Project, tmp_path: Path) -> None:
     """Each makes the same at the same time, one is killed, and both have all in the end."""
     both = [fresh.copied(tmp_path / name) for name in ("one", "two")]

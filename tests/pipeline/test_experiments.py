@@ -22,11 +22,7 @@ def linked(fresh: Project) -> Iterator[Project]:
     (fresh / "images/shapes").symlink_to(images)
     (fresh / "collected/other/no").mkdir(parents=True)
     (fresh / "collected/other/no/1.png").write_bytes((images / "no/00.png").read_bytes())
-    fresh.git("init", "--quiet")
-    fresh.git("config", "user.name", "Somebody")
-    fresh.git("config", "user.email", "somebody@example.org")
-    fresh.git("add", ".")
-    fresh.git("commit", "--quiet", "--message", "Begin")
+    fresh.begin_history()
     yield fresh
     fresh.dvc("queue", "stop", "--kill")
 
