@@ -7,7 +7,15 @@ import click
 from counterweight.cli import completion
 from counterweight.cli.commands import images, results, workspace
 from counterweight.core.errors import UserError
-from counterweight.core.process import describe_failure, fail, keep_memory, name_settings, use_one_thread
+from counterweight.core.process import (
+    INTERRUPTED,
+    describe_failure,
+    ending_when_interrupted,
+    fail,
+    keep_memory,
+    name_settings,
+    use_one_thread,
+)
 
 
 class Commands(click.Group):
@@ -80,8 +88,10 @@ def main() -> None:
     use_one_thread()  # Before a command imports what computes.
     keep_memory()
     try:
-        # click would print its errors its own way, and exit itself. What it returns is a command's exit code.
-        if code := cli.main(standalone_mode=False, complete_var=completion.VARIABLE):
+        with ending_when_interrupted():
+            # click would print its errors its own way, and exit itself. What it returns is a command's exit code.
+            code = cli.main(standalone_mode=False, complete_var=completion.VARIABLE)
+        if code:
             sys.exit(code)
     except UserError as error:
         sys.exit(fail(name_settings(str(error), sys.argv[1:])))
@@ -95,7 +105,7 @@ def main() -> None:
     except click.UsageError as error:
         sys.exit(fail(error.format_message()))
     except click.Abort:
-        sys.exit(130)  # 128 + SIGINT, as shells report Ctrl-C.
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

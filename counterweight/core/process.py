@@ -7,8 +7,11 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from threadpoolctl import threadpool_limits
 
@@ -23,6 +26,8 @@ KEEPING = {M_MMAP_MAX: 0, M_ARENA_MAX: 1, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD
 """Blocks of any size on one heap for all threads (a thread's own has no room for large ones), 2 GiB of it kept."""
 USED_UP = ("can't allocate memory", "out of memory")
 """What torch says when memory is."""
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit code, as shells report a process that a signal ended."""
 OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 OUTSIDE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV}
@@ -71,7 +76,8 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
     use_one_thread()
     keep_memory()
     try:
-        main(sys.argv[1:])
+        with ending_when_interrupted():
+            main(sys.argv[1:])
     except UserError as error:
         sys.exit(fail(name_settings(str(error), sys.argv[1:])))
     except OSError as error:
@@ -82,8 +88,38 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
         if not is_out_of_memory(error):
             raise
         sys.exit(fail(f"not enough memory{f': {error}' if str(error) else ''}; smaller images or fewer of them?"))
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)  # As shells report a process that a signal ended.
+    except KeyboardInterrupt:  # of a handler that the stage had in place of ours
+        sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def ending_when_interrupted() -> Iterator[None]:
+    """End as Ctrl-C ends a program, whatever becomes of its exception on the way.
+
+    Libraries in C swallow it while they import others, and fail a line later for want of half of them. Where Ctrl-C is
+    ignored, as in a job in the background, or another handler is in place, nothing is changed.
+
+    Raises:
+        SystemExit: there was an interrupt, and an exception after it.
+    """
+    seen: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> NoReturn:
+        seen.append(number)
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    except BaseException:
+        if seen:
+            sys.exit(INTERRUPTED)
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def describe_failure(error: OSError) -> str | None:

@@ -146,6 +146,16 @@ def test_an_interrupted_stage_says_so_by_its_exit_code() -> None:
     assert (done.returncode, done.stderr) == (130, "")
 
 
+@pytest.mark.parametrize(
+    "after", ["raise AttributeError('half of a module')", "raise UserError('not a table')", "raise KeyboardInterrupt"]
+)
+def test_an_interrupt_that_a_library_swallows_is_one_all_the_same(after: str) -> None:
+    """As pandas and pyarrow do, in C, while one imports the other."""
+    swallow = "try:\n    signal.raise_signal(signal.SIGINT)\nexcept KeyboardInterrupt:\n    pass"
+    done = run_stage(f"import signal\n{swallow}\n{after}")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_disk_that_fills_up_on_the_way_is_one_line(code: int) -> None:
     assert_one_line(run_stage(f"raise OSError({code}, os.strerror({code}), 'out.parquet')"), "out.parquet", "no space")
