@@ -27,7 +27,7 @@ from counterweight.reporting.page.curves import read_losses
 from counterweight.reporting.page.dvc_plots import TEMPLATE, render_template
 from counterweight.reporting.page.page import render_page, write_data
 from counterweight.reporting.page.pictures import Pictures
-from counterweight.reporting.page.provenance import flatten, list_data, list_settings, list_times
+from counterweight.reporting.page.provenance import flatten, list_data, list_settings, list_times, read_lock
 from counterweight.reporting.page.times import name_device, read_times, write_time
 from counterweight.reporting.results import Everything, Results, Verdicts
 from counterweight.settings.table import Table
@@ -275,10 +275,10 @@ def test_data_are_named_by_what_dvc_wrote_down(tmp_path: Path) -> None:
         for name, number in (("digits/train", "a"), ("other/train", "b"))
     )
     lock.write_text(f"schema: '2.0'\nstages:\n  ingest@digits:\n    cmd: x\n    outs:\n{outs}")
-    assert list_data(["digits"], lock).rows == [["data/digits/train.parquet", "a" * 32, "1,234"]]
-    assert not list_data(["digits"], tmp_path / "none")
+    assert list_data(["digits"], read_lock(lock)).rows == [["data/digits/train.parquet", "a" * 32, "1,234"]]
+    assert not list_data(["digits"], read_lock(tmp_path / "none"))
     lock.write_text("")  # as a full disk leaves it
-    assert not list_data(["digits"], lock)
+    assert not list_data(["digits"], read_lock(lock))
 
 
 def test_times_are_of_the_items_of_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,12 +289,12 @@ def test_times_are_of_the_items_of_the_table(tmp_path: Path, monkeypatch: pytest
     names = ("check", "train@digits-drop75-cvae", "train@other-drop75-cvae", "classify@digits-drop75-cvae", "page")
     Path("dvc.lock").write_text("stages:\n" + "".join(f"  {name}:\n    cmd: x\n" for name in names))
     table = read_params_file(ROOT / "params.yaml").section("table", Table)
-    assert [row[:2] for row in list_times(table).rows] == [
+    assert [row[:2] for row in list_times(table, read_lock(Path("dvc.lock"))).rows] == [
         ["train@digits-drop75-cvae", "2.0 s"],
         ["check", "from a cache"],
         ["classify@digits-drop75-cvae", "from a cache"],
     ]
-    assert [row[-1] for row in list_times(table).rows] == ["cpu", "", ""]
+    assert [row[-1] for row in list_times(table, read_lock(Path("dvc.lock"))).rows] == ["cpu", "", ""]
 
 
 def test_the_gpu_that_was_computed_on_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,22 +37,32 @@ class Pictures:
 
     def embed(self, path: Path, caption: str) -> Picture | None:
         """Return a picture, None where no stage drew one; one that does not fit has no data."""
-        if not path.is_file():
-            return None
-        with Image.open(path) as image:
-            picture = image.convert("RGBA" if image.has_transparency_data else "RGB")
-        if picture.width > WIDEST:
-            picture = picture.resize((WIDEST, round(picture.height * WIDEST / picture.width)), Image.Resampling.LANCZOS)
-        buffer = io.BytesIO()
-        picture.save(buffer, "webp", quality=QUALITY, method=4)
-        text = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-        if len(text) > self.room:
-            self.left_out.append(path)
-            return Picture(path, caption, None, *picture.size)
-        self.room -= len(text)
-        return Picture(path, caption, text, *picture.size)
+        return self.place(path, caption, *encode(path)) if path.is_file() else None
 
     def embed_all(self, folder: Path, pattern: str, caption: str) -> list[Picture]:
         """Return the pictures of a folder whose names match, in the order of their names."""
-        found = [self.embed(path, caption.format(name=path.stem)) for path in sorted(folder.glob(pattern))]
-        return [picture for picture in found if picture is not None]
+        paths = sorted(path for path in folder.glob(pattern) if path.is_file())
+        with ThreadPoolExecutor() as pool:  # Pillow lets go of Python's lock while it encodes.
+            encoded = [*pool.map(encode, paths)]
+        return [
+            self.place(path, caption.format(name=path.stem), *found) for path, found in zip(paths, encoded, strict=True)
+        ]
+
+    def place(self, path: Path, caption: str, text: str, size: tuple[int, int]) -> Picture:
+        """Return an encoded picture, without its data where there is no room left for it."""
+        if len(text) > self.room:
+            self.left_out.append(path)
+            return Picture(path, caption, None, *size)
+        self.room -= len(text)
+        return Picture(path, caption, text, *size)
+
+
+def encode(path: Path) -> tuple[str, tuple[int, int]]:
+    """Return a picture's data URI, and its width and height in pixels there."""
+    with Image.open(path) as image:
+        picture = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if picture.width > WIDEST:
+        picture = picture.resize((WIDEST, round(picture.height * WIDEST / picture.width)), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    picture.save(buffer, "webp", quality=QUALITY, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii"), picture.size

@@ -53,13 +53,14 @@ PAGE = "page"
 
 def describe_provenance(file: ParamsFile, table: Table) -> dict[str, Grid]:
     """Return tables by title; those without a row are of nothing that is known here."""
+    stages = read_lock(LOCK)
     return {
         "Settings: what is not a default, and all of the table's own datasets, scenarios and generators": list_settings(
             file, table
         ),
         "Versions and machine": list_versions(),
-        "Data": list_data(table.datasets),
-        "Time of each stage's last run": list_times(table),
+        "Data": list_data(table.datasets, stages),
+        "Time of each stage's last run": list_times(table, stages),
     }
 
 
@@ -123,11 +124,15 @@ def find_revision() -> str | None:
     return found.stdout.strip().replace("-dirty", " with changes")
 
 
-def list_data(datasets: Sequence[str], lock: Path = LOCK) -> Grid:
-    """Return the hash of every dataset's parts, as DVC wrote it down; none outside of a workspace."""
+def list_data(datasets: Sequence[str], stages: Mapping[str, Any]) -> Grid:
+    """Return the hash of every dataset's parts, as DVC wrote it down; none outside of a workspace.
+
+    Args:
+        stages: what `read_lock` returns.
+    """
     outputs = {
         output["path"]: output
-        for stage in read_lock(lock).values()
+        for stage in stages.values()
         for output in stage.get("outs", ())
         if re.fullmatch(rf"data/({'|'.join(map(re.escape, datasets))})/(train|test)\.parquet", output["path"])
     }
@@ -145,11 +150,15 @@ def read_lock(path: Path) -> dict[str, Any]:
     return stages if isinstance(stages, dict) else {}
 
 
-def list_times(table: Table, lock: Path = LOCK) -> Grid:
-    """Return what each stage of the table's items took when it last ran; what never ran here came from a cache."""
+def list_times(table: Table, recorded: Mapping[str, Any]) -> Grid:
+    """Return what each stage of the table's items took when it last ran; what never ran here came from a cache.
+
+    Args:
+        recorded: the stages that `read_lock` returns.
+    """
     items = {*table.datasets, *table.pairs, *table.recognition}
     # An item's name begins with its dataset's or pair's: train@digits-drop75-cvae.
-    stages = [name for name in read_lock(lock) if "@" not in name or name.split("@")[1].split("-")[0] in items]
+    stages = [name for name in recorded if "@" not in name or name.split("@")[1].split("-")[0] in items]
     found = {name: own for name, own in read_times().items() if name in stages}
     rows = [
         [
