@@ -36,7 +36,7 @@ def load_backbone(name: str, settings: Extract, seed: int) -> nn.Module:
     backbone, cut = find_backbone(name), choose_cut(settings)
     size = backbone.own_size or settings.input_size
     if path is None:
-        network = backbone.untrained(seed, cut)
+        network = backbone.untrained(seed, cut).to(memory_format=torch.channels_last)  # so that calibration is quicker
         check_output(name, network, size)
         calibrate(network, size)
         return network

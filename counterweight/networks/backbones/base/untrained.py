@@ -37,6 +37,7 @@ def calibrate(network: nn.Module, size: int) -> None:
     for layer in layers:
         layer.train()
         layer.momentum = 1.0  # The batch's statistics, and nothing of those before.
-    network(draw_natural_images(max(FEWEST, PIXELS // size**2), size))
+    if layers:
+        network(draw_natural_images(max(FEWEST, PIXELS // size**2), size))
     for layer in layers:
         layer.eval()
