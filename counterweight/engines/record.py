@@ -19,6 +19,7 @@ from counterweight.core.schema import suggest_name
 from counterweight.engines.folders import KnownFolders
 from counterweight.engines.jobs import Job
 from counterweight.engines.objects import list_earlier, remove_damaged
+from counterweight.engines.settings import watch_settings
 
 if TYPE_CHECKING:
     from dvc.stage import Stage
@@ -74,6 +75,7 @@ class Record:
                     self.stages[stage.addressing] = stage
                     for dependency in stage.deps:
                         self.folders.watch(dependency)
+                        watch_settings(dependency)
                     wanted += graph.successors(stage)
             return {
                 name: [own.addressing for own in graph.successors(stage)] for name, stage in sorted(self.stages.items())
