@@ -34,6 +34,8 @@ class Wanted(NamedTuple):
     """Of a Ray cluster; None: what RAY_ADDRESS says, else this machine."""
     options: Sequence[str]
     """Of submitit's executor, as KEY=VALUE."""
+    per_gpu: int = 1
+    """Stages that share a GPU."""
 
 
 def repro(root: Path, targets: Sequence[str], wanted: Wanted, as_json: bool) -> str:
@@ -74,12 +76,14 @@ def make_engine(root: Path, wanted: Wanted) -> Engine:
     if wanted.engine == "ray":
         from counterweight.engines.ray import RayEngine
 
-        return RayEngine(root, wanted.address)
+        return RayEngine(root, wanted.address, wanted.per_gpu)
     if wanted.engine == "slurm":
+        if wanted.per_gpu > 1:
+            raise UserError(f"--per-gpu {wanted.per_gpu}: not with --engine slurm: Slurm itself says what shares a GPU")
         from counterweight.engines.slurm import SlurmEngine
 
         return SlurmEngine((root / LOGS / "slurm").resolve(), "slurm", dict(map(split_option, wanted.options)))
-    return LocalEngine(find_gpus())
+    return LocalEngine(find_gpus(), wanted.per_gpu)
 
 
 def split_option(text: str) -> tuple[str, str]:

@@ -45,6 +45,8 @@ class Engine(Protocol):
     """Jobs at a time, unless the user says otherwise."""
     gpus: Sequence[str]
     """Of this machine, by name, of which a job that computes on some is given its own; none if the engine does so."""
+    per_gpu: int
+    """Jobs that share one: small networks leave it idle most of the time."""
 
     def start(self, job: Job) -> None:
         """Begin a job."""

@@ -29,13 +29,14 @@ class Running(NamedTuple):
 class LocalEngine:
     """Runs each job in a process group of its own, so that Ctrl-C reaches it by `stop` alone."""
 
-    def __init__(self, gpus: Sequence[str]) -> None:
+    def __init__(self, gpus: Sequence[str], per_gpu: int = 1) -> None:
         """Prepare.
 
         Args:
             gpus: names for CUDA_VISIBLE_DEVICES.
+            per_gpu: jobs that share one.
         """
-        self.gpus, self.workers = gpus, count_cores()
+        self.gpus, self.per_gpu, self.workers = gpus, per_gpu, count_cores()
         self.running: dict[str, Running] = {}
         self.ended: queue.Queue[Ended] = queue.Queue()
         self.begun = 0

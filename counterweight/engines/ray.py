@@ -30,11 +30,12 @@ CARRIED = ("DVC_STAGE", "OMP_NUM_THREADS", "HF_HOME", "TORCH_HOME")
 class RayEngine:
     """Runs each job as a task of one CPU, and of one GPU where the cluster has any and the job computes on one."""
 
-    def __init__(self, root: Path, address: str | None) -> None:
+    def __init__(self, root: Path, address: str | None, per_gpu: int = 1) -> None:
         """Connect to a cluster, or start one of this machine's cores.
 
         Args:
             address: of the cluster's head; None: what RAY_ADDRESS says, else this machine alone.
+            per_gpu: jobs that share a GPU; one that computes on several has each to itself, as Ray wants it.
 
         Raises:
             UserError: Ray is not installed, or there is no such cluster.
@@ -53,6 +54,7 @@ class RayEngine:
         resources = self.ray.cluster_resources()
         self.workers, self.has_gpus = max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0) >= 1
         self.gpus: Sequence[str] = ()  # Ray says which.
+        self.per_gpu = per_gpu
         nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         self.largest = {kind: max(node.get(kind, 0.0) for node in nodes) for kind in ("CPU", "GPU")}
         self.shared = self.is_shared(root)
@@ -77,7 +79,8 @@ class RayEngine:
         if max(job.devices * (gpus == 0), gpus) > (found := self.largest["GPU" if gpus else "CPU"]):
             what = f"{job.devices} {'GPUs' if gpus else 'cores'} wanted"
             raise UserError(f"--engine ray: {job.stage}: {what}, and no node has more than {found:g}")
-        remote = self.ray.remote(num_cpus=1 if gpus else job.devices, num_gpus=gpus, max_retries=RETRIES)
+        part = 1 / self.per_gpu if gpus == 1 else gpus
+        remote = self.ray.remote(num_cpus=1 if gpus else job.devices, num_gpus=part, max_retries=RETRIES)
         own = {name: job.environment[name] for name in CARRIED if name in job.environment}
         if self.shared:
             found = remote(run_in_place).remote([*job.command], str(job.folder), own)

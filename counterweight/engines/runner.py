@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,7 +57,7 @@ class Runner:
         """
         self.record, self.engine, self.schedule, self.workers = record, engine, schedule, workers
         self.progress = progress
-        self.free_gpus = [*engine.gpus]
+        self.free_gpus = Counter(dict.fromkeys(engine.gpus, engine.per_gpu))
         self.taken: dict[str, list[str]] = {}
         self.began: dict[str, float] = {}
         self.logs: dict[str, Path] = {}
@@ -102,7 +103,7 @@ class Runner:
         taken = sum(self.record.count_devices(each) for each in self.began)
         if self.began and taken + wanted > self.workers:
             return False
-        return not self.needs_gpu(stage) or len(self.free_gpus) >= min(wanted, len(self.engine.gpus))
+        return not self.needs_gpu(stage) or len(+self.free_gpus) >= min(wanted, len(self.engine.gpus))
 
     def needs_gpu(self, stage: str) -> bool:
         """Say whether a stage computes on a GPU where there is one."""
@@ -122,8 +123,10 @@ class Runner:
             return
         job = self.record.make_job(stage)
         if self.needs_gpu(stage):
-            count = min(job.devices, len(self.engine.gpus))
-            self.taken[stage], self.free_gpus = self.free_gpus[:count], self.free_gpus[count:]
+            # Those with the most room: GPUs are shared when all are in use, not before.
+            chosen = self.free_gpus.most_common(min(job.devices, len(self.engine.gpus)))
+            self.taken[stage] = [name for name, _ in chosen]
+            self.free_gpus.subtract(self.taken[stage])
             job = job._replace(environment={**job.environment, VISIBLE: ",".join(self.taken[stage])})
         self.began[stage], self.logs[stage] = time.monotonic(), job.log
         self.schedule.begin(stage)
@@ -133,7 +136,7 @@ class Runner:
     def settle(self, ended: Ended) -> None:
         """Record a stage that has ended."""
         stage, seconds = ended.stage, time.monotonic() - self.began.pop(ended.stage)
-        self.free_gpus += self.taken.pop(stage, [])
+        self.free_gpus.update(self.taken.pop(stage, []))
         if ended.code != 0:
             self.record.release(stage)
             self.fail(stage, describe_code(ended.code), self.logs[stage])

@@ -27,6 +27,7 @@ class SlurmEngine:
     """Runs each job as one of Slurm's, of one task, with a GPU if it computes on one."""
 
     gpus: Sequence[str] = ()  # Slurm says which.
+    per_gpu = 1
     workers = 100  # in its queue
 
     def __init__(self, folder: Path, cluster: str, options: Mapping[str, str]) -> None:

@@ -113,6 +113,29 @@ def test_each_stage_that_computes_on_a_gpu_has_one_to_itself(project: Project) -
     assert (project / "seen/a").read_text() == "3,5\n"  # as they are: it computes on none
 
 
+def test_stages_share_gpus_as_far_as_they_are_told_to(project: Project) -> None:
+    (project / "make.sh").write_text(
+        "gpu=$CUDA_VISIBLE_DEVICES; mkdir -p made seen busy/$gpu/$1; sleep 0.5\n"
+        "ls busy/$gpu | wc -l > seen/$1; rmdir busy/$gpu/$1; echo $1 > made/$1; echo $gpu >> seen/$1\n"
+    )
+    repro(project, "-j", "4", "--per-gpu", "2", CUDA_VISIBLE_DEVICES="3,5")
+    seen = [(project / f"seen/{row}").read_text().split() for row in "abcd"]
+    assert sorted(gpu for _, gpu in seen) == ["3", "3", "5", "5"]
+    assert {count for count, _ in seen} == {"1", "2"}  # The first that looks sees the other, too.
+
+
+def test_stages_spread_over_gpus_before_they_share_one(project: Project) -> None:
+    (project / "make.sh").write_text(
+        "mkdir -p made seen; sleep 0.5; echo $1 > made/$1; echo $CUDA_VISIBLE_DEVICES > seen/$1\n"
+    )
+    repro(project, "-j", "2", "--per-gpu", "2", CUDA_VISIBLE_DEVICES="3,5")
+    assert {(project / f"seen/{row}").read_text() for row in "ab"} == {"3\n", "5\n"}
+
+
+def test_slurm_is_not_told_what_shares_a_gpu(project: Project) -> None:
+    assert "--per-gpu 2: not with --engine slurm" in repro(project, "--engine", "slurm", "--per-gpu", "2", code=2)[1]
+
+
 def test_a_training_of_several_processes_has_as_many_gpus_and_counts_as_many_stages(project: Project) -> None:
     graph = (project / "dvc.yaml").read_text()
     graph = graph.replace("  make:\n", "  train:\n").replace("params: [device,", "params: [device, train,")

@@ -113,6 +113,28 @@ def test_a_job_of_a_node_that_leaves_is_run_again_elsewhere(cluster: Any, folder
     assert len((folder / "began").read_text().split()) == 5
 
 
+def test_jobs_share_a_gpu_of_a_cluster(folder: Path) -> None:
+    """One that Ray is told of and that no process uses: what is tried is who has it when."""
+    pytest.importorskip("ray", reason="Ray is not installed")
+    from ray.cluster_utils import Cluster
+
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 3, "num_gpus": 1})
+    engine = RayEngine(folder, found.address, per_gpu=2)
+    try:
+        for name in "abc":
+            waits = f"touch has_{name}; until [ -e go ]; do sleep 0.1; done; echo $CUDA_VISIBLE_DEVICES; rm has_{name}"
+            engine.start(job(folder, name, waits, gpu=True))
+        wait_until(lambda: len([*folder.glob("has_*")]) == 2)
+        time.sleep(1)
+        assert len([*folder.glob("has_*")]) == 2  # the third waits
+        (folder / "go").touch()
+        assert wait_for_all(engine) == [Ended(name, 0) for name in "abc"]
+        assert {(folder / f"{name}.log").read_text() for name in "abc"} == {"0\n"}
+    finally:
+        engine.stop()
+        found.shutdown()
+
+
 def test_a_cluster_that_is_not_there_is_one_line(folder: Path) -> None:
     pytest.importorskip("ray", reason="Ray is not installed")
     with pytest.raises(UserError, match=r"^--address 127\.0\.0\.1:1: no Ray cluster there: "):

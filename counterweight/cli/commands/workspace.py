@@ -43,6 +43,13 @@ Examples:
     multiple=True,
     help="Option of submitit's executor, as slurm_partition=gpu or timeout_min=600.",
 )
+@click.option(
+    "--per-gpu",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Stages that share a GPU, whose memory has to do for all: small networks leave it idle.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def repro(
     targets: tuple[str, ...],
@@ -50,17 +57,19 @@ def repro(
     engine: str,
     address: str | None,
     options: tuple[str, ...],
+    per_gpu: int,
     as_json: bool,
 ) -> None:
     """Run what is stale, as `dvc repro` does, but many stages at a time; with STAGEs, these and what they need.
 
     What others wait for the longest begins first. A stage that fails stops those alone that need it, and Ctrl-C leaves
     nothing half-written; called again, it goes on where it was. dvc.lock is complete in the end, which a plain
-    `dvc repro` then looks at. Where there are NVIDIA GPUs, each stage that computes on one has one to itself.
+    `dvc repro` then looks at. Where there are NVIDIA GPUs, each stage that computes on one has one to itself, unless
+    --per-gpu lets several share it.
     """
     from counterweight.cli import repro as tool
 
-    click.echo(tool.repro(Path(), targets, tool.Wanted(jobs, engine, address, options), as_json))
+    click.echo(tool.repro(Path(), targets, tool.Wanted(jobs, engine, address, options, per_gpu), as_json))
 
 
 @click.command(
