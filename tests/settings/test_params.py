@@ -593,7 +593,7 @@ def test_a_classifier_of_the_user_s_that_fits_its_dataset_passes(
 @pytest.mark.parametrize(
     ("generator", "processes", "said"),
     [
-        ("cvae", 3, "cvae.digits.batch_size: 64 is not allowed, 66 would do: train.processes is 3, and 64 images of a"),
+        ("cvae", 3, "cvae.digits.batch_size: 32 is not allowed, 33 would do: train.processes is 3, and 32 images of a"),
         (
             "bagan",
             2,
