@@ -404,6 +404,16 @@ def test_a_table_beside_folders_of_other_names_is_told_by_an_option(tmp_path: Pa
     assert facts("pets", path, "--dry-run")["blocks"]["datasets.pets"]["source"] == "folder"
 
 
+def test_labels_that_differ_by_case_are_named_with_the_option(tmp_path: Path, project: Path) -> None:
+    folder = pets(tmp_path / "pets", cat=4, Cat=2, dog=3)
+    assert "note: classes 'Cat', 'cat' differ by case, blanks or form only; --merge-labels takes those" in done(
+        "pets", folder, "--dry-run"
+    )
+    printed = done("pets", folder, "--merge-labels")
+    assert "note: merge_labels: 'Cat' (2), 'cat' (4) are one class, 'cat'\n" in printed
+    assert load_params(project / "params.yaml").datasets["pets"]["merge_labels"] is True
+
+
 def test_options_of_tables(tmp_path: Path, project: Path) -> None:
     write(tmp_path / "pets" / "photos", 8)
     lines = [

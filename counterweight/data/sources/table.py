@@ -28,7 +28,7 @@ from counterweight.data.sources.base.columns import (
     read_values,
 )
 from counterweight.data.sources.base.embedded import holds_images, is_binary, list_fields, read_paths
-from counterweight.data.sources.base.labels import describe_lookalikes, order_names
+from counterweight.data.sources.base.labels import describe_lookalikes, merge_labels, order_names
 from counterweight.data.sources.base.lazy_images import (
     NAMED_PART,
     PARTS,
@@ -142,12 +142,12 @@ def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
 def find_in_tables(root: Path, settings: Settings) -> DatasetSplits:
     """Return the parts of a table or of a folder of tables."""
     files = find_table_files(root, settings.links == "follow")
-    read = [read_table(file, root, settings) for file in files.tables]
+    read, renamed = name_classes([read_table(file, root, settings) for file in files.tables], settings.merge_labels)
     tables, repeated, said = drop_repeats(read, settings.two_labels)
     present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
     words = choose_parts(present, tables, settings, root)
     trained, tested = ([select_rows(tables, word) for word in own] for own in words)
-    notes = [note for table in tables for note in table.notes] + said
+    notes = [note for table in tables for note in table.notes] + renamed + said
     classes = [name for rows in (*trained, *tested) for name in rows.classes]
     notes += describe_lookalikes(classes)
     names = tuple(order_names({*classes}))
@@ -165,6 +165,16 @@ def find_in_tables(root: Path, settings: Settings) -> DatasetSplits:
         make_table_part(trained, names, settings, root, left_out, notes),
         make_table_part(tested, names, settings, root, Counter(), []) if tested else None,
     )
+
+
+def name_classes(tables: list[Table], merge: bool) -> tuple[list[Table], list[str]]:
+    """Return tables whose labels that differ by case only are one, if these are to be merged, and notes of that."""
+    if not merge:
+        return tables, []
+    names, notes = merge_labels(Counter(name for table in tables for name in table.classes if name is not None))
+    return [
+        table._replace(classes=[None if name is None else names[name] for name in table.classes]) for table in tables
+    ], notes
 
 
 def read_table(file: Path, root: Path, settings: Settings) -> Table:
@@ -312,6 +322,11 @@ def make_table_part(
 
 def describe_settings(settings: Settings) -> dict[str, object]:
     """Return settings but for a folder, which may be one of this machine alone, and for some that are not used."""
-    usual = {"group_column": None, "two_labels": "refuse", "white": None}  # newer than tables that are there already
+    usual = {
+        "group_column": None,
+        "two_labels": "refuse",
+        "white": None,
+        "merge_labels": False,
+    }  # newer than some tables
     values = settings.model_dump(exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

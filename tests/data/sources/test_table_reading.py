@@ -74,7 +74,13 @@ def test_labels_lose_blanks_and_take_one_form(root: Path) -> None:
     write(root / "a.csv", label_rows(["caf\u00e9", " cafe\u0301", "dog ", "\tdog"]))
     found = find(root)
     assert counts(found) == [{"caf\u00e9": 2, "dog": 2}]
-    assert found.train.provenance["notes"] == ["a.csv: 3 labels had blanks around them or another form of Unicode"]
+    assert found.train.provenance["notes"] == [
+        "a.csv: 3 labels had blanks around them or another form of Unicode",
+        "a.csv: labels ' cafe\\u0301', 'caf\u00e9' are one class, 'caf\u00e9': they differ by blanks around them or by "
+        "Unicode's form only",
+        "a.csv: labels '\\tdog', 'dog ' are one class, 'dog': they differ by blanks around them or by Unicode's "
+        "form only",
+    ]
 
 
 def test_labels_that_look_alike_are_named(root: Path) -> None:
@@ -82,7 +88,33 @@ def test_labels_that_look_alike_are_named(root: Path) -> None:
     found = find(root)
     assert counts(found) == [{"Cat": 1, "cat": 1, "dog": 2}]
     assert "classes 'Cat', 'cat' differ by case" in found.train.provenance["notes"][0]
+    assert "; set merge_labels: true takes" in found.train.provenance["notes"][0]
     assert find_lookalikes(["a b", "ab", "\uff21B", "c"]) == [["a b", "ab", "\uff21B"]]
+    assert find_lookalikes(["cat", "cat\u200b", "\ufeffcat"]) == [["cat", "cat\u200b", "\ufeffcat"]]
+
+
+def test_labels_that_differ_by_case_are_one_on_request(root: Path) -> None:
+    write(root / "train.csv", label_rows(["Cat", "cat", "cat", "Stra\u00dfe"]))
+    write_images(root / "more")
+    write(root / "test.csv", label_rows(["CAT", "cat", "STRASSE", "STRASSE"], "more/"))
+    refused(
+        root, "differ in classes: .*classes 'CAT', 'Cat', 'cat' differ by case, .*set merge_labels: true takes those"
+    )
+    found = find(root, merge_labels=True)
+    assert counts(found) == [{"cat": 3, "STRASSE": 1}, {"cat": 2, "STRASSE": 2}]
+    assert found.train.provenance["notes"] == [
+        "merge_labels: 'CAT' (1), 'Cat' (1), 'cat' (3) are one class, 'cat'",
+        "merge_labels: 'STRASSE' (2), 'Stra\u00dfe' (1) are one class, 'STRASSE'",
+    ]
+    assert found.train.provenance["settings"]["merge_labels"] is True
+
+
+def test_labels_of_equal_counts_become_the_first_and_others_stay(root: Path) -> None:
+    write(root / "a.csv", label_rows(["dog", "Dog", "a b", "ab"]))
+    found = find(root, merge_labels=True)
+    assert counts(found) == [{"Dog": 2, "a b": 1, "ab": 1}]
+    assert found.train.provenance["notes"][-1].endswith("; rename them if they are one")
+    assert "merge_labels" not in find(root).train.provenance["settings"]
 
 
 @pytest.mark.parametrize("missing", ["", "nan", "NaN", "N/A", "NA", "null", " "])

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from counterweight.core.errors import UserError
 from counterweight.core.memory import require_memory
 from counterweight.core.schema import suggest_name
-from counterweight.data.sources.base.labels import is_missing, normalize_label
+from counterweight.data.sources.base.labels import describe_written, is_missing, normalize_label
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 OTHER_DELIMITERS = (",", ";", "\t", "|")
@@ -247,8 +247,17 @@ def read_labels(columns: Columns, name: str, keep_missing: bool) -> Labels:
     plain = [word if word is None else normalize_label(word) for word in words]
     labels = [None if word is None or (not (keep_missing or named) and is_missing(word)) else word for word in plain]
     changed = sum(word != own for word, own in zip(words, plain, strict=True))
-    notes = [f"{columns.file.name}: {changed:,} labels had blanks around them or another form of Unicode"]
-    return Labels(labels, notes if changed else [])
+    if not changed:
+        return Labels(labels, [])
+    written: dict[str, set[str]] = {}
+    for word, label in zip(words, labels, strict=True):
+        if word is not None and label is not None:
+            written.setdefault(label, set()).add(word)
+    said = [
+        f"{changed:,} labels had blanks around them or another form of Unicode",
+        *describe_written(written, "labels"),
+    ]
+    return Labels(labels, [f"{columns.file.name}: {note}" for note in said])
 
 
 def find_part_columns(columns: Columns, others: Collection[str], is_part: Callable[[str], bool]) -> list[str]:

@@ -48,6 +48,8 @@ class ClassFolder(NamedTuple):
     name: str
     place: str
     tree: Tree
+    written: str
+    """The name before it was normalized."""
 
 
 class Part(NamedTuple):
@@ -177,7 +179,7 @@ def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted) -> Lay
     def make(word: str) -> Part:
         names = [folder.name for folder in folders]
         own = [(name, parts[word]) for name, parts in zip(names, inner, strict=True) if word in parts]
-        return Part(word, [ClassFolder(normalize_label(name), f"{name}/{tree.name}", tree) for name, tree in own])
+        return Part(word, [ClassFolder(normalize_label(name), f"{name}/{tree.name}", tree, name) for name, tree in own])
 
     left_out = leave_beside(root, [*folders], IN_NO_CLASS)
     for folder, parts in zip(folders, inner, strict=True):
@@ -196,9 +198,9 @@ def take_classes(root: Tree, notes: list[str]) -> Layout:
 def make_part(tree: Tree, place: str) -> tuple[Part, Counter[LeftOut]]:
     """Return a folder of classes as a part, and what lies beside these."""
     check_faults(tree)
-    classes = [ClassFolder(normalize_label(own.name), f"{place}{own.name}", own) for own in tree.folders]
+    classes = [ClassFolder(normalize_label(own.name), f"{place}{own.name}", own, own.name) for own in tree.folders]
     if not classes:
-        return Part(tree.name, [ClassFolder(ONLY_CLASS, place.rstrip("/") or ".", tree)]), Counter()
+        return Part(tree.name, [ClassFolder(ONLY_CLASS, place.rstrip("/") or ".", tree, ONLY_CLASS)]), Counter()
     return Part(tree.name, classes), leave_beside(tree, tree.folders, IN_NO_CLASS, place)
 
 
