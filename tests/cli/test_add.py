@@ -414,6 +414,18 @@ def test_labels_that_differ_by_case_are_named_with_the_option(tmp_path: Path, pr
     assert load_params(project / "params.yaml").datasets["pets"]["merge_labels"] is True
 
 
+def test_a_column_of_folds_is_named_with_the_options(tmp_path: Path, project: Path) -> None:
+    folder = write(tmp_path / "pets/images", 12).parent
+    rows = [f"images/{number:03}.png,{'cat' if number % 2 else 'dog'},{number % 3}" for number in range(12)]
+    (folder / "labels.csv").write_text("\n".join(["path,label,fold", *rows]))
+    ways = "--split-column fold and --set 'test=[2]' tests on one and trains on the others"
+    assert f"note: labels.csv: column 'fold' (0, 1, 2) looks like folds and is not heeded; {ways}\n" in done(
+        "pets", folder, "--dry-run"
+    )
+    found = facts("pets", folder, "--split-column", "fold", "--set", "test=[2]")
+    assert found["found"][str(folder)]["classes"] == {"train": {"cat": 4, "dog": 4}, "test": {"cat": 2, "dog": 2}}
+
+
 def test_options_of_tables(tmp_path: Path, project: Path) -> None:
     write(tmp_path / "pets" / "photos", 8)
     lines = [

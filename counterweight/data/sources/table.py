@@ -6,13 +6,14 @@ numbers whose names stand in the table's metadata.
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import MaxLen, MinLen
+from pydantic import Field
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
@@ -28,7 +29,13 @@ from counterweight.data.sources.base.columns import (
     read_values,
 )
 from counterweight.data.sources.base.embedded import holds_images, is_binary, list_fields, read_paths
-from counterweight.data.sources.base.labels import describe_lookalikes, merge_labels, order_names
+from counterweight.data.sources.base.labels import (
+    describe_lookalikes,
+    drop_decimals,
+    merge_labels,
+    normalize_label,
+    order_names,
+)
 from counterweight.data.sources.base.lazy_images import (
     NAMED_PART,
     PARTS,
@@ -53,6 +60,7 @@ from counterweight.data.sources.base.part_flags import (
     name_flag,
     read_flags,
 )
+from counterweight.data.sources.base.part_folds import Folds, describe_unused, find_folds, read_folds
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_paths import PathResolver, find_table_files, locate_images
 from counterweight.data.sources.base.table_repeats import TwoLabels, drop_repeats
@@ -92,6 +100,9 @@ class Settings(OwnFileSettings):
     """Column that says `train`, `test` or `val` of each image; null: `split`, `subset` or `partition` if there is one,
     or the only other column with nothing but such words, or one of 0 and 1 such as `is_train`, else the names of the
     tables, as in `train-00000-of-00002.parquet`, or of the folders they lie in."""
+    test: list[str | int] = Field(default_factory=list)
+    """What that column says of the images that are tested on, where it names no parts, as `[4]` of folds 0 to 4; all
+    others are trained on."""
     group_column: Column = None
     """Column that names the patient, video or camera of each image, whose images no split parts; null: none does."""
     image_folder: Column = None
@@ -168,12 +179,29 @@ def find_in_tables(root: Path, settings: Settings) -> DatasetSplits:
 
 
 def name_classes(tables: list[Table], merge: bool) -> tuple[list[Table], list[str]]:
-    """Return tables whose labels that differ by case only are one, if these are to be merged, and notes of that."""
-    if not merge:
-        return tables, []
-    names, notes = merge_labels(Counter(name for table in tables for name in table.classes if name is not None))
+    """Return tables whose labels and groups have their last names, and notes of what became of others.
+
+    Whole numbers that a program wrote with decimals lose these: `2.0` is `2`, unless any number is none of them.
+
+    Args:
+        merge: whether labels that differ by case only are one.
+    """
+    counts = Counter(name for table in tables for name in table.classes if name is not None)
+    names, notes = drop_decimals(counts)
+    if merge:
+        whole: Counter[str] = Counter()
+        for name, count in counts.items():
+            whole[names.get(name, name)] += count
+        merged = merge_labels(whole)
+        names = {name: merged.names[names.get(name, name)] for name in counts}
+        notes += merged.notes
+    groups = drop_decimals(Counter(name for table in tables for name in table.groups or () if name)).names
     return [
-        table._replace(classes=[None if name is None else names[name] for name in table.classes]) for table in tables
+        table._replace(
+            classes=[None if name is None else names.get(name, name) for name in table.classes],
+            groups=table.groups and [None if name is None else groups.get(name, name) for name in table.groups],
+        )
+        for table in tables
     ], notes
 
 
@@ -196,7 +224,7 @@ def read_table(file: Path, root: Path, settings: Settings) -> Table:
     parts, said = read_parts(columns, settings, folder, len(labels), (image, label))
     kept = [None if name is None else part for name, part in zip(labels, parts, strict=True)]
     group = choose_column(columns, settings.group_column, (), lambda name: False)
-    groups = None if group is None else read_values(columns, group)
+    groups = None if group is None else [word and normalize_label(word) for word in read_values(columns, group)]
     return Table(columns, image, place, labels, kept, origins, found, [*notes, *said], groups)
 
 
@@ -223,7 +251,11 @@ def read_parts(
     Args:
         others: the columns of images and labels.
     """
-    column, notes = choose_column(columns, settings.split, SPLIT, lambda name: False), list[str]()
+    column = choose_column(columns, settings.split, SPLIT, lambda name: False)
+    folds = find_folds(columns, [*others, column, settings.group_column])
+    notes = describe_unused(folds, columns.file.name)
+    if settings.test:
+        return read_tested(columns, settings.test, column, folds), []
     if column is None:
         found = find_part_columns(columns, others, lambda word: find_part(word) is not None)
         if len(found) > 1:
@@ -231,9 +263,10 @@ def read_parts(
             raise UserError(f"{columns.file}: columns {every} have names of parts; set split: to one of them")
         if found:
             column = found[0]
-            notes = [f"{columns.file.name}: column '{column}' says which part each image is in"]
+            notes += [f"{columns.file.name}: column '{column}' says which part each image is in"]
         elif flags := find_flag_columns(columns, others):
-            return read_found_flags(columns, flags)
+            parts, said = read_found_flags(columns, flags)
+            return parts, notes + said
     if column:
         values = read_texts(columns, column)
         if name_flag(column) and are_flags(values):
@@ -242,6 +275,23 @@ def read_parts(
     stem, above = columns.file.stem.lower(), columns.file.relative_to(folder).parent.parts
     names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
     return [names[0]] * count, notes
+
+
+def read_tested(columns: Columns, test: Sequence[str | int], column: str | None, folds: Sequence[Folds]) -> list[str]:
+    """Return the part of each row where the settings say what is tested on.
+
+    Raises:
+        UserError: no column is named whose words they may be, and none or several are of folds.
+    """
+    if column is None:
+        if len(folds) != 1:
+            found = ", ".join(own.column for own in folds) or "none"
+            every = ", ".join(columns.names)
+            raise UserError(
+                f"{columns.file}: test: {found} looks like folds; it has {every}; set split: to one of them"
+            )
+        column = folds[0].column
+    return read_folds(columns, column, read_texts(columns, column), test)
 
 
 def read_found_flags(columns: Columns, flags: list[str]) -> tuple[list[str], list[str]]:
@@ -262,7 +312,8 @@ def name_part(word: str, columns: Columns, column: str, row: int) -> str:
     """Return the part that a word of a column means; anything else is refused."""
     if (part := find_part(word)) is None:
         allowed = ", ".join(PARTS)
-        raise UserError(f"{columns.file}: row {row}: '{column}' says '{word}'; allowed: {allowed}")
+        ways = f"; or set test: [{word}] tests on these rows and trains on the others"
+        raise UserError(f"{columns.file}: row {row}: '{column}' says '{word}'; allowed: {allowed}{ways}")
     return part
 
 
@@ -322,11 +373,7 @@ def make_table_part(
 
 def describe_settings(settings: Settings) -> dict[str, object]:
     """Return settings but for a folder, which may be one of this machine alone, and for some that are not used."""
-    usual = {
-        "group_column": None,
-        "two_labels": "refuse",
-        "white": None,
-        "merge_labels": False,
-    }  # newer than some tables
+    usual: dict[str, object] = {"group_column": None, "two_labels": "refuse", "white": None}
+    usual |= {"merge_labels": False, "test": []}  # all of these are newer than tables that are there already
     values = settings.model_dump(exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

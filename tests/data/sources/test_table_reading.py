@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -115,6 +116,45 @@ def test_labels_of_equal_counts_become_the_first_and_others_stay(root: Path) -> 
     assert counts(found) == [{"Dog": 2, "a b": 1, "ab": 1}]
     assert found.train.provenance["notes"][-1].endswith("; rename them if they are one")
     assert "merge_labels" not in find(root).train.provenance["settings"]
+
+
+def test_whole_numbers_with_decimals_are_the_classes_without(root: Path) -> None:
+    write_images(root / "more")
+    write(root / "train.csv", label_rows(["2", "10", "2", "10"]))
+    write(root / "test.csv", label_rows(["2.0", "", "10.0", "2.00"], "more/"))
+    found = find(root)
+    assert counts(found) == [{"2": 2, "10": 2}, {"2": 2, "10": 1}]
+    assert found.train.provenance["notes"] == [
+        "3 labels are whole numbers written with decimals, as all numbers here are whole: '2.0' as '2', '2.00' as '2', "
+        "'10.0' as '10'"
+    ]
+    assert left_out(found) == {("a row without a label", ".png", "test.csv", 1)}
+
+
+def test_numbers_of_which_one_is_not_whole_stay_as_they_are(root: Path) -> None:
+    write(root / "a.csv", label_rows(["2", "2.0", "2.5", "2.5"]))
+    found = find(root)
+    assert counts(found) == [{"2": 1, "2.0": 1, "2.5": 2}]
+    assert found.train.provenance["notes"] == []
+
+
+def test_a_parquet_that_pandas_made_of_numbers_with_an_empty_cell(root: Path) -> None:
+    frame = pd.DataFrame({"path": [f"img/{number}.png" for number in range(4)], "label": [2, None, 10, 2]})
+    frame.to_parquet(root / "a.parquet")
+    found = find(root)
+    assert counts(found) == [{"2": 2, "10": 1}]
+    assert found.train.provenance["notes"] == [
+        "a.parquet: column 'label' holds decimals, which are whole: taken as " + ("whole numbers")
+    ]
+    frame.assign(label=[2, None, 0.5, 2]).to_parquet(root / "a.parquet")
+    refused(root, "column 'label' holds double; texts or whole numbers are needed$")
+
+
+def test_groups_that_differ_by_decimals_or_blanks_only_are_one(root: Path) -> None:
+    rows = [["path", "label", "patient"]]
+    rows += [[f"img/{number}.png", WORDS[number], ("7", "7.0", " 8", "8")[number]] for number in range(4)]
+    write(root / "a.csv", rows)
+    assert find(root, group_column="patient").train.groups == ["7", "7", "8", "8"]
 
 
 @pytest.mark.parametrize("missing", ["", "nan", "NaN", "N/A", "NA", "null", " "])
@@ -273,6 +313,50 @@ def test_two_columns_of_parts_are_asked_about(root: Path) -> None:
     write(root / "a.csv", rows)
     refused(root, r"a.csv: columns set_a, set_b have names of parts; set split: to one of them$")
     assert len(find(root, split="set_a").train) == 4
+
+
+def write_folds(path: Path, folds: Sequence[str], name: str = "fold", split: Sequence[str] = ()) -> Path:
+    rows = [["path", "label", name, *(["split"] if split else [])]]
+    rows += [[f"img/{number}.png", WORDS[number], folds[number], *split[number : number + 1]] for number in range(4)]
+    return write(path, rows)
+
+
+@pytest.mark.parametrize("name", ["fold", "kfold", "Folds", "cv_fold", "fold_id"])
+@pytest.mark.parametrize("split", [(), ("train", "test", "train", "test")])
+def test_a_column_of_folds_that_is_not_heeded_is_named(name: str, split: Sequence[str], root: Path) -> None:
+    found = find(write_folds(root / "a.csv", ["0", "1", "2", "10"], name, split))
+    assert found.train.provenance["notes"] == [
+        f"a.csv: column '{name}' (0, 1, ..., 10) looks like folds and is not heeded; set split: {name} and test: [10] "
+        "tests on one and trains on the others"
+    ]
+    assert (found.test is None) == (not split)
+
+
+@pytest.mark.parametrize("folds", [["0", "1", "0", "1"], ["0.0", "1.0", "0.0", "1.0"], ["fold1", "fold0"] * 2])
+def test_folds_are_tested_on_by_number(folds: list[str], root: Path) -> None:
+    path = write_folds(root / "a.csv", folds)
+    word: str | int = "fold1" if "fold1" in folds else 1
+    wanted = sorted(place for place, own in enumerate(folds) if own.startswith(str(word)))
+    for others in ({}, {"split": "fold"}):
+        found = find(path, test=[word], **others)
+        assert found.test is not None
+        assert [int(file.stem) for file in found.test.files] == wanted
+        assert found.train.provenance["notes"] == []
+    assert "test" not in find(path).train.provenance["settings"]
+
+
+def test_words_of_parts_that_are_none_are_told_with_the_way(root: Path) -> None:
+    path = write_folds(root / "a.csv", ["0", "1", "0", "1"])
+    refused(path, r"row 1: 'fold' says '0'; allowed: .*; or set test: \[0\] tests on these rows", split="fold")
+    refused(path, r"a.csv: test: '7': column 'fold' has 0, 1; name those", test=[7])
+    path = write_folds(root / "a.csv", ["here", "there"] * 2, "site")
+    refused(path, r"test: none looks like folds; it has path, label, site; set split: to one of them$", test=["here"])
+    assert [len(part) for part in find(path, split="site", test=["here"]) if part is not None] == [2, 2]
+
+
+def test_a_column_called_fold_of_other_words_is_none(root: Path) -> None:
+    assert find(write_folds(root / "a.csv", ["left", "right"] * 2)).train.provenance["notes"] == []
+    assert find(write_folds(root / "a.csv", ["3"] * 4)).train.provenance["notes"] == []
 
 
 def test_a_second_test_part_is_left_out_and_counted(root: Path) -> None:

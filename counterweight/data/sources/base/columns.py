@@ -214,6 +214,8 @@ def read_values(columns: Columns, name: str) -> list[str | None]:
     if pa.types.is_dictionary(kind):
         with translate_errors(columns.file):
             kind, array = kind.value_type, array.cast(kind.value_type)
+    if pa.types.is_floating(kind) and (whole := read_whole_numbers(array)) is not None:
+        return whole
     if not (is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         raise UserError(f"{columns.file}: column '{name}' holds {kind}; texts or whole numbers are needed")
     with translate_errors(columns.file):  # A text may not be one: Arrow looks at it only now.
@@ -224,6 +226,17 @@ def read_values(columns: Columns, name: str) -> list[str | None]:
             raise UserError(f"{columns.file}: row {row}: '{name}' is {value}, which none of the {len(names)} names has")
     texts = [names[value] if names and type(value) is int else value for value in values]
     return [None if text is None or text == "" else str(text) for text in texts]
+
+
+def read_whole_numbers(array: pa.ChunkedArray) -> list[str | None] | None:
+    """Return numbers with decimals as texts if they are whole, None where there is none; else nothing.
+
+    So are whole numbers kept by programs that have no others for columns with empty cells.
+    """
+    values = [None if value is None or value != value else value for value in array.to_pylist()]  # NaN is not itself
+    if not all(value is None or float(value).is_integer() for value in values):
+        return None
+    return [None if value is None else str(int(value)) for value in values]
 
 
 class Labels(NamedTuple):
@@ -246,9 +259,12 @@ def read_labels(columns: Columns, name: str, keep_missing: bool) -> Labels:
     named = columns.class_names(name) is not None
     plain = [word if word is None else normalize_label(word) for word in words]
     labels = [None if word is None or (not (keep_missing or named) and is_missing(word)) else word for word in plain]
+    notes = []
+    if pa.types.is_floating(columns.kind(name)):
+        notes = [f"{columns.file.name}: column '{name}' holds decimals, which are whole: taken as whole numbers"]
     changed = sum(word != own for word, own in zip(words, plain, strict=True))
     if not changed:
-        return Labels(labels, [])
+        return Labels(labels, notes)
     written: dict[str, set[str]] = {}
     for word, label in zip(words, labels, strict=True):
         if word is not None and label is not None:
@@ -257,7 +273,7 @@ def read_labels(columns: Columns, name: str, keep_missing: bool) -> Labels:
         f"{changed:,} labels had blanks around them or another form of Unicode",
         *describe_written(written, "labels"),
     ]
-    return Labels(labels, [f"{columns.file.name}: {note}" for note in said])
+    return Labels(labels, notes + [f"{columns.file.name}: {note}" for note in said])
 
 
 def find_part_columns(columns: Columns, others: Collection[str], is_part: Callable[[str], bool]) -> list[str]:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 MISSING = frozenset({"", "nan", "-nan", "n/a", "#n/a", "na", "#na", "<na>", "null"})
 """In lower case; what programs write where there is no label. `none` is none of them: it is a class of some."""
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+WHOLE = re.compile(r"([+-]?\d+)(?:\.0+)?")
+NAMED = 3  # labels that a note gives as examples
 
 
 def normalize_label(text: str) -> str:
@@ -85,7 +87,7 @@ def quote_name(name: str) -> str:
 
 
 class Merged(NamedTuple):
-    """What each label becomes where some are taken as one, and a note for each that takes others in."""
+    """What each label becomes where some are taken as one or renamed, and what is to be said of it."""
 
     names: dict[str, str]
     notes: list[str]
@@ -108,3 +110,23 @@ def merge_labels(counts: Mapping[str, int]) -> Merged:
         if len(group) > 1
     ]
     return Merged(names, said)
+
+
+def drop_decimals(counts: Mapping[str, int]) -> Merged:
+    """Take whole numbers by their digits, `2.0` as `2`, if all numbers among the labels are whole.
+
+    A program that has only numbers with decimals for missing values writes them so where a label is empty.
+
+    Args:
+        counts: how many images each label has.
+    """
+    numbers = [name for name in order_names(counts) if NUMBER.fullmatch(name)]
+    whole = {name: match[1] for name in numbers if (match := WHOLE.fullmatch(name))}
+    names = {name: digits for name, digits in whole.items() if name != digits}
+    if not names or len(whole) < len(numbers):
+        return Merged({}, [])
+    some = [f"{name!r} as {digits!r}" for name, digits in [*names.items()][:NAMED]]
+    images = sum(counts[name] for name in names)
+    rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    said = f"{images:,} labels are whole numbers written with decimals, as all numbers here are whole"
+    return Merged(names, [f"{said}: {', '.join(some)}{rest}"])
