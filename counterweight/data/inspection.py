@@ -26,7 +26,8 @@ from counterweight.data.sources.base.lazy_images import (
     guess_part_name,
     parse_part_name,
 )
-from counterweight.data.sources.base.table_paths import ARROW, describe_arrow
+from counterweight.data.sources.base.table_columns import NoColumnError
+from counterweight.data.sources.base.table_paths import FIRST
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 LISTED = 0.5  # of the rows of a table name a file, where it is one of images
@@ -118,13 +119,11 @@ def detect_source(path: Path) -> str:
     if path.is_file():
         if path.suffix.lower() in SUFFIXES:
             return "table"
-        if path.suffix.lower() == ARROW:
-            raise UserError(describe_arrow(path))
         if path.suffix.lower() in ARCHIVES:
             raise UserError(f"{path}: an archive; unpack it, then give the folder")
         raise UserError(f"{path}: a file that is no table ({', '.join(SUFFIXES)}); {WANTED}")
     tree = scan_tree(os.fspath(path), path.resolve(), follow_links=True)
-    classes, table = find_class_folders(tree), find_file(tree, SUFFIXES)
+    classes, table = find_class_folders(tree), find_table(path, tree)
     if len(classes) > 1 and not are_part_names(classes):
         if table:
             check_same_labels(path, classes, Path(table).name)
@@ -133,9 +132,22 @@ def detect_source(path: Path) -> str:
         return "table"
     if len(classes) > 1:
         raise UserError(f"{path}: {', '.join(classes)} look like parts, not classes; {WANTED}")
-    if not classes and (arrow := find_file(tree, (ARROW,))):
-        raise UserError(describe_arrow(Path(arrow)))
     return check_single(path, tree, classes)
+
+
+def find_table(path: Path, tree: Tree) -> str | None:
+    """Return the first table of a folder; lines of JSON and Arrow beside images are one only if they label these."""
+    if first := find_file(tree, FIRST):
+        return first
+    second = find_file(tree, SUFFIXES)
+    if second and tree.count_images():
+        try:
+            table.find_in_tables(path, table.Settings(size=1))
+        except NoColumnError:
+            return None
+        except UserError:  # of something else, which is told when it is read
+            return second
+    return second
 
 
 def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:

@@ -317,7 +317,9 @@ def test_a_csv_beside_a_folder_of_images(tmp_path: Path, project: Path) -> None:
     write(tmp_path / "pets" / "images", 4)
     table = tmp_path / "pets" / "labels.csv"
     table.write_text("name,kind\nimages/000.png,cat\nimages/001.png,cat\nimages/002.png,dog\nimages/003.png,dog\n")
-    refused(project, r"labels.csv: no column image, .*; it has name, kind; set image:", "pets", tmp_path / "pets")
+    printed = done("pets", tmp_path / "pets", "--dry-run")
+    assert "note: labels.csv: column 'name' is taken for the images: it names files\n" in printed
+    assert "note: labels.csv: column 'kind' is taken for the labels: there is no other\n" in printed
     found = facts("pets", tmp_path / "pets", "--set", "image=name", "--set", "label=kind")
     assert found["blocks"]["datasets.pets"]["label"] == "kind"
     assert found["found"][str(tmp_path / "pets")]["classes"] == {"train": {"cat": 2, "dog": 2}}

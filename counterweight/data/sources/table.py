@@ -23,12 +23,12 @@ from counterweight.data.sources.base.columns import (
     Columns,
     choose_column,
     find_part_columns,
+    list_usual,
     read_columns,
-    read_labels,
     read_texts,
     read_values,
 )
-from counterweight.data.sources.base.embedded import holds_images, is_binary, list_fields, read_paths
+from counterweight.data.sources.base.embedded import holds_images, read_paths
 from counterweight.data.sources.base.labels import (
     describe_lookalikes,
     drop_decimals,
@@ -62,6 +62,8 @@ from counterweight.data.sources.base.part_flags import (
 )
 from counterweight.data.sources.base.part_folds import Folds, describe_unused, find_folds, read_folds
 from counterweight.data.sources.base.stray_quotes import check_quotes
+from counterweight.data.sources.base.table_choice import choose_tables
+from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels
 from counterweight.data.sources.base.table_paths import PathResolver, find_table_files, locate_images
 from counterweight.data.sources.base.table_repeats import TwoLabels, drop_repeats
 from counterweight.data.sources.base.table_rows import (
@@ -78,8 +80,6 @@ from counterweight.data.sources.base.table_rows import (
 )
 
 LAYOUT = "expected images and their labels"
-IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # the first that is there
-LABEL = ("label", "labels", "class", "class_name", "category", "target")
 SPLIT = ("split", "subset", "partition")
 
 Column = Annotated[str, MinLen(1)] | None
@@ -153,17 +153,18 @@ def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
 def find_in_tables(root: Path, settings: Settings) -> DatasetSplits:
     """Return the parts of a table or of a folder of tables."""
     files = find_table_files(root, settings.links == "follow")
-    read, renamed = name_classes([read_table(file, root, settings) for file in files.tables], settings.merge_labels)
+    chosen = choose_tables(files.tables, lambda file: read_table(file, root, settings), root)
+    read, renamed = name_classes(chosen.tables, settings.merge_labels)
     tables, repeated, said = drop_repeats(read, settings.two_labels)
     present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
     words = choose_parts(present, tables, settings, root)
     trained, tested = ([select_rows(tables, word) for word in own] for own in words)
-    notes = [note for table in tables for note in table.notes] + renamed + said
+    notes = [note for table in tables for note in table.notes] + chosen.notes + renamed + said
     classes = [name for rows in (*trained, *tested) for name in rows.classes]
     notes += describe_lookalikes(classes)
     names = tuple(order_names({*classes}))
     left_out = leave_out_rows(tables, [*words[0], *words[1]])
-    left_out.update(repeated)
+    left_out.update(repeated + chosen.left_out)
     left_out.update(leave_out_files(files.others, tables, root))
     if tested:
         common = agree_on_classes(count_classes(trained), count_classes(tested), settings.missing_classes, str(root))
@@ -207,40 +208,43 @@ def name_classes(tables: list[Table], merge: bool) -> tuple[list[Table], list[st
 
 def read_table(file: Path, root: Path, settings: Settings) -> Table:
     """Read a table but for the images that it may hold."""
-    columns = read_columns(file, settings.delimiter, settings.encoding)
-    image = name_column(columns, settings.image, "image", IMAGE)
-    label = name_column(columns, settings.label, "label", LABEL)
-    check_quotes(columns, image)
-    labels, notes = read_labels(columns, label, settings.missing_labels == "keep")
     folder, follow = root if root.is_dir() else file.parent, settings.links == "follow"
+    lookup = Lookup(folder, settings.image_folder, follow)
+    columns, notes = check_header(read_columns(file, settings.delimiter, settings.encoding), lookup, settings.image)
+    image, said = find_image_column(columns, settings.image, lookup)
+    check_quotes(columns, image)
+    group = choose_column(columns, settings.group_column, (), lambda name: False)
+
+    def others() -> list[str]:
+        return [*list_part_columns(columns, settings.split, image), *([] if group is None else [group])]
+
+    label, (labels, more) = find_labels(columns, settings.label, image, others, settings.missing_labels == "keep")
+    notes += said + more
     place, prefix = PathResolver(file.parent, folder, follow), file.relative_to(folder)
     if holds_images(columns, image):
         found, origins = None, [f"{prefix.as_posix()}:{row}" for row in range(1, len(labels) + 1)]
     else:
-        words = read_paths(columns, image)
-        found, said = locate_images(words, file, folder, settings.image_folder, follow)
-        notes = [*notes, *said]
+        found, said = locate_images(read_paths(columns, image), file, folder, settings.image_folder, follow)
+        notes += said
         origins = [os.path.relpath(path, folder) for path in found]
-    parts, said = read_parts(columns, settings, folder, len(labels), (image, label))
+    known = [name for name in (image, label) if name is not None]
+    parts, said = read_parts(columns, settings, folder, len(labels), known)
     kept = [None if name is None else part for name, part in zip(labels, parts, strict=True)]
-    group = choose_column(columns, settings.group_column, (), lambda name: False)
     groups = None if group is None else [word and normalize_label(word) for word in read_values(columns, group)]
-    return Table(columns, image, place, labels, kept, origins, found, [*notes, *said], groups)
+    return Table(columns, image, place, labels, kept, origins, found, notes + said, groups)
 
 
-def name_column(columns: Columns, wanted: str | None, key: str, usual: tuple[str, ...]) -> str:
-    """Return the name of the column of images or of labels."""
+def list_part_columns(columns: Columns, split: str | None, image: str) -> list[str]:
+    """Return the columns that say which part a row is in, or number folds, and so are no labels.
 
-    def only(name: str) -> bool:
-        kind = columns.kind(name)
-        return (
-            columns.class_names(name) is not None if key == "label" else is_binary(kind) or "bytes" in list_fields(kind)
-        )
-
-    if (found := choose_column(columns, wanted, usual, only)) is None:
-        every = ", ".join(columns.names)
-        raise UserError(f"{columns.file}: no column {', '.join(usual)}; it has {every}; set {key}: to one of them")
-    return found
+    Args:
+        split: the one that the settings name.
+        image: the column of images.
+    """
+    named = [name for name in (split, *list_usual(columns, SPLIT)) if name is not None]
+    found = find_part_columns(columns, [image], lambda word: find_part(word) is not None)
+    folds = [own.column for own in find_folds(columns, [image])]
+    return [*named, *found, *find_flag_columns(columns, [image]), *folds]
 
 
 def read_parts(

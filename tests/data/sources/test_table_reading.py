@@ -1,6 +1,5 @@
 """Tables as other programs and systems write them: labels, delimiters, encodings, paths, and columns of parts."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,6 @@ from PIL import Image
 from counterweight.core.errors import UserError
 from counterweight.core.schema import parse_settings
 from counterweight.data.decode.pool import Workers
-from counterweight.data.inspection import detect_source
 from counterweight.data.sources import table
 from counterweight.data.sources.base import columns
 from counterweight.data.sources.base.labels import find_lookalikes, order_names
@@ -470,24 +468,6 @@ def test_a_link_to_a_table_without_an_ending_is_followed_by_name(root: Path) -> 
     (root / "train.parquet").symlink_to("0123")
     (root / "pets").symlink_to("train.parquet")
     assert counts(find(root / "pets")) == [{"cat": 2, "dog": 2}]
-
-
-@pytest.mark.parametrize(
-    ("beside", "load"),
-    [
-        ("data/state.json", "datasets.load_from_disk('{}/data').to_parquet('table.parquet')"),
-        ("dataset_dict.json", "datasets.load_from_disk('{}')['data'].to_parquet('data.parquet')"),
-        ("data/dataset_info.json", "datasets.Dataset.from_file('{}/data/pets.arrow').to_parquet('table.parquet')"),
-    ],
-)
-def test_arrow_files_are_named_with_what_converts_them(beside: str, load: str, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    with pa.ipc.new_stream(tmp_path / "data" / "pets.arrow", pa.schema({"label": pa.string()})):
-        (tmp_path / beside).write_text("{}")
-    refused(tmp_path, re.escape("an Arrow file of Hugging Face's datasets; make it "))
-    for path in (tmp_path, tmp_path / "data" / "pets.arrow"):
-        with pytest.raises(UserError, match=re.escape(f"by {load.format(tmp_path)} in Python")):
-            detect_source(path)
 
 
 # Greys of more than 8 bits.

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
 from counterweight.core.memory import require_memory
 from counterweight.core.schema import suggest_name
+from counterweight.data.sources.base.batches import ARROW, LINES, read_batches, read_schema
 from counterweight.data.sources.base.labels import describe_written, is_missing, normalize_label
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -26,7 +26,7 @@ BLOCK = 2**20  # bytes of a table that are looked at together
 FIRST = 10_000  # rows that tell what a column holds
 ROWS = 1024  # of a column that are read at a time
 MOST = 2**31  # bytes of a column of texts or numbers
-SUFFIXES = (*DELIMITERS, ".parquet")
+SUFFIXES = (*DELIMITERS, ".parquet", LINES, ARROW)
 
 Indices = npt.NDArray[np.int64]
 
@@ -41,13 +41,16 @@ class Columns(NamedTuple):
     encoding: str = "utf-8"
     skipped: int = 0
     """Lines before that with the names of the columns."""
+    header: bool = True
+    """Whether there is such a line; columns of a table of texts without are called f0, f1..."""
 
     @property
     def reading(self) -> tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions]:
         """How a table of texts is to be read."""
         # A quoted text may hold line breaks.
         parsing = pyarrow.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
-        return pyarrow.csv.ReadOptions(encoding=self.encoding, skip_rows=self.skipped), parsing
+        named = {"skip_rows": self.skipped, "autogenerate_column_names": not self.header}
+        return pyarrow.csv.ReadOptions(encoding=self.encoding, **named), parsing
 
     @property
     def names(self) -> list[str]:
@@ -79,7 +82,7 @@ def read_columns(file: Path, delimiter: str | None = None, encoding: str | None 
     """
     with translate_errors(file):
         if file.suffix.lower() not in DELIMITERS:
-            return Columns(file, pq.read_schema(file))
+            return Columns(file, read_schema(file))
         encoding = encoding or detect_encoding(file)
         head = read_head(file, encoding)
         said = SAID.fullmatch(head.strip())
@@ -154,41 +157,50 @@ def choose_column(
         near, every = suggest_name(wanted, columns.names), ", ".join(columns.names)
         offer = near if near.startswith("; allowed") else f"{near} It has {every}"
         raise UserError(f"{columns.file}: no column '{wanted}'{offer}")
-    lower = {
-        name.strip("\ufeff ").lower(): name for name in reversed(columns.names)
-    }  # Reversed: the first of equal names wins.
-    found = [lower[name] for name in usual if name in lower][:1] or [name for name in columns.names if only(name)]
+    found = list_usual(columns, usual)[:1] or [name for name in columns.names if only(name)]
     return wanted or (found[0] if len(found) == 1 else None)
 
 
-def read_column(columns: Columns, name: str) -> pa.ChunkedArray:
-    """Return a column, or a field of one that is named as `image.path`."""
+def list_usual(columns: Columns, usual: Sequence[str]) -> list[str]:
+    """Return the columns that have usual names, whatever their case, in the order of these."""
+    # Reversed: the first of equal names wins.
+    lower = {name.strip("\ufeff ").lower(): name for name in reversed(columns.names)}
+    return [lower[name] for name in usual if name in lower]
+
+
+def drop_header(columns: Columns) -> Columns:
+    """Return a table of texts whose first line is a row as others are."""
+    return columns._replace(
+        header=False, schema=pa.schema([(f"f{place}", pa.string()) for place in range(len(columns.names))])
+    )
+
+
+def read_column(columns: Columns, name: str, field: str | None = None) -> pa.ChunkedArray:
+    """Return a column, or structs of one field of it alone."""
     with translate_errors(columns.file):
         if columns.file.suffix.lower() not in DELIMITERS:
-            return read_parquet_column(columns.file, name)
+            return read_typed_column(columns, name, field)
         require_memory(2 * columns.file.stat().st_size, str(columns.file))
         # As text: 007 would become a number otherwise.
         options = pyarrow.csv.ConvertOptions(include_columns=[name], column_types={name: pa.string()})
         return pyarrow.csv.read_csv(columns.file, *columns.reading, options).column(0)
 
 
-def read_parquet_column(path: Path, name: str) -> pa.ChunkedArray:
-    """Return a column of a Parquet table, some rows at a time: a small file may say that it holds anything.
+def read_typed_column(columns: Columns, name: str, field: str | None) -> pa.ChunkedArray:
+    """Return a column of a table that knows types, some rows at a time: a small file may say that it holds anything.
 
     Raises:
         UserError: there is more than texts and numbers of a table's rows can be.
     """
     chunks, size = list[pa.Array](), 0
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(ROWS, columns=[name]):
-            values = batch.column(0)
-            # Written out: a text that all rows share would be as small in memory as in the file.
-            chunks.append(values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values)
-            size += chunks[-1].nbytes
-            if size > MOST:
-                raise UserError(f"{path}: column '{name}' holds more than {MOST / 2**30:.0f} GiB; it can name nothing")
-        kind = file.schema_arrow.field(name.split(".")[0]).type
-    return pa.chunked_array(chunks, None if chunks else kind)
+    for values in read_batches(columns.file, name, ROWS, field):
+        # Written out: a text that all rows share would be as small in memory as in the file.
+        chunks.append(values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values)
+        size += chunks[-1].nbytes
+        if size > MOST:
+            said = f"holds more than {MOST / 2**30:.0f} GiB; it can name nothing"
+            raise UserError(f"{columns.file}: column '{name}' {said}")
+    return pa.chunked_array(chunks, None if chunks else columns.kind(name))
 
 
 def read_texts(columns: Columns, name: str) -> list[str]:
@@ -299,9 +311,12 @@ def read_first_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:
             return next(
                 iter(reader), pa.RecordBatch.from_pylist([], pa.schema([(name, pa.string()) for name in names]))
             )
-    with pq.ParquetFile(columns.file) as file:
-        empty = pa.RecordBatch.from_pylist([], pa.schema([columns.schema.field(name) for name in names]))
-        return next(file.iter_batches(FIRST, columns=names), empty)
+    with translate_errors(columns.file):
+        own = [next(read_batches(columns.file, name, FIRST), None) for name in names]
+    kinds = [columns.kind(name) for name in names]
+    return pa.RecordBatch.from_arrays(
+        [pa.array([], kind) if values is None else values for values, kind in zip(own, kinds, strict=True)], names
+    )
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import Tree, check_faults, find_stem, is_image, scan_tree
+from counterweight.data.sources.base.batches import ARROW, LINES
 from counterweight.data.sources.base.columns import DELIMITERS, SUFFIXES
 
 DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-ARROW = ".arrow"
+FIRST = (*DELIMITERS, ".parquet")
+CACHE = "cache-"  # begins the names of Arrow files in which `datasets` keeps what it makes of others
 TRIED = 50  # paths that tell in which folder images lie
 DEPTH = 3  # folders below the table that are looked into
 
@@ -165,28 +167,17 @@ def check_revisions(root: Path) -> None:
             raise UserError(f"{root}: {said}; give {snapshots} / one of them and set links: follow")
 
 
-def describe_arrow(file: Path) -> str:
-    """Say what an Arrow file of Hugging Face's `datasets` is, and how it becomes a table that is read here."""
-    folder = file.parent
-    if (folder.parent / "dataset_dict.json").is_file():
-        load, parts = f"load_from_disk('{folder.parent}')['{folder.name}']", f"{folder.name}.parquet, one for each part"
-    elif (folder / "state.json").is_file():
-        load, parts = f"load_from_disk('{folder}')", "table.parquet"
-    else:
-        load, parts = f"Dataset.from_file('{file}')", "table.parquet"
-    way = f"datasets.{load}.to_parquet('{parts.split(',')[0]}')"
-    return f"{file}: an Arrow file of Hugging Face's datasets; make it {parts}, by {way} in Python, and give that"
-
-
 class TableFiles(NamedTuple):
-    """The tables of a folder, and the paths of the other files in it."""
+    """The tables of a folder by how likely their kind is one of labels, and the paths of the other files in it."""
 
-    tables: list[Path]
+    tables: list[list[Path]]
     others: list[str]
 
 
 def find_table_files(root: Path, follow: bool) -> TableFiles:
-    """Return the tables, sorted, of which there must be one, and all of one kind; and what else is there.
+    """Return the tables, sorted, of which there must be one, and what else is there.
+
+    Tables of texts and Parquet come before lines of JSON, which many programs write, and Arrow, which is often a copy.
 
     Args:
         follow: links that lead out of the folder.
@@ -199,16 +190,12 @@ def find_table_files(root: Path, follow: bool) -> TableFiles:
         files = [Path(path) for path in list_files(tree)]
     else:
         raise UserError(f"{root}: no such table or folder of tables")
-    tables = [path for path in files if path.suffix.lower() in SUFFIXES]
-    arrows = [path for path in files if path.suffix.lower() == ARROW]
-    if arrows and not tables:
-        raise UserError(describe_arrow(arrows[0]))
-    if not tables:
+    first = [path for path in files if path.suffix.lower() in FIRST]
+    second = [path for path in files if path.suffix.lower() in (LINES, ARROW) and not path.name.startswith(CACHE)]
+    if not first and not second:
         raise UserError(f"{root}: no table there; expected {', '.join(SUFFIXES)}")
-    for other in tables[1:]:
-        if (other.suffix.lower() in DELIMITERS) != (tables[0].suffix.lower() in DELIMITERS):
-            raise UserError(f"{root}: tables of two kinds, {tables[0].name} and {other.name}; leave one kind there")
-    return TableFiles(tables, [os.fspath(path) for path in files if path.suffix.lower() not in SUFFIXES])
+    tables = {*first, *second}
+    return TableFiles([first, second], [os.fspath(path) for path in files if path not in tables])
 
 
 def list_files(tree: Tree) -> Iterator[str]:
