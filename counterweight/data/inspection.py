@@ -42,8 +42,9 @@ class Findings(NamedTuple):
 
     `facts` has what each of them is like, `files` where it lies, of a folder that is inspected as it is.
     `counts` has the images of each class in each part; `left_out` what is beside them, and `notes` what is to be said
-    of how all was read; `identical` says which images of a dataset have the same pixels, None where none have; `groups`
-    how many patients or videos they are of, None where nothing says so.
+    of how all was read; `broken` has the bad files of a dataset by fault, ending and class; `identical` says which
+    images of a dataset have the same pixels, None where none have; `groups` how many patients or videos they are of,
+    None where nothing says so.
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -59,6 +60,7 @@ class Findings(NamedTuple):
     identical: Identical | None = None
     files: Sequence[Path] = ()
     groups: GroupCounts | None = None
+    broken: Counter[LeftOut] | None = None
 
     @property
     def total(self) -> int:
@@ -225,6 +227,8 @@ def check_same_labels(path: Path, classes: Sequence[str], name: str) -> None:
 def inspect_dataset(found: DatasetSplits) -> Findings:
     """Read every image of a dataset."""
     results, counts, digests, origins, trained = Results(), {}, list[bytes](), list[str](), 0
+    frames: dict[str, int] = {}
+    broken: Counter[LeftOut] = Counter()
     for label, part in (("train", found.train), ("test", found.test)):
         if part is None or part.fetch is None:
             continue
@@ -233,13 +237,25 @@ def inspect_dataset(found: DatasetSplits) -> Findings:
         sizes = np.bincount(part.labels[good], minlength=len(part.class_names)).tolist()
         counts[label] = dict(zip(part.class_names, sizes, strict=True))
         results += own
+        frames |= {
+            part.origins[index]: result.frames
+            for index, result in enumerate(own)
+            if isinstance(result, Facts) and result.frames > 1
+        }
+        broken.update(
+            account.find_broken(part.origins[index], result.fault, part.class_names[part.labels[index]])
+            for index, result in enumerate(own)
+            if isinstance(result, BadFile)
+        )
         digests += [result.digest for result in own if isinstance(result, Facts)]
         origins += [part.origins[index] for index in np.flatnonzero(good).tolist()]
         trained = len(digests) if label == "train" else trained
     facts = found.train.provenance
     identical = find_identical(stack_digests(digests), origins, trained)
     findings = summarize_findings(results, counts, account.from_json(facts.get("left_out", [])))
-    return findings._replace(identical=identical, notes=facts.get("notes", []), groups=count_members(found))
+    said = [account.describe_frames([f"{name} ({count:,})" for name, count in frames.items()])] if frames else []
+    notes, groups = facts.get("notes", []) + said, count_members(found)
+    return findings._replace(identical=identical, notes=notes, groups=groups, broken=broken)
 
 
 def inspect_all(images: Iterable[Encoded], total: int, label: str) -> Results:
@@ -279,6 +295,7 @@ def to_json(found: Findings) -> dict[str, Any]:
         "left_out": account.to_json(found.left_out),
         "notes": [*found.notes],
         "bad_files": found.faults(),
+        "broken": account.to_json(found.broken or Counter()),
         "identical": None if found.identical is None else found.identical._asdict(),
         **({} if found.groups is None else {"groups": found.groups._asdict()}),
     }
@@ -308,7 +325,7 @@ def render_findings(found: Findings) -> list[str]:
     for fault, names in found.faults().items():
         more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
         lines.append(f"broken, {fault}: {len(names):,}: {', '.join(names[:NAMED])}{more}")
-    return lines
+    return lines + (account.render_broken(found.broken) if found.broken else [])
 
 
 def render_counts(counts: Mapping[str, int]) -> str:

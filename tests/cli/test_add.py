@@ -21,12 +21,13 @@ from counterweight.cli.main import cli, main
 from counterweight.core import outputs
 from counterweight.core.errors import UserError
 from counterweight.data import inspection
-from counterweight.data.decode import account, tree
+from counterweight.data.decode import account, images, tree
 from counterweight.data.decode.images import Facts
 from counterweight.evaluation.prechecks import check_blocks, check_dataset, check_pair
 from counterweight.generators import cvae_gan
 from counterweight.settings.pairs import plan_pair
 from counterweight.settings.params import load_params
+from tests.data.decode.test_deep_colours import draw, write_png
 
 ROOT = Path(__file__).parents[2]
 Fill = tuple[int, ...] | int
@@ -263,6 +264,48 @@ def test_one_range_of_deep_greys_is_chosen_for_all_files(tmp_path: Path, project
     printed = done("f", tmp_path / "f", "--dry-run")
     assert "white: 255 (the largest grey of 4 images of more than 8 bits is 200; one range for all)" in printed
     assert "white" not in chosen(facts("pets", pets(tmp_path / "pets"), "--dry-run"))
+
+
+def test_one_range_of_deep_colours_is_chosen_for_all_files(tmp_path: Path, project: Path) -> None:
+    for place in range(4):
+        path = tmp_path / "x" / "ab"[place % 2] / f"{place}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_png(path, draw(4000 - place))
+    said = "white: 4095 (the largest value of 4 images of more than 8 bits is 4000; one range for all)"
+    assert said in done("x", tmp_path / "x", "--dry-run")
+
+
+def test_files_of_several_frames_are_named(tmp_path: Path, project: Path) -> None:
+    folder = pets(tmp_path / "pets")
+    frames = [Image.new("RGB", (30, 24), (number, 0, 0)) for number in range(12)]
+    frames[0].save(folder / "cat/stack.tif", save_all=True, append_images=frames[1:])
+    said = (
+        "note: 1 files have several frames, of which the first is read: cat/stack.tif (12); where frames are images of"
+    )
+    assert said in done("pets", folder)
+
+
+def test_broken_photographs_of_phones_are_counted_by_class_with_advice(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = pets(tmp_path / "pets")
+    for name in ("a.heic", "b.HEIC"):
+        (folder / "dog" / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic and no more")
+    printed = done("pets", folder, "--dry-run")
+    said = "broken: 2 .heic in dog: not an image; convert them to JPEG, or copy them anew from where they come\n"
+    assert said in printed
+    found = facts("pets", folder, "--dry-run")["found"][str(folder)]
+    assert found["broken"] == [{"reason": "not an image", "ending": ".heic", "place": "dog", "files": 2}]
+    rows = [f"{path.relative_to(folder)},{path.parent.name}" for path in sorted(folder.glob("*/*"))]
+    (tmp_path / "t").mkdir()
+    folder.rename(tmp_path / "t/pets")
+    (tmp_path / "t/labels.csv").write_text("\n".join(["path,label", *(f"pets/{row}" for row in rows)]))
+    monkeypatch.setattr(tree, "can_read_heif", lambda: False)
+    for module in (account, images):
+        monkeypatch.setattr(module, "can_read_heif", lambda: False)
+    printed = done("pets", tmp_path / "t/labels.csv", "--dry-run")
+    assert "broken: 2 .heic in dog: " in printed
+    assert "; pip install 'counterweight[heif]' has them read\n" in printed
 
 
 def test_what_is_asked_for_is_taken(tmp_path: Path, project: Path) -> None:

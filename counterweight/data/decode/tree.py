@@ -18,6 +18,7 @@ from counterweight.core.errors import UserError
 # Not all that Pillow knows: EPS would start another program, and some formats have no signature and take any bytes.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 HEIF_ENDINGS = frozenset({".heic", ".heics", ".heif", ".heifs", ".hif"})
+HEIF_ADVICE = "pip install 'counterweight[heif]' has them read"
 UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # surrogates stand for bytes that are no UTF-8
 SYSTEM = re.compile(
     r"@eadir|@tmp|@recycle|@__thumb|@recently-snapshot|#recycle|#snapshot|~snapshot|__macosx|__pycache__|__thumbs|"

@@ -484,5 +484,5 @@ def test_one_range_holds_for_both_parts_and_is_told(root: Path, capsys: pytest.C
     assert [images.images[:, 0, 0, 0].tolist() for images in read] == [[51, 102], [255, 0]]
     assert found.train.provenance["settings"]["white"] == 4095
     report_account(found, PETS)
-    assert f"{PETS}: greys of more than 8 bits: 0...4095 become 0...255 in all files\n" in capsys.readouterr().err
+    assert f"{PETS}: values of more than 8 bits: 0...4095 become 0...255 in all files\n" in capsys.readouterr().err
     assert "white" not in find(root).train.provenance["settings"]
