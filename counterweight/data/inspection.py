@@ -142,7 +142,7 @@ def find_table(path: Path, tree: Tree) -> str | None:
     if first := find_file(tree, FIRST):
         return first
     second = find_file(tree, SUFFIXES)
-    if second and tree.count_images():
+    if second and tree.images:
         try:
             table.find_in_tables(path, table.Settings(size=1))
         except NoColumnError:
@@ -176,7 +176,7 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
 
 def find_class_folders(tree: Tree) -> list[str]:
     """Return the names of the sub-folders that hold images, at any depth; those in a training part if that has any."""
-    folders = [folder for folder in tree.folders if folder.count_images()]
+    folders = [folder for folder in tree.folders if folder.images]
     inner: list[str] = []
     for train in (folder for folder in folders if guess_part_name(folder.name) == "train"):
         inner = order_names(list_classes(unwrap(train)))

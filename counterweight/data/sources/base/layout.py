@@ -100,7 +100,7 @@ def find_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
     """Return the layout, as `choose_layout` does, whatever the classes are called."""
     if wanted.train or wanted.test:
         return take_named_parts(root, wanted, where)
-    folders = [folder for folder in root.folders if folder.count_images()]
+    folders = [folder for folder in root.folders if folder.images]
     if wanted.kind == "classes" or not folders:
         return take_classes(root, [])
     words = find_parts(root.folders if wanted.kind == "parts" else folders, wanted.kind, where)
@@ -255,7 +255,7 @@ def join_parts(root: Tree, train: Sequence[Tree], test: Sequence[Tree], words: d
         if folder.path in words and not list_classes(unwrap(folder)):
             reason = WITHOUT_CLASSES
         left_out.update(count_all(folder, reason, folder.name))
-        if (count := folder.count_images()) and reason != WITHOUT_CLASSES:
+        if (count := folder.images) and reason != WITHOUT_CLASSES:
             own = ", ".join([*(part.name for part in test), folder.name])
             ways = f"; set test: [{own}] tests on them, too" if list_classes(unwrap(folder)) & classes else ""
             notes.append(f"{count:,} images in '{folder.name}' are in no part{ways}")
@@ -276,6 +276,6 @@ def count_wrapping(tree: Tree, root: str) -> Counter[LeftOut]:
     goal = unwrap(tree)
     if goal is tree:
         return Counter()
-    inner = next(folder for folder in tree.folders if folder.count_images())
+    inner = next(folder for folder in tree.folders if folder.images)
     place = f"{os.path.relpath(tree.path, root)}/"
     return leave_beside(tree, [inner], IN_NO_CLASS, place) + count_wrapping(inner, root)
