@@ -133,7 +133,9 @@ def detect_source(path: Path) -> str:
     if table:
         return "table"
     if len(classes) > 1:
-        raise UserError(f"{path}: {', '.join(classes)} look like parts, not classes; {WANTED}")
+        raise UserError(
+            f"{path}: {', '.join(classes)} look like parts, not classes{account.describe_labels(tree)}; {WANTED}"
+        )
     return check_single(path, tree, classes)
 
 
@@ -158,7 +160,7 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
     Raises:
         UserError: it holds no images, or they are not in it alone.
     """
-    inner = [own for own in tree.folders if own.name in classes and len(list_classes(own)) > 1]
+    inner = find_inner(tree) if classes else None
     seen = f"one sub-folder with images only, '{classes[0]}'" if classes else "no sub-folders with images"
     loose = sum(is_image(file) for file in tree.files)
     if loose and not classes:
@@ -166,12 +168,24 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
     archive = find_file(tree, ARCHIVES)
     seen += f", {loose} images beside it" if loose else ""
     if inner:
-        within = name_some(list_classes(inner[0]))
-        raise UserError(f"{path}: {seen}, which holds folders {within}: give {inner[0].path} for these as classes")
-    seen += account.describe_unread(tree)
-    if len(classes) == 1 and not loose:
+        within, below = name_some(list_classes(inner)), os.path.relpath(inner.path, path)
+        where = f"in which {below} holds" if os.sep in below else "which holds"
+        raise UserError(f"{path}: {seen}, {where} folders {within}: give {inner.path} for these")
+    seen += account.describe_unread(tree) + account.describe_labels(tree)
+    if len(classes) == 1 and not loose and (path / classes[0]).is_dir():
         seen += f" (of one class, for a gallery: give {path / classes[0]} itself)"
     raise UserError(f"{path}: {seen}; {f'{Path(archive).name} is an archive: unpack it; ' if archive else ''}{WANTED}")
+
+
+def find_inner(tree: Tree) -> Tree | None:
+    """Return the first folder with several folders of images that lies in one that is alone; None without any."""
+    inner = [folder for folder in tree.folders if folder.images]
+    if len(inner) != 1:
+        return None
+    names = list_classes(inner[0])
+    if len(names) > 1 and are_part_names([*names]) and not any(map(list_classes, inner[0].folders)):
+        return None  # parts without classes
+    return inner[0] if len(names) > 1 else find_inner(inner[0])
 
 
 def find_class_folders(tree: Tree) -> list[str]:
@@ -206,7 +220,7 @@ def check_same_labels(path: Path, classes: Sequence[str], name: str) -> None:
         UserError: it does; which of both is meant cannot be known.
     """
     try:
-        train, test = table.find_in_tables(path, table.Settings(size=1))
+        train, test = table.find_in_tables(path, table.Settings(size=1), guess=False)
     except UserError:  # It lists no images here.
         return
     parts = [part for part in (train, test) if part is not None]

@@ -32,8 +32,14 @@ ADVICE = {
         (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".psd", ".svg", ".jxl", ".dcm", ".nii"),
         "convert them to PNG or JPEG",
     ),
-    **dict.fromkeys((".eps", ".pdf", ".ai", ".mp4", ".mov", ".avi", ".npy", ".mat"), "export their images as PNG"),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "save them as CSV to have labels read"),
+    **dict.fromkeys(
+        (".eps", ".pdf", ".ai", ".mp4", ".mov", ".avi", ".npy", ".npz", ".mat", ".h5", ".hdf5", ".tfrecord"),
+        "export their images as PNG",
+    ),
 }
+
+LABELS = (".json", ".xml", ".txt")  # files that may have the labels of images beside them
 
 
 def to_json(left_out: Counter[LeftOut]) -> list[Json]:
@@ -115,6 +121,16 @@ def render_broken(broken: Counter[LeftOut]) -> list[str]:
     if rest := groups[NAMED:]:
         lines.append(f"broken: {sum(group['files'] for group in rest):,} in {len(rest)} more groups")
     return lines
+
+
+def describe_labels(tree: Tree) -> str:
+    """Return which files of a folder may have labels and are not read, to end an error's message with; or nothing."""
+    found: Counter[LeftOut] = Counter()
+    for own in tree.walk():
+        place = os.path.relpath(own.path, tree.path)
+        found.update(LeftOut(OTHER_KIND, find_ending(file), place) for file in own.files if find_ending(file) in LABELS)
+    said = [f"{group['files']:,} {group['ending']} in {group['place']}" for group in to_json(found)[:FIRST]]
+    return f"; there are {', '.join(said)}: labels are read of CSV, TSV, Parquet and JSON lines" if said else ""
 
 
 def summarize(images: Mapping[str, int], left_out: Counter[LeftOut], noun: str = "files") -> str:

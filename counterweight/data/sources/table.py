@@ -30,6 +30,7 @@ from counterweight.data.sources.base.columns import (
 )
 from counterweight.data.sources.base.embedded import holds_images, read_paths
 from counterweight.data.sources.base.labels import (
+    describe_combined,
     describe_lookalikes,
     drop_decimals,
     merge_labels,
@@ -150,10 +151,14 @@ def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
         raise UserError(f"{where}: {error}") from error
 
 
-def find_in_tables(root: Path, settings: Settings) -> DatasetSplits:
-    """Return the parts of a table or of a folder of tables."""
+def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> DatasetSplits:
+    """Return the parts of a table or of a folder of tables.
+
+    Args:
+        guess: as of `find_labels`.
+    """
     files = find_table_files(root, settings.links == "follow")
-    chosen = choose_tables(files.tables, lambda file: read_table(file, root, settings), root)
+    chosen = choose_tables(files.tables, lambda file: read_table(file, root, settings, guess), root)
     read, renamed = name_classes(chosen.tables, settings.merge_labels)
     tables, repeated, said = drop_repeats(read, settings.two_labels)
     present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
@@ -161,7 +166,7 @@ def find_in_tables(root: Path, settings: Settings) -> DatasetSplits:
     trained, tested = ([select_rows(tables, word) for word in own] for own in words)
     notes = [note for table in tables for note in table.notes] + chosen.notes + renamed + said
     classes = [name for rows in (*trained, *tested) for name in rows.classes]
-    notes += describe_lookalikes(classes)
+    notes += describe_lookalikes(classes) + describe_combined(Counter(classes))
     names = tuple(order_names({*classes}))
     left_out = leave_out_rows(tables, [*words[0], *words[1]])
     left_out.update(repeated + chosen.left_out)
@@ -206,8 +211,8 @@ def name_classes(tables: list[Table], merge: bool) -> tuple[list[Table], list[st
     ], notes
 
 
-def read_table(file: Path, root: Path, settings: Settings) -> Table:
-    """Read a table but for the images that it may hold."""
+def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table:
+    """Read a table but for the images that it may hold; `guess` as of `find_labels`."""
     folder, follow = root if root.is_dir() else file.parent, settings.links == "follow"
     lookup = Lookup(folder, settings.image_folder, follow)
     columns, notes = check_header(read_columns(file, settings.delimiter, settings.encoding), lookup, settings.image)
@@ -218,7 +223,8 @@ def read_table(file: Path, root: Path, settings: Settings) -> Table:
     def others() -> list[str]:
         return [*list_part_columns(columns, settings.split, image), *([] if group is None else [group])]
 
-    label, (labels, more) = find_labels(columns, settings.label, image, others, settings.missing_labels == "keep")
+    keep = settings.missing_labels == "keep"
+    label, (labels, more) = find_labels(columns, settings.label, image, others, keep, guess)
     notes += said + more
     place, prefix = PathResolver(file.parent, folder, follow), file.relative_to(folder)
     if holds_images(columns, image):
@@ -275,7 +281,8 @@ def read_parts(
         values = read_texts(columns, column)
         if name_flag(column) and are_flags(values):
             return read_flags(columns, [column]), notes
-        return [name_part(word, columns, column, row) for row, word in enumerate(values, 1)], notes
+        known = any(find_part(word) is not None for word in values)
+        return [name_part(word, columns, column, row, known) for row, word in enumerate(values, 1)], notes
     stem, above = columns.file.stem.lower(), columns.file.relative_to(folder).parent.parts
     names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
     return [names[0]] * count, notes
@@ -312,11 +319,15 @@ def find_part(word: str) -> str | None:
     return parse_part_name(word) or guess_part_name(word.strip())
 
 
-def name_part(word: str, columns: Columns, column: str, row: int) -> str:
-    """Return the part that a word of a column means; anything else is refused."""
+def name_part(word: str, columns: Columns, column: str, row: int, known: bool) -> str:
+    """Return the part that a word of a column means; anything else is refused.
+
+    Args:
+        known: whether any word of the column means one.
+    """
     if (part := find_part(word)) is None:
         allowed = ", ".join(PARTS)
-        ways = f"; or set test: [{word}] tests on these rows and trains on the others"
+        ways = "" if known else f"; or set test: [{word}] tests on these rows and trains on the others"
         raise UserError(f"{columns.file}: row {row}: '{column}' says '{word}'; allowed: {allowed}{ways}")
     return part
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import datasets
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from PIL import Image
@@ -297,3 +298,79 @@ def test_ids_without_endings_in_other_folders_and_encodings(encoding: str, tmp_p
     found = find(tmp_path)
     assert counts(found) == [{"cat": 2, "dog": 2}]
     assert "labels.csv: the images that it names are in photos of pets" in notes(found)
+
+
+def test_names_that_differ_by_case_alone_are_found(tmp_path: Path) -> None:
+    write_images(tmp_path / "img")
+    write(tmp_path / "a.csv", [["path", "label"], *([f"img/{n}.PNG", WORDS[n]] for n in range(4))])
+    assert counts(find(tmp_path)) == [{"cat": 2, "dog": 2}]
+    Image.new("L", (4, 4)).save(tmp_path / "img/0.Png")
+    (tmp_path / "img/0.png").rename(tmp_path / "img/0.pNg")
+    assert [file.is_file() for file in find(tmp_path).train.files] == [False, True, True, True], "two may be meant"
+
+
+def test_numbers_of_classes_are_no_names_of_images(root: Path) -> None:
+    write(root / "train_labels.csv", [["image", "label"], *([f"img/{n}.png", n % 2] for n in range(4))])
+    write(root / "class_dict.csv", [["name", "label"], ["cat", 0], ["dog", 1]])
+    assert counts(find(root)) == [{"0": 2, "1": 2}]
+    (root / "class_dict.csv").unlink()
+    write(root / "train_labels.csv", [["id", "breed"], *([n, n % 2] for n in range(4))])
+    assert counts(find(root)) == [{"0": 2, "1": 2}]
+
+
+def test_a_column_of_row_numbers_is_none_of_labels_or_images(root: Path) -> None:
+    frame = pd.DataFrame({"file": [f"img/{n}.png" for n in range(4)], "kind": [*WORDS]})
+    frame.to_csv(root / "a.csv")
+    assert counts(find(root)) == [{"cat": 2, "dog": 2}]
+    (root / "a.csv").unlink()
+    frame.set_index(pd.Index(["a", "b", "c", "d"])).to_parquet(root / "a.parquet")
+    assert counts(find(root)) == [{"cat": 2, "dog": 2}]
+    (root / "a.parquet").unlink()
+    write(root / "a.csv", [[f"img/{n}.png", WORDS[n], n] for n in range(4)])
+    assert counts(find(root, label="f1")) == [{"cat": 2, "dog": 2}]
+
+
+def test_captions_beside_folders_of_classes_are_no_labels(tmp_path: Path) -> None:
+    for word in ("cat", "dog"):
+        write_images(tmp_path / word)
+    rows = [[f"{word}/{n}.png", f"caption {n}"] for word in ("cat", "dog") for n in range(4)]
+    write(tmp_path / "metadata.csv", [["file_name", "text"], *rows])
+    assert detect_source(tmp_path) == "folder"
+
+
+def test_labels_made_of_others_are_named(root: Path) -> None:
+    write(
+        root / "a.csv", [["path", "label"], *([f"img/{n}.png", ("cat", "dog", "cat|dog", "a/b")[n]] for n in range(4))]
+    )
+    assert notes(find(root)) == [
+        "1 images have labels that are made of others, each a class of its own: 'cat|dog'; images of several classes "
+        "are not read as such: leave them out, or give each one label"
+    ]
+
+
+# What lies around folders.
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "said"),
+    [
+        (["images/train", "images/val"], "labels/train/0.txt", "1 .txt in labels/train"),
+        (["train/images", "valid/images"], "train/labels/0.txt", "1 .txt in train/labels"),
+        (["train2017", "val2017"], "annotations/instances.json", "1 .json in annotations"),
+        (["images"], "train.txt", "1 .txt in ."),
+    ],
+)
+def test_files_that_may_have_labels_are_named(images: list[str], labels: str, said: str, tmp_path: Path) -> None:
+    for folder in images:
+        write_images(tmp_path / folder)
+    write(tmp_path / labels, [["0 0.5 0.5 0.1 0.1"]])
+    with pytest.raises(UserError, match=f"; there are {said}: labels are read of CSV, TSV, Parquet and JSON lines"):
+        detect_source(tmp_path)
+
+
+def test_classes_in_folders_that_archives_add_are_offered(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        write_images(tmp_path / "archive/pets-master/pets" / name)
+    with pytest.raises(UserError, match=r"in which archive/pets-master/pets holds folders cat, dog: give .*/pets for"):
+        detect_source(tmp_path)
+    assert detect_source(tmp_path / "archive/pets-master/pets") == "folder"

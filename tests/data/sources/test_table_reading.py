@@ -347,6 +347,7 @@ def test_words_of_parts_that_are_none_are_told_with_the_way(root: Path) -> None:
     path = write_folds(root / "a.csv", ["0", "1", "0", "1"])
     refused(path, r"row 1: 'fold' says '0'; allowed: .*; or set test: \[0\] tests on these rows", split="fold")
     refused(path, r"a.csv: test: '7': column 'fold' has 0, 1; name those", test=[7])
+    refused(write_folds(root / "a.csv", ["train", "unused"] * 2), r"'unused'; allowed: .*, dev$", split="fold")
     path = write_folds(root / "a.csv", ["here", "there"] * 2, "site")
     refused(path, r"test: none looks like folds; it has path, label, site; set split: to one of them$", test=["here"])
     assert [len(part) for part in find(path, split="site", test=["here"]) if part is not None] == [2, 2]

@@ -10,6 +10,7 @@ MISSING = frozenset({"", "nan", "-nan", "n/a", "#n/a", "na", "#na", "<na>", "nul
 """In lower case; what programs write where there is no label. `none` is none of them: it is a class of some."""
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 WHOLE = re.compile(r"([+-]?\d+)(?:\.0+)?")
+BETWEEN = re.compile(r"[|;,+&/]")  # the labels of an image of several
 NAMED = 3  # labels that a note gives as examples
 
 
@@ -60,6 +61,22 @@ def describe_lookalikes(names: Iterable[str]) -> list[str]:
         )
         notes.append(f"classes {', '.join(map(repr, group))} differ by case, blanks or form only; {ways}")
     return notes
+
+
+def describe_combined(counts: Mapping[str, int]) -> list[str]:
+    """Return a note if labels are made of others, as `cat|dog` is, which are classes of their own here.
+
+    Args:
+        counts: how many images each label has.
+    """
+    pieces = {name: [normalize_label(piece) for piece in BETWEEN.split(name)] for name in order_names(counts)}
+    found = [name for name, own in pieces.items() if len(own) > 1 and all(piece in counts for piece in own)]
+    if not found:
+        return []
+    images, some = sum(counts[name] for name in found), ", ".join(map(repr, found[:NAMED]))
+    rest = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
+    said = f"{images:,} images have labels that are made of others, each a class of its own: {some}{rest}"
+    return [f"{said}; images of several classes are not read as such: leave them out, or give each one label"]
 
 
 def fold_case(name: str) -> str:

@@ -1,6 +1,7 @@
 """Which columns of a table have the images and the labels: by their names, else by what stands in them."""
 
 import os
+import re
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from counterweight.data.sources.base.table_paths import TRIED, locate_images
 
 IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # the first that is there
 LABEL = ("label", "labels", "class", "class_name", "category", "target")
+NUMBERS = re.compile(r"|Unnamed: \d+|__index_level_\d+__|index", re.IGNORECASE)  # of rows, as pandas calls them
 FEW = 0.5  # of the rows have different labels, at most, where nothing else says that a column has labels
 
 
@@ -69,12 +71,22 @@ def check_header(columns: Columns, lookup: Lookup, wanted: str | None) -> tuple[
 
 
 def name_files(columns: Columns, lookup: Lookup) -> list[str]:
-    """Return the columns of texts whose first ones are files."""
-    names = [name for name in columns.names if is_text(columns.kind(name)) and columns.names.count(name) == 1]
+    """Return the columns of texts whose first ones are files.
+
+    Of several, as numbers may be names of images, those that end as such, else those with no text twice.
+    """
+    labels = list_usual(columns, LABEL)
+    texts = [name for name in columns.names if is_text(columns.kind(name)) and name not in labels]
+    names = [name for name in texts if columns.names.count(name) == 1]
     if not names:
         return []
     batch = read_first_rows(columns, names)
-    return [name for name in names if lookup.has_all(batch.column(name)[:TRIED].to_pylist(), columns.file)]
+    words = {name: batch.column(name)[:TRIED].to_pylist() for name in names}
+    found = [name for name in names if lookup.has_all(words[name], columns.file)]
+    if len(found) < 2:
+        return found
+    ended = [name for name in found if all(is_image(str(word)) for word in words[name])]
+    return ended or [name for name in found if len({*words[name]}) == len(words[name])]
 
 
 def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> tuple[str, list[str]]:
@@ -104,13 +116,19 @@ def describe_lack(columns: Columns, usual: Sequence[str]) -> str:
 
 
 def find_labels(
-    columns: Columns, wanted: str | None, image: str, others: Callable[[], Collection[str]], keep_missing: bool
+    columns: Columns,
+    wanted: str | None,
+    image: str,
+    others: Callable[[], Collection[str]],
+    keep_missing: bool,
+    guess: bool = True,
 ) -> tuple[str | None, Labels]:
     """Return the column of labels, None where several have one label each, and the label of each row.
 
     Args:
         others: returns columns of parts, folds and the like.
         keep_missing: as of `read_labels`.
+        guess: whether labels may be known by what stands in columns, where none is called so.
 
     Raises:
         UserError: the wanted one is not there, or none or several may be it.
@@ -120,10 +138,13 @@ def find_labels(
         notes = [] if wanted else note_others(columns, found)
         read = read_labels(columns, found, keep_missing)
         return found, Labels(read.labels, notes + read.notes)
+    if not guess:
+        raise NoColumnError(f"{describe_lack(columns, LABEL)}; set label: to one of them")
     if names := find_one_hot(columns, image):
         return None, read_one_hot(columns, names)
     several = len({*columns.names}) < len(columns.names)  # of one name
-    rest = [] if several else [name for name in columns.names if name not in {image, *others()}]
+    own = [name for name in columns.names if not NUMBERS.fullmatch(name.strip("\ufeff "))]
+    rest = [] if several else [name for name in own if name not in {image, *others()}]
     if len(rest) == 1:
         read = read_labels(columns, rest[0], keep_missing)
         words = {word for word in read.labels if word is not None}

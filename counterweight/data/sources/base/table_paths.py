@@ -22,7 +22,7 @@ class PathResolver:
     """Turns the paths in a table into those of files, which lie in `root` unless links are to be followed.
 
     A path with backslashes is one with slashes where there is no such file; a name without an ending is that of the
-    only image of that name.
+    only image of that name, and one that is not there is that of the only image that differs from it by case alone.
     """
 
     def __init__(self, folder: Path, root: Path, follow: bool) -> None:
@@ -57,11 +57,12 @@ class PathResolver:
         if os.path.lexists(path):
             return path
         plain = path.replace("\\", "/")
-        if is_image(plain) or not os.path.isdir(parent := os.path.dirname(plain)):
+        if os.path.lexists(plain) or not os.path.isdir(parent := os.path.dirname(plain)):
             return plain
         if parent not in self.stems:
             self.stems[parent] = group_stems(parent)
-        found = self.stems[parent].get(os.path.basename(plain), [])
+        name = os.path.basename(plain)
+        found = self.stems[parent].get(name.casefold() if is_image(plain) else name, [])
         return os.path.join(parent, found[0]) if len(found) == 1 else plain
 
     def check(self, path: str) -> None:
@@ -71,11 +72,12 @@ class PathResolver:
 
 
 def group_stems(folder: str) -> dict[str, list[str]]:
-    """Return the names of the images in a folder by these without their endings."""
+    """Return the names of the images in a folder by these without their endings, and by these whatever their case."""
     found: dict[str, list[str]] = {}
     for name in sorted(os.listdir(folder)):
         if is_image(name):
             found.setdefault(find_stem(name), []).append(name)
+            found.setdefault(name.casefold(), []).append(name)
     return found
 
 
