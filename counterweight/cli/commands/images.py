@@ -75,6 +75,7 @@ Examples:
   counterweight add pets ~/pets --layout classes
   counterweight add pets ~/pets --set 'train=[fold1,fold2]' --set 'test=[fold3]'
   counterweight add pets ~/pets/labels.csv --split-column usage --image-folder photos
+  counterweight add pets ~/pets/labels.csv --split-column fold --set 'test=[4]' --merge-labels
   counterweight add scans ~/scans --group-pattern 'patient[0-9]+'
   counterweight add cifar ~/cifar10/plain_text --size 32
   counterweight add scans ~/scans --pair ~/generated_scans
@@ -122,8 +123,8 @@ def add(
 ) -> None:
     """Add your own images as dataset NAME: look at all of them, choose settings, write them into the settings file.
 
-    PATH is a folder with a sub-folder per class (or train and test above them), a CSV, TSV or Parquet table, or a
-    folder of such tables, as Hugging Face keeps datasets.
+    PATH is a folder with a sub-folder per class (or train and test above them), a table in CSV, TSV, Parquet, Arrow or
+    lines of JSON, or a folder of such tables, as Hugging Face keeps datasets.
     """
     from counterweight.cli import add as tool
 

@@ -1,6 +1,6 @@
 """Record batches of tables that know their types: Parquet, Arrow as Hugging Face's `datasets` saves it, JSON lines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,12 +18,26 @@ def read_schema(file: Path) -> pa.Schema:
     """Return names and types of a table's columns.
 
     Raises:
-        pa.ArrowException, OSError: it cannot be read.
+        pa.ArrowException, OSError, UnicodeDecodeError: it cannot be read.
     """
     if file.suffix.lower() == ARROW:
         with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as reader:
-            return reader.schema
-    return read_lines(file).schema if file.suffix.lower() == LINES else pq.read_schema(file)
+            schema = reader.schema
+    else:
+        schema = read_lines(file).schema if file.suffix.lower() == LINES else pq.read_schema(file)
+    check_names(schema)
+    return schema
+
+
+def check_names(fields: Iterable[pa.Field]) -> None:
+    """Look at the names of columns and of fields in these, which Arrow takes for texts before it looks at them.
+
+    Raises:
+        UnicodeDecodeError: one is none.
+    """
+    for field in fields:
+        assert isinstance(field.name, str)
+        check_names(field.type if pa.types.is_struct(field.type) else ())
 
 
 def read_batches(file: Path, name: str, rows: int, field: str | None = None) -> Iterator[pa.Array]:
