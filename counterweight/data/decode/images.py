@@ -67,8 +67,8 @@ class Target(NamedTuple):
     """What every image becomes: height and width in pixels, channels, and how it is brought to that shape.
 
     `channels` is 1 for grey, 3 for colour; `fit` is `stretch` to the size whatever the proportions, `crop` what is too
-    long, or `pad` with white. `white` is which grey of more than 8 bits becomes white, the same in all files; None: as
-    `scale_to_8_bits` guesses it.
+    long, or `pad` with white. `white` is which grey or colour of more than 8 bits becomes white, the same in all files;
+    None: as `scale_to_8_bits` guesses it, and of colours the upper 8 of 16 bits.
     """
 
     size: tuple[int, int]
