@@ -125,6 +125,17 @@ def test_where_no_table_has_labels_the_first_is_named(root: Path) -> None:
     refused(root, r"a.csv: no column label, .*; it has path, x, y; set label: to one of them; nor has any of 1 more")
 
 
+def test_a_table_for_each_image_is_no_table_of_labels(root: Path) -> None:
+    for number in range(30):
+        write(root / f"boxes/{number}.csv", [["x", "y"], [1, 2]])
+    path = write(root / "labels.csv", [["path", "label"], *([f"img/{n}.png", WORDS[n]] for n in range(4))])
+    refused(root, r"boxes/0.csv: no column image, .*; nor have 20 tables after it, .*; give the one of labels$")
+    assert counts(find(path)) == [{"cat": 2, "dog": 2}]
+    for word in ("cat", "dog"):
+        write_images(root / "boxes" / word)
+    assert detect_source(root / "boxes") == "folder"
+
+
 def test_columns_that_may_be_labels_and_are_not_taken_are_named(root: Path) -> None:
     rows = [[f"img/{n}.png", WORDS[n], "pet"] for n in range(4)]
     write(root / "a.csv", [["path", "label", "category"], *rows])

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from counterweight.data.sources.base.table_columns import NoColumnError
 from counterweight.data.sources.base.table_paths import TRIED
 from counterweight.data.sources.base.table_rows import Table
 
+MANY = 20  # tables without labels or images, after which no more are looked at
 TEMPLATE = "submission"  # in the names of tables that are to be filled in
 NO_TABLE = "a table that labels no images"
 
@@ -39,6 +40,7 @@ def choose_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table]
                 found.append(read(file))
             except NoColumnError as error:
                 lacking[file] = error
+                check_few(lacking)
         if found:
             break
     else:
@@ -56,6 +58,17 @@ def choose_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table]
     names = ", ".join(table.columns.file.name for table in kept[:2]) + (", ..." if len(kept) > 2 else "")
     notes = [f"{file.relative_to(root)} is not read beside {names}: {why}" for file, why in said.items()]
     return Chosen(kept, left_out, notes)
+
+
+def check_few(lacking: Mapping[Path, NoColumnError]) -> None:
+    """Refuse folders with many tables that label no images: there may be one for each image, of something else.
+
+    Raises:
+        UserError: it is so.
+    """
+    if len(lacking) > MANY:
+        first = next(iter(lacking.values()))
+        raise NoColumnError(f"{first}; nor have {MANY} tables after it, and more may be there; give the one of labels")
 
 
 def find_place(file: Path, root: Path) -> str:
