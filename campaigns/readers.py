@@ -158,6 +158,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "other images": Kind("image", partial(samples.make_format, ("mpo", "ppm", "jpeg 2000", "avif")), read_image),
         "csv": Kind("labels.csv", partial(samples.make_texts, ","), read_label_table),
         "tsv": Kind("labels.tsv", partial(samples.make_texts, "\t"), read_label_table),
+        "json lines": Kind("metadata.jsonl", samples.make_lines, read_label_table),
+        "label arrow": Kind("data.arrow", samples.make_arrow, read_label_table),
         "label parquet": Kind("labels.parquet", samples.make_label_tables, read_label_table),
         "image table": Kind("images.parquet", samples.make_image_tables, read_image_table),
         "draws": Kind(

@@ -174,19 +174,40 @@ def make_texts(delimiter: str) -> list[Sample]:
     return [Sample(plain.encode()), Sample(quoted.encode()), Sample(plain.encode("utf-16"))]
 
 
+def make_lines() -> list[Sample]:
+    """Return tables of paths and labels as lines of JSON."""
+    rows = [{"file_name": f"{number}.png", "label": CLASSES[number % 3], "box": [number]} for number in range(24)]
+    return [Sample("".join(f"{json.dumps(row)}\n" for row in rows).encode())]
+
+
+def make_arrow() -> list[Sample]:
+    """Return tables of labels as Hugging Face saves them on disk."""
+    made = []
+    for table in make_tables():
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table, max_chunksize=7)
+        made.append(Sample(sink.getvalue().to_pybytes()))
+    return made
+
+
 def make_label_tables() -> list[Sample]:
-    """Return Parquet tables of labels with paths, and with images and names of classes as Hugging Face keeps them."""
+    """Return Parquet tables of labels."""
+    return [
+        Sample(written(partial(pq.write_table, table, compression=kind)))
+        for table in make_tables()
+        for kind in ("none", "zstd")
+    ]
+
+
+def make_tables() -> tuple[pa.Table, pa.Table]:
+    """Return tables of labels with paths, and with images and names of classes as Hugging Face keeps them."""
     labels = [number % 3 for number in range(24)]
     paths = pa.table({"path": [f"{number}.png" for number in range(24)], "label": [CLASSES[own] for own in labels]})
     image = {"bytes": make_images()["png"], "path": None}
     embedded = pa.table({"image": [image] * 24, "label": pa.array(labels, pa.int64())})
     facts = {"info": {"features": {"label": {"names": list(CLASSES), "_type": "ClassLabel"}}}}
-    embedded = embedded.replace_schema_metadata({"huggingface": json.dumps(facts)})
-    return [
-        Sample(written(partial(pq.write_table, table, compression=kind)))
-        for table in (paths, embedded)
-        for kind in ("none", "zstd")
-    ]
+    return paths, embedded.replace_schema_metadata({"huggingface": json.dumps(facts)})
 
 
 # The project's own tables.

@@ -18,6 +18,7 @@ from counterweight.core.schema import parse_settings
 from counterweight.data import inspection
 from counterweight.data.decode.images import describe_bad_files
 from counterweight.data.inspection import Findings
+from counterweight.data.sources.base.batches import LINES
 from counterweight.data.sources.base.columns import DELIMITERS
 from counterweight.data.sources.base.group_names import check_enough_groups, find_groups
 from counterweight.data.sources.base.lazy_images import DatasetSplits
@@ -142,7 +143,7 @@ def plan_dataset_addition(request: Request, params: Params) -> Plan:
         commands = [run, "counterweight report"]
     else:
         commands = [f"counterweight gallery {request.name}"]
-    notes = [ONLY_TABLE] if path.suffix.lower() in DELIMITERS else []
+    notes = [ONLY_TABLE] if path.suffix.lower() in (*DELIMITERS, LINES) else []
     return Plan({str(path): found}, chosen, links, additions, commands, notes + ([] if several else [ONE_CLASS]))
 
 
@@ -197,6 +198,8 @@ def find_images(request: Request, settings: Json, params: Params) -> DatasetSpli
 def name_options(message: str) -> str:
     """Return a message with the options of this command in place of settings that it says are to be made."""
     message = re.sub(r"\bset layout: (\w+)", r"--layout \1", message)
+    message = re.sub(r"\bset merge_labels: true", "--merge-labels", message)
+    message = re.sub(r"\bset split: (?!to )(\w+)", r"--split-column \1", message)
     message = re.sub(r"\b(set|and) (\w+): (\[[^]]*\])", r"\1 --set '\2=\3'", message).replace("set --set", "--set")
     message = re.sub(r"\bor set (\w+): (?!to )(\w+)", r"or add --set \1=\2", message)
     return re.sub(r"\bset (\w+): (?!to )(\w+)", r"--set \1=\2", message)

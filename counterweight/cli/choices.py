@@ -62,7 +62,7 @@ def choose_channels(found: Findings, wanted: int | None) -> Choice:
 
 
 def choose_white(found: Findings) -> Choice | None:
-    """Choose which grey of more than 8 bits becomes white in all files; None where there are none, or of two kinds.
+    """Choose which value of more than 8 bits becomes white in all files; None where there are none, or of two kinds.
 
     It is the largest that as many bits can write as the largest grey of all files needs; of floats 1, or 255 if any of
     them exceeds that.
@@ -73,7 +73,10 @@ def choose_white(found: Findings) -> Choice | None:
         return None
     top, ranges = max(tops), FLOAT_WHITES if floats == {True} else DEEP_WHITES
     white = next(white for white in ranges if top <= white)
-    return Choice(white, f"the largest grey of {len(tops):,} images of more than 8 bits is {top:g}; one range for all")
+    noun = "grey" if {fact.mode for fact in found.facts if fact.top is not None} <= GREY_MODES else "value"
+    return Choice(
+        white, f"the largest {noun} of {len(tops):,} images of more than 8 bits is {top:g}; one range for all"
+    )
 
 
 def choose_minority(counts: Mapping[str, int], wanted: Sequence[str]) -> Choice:

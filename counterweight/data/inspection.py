@@ -26,7 +26,8 @@ from counterweight.data.sources.base.lazy_images import (
     guess_part_name,
     parse_part_name,
 )
-from counterweight.data.sources.base.table_paths import ARROW, describe_arrow
+from counterweight.data.sources.base.table_columns import NoColumnError
+from counterweight.data.sources.base.table_paths import FIRST
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 LISTED = 0.5  # of the rows of a table name a file, where it is one of images
@@ -41,8 +42,9 @@ class Findings(NamedTuple):
 
     `facts` has what each of them is like, `files` where it lies, of a folder that is inspected as it is.
     `counts` has the images of each class in each part; `left_out` what is beside them, and `notes` what is to be said
-    of how all was read; `identical` says which images of a dataset have the same pixels, None where none have; `groups`
-    how many patients or videos they are of, None where nothing says so.
+    of how all was read; `broken` has the bad files of a dataset by fault, ending and class; `identical` says which
+    images of a dataset have the same pixels, None where none have; `groups` how many patients or videos they are of,
+    None where nothing says so.
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -58,6 +60,7 @@ class Findings(NamedTuple):
     identical: Identical | None = None
     files: Sequence[Path] = ()
     groups: GroupCounts | None = None
+    broken: Counter[LeftOut] | None = None
 
     @property
     def total(self) -> int:
@@ -118,13 +121,11 @@ def detect_source(path: Path) -> str:
     if path.is_file():
         if path.suffix.lower() in SUFFIXES:
             return "table"
-        if path.suffix.lower() == ARROW:
-            raise UserError(describe_arrow(path))
         if path.suffix.lower() in ARCHIVES:
             raise UserError(f"{path}: an archive; unpack it, then give the folder")
         raise UserError(f"{path}: a file that is no table ({', '.join(SUFFIXES)}); {WANTED}")
     tree = scan_tree(os.fspath(path), path.resolve(), follow_links=True)
-    classes, table = find_class_folders(tree), find_file(tree, SUFFIXES)
+    classes, table = find_class_folders(tree), find_table(path, tree)
     if len(classes) > 1 and not are_part_names(classes):
         if table:
             check_same_labels(path, classes, Path(table).name)
@@ -132,10 +133,25 @@ def detect_source(path: Path) -> str:
     if table:
         return "table"
     if len(classes) > 1:
-        raise UserError(f"{path}: {', '.join(classes)} look like parts, not classes; {WANTED}")
-    if not classes and (arrow := find_file(tree, (ARROW,))):
-        raise UserError(describe_arrow(Path(arrow)))
+        raise UserError(
+            f"{path}: {', '.join(classes)} look like parts, not classes{account.describe_labels(tree)}; {WANTED}"
+        )
     return check_single(path, tree, classes)
+
+
+def find_table(path: Path, tree: Tree) -> str | None:
+    """Return the first table of a folder; lines of JSON and Arrow beside images are one only if they label these."""
+    if first := find_file(tree, FIRST):
+        return first
+    second = find_file(tree, SUFFIXES)
+    if second and tree.images:
+        try:
+            table.find_in_tables(path, table.Settings(size=1))
+        except NoColumnError:
+            return None
+        except UserError:  # of something else, which is told when it is read
+            return second
+    return second
 
 
 def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
@@ -144,7 +160,7 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
     Raises:
         UserError: it holds no images, or they are not in it alone.
     """
-    inner = [own for own in tree.folders if own.name in classes and len(list_classes(own)) > 1]
+    inner = find_inner(tree) if classes else None
     seen = f"one sub-folder with images only, '{classes[0]}'" if classes else "no sub-folders with images"
     loose = sum(is_image(file) for file in tree.files)
     if loose and not classes:
@@ -152,17 +168,29 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
     archive = find_file(tree, ARCHIVES)
     seen += f", {loose} images beside it" if loose else ""
     if inner:
-        within = name_some(list_classes(inner[0]))
-        raise UserError(f"{path}: {seen}, which holds folders {within}: give {inner[0].path} for these as classes")
-    seen += account.describe_unread(tree)
-    if len(classes) == 1 and not loose:
+        within, below = name_some(list_classes(inner)), os.path.relpath(inner.path, path)
+        where = f"in which {below} holds" if os.sep in below else "which holds"
+        raise UserError(f"{path}: {seen}, {where} folders {within}: give {inner.path} for these")
+    seen += account.describe_unread(tree) + account.describe_labels(tree)
+    if len(classes) == 1 and not loose and (path / classes[0]).is_dir():
         seen += f" (of one class, for a gallery: give {path / classes[0]} itself)"
     raise UserError(f"{path}: {seen}; {f'{Path(archive).name} is an archive: unpack it; ' if archive else ''}{WANTED}")
 
 
+def find_inner(tree: Tree) -> Tree | None:
+    """Return the first folder with several folders of images that lies in one that is alone; None without any."""
+    inner = [folder for folder in tree.folders if folder.images]
+    if len(inner) != 1:
+        return None
+    names = list_classes(inner[0])
+    if len(names) > 1 and are_part_names([*names]) and not any(map(list_classes, inner[0].folders)):
+        return None  # parts without classes
+    return inner[0] if len(names) > 1 else find_inner(inner[0])
+
+
 def find_class_folders(tree: Tree) -> list[str]:
     """Return the names of the sub-folders that hold images, at any depth; those in a training part if that has any."""
-    folders = [folder for folder in tree.folders if folder.count_images()]
+    folders = [folder for folder in tree.folders if folder.images]
     inner: list[str] = []
     for train in (folder for folder in folders if guess_part_name(folder.name) == "train"):
         inner = order_names(list_classes(unwrap(train)))
@@ -192,7 +220,7 @@ def check_same_labels(path: Path, classes: Sequence[str], name: str) -> None:
         UserError: it does; which of both is meant cannot be known.
     """
     try:
-        train, test = table.find_in_tables(path, table.Settings(size=1))
+        train, test = table.find_in_tables(path, table.Settings(size=1), guess=False)
     except UserError:  # It lists no images here.
         return
     parts = [part for part in (train, test) if part is not None]
@@ -213,6 +241,8 @@ def check_same_labels(path: Path, classes: Sequence[str], name: str) -> None:
 def inspect_dataset(found: DatasetSplits) -> Findings:
     """Read every image of a dataset."""
     results, counts, digests, origins, trained = Results(), {}, list[bytes](), list[str](), 0
+    frames: dict[str, int] = {}
+    broken: Counter[LeftOut] = Counter()
     for label, part in (("train", found.train), ("test", found.test)):
         if part is None or part.fetch is None:
             continue
@@ -221,13 +251,25 @@ def inspect_dataset(found: DatasetSplits) -> Findings:
         sizes = np.bincount(part.labels[good], minlength=len(part.class_names)).tolist()
         counts[label] = dict(zip(part.class_names, sizes, strict=True))
         results += own
+        frames |= {
+            part.origins[index]: result.frames
+            for index, result in enumerate(own)
+            if isinstance(result, Facts) and result.frames > 1
+        }
+        broken.update(
+            account.find_broken(part.origins[index], result.fault, part.class_names[part.labels[index]])
+            for index, result in enumerate(own)
+            if isinstance(result, BadFile)
+        )
         digests += [result.digest for result in own if isinstance(result, Facts)]
         origins += [part.origins[index] for index in np.flatnonzero(good).tolist()]
         trained = len(digests) if label == "train" else trained
     facts = found.train.provenance
     identical = find_identical(stack_digests(digests), origins, trained)
     findings = summarize_findings(results, counts, account.from_json(facts.get("left_out", [])))
-    return findings._replace(identical=identical, notes=facts.get("notes", []), groups=count_members(found))
+    said = [account.describe_frames([f"{name} ({count:,})" for name, count in frames.items()])] if frames else []
+    notes, groups = facts.get("notes", []) + said, count_members(found)
+    return findings._replace(identical=identical, notes=notes, groups=groups, broken=broken)
 
 
 def inspect_all(images: Iterable[Encoded], total: int, label: str) -> Results:
@@ -267,6 +309,7 @@ def to_json(found: Findings) -> dict[str, Any]:
         "left_out": account.to_json(found.left_out),
         "notes": [*found.notes],
         "bad_files": found.faults(),
+        "broken": account.to_json(found.broken or Counter()),
         "identical": None if found.identical is None else found.identical._asdict(),
         **({} if found.groups is None else {"groups": found.groups._asdict()}),
     }
@@ -296,7 +339,7 @@ def render_findings(found: Findings) -> list[str]:
     for fault, names in found.faults().items():
         more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
         lines.append(f"broken, {fault}: {len(names):,}: {', '.join(names[:NAMED])}{more}")
-    return lines
+    return lines + (account.render_broken(found.broken) if found.broken else [])
 
 
 def render_counts(counts: Mapping[str, int]) -> str:

@@ -21,12 +21,13 @@ from counterweight.cli.main import cli, main
 from counterweight.core import outputs
 from counterweight.core.errors import UserError
 from counterweight.data import inspection
-from counterweight.data.decode import account, tree
+from counterweight.data.decode import account, images, tree
 from counterweight.data.decode.images import Facts
 from counterweight.evaluation.prechecks import check_blocks, check_dataset, check_pair
 from counterweight.generators import cvae_gan
 from counterweight.settings.pairs import plan_pair
 from counterweight.settings.params import load_params
+from tests.data.decode.test_deep_colours import draw, write_png
 
 ROOT = Path(__file__).parents[2]
 Fill = tuple[int, ...] | int
@@ -265,6 +266,48 @@ def test_one_range_of_deep_greys_is_chosen_for_all_files(tmp_path: Path, project
     assert "white" not in chosen(facts("pets", pets(tmp_path / "pets"), "--dry-run"))
 
 
+def test_one_range_of_deep_colours_is_chosen_for_all_files(tmp_path: Path, project: Path) -> None:
+    for place in range(4):
+        path = tmp_path / "x" / "ab"[place % 2] / f"{place}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_png(path, draw(4000 - place))
+    said = "white: 4095 (the largest value of 4 images of more than 8 bits is 4000; one range for all)"
+    assert said in done("x", tmp_path / "x", "--dry-run")
+
+
+def test_files_of_several_frames_are_named(tmp_path: Path, project: Path) -> None:
+    folder = pets(tmp_path / "pets")
+    frames = [Image.new("RGB", (30, 24), (number, 0, 0)) for number in range(12)]
+    frames[0].save(folder / "cat/stack.tif", save_all=True, append_images=frames[1:])
+    said = (
+        "note: 1 files have several frames, of which the first is read: cat/stack.tif (12); where frames are images of"
+    )
+    assert said in done("pets", folder)
+
+
+def test_broken_photographs_of_phones_are_counted_by_class_with_advice(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = pets(tmp_path / "pets")
+    for name in ("a.heic", "b.HEIC"):
+        (folder / "dog" / name).write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic and no more")
+    printed = done("pets", folder, "--dry-run")
+    said = "broken: 2 .heic in dog: not an image; convert them to JPEG, or copy them anew from where they come\n"
+    assert said in printed
+    found = facts("pets", folder, "--dry-run")["found"][str(folder)]
+    assert found["broken"] == [{"reason": "not an image", "ending": ".heic", "place": "dog", "files": 2}]
+    rows = [f"{path.relative_to(folder)},{path.parent.name}" for path in sorted(folder.glob("*/*"))]
+    (tmp_path / "t").mkdir()
+    folder.rename(tmp_path / "t/pets")
+    (tmp_path / "t/labels.csv").write_text("\n".join(["path,label", *(f"pets/{row}" for row in rows)]))
+    monkeypatch.setattr(tree, "can_read_heif", lambda: False)
+    for module in (account, images):
+        monkeypatch.setattr(module, "can_read_heif", lambda: False)
+    printed = done("pets", tmp_path / "t/labels.csv", "--dry-run")
+    assert "broken: 2 .heic in dog: " in printed
+    assert "; pip install 'counterweight[heif]' has them read\n" in printed
+
+
 def test_what_is_asked_for_is_taken(tmp_path: Path, project: Path) -> None:
     options = ["--size", 40, "--channels", 1, "--minority", "dog", "--minority", "no", "--set", "fit=crop"]
     found = facts("pets", pets(tmp_path / "pets"), *options)
@@ -317,7 +360,9 @@ def test_a_csv_beside_a_folder_of_images(tmp_path: Path, project: Path) -> None:
     write(tmp_path / "pets" / "images", 4)
     table = tmp_path / "pets" / "labels.csv"
     table.write_text("name,kind\nimages/000.png,cat\nimages/001.png,cat\nimages/002.png,dog\nimages/003.png,dog\n")
-    refused(project, r"labels.csv: no column image, .*; it has name, kind; set image:", "pets", tmp_path / "pets")
+    printed = done("pets", tmp_path / "pets", "--dry-run")
+    assert "note: labels.csv: column 'name' is taken for the images: it names files\n" in printed
+    assert "note: labels.csv: column 'kind' is taken for the labels: there is no other\n" in printed
     found = facts("pets", tmp_path / "pets", "--set", "image=name", "--set", "label=kind")
     assert found["blocks"]["datasets.pets"]["label"] == "kind"
     assert found["found"][str(tmp_path / "pets")]["classes"] == {"train": {"cat": 2, "dog": 2}}
@@ -402,6 +447,28 @@ def test_a_table_beside_folders_of_other_names_is_told_by_an_option(tmp_path: Pa
     same = [line.replace("cat", line.split("/")[0]).replace("dog", line.split("/")[0]) for line in lines]
     (path / "labels.csv").write_text("\n".join(["path,label", *same]), encoding="utf-8")
     assert facts("pets", path, "--dry-run")["blocks"]["datasets.pets"]["source"] == "folder"
+
+
+def test_labels_that_differ_by_case_are_named_with_the_option(tmp_path: Path, project: Path) -> None:
+    folder = pets(tmp_path / "pets", cat=4, Cat=2, dog=3)
+    assert "note: classes 'Cat', 'cat' differ by case, blanks or form only; --merge-labels takes those" in done(
+        "pets", folder, "--dry-run"
+    )
+    printed = done("pets", folder, "--merge-labels")
+    assert "note: merge_labels: 'Cat' (2), 'cat' (4) are one class, 'cat'\n" in printed
+    assert load_params(project / "params.yaml").datasets["pets"]["merge_labels"] is True
+
+
+def test_a_column_of_folds_is_named_with_the_options(tmp_path: Path, project: Path) -> None:
+    folder = write(tmp_path / "pets/images", 12).parent
+    rows = [f"images/{number:03}.png,{'cat' if number % 2 else 'dog'},{number % 3}" for number in range(12)]
+    (folder / "labels.csv").write_text("\n".join(["path,label,fold", *rows]))
+    ways = "--split-column fold and --set 'test=[2]' tests on one and trains on the others"
+    assert f"note: labels.csv: column 'fold' (0, 1, 2) looks like folds and is not heeded; {ways}\n" in done(
+        "pets", folder, "--dry-run"
+    )
+    found = facts("pets", folder, "--split-column", "fold", "--set", "test=[2]")
+    assert found["found"][str(folder)]["classes"] == {"train": {"cat": 4, "dog": 4}, "test": {"cat": 2, "dog": 2}}
 
 
 def test_options_of_tables(tmp_path: Path, project: Path) -> None:

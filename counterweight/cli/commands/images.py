@@ -75,6 +75,7 @@ Examples:
   counterweight add pets ~/pets --layout classes
   counterweight add pets ~/pets --set 'train=[fold1,fold2]' --set 'test=[fold3]'
   counterweight add pets ~/pets/labels.csv --split-column usage --image-folder photos
+  counterweight add pets ~/pets/labels.csv --split-column fold --set 'test=[4]' --merge-labels
   counterweight add scans ~/scans --group-pattern 'patient[0-9]+'
   counterweight add cifar ~/cifar10/plain_text --size 32
   counterweight add scans ~/scans --pair ~/generated_scans
@@ -95,6 +96,9 @@ Examples:
 @click.option("--group-column", metavar="NAME", help="Column of a table that names the patient or video of each image.")
 @click.option("--group-pattern", metavar="REGEX", help="What in an image's path names its patient or video.")
 @click.option("--image-folder", metavar="FOLDER", help="Where the paths in a table begin.")
+@click.option(
+    "--merge-labels", is_flag=True, help="Take labels that differ by case only, as Cat and cat, as one class."
+)
 @click.option("--pair", type=PATH, metavar="SYNTHETIC_PATH", help="Compare two folders of images: real and these.")
 @click.option("--dry-run", is_flag=True, help="Change nothing, say what would be changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -111,6 +115,7 @@ def add(
     group_column: str | None,
     group_pattern: str | None,
     image_folder: str | None,
+    merge_labels: bool,
     pair: Path | None,
     dry_run: bool,
     as_json: bool,
@@ -118,14 +123,15 @@ def add(
 ) -> None:
     """Add your own images as dataset NAME: look at all of them, choose settings, write them into the settings file.
 
-    PATH is a folder with a sub-folder per class (or train and test above them), a CSV, TSV or Parquet table, or a
-    folder of such tables, as Hugging Face keeps datasets.
+    PATH is a folder with a sub-folder per class (or train and test above them), a table in CSV, TSV, Parquet, Arrow or
+    lines of JSON, or a folder of such tables, as Hugging Face keeps datasets.
     """
     from counterweight.cli import add as tool
 
     named = {"split": split_column, "image_folder": image_folder}
     named |= {"group_column": group_column, "group_pattern": group_pattern}
     changes += tuple(f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None)
+    changes += ("merge_labels=true",) if merge_labels else ()
     request = tool.Request(params, name, path.expanduser(), minority, size, channels, changes, layout)
     if pair is None:
         click.echo(tool.add(request, dry_run, as_json))

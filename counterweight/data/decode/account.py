@@ -1,12 +1,14 @@
 """The account of what was read: files found are images and those left out, by reason, ending and place."""
 
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from counterweight.data.decode.tree import (
     COMPANION_OF,
+    HEIF_ADVICE,
     HEIF_ENDINGS,
     OTHER_KIND,
     UNNAMED,
@@ -20,16 +22,24 @@ from counterweight.data.decode.tree import (
 
 Json = dict[str, Any]
 
-FIRST = 2  # groups that an error's message names
+FIRST = 2  # groups that an error's message names, and files with several frames
+ROW = re.compile(r":\d+$")  # after the name of a table that holds images
+BROKEN_HEIF = "convert them to JPEG, or copy them anew from where they come"
 NAMED = 12  # groups of files that are named; the others are summed up
 ADVICE = {
-    **dict.fromkeys(HEIF_ENDINGS, "pip install 'counterweight[heif]' has them read"),
+    **dict.fromkeys(HEIF_ENDINGS, HEIF_ADVICE),
     **dict.fromkeys(
         (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".psd", ".svg", ".jxl", ".dcm", ".nii"),
         "convert them to PNG or JPEG",
     ),
-    **dict.fromkeys((".eps", ".pdf", ".ai", ".mp4", ".mov", ".avi", ".npy", ".mat"), "export their images as PNG"),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "save them as CSV to have labels read"),
+    **dict.fromkeys(
+        (".eps", ".pdf", ".ai", ".mp4", ".mov", ".avi", ".npy", ".npz", ".mat", ".h5", ".hdf5", ".tfrecord"),
+        "export their images as PNG",
+    ),
 }
+
+LABELS = (".json", ".xml", ".txt")  # files that may have the labels of images beside them
 
 
 def to_json(left_out: Counter[LeftOut]) -> list[Json]:
@@ -83,6 +93,44 @@ def describe_unread(tree: Tree) -> str:
                 reason = OTHER_KIND if find_ending(file) in ADVICE else UNNAMED
                 found[LeftOut(reason, find_ending(file), place)] += 1
     return "".join(f"; {describe(group)}" for group in to_json(found)[:FIRST])
+
+
+def describe_frames(names: Sequence[str]) -> str:
+    """Return how many files have frames that are not read, and name the first; what frames are, no program knows."""
+    some = ", ".join(names[:FIRST]) + (", ..." if len(names) > FIRST else "")
+    ways = "where frames are images of their own, store them as files of their own"
+    return f"{len(names):,} files have several frames, of which the first is read: {some}; {ways}"
+
+
+def find_broken(origin: str, fault: str, name: str) -> LeftOut:
+    """Return what the account has of an image that cannot be read.
+
+    Args:
+        name: of its class.
+    """
+    return LeftOut(fault, find_ending(ROW.sub("", origin)), name)
+
+
+def render_broken(broken: Counter[LeftOut]) -> list[str]:
+    """Return a line for each group of images that cannot be read, the largest first, and one for the rest."""
+    groups = to_json(broken)
+    lines = []
+    for group in groups[:NAMED]:
+        advice = BROKEN_HEIF if can_read_heif() else HEIF_ADVICE
+        lines.append(f"broken: {describe(group)}{f'; {advice}' if group['ending'] in HEIF_ENDINGS else ''}")
+    if rest := groups[NAMED:]:
+        lines.append(f"broken: {sum(group['files'] for group in rest):,} in {len(rest)} more groups")
+    return lines
+
+
+def describe_labels(tree: Tree) -> str:
+    """Return which files of a folder may have labels and are not read, to end an error's message with; or nothing."""
+    found: Counter[LeftOut] = Counter()
+    for own in tree.walk():
+        place = os.path.relpath(own.path, tree.path)
+        found.update(LeftOut(OTHER_KIND, find_ending(file), place) for file in own.files if find_ending(file) in LABELS)
+    said = [f"{group['files']:,} {group['ending']} in {group['place']}" for group in to_json(found)[:FIRST]]
+    return f"; there are {', '.join(said)}: labels are read of CSV, TSV, Parquet and JSON lines" if said else ""
 
 
 def summarize(images: Mapping[str, int], left_out: Counter[LeftOut], noun: str = "files") -> str:

@@ -17,7 +17,24 @@ from PIL.JpegImagePlugin import get_sampling
 
 from counterweight.core.images import Fit
 from counterweight.data.decode.changes import SUBSAMPLINGS, Changes, apply_changes, is_lossless_webp
-from counterweight.data.decode.tree import FORMATS, HEIF_ENDINGS, Collected, can_read_heif, collect, scan_tree
+from counterweight.data.decode.deep_colours import (
+    MOST,
+    check_planes,
+    find_mode,
+    is_deep_colour,
+    join_bytes,
+    scale_colours,
+    take_lower_bytes,
+)
+from counterweight.data.decode.tree import (
+    FORMATS,
+    HEIF_ADVICE,
+    HEIF_ENDINGS,
+    Collected,
+    can_read_heif,
+    collect,
+    scan_tree,
+)
 
 BACKGROUND = "white"  # behind what is transparent, and beside what is padded
 DEEP_GREY = 65535  # white in 16 bits
@@ -50,8 +67,8 @@ class Target(NamedTuple):
     """What every image becomes: height and width in pixels, channels, and how it is brought to that shape.
 
     `channels` is 1 for grey, 3 for colour; `fit` is `stretch` to the size whatever the proportions, `crop` what is too
-    long, or `pad` with white. `white` is which grey of more than 8 bits becomes white, the same in all files; None: as
-    `scale_to_8_bits` guesses it.
+    long, or `pad` with white. `white` is which grey or colour of more than 8 bits becomes white, the same in all files;
+    None: as `scale_to_8_bits` guesses it, and of colours the upper 8 of 16 bits.
     """
 
     size: tuple[int, int]
@@ -86,7 +103,16 @@ class Facts(NamedTuple):
     lossless: bool = True
     """Whether its format keeps what it is given; of HEIF, AVIF and JPEG 2000, which may, it is not known."""
     top: float | None = None
-    """The largest grey of an image whose greys have more than 8 bits or are floats."""
+    """The largest grey or colour of an image whose values have more than 8 bits or are floats."""
+    frames: int = 1
+    """How many there are of the size of the first, which alone is read."""
+
+
+class Picture(NamedTuple):
+    """The pixels of an image, uint8 (C, H, W), and whether it has more frames than the one that they are of."""
+
+    pixels: npt.NDArray[np.uint8]
+    several: bool
 
 
 class BadFile(NamedTuple):
@@ -116,21 +142,31 @@ def find_image_files(folder: Path, root: Path, follow_links: bool = False) -> Co
 def decode(image: Encoded, target: Target) -> npt.NDArray[np.uint8]:
     """Return the first frame of an image, upright as its EXIF orientation says, as uint8 (C, H, W).
 
-    What is transparent is laid on white; greys of more than 8 bits are scaled to 8; a palette is looked up; CMYK is
-    turned into colours by the plain formula, without its profile, as are all colour profiles left aside.
+    What is transparent is laid on white; greys of more than 8 bits are scaled to 8, and so are colours; a palette is
+    looked up; CMYK is turned into colours by the plain formula, without its profile, as are all colour profiles left
+    aside.
 
     Raises:
         Exception: of almost any kind, where Pillow cannot read the file or its greys have no known scale.
     """
+    return decode_picture(image, target).pixels
+
+
+def decode_picture(image: Encoded, target: Target) -> Picture:
+    """Return what `decode` does, and whether there are more frames."""
     height, width = target.size
     with open_image(image) as file:
+        deep = target.white is not None and is_deep_colour(file)
+        several = has_frames(file)
         # Twice the side: the JPEG decoder may shrink that far, and the bicubic filter does the rest.
         load_upright(file, None if isinstance(image, Altered) else 2 * max(height, width))
-        upright = make_opaque(file, "L" if target.channels == 1 else "RGB", target.white)
+        whole = scale_colours(read_deep_colours(image, file), file, target.white or MOST) if deep else file
+        upright = make_opaque(whole, "L" if target.channels == 1 else "RGB", target.white)
     if isinstance(image, Altered):
         upright = apply_changes(upright, image.changes)
     pixels_of_it = np.asarray(fit_to_size(upright, (width, height), target.fit))
-    return pixels_of_it.reshape(height, width, target.channels).transpose(2, 0, 1)  # (H, W, C) -> (C, H, W)
+    pixels = pixels_of_it.reshape(height, width, target.channels).transpose(2, 0, 1)  # (H, W, C) -> (C, H, W)
+    return Picture(pixels, several and count_frames(image) > 1)
 
 
 def inspect(image: Encoded) -> Facts:
@@ -145,14 +181,60 @@ def inspect(image: Encoded) -> Facts:
         subsampling = dict(enumerate(SUBSAMPLINGS)).get(get_sampling(file))
         lossless = kind not in LOSSY or (kind == "WEBP" and is_lossless_webp(file.fp))
         palette = sha256(bytes(file.getpalette() or ())).digest() if file.mode == "P" else None
+        deep, several = is_deep_colour(file), has_frames(file)
         turned = load_upright(file, GLANCE)
         colours = len(file.getcolors(PALETTE) or ()) if file.mode == "P" else None
         top = float(np.asarray(file).max()) if is_deep(file) else None
         pixels = np.asarray(make_opaque(file, "RGB"))
+        if deep:
+            values = read_deep_colours(image, file)
+            top = float(values.max())
+            range_of_it = 2 ** max(8, int(top).bit_length()) - 1  # else 12 bits would look grey
+            pixels = np.asarray(make_opaque(scale_colours(values, file, range_of_it), "RGB"))
     grey = bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= ALMOST_GREY)
     size = (height, width) if turned else (width, height)
     digest = sha256(repr(size).encode() + pixels.tobytes()).digest()
-    return Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, palette, lossless, top)
+    frames = count_frames(image) if several else 1
+    return Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, palette, lossless, top, frames)
+
+
+def read_deep_colours(image: Encoded, upper: ImageFile.ImageFile) -> npt.NDArray[np.uint16]:
+    """Return colours of 16 bits, uint16 (H, W, 3), upright, given what Pillow reads of them, upright, too."""
+    with open_image(image) as file:
+        take_lower_bytes(file)
+        grey = all(find_mode(tile) == "RGBA" for tile in file.tile)
+        load_upright(file, None)
+        return join_bytes(upper, file, grey)
+
+
+def has_frames(file: ImageFile.ImageFile) -> bool:
+    """Say whether a file that is open but for its pixels may have several frames that are images of their own.
+
+    Several JPEGs in one file are none such: cameras keep previews and depths so. Of a GIF it is not known yet.
+    """
+    return file.format == "GIF" or (file.format != "MPO" and bool(getattr(file, "is_animated", False)))
+
+
+def count_frames(image: Encoded) -> int:
+    """Return how many frames of its first one's size a file has that can be read, as far as this can be told.
+
+    Pages of other sizes are previews, or what a scanner adds.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"), open_image(image) as file:
+            size = file.size
+            if file.format != "TIFF":
+                return int(getattr(file, "n_frames", 1))
+            pages = range(1, int(getattr(file, "n_frames", 1)))
+            return 1 + sum(find_page_size(file, page) == size for page in pages)
+    except Exception:  # of a later frame, which is not read
+        return 1
+
+
+def find_page_size(file: ImageFile.ImageFile, page: int) -> tuple[int, int]:
+    """Return width and height of a page of an open file."""
+    file.seek(page)
+    return file.size
 
 
 def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:
@@ -171,18 +253,30 @@ def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:
 @contextmanager
 def open_image(image: Encoded) -> Iterator[ImageFile.ImageFile]:
     """Open an image but for its pixels."""
-    formats: tuple[str, ...] = FORMATS
     image = find_content(image)
-    if is_heif(image) and can_read_heif():
-        import pillow_heif  # where there are such images alone
-
-        pillow_heif.register_heif_opener()
-        formats = (*FORMATS, "HEIF")
-    with open_header(image, formats) as file:
+    with open_kind(image) as file:
         # Pillow only warns up to twice its limit.
         if (pixels := file.width * file.height) > (most := Image.MAX_IMAGE_PIXELS or pixels):
             raise Image.DecompressionBombError(f"{pixels} pixels, more than {most}")
+        check_planes(file)
         yield file
+
+
+def open_kind(image: Path | Embedded) -> ImageFile.ImageFile:
+    """Open an image of which no more than the header is read; a photograph of a phone is known by its first bytes.
+
+    Many of these are called .jpg by the programs that carry them over.
+    """
+    if not (is_heif(image) and can_read_heif()):
+        try:
+            return open_header(image, FORMATS)
+        except UnidentifiedImageError:
+            if not (begins_as_heif(image) and can_read_heif()):
+                raise
+    import pillow_heif  # where there are such images alone
+
+    pillow_heif.register_heif_opener()
+    return open_header(image, (*FORMATS, "HEIF"))
 
 
 def open_header(image: Path | Embedded, formats: tuple[str, ...]) -> ImageFile.ImageFile:
@@ -207,6 +301,14 @@ def is_heif(image: Path | Embedded) -> bool:
     if isinstance(image, Path):
         return image.suffix.lower() in HEIF_ENDINGS
     return image.content[4:12] in HEIF_BRANDS
+
+
+def begins_as_heif(image: Path | Embedded) -> bool:
+    """Say whether an image is one of those that phones make, by its first bytes."""
+    if isinstance(image, Embedded):
+        return image.content[4:12] in HEIF_BRANDS
+    with image.open("rb") as stream:
+        return stream.read(12)[4:] in HEIF_BRANDS
 
 
 def load_upright(file: Image.Image, size: int | None) -> bool:
@@ -297,6 +399,8 @@ def diagnose(image: Encoded, error: Exception) -> BadFile:
     length = content.stat().st_size if isinstance(content, Path) else len(content.content)
     if length == 0:
         return BadFile(name, "empty", "0 bytes")
+    if begins_as_heif(content):
+        return BadFile(name, "not an image", "HEIC that is damaged" if can_read_heif() else f"HEIC; {HEIF_ADVICE}")
     return BadFile(name, "not an image", f"of no format that is read: {', '.join(FORMATS)}")
 
 

@@ -18,7 +18,17 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from counterweight.core.process import die_with_parent
-from counterweight.data.decode.images import BadFile, Encoded, Facts, Target, decode, inspect, name_image, try_image
+from counterweight.data.decode.images import (
+    BadFile,
+    Encoded,
+    Facts,
+    Picture,
+    Target,
+    decode_picture,
+    inspect,
+    name_image,
+    try_image,
+)
 
 CHUNK = 64
 CHUNK_BYTES = 2**20
@@ -28,10 +38,14 @@ PRELOADED = ["counterweight.data.decode.images", "counterweight.data.decode.life
 
 
 class Decoded(NamedTuple):
-    """Some images in the order in which they were given, uint8 (N, C, H, W), and of each why it is bad, or None."""
+    """Some images in the order in which they were given, uint8 (N, C, H, W), and of each why it is bad, or None.
+
+    `several` are the places of those that have more frames than the one that is read.
+    """
 
     images: npt.NDArray[np.uint8]
     bad: list[BadFile | None]
+    several: Sequence[int] = ()
 
     @property
     def good(self) -> npt.NDArray[np.bool_]:
@@ -94,22 +108,23 @@ def decode_images(
         label: name of the progress bar, which shows itself in a terminal only; None for no bar.
     """
     size = max(1, min(CHUNK, CHUNK_BYTES // prod(target.shape)))  # Larger images travel in smaller chunks.
-    job = Job(partial(decode, target=target), partial(stack_images, shape=(size, *target.shape)))
+    job = Job(partial(decode_picture, target=target), partial(stack_images, shape=(size, *target.shape)))
     return process_images(images, total, job, label, size, workers)
 
 
-def stack_images(results: Iterable[npt.NDArray[np.uint8] | BadFile], shape: tuple[int, int, int, int]) -> Decoded:
+def stack_images(results: Iterable[Picture | BadFile], shape: tuple[int, int, int, int]) -> Decoded:
     """Put up to N images into one array (N, C, H, W), in the worker, as one travels faster than many.
 
     Each goes there at once: kept until the last is there, they scatter over the memory that the next is decoded in,
     which measured a tenth of the time.
     """
-    images, bad = np.zeros(shape, dtype=np.uint8), list[BadFile | None]()
+    images, bad, several = np.zeros(shape, dtype=np.uint8), list[BadFile | None](), list[int]()
     for image, result in zip(images, results, strict=False):  # The last chunk may be shorter than the array.
         bad.append(result if isinstance(result, BadFile) else None)
         if not isinstance(result, BadFile):
-            image[...] = result
-    return Decoded(images[: len(bad)], bad)
+            image[...] = result.pixels
+            several += [len(bad) - 1] if result.several else []
+    return Decoded(images[: len(bad)], bad, several)
 
 
 def inspect_images(images: Iterable[Encoded], total: int, label: str | None) -> Iterator[list[Facts | BadFile]]:

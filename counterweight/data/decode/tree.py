@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from counterweight.core.errors import UserError
 # Not all that Pillow knows: EPS would start another program, and some formats have no signature and take any bytes.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 HEIF_ENDINGS = frozenset({".heic", ".heics", ".heif", ".heifs", ".hif"})
+HEIF_ADVICE = "pip install 'counterweight[heif]' has them read"
 UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # surrogates stand for bytes that are no UTF-8
 SYSTEM = re.compile(
     r"@eadir|@tmp|@recycle|@__thumb|@recently-snapshot|#recycle|#snapshot|~snapshot|__macosx|__pycache__|__thumbs|"
@@ -65,25 +66,27 @@ class Tree:
         """The folder's own name."""
         return os.path.basename(self.path)
 
-    @property
+    # Kept, as layouts are told by asking for these again and again: nothing is added once a folder is scanned.
+    @cached_property
     def folders(self) -> list["Tree"]:
         """The folders in it."""
         return [entry for entry in self.entries if isinstance(entry, Tree)]
 
-    @property
+    @cached_property
     def files(self) -> list[str]:
         """The paths of the files in it, not of those in its folders."""
         return [entry for entry in self.entries if isinstance(entry, str)]
+
+    @cached_property
+    def images(self) -> int:
+        """How many image files it holds, at any depth."""
+        return sum(map(is_image, self.files)) + sum(folder.images for folder in self.folders)
 
     def walk(self) -> Iterator["Tree"]:
         """Yield this folder and all below it."""
         yield self
         for folder in self.folders:
             yield from folder.walk()
-
-    def count_images(self) -> int:
-        """Return how many image files it holds, at any depth."""
-        return sum(is_image(file) for tree in self.walk() for file in tree.files)
 
 
 class Collected(NamedTuple):
@@ -210,8 +213,9 @@ def prune(tree: Tree, patterns: Collection[str], place: str) -> tuple[Tree, Coun
 
 def find_companions(tree: Tree) -> set[str]:
     """Return the paths of masks and thumbnails: folders, and files, that are called so and as an image beside them."""
-    stems = {find_stem(file) for file in tree.files if is_image(file)}
-    matches = {file: COMPANION_FILE.fullmatch(find_stem(file)) for file in tree.files if is_image(file)}
+    names = {file: find_stem(file) for file in tree.files if is_image(file)}
+    stems = {*names.values()}
+    matches = {file: COMPANION_FILE.fullmatch(stem) for file, stem in names.items()}
     found = {file for file, match in matches.items() if match and match["of"] in stems}
     for folder in tree.folders:
         if COMPANION_FOLDER.fullmatch(folder.name):

@@ -16,7 +16,7 @@ from pydantic import Field
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
 from counterweight.data.decode.tree import LeftOut, Tree, collect, find_ending, prune, scan_tree
-from counterweight.data.sources.base.labels import describe_lookalikes, order_names
+from counterweight.data.sources.base.labels import describe_lookalikes, describe_written, merge_labels, order_names
 from counterweight.data.sources.base.layout import Layout, Part, Wanted, choose_layout
 from counterweight.data.sources.base.lazy_images import (
     DatasetSplits,
@@ -137,9 +137,10 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
     wanted = Wanted(settings.layout, settings.train, settings.test, settings.validation, masks)
     layout = choose_layout(tree, wanted, where)
     left_out.update(layout.left_out)
+    layout, said = name_classes(layout, masks, settings.merge_labels)
     train, test = (list_part(parts, masks, left_out) for parts in (layout.train, layout.test))
     check_empty(tree, layout, train.classes + test.classes, where)
-    notes = [*layout.notes, *describe_lookalikes(train.classes + test.classes)]
+    notes = [*layout.notes, *said, *describe_lookalikes(train.classes + test.classes)]
     if not layout.test:
         return Found(train, None, tuple(order_names({*train.classes})), left_out, layout.ignored, notes)
     common = agree_on_classes(train.counts, test.counts, settings.missing_classes, where)
@@ -149,6 +150,32 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         return Found(joined, None, common.names, left_out, layout.ignored, notes)
     kept = [keep_classes(part, common.names, left_out) for part in (train, test)]
     return Found(kept[0], kept[1], common.names, left_out, layout.ignored, notes)
+
+
+def name_classes(layout: Layout, masks: bool, merge: bool) -> tuple[Layout, list[str]]:
+    """Return a layout whose classes have their last names, and a note for each that several folders are of.
+
+    Args:
+        masks: whether masks and thumbnails are left out.
+        merge: whether those that differ by case only are one.
+    """
+    folders = [folder for part in (*layout.train, *layout.test) for folder in part.classes]
+    written: dict[str, set[str]] = {}
+    for folder in folders:
+        written.setdefault(folder.name, set()).add(folder.written)
+    notes = describe_written(written, "folders")
+    if not merge:
+        return layout, notes
+    counts: Counter[str] = Counter()
+    for folder in folders:
+        counts[folder.name] += len(collect(folder.tree, folder.place, masks).files)
+    names, merged = merge_labels(counts)
+
+    def rename(part: Part) -> Part:
+        return part._replace(classes=[own._replace(name=names[own.name]) for own in part.classes])
+
+    train, test = (list(map(rename, parts)) for parts in (layout.train, layout.test))
+    return layout._replace(train=train, test=test), notes + merged
 
 
 def list_part(parts: Sequence[Part], masks: bool, left_out: Counter[LeftOut]) -> Listing:
@@ -210,5 +237,7 @@ def make_folder_part(listing: Listing, found: Found, settings: Settings, root: P
 
 
 def describe_settings(settings: Settings) -> dict[str, object]:
-    """Return settings but for the folder, which may be one of this machine alone, and for a white that is not set."""
-    return settings.model_dump(exclude={"path"} | ({"white"} if settings.white is None else set()))
+    """Return settings but for the folder, which may be one of this machine alone, and for some that are not used."""
+    usual = {"white": None, "merge_labels": False}  # newer than tables that are there already
+    values = settings.model_dump(exclude={"path"})
+    return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

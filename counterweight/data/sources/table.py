@@ -6,13 +6,14 @@ numbers whose names stand in the table's metadata.
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from annotated_types import MaxLen, MinLen
+from pydantic import Field
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
@@ -22,13 +23,20 @@ from counterweight.data.sources.base.columns import (
     Columns,
     choose_column,
     find_part_columns,
+    list_usual,
     read_columns,
-    read_labels,
     read_texts,
     read_values,
 )
-from counterweight.data.sources.base.embedded import holds_images, is_binary, list_fields, read_paths
-from counterweight.data.sources.base.labels import describe_lookalikes, order_names
+from counterweight.data.sources.base.embedded import holds_images, read_paths
+from counterweight.data.sources.base.labels import (
+    describe_combined,
+    describe_lookalikes,
+    drop_decimals,
+    merge_labels,
+    normalize_label,
+    order_names,
+)
 from counterweight.data.sources.base.lazy_images import (
     NAMED_PART,
     PARTS,
@@ -53,7 +61,10 @@ from counterweight.data.sources.base.part_flags import (
     name_flag,
     read_flags,
 )
+from counterweight.data.sources.base.part_folds import Folds, describe_unused, find_folds, read_folds
 from counterweight.data.sources.base.stray_quotes import check_quotes
+from counterweight.data.sources.base.table_choice import choose_tables
+from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels
 from counterweight.data.sources.base.table_paths import PathResolver, find_table_files, locate_images
 from counterweight.data.sources.base.table_repeats import TwoLabels, drop_repeats
 from counterweight.data.sources.base.table_rows import (
@@ -70,8 +81,6 @@ from counterweight.data.sources.base.table_rows import (
 )
 
 LAYOUT = "expected images and their labels"
-IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # the first that is there
-LABEL = ("label", "labels", "class", "class_name", "category", "target")
 SPLIT = ("split", "subset", "partition")
 
 Column = Annotated[str, MinLen(1)] | None
@@ -92,6 +101,9 @@ class Settings(OwnFileSettings):
     """Column that says `train`, `test` or `val` of each image; null: `split`, `subset` or `partition` if there is one,
     or the only other column with nothing but such words, or one of 0 and 1 such as `is_train`, else the names of the
     tables, as in `train-00000-of-00002.parquet`, or of the folders they lie in."""
+    test: list[str | int] = Field(default_factory=list)
+    """What that column says of the images that are tested on, where it names no parts, as `[4]` of folds 0 to 4; all
+    others are trained on."""
     group_column: Column = None
     """Column that names the patient, video or camera of each image, whose images no split parts; null: none does."""
     image_folder: Column = None
@@ -139,20 +151,25 @@ def find(settings: Settings, name: str, progress: bool = True) -> DatasetSplits:
         raise UserError(f"{where}: {error}") from error
 
 
-def find_in_tables(root: Path, settings: Settings) -> DatasetSplits:
-    """Return the parts of a table or of a folder of tables."""
+def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> DatasetSplits:
+    """Return the parts of a table or of a folder of tables.
+
+    Args:
+        guess: as of `find_labels`.
+    """
     files = find_table_files(root, settings.links == "follow")
-    read = [read_table(file, root, settings) for file in files.tables]
+    chosen = choose_tables(files.tables, lambda file: read_table(file, root, settings, guess), root)
+    read, renamed = name_classes(chosen.tables, settings.merge_labels)
     tables, repeated, said = drop_repeats(read, settings.two_labels)
     present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
     words = choose_parts(present, tables, settings, root)
     trained, tested = ([select_rows(tables, word) for word in own] for own in words)
-    notes = [note for table in tables for note in table.notes] + said
+    notes = [note for table in tables for note in table.notes] + chosen.notes + renamed + said
     classes = [name for rows in (*trained, *tested) for name in rows.classes]
-    notes += describe_lookalikes(classes)
+    notes += describe_lookalikes(classes) + describe_combined(Counter(classes))
     names = tuple(order_names({*classes}))
     left_out = leave_out_rows(tables, [*words[0], *words[1]])
-    left_out.update(repeated)
+    left_out.update(repeated + chosen.left_out)
     left_out.update(leave_out_files(files.others, tables, root))
     if tested:
         common = agree_on_classes(count_classes(trained), count_classes(tested), settings.missing_classes, str(root))
@@ -167,42 +184,73 @@ def find_in_tables(root: Path, settings: Settings) -> DatasetSplits:
     )
 
 
-def read_table(file: Path, root: Path, settings: Settings) -> Table:
-    """Read a table but for the images that it may hold."""
-    columns = read_columns(file, settings.delimiter, settings.encoding)
-    image = name_column(columns, settings.image, "image", IMAGE)
-    label = name_column(columns, settings.label, "label", LABEL)
-    check_quotes(columns, image)
-    labels, notes = read_labels(columns, label, settings.missing_labels == "keep")
+def name_classes(tables: list[Table], merge: bool) -> tuple[list[Table], list[str]]:
+    """Return tables whose labels and groups have their last names, and notes of what became of others.
+
+    Whole numbers that a program wrote with decimals lose these: `2.0` is `2`, unless any number is none of them.
+
+    Args:
+        merge: whether labels that differ by case only are one.
+    """
+    counts = Counter(name for table in tables for name in table.classes if name is not None)
+    names, notes = drop_decimals(counts)
+    if merge:
+        whole: Counter[str] = Counter()
+        for name, count in counts.items():
+            whole[names.get(name, name)] += count
+        merged = merge_labels(whole)
+        names = {name: merged.names[names.get(name, name)] for name in counts}
+        notes += merged.notes
+    groups = drop_decimals(Counter(name for table in tables for name in table.groups or () if name)).names
+    return [
+        table._replace(
+            classes=[None if name is None else names.get(name, name) for name in table.classes],
+            groups=table.groups and [None if name is None else groups.get(name, name) for name in table.groups],
+        )
+        for table in tables
+    ], notes
+
+
+def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table:
+    """Read a table but for the images that it may hold; `guess` as of `find_labels`."""
     folder, follow = root if root.is_dir() else file.parent, settings.links == "follow"
+    lookup = Lookup(folder, settings.image_folder, follow)
+    columns, notes = check_header(read_columns(file, settings.delimiter, settings.encoding), lookup, settings.image)
+    image, said = find_image_column(columns, settings.image, lookup)
+    check_quotes(columns, image)
+    group = choose_column(columns, settings.group_column, (), lambda name: False)
+
+    def others() -> list[str]:
+        return [*list_part_columns(columns, settings.split, image), *([] if group is None else [group])]
+
+    keep = settings.missing_labels == "keep"
+    label, (labels, more) = find_labels(columns, settings.label, image, others, keep, guess)
+    notes += said + more
     place, prefix = PathResolver(file.parent, folder, follow), file.relative_to(folder)
     if holds_images(columns, image):
         found, origins = None, [f"{prefix.as_posix()}:{row}" for row in range(1, len(labels) + 1)]
     else:
-        words = read_paths(columns, image)
-        found, said = locate_images(words, file, folder, settings.image_folder, follow)
-        notes = [*notes, *said]
+        found, said = locate_images(read_paths(columns, image), file, folder, settings.image_folder, follow)
+        notes += said
         origins = [os.path.relpath(path, folder) for path in found]
-    parts, said = read_parts(columns, settings, folder, len(labels), (image, label))
+    known = [name for name in (image, label) if name is not None]
+    parts, said = read_parts(columns, settings, folder, len(labels), known)
     kept = [None if name is None else part for name, part in zip(labels, parts, strict=True)]
-    group = choose_column(columns, settings.group_column, (), lambda name: False)
-    groups = None if group is None else read_values(columns, group)
-    return Table(columns, image, place, labels, kept, origins, found, [*notes, *said], groups)
+    groups = None if group is None else [word and normalize_label(word) for word in read_values(columns, group)]
+    return Table(columns, image, place, labels, kept, origins, found, notes + said, groups)
 
 
-def name_column(columns: Columns, wanted: str | None, key: str, usual: tuple[str, ...]) -> str:
-    """Return the name of the column of images or of labels."""
+def list_part_columns(columns: Columns, split: str | None, image: str) -> list[str]:
+    """Return the columns that say which part a row is in, or number folds, and so are no labels.
 
-    def only(name: str) -> bool:
-        kind = columns.kind(name)
-        return (
-            columns.class_names(name) is not None if key == "label" else is_binary(kind) or "bytes" in list_fields(kind)
-        )
-
-    if (found := choose_column(columns, wanted, usual, only)) is None:
-        every = ", ".join(columns.names)
-        raise UserError(f"{columns.file}: no column {', '.join(usual)}; it has {every}; set {key}: to one of them")
-    return found
+    Args:
+        split: the one that the settings name.
+        image: the column of images.
+    """
+    named = [name for name in (split, *list_usual(columns, SPLIT)) if name is not None]
+    found = find_part_columns(columns, [image], lambda word: find_part(word) is not None)
+    folds = [own.column for own in find_folds(columns, [image])]
+    return [*named, *found, *find_flag_columns(columns, [image]), *folds]
 
 
 def read_parts(
@@ -213,7 +261,11 @@ def read_parts(
     Args:
         others: the columns of images and labels.
     """
-    column, notes = choose_column(columns, settings.split, SPLIT, lambda name: False), list[str]()
+    column = choose_column(columns, settings.split, SPLIT, lambda name: False)
+    folds = find_folds(columns, [*others, column, settings.group_column])
+    notes = describe_unused(folds, columns.file.name)
+    if settings.test:
+        return read_tested(columns, settings.test, column, folds), []
     if column is None:
         found = find_part_columns(columns, others, lambda word: find_part(word) is not None)
         if len(found) > 1:
@@ -221,17 +273,36 @@ def read_parts(
             raise UserError(f"{columns.file}: columns {every} have names of parts; set split: to one of them")
         if found:
             column = found[0]
-            notes = [f"{columns.file.name}: column '{column}' says which part each image is in"]
+            notes += [f"{columns.file.name}: column '{column}' says which part each image is in"]
         elif flags := find_flag_columns(columns, others):
-            return read_found_flags(columns, flags)
+            parts, said = read_found_flags(columns, flags)
+            return parts, notes + said
     if column:
         values = read_texts(columns, column)
         if name_flag(column) and are_flags(values):
             return read_flags(columns, [column]), notes
-        return [name_part(word, columns, column, row) for row, word in enumerate(values, 1)], notes
+        known = any(find_part(word) is not None for word in values)
+        return [name_part(word, columns, column, row, known) for row, word in enumerate(values, 1)], notes
     stem, above = columns.file.stem.lower(), columns.file.relative_to(folder).parent.parts
     names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
     return [names[0]] * count, notes
+
+
+def read_tested(columns: Columns, test: Sequence[str | int], column: str | None, folds: Sequence[Folds]) -> list[str]:
+    """Return the part of each row where the settings say what is tested on.
+
+    Raises:
+        UserError: no column is named whose words they may be, and none or several are of folds.
+    """
+    if column is None:
+        if len(folds) != 1:
+            found = ", ".join(own.column for own in folds) or "none"
+            every = ", ".join(columns.names)
+            raise UserError(
+                f"{columns.file}: test: {found} looks like folds; it has {every}; set split: to one of them"
+            )
+        column = folds[0].column
+    return read_folds(columns, column, read_texts(columns, column), test)
 
 
 def read_found_flags(columns: Columns, flags: list[str]) -> tuple[list[str], list[str]]:
@@ -248,11 +319,16 @@ def find_part(word: str) -> str | None:
     return parse_part_name(word) or guess_part_name(word.strip())
 
 
-def name_part(word: str, columns: Columns, column: str, row: int) -> str:
-    """Return the part that a word of a column means; anything else is refused."""
+def name_part(word: str, columns: Columns, column: str, row: int, known: bool) -> str:
+    """Return the part that a word of a column means; anything else is refused.
+
+    Args:
+        known: whether any word of the column means one.
+    """
     if (part := find_part(word)) is None:
         allowed = ", ".join(PARTS)
-        raise UserError(f"{columns.file}: row {row}: '{column}' says '{word}'; allowed: {allowed}")
+        ways = "" if known else f"; or set test: [{word}] tests on these rows and trains on the others"
+        raise UserError(f"{columns.file}: row {row}: '{column}' says '{word}'; allowed: {allowed}{ways}")
     return part
 
 
@@ -312,6 +388,7 @@ def make_table_part(
 
 def describe_settings(settings: Settings) -> dict[str, object]:
     """Return settings but for a folder, which may be one of this machine alone, and for some that are not used."""
-    usual = {"group_column": None, "two_labels": "refuse", "white": None}  # newer than tables that are there already
+    usual: dict[str, object] = {"group_column": None, "two_labels": "refuse", "white": None}
+    usual |= {"merge_labels": False, "test": []}  # all of these are newer than tables that are there already
     values = settings.model_dump(exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from counterweight.core.twins import digest_pixels
 from counterweight.data.decode import account
 from counterweight.data.decode.images import BadFile, describe_bad_files
 from counterweight.data.decode.pool import Decoded, Workers
+from counterweight.data.decode.tree import LeftOut
 from counterweight.data.sources.base.lazy_images import DatasetSplits, Indices, LazyImages
 from counterweight.data.split.pictures import Written, count_same, join_written
 
@@ -30,11 +31,16 @@ class Subset(NamedTuple):
 
 
 class Readable(NamedTuple):
-    """Images that could be read, uint8 (n, C, H, W), their indices in the part, and those that could not."""
+    """Images that could be read, uint8 (n, C, H, W), their indices in the part, and those that could not.
+
+    `lost` has the indices of the latter, `several` those of images with more frames than the one that is read.
+    """
 
     images: npt.NDArray[np.uint8]
     indices: Indices
     bad: list[BadFile]
+    lost: list[int]
+    several: list[int]
 
 
 def choose_all(part: LazyImages) -> Subset:
@@ -78,7 +84,7 @@ def report_account(found: DatasetSplits, where: str) -> None:
     lines = [account.summarize({word: len(part) for word, part in parts.items()}, left_out)]
     lines += [*account.render(left_out), *facts["notes"]]
     if white := facts["settings"].get("white"):
-        lines.append(f"greys of more than 8 bits: 0...{white:g} become 0...255 in all files")
+        lines.append(f"values of more than 8 bits: 0...{white:g} become 0...255 in all files")
     print(*(f"{where}: {line}" for line in lines), sep="\n", file=sys.stderr)
 
 
@@ -122,11 +128,14 @@ def write_part(
     Raises:
         UserError: an image cannot be read and is not to be skipped, or a class is left without any.
     """
-    part, bad, parts = chosen.part, list[BadFile](), list[Written]()
+    part, bad, parts, several = chosen.part, list[BadFile](), list[Written](), list[str]()
+    broken: Counter[LeftOut] = Counter()
     counts = np.zeros(len(part.class_names), dtype=np.int64)
     with ImageWriter(path, part.shape, part.class_names, part.groups is not None) as writer:
-        for images, indices, faults in read_subset(chosen, where, label, workers):
+        for images, indices, faults, lost, frames in read_subset(chosen, where, label, workers):
             bad += faults
+            broken.update(find_broken(part, index, fault) for index, fault in zip(lost, faults, strict=True))
+            several += [part.origins[index] for index in frames]
             labels = part.labels[indices]
             counts += np.bincount(labels, minlength=len(counts))
             own = [part.origins[index] for index in indices]
@@ -136,22 +145,34 @@ def write_part(
         if every_class:
             check_counts(counts, chosen, where, label)
         written = join_written(parts)
-        facts = {"skipped_files": report_skipped(bad, where, label), **count_same(written, train, len(counts))}
+        said = account.render_broken(broken) + ([account.describe_frames(several)] if several else [])
+        print(*(f"{where}: {label}: {line}\n" for line in said), sep="", end="", file=sys.stderr)
+        facts: dict[str, Any] = {
+            "skipped_files": report_skipped(bad, where, label),
+            **count_same(written, train, len(counts)),
+        }
+        facts |= {"several_frames": len(several)} if several else {}
         writer.finish({**part.provenance, **facts})
     return written
+
+
+def find_broken(part: LazyImages, index: int, fault: BadFile) -> LeftOut:
+    """Return what the account has of an image of a part that cannot be read."""
+    return account.find_broken(part.origins[index], fault.fault, part.class_names[part.labels[index]])
 
 
 def read_subset(chosen: Subset, where: str, label: str, workers: Workers) -> Iterator[Readable]:
     """Yield the images some at a time; one that cannot be read stops everything if it is not to be skipped."""
     start = 0
-    for images, faults in chosen.part.read(chosen.indices, label, workers):
+    for images, faults, several in chosen.part.read(chosen.indices, label, workers):
         indices = chosen.indices[start : start + len(faults)]
         start += len(faults)  # One entry for each image, None for a good one.
         bad = [fault for fault in faults if fault]
         if bad and not chosen.part.skip_bad:  # the number of others is not known yet
             raise UserError(f"{where}: {describe_bad_files(bad[:1])}; mend or remove it, or set bad_files: skip")
         good = Decoded(images, faults).good
-        yield Readable(images[good] if bad else images, indices[good], bad)
+        lost, frames = indices[~good].tolist(), indices[np.array(several, dtype=np.int64)].tolist()
+        yield Readable(images[good] if bad else images, indices[good], bad, lost, frames)
 
 
 def check_counts(counts: npt.NDArray[np.int64], chosen: Subset, where: str, label: str) -> None:

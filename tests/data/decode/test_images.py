@@ -328,6 +328,18 @@ def test_the_size_is_that_of_the_upright_image(
     assert inspect(tmp_path / f"x.{suffix}")[:2] == size
 
 
+def test_a_photograph_of_a_phone_is_known_by_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    heif.from_pillow(Image.new("RGB", (64, 64), (200, 10, 10))).save(tmp_path / "x.heic")
+    (tmp_path / "x.heic").rename(tmp_path / "x.jpg")
+    facts = inspect(tmp_path / "x.jpg")
+    assert (facts.width, facts.height, facts.format) == (64, 64, "HEIF")
+    monkeypatch.setattr(images, "can_read_heif", lambda: False)
+    found = try_image(inspect, tmp_path / "x.jpg")
+    assert isinstance(found, BadFile)
+    assert found.details == "HEIC; pip install 'counterweight[heif]' has them read"
+
+
 def test_postscript_is_not_read_since_that_would_start_another_program(tmp_path: Path) -> None:
     path = write(tmp_path / "a.eps")
     assert tried(path) == BadFile(str(path), "not an image", f"of no format that is read: {', '.join(images.FORMATS)}")

@@ -216,8 +216,24 @@ def test_classes_are_in_natural_order(tmp_path: Path) -> None:
 def test_names_of_classes_lose_blanks_and_look_alikes_are_named(tmp_path: Path) -> None:
     found = find(make(tmp_path, {"cat ": 2, "cat": 3, "Dog": 2, "dog": 3, "cafe\u0301": 2, "caf\u00e9": 1}))
     assert counts(found) == [{"Dog": 2, "caf\u00e9": 3, "cat": 5, "dog": 3}]
+    one = "they differ by blanks around them or by Unicode's form only"
     assert found.train.provenance["notes"] == [
-        "classes 'Dog', 'dog' differ by case, blanks or form only; rename them if they are one"
+        f"folders 'cafe\\u0301', 'caf\u00e9' are one class, 'caf\u00e9': {one}",
+        f"folders 'cat', 'cat ' are one class, 'cat': {one}",
+        "classes 'Dog', 'dog' differ by case, blanks or form only; set merge_labels: true takes those that differ by "
+        "case as one",
+    ]
+
+
+def test_folders_that_differ_by_case_are_one_on_request_in_both_parts(tmp_path: Path) -> None:
+    make(tmp_path, {"train/Cat": 2, "train/cat ": 3, "train/dog": 2, "test/cat": 1, "test/DOG": 4})
+    refused(tmp_path, "differ in classes: .*'Cat', 'cat' differ by case, blanks or form only; set merge_labels: true")
+    found = find(tmp_path, merge_labels=True)
+    assert counts(found) == [{"cat": 5, "DOG": 2}, {"cat": 1, "DOG": 4}]
+    assert found.train.provenance["notes"] == [
+        "folders 'cat', 'cat ' are one class, 'cat': they differ by blanks around them or by Unicode's form only",
+        "merge_labels: 'Cat' (2), 'cat' (4) are one class, 'cat'",
+        "merge_labels: 'DOG' (4), 'dog' (2) are one class, 'DOG'",
     ]
 
 

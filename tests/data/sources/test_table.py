@@ -339,7 +339,7 @@ def test_folders_without_tables_or_with_two_kinds_are_refused(tmp_path: Path) ->
     refused(tmp_path / "none", r"none: no such table or folder of tables$")
     (tmp_path / ".cache").mkdir()
     write_csv(tmp_path / ".cache" / "a.csv", [])
-    refused(tmp_path, r"no table there; expected .csv, .tsv, .parquet$")
+    refused(tmp_path, r"no table there; expected .csv, .tsv, .parquet, .jsonl, .arrow$")
     write_csv(tmp_path / "a.csv", ["0.png,cat", "1.png,dog"])
     write_hugging_face(tmp_path / "b.parquet", [(struct(0), 0)])
     refused(tmp_path, r"tables of two kinds, a.csv and b.parquet; leave one kind there$")

@@ -1,11 +1,11 @@
 """Tables as other programs and systems write them: labels, delimiters, encodings, paths, and columns of parts."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +14,6 @@ from PIL import Image
 from counterweight.core.errors import UserError
 from counterweight.core.schema import parse_settings
 from counterweight.data.decode.pool import Workers
-from counterweight.data.inspection import detect_source
 from counterweight.data.sources import table
 from counterweight.data.sources.base import columns
 from counterweight.data.sources.base.labels import find_lookalikes, order_names
@@ -74,7 +73,13 @@ def test_labels_lose_blanks_and_take_one_form(root: Path) -> None:
     write(root / "a.csv", label_rows(["caf\u00e9", " cafe\u0301", "dog ", "\tdog"]))
     found = find(root)
     assert counts(found) == [{"caf\u00e9": 2, "dog": 2}]
-    assert found.train.provenance["notes"] == ["a.csv: 3 labels had blanks around them or another form of Unicode"]
+    assert found.train.provenance["notes"] == [
+        "a.csv: 3 labels had blanks around them or another form of Unicode",
+        "a.csv: labels ' cafe\\u0301', 'caf\u00e9' are one class, 'caf\u00e9': they differ by blanks around them or by "
+        "Unicode's form only",
+        "a.csv: labels '\\tdog', 'dog ' are one class, 'dog': they differ by blanks around them or by Unicode's "
+        "form only",
+    ]
 
 
 def test_labels_that_look_alike_are_named(root: Path) -> None:
@@ -82,7 +87,72 @@ def test_labels_that_look_alike_are_named(root: Path) -> None:
     found = find(root)
     assert counts(found) == [{"Cat": 1, "cat": 1, "dog": 2}]
     assert "classes 'Cat', 'cat' differ by case" in found.train.provenance["notes"][0]
+    assert "; set merge_labels: true takes" in found.train.provenance["notes"][0]
     assert find_lookalikes(["a b", "ab", "\uff21B", "c"]) == [["a b", "ab", "\uff21B"]]
+    assert find_lookalikes(["cat", "cat\u200b", "\ufeffcat"]) == [["cat", "cat\u200b", "\ufeffcat"]]
+
+
+def test_labels_that_differ_by_case_are_one_on_request(root: Path) -> None:
+    write(root / "train.csv", label_rows(["Cat", "cat", "cat", "Stra\u00dfe"]))
+    write_images(root / "more")
+    write(root / "test.csv", label_rows(["CAT", "cat", "STRASSE", "STRASSE"], "more/"))
+    refused(
+        root, "differ in classes: .*classes 'CAT', 'Cat', 'cat' differ by case, .*set merge_labels: true takes those"
+    )
+    found = find(root, merge_labels=True)
+    assert counts(found) == [{"cat": 3, "STRASSE": 1}, {"cat": 2, "STRASSE": 2}]
+    assert found.train.provenance["notes"] == [
+        "merge_labels: 'CAT' (1), 'Cat' (1), 'cat' (3) are one class, 'cat'",
+        "merge_labels: 'STRASSE' (2), 'Stra\u00dfe' (1) are one class, 'STRASSE'",
+    ]
+    assert found.train.provenance["settings"]["merge_labels"] is True
+
+
+def test_labels_of_equal_counts_become_the_first_and_others_stay(root: Path) -> None:
+    write(root / "a.csv", label_rows(["dog", "Dog", "a b", "ab"]))
+    found = find(root, merge_labels=True)
+    assert counts(found) == [{"Dog": 2, "a b": 1, "ab": 1}]
+    assert found.train.provenance["notes"][-1].endswith("; rename them if they are one")
+    assert "merge_labels" not in find(root).train.provenance["settings"]
+
+
+def test_whole_numbers_with_decimals_are_the_classes_without(root: Path) -> None:
+    write_images(root / "more")
+    write(root / "train.csv", label_rows(["2", "10", "2", "10"]))
+    write(root / "test.csv", label_rows(["2.0", "", "10.0", "2.00"], "more/"))
+    found = find(root)
+    assert counts(found) == [{"2": 2, "10": 2}, {"2": 2, "10": 1}]
+    assert found.train.provenance["notes"] == [
+        "3 labels are whole numbers written with decimals, as all numbers here are whole: '2.0' as '2', '2.00' as '2', "
+        "'10.0' as '10'"
+    ]
+    assert left_out(found) == {("a row without a label", ".png", "test.csv", 1)}
+
+
+def test_numbers_of_which_one_is_not_whole_stay_as_they_are(root: Path) -> None:
+    write(root / "a.csv", label_rows(["2", "2.0", "2.5", "2.5"]))
+    found = find(root)
+    assert counts(found) == [{"2": 1, "2.0": 1, "2.5": 2}]
+    assert found.train.provenance["notes"] == []
+
+
+def test_a_parquet_that_pandas_made_of_numbers_with_an_empty_cell(root: Path) -> None:
+    frame = pd.DataFrame({"path": [f"img/{number}.png" for number in range(4)], "label": [2, None, 10, 2]})
+    frame.to_parquet(root / "a.parquet")
+    found = find(root)
+    assert counts(found) == [{"2": 2, "10": 1}]
+    assert found.train.provenance["notes"] == [
+        "a.parquet: column 'label' holds decimals, which are whole: taken as " + ("whole numbers")
+    ]
+    frame.assign(label=[2, None, 0.5, 2]).to_parquet(root / "a.parquet")
+    refused(root, "column 'label' holds double; texts or whole numbers are needed$")
+
+
+def test_groups_that_differ_by_decimals_or_blanks_only_are_one(root: Path) -> None:
+    rows = [["path", "label", "patient"]]
+    rows += [[f"img/{number}.png", WORDS[number], ("7", "7.0", " 8", "8")[number]] for number in range(4)]
+    write(root / "a.csv", rows)
+    assert find(root, group_column="patient").train.groups == ["7", "7", "8", "8"]
 
 
 @pytest.mark.parametrize("missing", ["", "nan", "NaN", "N/A", "NA", "null", " "])
@@ -243,6 +313,51 @@ def test_two_columns_of_parts_are_asked_about(root: Path) -> None:
     assert len(find(root, split="set_a").train) == 4
 
 
+def write_folds(path: Path, folds: Sequence[str], name: str = "fold", split: Sequence[str] = ()) -> Path:
+    rows = [["path", "label", name, *(["split"] if split else [])]]
+    rows += [[f"img/{number}.png", WORDS[number], folds[number], *split[number : number + 1]] for number in range(4)]
+    return write(path, rows)
+
+
+@pytest.mark.parametrize("name", ["fold", "kfold", "Folds", "cv_fold", "fold_id"])
+@pytest.mark.parametrize("split", [(), ("train", "test", "train", "test")])
+def test_a_column_of_folds_that_is_not_heeded_is_named(name: str, split: Sequence[str], root: Path) -> None:
+    found = find(write_folds(root / "a.csv", ["0", "1", "2", "10"], name, split))
+    assert found.train.provenance["notes"] == [
+        f"a.csv: column '{name}' (0, 1, ..., 10) looks like folds and is not heeded; set split: {name} and test: [10] "
+        "tests on one and trains on the others"
+    ]
+    assert (found.test is None) == (not split)
+
+
+@pytest.mark.parametrize("folds", [["0", "1", "0", "1"], ["0.0", "1.0", "0.0", "1.0"], ["fold1", "fold0"] * 2])
+def test_folds_are_tested_on_by_number(folds: list[str], root: Path) -> None:
+    path = write_folds(root / "a.csv", folds)
+    word: str | int = "fold1" if "fold1" in folds else 1
+    wanted = sorted(place for place, own in enumerate(folds) if own.startswith(str(word)))
+    for others in ({}, {"split": "fold"}):
+        found = find(path, test=[word], **others)
+        assert found.test is not None
+        assert [int(file.stem) for file in found.test.files] == wanted
+        assert found.train.provenance["notes"] == []
+    assert "test" not in find(path).train.provenance["settings"]
+
+
+def test_words_of_parts_that_are_none_are_told_with_the_way(root: Path) -> None:
+    path = write_folds(root / "a.csv", ["0", "1", "0", "1"])
+    refused(path, r"row 1: 'fold' says '0'; allowed: .*; or set test: \[0\] tests on these rows", split="fold")
+    refused(path, r"a.csv: test: '7': column 'fold' has 0, 1; name those", test=[7])
+    refused(write_folds(root / "a.csv", ["train", "unused"] * 2), r"'unused'; allowed: .*, dev$", split="fold")
+    path = write_folds(root / "a.csv", ["here", "there"] * 2, "site")
+    refused(path, r"test: none looks like folds; it has path, label, site; set split: to one of them$", test=["here"])
+    assert [len(part) for part in find(path, split="site", test=["here"]) if part is not None] == [2, 2]
+
+
+def test_a_column_called_fold_of_other_words_is_none(root: Path) -> None:
+    assert find(write_folds(root / "a.csv", ["left", "right"] * 2)).train.provenance["notes"] == []
+    assert find(write_folds(root / "a.csv", ["3"] * 4)).train.provenance["notes"] == []
+
+
 def test_a_second_test_part_is_left_out_and_counted(root: Path) -> None:
     write_images(root / "img", 6)
     rows = label_rows(["cat", "dog"] * 3)
@@ -356,24 +471,6 @@ def test_a_link_to_a_table_without_an_ending_is_followed_by_name(root: Path) -> 
     assert counts(find(root / "pets")) == [{"cat": 2, "dog": 2}]
 
 
-@pytest.mark.parametrize(
-    ("beside", "load"),
-    [
-        ("data/state.json", "datasets.load_from_disk('{}/data').to_parquet('table.parquet')"),
-        ("dataset_dict.json", "datasets.load_from_disk('{}')['data'].to_parquet('data.parquet')"),
-        ("data/dataset_info.json", "datasets.Dataset.from_file('{}/data/pets.arrow').to_parquet('table.parquet')"),
-    ],
-)
-def test_arrow_files_are_named_with_what_converts_them(beside: str, load: str, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    with pa.ipc.new_stream(tmp_path / "data" / "pets.arrow", pa.schema({"label": pa.string()})):
-        (tmp_path / beside).write_text("{}")
-    refused(tmp_path, re.escape("an Arrow file of Hugging Face's datasets; make it "))
-    for path in (tmp_path, tmp_path / "data" / "pets.arrow"):
-        with pytest.raises(UserError, match=re.escape(f"by {load.format(tmp_path)} in Python")):
-            detect_source(path)
-
-
 # Greys of more than 8 bits.
 
 
@@ -388,5 +485,5 @@ def test_one_range_holds_for_both_parts_and_is_told(root: Path, capsys: pytest.C
     assert [images.images[:, 0, 0, 0].tolist() for images in read] == [[51, 102], [255, 0]]
     assert found.train.provenance["settings"]["white"] == 4095
     report_account(found, PETS)
-    assert f"{PETS}: greys of more than 8 bits: 0...4095 become 0...255 in all files\n" in capsys.readouterr().err
+    assert f"{PETS}: values of more than 8 bits: 0...4095 become 0...255 in all files\n" in capsys.readouterr().err
     assert "white" not in find(root).train.provenance["settings"]

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
 from counterweight.core.memory import require_memory
 from counterweight.core.schema import suggest_name
-from counterweight.data.sources.base.labels import is_missing, normalize_label
+from counterweight.data.sources.base.batches import ARROW, LINES, read_batches, read_schema
+from counterweight.data.sources.base.labels import describe_written, is_missing, normalize_label
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 OTHER_DELIMITERS = (",", ";", "\t", "|")
@@ -26,7 +26,7 @@ BLOCK = 2**20  # bytes of a table that are looked at together
 FIRST = 10_000  # rows that tell what a column holds
 ROWS = 1024  # of a column that are read at a time
 MOST = 2**31  # bytes of a column of texts or numbers
-SUFFIXES = (*DELIMITERS, ".parquet")
+SUFFIXES = (*DELIMITERS, ".parquet", LINES, ARROW)
 
 Indices = npt.NDArray[np.int64]
 
@@ -41,13 +41,16 @@ class Columns(NamedTuple):
     encoding: str = "utf-8"
     skipped: int = 0
     """Lines before that with the names of the columns."""
+    header: bool = True
+    """Whether there is such a line; columns of a table of texts without are called f0, f1..."""
 
     @property
     def reading(self) -> tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions]:
         """How a table of texts is to be read."""
         # A quoted text may hold line breaks.
         parsing = pyarrow.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
-        return pyarrow.csv.ReadOptions(encoding=self.encoding, skip_rows=self.skipped), parsing
+        named = {"skip_rows": self.skipped, "autogenerate_column_names": not self.header}
+        return pyarrow.csv.ReadOptions(encoding=self.encoding, **named), parsing
 
     @property
     def names(self) -> list[str]:
@@ -79,7 +82,7 @@ def read_columns(file: Path, delimiter: str | None = None, encoding: str | None 
     """
     with translate_errors(file):
         if file.suffix.lower() not in DELIMITERS:
-            return Columns(file, pq.read_schema(file))
+            return Columns(file, read_schema(file))
         encoding = encoding or detect_encoding(file)
         head = read_head(file, encoding)
         said = SAID.fullmatch(head.strip())
@@ -154,41 +157,50 @@ def choose_column(
         near, every = suggest_name(wanted, columns.names), ", ".join(columns.names)
         offer = near if near.startswith("; allowed") else f"{near} It has {every}"
         raise UserError(f"{columns.file}: no column '{wanted}'{offer}")
-    lower = {
-        name.strip("\ufeff ").lower(): name for name in reversed(columns.names)
-    }  # Reversed: the first of equal names wins.
-    found = [lower[name] for name in usual if name in lower][:1] or [name for name in columns.names if only(name)]
+    found = list_usual(columns, usual)[:1] or [name for name in columns.names if only(name)]
     return wanted or (found[0] if len(found) == 1 else None)
 
 
-def read_column(columns: Columns, name: str) -> pa.ChunkedArray:
-    """Return a column, or a field of one that is named as `image.path`."""
+def list_usual(columns: Columns, usual: Sequence[str]) -> list[str]:
+    """Return the columns that have usual names, whatever their case, in the order of these."""
+    # Reversed: the first of equal names wins.
+    lower = {name.strip("\ufeff ").lower(): name for name in reversed(columns.names)}
+    return [lower[name] for name in usual if name in lower]
+
+
+def drop_header(columns: Columns) -> Columns:
+    """Return a table of texts whose first line is a row as others are."""
+    return columns._replace(
+        header=False, schema=pa.schema([(f"f{place}", pa.string()) for place in range(len(columns.names))])
+    )
+
+
+def read_column(columns: Columns, name: str, field: str | None = None) -> pa.ChunkedArray:
+    """Return a column, or structs of one field of it alone."""
     with translate_errors(columns.file):
         if columns.file.suffix.lower() not in DELIMITERS:
-            return read_parquet_column(columns.file, name)
+            return read_typed_column(columns, name, field)
         require_memory(2 * columns.file.stat().st_size, str(columns.file))
         # As text: 007 would become a number otherwise.
         options = pyarrow.csv.ConvertOptions(include_columns=[name], column_types={name: pa.string()})
         return pyarrow.csv.read_csv(columns.file, *columns.reading, options).column(0)
 
 
-def read_parquet_column(path: Path, name: str) -> pa.ChunkedArray:
-    """Return a column of a Parquet table, some rows at a time: a small file may say that it holds anything.
+def read_typed_column(columns: Columns, name: str, field: str | None) -> pa.ChunkedArray:
+    """Return a column of a table that knows types, some rows at a time: a small file may say that it holds anything.
 
     Raises:
         UserError: there is more than texts and numbers of a table's rows can be.
     """
     chunks, size = list[pa.Array](), 0
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(ROWS, columns=[name]):
-            values = batch.column(0)
-            # Written out: a text that all rows share would be as small in memory as in the file.
-            chunks.append(values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values)
-            size += chunks[-1].nbytes
-            if size > MOST:
-                raise UserError(f"{path}: column '{name}' holds more than {MOST / 2**30:.0f} GiB; it can name nothing")
-        kind = file.schema_arrow.field(name.split(".")[0]).type
-    return pa.chunked_array(chunks, None if chunks else kind)
+    for values in read_batches(columns.file, name, ROWS, field):
+        # Written out: a text that all rows share would be as small in memory as in the file.
+        chunks.append(values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values)
+        size += chunks[-1].nbytes
+        if size > MOST:
+            said = f"holds more than {MOST / 2**30:.0f} GiB; it can name nothing"
+            raise UserError(f"{columns.file}: column '{name}' {said}")
+    return pa.chunked_array(chunks, None if chunks else columns.kind(name))
 
 
 def read_texts(columns: Columns, name: str) -> list[str]:
@@ -214,6 +226,8 @@ def read_values(columns: Columns, name: str) -> list[str | None]:
     if pa.types.is_dictionary(kind):
         with translate_errors(columns.file):
             kind, array = kind.value_type, array.cast(kind.value_type)
+    if pa.types.is_floating(kind) and (whole := read_whole_numbers(array)) is not None:
+        return whole
     if not (is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         raise UserError(f"{columns.file}: column '{name}' holds {kind}; texts or whole numbers are needed")
     with translate_errors(columns.file):  # A text may not be one: Arrow looks at it only now.
@@ -224,6 +238,17 @@ def read_values(columns: Columns, name: str) -> list[str | None]:
             raise UserError(f"{columns.file}: row {row}: '{name}' is {value}, which none of the {len(names)} names has")
     texts = [names[value] if names and type(value) is int else value for value in values]
     return [None if text is None or text == "" else str(text) for text in texts]
+
+
+def read_whole_numbers(array: pa.ChunkedArray) -> list[str | None] | None:
+    """Return numbers with decimals as texts if they are whole, None where there is none; else nothing.
+
+    So are whole numbers kept by programs that have no others for columns with empty cells.
+    """
+    values = [None if value is None or value != value else value for value in array.to_pylist()]  # NaN is not itself
+    if not all(value is None or float(value).is_integer() for value in values):
+        return None
+    return [None if value is None else str(int(value)) for value in values]
 
 
 class Labels(NamedTuple):
@@ -246,9 +271,21 @@ def read_labels(columns: Columns, name: str, keep_missing: bool) -> Labels:
     named = columns.class_names(name) is not None
     plain = [word if word is None else normalize_label(word) for word in words]
     labels = [None if word is None or (not (keep_missing or named) and is_missing(word)) else word for word in plain]
+    notes = []
+    if pa.types.is_floating(columns.kind(name)):
+        notes = [f"{columns.file.name}: column '{name}' holds decimals, which are whole: taken as whole numbers"]
     changed = sum(word != own for word, own in zip(words, plain, strict=True))
-    notes = [f"{columns.file.name}: {changed:,} labels had blanks around them or another form of Unicode"]
-    return Labels(labels, notes if changed else [])
+    if not changed:
+        return Labels(labels, notes)
+    written: dict[str, set[str]] = {}
+    for word, label in zip(words, labels, strict=True):
+        if word is not None and label is not None:
+            written.setdefault(label, set()).add(word)
+    said = [
+        f"{changed:,} labels had blanks around them or another form of Unicode",
+        *describe_written(written, "labels"),
+    ]
+    return Labels(labels, notes + [f"{columns.file.name}: {note}" for note in said])
 
 
 def find_part_columns(columns: Columns, others: Collection[str], is_part: Callable[[str], bool]) -> list[str]:
@@ -274,9 +311,12 @@ def read_first_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:
             return next(
                 iter(reader), pa.RecordBatch.from_pylist([], pa.schema([(name, pa.string()) for name in names]))
             )
-    with pq.ParquetFile(columns.file) as file:
-        empty = pa.RecordBatch.from_pylist([], pa.schema([columns.schema.field(name) for name in names]))
-        return next(file.iter_batches(FIRST, columns=names), empty)
+    with translate_errors(columns.file):
+        own = [next(read_batches(columns.file, name, FIRST), None) for name in names]
+    kinds = [columns.kind(name) for name in names]
+    return pa.RecordBatch.from_arrays(
+        [pa.array([], kind) if values is None else values for values, kind in zip(own, kinds, strict=True)], names
+    )
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -1,6 +1,6 @@
 """Columns of images: whether they hold files or paths, and the files' bytes, a row group at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
+from counterweight.data.sources.base.batches import read_batches
 from counterweight.data.sources.base.columns import Columns, Indices, is_text, read_column, read_texts, translate_errors
 
+PARQUET = ".parquet"
 BATCH = 32  # images of a column that are read at a time: a row group may be the whole file
 
 
@@ -20,9 +22,11 @@ def is_binary(kind: pa.DataType) -> bool:
 
 
 def list_fields(kind: pa.DataType) -> list[str]:
-    """Return which of `bytes` and `path` a type has."""
-    names = [field.name for field in kind] if pa.types.is_struct(kind) else []
-    return [name for name in ("bytes", "path") if name in names]
+    """Return which of `bytes` and `path` a type has; texts are no bytes, as which JSON has them."""
+    kinds = {field.name: field.type for field in kind} if pa.types.is_struct(kind) else {}
+    if "bytes" in kinds and is_text(kinds["bytes"]):
+        del kinds["bytes"]
+    return [name for name in ("bytes", "path") if name in kinds]
 
 
 def holds_images(columns: Columns, name: str) -> bool:
@@ -35,16 +39,19 @@ def holds_images(columns: Columns, name: str) -> bool:
     if not (is_text(kind) or is_binary(kind) or list_fields(kind)):
         wanted = "paths, image files as bytes, or structs of bytes and path"
         raise UserError(f"{columns.file}: column '{name}' holds {kind}; {wanted} are needed")
-    return is_binary(kind) or ("bytes" in list_fields(kind) and not is_all_null(columns.file, f"{name}.bytes"))
+    return is_binary(kind) or ("bytes" in list_fields(kind) and not is_all_null(columns.file, name, "bytes"))
 
 
-def is_all_null(file: Path, name: str) -> bool:
-    """Say whether a table's statistics tell that a field holds nothing at all."""
+def is_all_null(file: Path, name: str, field: str) -> bool:
+    """Say whether a field of a column holds nothing at all, of Parquet as its statistics tell."""
     with translate_errors(file):
+        if file.suffix.lower() != PARQUET:
+            own = (batch.field(field) for batch in read_batches(file, name, BATCH, field))
+            return all(values.null_count == len(values) for values in own)
         facts = pq.read_metadata(file)
     groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
     chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
-    found = [chunk for chunk in chunks if chunk.path_in_schema == name]
+    found = [chunk for chunk in chunks if chunk.path_in_schema == f"{name}.{field}"]
     return all(
         chunk.statistics is not None
         and chunk.statistics.has_null_count
@@ -65,7 +72,7 @@ def read_paths(columns: Columns, name: str) -> list[str]:
     if "path" not in inner:
         raise UserError(f"{columns.file}: column '{name}' has neither bytes nor paths")
     with translate_errors(columns.file):
-        words: list[str] = read_column(columns, f"{name}.path").combine_chunks().field("path").to_pylist()
+        words: list[str] = read_column(columns, name, "path").combine_chunks().field("path").to_pylist()
     for row, word in enumerate(words, 1):
         if not word:
             raise UserError(f"{columns.file}: row {row}: '{name}' has neither bytes nor a path")
@@ -81,27 +88,43 @@ class Content(NamedTuple):
 
 
 def read_contents(columns: Columns, name: str, rows: Indices) -> Iterator[Content]:
-    """Yield the images in some rows of a Parquet column, in that order; other row groups are not read.
+    """Yield the images in some rows of a column, in that order; other row groups of Parquet are not read.
 
     Raises:
         UserError: the table cannot be read.
     """
-    with translate_errors(columns.file), pq.ParquetFile(columns.file, memory_map=True) as file:
-        sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
-        ends = np.cumsum(sizes)
-        groups = np.searchsorted(ends, rows, side="right")
-        # A new run wherever the row group changes or rows go back: inside a run a group is read once.
-        breaks = np.flatnonzero((np.diff(groups) != 0) | (np.diff(rows) <= 0)) + 1
-        for run in np.split(rows, breaks) if len(rows) else []:
-            group = int(np.searchsorted(ends, run[0], side="right"))
-            yield from read_group(file, name, group, int(ends[group]) - sizes[group], run)
+    with translate_errors(columns.file):
+        if columns.file.suffix.lower() != PARQUET:
+            for run in np.split(rows, np.flatnonzero(np.diff(rows) <= 0) + 1) if len(rows) else []:
+                yield from take_rows(read_batches(columns.file, name, BATCH), 0, run)
+            return
+        with pq.ParquetFile(columns.file, memory_map=True) as file:
+            yield from read_groups(file, name, rows)
+
+
+def read_groups(file: pq.ParquetFile, name: str, rows: Indices) -> Iterator[Content]:
+    """Yield the images in some rows of a Parquet column, in that order."""
+    sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    ends = np.cumsum(sizes)
+    groups = np.searchsorted(ends, rows, side="right")
+    # A new run wherever the row group changes or rows go back: inside a run a group is read once.
+    breaks = np.flatnonzero((np.diff(groups) != 0) | (np.diff(rows) <= 0)) + 1
+    for run in np.split(rows, breaks) if len(rows) else []:
+        group = int(np.searchsorted(ends, run[0], side="right"))
+        yield from read_group(file, name, group, int(ends[group]) - sizes[group], run)
 
 
 def read_group(file: pq.ParquetFile, name: str, group: int, start: int, rows: Indices) -> Iterator[Content]:
     """Yield the images in increasing rows of one row group, whose first row is `start`."""
-    for batch in file.iter_batches(BATCH, row_groups=[group], columns=[name]):
+    batches = file.iter_batches(BATCH, row_groups=[group], columns=[name])
+    yield from take_rows((batch.column(0) for batch in batches), start, rows)
+
+
+def take_rows(batches: Iterable[pa.Array], start: int, rows: Indices) -> Iterator[Content]:
+    """Yield the images in increasing rows of some batches, whose first row is `start`."""
+    for batch in batches:
         own = rows[(rows >= start) & (rows < start + len(batch))]
-        images = batch.column(0).take(pa.array(own - start)).to_pylist()
+        images = batch.take(pa.array(own - start)).to_pylist() if len(own) else []
         for row, image in zip(own.tolist(), images, strict=True):
             if isinstance(image, bytes):
                 yield Content(row, image, None)

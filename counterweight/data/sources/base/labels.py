@@ -2,11 +2,16 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
 
 MISSING = frozenset({"", "nan", "-nan", "n/a", "#n/a", "na", "#na", "<na>", "null"})
 """In lower case; what programs write where there is no label. `none` is none of them: it is a class of some."""
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+WHOLE = re.compile(r"([+-]?\d+)(?:\.0+)?")
+BETWEEN = re.compile(r"[|;,+&/]")  # the labels of an image of several
+NAMED = 3  # labels that a note gives as examples
 
 
 def normalize_label(text: str) -> str:
@@ -33,12 +38,13 @@ def weigh(piece: str) -> tuple[int, int, str]:
 
 
 def fold_label(name: str) -> str:
-    """Return what names have in common that differ by case, by compatible characters of Unicode or by blanks only."""
-    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """Return what names have in common that differ by case, compatible or invisible characters, or blanks only."""
+    plain = "".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")  # as a zero-width space
 
 
 def find_lookalikes(names: Iterable[str]) -> list[list[str]]:
-    """Return groups of names that differ by case, by compatible characters of Unicode or by blanks only."""
+    """Return groups of names that differ by case, compatible or invisible characters, or blanks only."""
     groups: dict[str, list[str]] = {}
     for name in order_names({*names}):
         groups.setdefault(fold_label(name), []).append(name)
@@ -46,8 +52,98 @@ def find_lookalikes(names: Iterable[str]) -> list[list[str]]:
 
 
 def describe_lookalikes(names: Iterable[str]) -> list[str]:
-    """Return a note for each group of names that look alike."""
+    """Return a note for each group of names that look alike, with what makes them one."""
+    notes = []
+    for group in find_lookalikes(names):
+        same = len({*map(fold_case, group)}) < len(group)
+        ways = (
+            "set merge_labels: true takes those that differ by case as one" if same else "rename them if they are one"
+        )
+        notes.append(f"classes {', '.join(map(repr, group))} differ by case, blanks or form only; {ways}")
+    return notes
+
+
+def describe_combined(counts: Mapping[str, int]) -> list[str]:
+    """Return a note if labels are made of others, as `cat|dog` is, which are classes of their own here.
+
+    Args:
+        counts: how many images each label has.
+    """
+    pieces = {name: [normalize_label(piece) for piece in BETWEEN.split(name)] for name in order_names(counts)}
+    found = [name for name, own in pieces.items() if len(own) > 1 and all(piece in counts for piece in own)]
+    if not found:
+        return []
+    images, some = sum(counts[name] for name in found), ", ".join(map(repr, found[:NAMED]))
+    rest = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
+    said = f"{images:,} images have labels that are made of others, each a class of its own: {some}{rest}"
+    return [f"{said}; images of several classes are not read as such: leave them out, or give each one label"]
+
+
+def fold_case(name: str) -> str:
+    """Return what names have in common that differ by case, by blanks around them or by Unicode's form only."""
+    return normalize_label(normalize_label(name).casefold())
+
+
+def describe_written(written: Mapping[str, Collection[str]], noun: str) -> list[str]:
+    """Return a note for each label that is written in several ways, given all ways of each.
+
+    Args:
+        noun: what they are, as `folders`.
+    """
     return [
-        f"classes {', '.join(map(repr, group))} differ by case, blanks or form only; rename them if they are one"
-        for group in find_lookalikes(names)
+        f"{noun} {', '.join(map(quote_name, sorted(ways)))} are one class, {label!r}: they differ by blanks around "
+        "them or by Unicode's form only"
+        for label, ways in written.items()
+        if len(ways) > 1
     ]
+
+
+def quote_name(name: str) -> str:
+    """Return a name in quotes, by the numbers of its characters where it is not as it is normalized."""
+    return ascii(name) if name.strip() != normalize_label(name) else repr(name)
+
+
+class Merged(NamedTuple):
+    """What each label becomes where some are taken as one or renamed, and what is to be said of it."""
+
+    names: dict[str, str]
+    notes: list[str]
+
+
+def merge_labels(counts: Mapping[str, int]) -> Merged:
+    """Take labels as one that differ by case only, by the name that most images have, the first of equal ones.
+
+    Args:
+        counts: how many images each label has.
+    """
+    groups: dict[str, Counter[str]] = {}
+    for name in order_names(counts):
+        groups.setdefault(fold_case(name), Counter())[name] = counts[name]
+    names = {name: max(group, key=group.__getitem__) for group in groups.values() for name in group}
+    said = [
+        f"merge_labels: {', '.join(f'{name!r} ({count:,})' for name, count in group.items())} are one class, "
+        f"{names[next(iter(group))]!r}"
+        for group in groups.values()
+        if len(group) > 1
+    ]
+    return Merged(names, said)
+
+
+def drop_decimals(counts: Mapping[str, int]) -> Merged:
+    """Take whole numbers by their digits, `2.0` as `2`, if all numbers among the labels are whole.
+
+    A program that has only numbers with decimals for missing values writes them so where a label is empty.
+
+    Args:
+        counts: how many images each label has.
+    """
+    numbers = [name for name in order_names(counts) if NUMBER.fullmatch(name)]
+    whole = {name: match[1] for name in numbers if (match := WHOLE.fullmatch(name))}
+    names = {name: digits for name, digits in whole.items() if name != digits}
+    if not names or len(whole) < len(numbers):
+        return Merged({}, [])
+    some = [f"{name!r} as {digits!r}" for name, digits in [*names.items()][:NAMED]]
+    images = sum(counts[name] for name in names)
+    rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    said = f"{images:,} labels are whole numbers written with decimals, as all numbers here are whole"
+    return Merged(names, [f"{said}: {', '.join(some)}{rest}"])

@@ -48,6 +48,8 @@ class ClassFolder(NamedTuple):
     name: str
     place: str
     tree: Tree
+    written: str
+    """The name before it was normalized."""
 
 
 class Part(NamedTuple):
@@ -98,7 +100,7 @@ def find_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
     """Return the layout, as `choose_layout` does, whatever the classes are called."""
     if wanted.train or wanted.test:
         return take_named_parts(root, wanted, where)
-    folders = [folder for folder in root.folders if folder.count_images()]
+    folders = [folder for folder in root.folders if folder.images]
     if wanted.kind == "classes" or not folders:
         return take_classes(root, [])
     words = find_parts(root.folders if wanted.kind == "parts" else folders, wanted.kind, where)
@@ -177,7 +179,7 @@ def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted) -> Lay
     def make(word: str) -> Part:
         names = [folder.name for folder in folders]
         own = [(name, parts[word]) for name, parts in zip(names, inner, strict=True) if word in parts]
-        return Part(word, [ClassFolder(normalize_label(name), f"{name}/{tree.name}", tree) for name, tree in own])
+        return Part(word, [ClassFolder(normalize_label(name), f"{name}/{tree.name}", tree, name) for name, tree in own])
 
     left_out = leave_beside(root, [*folders], IN_NO_CLASS)
     for folder, parts in zip(folders, inner, strict=True):
@@ -196,9 +198,9 @@ def take_classes(root: Tree, notes: list[str]) -> Layout:
 def make_part(tree: Tree, place: str) -> tuple[Part, Counter[LeftOut]]:
     """Return a folder of classes as a part, and what lies beside these."""
     check_faults(tree)
-    classes = [ClassFolder(normalize_label(own.name), f"{place}{own.name}", own) for own in tree.folders]
+    classes = [ClassFolder(normalize_label(own.name), f"{place}{own.name}", own, own.name) for own in tree.folders]
     if not classes:
-        return Part(tree.name, [ClassFolder(ONLY_CLASS, place.rstrip("/") or ".", tree)]), Counter()
+        return Part(tree.name, [ClassFolder(ONLY_CLASS, place.rstrip("/") or ".", tree, ONLY_CLASS)]), Counter()
     return Part(tree.name, classes), leave_beside(tree, tree.folders, IN_NO_CLASS, place)
 
 
@@ -253,7 +255,7 @@ def join_parts(root: Tree, train: Sequence[Tree], test: Sequence[Tree], words: d
         if folder.path in words and not list_classes(unwrap(folder)):
             reason = WITHOUT_CLASSES
         left_out.update(count_all(folder, reason, folder.name))
-        if (count := folder.count_images()) and reason != WITHOUT_CLASSES:
+        if (count := folder.images) and reason != WITHOUT_CLASSES:
             own = ", ".join([*(part.name for part in test), folder.name])
             ways = f"; set test: [{own}] tests on them, too" if list_classes(unwrap(folder)) & classes else ""
             notes.append(f"{count:,} images in '{folder.name}' are in no part{ways}")
@@ -274,6 +276,6 @@ def count_wrapping(tree: Tree, root: str) -> Counter[LeftOut]:
     goal = unwrap(tree)
     if goal is tree:
         return Counter()
-    inner = next(folder for folder in tree.folders if folder.count_images())
+    inner = next(folder for folder in tree.folders if folder.images)
     place = f"{os.path.relpath(tree.path, root)}/"
     return leave_beside(tree, [inner], IN_NO_CLASS, place) + count_wrapping(inner, root)

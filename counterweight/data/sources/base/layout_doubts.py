@@ -18,7 +18,7 @@ NAMED = 5
 
 def list_classes(tree: Tree) -> set[str]:
     """Return the names of the folders in a folder that hold images."""
-    return {folder.name for folder in tree.folders if folder.count_images()}
+    return {folder.name for folder in tree.folders if folder.images}
 
 
 def name_some(names: Iterable[str]) -> str:
@@ -61,13 +61,11 @@ def check_wrapped(folders: Sequence[Tree], where: str) -> None:
     Raises:
         UserError: it is so.
     """
-    total = sum(folder.count_images() for folder in folders)
+    total = sum(folder.images for folder in folders)
     for folder in folders if len(folders) > 1 else ():
         inner = {name for name in list_classes(folder) if not is_kind(name)}
-        if len(inner) > 1 and folder.count_images() >= (1 - FEW) * total and not any(map(is_image, folder.files)):
-            other = (
-                f"classes {name_some(inner)} in {folder.name}, where {folder.count_images():,} of {total:,} images are"
-            )
+        if len(inner) > 1 and folder.images >= (1 - FEW) * total and not any(map(is_image, folder.files)):
+            other = f"classes {name_some(inner)} in {folder.name}, where {folder.images:,} of {total:,} images are"
             choice = f"set layout: classes takes the first, set train: [{folder.name}] the other"
             raise UserError(f"{where}: classes {name_some(each.name for each in folders)}, or {other}? {choice}")
 
@@ -94,7 +92,7 @@ def unwrap(tree: Tree) -> Tree:
 
     So `seg_train/seg_train/street`.
     """
-    inner = [folder for folder in tree.folders if folder.count_images()]
+    inner = [folder for folder in tree.folders if folder.images]
     word = guess_part_name(tree.name)
     if len(inner) == 1 and (inner[0].name == tree.name or (word and guess_part_name(inner[0].name) == word)):
         return unwrap(inner[0])
@@ -115,11 +113,11 @@ def are_parts(words: dict[str, Tree], folders: Sequence[Tree], where: str) -> bo
     alike = [folder for folder in others if list_classes(folder) & classes]
     tested = any(word != "train" for word in words)
     dates = all(DATE.fullmatch(name) for name in classes)
-    lost, total = (sum(folder.count_images() for folder in own) for own in (others, folders))
+    lost, total = (sum(folder.images for folder in own) for own in (others, folders))
     loose = sum(map(is_image, words["train"].files))
     if (tested and not (alike and dates)) or (lost <= FEW * total and not dates):
         return True
-    if not tested and ((alike and dates) or loose > words["train"].count_images() - loose):
+    if not tested and ((alike and dates) or loose > words["train"].images - loose):
         return False
     first = f"parts {name_some(folder.name for folder in words.values())} of classes {name_some(classes)}"
     other = f"classes {name_some(folder.name for folder in folders)}"

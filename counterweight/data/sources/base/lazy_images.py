@@ -18,7 +18,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import Fit, ImageSet
 from counterweight.data.decode.images import DEEP_GREY, Encoded, Target
 from counterweight.data.decode.pool import Decoded, Workers, decode_images
-from counterweight.data.sources.base.labels import order_names
+from counterweight.data.sources.base.labels import describe_lookalikes, order_names
 
 LARGEST = 2048  # pixels; more is surely a slip, and would fill the memory
 CHUNK = 1024
@@ -206,6 +206,7 @@ def agree_on_classes(
         return CommonClasses(every, [], False)
     counts = {"test": train, "train": test}
     others = {"test": "train", "train": "test"}
+    alike = "".join(f"; {note}" for note in describe_lookalikes(every))
     said = "; ".join(
         f"{part} lacks {', '.join(f'{name} ({counts[part].get(name, 0):,} images in {others[part]})' for name in own)}"
         for part, own in lacks.items()
@@ -213,7 +214,7 @@ def agree_on_classes(
     )
     if missing == "refuse":
         ways = "set missing_classes: leave_out goes on without, set missing_classes: split_anew splits all images here"
-        raise UserError(f"{where}: train and test differ in classes: {said}; {ways}")
+        raise UserError(f"{where}: train and test differ in classes: {said}{alike}; {ways}")
     if missing == "split_anew":
         return CommonClasses(every, [f"{said}: the parts are joined and split anew"], True)
     both = tuple(name for name in every if train.get(name) and test.get(name))
@@ -256,11 +257,14 @@ class FileSettings(schema.Settings):
 
 
 class OwnFileSettings(FileSettings):
-    """Settings of images of one's own, which may have greys of more than 8 bits."""
+    """Settings of images of one's own, which may have greys and colours of more than 8 bits."""
 
     white: Annotated[float, Gt(0), Le(DEEP_GREY)] | None = None
-    """Which grey of images of more than 8 bits becomes white, in all files alike: 4095 where 12 bits are used, 1 or 255
-    of floats; null: 65535, of each file of floats 1 or, if any exceeds it, 255. `counterweight add` chooses it."""
+    """Which value of greys and colours of more than 8 bits becomes white, in all files alike: 4095 where 12 bits are
+    used, 1 or 255 of floats; null: 65535, of each file of floats 1 or, if any exceeds it, 255. `counterweight add`
+    chooses it."""
+    merge_labels: bool = False
+    """Whether labels that differ by case only, as `Cat` and `cat`, are one class, by the name that most images have."""
 
     @property
     def target(self) -> Target:

@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import Tree, check_faults, find_stem, is_image, scan_tree
+from counterweight.data.sources.base.batches import ARROW, LINES
 from counterweight.data.sources.base.columns import DELIMITERS, SUFFIXES
 
 DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-ARROW = ".arrow"
+FIRST = (*DELIMITERS, ".parquet")
+CACHE = "cache-"  # begins the names of Arrow files in which `datasets` keeps what it makes of others
 TRIED = 50  # paths that tell in which folder images lie
 DEPTH = 3  # folders below the table that are looked into
 
@@ -20,7 +22,7 @@ class PathResolver:
     """Turns the paths in a table into those of files, which lie in `root` unless links are to be followed.
 
     A path with backslashes is one with slashes where there is no such file; a name without an ending is that of the
-    only image of that name.
+    only image of that name, and one that is not there is that of the only image that differs from it by case alone.
     """
 
     def __init__(self, folder: Path, root: Path, follow: bool) -> None:
@@ -55,11 +57,12 @@ class PathResolver:
         if os.path.lexists(path):
             return path
         plain = path.replace("\\", "/")
-        if is_image(plain) or not os.path.isdir(parent := os.path.dirname(plain)):
+        if os.path.lexists(plain) or not os.path.isdir(parent := os.path.dirname(plain)):
             return plain
         if parent not in self.stems:
             self.stems[parent] = group_stems(parent)
-        found = self.stems[parent].get(os.path.basename(plain), [])
+        name = os.path.basename(plain)
+        found = self.stems[parent].get(name.casefold() if is_image(plain) else name, [])
         return os.path.join(parent, found[0]) if len(found) == 1 else plain
 
     def check(self, path: str) -> None:
@@ -69,11 +72,12 @@ class PathResolver:
 
 
 def group_stems(folder: str) -> dict[str, list[str]]:
-    """Return the names of the images in a folder by these without their endings."""
+    """Return the names of the images in a folder by these without their endings, and by these whatever their case."""
     found: dict[str, list[str]] = {}
     for name in sorted(os.listdir(folder)):
         if is_image(name):
             found.setdefault(find_stem(name), []).append(name)
+            found.setdefault(name.casefold(), []).append(name)
     return found
 
 
@@ -165,28 +169,17 @@ def check_revisions(root: Path) -> None:
             raise UserError(f"{root}: {said}; give {snapshots} / one of them and set links: follow")
 
 
-def describe_arrow(file: Path) -> str:
-    """Say what an Arrow file of Hugging Face's `datasets` is, and how it becomes a table that is read here."""
-    folder = file.parent
-    if (folder.parent / "dataset_dict.json").is_file():
-        load, parts = f"load_from_disk('{folder.parent}')['{folder.name}']", f"{folder.name}.parquet, one for each part"
-    elif (folder / "state.json").is_file():
-        load, parts = f"load_from_disk('{folder}')", "table.parquet"
-    else:
-        load, parts = f"Dataset.from_file('{file}')", "table.parquet"
-    way = f"datasets.{load}.to_parquet('{parts.split(',')[0]}')"
-    return f"{file}: an Arrow file of Hugging Face's datasets; make it {parts}, by {way} in Python, and give that"
-
-
 class TableFiles(NamedTuple):
-    """The tables of a folder, and the paths of the other files in it."""
+    """The tables of a folder by how likely their kind is one of labels, and the paths of the other files in it."""
 
-    tables: list[Path]
+    tables: list[list[Path]]
     others: list[str]
 
 
 def find_table_files(root: Path, follow: bool) -> TableFiles:
-    """Return the tables, sorted, of which there must be one, and all of one kind; and what else is there.
+    """Return the tables, sorted, of which there must be one, and what else is there.
+
+    Tables of texts and Parquet come before lines of JSON, which many programs write, and Arrow, which is often a copy.
 
     Args:
         follow: links that lead out of the folder.
@@ -199,16 +192,12 @@ def find_table_files(root: Path, follow: bool) -> TableFiles:
         files = [Path(path) for path in list_files(tree)]
     else:
         raise UserError(f"{root}: no such table or folder of tables")
-    tables = [path for path in files if path.suffix.lower() in SUFFIXES]
-    arrows = [path for path in files if path.suffix.lower() == ARROW]
-    if arrows and not tables:
-        raise UserError(describe_arrow(arrows[0]))
-    if not tables:
+    first = [path for path in files if path.suffix.lower() in FIRST]
+    second = [path for path in files if path.suffix.lower() in (LINES, ARROW) and not path.name.startswith(CACHE)]
+    if not first and not second:
         raise UserError(f"{root}: no table there; expected {', '.join(SUFFIXES)}")
-    for other in tables[1:]:
-        if (other.suffix.lower() in DELIMITERS) != (tables[0].suffix.lower() in DELIMITERS):
-            raise UserError(f"{root}: tables of two kinds, {tables[0].name} and {other.name}; leave one kind there")
-    return TableFiles(tables, [os.fspath(path) for path in files if path.suffix.lower() not in SUFFIXES])
+    tables = {*first, *second}
+    return TableFiles([first, second], [os.fspath(path) for path in files if path not in tables])
 
 
 def list_files(tree: Tree) -> Iterator[str]:

@@ -1,0 +1,111 @@
+"""Which tables of a folder say what its images are, and which do something else: templates, tests without labels."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from counterweight.core.errors import UserError
+from counterweight.data.decode.tree import OTHER_KIND, LeftOut, find_ending
+from counterweight.data.sources.base.columns import DELIMITERS
+from counterweight.data.sources.base.table_columns import NoColumnError
+from counterweight.data.sources.base.table_paths import TRIED
+from counterweight.data.sources.base.table_rows import Table
+
+MANY = 20  # tables without labels or images, after which no more are looked at
+TEMPLATE = "submission"  # in the names of tables that are to be filled in
+NO_TABLE = "a table that labels no images"
+
+
+class Chosen(NamedTuple):
+    """The tables of labels, the account of those that are none, and what is to be said of these."""
+
+    tables: list[Table]
+    left_out: Counter[LeftOut]
+    notes: list[str]
+
+
+def choose_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table], root: Path) -> Chosen:
+    """Read the tables that have images and labels, of the first kinds of which any has.
+
+    Raises:
+        UserError: none has, they are of two kinds, or one cannot be read.
+    """
+    lacking: dict[Path, NoColumnError] = {}
+    found, waiting = list[Table](), iter(tiers)
+    for tier in waiting:
+        for file in tier:
+            try:
+                found.append(read(file))
+            except NoColumnError as error:
+                lacking[file] = error
+                check_few(lacking)
+        if found:
+            break
+    else:
+        first, *others = lacking.values()
+        raise NoColumnError(f"{first}{f'; nor has any of {len(others):,} more tables' if others else ''}")
+    said = {file: str(error).removeprefix(f"{file}: ").split(";")[0] for file, error in lacking.items()}
+    templates = find_templates(found)
+    said |= {table.columns.file: why for table, why in templates}
+    dropped = {table.columns.file for table, _ in templates}
+    kept = [table for table in found if table.columns.file not in dropped]
+    check_kinds([table.columns.file for table in kept], root)
+    left_out = Counter(LeftOut(NO_TABLE, find_ending(str(file)), find_place(file, root)) for file in said)
+    later = [file for tier in waiting for file in tier]
+    left_out.update(LeftOut(OTHER_KIND, find_ending(str(file)), find_place(file, root)) for file in later)
+    names = ", ".join(table.columns.file.name for table in kept[:2]) + (", ..." if len(kept) > 2 else "")
+    notes = [f"{file.relative_to(root)} is not read beside {names}: {why}" for file, why in said.items()]
+    return Chosen(kept, left_out, notes)
+
+
+def check_few(lacking: Mapping[Path, NoColumnError]) -> None:
+    """Refuse folders with many tables that label no images: there may be one for each image, of something else.
+
+    Raises:
+        UserError: it is so.
+    """
+    if len(lacking) > MANY:
+        first = next(iter(lacking.values()))
+        raise NoColumnError(f"{first}; nor have {MANY} tables after it, and more may be there; give the one of labels")
+
+
+def find_place(file: Path, root: Path) -> str:
+    """Return what the account calls the folder of a file."""
+    parts = file.relative_to(root).parts if root.is_dir() else (file.name,)
+    return parts[0] if len(parts) > 1 else "."
+
+
+def check_kinds(files: Sequence[Path], root: Path) -> None:
+    """Refuse tables of texts beside others, which may be the same once more."""
+    for other in files[1:]:
+        if (other.suffix.lower() in DELIMITERS) != (files[0].suffix.lower() in DELIMITERS):
+            raise UserError(f"{root}: tables of two kinds, {files[0].name} and {other.name}; leave one kind there")
+
+
+def find_templates(tables: Sequence[Table]) -> list[tuple[Table, str]]:
+    """Return the tables that are to be filled in, with the reason: they give all images one label, beside other tables.
+
+    That alone is no reason, as there may be a table for each class: such a one is called so, or none of its images is
+    there, or it names no part where others do.
+    """
+    several = [table for table in tables if len({*table.classes} - {None}) > 1]
+    parted = any(part for table in several for part in table.parts)
+    found = []
+    for table in tables if several else ():
+        labels = {*table.classes} - {None}
+        paths = (table.paths or [])[:TRIED]
+        why = (
+            "it is called so"
+            if TEMPLATE in table.columns.file.stem.lower()
+            else "none of its images is there"
+            if paths and not any(map(os.path.lexists, paths))
+            else "it names no part as others do"
+            if parted and not any(table.parts)
+            else None
+        )
+        if len(labels) <= 1 and why:
+            label = repr(next(iter(labels), ""))
+            found.append((table, f"it gives all images the label {label}, and {why}: taken for a template"))
+    return found

@@ -1,0 +1,162 @@
+"""Which columns of a table have the images and the labels: by their names, else by what stands in them."""
+
+import os
+import re
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from counterweight.core.errors import UserError
+from counterweight.data.decode.tree import is_image
+from counterweight.data.sources.base.columns import (
+    DELIMITERS,
+    Columns,
+    Labels,
+    choose_column,
+    drop_header,
+    is_text,
+    list_usual,
+    read_first_rows,
+    read_labels,
+)
+from counterweight.data.sources.base.embedded import is_binary, list_fields
+from counterweight.data.sources.base.one_hot import find_one_hot, read_one_hot
+from counterweight.data.sources.base.table_paths import TRIED, locate_images
+
+IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # the first that is there
+LABEL = ("label", "labels", "class", "class_name", "category", "target")
+NUMBERS = re.compile(r"|Unnamed: \d+|__index_level_\d+__|index", re.IGNORECASE)  # of rows, as pandas calls them
+FEW = 0.5  # of the rows have different labels, at most, where nothing else says that a column has labels
+
+
+class NoColumnError(UserError):
+    """A table has no column of images, or none of labels."""
+
+
+class Lookup(NamedTuple):
+    """Where the files are looked for that a table names, as `locate_images` takes it."""
+
+    root: Path
+    folder: str | None
+    follow: bool
+
+    def has_all(self, words: Sequence[str | None], file: Path) -> bool:
+        """Say whether words, the first ones of a column, are files there, each of them."""
+        plain = [word for word in words[:TRIED] if word]
+        if not plain or len(plain) < min(TRIED, len(words)):
+            return False
+        try:
+            paths = locate_images(plain, file, *self).paths
+        except (UserError, OSError):  # it is no path, or is one that leads out
+            return False
+        return all(map(os.path.isfile, paths))
+
+
+def check_header(columns: Columns, lookup: Lookup, wanted: str | None) -> tuple[Columns, list[str]]:
+    """Return a table of texts as one without names of columns if its first line is a row as others are, and a note.
+
+    It is one where it names an image by its ending, or a file as the rows below do.
+
+    Args:
+        wanted: a column that is asked for.
+    """
+    texts = columns.file.suffix.lower() in DELIMITERS
+    if not texts or wanted in columns.names or list_usual(columns, IMAGE):
+        return columns, []
+    bare = drop_header(columns)
+    if not any(map(is_image, columns.names)) and not name_files(bare, lookup):
+        return columns, []
+    first = ", ".join(columns.names)
+    return bare, [f"{columns.file.name}: its first line is a row ({first}): columns are called {', '.join(bare.names)}"]
+
+
+def name_files(columns: Columns, lookup: Lookup) -> list[str]:
+    """Return the columns of texts whose first ones are files.
+
+    Of several, as numbers may be names of images, those that end as such, else those with no text twice.
+    """
+    labels = list_usual(columns, LABEL)
+    texts = [name for name in columns.names if is_text(columns.kind(name)) and name not in labels]
+    names = [name for name in texts if columns.names.count(name) == 1]
+    if not names:
+        return []
+    batch = read_first_rows(columns, names)
+    words = {name: batch.column(name)[:TRIED].to_pylist() for name in names}
+    found = [name for name in names if lookup.has_all(words[name], columns.file)]
+    if len(found) < 2:
+        return found
+    ended = [name for name in found if all(is_image(str(word)) for word in words[name])]
+    return ended or [name for name in found if len({*words[name]}) == len(words[name])]
+
+
+def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> tuple[str, list[str]]:
+    """Return the column of images or of their paths, and what is to be said of it.
+
+    Raises:
+        UserError: the wanted one is not there, or none or several may be it.
+    """
+
+    def only(name: str) -> bool:
+        return is_binary(columns.kind(name)) or "bytes" in list_fields(columns.kind(name))
+
+    usual = list_usual(columns, IMAGE)
+    if (found := choose_column(columns, wanted, IMAGE, only)) and (wanted or len(usual) < 2):
+        return found, []
+    named = name_files(columns, lookup)
+    if found:  # several of the usual: the first that names files
+        return next((name for name in usual if name in named), found), []
+    if len(named) == 1:
+        return named[0], [f"{columns.file.name}: column '{named[0]}' is taken for the images: it names files"]
+    raise NoColumnError(f"{describe_lack(columns, IMAGE)}; set image: to one of them")
+
+
+def describe_lack(columns: Columns, usual: Sequence[str]) -> str:
+    """Say that a table has no column of some names, and which it has."""
+    return f"{columns.file}: no column {', '.join(usual)}; it has {', '.join(columns.names)}"
+
+
+def find_labels(
+    columns: Columns,
+    wanted: str | None,
+    image: str,
+    others: Callable[[], Collection[str]],
+    keep_missing: bool,
+    guess: bool = True,
+) -> tuple[str | None, Labels]:
+    """Return the column of labels, None where several have one label each, and the label of each row.
+
+    Args:
+        others: returns columns of parts, folds and the like.
+        keep_missing: as of `read_labels`.
+        guess: whether labels may be known by what stands in columns, where none is called so.
+
+    Raises:
+        UserError: the wanted one is not there, or none or several may be it.
+    """
+    found = choose_column(columns, wanted, LABEL, lambda name: columns.class_names(name) is not None)
+    if found is not None:
+        notes = [] if wanted else note_others(columns, found)
+        read = read_labels(columns, found, keep_missing)
+        return found, Labels(read.labels, notes + read.notes)
+    if not guess:
+        raise NoColumnError(f"{describe_lack(columns, LABEL)}; set label: to one of them")
+    if names := find_one_hot(columns, image):
+        return None, read_one_hot(columns, names)
+    several = len({*columns.names}) < len(columns.names)  # of one name
+    own = [name for name in columns.names if not NUMBERS.fullmatch(name.strip("\ufeff "))]
+    rest = [] if several else [name for name in own if name not in {image, *others()}]
+    if len(rest) == 1:
+        read = read_labels(columns, rest[0], keep_missing)
+        words = {word for word in read.labels if word is not None}
+        if 1 < len(words) <= FEW * len(read.labels):
+            note = f"{columns.file.name}: column '{rest[0]}' is taken for the labels: there is no other"
+            return rest[0], Labels(read.labels, [note, *read.notes])
+    raise NoColumnError(f"{describe_lack(columns, LABEL)}; set label: to one of them")
+
+
+def note_others(columns: Columns, found: str) -> list[str]:
+    """Return a note if other columns are called as those of labels are, too."""
+    others = [name for name in list_usual(columns, LABEL) if name != found]
+    every = ", ".join(f"'{name}'" for name in others)
+    said = f"column '{found}' is taken for the labels, not {every}"
+    return [f"{columns.file.name}: {said}; set label: {others[0]} takes that"] if others else []

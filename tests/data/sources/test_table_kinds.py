@@ -1,0 +1,387 @@
+"""Tables as Kaggle, Hugging Face and programs without a row of names write them, and what lies beside them."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from counterweight.core.errors import UserError
+from counterweight.core.schema import parse_settings
+from counterweight.data.decode.pool import Workers
+from counterweight.data.inspection import detect_source
+from counterweight.data.sources import table
+from counterweight.data.sources.base.lazy_images import DatasetSplits
+from counterweight.data.split.reading import choose_all, read_into_memory
+
+PETS = "params.yaml: datasets.pets"
+WORDS = ("cat", "cat", "dog", "dog")
+DIGITS = "0123"
+
+
+def write_images(folder: Path, count: int = 4, start: int = 0) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(start, start + count):
+        Image.new("L", (4, 4), number).save(folder / f"{number}.png")
+
+
+def write(path: Path, rows: Sequence[Sequence[object]], encoding: str = "utf-8") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{','.join(map(str, row))}\n" for row in rows), encoding=encoding)
+    return path
+
+
+def write_lines(path: Path, rows: Sequence[dict[str, object]]) -> Path:
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def find(path: Path, **others: object) -> DatasetSplits:
+    return table.find(parse_settings(table.Settings, {"path": str(path), "size": 4, **others}, PETS), "pets")
+
+
+def counts(found: DatasetSplits) -> list[dict[str, int]]:
+    """Return how many images each class has in each part; all of them are there."""
+    parts = [part for part in found if part is not None]
+    assert all(file.is_file() for part in parts for file in part.files)
+    return [dict(Counter(part.class_names[label] for label in part.labels.tolist())) for part in parts]
+
+
+def notes(found: DatasetSplits) -> list[str]:
+    return [*found.train.provenance["notes"]]
+
+
+def left_out(found: DatasetSplits) -> set[tuple[str, str, str, int]]:
+    return {tuple(group.values()) for group in found.train.provenance["left_out"]}
+
+
+def refused(path: Path, message: str, **others: object) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        find(path, **others)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_images(tmp_path / "img")
+    return tmp_path
+
+
+# Tables that are none of labels.
+
+
+def test_a_template_of_kaggle_and_a_test_without_labels_are_named(root: Path) -> None:
+    write_images(root / "test", 2, 10)
+    write(root / "train.csv", [["id", "breed"], *zip(DIGITS, WORDS, strict=True)])
+    write(root / "test.csv", [["id"], ["10"], ["11"]])
+    write(root / "sample_submission.csv", [["id", "breed"], ["10", "cat"], ["11", "cat"]])
+    found = find(root)
+    assert counts(found) == [{"cat": 2, "dog": 2}]
+    why = "is not read beside train.csv: no column label, labels, class, class_name, category, target"
+    said = [note for note in notes(found) if "not read" in note]
+    assert said == [f"sample_submission.csv {why}", f"test.csv {why}"]
+    assert left_out(found) == {
+        ("a table that labels no images", ".csv", ".", 2),
+        ("an image that no row names", ".png", "test", 2),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "why"),
+    [
+        ("sample_submission.csv", 0, "it is called so"),
+        ("format.csv", 7, "none of its images is there"),
+        ("all.csv", 0, "it names no part as others do"),
+    ],
+)
+def test_a_table_with_one_label_for_all_is_a_template(name: str, first: int, why: str, root: Path) -> None:
+    write(root / "train.csv", [["path", "label"], *([f"img/{n}.png", WORDS[n]] for n in range(4))])
+    write(root / name, [["path", "label"], *([f"img/{n}.png", "cat"] for n in range(first, first + 2))])
+    found = find(root)
+    assert counts(found) == [{"cat": 2, "dog": 2}]
+    said = f"it gives all images the label 'cat', and {why}: taken for a template"
+    assert notes(found) == [f"{name} is not read beside train.csv: {said}"]
+
+
+def test_a_table_for_each_class_is_no_template(root: Path) -> None:
+    for number, word in enumerate(("cat", "dog")):
+        rows = [[f"img/{place}.png", word] for place in (2 * number, 2 * number + 1)]
+        write(root / f"{word}s.csv", [["path", "label"], *rows])
+    assert counts(find(root)) == [{"cat": 2, "dog": 2}]
+    write(root / "others.csv", [["path", "label"], ["img/4.png", "bird"], ["img/5.png", "fish"]])
+    write_images(root / "img", 2, 4)
+    assert counts(find(root)) == [{"bird": 1, "cat": 2, "dog": 2, "fish": 1}]
+
+
+def test_where_no_table_has_labels_the_first_is_named(root: Path) -> None:
+    write(root / "a.csv", [["path", "x", "y"], ["img/0.png", "1", "2"]])
+    write(root / "b.csv", [["x", "y"], ["1", "2"]])
+    refused(root, r"a.csv: no column label, .*; it has path, x, y; set label: to one of them; nor has any of 1 more")
+
+
+def test_a_table_for_each_image_is_no_table_of_labels(root: Path) -> None:
+    for number in range(30):
+        write(root / f"boxes/{number}.csv", [["x", "y"], [1, 2]])
+    path = write(root / "labels.csv", [["path", "label"], *([f"img/{n}.png", WORDS[n]] for n in range(4))])
+    refused(root, r"boxes/0.csv: no column image, .*; nor have 20 tables after it, .*; give the one of labels$")
+    assert counts(find(path)) == [{"cat": 2, "dog": 2}]
+    for word in ("cat", "dog"):
+        write_images(root / "boxes" / word)
+    assert detect_source(root / "boxes") == "folder"
+
+
+def test_columns_that_may_be_labels_and_are_not_taken_are_named(root: Path) -> None:
+    rows = [[f"img/{n}.png", WORDS[n], "pet"] for n in range(4)]
+    write(root / "a.csv", [["path", "label", "category"], *rows])
+    found = find(root)
+    assert notes(found) == [
+        "a.csv: column 'label' is taken for the labels, not 'category'; set label: category takes that"
+    ]
+    assert notes(find(root, label="label")) == []
+
+
+def test_of_several_columns_of_paths_that_which_names_files_is_taken(root: Path) -> None:
+    write(root / "a.csv", [["image", "path", "label"], *([f"x{n}", f"img/{n}.png", WORDS[n]] for n in range(4))])
+    assert counts(find(root)) == [{"cat": 2, "dog": 2}]
+
+
+# No row of names.
+
+
+@pytest.mark.parametrize("name", ["img/{}.png", "{}"])
+def test_a_table_without_a_row_of_names_is_read_whole(name: str, root: Path) -> None:
+    write(root / "labels.csv", [[name.format(n), WORDS[n]] for n in range(4)])
+    found = find(root)
+    assert counts(found) == [{"cat": 2, "dog": 2}]
+    assert f"labels.csv: its first line is a row ({name.format(0)}, cat): columns are called f0, f1" in notes(found)
+    assert "labels.csv: column 'f1' is taken for the labels: there is no other" in notes(found)
+
+
+def test_a_table_without_names_and_with_more_columns_is_asked_about(root: Path) -> None:
+    write(root / "labels.csv", [[f"img/{n}.png", WORDS[n], "left"] for n in range(4)])
+    refused(root, r"labels.csv: no column label, .*; it has f0, f1, f2; set label: to one of them$")
+    assert counts(find(root, label="f1")) == [{"cat": 2, "dog": 2}]
+    write(root / "labels.csv", [[f"img/{n}.png", WORDS[n], ("train", "test")[n % 2]] for n in range(4)])
+    assert counts(find(root)) == [{"cat": 1, "dog": 1}] * 2
+
+
+def test_texts_of_which_each_is_another_are_no_labels(root: Path) -> None:
+    write(root / "a.csv", [["path", "caption"], *([f"img/{n}.png", f"number {n}"] for n in range(4))])
+    refused(root, r"a.csv: no column label, .*; it has path, caption; set label: to one of them$")
+
+
+# A column for each class.
+
+
+@pytest.mark.parametrize(("yes", "no"), [("1", "0"), ("1.0", "0.0"), ("True", "False")])
+def test_a_column_of_0_and_1_for_each_class(yes: str, no: str, root: Path) -> None:
+    rows = [[f"img/{n}", *(yes if word == WORDS[n] else no for word in ("dog", "cat"))] for n in range(4)]
+    write(root / "a.csv", [["image", "dog", "cat"], *rows])
+    found = find(root)
+    assert counts(found) == [{"cat": 2, "dog": 2}]
+    assert found.train.class_names == ("cat", "dog")
+    assert notes(found) == ["a.csv: columns dog, cat of 0 and 1 are taken for the classes"]
+
+
+def test_a_flag_of_parts_beside_columns_of_classes_says_the_part(root: Path) -> None:
+    rows = [[f"img/{n}.png", int(n < 2), int(n >= 2), int(n % 2 == 0)] for n in range(4)]
+    write(root / "a.csv", [["image", "cat", "dog", "is_train"], *rows])
+    assert counts(find(root)) == [{"cat": 1, "dog": 1}] * 2
+
+
+def test_a_class_called_train_is_one_among_columns_of_classes(root: Path) -> None:
+    rows = [[f"img/{n}.png", int(n == 0), int(n == 1), int(n > 1)] for n in range(4)]
+    write(root / "a.csv", [["image", "bus", "car", "train"], *rows])
+    found = find(root)
+    assert found.test is None
+    assert counts(found) == [{"bus": 1, "car": 1, "train": 2}]
+
+
+@pytest.mark.parametrize("ones", [(1, 1), (0, 0)])
+def test_several_labels_or_none_are_refused_by_row(ones: tuple[int, int], root: Path) -> None:
+    rows = [[f"img/{n}.png", *(ones if n == 2 else (1, 0))] for n in range(4)]
+    write(root / "a.csv", [["image", "cat", "dog"], *rows])
+    said = rf"a.csv: row 3: {sum(ones)} of the columns of 0 and 1 \(cat, dog\) say 1; an image needs one label"
+    refused(root, said)
+
+
+# Hugging Face: lines of JSON beside images, and what save_to_disk writes.
+
+
+def test_lines_of_json_beside_images(tmp_path: Path) -> None:
+    for part, start in (("train", 0), ("test", 10)):
+        write_images(tmp_path / part, 4, start)
+        rows: list[dict[str, object]] = [
+            {"file_name": f"{start + n}.png", "label": WORDS[n], "objects": {"bbox": [[1, 2]]}} for n in range(4)
+        ]
+        write_lines(tmp_path / part / "metadata.jsonl", rows)
+    assert detect_source(tmp_path) == "table"
+    found = find(tmp_path)
+    assert counts(found) == [{"cat": 2, "dog": 2}] * 2
+    assert notes(found) == []
+    read = read_into_memory(choose_all(found.train), PETS, "x", Workers()).images
+    assert read[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
+
+
+def test_lines_of_json_with_numbers_or_without_labels(root: Path) -> None:
+    write_lines(root / "metadata.jsonl", [{"file_name": f"img/{n}.png", "label": n % 2} for n in range(4)])
+    assert counts(find(root)) == [{"0": 2, "1": 2}]
+    write_lines(root / "metadata.jsonl", [{"file_name": f"img/{n}.png", "text": f"a {n}"} for n in range(4)])
+    refused(root, r"metadata.jsonl: no column label, .*; it has file_name, text; set label: to one of them$")
+    (root / "metadata.jsonl").write_text('{"file_name": "img/0.png", "label"')
+    refused(root, r"metadata.jsonl: cannot be read: ")
+
+
+def test_lines_of_json_that_are_no_table_do_not_matter(root: Path) -> None:
+    write_lines(root / "log.jsonl", [{"step": 1, "loss": 0.5}])
+    assert detect_source(root / "img") == "folder"
+    write_lines(root / "img/log.jsonl", [{"step": 1, "loss": 0.5}])
+    assert detect_source(root / "img") == "folder"
+    write(root / "a.csv", [["path", "label"], *([f"img/{n}.png", WORDS[n]] for n in range(4))])
+    assert left_out(find(root)) == {
+        ("of no kind that is read", ".jsonl", ".", 1),
+        ("of no kind that is read", ".jsonl", "img", 1),
+    }
+
+
+def save(path: Path, parts: dict[str, int]) -> Path:
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["dog", "cat"])})
+    made = {
+        part: datasets.Dataset.from_dict(
+            {
+                "image": [Image.new("L", (4, 4), number) for number in range(count)],
+                "label": [number % 2 for number in range(count)],
+            },
+            features=features,
+        )
+        for part, count in parts.items()
+    }
+    whole = datasets.DatasetDict(made) if len(made) > 1 else next(iter(made.values()))
+    whole.save_to_disk(path, num_shards={"train": 2, "test": 1} if len(made) > 1 else 1)
+    return path
+
+
+def test_what_datasets_saves_to_disk_is_read(tmp_path: Path) -> None:
+    path = save(tmp_path / "pets", {"train": 70, "test": 6})
+    assert detect_source(path) == "table"
+    found = find(path)
+    assert counts(found) == [{"cat": 35, "dog": 35}, {"cat": 3, "dog": 3}]
+    assert found.train.class_names == ("cat", "dog")
+    assert [*found.train.origins[:2]] == [
+        "train/data-00000-of-00002.arrow:1",
+        "train/data-00000-of-00002.arrow:2",
+    ]
+    wanted = np.array([0, 3, 69, 40, 1, 34])
+    chunks = [*found.train.read(wanted, None, Workers())]
+    assert np.concatenate([chunk.images for chunk in chunks])[:, 0, 0, 0].tolist() == wanted.tolist()
+
+
+def test_copies_that_datasets_keeps_are_not_read(tmp_path: Path) -> None:
+    path = save(tmp_path / "pets", {"train": 6})
+    (path / "cache-1234.arrow").write_bytes((path / "data-00000-of-00001.arrow").read_bytes())
+    found = find(path)
+    assert counts(found) == [{"cat": 3, "dog": 3}]
+    assert ("of no kind that is read", ".arrow", ".", 1) in left_out(found)
+    assert counts(find(path / "data-00000-of-00001.arrow")) == [{"cat": 3, "dog": 3}]
+
+
+def test_arrow_that_is_no_stream_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.arrow").write_bytes(b"ARROW1 but no more")
+    refused(tmp_path, "a.arrow: cannot be read: ")
+    with pa.ipc.new_stream(tmp_path / "a.arrow", pa.schema({"label": pa.string()})):
+        pass
+    refused(tmp_path, "a.arrow: no column image, .*; it has label; set image: to one of them$")
+
+
+# Names and encodings.
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_ids_without_endings_in_other_folders_and_encodings(encoding: str, tmp_path: Path) -> None:
+    write_images(tmp_path / "photos of pets")
+    write(tmp_path / "labels.csv", [["id", "breed"], *zip(DIGITS, WORDS, strict=True)], encoding)
+    found = find(tmp_path)
+    assert counts(found) == [{"cat": 2, "dog": 2}]
+    assert "labels.csv: the images that it names are in photos of pets" in notes(found)
+
+
+def test_names_that_differ_by_case_alone_are_found(tmp_path: Path) -> None:
+    write_images(tmp_path / "img")
+    write(tmp_path / "a.csv", [["path", "label"], *([f"img/{n}.PNG", WORDS[n]] for n in range(4))])
+    assert counts(find(tmp_path)) == [{"cat": 2, "dog": 2}]
+    Image.new("L", (4, 4)).save(tmp_path / "img/0.Png")
+    (tmp_path / "img/0.png").rename(tmp_path / "img/0.pNg")
+    assert [file.is_file() for file in find(tmp_path).train.files] == [False, True, True, True], "two may be meant"
+
+
+def test_numbers_of_classes_are_no_names_of_images(root: Path) -> None:
+    write(root / "train_labels.csv", [["image", "label"], *([f"img/{n}.png", n % 2] for n in range(4))])
+    write(root / "class_dict.csv", [["name", "label"], ["cat", 0], ["dog", 1]])
+    assert counts(find(root)) == [{"0": 2, "1": 2}]
+    (root / "class_dict.csv").unlink()
+    write(root / "train_labels.csv", [["id", "breed"], *([n, n % 2] for n in range(4))])
+    assert counts(find(root)) == [{"0": 2, "1": 2}]
+
+
+def test_a_column_of_row_numbers_is_none_of_labels_or_images(root: Path) -> None:
+    frame = pd.DataFrame({"file": [f"img/{n}.png" for n in range(4)], "kind": [*WORDS]})
+    frame.to_csv(root / "a.csv")
+    assert counts(find(root)) == [{"cat": 2, "dog": 2}]
+    (root / "a.csv").unlink()
+    frame.set_index(pd.Index(["a", "b", "c", "d"])).to_parquet(root / "a.parquet")
+    assert counts(find(root)) == [{"cat": 2, "dog": 2}]
+    (root / "a.parquet").unlink()
+    write(root / "a.csv", [[f"img/{n}.png", WORDS[n], n] for n in range(4)])
+    assert counts(find(root, label="f1")) == [{"cat": 2, "dog": 2}]
+
+
+def test_captions_beside_folders_of_classes_are_no_labels(tmp_path: Path) -> None:
+    for word in ("cat", "dog"):
+        write_images(tmp_path / word)
+    rows = [[f"{word}/{n}.png", f"caption {n}"] for word in ("cat", "dog") for n in range(4)]
+    write(tmp_path / "metadata.csv", [["file_name", "text"], *rows])
+    assert detect_source(tmp_path) == "folder"
+
+
+def test_labels_made_of_others_are_named(root: Path) -> None:
+    write(
+        root / "a.csv", [["path", "label"], *([f"img/{n}.png", ("cat", "dog", "cat|dog", "a/b")[n]] for n in range(4))]
+    )
+    assert notes(find(root)) == [
+        "1 images have labels that are made of others, each a class of its own: 'cat|dog'; images of several classes "
+        "are not read as such: leave them out, or give each one label"
+    ]
+
+
+# What lies around folders.
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "said"),
+    [
+        (["images/train", "images/val"], "labels/train/0.txt", "1 .txt in labels/train"),
+        (["train/images", "valid/images"], "train/labels/0.txt", "1 .txt in train/labels"),
+        (["train2017", "val2017"], "annotations/instances.json", "1 .json in annotations"),
+        (["images"], "train.txt", "1 .txt in ."),
+    ],
+)
+def test_files_that_may_have_labels_are_named(images: list[str], labels: str, said: str, tmp_path: Path) -> None:
+    for folder in images:
+        write_images(tmp_path / folder)
+    write(tmp_path / labels, [["0 0.5 0.5 0.1 0.1"]])
+    with pytest.raises(UserError, match=f"; there are {said}: labels are read of CSV, TSV, Parquet and JSON lines"):
+        detect_source(tmp_path)
+
+
+def test_classes_in_folders_that_archives_add_are_offered(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        write_images(tmp_path / "archive/pets-master/pets" / name)
+    with pytest.raises(UserError, match=r"in which archive/pets-master/pets holds folders cat, dog: give .*/pets for"):
+        detect_source(tmp_path)
+    assert detect_source(tmp_path / "archive/pets-master/pets") == "folder"
