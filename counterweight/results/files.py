@@ -1,4 +1,4 @@
-"""What an audit finds of the files of two sets and of their classes: what they differ in besides pictures."""
+"""What is found of the files of two sets and of their classes: what they differ in besides pictures."""
 
 from typing import Literal
 
@@ -64,3 +64,19 @@ class Equalised(Result):
     """Of each class, on either side; empty where classes are not looked at."""
     left_out: dict[str, dict[str, int]] = Field(default_factory=dict)
     """Images of the classes that one side lacks, by side and class."""
+
+
+class PairFiles(Result):
+    """What both sides of a pair differ in besides pictures, and how they were made the same in it."""
+
+    files: FileFacts | None
+    """Of at most 1,000 files of either side, drawn at random; None where none of a side can be read."""
+    mix: ClassMix | None
+    """Where both have the same classes in another mix."""
+    equalised: Equalised | None = None
+    """Where they differ in anything, and `equalise` does not say otherwise."""
+
+    @property
+    def differences(self) -> list[str]:
+        """What they differ in, a few words for each."""
+        return [*(self.files.differences if self.files else []), *([self.mix.difference] if self.mix else [])]
