@@ -20,9 +20,11 @@ def describe_besides(comparison: Comparison) -> str:
     said = f"The {' and the '.join(what)} alone {verb} the sets apart: {', '.join([*files, *mixed])}."
     if comparison.equalised is None:
         return f"{said} `counterweight audit` of the folders judges after making both the same. "
-    if not comparison.equalised.steps and not comparison.equalised.images:
+    how = comparison.equalised
+    if not how.steps and not how.images and not how.remaining:
         return f"{said} None of that reaches the pixels that are compared. "
-    return f"{said} {describe_left_out(comparison.equalised.left_out)}"
+    kept = f"Not made the same, since it is not known how they came about: {join_some(how.remaining)}. "
+    return f"{said} {describe_left_out(how.left_out)}{kept if how.remaining else ''}"
 
 
 def describe_left_out(left_out: Mapping[str, Mapping[str, int]]) -> str:

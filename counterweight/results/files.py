@@ -7,6 +7,11 @@ from pydantic import Field
 from counterweight.core.schema import Result
 
 
+def is_nothing(value: object) -> bool:
+    """Say whether a list that few results have is not to be written down."""
+    return value == []
+
+
 def is_missing(value: object) -> bool:
     """Say whether nothing is to be written down."""
     return value is None
@@ -64,6 +69,8 @@ class Equalised(Result):
     """Of each class, on either side; empty where classes are not looked at."""
     left_out: dict[str, dict[str, int]] = Field(default_factory=dict)
     """Images of the classes that one side lacks, by side and class."""
+    remaining: list[str] = Field(default_factory=list, exclude_if=is_nothing)
+    """What both still differ in, since it is not known how to make it the same."""
 
 
 class PairFiles(Result):

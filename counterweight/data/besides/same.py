@@ -85,6 +85,7 @@ def make_same(
     plan = plan_equalising((chosen.sides[0].files, chosen.sides[1].files), besides.files, rng)
     same_mix = besides.mix if len(chosen.names) > 1 else None
     how = Equalised(steps=plan.steps) if same_mix is None else describe_same_mix(same_mix, plan.steps)
+    how = how.model_copy(update={"remaining": plan.remaining})
     if not plan.steps and same_mix is None:
         return Same(how, None)
     own = adapt_settings(settings, plan, any_size)
@@ -117,10 +118,11 @@ def choose_common_size(shorter_sides: Sequence[Numbers]) -> int:
 
 
 def adapt_settings(settings: FileSettings, plan: Plan, any_size: bool) -> FileSettings:
-    """Return how images are read that a plan makes smaller, or grey."""
+    """Return how images are read that a plan makes smaller, or grey, or cuts."""
     shorter = [np.array([each.shorter for each in own if each.shorter is not None]) for own in plan.changes]
     size = choose_common_size(shorter) if any_size and all(map(len, shorter)) else settings.size
-    return settings.model_copy(update={"size": size, "channels": 1 if plan.grey else settings.channels})
+    fit, channels = "crop" if plan.cropped else settings.fit, 1 if plan.grey else settings.channels
+    return settings.model_copy(update={"size": size, "channels": channels, "fit": fit})
 
 
 def wrap_chosen(chosen: Chosen, place: int, plan: Plan, settings: FileSettings) -> LazyImages:

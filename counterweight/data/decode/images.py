@@ -17,6 +17,7 @@ from PIL.JpegImagePlugin import get_sampling
 
 from counterweight.core.images import Fit
 from counterweight.data.decode.changes import SUBSAMPLINGS, Changes, apply_changes, is_lossless_webp
+from counterweight.data.decode.traces import Bars, find_bars, has_grid, is_dithered
 from counterweight.data.decode.tree import FORMATS, HEIF_ENDINGS, Collected, can_read_heif, collect, scan_tree
 
 BACKGROUND = "white"  # behind what is transparent, and beside what is padded
@@ -87,6 +88,12 @@ class Facts(NamedTuple):
     """Whether its format keeps what it is given; of HEIF, AVIF and JPEG 2000, which may, it is not known."""
     top: float | None = None
     """The largest grey of an image whose greys have more than 8 bits or are floats."""
+    bars: Bars | None = None
+    """At two opposite sides, where the image has such."""
+    grid: bool | None = None
+    """Whether an image that was stored without loss, and has no palette, shows the blocks of an earlier JPEG."""
+    dithered: bool | None = None
+    """Of an image with a palette, whether it was dithered."""
 
 
 class BadFile(NamedTuple):
@@ -148,11 +155,15 @@ def inspect(image: Encoded) -> Facts:
         turned = load_upright(file, GLANCE)
         colours = len(file.getcolors(PALETTE) or ()) if file.mode == "P" else None
         top = float(np.asarray(file).max()) if is_deep(file) else None
-        pixels = np.asarray(make_opaque(file, "RGB"))
+        dithered = is_dithered(file) if file.mode == "P" else None
+        opaque = make_opaque(file, "RGB")
+    grid = has_grid(opaque) if lossless and palette is None else None
+    pixels = np.asarray(opaque)
     grey = bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= ALMOST_GREY)
     size = (height, width) if turned else (width, height)
     digest = sha256(repr(size).encode() + pixels.tobytes()).digest()
-    return Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, palette, lossless, top)
+    facts = Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, palette, lossless, top)
+    return facts._replace(bars=find_bars(pixels, *size), grid=grid, dithered=dithered)
 
 
 def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:

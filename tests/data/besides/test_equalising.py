@@ -16,6 +16,9 @@ PNG = Facts(40, 30, "RGB", "PNG", False)
 JPEG = PNG._replace(format="JPEG", quality=75, subsampling="4:2:0", lossless=False)
 
 
+DITHERED, NARROW = Changes(colours=9, dithered=True), Changes(shorter=30)
+
+
 def side(*facts: Facts) -> FileSide:
     every = [fact for fact in facts for _ in range(60 // len(facts))]
     return FileSide([Path(f"{number}.x") for number in range(60)], every)
@@ -38,6 +41,8 @@ def test_alike_files_stay_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("real", "synthetic", "step", "change"),
     [
+        ([PNG._replace(mode="P", colours=9, dithered=True)], [PNG], "with a palette of 9 colours, dithered", DITHERED),
+        ([PNG._replace(width=30)], [PNG], "cut in the middle to one shape, at a shorter side of 30 pixels", NARROW),
         ([JPEG], [PNG], "re-encoded as JPEG of quality 75", jpeg(75)),
         ([JPEG._replace(quality=95)], [JPEG], "re-encoded as JPEG of quality 75", jpeg(75)),
         ([PNG, JPEG], [JPEG], "re-encoded as JPEG of quality 75", jpeg(75)),
