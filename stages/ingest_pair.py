@@ -13,7 +13,7 @@ from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.results import write_result
 from counterweight.core.seeds import derive_seed
-from counterweight.data.besides.pairs import SIDES, compare_pair, write_same
+from counterweight.data.besides.pairs import SIDES, compare_pair, scale_pair, write_same
 from counterweight.data.decode.pool import Workers
 from counterweight.data.split.reading import draw_some, write_part
 from counterweight.settings.pairs import plan_pair
@@ -40,6 +40,7 @@ def main(argv: Sequence[str]) -> None:
         seed = derive_seed(file.run.seed, item)
         found = compare_pair(pair, np.random.default_rng(seed))
         facts = {"item": item, **({FILE_DIFFERENCES: found.differences} if found.differences else {})}
+        pair = scale_pair(pair, found, plan.settings)
         parts = [replace(part, provenance={**part.provenance, **facts}) for part in pair]
         chosen = [draw_some(part, plan.common.images, np.random.default_rng(seed)) for part in parts]
         for own, side, path in zip(chosen, SIDES, outputs[:2], strict=True):

@@ -9,7 +9,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.evaluation.audit.measuring import AuditPlan, Measured, measure_sides
 from counterweight.evaluation.audit.sides import Sides
-from counterweight.reporting.besides import describe_same
+from counterweight.reporting.besides import describe_greys, describe_same
 from counterweight.reporting.differences import render_differences, render_section, tabulate_statistics
 from counterweight.reporting.markdown import render
 from counterweight.reporting.results import Comparison
@@ -86,6 +86,7 @@ def render_audit(real: ImageSet, comparison: Comparison, missing: list[str], ful
             "sizes": comparison.features.images,
             "height": height,
             "width": width,
+            "greys": describe_greys(comparison),
             "colours": "grey" if channels == 1 else "in colour",
             "as_they_are": describe_as_they_are(comparison),
             "not_measured": missing,

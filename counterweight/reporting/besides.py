@@ -27,6 +27,17 @@ def describe_besides(comparison: Comparison) -> str:
     return f"{said} {describe_left_out(how.left_out)}{kept if how.remaining else ''}"
 
 
+def describe_greys(comparison: Comparison) -> str:
+    """Return a sentence on which greys of more than 8 bits became white as they are, after a blank; else nothing."""
+    files = comparison.files
+    found = {} if files is None else {"real": files.real.white, "synthetic": files.synthetic.white}
+    known = {side: white for side, white in found.items() if white is not None}
+    if not known:
+        return ""
+    ranges = join_some([f"0...{white:g} of the {side} images" for side, white in known.items()])
+    return f" Of greys of more than 8 bits {ranges} {'become' if len(known) > 1 else 'becomes'} 0...255 in all files."
+
+
 def describe_left_out(left_out: Mapping[str, Mapping[str, int]]) -> str:
     """Return a sentence on the classes that only one side has; nothing where there are none."""
     parts = [

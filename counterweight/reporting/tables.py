@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import fmean
 
 from counterweight.reporting.answers import answer
-from counterweight.reporting.besides import describe_same
+from counterweight.reporting.besides import describe_greys, describe_same
 from counterweight.reporting.differences import (
     Number,
     describe_halves,
@@ -112,6 +112,7 @@ def render_pair_report(name: str, comparison: Comparison) -> str:
     values = {
         "name": name,
         "sizes": comparison.plain.features.images,
+        "greys": describe_greys(comparison),
         "reach": describe_reach(plain),
         "verdicts": [verdict("synthetic", comparison)],
         "differences": render_differences(plain),

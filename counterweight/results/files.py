@@ -36,6 +36,8 @@ class SideFiles(Result):
     """By Pillow's name of the mode."""
     grey: int | None = Field(default=None, exclude_if=is_missing)
     """How many show nothing but greys, whatever their mode."""
+    white: float | None = Field(default=None, exclude_if=is_missing)
+    """Of greys of more than 8 bits the one that becomes white in all files, where there are such."""
 
 
 class FileFacts(Result):

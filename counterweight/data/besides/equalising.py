@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from counterweight.data.besides.earlier import find_earlier_qualities
-from counterweight.data.besides.files import BARS, COLOURS, DITHERING, GRIDS, PROPORTIONS
+from counterweight.data.besides.files import BARS, COLOURS, DITHERING, GRIDS, PROPORTIONS, WHITES
 from counterweight.data.decode.changes import CODECS, SUBSAMPLINGS, Changes, Codec, estimate_quality_by_size
+from counterweight.data.decode.greys import choose_range
 from counterweight.data.decode.images import Facts, load_upright, make_opaque, open_image
 from counterweight.data.decode.traces import Bars
 from counterweight.results.files import FileFacts
@@ -73,6 +74,8 @@ class Plan(NamedTuple):
     steps: list[str]
     remaining: list[str]
     """What both sides differ in and still will."""
+    whites: tuple[float | None, float | None]
+    """Which grey of more than 8 bits becomes white on either side."""
 
 
 def plan_equalising(sides: Sides, found: FileFacts, rng: np.random.Generator) -> Plan:
@@ -88,6 +91,8 @@ def plan_equalising(sides: Sides, found: FileFacts, rng: np.random.Generator) ->
         sides, steps = (sides[0].cut_bars(), sides[1].cut_bars()), ["without bars"]
     cropped = bool(named & {PROPORTIONS, BARS})
     steps += ["cut in the middle to one shape"] if cropped else []
+    whites, scaled = scale_ranges(sides, found)
+    steps += scaled
     if named & (SIZES | {BARS}):
         shorter = match_lower([side.measure(lambda fact: min(fact.width, fact.height)) for side in sides], orders)
         steps.append(f"at a shorter side of {name_range(shorter)} pixels")
@@ -109,7 +114,16 @@ def plan_equalising(sides: Sides, found: FileFacts, rng: np.random.Generator) ->
         for own in zip(bars, shorter, shades, colours, dots, codecs, strict=True)
     ]
     grey = all(map(all, (own == GREY for own in shades)))
-    return Plan(changes, grey, cropped, steps, [GRIDS] if GRIDS in named and not is_any_lower(earlier) else [])
+    remaining = [GRIDS] if GRIDS in named and not is_any_lower(earlier) else []
+    return Plan(changes, grey, cropped, steps, remaining, whites)
+
+
+def scale_ranges(sides: Sides, found: FileFacts) -> tuple[tuple[float | None, float | None], list[str]]:
+    """Return which grey of more than 8 bits becomes white on either side, and that in words: its own if they differ."""
+    if not any(words.startswith(WHITES) for words in found.differences):
+        return (found.real.white, found.synthetic.white), []
+    own = choose_range(sides[0].facts), choose_range(sides[1].facts)
+    return own, ["each in its own range of greys"]
 
 
 def join_numbers(

@@ -11,19 +11,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterweight.data.decode.greys import are_floats, choose_range, list_tops
 from counterweight.data.decode.images import PALETTE, Facts
 from counterweight.results.files import FileFacts, SideFiles
 
 LEVEL = 0.001
-"""Of the tests, twelve of them: files of one kind are called different in at most 12 of 1,000 pairs of sets, and a mix
-of classes in one more."""
+"""Of the tests, thirteen of them: files of one kind are called different in at most 13 of 1,000 pairs of sets, and a
+mix of classes in one more."""
 MARGIN = 0.02
 """Sides have to differ by more of their length, in some quantile: less is lost where images are brought to one size."""
 STEP = 2
 """Qualities have to differ by so much in some; quantisation tables of neighbouring ones are all but the same."""
 QUANTILES = (0.1, 0.5, 0.9)
 PROPORTIONS, BARS, GRIDS = "proportions", "bars at two sides", "blocks of 8 x 8 pixels"
-DITHERING, COLOURS = "dithering", "colours of a palette"
+DITHERING, COLOURS, WHITES = "dithering", "colours of a palette", "range of greys"
 PERCENT = 2
 EXACT = 100  # numbers a side at most for the exact distribution of a statistic; of many it overflows
 
@@ -68,9 +69,13 @@ def compare_files(real: Sequence[Facts], synthetic: Sequence[Facts]) -> FileFact
         "bars": name_mix(BARS, one.bars, other.bars),
         "grids": name_mix(GRIDS, one.grids, other.grids),
         "dithering": name_mix(DITHERING, one.dithering, other.dithering),
+        "whites": name_ranges(real, synthetic),
         "colours": name_numbers(COLOURS, one.colours, other.colours, MARGIN * PALETTE, ""),
     }
-    sides = [describe_side(each, named) for each in (one, other)]
+    sides = [
+        describe_side(each, named).model_copy(update={"white": white})
+        for each, white in zip((one, other), choose_whites(real, synthetic), strict=True)
+    ]
     return FileFacts(real=sides[0], synthetic=sides[1], differences=[words for words in named.values() if words])
 
 
@@ -116,6 +121,34 @@ def name_mix(what: str, real: Counter[str], synthetic: Counter[str]) -> str:
         return ""
     mixes = [", ".join(f"{count} {name}" for name, count in side.most_common()) for side in (real, synthetic)]
     return f"{what} ({mixes[0]} against {mixes[1]})"
+
+
+def choose_whites(real: Sequence[Facts], synthetic: Sequence[Facts]) -> tuple[float | None, float | None]:
+    """Return which grey of more than 8 bits becomes white on either side, as the files are: the same on both.
+
+    So numbers count for what they are, and a darker side stays darker. Integers and floats have no range in common, and
+    where one side has these and one those, each has its own.
+    """
+    own, other = choose_range(real), choose_range(synthetic)
+    if own is None or other is None or are_floats(real) != are_floats(synthetic):
+        return own, other
+    return max(own, other), max(own, other)
+
+
+def name_ranges(real: Sequence[Facts], synthetic: Sequence[Facts]) -> str:
+    """Name the ranges of greys of more than 8 bits if they differ, and that is no chance.
+
+    One side may be of another camera, or was converted otherwise; or its pictures are darker. That cannot be known from
+    numbers alone.
+    """
+    own = choose_range(real), choose_range(synthetic)
+    if own[0] is None or own[1] is None or own[0] == own[1]:
+        return ""
+    from scipy.stats import ks_2samp  # takes a second, and few images have more than 8 bits
+
+    if ks_2samp(list_tops(real), list_tops(synthetic), method="asymp").pvalue >= LEVEL:
+        return ""
+    return f"{WHITES} (0...{own[0]:g} against 0...{own[1]:g})"
 
 
 def are_mixed_differently(real: Counts, synthetic: Counts) -> bool:

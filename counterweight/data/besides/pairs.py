@@ -11,9 +11,10 @@ from counterweight.data.besides.equalising import FileSide
 from counterweight.data.besides.files import compare_files
 from counterweight.data.besides.mix import compare_mix
 from counterweight.data.besides.same import FEWEST, Besides, KnownSide, Same, make_same
+from counterweight.data.decode.greys import list_tops
 from counterweight.data.decode.images import BadFile, Facts
 from counterweight.data.decode.pool import Workers, inspect_images
-from counterweight.data.pairs.base import ONE_CLASS, ImagePair
+from counterweight.data.pairs.base import ONE_CLASS, ImagePair, scale_greys
 from counterweight.data.sources.base.class_folders import find_shared_classes
 from counterweight.data.sources.base.lazy_images import FileSettings, Indices, LazyImages
 from counterweight.data.split.reading import Subset, choose_all, write_part
@@ -27,11 +28,26 @@ UNTOUCHED = "nothing that both sides differ in besides pictures reaches the pixe
 
 
 def compare_pair(pair: ImagePair, rng: np.random.Generator) -> PairFiles:
-    """Describe the files of both sides, and the mix of their classes where that differs."""
+    """Describe the files of both sides, and the mix of their classes where that differs.
+
+    At most 1,000 files of either are looked at; where one has greys of more than 8 bits, all: no other may exceed them.
+    """
     found = [[*inspect_some(part, rng)] for part in pair]
+    if any(list_tops(own) for own in found):
+        every = [inspect_rows(part, np.arange(len(part))) for part in pair]
+        found = [[fact for fact in own if isinstance(fact, Facts)] for own in every]
     files = compare_files(found[0], found[1]) if all(found) else None
     mix = compare_mix(find_shared_classes(pair.real.origins, pair.synthetic.origins))
     return PairFiles(files=files, mix=mix)
+
+
+def scale_pair(pair: ImagePair, found: PairFiles, settings: Settings) -> ImagePair:
+    """Return both sides of which one grey of more than 8 bits becomes white in all files, if there are such."""
+    if found.files is None:
+        return pair
+    assert isinstance(settings, FileSettings), "pairs are files"
+    whites = found.files.real.white, found.files.synthetic.white
+    return ImagePair(*(scale_greys(part, settings, white) for part, white in zip(pair, whites, strict=True)))
 
 
 def inspect_some(part: LazyImages, rng: np.random.Generator) -> Iterator[Facts]:

@@ -132,5 +132,6 @@ def wrap_chosen(chosen: Chosen, place: int, plan: Plan, settings: FileSettings) 
     files = side.files.files
     images = [Altered(*each) for each in zip(files, changes, strict=True)] if plan.steps else files
     names, labels = chosen.names, chosen.labels[place]
-    part = wrap_files(make_fetch(images), labels, names, side.origins, side.provenance, settings)
+    white = plan.whites[place]
+    part = wrap_files(make_fetch(images), labels, names, side.origins, side.provenance, settings, white)
     return replace(part, groups=side.groups)

@@ -12,6 +12,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.image_file import ImageFile
 from counterweight.core.images import ImageSet, read_images
 from counterweight.core.results import read_required
+from counterweight.data.besides import pairs as besides
 from counterweight.data.pairs import city, folders
 from counterweight.evaluation.prechecks import check_pair
 from counterweight.features.extractor import draw_some_rows
@@ -155,6 +156,23 @@ def test_where_nothing_is_made_the_same_the_tables_say_why(equalise: bool, reaso
     assert (real.not_applicable or "").startswith(reason)
     assert found.equalised is None
     assert bool(found.differences) != equalise
+
+
+def test_one_grey_becomes_white_in_all_files_of_a_pair(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That which the largest of all files needs, also of those that were not drawn to be looked at."""
+    for number in range(12):
+        for side in ("real", "synthetic"):
+            pixels = np.full((8, 8), 16 * (255 if number == 11 else number), dtype=np.uint16)
+            path = project / f"images/two/{side}/{number:02}.tiff"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    settings_file()
+    monkeypatch.setattr(besides, "MOST", 4)
+    real, synthetic = ingested()
+    assert real.images[:, 0, 0, 0].tolist() == synthetic.images[:, 0, 0, 0].tolist() == [*range(11), 254]
+    found = read_same()[2]
+    assert found.files is not None
+    assert (found.files.real.white, found.files.synthetic.white) == (4095, 4095)
 
 
 def test_groups_stay_known_when_sides_are_made_the_same(project: Path) -> None:

@@ -55,6 +55,51 @@ def test_blocks_that_no_jpeg_left_are_named_and_stay(tmp_path: Path) -> None:
     assert sides.same is None
 
 
+def read_deep(tmp_path: Path, real: float, synthetic: float) -> Sides:
+    """Read the same grey pictures with their greys times a number, as TIFFs of 16 bits, or as they are at 1."""
+    for name, scale in (("real", real), ("synthetic", synthetic)):
+        (tmp_path / name).mkdir()
+        for place, image in enumerate(PICTURES[:40]):
+            levels = np.asarray(image.convert("L"))
+            deep = Image.fromarray(levels if scale == 1 else (levels * float(scale)).astype(np.uint16))
+            deep.save(tmp_path / name / f"{place:02}.tiff")
+    return read_folders(tmp_path / "real", tmp_path / "synthetic", None, 0)
+
+
+def whites(sides: Sides) -> tuple[float | None, float | None]:
+    assert sides.files is not None
+    return sides.files.real.white, sides.files.synthetic.white
+
+
+def test_greys_of_one_depth_become_white_at_one_value(tmp_path: Path) -> None:
+    """Not at that of 16 bits, where 12 bits would all be black, and not at each file's own."""
+    sides = read_deep(tmp_path, 16, 15.9)
+    assert whites(sides) == (4095, 4095)
+    assert sides.files is not None
+    assert sides.files.differences == []
+    assert sides.real.images.max() > 230
+    ratio = sides.synthetic.images.mean(dtype=float) / sides.real.images.mean(dtype=float)
+    assert ratio == pytest.approx(15.9 / 16, rel=0.01)
+
+
+def test_greys_of_two_depths_are_named_and_judged_in_both_ways(tmp_path: Path) -> None:
+    """As numbers say it one side is far darker; each in its own range both are the same."""
+    sides = read_deep(tmp_path, 16, 256)
+    assert whites(sides) == (65535, 65535)
+    assert sides.files is not None
+    assert sides.files.differences == ["range of greys (0...4095 against 0...65535)"]
+    assert sides.real.images.max() < 17
+    assert sides.equalised is not None
+    assert sides.equalised.steps == ["each in its own range of greys"]
+    assert sides.same is not None
+    apart = np.abs(sides.same[0].images.astype(int) - sides.same[1].images)
+    assert apart.max() <= 1  # 16 of 4,095 and 256 of 65,535 are not quite the same
+
+
+def test_greys_beside_bytes_have_a_range_of_their_own(tmp_path: Path) -> None:
+    assert whites(read_deep(tmp_path, 16, 1)) == (4095, None)
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_bars_are_cut_off_on_both_sides(turned: bool, tmp_path: Path) -> None:
     def change(image: Image.Image) -> Image.Image:
