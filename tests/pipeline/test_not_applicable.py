@@ -35,7 +35,7 @@ PARTS = f"--train {DATA}/train.parquet --test {DATA}/test.parquet"
 DRAWS = f"--draws {ITEM}/draws.parquet"
 REPORT = (
     "--dataset shapes --scenario drop75 --metrics metrics --predictions data/predictions/shapes/drop75 "
-    "--out metrics/report/shapes/drop75"
+    "--test data/shapes/test.parquet --out metrics/report/shapes/drop75"
 )
 PAGE = "--metrics metrics --plots plots --summary metrics/summary.json --page metrics/report.html"
 
