@@ -34,6 +34,8 @@ def describe_greys(comparison: Comparison) -> str:
     known = {side: white for side, white in found.items() if white is not None}
     if not known:
         return ""
+    if len({*known.values()}) == 1 and len(known) == len(found):
+        return f" Of greys of more than 8 bits 0...{known['real']:g} become 0...255 in all files of both sides."
     ranges = join_some([f"0...{white:g} of the {side} images" for side, white in known.items()])
     return f" Of greys of more than 8 bits {ranges} {'become' if len(known) > 1 else 'becomes'} 0...255 in all files."
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterweight.data.besides.earlier import find_earlier_qualities
+from counterweight.data.besides.earlier import fill_in, find_earlier
 from counterweight.data.besides.files import BARS, COLOURS, DITHERING, GRIDS, PROPORTIONS, WHITES
 from counterweight.data.decode.changes import CODECS, SUBSAMPLINGS, Changes, Codec, estimate_quality_by_size
 from counterweight.data.decode.greys import choose_range
@@ -105,16 +105,15 @@ def plan_equalising(sides: Sides, found: FileFacts, rng: np.random.Generator) ->
         dots = match_lower([side.measure(lambda fact: DOTS if fact.dithered else WHOLE) for side in sides], orders)
         palette = find_shared_palette(sides)
         steps += [name_palette(colours, dots, palette)] if is_any_lower(colours) else []
-    earlier = find_earlier(sides) if GRIDS in named else untouched
+    sides, remaining = know_earlier(sides) if GRIDS in named else (sides, [])
     if named & (SIZES | COMPRESSION):
-        codecs = plan_codecs(sides, orders, earlier)
+        codecs = plan_codecs(sides, orders)
         steps += name_codecs(codecs, "JPEG subsampling" in named)
     changes = [
         [Changes(*each, palette) for each in join_numbers(*own)]
         for own in zip(bars, shorter, shades, colours, dots, codecs, strict=True)
     ]
     grey = all(map(all, (own == GREY for own in shades)))
-    remaining = [GRIDS] if GRIDS in named and not is_any_lower(earlier) else []
     return Plan(changes, grey, cropped, steps, remaining, whites)
 
 
@@ -139,15 +138,22 @@ def join_numbers(
     yield from zip(bars, sides, (shades == GREY).tolist(), palettes, (dots == DOTS).tolist(), codecs, strict=True)
 
 
-def find_earlier(sides: Sides) -> list[Numbers]:
-    """Return the quality of the JPEG that each file stored without loss was before, WHOLE where none is seen."""
-    found = []
+def know_earlier(sides: Sides) -> tuple[Sides, list[str]]:
+    """Return both sides, whose files that were JPEGs before they were stored without loss have the facts of these.
+
+    Beside them what remains if no file was one: blocks that something else left.
+    """
+    known = []
     for side in sides:
         places = [place for place, fact in enumerate(side.facts) if fact.grid is not None]
-        own = np.full(len(side.files), WHOLE)
-        own[places] = find_earlier_qualities([side.files[place] for place in places], WHOLE)
-        found.append(own)
-    return found
+        facts = [*side.facts]
+        for place, earlier in zip(places, fill_in(find_earlier([side.files[own] for own in places])), strict=True):
+            if earlier is not None:
+                subsampling = None if facts[place].grey else earlier.subsampling
+                facts[place] = facts[place]._replace(quality=earlier.quality, subsampling=subsampling)
+        known.append(FileSide(side.files, facts))
+    seen = any(fact.grid is not None and fact.quality for own in known for fact in own.facts)
+    return (known[0], known[1]), [] if seen else [GRIDS]
 
 
 def find_shared_palette(sides: Sides) -> bytes | None:
@@ -194,19 +200,12 @@ def match_lower(values: Sequence[Numbers], orders: Sequence[Numbers]) -> list[Nu
     return found
 
 
-def plan_codecs(sides: Sides, orders: Sequence[Numbers], earlier: Sequence[Numbers]) -> list[list[tuple[Codec, ...]]]:
-    """Return what each file of both sides is compressed with, one after the other.
-
-    Args:
-        earlier: the quality of the JPEG that each was before, WHOLE for none.
-    """
+def plan_codecs(sides: Sides, orders: Sequence[Numbers]) -> list[list[tuple[Codec, ...]]]:
+    """Return what each file of both sides is compressed with, one after the other."""
     coarse = match_lower([side.measure(rank_subsampling) for side in sides], orders)
     planned: list[list[tuple[Codec, ...]]] = [[()] * len(side.files) for side in sides]
     for kind in CODECS:
-        own = [measure_qualities(side, kind) for side in sides]
-        if kind == "JPEG":
-            own = [np.minimum(*both) for both in zip(own, earlier, strict=True)]
-        wanted = match_lower(own, orders)
+        wanted = match_lower([measure_qualities(side, kind) for side in sides], orders)
         for place, (known, qualities, ranks) in enumerate(zip(planned, wanted, coarse, strict=True)):
             planned[place] = [
                 each if quality == WHOLE else (*each, Codec(kind, quality, name_subsampling(rank)))

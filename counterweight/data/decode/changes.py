@@ -119,6 +119,19 @@ def estimate_earlier_quality(image: Image.Image) -> int | None:
     return QUALITIES[least] if errors[least] < DIP * measure_around(errors, least) else None
 
 
+def estimate_earlier_subsampling(image: Image.Image, quality: int) -> str:
+    """Return which of SUBSAMPLINGS the JPEG of a quality had that an image in colour was: that of the least error."""
+    width, height = (min(LOOKED_AT, side) // (2 * BLOCK) * 2 * BLOCK for side in image.size)
+    part = image.crop((0, 0, width, height))
+    levels = np.asarray(part, dtype=np.float32)
+
+    def measure_error(subsampling: str) -> float:
+        with Image.open(BytesIO(compress(part, Codec("JPEG", quality, subsampling)))) as file:
+            return float(np.mean((np.asarray(file.convert("RGB"), dtype=np.float32) - levels) ** 2))
+
+    return min(SUBSAMPLINGS, key=measure_error)
+
+
 def measure_around(errors: list[float], place: int) -> float:
     """Return the smaller one of the errors a few qualities below and above."""
     return min(errors[place - AROUND], errors[place + AROUND])

@@ -37,13 +37,12 @@ def test_pngs_that_were_jpegs_make_all_files_such(tmp_path: Path) -> None:
     assert [words.split(" (")[0] for words in sides.files.differences] == ["blocks of 8 x 8 pixels"]
     assert sides.equalised is not None
     (step,) = sides.equalised.steps
-    # In rectangles of one colour no quality is seen.
-    assert re.fullmatch(r"7\d% of either re-encoded as JPEG of quality (49 to )?50", step)
+    assert re.fullmatch(r"re-encoded as JPEG of quality (49 to )?50", step)
     assert sides.same is not None
     plain, same = (count_grids(*pair) for pair in ((sides.real, sides.synthetic), sides.same))
     assert plain[0] == 0
     assert plain[1] > 30
-    assert abs(same[0] - same[1]) < plain[1] / 3
+    assert abs(same[0] - same[1]) < plain[1] / 5
 
 
 def test_blocks_that_no_jpeg_left_are_named_and_stay(tmp_path: Path) -> None:
