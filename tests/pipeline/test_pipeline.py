@@ -246,8 +246,8 @@ def test_a_pair_in_the_table_is_compared_and_costs_no_training(copy: Project) ->
     copy.dvc("repro")
     text = (copy / "metrics/report/pairs/two/report.md").read_text()
     first = "- The files alone tell the sets apart: format (40 PNG against 40 JPEG). With both re-encoded as JPEG of "
-    assert f"{first}quality 30: `synthetic` " in text
-    assert " As they are: `synthetic` " in text
+    assert f"{first}quality 30: `synthetic`" in text
+    assert " As they are: `synthetic`" in text
     assert "## The same images made the same (40 real and 40 synthetic ones)" in text
     shown = json.loads((copy / "metrics/compare/pairs/two.json").read_text())
     assert shown["file_differences"] == ["format (40 PNG against 40 JPEG)"]
