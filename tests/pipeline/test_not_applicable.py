@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from campaigns.project import Project
-from counterweight.core.images import ImageSet
+from counterweight.core.images import ImageSet, write_images
 from counterweight.evaluation.retraining.outcomes import write_predictions
 from counterweight.evaluation.retraining.training import Outcome
 from stages import classify, compare, discriminate, extract, imbalance, ingest, latent, page, report, synthesize, train
@@ -113,6 +113,8 @@ def test_a_table_of_which_nothing_is_applicable_still_has_its_baselines(scarce: 
     place.mkdir(parents=True)
     write_predictions(dict.fromkeys(baselines, said), tested, place / "baselines.parquet")
     write_predictions({}, tested, place / "smote.parquet")
+    (scarce / DATA).mkdir(parents=True, exist_ok=True)
+    write_images(tested, scarce / DATA / "test.parquet")
     report.main(REPORT.split())
     text = (scarce / "metrics/report/shapes/drop75/report.md").read_text()
     assert "`smote` is not applicable here: too few." in text
