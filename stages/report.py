@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from counterweight.core.image_file import ImageFile
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
@@ -21,13 +22,15 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--predictions", type=Path, required=True, help="folder with what the classify stage said of it"
     )
+    parser.add_argument("--test", type=Path, required=True, help="image table of the test part, which may have groups")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     arguments = parser.parse_args(argv)
     file = read_params_file(arguments.params)
     table, item = file.section("table", Table), (arguments.dataset, arguments.scenario)
     with atomic_output(arguments.out) as folder:
         folder.mkdir()
-        results = read_results(arguments.metrics, arguments.predictions, *item, table, file.run.seed)
+        groups = ImageFile(arguments.test).groups
+        results = read_results(arguments.metrics, arguments.predictions, *item, table, file.run.seed, groups)
         write_result(results.judged, folder / "verdicts.json")
         write_report(results, folder)
 

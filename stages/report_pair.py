@@ -5,7 +5,7 @@ from pathlib import Path
 
 from counterweight.core.outputs import atomic_output
 from counterweight.core.process import run, stage_parser
-from counterweight.reporting.results import read_comparison
+from counterweight.reporting.results import read_pair
 from counterweight.reporting.tables import write_pair_report
 
 
@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> None:
     arguments = parser.parse_args(argv)
     with atomic_output(arguments.out) as folder:
         folder.mkdir()
-        write_pair_report(arguments.pair, read_comparison(arguments.metrics, f"pairs/{arguments.pair}"), folder)
+        write_pair_report(arguments.pair, read_pair(arguments.metrics, arguments.pair), folder)
 
 
 if __name__ == "__main__":

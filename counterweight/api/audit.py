@@ -90,7 +90,7 @@ class Audit:
             ValueError: that space was not measured.
         """
         found = self._found.comparison
-        features = (found.as_they_are or found.features) if as_they_are else found.features
+        features = found.plain.features if as_they_are else found.features
         name = backbone or self.backbones[0]
         if name not in features.backbones:
             raise ValueError(f"backbone: '{name}' was not measured; there are: {', '.join(features.backbones)}")

@@ -9,7 +9,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.evaluation.audit.measuring import AuditPlan, Measured, measure_sides
 from counterweight.evaluation.audit.sides import Sides
-from counterweight.reporting.besides import describe_same
+from counterweight.reporting.besides import describe_greys, describe_same
 from counterweight.reporting.differences import render_differences, render_section, tabulate_statistics
 from counterweight.reporting.markdown import render
 from counterweight.reporting.results import Comparison
@@ -56,7 +56,7 @@ def carry_out(sides: Sides, plan: AuditPlan, folder: Path, tell: Callable[[str],
 
 def summarize(measured: Measured, sides: Sides) -> Comparison:
     """Return what was measured as reports take it."""
-    plain = None if measured.as_they_are is None else measured.as_they_are.result
+    plain = None if measured.as_they_are is None else Comparison(measured.as_they_are.result, None, None)
     style, latent = measured.style, measured.latent
     return Comparison(measured.compared.result, style, latent, sides.files, sides.mix, sides.equalised, plain)
 
@@ -70,7 +70,8 @@ def to_json(comparison: Comparison, missing: list[str]) -> dict[str, Any]:
     parts = {name: getattr(comparison, name) for name in ("files", "features", "style", "latent")}
     plain = {name: part.model_dump(mode="json") if part is not None else None for name, part in parts.items()}
     left_out = {"parts": missing, "measured_by": FULL} if missing else None
-    differing = {name: getattr(comparison, name) for name in ("mix", "equalised", "as_they_are")}
+    before = None if comparison.as_they_are is None else comparison.as_they_are.features
+    differing = {"mix": comparison.mix, "equalised": comparison.equalised, "as_they_are": before}
     plain |= {name: part.model_dump(mode="json") for name, part in differing.items() if part is not None}
     return {"verdict": verdict("synthetic", comparison), "not_measured": left_out, **plain}
 
@@ -85,6 +86,7 @@ def render_audit(real: ImageSet, comparison: Comparison, missing: list[str], ful
             "sizes": comparison.features.images,
             "height": height,
             "width": width,
+            "greys": describe_greys(comparison),
             "colours": "grey" if channels == 1 else "in colour",
             "as_they_are": describe_as_they_are(comparison),
             "not_measured": missing,
@@ -99,8 +101,11 @@ def describe_as_they_are(comparison: Comparison) -> dict[str, object] | None:
     plain, how = comparison.as_they_are, comparison.equalised
     if plain is None or how is None:
         return None
-    tables = tabulate_statistics({"synthetic": Comparison(plain, None, None)})
-    return {"sizes": plain.images, "how": describe_same(how), "tables": tables}
+    return {
+        "sizes": plain.features.images,
+        "how": describe_same(how),
+        "tables": tabulate_statistics({"synthetic": plain}),
+    }
 
 
 def check_out(out: Path, inputs: Sequence[Path], argument: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from counterweight.data.decode.greys import choose_range, list_tops
 from counterweight.data.inspection import Findings
 from counterweight.settings.params import Params
 from counterweight.settings.scenarios import Drop, Natural, parse_scenario
@@ -22,10 +23,6 @@ SMALL = 5000  # images; with fewer, larger batches are too few steps
 GREY_MODES = {"1", "L", "LA", "I", "I;16", "I;16B", "F"}
 SPEEDS = {"cvae": 2400, "bagan": 700, "cgan": 1100, "cvae_gan": 430}  # images of 28 x 28 per second, on one CPU core
 PLAIN = ("oversample", "geometric", "smote", "adasyn", "cutpaste")
-
-
-DEEP_WHITES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
-FLOAT_WHITES = (1, 255)
 
 
 class Choice(NamedTuple):
@@ -62,21 +59,14 @@ def choose_channels(found: Findings, wanted: int | None) -> Choice:
 
 
 def choose_white(found: Findings) -> Choice | None:
-    """Choose which value of more than 8 bits becomes white in all files; None where there are none, or of two kinds.
-
-    It is the largest that as many bits can write as the largest grey of all files needs; of floats 1, or 255 if any of
-    them exceeds that.
-    """
-    tops = [fact.top for fact in found.facts if fact.top is not None]
-    floats = {fact.mode == "F" for fact in found.facts if fact.top is not None}
-    if len(floats) != 1:
+    """Choose which value of more than 8 bits becomes white in all files; None where there are none, or of two kinds."""
+    white = choose_range(found.facts)
+    if white is None:
         return None
-    top, ranges = max(tops), FLOAT_WHITES if floats == {True} else DEEP_WHITES
-    white = next(white for white in ranges if top <= white)
+    tops = list_tops(found.facts)
     noun = "grey" if {fact.mode for fact in found.facts if fact.top is not None} <= GREY_MODES else "value"
-    return Choice(
-        white, f"the largest {noun} of {len(tops):,} images of more than 8 bits is {top:g}; one range for all"
-    )
+    said = f"the largest {noun} of {len(tops):,} images of more than 8 bits is {max(tops):g}; one range for all"
+    return Choice(white, said)
 
 
 def choose_minority(counts: Mapping[str, int], wanted: Sequence[str]) -> Choice:

@@ -42,7 +42,7 @@ def answer(results: Results) -> Answer:
 
 def answer_pair(name: str, comparison: Comparison) -> Answer:
     """Return what was found of a pair, which has no classifier: how its sets differ."""
-    sizes = comparison.features.images
+    sizes = comparison.plain.features.images
     place = f"Of {name}, {sizes.real:,} real and {sizes.synthetic:,} synthetic images"
     return Answer(place, verdict("synthetic", comparison), [], describe_reach({name: comparison}))
 

@@ -20,9 +20,24 @@ def describe_besides(comparison: Comparison) -> str:
     said = f"The {' and the '.join(what)} alone {verb} the sets apart: {', '.join([*files, *mixed])}."
     if comparison.equalised is None:
         return f"{said} `counterweight audit` of the folders judges after making both the same. "
-    if not comparison.equalised.steps and not comparison.equalised.images:
+    how = comparison.equalised
+    if not how.steps and not how.images and not how.remaining:
         return f"{said} None of that reaches the pixels that are compared. "
-    return f"{said} {describe_left_out(comparison.equalised.left_out)}"
+    kept = f"Not made the same, since it is not known how they came about: {join_some(how.remaining)}. "
+    return f"{said} {describe_left_out(how.left_out)}{kept if how.remaining else ''}"
+
+
+def describe_greys(comparison: Comparison) -> str:
+    """Return a sentence on which greys of more than 8 bits became white as they are, after a blank; else nothing."""
+    files = comparison.files
+    found = {} if files is None else {"real": files.real.white, "synthetic": files.synthetic.white}
+    known = {side: white for side, white in found.items() if white is not None}
+    if not known:
+        return ""
+    if len({*known.values()}) == 1 and len(known) == len(found):
+        return f" Of greys of more than 8 bits 0...{known['real']:g} become 0...255 in all files of both sides."
+    ranges = join_some([f"0...{white:g} of the {side} images" for side, white in known.items()])
+    return f" Of greys of more than 8 bits {ranges} {'become' if len(known) > 1 else 'becomes'} 0...255 in all files."
 
 
 def describe_left_out(left_out: Mapping[str, Mapping[str, int]]) -> str:

@@ -79,6 +79,7 @@ def tabulate_differences(comparisons: Comparisons) -> dict[str, object]:
         "headline": headline,
         "test": headline.statistics["ttest"],
         "sampled": describe_sample(headline),
+        "dependence": describe_dependence(headline),
         "features": first,
         "columns": first.columns,
         "tables": tabulate_statistics(comparisons),
@@ -102,6 +103,20 @@ def describe_sample(found: BackboneResult) -> str | None:
     """Say which statistics are of fewer images than the t-test; None: none is, for want of images."""
     most, fewer = found.statistics["ttest"].n, found.statistics[SAMPLED].n
     return f"all but t-test and Frechet distance: {fewer} against {fewer}" if fewer < most else None
+
+
+def describe_dependence(found: BackboneResult) -> str:
+    """Say what is to be known of t-tests where images come in groups; nothing where they do not."""
+    effects = found.design_effects
+    if not effects:
+        return ""
+    sides = " and ".join(f"of {side} images {effect:.1f} times as much" for side, effect in effects.items())
+    return (
+        f"Images come in groups: the mean of a feature varies, {sides} as of independent images (the design effect, a "
+        "median over features). T-tests take images for independent, and reject more; so do they between halves of the "
+        "real images, of whole groups, in row `real`. The permutation test takes one image of each group; a linear and "
+        "the style classifier, and errors of means, count by groups."
+    )
 
 
 def tabulate_statistics(comparisons: Comparisons) -> Grid:

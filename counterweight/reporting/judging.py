@@ -27,11 +27,20 @@ RESAMPLES = 1000
 """Of the test images: their variance is known to within 5 % then."""
 
 
-def read_results(metrics: Path, predictions: Path, dataset: str, scenario: str, table: Table, seed: int) -> Results:
+def read_results(
+    metrics: Path,
+    predictions: Path,
+    dataset: str,
+    scenario: str,
+    table: Table,
+    seed: int,
+    groups: npt.NDArray[np.int64] | None = None,
+) -> Results:
     """Read the results of one dataset and scenario, and judge them.
 
     Args:
         metrics, predictions: folders, of all results, and of what classifiers said of this dataset and scenario.
+        groups: of patients, videos and the like, numbers (N,) that test images share; None: each stands alone.
 
     Raises:
         UserError: a row of the table is missing, or its predictions are.
@@ -43,7 +52,7 @@ def read_results(metrics: Path, predictions: Path, dataset: str, scenario: str, 
     minority = [label for label, count in enumerate(counts) if count.minority]
     # The same resamples for all, which do not depend on what other rows there are.
     rng = np.random.default_rng(derive_seed(seed, item, "verdict"))
-    resampled = bootstrap_scores(said.actual, said.predicted, minority, len(counts), RESAMPLES, rng)
+    resampled = bootstrap_scores(said.actual, said.predicted, minority, len(counts), RESAMPLES, rng, groups)
     return Results(**vars(found), judged=judge_all(found.scores, table, resampled))
 
 

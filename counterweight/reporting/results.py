@@ -1,7 +1,7 @@
 """Everything that earlier stages measured of one dataset and scenario, or of one pair."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from counterweight.core.schema import Result
 from counterweight.results.classify import MethodScores, Scores
 from counterweight.results.compare import CompareResult
 from counterweight.results.discriminate import StyleResult
-from counterweight.results.files import ClassMix, Equalised, FileFacts
+from counterweight.results.files import ClassMix, Equalised, FileFacts, PairFiles
 from counterweight.results.imbalance import ClassCounts, Counts
 from counterweight.results.latent import LatentResult
 from counterweight.settings.table import Table
@@ -32,13 +32,18 @@ class Comparison:
     style: StyleResult | None
     latent: LatentResult | None
     files: FileFacts | None = None
-    """Of an audit of two folders; image tables have no files."""
+    """Of a pair, or of an audit of two folders; image tables have no files."""
     mix: ClassMix | None = None
-    """Of an audit of sets with the same classes in another mix."""
+    """Of a pair or an audit of sets with the same classes in another mix."""
     equalised: Equalised | None = None
-    """What made both sets the same in that, in an audit of sets that differ in it; all else is measured after that."""
-    as_they_are: CompareResult | None = None
-    """Where that changes what is compared: the features before."""
+    """What made both sets the same in that, where they differ in it; all else is measured after that."""
+    as_they_are: "Comparison | None" = None
+    """Where that changes what is compared: what was measured before."""
+
+    @property
+    def plain(self) -> "Comparison":
+        """What was measured of the images as they are, whether or not there are others."""
+        return self.as_they_are or self
 
 
 Comparisons = Mapping[str, Comparison]
@@ -105,6 +110,18 @@ def read_comparison(metrics: Path, item: str) -> Comparison:
     return Comparison(features, style, read_required(metrics / "latent" / f"{item}.json", LatentResult))
 
 
+def read_pair(metrics: Path, name: str) -> Comparison:
+    """Read what was measured of a pair: where both sides were made the same, of these, beside what they are."""
+    item = f"pairs/{name}"
+    plain = read_comparison(metrics, item)
+    found = read_required(metrics / "compare" / f"{item}.besides.json", PairFiles)
+    features = read_result(metrics / "compare" / f"{item}.same.json", CompareResult)
+    if isinstance(features, NotApplicable):
+        return replace(plain, files=found.files, mix=found.mix, equalised=found.equalised)
+    style = read_required(metrics / "discriminate" / f"{item}.same.json", StyleResult)
+    return Comparison(features, style, None, found.files, found.mix, found.equalised, plain)
+
+
 def read_measured(metrics: Path, dataset: str, scenario: str, table: Table) -> Measured:
     """Read what was measured of one dataset and scenario, the table's own rows and no others that may lie beside them.
 
@@ -147,7 +164,7 @@ def read_table(metrics: Path, table: Table) -> Everything:
         for scenario in table.scenarios:
             judged = read_required(metrics / "report" / dataset / scenario / VERDICTS, Judged)
             results.append(Results(**vars(read_measured(metrics, dataset, scenario, table)), judged=judged))
-    return Everything(results, {pair: read_comparison(metrics, f"pairs/{pair}") for pair in table.pairs})
+    return Everything(results, {pair: read_pair(metrics, pair) for pair in table.pairs})
 
 
 def read_scores(path: Path) -> Scores:

@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import fmean
 
 from counterweight.reporting.answers import answer
+from counterweight.reporting.besides import describe_greys, describe_same
 from counterweight.reporting.differences import (
     Number,
     describe_halves,
@@ -13,6 +14,7 @@ from counterweight.reporting.differences import (
     summarize_difference,
     tabulate_shortly,
     tabulate_statistics,
+    tabulate_styles,
 )
 from counterweight.reporting.latex import render_latex
 from counterweight.reporting.markdown import (
@@ -89,9 +91,9 @@ def write_pair_report(name: str, comparison: Comparison, folder: Path) -> None:
     """Write the report of a pair into a folder, likewise."""
     (folder / "report.md").write_text(render_pair_report(name, comparison), encoding="utf-8")
     (folder / "tables.tex").write_text(
-        render_latex_differences({"synthetic": comparison}, name, name), encoding="utf-8"
+        render_latex_differences({"synthetic": comparison.plain}, name, name), encoding="utf-8"
     )
-    write_csv(list_statistics({"synthetic": comparison}), folder / "statistics.csv")
+    write_csv(list_statistics({"synthetic": comparison.plain}), folder / "statistics.csv")
 
 
 def render_latex_differences(comparisons: Comparisons, place: str, label: str) -> str:
@@ -102,9 +104,35 @@ def render_latex_differences(comparisons: Comparisons, place: str, label: str) -
 
 
 def render_pair_report(name: str, comparison: Comparison) -> str:
-    """Return the Markdown report of a pair, which is one of two sets without classes."""
-    values = {"name": name, "sizes": comparison.features.images}
-    return render("pair.md.jinja", {**values, **describe_comparisons({"synthetic": comparison})})
+    """Return the Markdown report of a pair, which is one of two sets without classes.
+
+    Its tables are of the images as they are; where they were made the same, one more is of these.
+    """
+    plain = {"synthetic": comparison.plain}
+    values = {
+        "name": name,
+        "sizes": comparison.plain.features.images,
+        "greys": describe_greys(comparison),
+        "reach": describe_reach(plain),
+        "verdicts": [verdict("synthetic", comparison)],
+        "differences": render_differences(plain),
+        "same": describe_made_same(comparison),
+    }
+    return render("pair.md.jinja", values)
+
+
+def describe_made_same(comparison: Comparison) -> dict[str, object] | None:
+    """Return what the report says of a pair whose sides were made the same, and how; None if they were not."""
+    how = comparison.equalised
+    if comparison.as_they_are is None or how is None:
+        return None
+    own = {"synthetic": comparison}
+    return {
+        "sizes": comparison.features.images,
+        "how": describe_same(how),
+        "tables": tabulate_statistics(own),
+        "style": tabulate_styles(own),
+    }
 
 
 def describe_comparisons(comparisons: Comparisons) -> dict[str, object]:
@@ -222,7 +250,7 @@ def summarize_table(found: Everything) -> dict[str, dict[str, object]]:
     for results in found.results:
         headlines.setdefault(results.dataset, {})[results.scenario] = summarize_results(results)
     for name, comparison in found.pairs.items():
-        headlines.setdefault("pairs", {})[name] = summarize_difference(comparison)
+        headlines.setdefault("pairs", {})[name] = summarize_difference(comparison.plain)
     return headlines
 
 

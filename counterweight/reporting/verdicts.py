@@ -42,13 +42,12 @@ def verdict(name: str, comparison: Comparison) -> str:
     Where they were made the same in that, the judgement is of these, and the one of the sets as they are stands beside.
     """
     plain = comparison.as_they_are
-    first = (describe_copies(plain or comparison.features) or describe_hidden_copies(comparison)) + describe_besides(
-        comparison
-    )
+    copies = describe_copies(comparison.plain.features) or describe_hidden_copies(comparison)
+    first = copies + describe_besides(comparison)
     judged = introduce_judgement(comparison) + judge(name, comparison) + describe_doubts(comparison.features)
     if plain is None:
         return first + judged
-    as_they_are = judge(name, Comparison(plain, None, None)) + describe_doubts(plain)
+    as_they_are = judge(name, plain) + describe_doubts(plain.features)
     return f"{first}{judged} As they are: {as_they_are}"
 
 

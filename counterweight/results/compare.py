@@ -91,6 +91,9 @@ class BackboneResult(Result):
     families: dict[Side, Families]
     inception_score: dict[Side, InceptionScore] | None = None
     """Of as many images of every class on both sides; None: this network does not name classes."""
+    design_effects: dict[Side, float] = Field(default_factory=dict, exclude_if=is_nothing)
+    """Of a side whose images come in groups, by how much the variance of a feature's mean exceeds that of independent
+    images; a median over features."""
 
 
 class Copies(Result):

@@ -1,10 +1,15 @@
-"""What an audit finds of the files of two sets and of their classes: what they differ in besides pictures."""
+"""What is found of the files of two sets and of their classes: what they differ in besides pictures."""
 
 from typing import Literal
 
 from pydantic import Field
 
 from counterweight.core.schema import Result
+
+
+def is_nothing(value: object) -> bool:
+    """Say whether a list that few results have is not to be written down."""
+    return value == []
 
 
 def is_missing(value: object) -> bool:
@@ -31,6 +36,8 @@ class SideFiles(Result):
     """By Pillow's name of the mode."""
     grey: int | None = Field(default=None, exclude_if=is_missing)
     """How many show nothing but greys, whatever their mode."""
+    white: float | None = Field(default=None, exclude_if=is_missing)
+    """Of greys of more than 8 bits the one that becomes white in all files, where there are such."""
 
 
 class FileFacts(Result):
@@ -64,3 +71,21 @@ class Equalised(Result):
     """Of each class, on either side; empty where classes are not looked at."""
     left_out: dict[str, dict[str, int]] = Field(default_factory=dict)
     """Images of the classes that one side lacks, by side and class."""
+    remaining: list[str] = Field(default_factory=list, exclude_if=is_nothing)
+    """What both still differ in, since it is not known how to make it the same."""
+
+
+class PairFiles(Result):
+    """What both sides of a pair differ in besides pictures, and how they were made the same in it."""
+
+    files: FileFacts | None
+    """Of at most 1,000 files of either side, drawn at random; None where none of a side can be read."""
+    mix: ClassMix | None
+    """Where both have the same classes in another mix."""
+    equalised: Equalised | None = None
+    """Where they differ in anything, and `equalise` does not say otherwise."""
+
+    @property
+    def differences(self) -> list[str]:
+        """What they differ in, a few words for each."""
+        return [*(self.files.differences if self.files else []), *([self.mix.difference] if self.mix else [])]

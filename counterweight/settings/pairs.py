@@ -12,6 +12,9 @@ class Pair(Settings):
     source: str
     images: Positive | None = None
     """At most this many images of either side, drawn at random; null: all."""
+    equalise: bool = True
+    """Whether sides that differ in more than pictures are compared once more, made the same in that. Of large images
+    that takes several times as long to read as they are."""
 
 
 def plan_pair(pairs: Blocks, name: str) -> SourcePlan[Pair]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer]
-Counts = npt.NDArray[np.float32]
+Counts = npt.NDArray[np.floating]
 
 CELLS = 2**21
 """Weights of images held at once; some 30 bytes each while they are drawn."""
@@ -45,7 +46,13 @@ class BootstrapScores:
 
 
 def bootstrap_scores(
-    true: Labels, predicted: Labels, minority: Sequence[int], classes: int, resamples: int, rng: np.random.Generator
+    true: Labels,
+    predicted: Labels,
+    minority: Sequence[int],
+    classes: int,
+    resamples: int,
+    rng: np.random.Generator,
+    groups: npt.NDArray[np.int64] | None = None,
 ) -> BootstrapScores:
     """Score every method and draw on the test set and on resamples of its images.
 
@@ -57,6 +64,10 @@ def bootstrap_scores(
     of one image stays as it is: how another one would do cannot be known from it. A seed gives a method the same
     resamples whatever other methods there are.
 
+    Of images in groups (patients, videos) whole groups are drawn in their place, G_h - 1 of G_h, which count
+    G_h / (G_h - 1) times: those of one class within it, those of several together. How many images a class has varies
+    then, and scores are of as many as are there; a class of which none is drawn keeps its recall.
+
     One image decides 1 / N_c of its class's recall, and of balanced accuracy what a mean over classes leaves of that;
     of F1 down to half as much (`ResampledScores.weigh`).
 
@@ -66,6 +77,7 @@ def bootstrap_scores(
         minority: labels of the minority classes; may be empty.
         classes: number of classes.
         resamples: B >= 2.
+        groups: numbers (N,) that images of one group share; None: each stands alone.
 
     Raises:
         ValueError: the shapes do not fit, there is no image, a label is out of range, or B < 2.
@@ -79,11 +91,18 @@ def bootstrap_scores(
     tested = [label for label in sorted(set(minority)) if len(members[label])]
     # A minority class costs some hundred cells a resample. The number of methods must not count: see above.
     step = max(1, CELLS // (images + 100 * len(tested)))
-    blocks = [score_block([np.ones((1, len(own)), np.float32) for own in members], rows, members, tested, plain=True)]
+    once = [np.ones((1, len(own)), np.float32) for own in members]
+    blocks = [score_block(once, rows, members, tested, [1.0] * classes)]
+    scales = [len(own) / (len(own) - 1) if groups is None and len(own) > 1 else 1.0 for own in members]
+    strata = None if groups is None else find_strata(true, groups)
     for start in range(0, resamples, step):
         count = min(step, resamples - start)
-        weights = [draw_counts(len(own), count, rng) for own in members]
-        blocks.append(score_block(weights, rows, members, tested, plain=False))
+        if strata is None:
+            weights = [draw_counts(len(own), count, rng) for own in members]
+        else:
+            drawn = draw_groups(strata, count, rng)
+            weights = [drawn[:, own] for own in members]
+        blocks.append(score_block(weights, rows, members, tested, scales, varying=strata is not None))
     f1, recall = (np.concatenate(parts).reshape(-1, methods, draws) for parts in zip(*blocks, strict=True))
     sizes = [len(own) for own in members]
     return BootstrapScores(
@@ -119,8 +138,55 @@ def draw_counts(images: int, resamples: int, rng: np.random.Generator) -> Counts
     return np.bincount(drawn.ravel(), minlength=resamples * images).reshape(resamples, images).astype(np.float32)
 
 
+class Strata(NamedTuple):
+    """Of images in groups the group of each, 0 to G - 1, (N,), and which groups are drawn together, (G_h,) each."""
+
+    places: npt.NDArray[np.int64]
+    together: list[npt.NDArray[np.int64]]
+
+
+def find_strata(true: Labels, groups: npt.NDArray[np.int64]) -> Strata:
+    """Return which groups are drawn together: those of one class that have its images alone, and those of several.
+
+    Where that is a single group, its images are drawn: how another one would do cannot be known from it, but as much as
+    images alone make of it is known.
+
+    Raises:
+        ValueError: there is not a group for each image.
+    """
+    if groups.shape != true.shape:
+        raise ValueError(f"groups {true.shape} wanted, got {groups.shape}")
+    found = part_groups(true, groups)
+    lone = np.isin(found.places, [own[0] for own in found.together if len(own) == 1])
+    return part_groups(true, np.where(lone, found.places.max() + 1 + np.arange(len(true)), found.places))
+
+
+def part_groups(true: Labels, groups: npt.NDArray[np.int64]) -> Strata:
+    """Return which groups are drawn together, also where one is alone."""
+    _, first, places = np.unique(groups, return_index=True, return_inverse=True)
+    spanning = np.zeros(len(first), dtype=bool)
+    np.logical_or.at(spanning, places, true != true[first][places])
+    kinds = np.where(spanning, -1, true[first])
+    return Strata(places, [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)])
+
+
+def draw_groups(strata: Strata, resamples: int, rng: np.random.Generator) -> Counts:
+    """Return how often each image counts that is in a group, float64 (resamples, N): no whole numbers."""
+    counts = np.empty((resamples, int(strata.places.max()) + 1))
+    for own in strata.together:
+        scale = len(own) / (len(own) - 1) if len(own) > 1 else 1.0
+        counts[:, own] = scale * draw_counts(len(own), resamples, rng)
+    drawn: Counts = counts[:, strata.places]
+    return drawn
+
+
 def score_block(
-    counts: Sequence[Counts], rows: Labels, members: Sequence[npt.NDArray[np.int64]], tested: Sequence[int], plain: bool
+    counts: Sequence[Counts],
+    rows: Labels,
+    members: Sequence[npt.NDArray[np.int64]],
+    tested: Sequence[int],
+    scales: Sequence[float],
+    varying: bool = False,
 ) -> tuple[Floats, Floats]:
     """Return minority F1 and balanced accuracy (b, R) of R rows of predictions in b resamples.
 
@@ -129,26 +195,38 @@ def score_block(
         rows: integer (R, N).
         members: per class (N_c,), its images.
         tested: minority classes with images.
-        plain: whether images count as often as they are drawn, without the factor N_c / (N_c - 1).
+        scales: how often an image of each class counts that is drawn once.
+        varying: whether of a class more or fewer images are drawn than it has; else as many, give or take rounding.
     """
     resamples, present = len(counts[0]), [label for label, own in enumerate(members) if len(own)]
     recall, f1 = np.zeros((2, resamples, len(rows)))
     hits, named = np.zeros((2, len(tested), resamples, len(rows)))
     for label in present:
         own, size = rows[:, members[label]], len(members[label])
-        scale = 1.0 if plain or size == 1 else size / (size - 1)
-        found = count_named(own, counts[label], label) * scale
-        recall += found / size
+        found = count_named(own, counts[label], label) * scales[label]
+        recall += divide_or_keep(found, own == label, counts[label]) if varying else found / size
         for place, other in enumerate(tested):
-            named[place] += found if other == label else count_named(own, counts[label], other) * scale
+            named[place] += found if other == label else count_named(own, counts[label], other) * scales[label]
             if other == label:
                 hits[place] = found
     for place, label in enumerate(tested):
-        f1 += 2 * hits[place] / (len(members[label]) + named[place])
+        there = counts[label].sum(axis=1, dtype=np.float64)[:, None] if varying else len(members[label])
+        f1 += 2 * hits[place] / np.maximum(there + named[place], np.finfo(np.float64).tiny)
     return f1 / max(1, len(tested)), recall / len(present)
+
+
+def divide_or_keep(found: Floats, hit: npt.NDArray[np.bool_], counts: Counts) -> Floats:
+    """Return the recalls (b, R) of hits (b, R) among images that count (b, N_c); where none does, those of all.
+
+    Args:
+        hit: bool (R, N_c), of all.
+    """
+    there = counts.sum(axis=1, dtype=np.float64)[:, None]
+    recalls: Floats = np.where(there > 0, found / np.where(there > 0, there, 1.0), hit.mean(axis=1))
+    return recalls
 
 
 def count_named(rows: Labels, counts: Counts, label: int) -> Floats:
     """Return how many of the drawn images (b, N_c) each of R rows (R, N_c) gives a label: (b, R)."""
     # Whole numbers up to 2^24 are exact in float32: equal predictions have equal scores in every resample.
-    return np.asarray(counts @ (rows == label).T.astype(np.float32), dtype=np.float64)
+    return np.asarray(counts @ (rows == label).T.astype(counts.dtype), dtype=np.float64)

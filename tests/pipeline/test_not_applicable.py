@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from campaigns.project import Project
-from counterweight.core.images import ImageSet
+from counterweight.core.images import ImageSet, write_images
 from counterweight.evaluation.retraining.outcomes import write_predictions
 from counterweight.evaluation.retraining.training import Outcome
 from stages import classify, compare, discriminate, extract, imbalance, ingest, latent, page, report, synthesize, train
@@ -35,7 +35,7 @@ PARTS = f"--train {DATA}/train.parquet --test {DATA}/test.parquet"
 DRAWS = f"--draws {ITEM}/draws.parquet"
 REPORT = (
     "--dataset shapes --scenario drop75 --metrics metrics --predictions data/predictions/shapes/drop75 "
-    "--out metrics/report/shapes/drop75"
+    "--test data/shapes/test.parquet --out metrics/report/shapes/drop75"
 )
 PAGE = "--metrics metrics --plots plots --summary metrics/summary.json --page metrics/report.html"
 
@@ -113,6 +113,8 @@ def test_a_table_of_which_nothing_is_applicable_still_has_its_baselines(scarce: 
     place.mkdir(parents=True)
     write_predictions(dict.fromkeys(baselines, said), tested, place / "baselines.parquet")
     write_predictions({}, tested, place / "smote.parquet")
+    (scarce / DATA).mkdir(parents=True, exist_ok=True)
+    write_images(tested, scarce / DATA / "test.parquet")
     report.main(REPORT.split())
     text = (scarce / "metrics/report/shapes/drop75/report.md").read_text()
     assert "`smote` is not applicable here: too few." in text

@@ -222,9 +222,11 @@ def test_a_pair_in_the_table_is_compared_and_costs_no_training(copy: Project) ->
         (copy / "images/two" / side).symlink_to(copy / "elsewhere" / side)
     copy.edit("  pairs: []\n", "  pairs:\n    - two\n")
     copy.edit("\npairs: {}\n", "\npairs:\n  two: {source: folders, size: 16, channels: 1}\n")
-    extracted = ["extract_pair@two-real", "extract_pair@two-synthetic"]
+    sides = ("real", "synthetic", "same_real", "same_synthetic")
+    extracted = [f"extract_pair@two-{side}" for side in sides]
     output = copy.dvc("repro")
     measured = [f"{stage}_pair@two" for stage in ("compare", "discriminate", "latent")]
+    measured += ["compare_same@two", "discriminate_same@two"]
     assert sorted(stages_run(output)) == sorted(
         ["check", "ingest_pair@two", *extracted, *measured, "report_pair@two", "report@shapes-drop75", "page"]
     )
@@ -234,6 +236,21 @@ def test_a_pair_in_the_table_is_compared_and_costs_no_training(copy: Project) ->
     summary = json.loads((copy / "metrics/summary.json").read_text())
     numbers = {"differs", "kl", "ssim", "frechet", "recall", "linear_auc", "style_auc"}
     assert set(summary["pairs"]["two"]) == numbers
+    assert "made the same" not in text
+    nothing = json.loads((copy / "metrics/compare/pairs/two.same.json").read_text())
+    assert set(nothing) == {"not_applicable"}
+    for path in (copy / "elsewhere/synthetic").glob("*.png"):
+        with Image.open(path) as image:
+            image.save(path.with_suffix(".jpg"), quality=30)
+        path.unlink()
+    copy.dvc("repro")
+    text = (copy / "metrics/report/pairs/two/report.md").read_text()
+    first = "- The files alone tell the sets apart: format (40 PNG against 40 JPEG). With both re-encoded as JPEG of "
+    assert f"{first}quality 30: `synthetic`" in text
+    assert " As they are: `synthetic`" in text
+    assert "## The same images made the same (40 real and 40 synthetic ones)" in text
+    shown = json.loads((copy / "metrics/compare/pairs/two.json").read_text())
+    assert shown["file_differences"] == ["format (40 PNG against 40 JPEG)"]
     (copy / "elsewhere/real/00.png").unlink()
     assert {"ingest_pair@two"} == {name for name in json.loads(copy.dvc("status", "--json")) if "two" in name}
 

@@ -488,3 +488,13 @@ def test_counts_without_duplicates_have_no_word_of_them() -> None:
     assert not {"in_train", "near_train"} & {*clean.model_dump()}
     told = clean.model_copy(update={"near_train": 4})
     assert type(told).model_validate(told.model_dump()) == told
+
+
+def test_tests_of_images_in_groups_are_said_to_be_of_dependent_ones() -> None:
+    plain = backbone(0.5)
+    text = render_differences({"smote": Comparison(compare_result({"a": plain}, copies(0.0)), style(), None)})
+    assert "groups" not in text
+    grouped = plain.model_copy(update={"design_effects": {"real": 5.46}})
+    text = render_differences({"smote": Comparison(compare_result({"a": grouped}, copies(0.0)), style(), None)})
+    assert "the mean of a feature varies, of real images 5.5 times as much as of independent images" in text
+    assert "design_effects" not in plain.model_dump()

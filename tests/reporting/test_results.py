@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +18,14 @@ from counterweight.core.images import ImageSet, write_images
 from counterweight.core.results import NotApplicable, write_result
 from counterweight.evaluation.retraining.outcomes import write_predictions
 from counterweight.evaluation.retraining.training import Outcome
+from counterweight.reporting import judging
 from counterweight.reporting.judging import rank_simple, read_predictions, read_results
 from counterweight.reporting.results import Judged, read_table
 from counterweight.reporting.tables import summarize_table
 from counterweight.results.classify import MethodScores, Scores
 from counterweight.results.imbalance import Counts
 from counterweight.settings.table import Table
+from counterweight.statistics.bootstrap_scores import BootstrapScores, bootstrap_scores
 from counterweight.statistics.classification import classification_scores
 from stages.report import main
 from tests.reporting.made import counts, features, latent, method_scores, scores, style
@@ -237,7 +241,16 @@ def test_scores_that_lack_a_row_of_the_table_are_refused(name: str, tmp_path: Pa
         read_results(*lay_out(tmp_path, given), "digits", "drop75", TABLE, 0)
 
 
-def report(folder: Path, given: dict[str, tuple[list[list[int]], float]] = GIVEN) -> None:
+def write_test_part(path: Path, names: Sequence[str] | None = None) -> Path:
+    """Write the test images, of groups if these are named."""
+    groups = None if names is None else np.array(names)
+    write_images(replace(images(), group_names=groups), path)
+    return path
+
+
+def report(
+    folder: Path, given: dict[str, tuple[list[list[int]], float]] = GIVEN, names: Sequence[str] | None = None
+) -> None:
     """Run the stage."""
     metrics, predictions = lay_out(folder, given)
     params = YAML(typ="safe", pure=True).load(PARAMS.read_text(encoding="utf-8"))
@@ -245,7 +258,28 @@ def report(folder: Path, given: dict[str, tuple[list[list[int]], float]] = GIVEN
     (folder / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     words = ["--params", folder / "params.yaml", "--metrics", metrics, "--predictions", predictions]
     words += ["--dataset", "digits", "--scenario", "drop75", "--out", metrics / "report/digits/drop75"]
+    words += ["--test", write_test_part(folder / "test.parquet", names)]
     main([str(word) for word in words])
+
+
+def test_test_images_of_a_group_are_resampled_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[list[int] | None] = []
+
+    def record(*arguments: Any) -> BootstrapScores:  # noqa: ANN401  # as the function it stands for
+        given.append(None if arguments[-1] is None else arguments[-1].tolist())
+        return bootstrap_scores(*arguments)
+
+    monkeypatch.setattr(judging, "bootstrap_scores", record)
+    read = {}
+    for way, names in (("alone", None), ("one", [*"xxxyyz"]), ("some", [*"xxyzwv"])):
+        (tmp_path / way).mkdir()
+        report(tmp_path / way, names=names)
+        path = tmp_path / way / "metrics/report/digits/drop75/verdicts.json"
+        read[way] = Judged.model_validate_json(path.read_text(encoding="utf-8")).against_imbalanced.balanced_accuracy
+    assert given == [None, [0, 0, 0, 1, 1, 2], [2, 2, 3, 4, 1, 0]]
+    # Of a class of one group its images are drawn.
+    for method, verdict in read["one"].items():
+        assert verdict.se_test == pytest.approx(read["alone"][method].se_test)
 
 
 def test_all_verdicts_are_written_beside_the_report(tmp_path: Path) -> None:

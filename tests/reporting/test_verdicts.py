@@ -150,7 +150,7 @@ def test_sets_made_the_same_are_judged_before_what_they_are() -> None:
     plain = compare_result({"a": backbone(0, changes=SAME_FEATURES | OTHER)}, copies(0.01))
     mix = ClassMix(real={"cat": 9, "dog": 1, "emu": 3}, synthetic={"cat": 5, "dog": 5}, difference="class mix (9 to 5)")
     how = Equalised(steps=["in grey", "as JPEG"], images={"cat": 5, "dog": 1}, left_out={"real": {"emu": 3}})
-    assert audited({}, how, mix=mix, as_they_are=plain) == (
+    assert audited({}, how, mix=mix, as_they_are=Comparison(plain, None, None)) == (
         f"The files and the mix of classes alone tell the sets apart: {FORMAT}, class mix (9 to 5). "
         "Left out, since the other side has none: emu (3) of the real images. "
         "With both in grey, as JPEG and the same mix of classes: `synthetic`: no difference was found, of 50 images a "
@@ -161,8 +161,8 @@ def test_sets_made_the_same_are_judged_before_what_they_are() -> None:
 
 def test_copies_that_are_seen_when_sets_are_made_the_same_are_said_first() -> None:
     features = compare_result({"a": backbone(0, changes=SAME_FEATURES)}, copies(0.01).model_copy(update={"near": 7}))
-    plain = compare_result({"a": backbone(0, changes=SAME_FEATURES)}, copies(0.01))
-    compared = Comparison(features, None, None, equalised=Equalised(steps=["in grey"]), as_they_are=plain)
+    before = Comparison(compare_result({"a": backbone(0, changes=SAME_FEATURES)}, copies(0.01)), None, None)
+    compared = Comparison(features, None, None, equalised=Equalised(steps=["in grey"]), as_they_are=before)
     assert verdict("synthetic", compared).startswith(
         "7 of 100 images are copies of the real images once both are made the same. With both in grey: `synthetic`"
     )

@@ -9,6 +9,7 @@ from counterweight.statistics.bootstrap_scores import CELLS, bootstrap_scores, d
 from counterweight.statistics.classification import classification_scores
 
 Labels = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 def make_labels(seed: int, images: int, classes: int, methods: int = 3, draws: int = 4) -> tuple[Labels, Labels]:
@@ -167,3 +168,63 @@ def test_mistakes_are_refused(true: list[int], predicted: object, minority: list
         bootstrap_scores(
             np.array(true, np.int64), np.array(predicted, np.int64), minority, 3, resamples, np.random.default_rng(0)
         )
+
+
+def spread(found: Floats) -> float:
+    return float(found.std(axis=0, ddof=1).mean())
+
+
+def test_whole_groups_are_drawn() -> None:
+    """Images that are all the same in a group vary as many as there are groups: a mean of 20 fractions."""
+    hits = np.random.default_rng(0).random(20) < 0.6
+    numbers = np.repeat(np.arange(20), 10)
+    predicted = np.repeat(~hits, 10).astype(np.int64)[None, None]
+    true = np.zeros(200, dtype=np.int64)
+    found = [
+        bootstrap_scores(true, predicted, [], 2, 4000, np.random.default_rng(1), groups).balanced_accuracy
+        for groups in (None, numbers)
+    ]
+    assert found[0].actual == found[1].actual
+    # The variance of a mean of independent ones, n - 1 in its denominator; the deviation of 4,000 is known to 1.1 %.
+    by_image, by_group = (np.sqrt(hits.mean() * (1 - hits.mean()) / (n - 1)) for n in (200, 20))
+    assert spread(found[0].resampled) == pytest.approx(by_image, rel=0.05)
+    assert spread(found[1].resampled) == pytest.approx(by_group, rel=0.05)
+
+
+def test_groups_of_several_classes_are_drawn_together() -> None:
+    """Right and wrong in a group alike: both classes' recalls rise and fall together, and their mean no less."""
+    numbers, true = np.repeat(np.arange(30), 4), np.tile([0, 0, 1, 1], 30)
+    right = np.repeat(np.random.default_rng(0).random(30) < 0.5, 4)
+    predicted = np.where(right, true, 1 - true)[None, None]
+    found = bootstrap_scores(true, predicted, [1], 2, 2000, np.random.default_rng(1), numbers)
+    assert spread(found.balanced_accuracy.resampled) == pytest.approx(np.sqrt(0.25 / 29), rel=0.1)
+    assert found.minority_f1 is not None
+    assert np.isfinite(found.minority_f1.resampled).all()
+
+
+def test_resamples_without_a_class_keep_its_recall() -> None:
+    """One of two groups that span classes has all images of one: many resamples have none of it."""
+    true, numbers = np.array([0, 0, 0, 1, 2, 0]), np.array([0, 1, 3, 3, 4, 4])
+    predicted = np.array([[[0, 1, 0, 1, 2, 0]], [[0, 1, 0, 0, 0, 1]]])
+    found = bootstrap_scores(true, predicted, [1], 3, 50, np.random.default_rng(0), numbers)
+    assert np.isfinite(found.balanced_accuracy.resampled).all()
+    assert found.minority_f1 is not None
+    assert np.isfinite(found.minority_f1.resampled).all()
+    with pytest.raises(ValueError, match="groups"):
+        bootstrap_scores(true, predicted, [1], 3, 50, np.random.default_rng(0), numbers[:3])
+
+
+def test_images_of_the_only_group_of_a_class_are_drawn() -> None:
+    true, predicted = make_labels(0, 60, 3)
+    draw = np.random.default_rng
+    plain = bootstrap_scores(true, predicted, [0], 3, 400, draw(1)).balanced_accuracy
+    single = bootstrap_scores(true, predicted, [0], 3, 400, draw(1), true).balanced_accuracy
+    assert spread(single.resampled) == pytest.approx(spread(plain.resampled), rel=0.1)
+
+
+def test_equal_methods_are_equal_in_every_resample_of_groups() -> None:
+    true, predicted = make_labels(0, 60, 3)
+    predicted[1] = predicted[0]
+    groups = np.random.default_rng(0).integers(0, 15, 60)
+    found = bootstrap_scores(true, predicted, [0], 3, 50, np.random.default_rng(1), groups).balanced_accuracy
+    np.testing.assert_allclose(found.resampled[:, 0], found.resampled[:, 1], rtol=0, atol=1e-13)

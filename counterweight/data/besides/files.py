@@ -1,4 +1,4 @@
-"""What the files of two sets differ in besides pictures: format, quality of JPEGs, size, colour mode.
+"""What the files of two sets differ in besides pictures: format, quality of JPEGs, size, colour mode, traces.
 
 Each of them can be told from the pixels alone, once all images are brought to one size: a network that does so says
 nothing of what the pictures show.
@@ -11,17 +11,21 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterweight.data.decode.images import Facts
+from counterweight.data.decode.greys import are_floats, choose_range, list_tops
+from counterweight.data.decode.images import PALETTE, Facts
 from counterweight.results.files import FileFacts, SideFiles
 
 LEVEL = 0.001
-"""Of the tests, seven of them: files of one kind are called different in at most 7 of 1,000 pairs of sets, and a mix of
-classes in one more."""
+"""Of the tests, thirteen of them: files of one kind are called different in at most 13 of 1,000 pairs of sets, and a
+mix of classes in one more."""
 MARGIN = 0.02
 """Sides have to differ by more of their length, in some quantile: less is lost where images are brought to one size."""
 STEP = 2
 """Qualities have to differ by so much in some; quantisation tables of neighbouring ones are all but the same."""
 QUANTILES = (0.1, 0.5, 0.9)
+PROPORTIONS, BARS, GRIDS = "proportions", "bars at two sides", "blocks of 8 x 8 pixels"
+DITHERING, COLOURS, WHITES = "dithering", "colours of a palette", "range of greys"
+PERCENT = 2
 EXACT = 100  # numbers a side at most for the exact distribution of a statistic; of many it overflows
 
 Numbers = npt.NDArray[np.int64]
@@ -36,6 +40,15 @@ class FileNumbers(NamedTuple):
     modes: Counter[str]
     shades: Counter[str]
     """How many are grey, and how many in colour."""
+    bars: Counter[str]
+    """How many have bars at two sides; of those that were stored without loss how many show a grid; and of those with a
+    palette how many are dithered."""
+    grids: Counter[str]
+    dithering: Counter[str]
+    colours: Numbers
+    """Of the palettes."""
+    proportions: Numbers
+    """Width in percent of the height."""
     qualities: Numbers
     widths: Numbers
     heights: Numbers
@@ -52,8 +65,17 @@ def compare_files(real: Sequence[Facts], synthetic: Sequence[Facts]) -> FileFact
         "heights": name_numbers("height", one.heights, other.heights, MARGIN * np.median(one.heights), " pixels"),
         "modes": name_mix("colour mode", one.modes, other.modes),
         "shades": name_mix("colours", one.shades, other.shades),
+        "proportions": name_numbers(PROPORTIONS, one.proportions, other.proportions, PERCENT, " % of the height"),
+        "bars": name_mix(BARS, one.bars, other.bars),
+        "grids": name_mix(GRIDS, one.grids, other.grids),
+        "dithering": name_mix(DITHERING, one.dithering, other.dithering),
+        "whites": name_ranges(real, synthetic),
+        "colours": name_numbers(COLOURS, one.colours, other.colours, MARGIN * PALETTE, ""),
     }
-    sides = [describe_side(each, named) for each in (one, other)]
+    sides = [
+        describe_side(each, named).model_copy(update={"white": white})
+        for each, white in zip((one, other), choose_whites(real, synthetic), strict=True)
+    ]
     return FileFacts(real=sides[0], synthetic=sides[1], differences=[words for words in named.values() if words])
 
 
@@ -65,9 +87,19 @@ def collect_numbers(facts: Sequence[Facts]) -> FileNumbers:
         modes=Counter(fact.mode for fact in facts),
         shades=Counter("grey" if fact.grey else "in colour" for fact in facts),
         qualities=np.array([fact.quality for fact in facts if fact.quality is not None], dtype=np.int64),
+        bars=Counter(name_presence(fact.bars is not None) for fact in facts),
+        grids=Counter(name_presence(fact.grid) for fact in facts if fact.grid is not None),
+        dithering=Counter(name_presence(fact.dithered) for fact in facts if fact.dithered is not None),
+        colours=np.array([fact.colours for fact in facts if fact.colours is not None], dtype=np.int64),
+        proportions=np.array([round(100 * fact.width / fact.height) for fact in facts], dtype=np.int64),
         widths=np.array([fact.width for fact in facts], dtype=np.int64),
         heights=np.array([fact.height for fact in facts], dtype=np.int64),
     )
+
+
+def name_presence(there: bool) -> str:
+    """Say whether something is there."""
+    return "with" if there else "without"
 
 
 def describe_side(found: FileNumbers, named: Mapping[str, str]) -> SideFiles:
@@ -89,6 +121,34 @@ def name_mix(what: str, real: Counter[str], synthetic: Counter[str]) -> str:
         return ""
     mixes = [", ".join(f"{count} {name}" for name, count in side.most_common()) for side in (real, synthetic)]
     return f"{what} ({mixes[0]} against {mixes[1]})"
+
+
+def choose_whites(real: Sequence[Facts], synthetic: Sequence[Facts]) -> tuple[float | None, float | None]:
+    """Return which grey of more than 8 bits becomes white on either side, as the files are: the same on both.
+
+    So numbers count for what they are, and a darker side stays darker. Integers and floats have no range in common, and
+    where one side has these and one those, each has its own.
+    """
+    own, other = choose_range(real), choose_range(synthetic)
+    if own is None or other is None or are_floats(real) != are_floats(synthetic):
+        return own, other
+    return max(own, other), max(own, other)
+
+
+def name_ranges(real: Sequence[Facts], synthetic: Sequence[Facts]) -> str:
+    """Name the ranges of greys of more than 8 bits if they differ, and that is no chance.
+
+    One side may be of another camera, or was converted otherwise; or its pictures are darker. That cannot be known from
+    numbers alone.
+    """
+    own = choose_range(real), choose_range(synthetic)
+    if own[0] is None or own[1] is None or own[0] == own[1]:
+        return ""
+    from scipy.stats import ks_2samp  # takes a second, and few images have more than 8 bits
+
+    if ks_2samp(list_tops(real), list_tops(synthetic), method="asymp").pvalue >= LEVEL:
+        return ""
+    return f"{WHITES} (0...{own[0]:g} against 0...{own[1]:g})"
 
 
 def are_mixed_differently(real: Counts, synthetic: Counts) -> bool:

@@ -1,31 +1,127 @@
-"""What the two sides of a pair differ in besides pictures."""
+"""What the two sides of a pair differ in besides pictures, and the same images without that."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from counterweight.core.images import ImageSet, write_images
+from counterweight.core.schema import Settings
+from counterweight.data.besides.equalising import FileSide
 from counterweight.data.besides.files import compare_files
 from counterweight.data.besides.mix import compare_mix
-from counterweight.data.decode.images import Facts
-from counterweight.data.decode.pool import inspect_images
-from counterweight.data.pairs.base import ImagePair
+from counterweight.data.besides.same import FEWEST, Besides, KnownSide, Same, make_same
+from counterweight.data.decode.greys import list_tops
+from counterweight.data.decode.images import BadFile, Facts
+from counterweight.data.decode.pool import Workers, inspect_images
+from counterweight.data.pairs.base import ONE_CLASS, ImagePair, scale_greys
 from counterweight.data.sources.base.class_folders import find_shared_classes
-from counterweight.data.sources.base.lazy_images import LazyImages
+from counterweight.data.sources.base.lazy_images import FileSettings, Indices, LazyImages
+from counterweight.data.split.reading import Subset, choose_all, write_part
+from counterweight.results.files import Equalised, PairFiles
 
+SIDES = ("real", "synthetic")
 MOST = 1000  # files of a side that are looked at, drawn at random: to read all of them twice would be dear
+ALIKE = "both sides are alike in all that is looked at besides pictures"
+UNWANTED = "equalise is false"
+UNTOUCHED = "nothing that both sides differ in besides pictures reaches the pixels"
 
 
-def name_pair_differences(pair: ImagePair, rng: np.random.Generator) -> list[str]:
-    """Name what the files of both sides differ in, and the mix of their classes; nothing where they are alike."""
+def compare_pair(pair: ImagePair, rng: np.random.Generator) -> PairFiles:
+    """Describe the files of both sides, and the mix of their classes where that differs.
+
+    At most 1,000 files of either are looked at; where one has greys of more than 8 bits, all: no other may exceed them.
+    """
     found = [[*inspect_some(part, rng)] for part in pair]
-    named = compare_files(found[0], found[1]).differences if all(found) else []
+    if any(list_tops(own) for own in found):
+        every = [inspect_rows(part, np.arange(len(part))) for part in pair]
+        found = [[fact for fact in own if isinstance(fact, Facts)] for own in every]
+    files = compare_files(found[0], found[1]) if all(found) else None
     mix = compare_mix(find_shared_classes(pair.real.origins, pair.synthetic.origins))
-    return [*named, *([mix.difference] if mix else [])]
+    return PairFiles(files=files, mix=mix)
+
+
+def scale_pair(pair: ImagePair, found: PairFiles, settings: Settings) -> ImagePair:
+    """Return both sides of which one grey of more than 8 bits becomes white in all files, if there are such."""
+    if found.files is None:
+        return pair
+    assert isinstance(settings, FileSettings), "pairs are files"
+    whites = found.files.real.white, found.files.synthetic.white
+    return ImagePair(*(scale_greys(part, settings, white) for part, white in zip(pair, whites, strict=True)))
 
 
 def inspect_some(part: LazyImages, rng: np.random.Generator) -> Iterator[Facts]:
     """Yield what files of one side are like, of those that can be read."""
-    assert part.fetch is not None, "pairs are files"
     rows = np.sort(rng.permutation(len(part))[:MOST])
+    yield from (result for result in inspect_rows(part, rows) if isinstance(result, Facts))
+
+
+def inspect_rows(part: LazyImages, rows: Indices) -> Iterator[Facts | BadFile]:
+    """Yield what the files at some places of one side are like."""
+    assert part.fetch is not None, "pairs are files"
     for results in inspect_images(part.fetch(rows), len(rows), None):
-        yield from (result for result in results if isinstance(result, Facts))
+        yield from results
+
+
+def make_pair_same(
+    chosen: tuple[Subset, Subset], found: PairFiles, settings: Settings, rng: np.random.Generator
+) -> Same | None:
+    """Return images of a pair made the same in what both sides differ in; None where they differ in nothing.
+
+    Where they do, every file is looked at, and then read once more, whole, which is far slower than as it is.
+    """
+    if found.files is None or not found.differences:
+        return None
+    assert isinstance(settings, FileSettings), "pairs are files"
+    known = know_side(chosen[0]), know_side(chosen[1])
+    classes = find_shared_classes(known[0].origins, known[1].origins)
+    besides = Besides(found.files, compare_mix(classes), classes)
+    if not besides.differ or min(len(side.origins) for side in known) < FEWEST:
+        return None
+    return make_same(known, besides, settings, False, rng)
+
+
+def know_side(chosen: Subset) -> KnownSide:
+    """Return what is known of the files of one side that can be read."""
+    part, results = chosen.part, [*inspect_rows(chosen.part, chosen.indices)]
+    good = [place for place, result in enumerate(results) if isinstance(result, Facts)]
+    rows = chosen.indices[good]
+    assert part.fetch is not None, "pairs are files"
+    files = [file for file in part.fetch(rows) if isinstance(file, Path)]
+    facts = [result for result in results if isinstance(result, Facts)]
+    groups = None if part.groups is None else [part.groups[row] for row in rows.tolist()]
+    return KnownSide(FileSide(files, facts), [part.origins[row] for row in rows.tolist()], part.provenance, groups)
+
+
+def write_same(
+    chosen: tuple[Subset, Subset],
+    found: PairFiles,
+    settings: Settings | None,
+    seed: int,
+    paths: Sequence[Path],
+    where: str,
+    workers: Workers,
+) -> Equalised | None:
+    """Write both sides made the same as image tables, or tables of no images that say why, and return how they were.
+
+    Args:
+        settings: how images are read as they are; None: nothing is to be made the same.
+        where: file and key of the pair.
+    """
+    same = None if settings is None else make_pair_same(chosen, found, settings, np.random.default_rng(seed))
+    if same is None or same.parts is None:
+        reason = UNWANTED if settings is None else ALIKE if same is None else UNTOUCHED
+        for own, path in zip(chosen, paths, strict=True):
+            write_nothing(own.part, reason, path)
+    else:
+        for part, side, path in zip(same.parts, SIDES, paths, strict=True):
+            label = f"{side}, made the same"
+            write_part(choose_all(part), path, where, label, workers, every_class=False)
+    return None if same is None else same.how
+
+
+def write_nothing(part: LazyImages, reason: str, path: Path) -> None:
+    """Write an image table of no images that says why there are none, as a generator's that could make none."""
+    pixels, labels = np.empty((0, *part.shape), dtype=np.uint8), np.empty(0, dtype=np.int64)
+    facts = {**part.provenance, "not_applicable": reason}
+    write_images(ImageSet(pixels, labels, ONE_CLASS, np.empty(0, dtype=np.str_), facts), path)

@@ -3,12 +3,20 @@
 from io import BytesIO
 from typing import IO, NamedTuple
 
+import numpy as np
 from PIL import Image
+
+from counterweight.data.decode.traces import BLOCK, Bars
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 """Of colours in JPEGs, from all of them to a quarter; their places are Pillow's numbers."""
 CODECS = ("AVIF", "WEBP", "JPEG")
 """Formats that images can be stored in again at a quality; several follow one another in this order."""
+QUALITIES = range(20, 101)
+AROUND = 4  # qualities below and above which are not the one that is looked for
+DIP = 0.5
+"""The error at an earlier quality is a smaller fraction of those around it."""
+LOOKED_AT = 256  # pixels of a side
 
 
 class Codec(NamedTuple):
@@ -22,38 +30,47 @@ class Codec(NamedTuple):
 class Changes(NamedTuple):
     """What an image goes through, in this order; None, or nothing, leaves it as it is."""
 
+    bars: Bars | None = None
+    """These are cut off."""
     shorter: int | None = None
     """Its shorter side is brought down to so many pixels, if it is longer."""
     grey: bool = False
     """It loses its colours."""
     colours: int | None = None
     """It gets a palette of so many colours."""
-    palette: bytes | None = None
-    """These are red, green and blue of the colours in it; None: the image's own that are chosen."""
+    dithered: bool = False
+    """Whether a palette of its own is dithered; one that is given always is."""
     codecs: tuple[Codec, ...] = ()
     """It is stored in these formats, one after the other, and read again."""
+    palette: bytes | None = None
+    """Red, green and blue of the colours in the palette; None: the image's own that are chosen."""
 
 
 def apply_changes(image: Image.Image, changes: Changes) -> Image.Image:
     """Return a grey image (`L`) or one in colour (`RGB`) after all changes, in the same mode."""
     mode = image.mode
     image = image.convert("L") if changes.grey else image
+    if changes.bars is not None:
+        left, upper = changes.bars
+        image = image.crop((left, upper, image.width - left, image.height - upper))
     if changes.shorter is not None and changes.shorter < min(image.size):
         scale = changes.shorter / min(image.size)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Image.Resampling.BICUBIC)
     if changes.colours is not None:
-        image = reduce_colours(image, changes.colours, changes.palette).convert(image.mode)
+        image = reduce_colours(image, changes.colours, changes.palette, changes.dithered).convert(image.mode)
     for codec in changes.codecs:
         with Image.open(BytesIO(compress(image, codec))) as file:
             image = file.convert(image.mode)
     return image if image.mode == mode else image.convert(mode)
 
 
-def reduce_colours(image: Image.Image, colours: int, palette: bytes | None) -> Image.Image:
+def reduce_colours(image: Image.Image, colours: int, palette: bytes | None, dithered: bool) -> Image.Image:
     """Return an image with a palette: of so many colours of its own, or a given one, dithered as is usual with such."""
     if palette is None:
-        return image.quantize(colours, dither=Image.Dither.NONE)
+        own = image.quantize(colours, dither=Image.Dither.NONE)
+        # Chosen of colours: to palettes of greys Pillow does not dither.
+        return image.convert("RGB").quantize(palette=own, dither=Image.Dither.FLOYDSTEINBERG) if dithered else own
     holder = Image.new("P", (1, 1))
     holder.putpalette(palette)
     return image.convert("RGB").quantize(palette=holder, dither=Image.Dither.FLOYDSTEINBERG)
@@ -81,6 +98,43 @@ def estimate_quality_by_size(image: Image.Image, kind: str, size: int) -> int:
     with Image.open(BytesIO(content)) as file:
         again = find_quality_of_size(file.convert(image.mode), kind, len(content))
     return max(1, 2 * first - again)
+
+
+def estimate_earlier_quality(image: Image.Image) -> int | None:
+    """Return the quality of the JPEG that an image was before it was stored without loss; None: none is seen.
+
+    Stored again at that quality it hardly changes, less than at those around it (Farid 2009, Exposing Digital Forgeries
+    From JPEG Ghosts, https://doi.org/10.1109/TIFS.2008.2012215). Its blocks have to begin at its upper left corner.
+    """
+    width, height = (min(LOOKED_AT, side) // BLOCK * BLOCK for side in image.size)
+    grey = image.crop((0, 0, width, height)).convert("L")
+    levels = np.asarray(grey, dtype=np.float32)
+    errors = []
+    for quality in QUALITIES:
+        with Image.open(BytesIO(compress(grey, Codec("JPEG", quality)))) as file:
+            errors.append(float(np.mean((np.asarray(file, dtype=np.float32) - levels) ** 2)))
+    least = min(
+        range(AROUND, len(errors) - AROUND), key=lambda place: errors[place] / (measure_around(errors, place) or 1.0)
+    )
+    return QUALITIES[least] if errors[least] < DIP * measure_around(errors, least) else None
+
+
+def estimate_earlier_subsampling(image: Image.Image, quality: int) -> str:
+    """Return which of SUBSAMPLINGS the JPEG of a quality had that an image in colour was: that of the least error."""
+    width, height = (min(LOOKED_AT, side) // (2 * BLOCK) * 2 * BLOCK for side in image.size)
+    part = image.crop((0, 0, width, height))
+    levels = np.asarray(part, dtype=np.float32)
+
+    def measure_error(subsampling: str) -> float:
+        with Image.open(BytesIO(compress(part, Codec("JPEG", quality, subsampling)))) as file:
+            return float(np.mean((np.asarray(file.convert("RGB"), dtype=np.float32) - levels) ** 2))
+
+    return min(SUBSAMPLINGS, key=measure_error)
+
+
+def measure_around(errors: list[float], place: int) -> float:
+    """Return the smaller one of the errors a few qualities below and above."""
+    return min(errors[place - AROUND], errors[place + AROUND])
 
 
 def find_quality_of_size(image: Image.Image, kind: str, size: int) -> int:

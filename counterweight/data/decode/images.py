@@ -26,6 +26,7 @@ from counterweight.data.decode.deep_colours import (
     scale_colours,
     take_lower_bytes,
 )
+from counterweight.data.decode.traces import Bars, find_bars, has_grid, is_dithered
 from counterweight.data.decode.tree import (
     FORMATS,
     HEIF_ADVICE,
@@ -106,6 +107,12 @@ class Facts(NamedTuple):
     """The largest grey or colour of an image whose values have more than 8 bits or are floats."""
     frames: int = 1
     """How many there are of the size of the first, which alone is read."""
+    bars: Bars | None = None
+    """At two opposite sides, where the image has such."""
+    grid: bool | None = None
+    """Whether an image that was stored without loss, and has no palette, shows the blocks of an earlier JPEG."""
+    dithered: bool | None = None
+    """Of an image with a palette, whether it was dithered."""
 
 
 class Picture(NamedTuple):
@@ -185,17 +192,21 @@ def inspect(image: Encoded) -> Facts:
         turned = load_upright(file, GLANCE)
         colours = len(file.getcolors(PALETTE) or ()) if file.mode == "P" else None
         top = float(np.asarray(file).max()) if is_deep(file) else None
-        pixels = np.asarray(make_opaque(file, "RGB"))
+        dithered = is_dithered(file) if file.mode == "P" else None
+        opaque = make_opaque(file, "RGB")
         if deep:
             values = read_deep_colours(image, file)
             top = float(values.max())
             range_of_it = 2 ** max(8, int(top).bit_length()) - 1  # else 12 bits would look grey
-            pixels = np.asarray(make_opaque(scale_colours(values, file, range_of_it), "RGB"))
+            opaque = make_opaque(scale_colours(values, file, range_of_it), "RGB")
+    grid = has_grid(opaque) if lossless and palette is None else None
+    pixels = np.asarray(opaque)
     grey = bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= ALMOST_GREY)
     size = (height, width) if turned else (width, height)
     digest = sha256(repr(size).encode() + pixels.tobytes()).digest()
+    facts = Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, palette, lossless, top)
     frames = count_frames(image) if several else 1
-    return Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, palette, lossless, top, frames)
+    return facts._replace(frames=frames, bars=find_bars(pixels, *size), grid=grid, dithered=dithered)
 
 
 def read_deep_colours(image: Encoded, upper: ImageFile.ImageFile) -> npt.NDArray[np.uint16]:

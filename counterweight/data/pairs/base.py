@@ -91,3 +91,12 @@ def make_side(
         settings=settings,
     )
     return side if groups is None else replace(side, groups=name_groups(groups, side.origins, source))
+
+
+def scale_greys(side: LazyImages, settings: FileSettings, white: float | None) -> LazyImages:
+    """Return one side of which a grey of more than 8 bits becomes white in all files alike; None: none has such."""
+    if white is None:
+        return side
+    assert side.fetch is not None, "pairs are files"
+    scaled = wrap_files(side.fetch, side.labels, side.class_names, side.origins, side.provenance, settings, white)
+    return replace(scaled, groups=side.groups)

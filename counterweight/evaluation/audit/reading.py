@@ -1,33 +1,27 @@
 """The two sets of an audit read from folders or image tables: as they are, and made the same where they differ."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from counterweight.core.errors import UserError
-from counterweight.core.images import ImageSet, read_images
+from counterweight.core.images import read_images
 from counterweight.core.seeds import derive_seed
+from counterweight.data.besides.equalising import FileSide
 from counterweight.data.besides.files import compare_files
 from counterweight.data.besides.mix import compare_mix, describe_same_mix
-from counterweight.data.decode.images import Altered, find_image_files
+from counterweight.data.besides.same import Besides, KnownSide, choose_common_size, make_same
+from counterweight.data.decode.images import find_image_files
 from counterweight.data.decode.pool import Workers
 from counterweight.data.inspection import Findings, inspect_folder
-from counterweight.data.pairs.base import ONE_CLASS, make_side
+from counterweight.data.pairs.base import make_side, scale_greys
 from counterweight.data.sources.base.class_folders import SharedClasses, find_shared_classes
-from counterweight.data.sources.base.lazy_images import FileSettings, make_fetch, strip_root, wrap_files
+from counterweight.data.sources.base.lazy_images import FileSettings, strip_root
 from counterweight.data.split.reading import choose_all, read_into_memory
-from counterweight.evaluation.audit.equalising import FileSide, Plan, plan_equalising
-from counterweight.evaluation.audit.sides import FEWEST, ITEM, Sides, check_sides
-from counterweight.results.files import Equalised
-from counterweight.statistics.base.resampling import draw_matched
+from counterweight.evaluation.audit.sides import ITEM, Sides, check_sides
 
-LARGEST_SIZE = 224  # pixels; what the backbones and the largest style classifier look at
 WORDS = ("real", "synthetic")
-
-Numbers = npt.NDArray[np.int64]
 
 
 class Folders(NamedTuple):
@@ -36,14 +30,6 @@ class Folders(NamedTuple):
     paths: tuple[Path, Path]
     found: tuple[Findings, Findings]
     settings: FileSettings
-
-
-class Chosen(NamedTuple):
-    """Files of both sides with their labels, which index the names of classes."""
-
-    sides: tuple[FileSide, FileSide]
-    labels: tuple[Numbers, Numbers]
-    names: tuple[str, ...]
 
 
 def read_sides(real: Path, synthetic: Path, size: int | None, seed: int) -> Sides:
@@ -93,23 +79,17 @@ def read_folders(real: Path, synthetic: Path, size: int | None, seed: int) -> Si
     )
     folders = Folders((real, synthetic), found, settings)
     with Workers() as workers:
-        parts = [make_side(find_image_files(path, path).files, path, settings, "folder") for path in folders.paths]
+        files = compare_files(found[0].facts, found[1].facts)
+        parts = [
+            scale_greys(make_side(find_image_files(path, path).files, path, settings, "folder"), settings, own.white)
+            for path, own in zip(folders.paths, (files.real, files.synthetic), strict=True)
+        ]
         read = [
             read_into_memory(choose_all(part), str(path), word, workers)
             for part, path, word in zip(parts, folders.paths, WORDS, strict=True)
         ]
-        sides = Sides(read[0], read[1], compare_files(found[0].facts, found[1].facts))
+        sides = Sides(read[0], read[1], files)
         return equalise(sides, folders, size is None, np.random.default_rng(derive_seed(seed, ITEM, "same")), workers)
-
-
-def choose_common_size(shorter_sides: Sequence[Numbers]) -> int:
-    """Return the side in pixels to which images are brought: the smaller of both sets' medians, 224 at most.
-
-    Args:
-        shorter_sides: of the images of both sets, int64 (N,) and (M,).
-    """
-    # The smaller one: enlarged images lack what sharp ones have.
-    return min(LARGEST_SIZE, *(int(np.median(each)) for each in shorter_sides))
 
 
 def equalise(sides: Sides, folders: Folders, any_size: bool, rng: np.random.Generator, workers: Workers) -> Sides:
@@ -121,57 +101,20 @@ def equalise(sides: Sides, folders: Folders, any_size: bool, rng: np.random.Gene
     assert sides.files is not None, "folders have files"
     inner = [strip_root(path, found.files) for path, found in zip(folders.paths, folders.found, strict=True)]
     classes = find_shared_classes(inner[0], inner[1])
-    mix = compare_mix(classes)
-    if not sides.files.differences and mix is None:
+    besides = Besides(sides.files, compare_mix(classes), classes)
+    if not besides.differ:
         return sides
-    chosen = choose_files(folders, classes if mix else None, rng)
-    plan = plan_equalising(chosen.sides, sides.files, rng)
-    same_mix = mix if len(chosen.names) > 1 else None
-    how = Equalised(steps=plan.steps) if same_mix is None else describe_same_mix(same_mix, plan.steps)
-    sides = sides._replace(mix=mix, equalised=how)
-    if not plan.steps and same_mix is None:
+    facts = {"source": "folder", "settings": folders.settings.model_dump()}
+    known = [
+        KnownSide(FileSide(found.files, found.facts), own, facts)
+        for found, own in zip(folders.found, inner, strict=True)
+    ]
+    same = make_same((known[0], known[1]), besides, folders.settings, any_size, rng)
+    sides = sides._replace(mix=besides.mix, equalised=same.how)
+    if same.parts is None:
         return sides
-    settings = adapt_settings(folders.settings, plan, any_size)
-    read = [read_chosen(chosen, place, plan, settings, folders.paths[place], workers) for place in (0, 1)]
+    read = [
+        read_into_memory(choose_all(part), str(path), f"{word}, made the same", workers)
+        for part, path, word in zip(same.parts, folders.paths, WORDS, strict=True)
+    ]
     return sides._replace(same=(read[0], read[1]))
-
-
-def choose_files(folders: Folders, classes: SharedClasses | None, rng: np.random.Generator) -> Chosen:
-    """Return all files, or as many of each class from both sides if that leaves enough.
-
-    Args:
-        classes: None where their mix is no matter.
-    """
-    one, other = (FileSide(found.files, found.facts) for found in folders.found)
-    if classes is not None:
-        rows = draw_matched(classes.real, classes.synthetic, rng)
-        if len(rows[0]) >= FEWEST:
-            labels = classes.real[rows[0]], classes.synthetic[rows[1]]
-            return Chosen((one.take(rows[0]), other.take(rows[1])), labels, classes.names)
-    labels = np.zeros(len(one.files), dtype=np.int64), np.zeros(len(other.files), dtype=np.int64)
-    return Chosen((one, other), labels, ONE_CLASS)
-
-
-def adapt_settings(settings: FileSettings, plan: Plan, any_size: bool) -> FileSettings:
-    """Return how images are read that a plan makes smaller, or grey."""
-    shorter = [np.array([each.shorter for each in own if each.shorter is not None]) for own in plan.changes]
-    size = choose_common_size(shorter) if any_size and all(map(len, shorter)) else settings.size
-    return settings.model_copy(update={"size": size, "channels": 1 if plan.grey else settings.channels})
-
-
-def read_chosen(
-    chosen: Chosen, place: int, plan: Plan, settings: FileSettings, root: Path, workers: Workers
-) -> ImageSet:
-    """Read the files of one side (0: real, 1: synthetic) as a plan changes them."""
-    files, changes = chosen.sides[place].files, plan.changes[place]
-    # Without a step they are what they are as they are: files that are changed are decoded whole, if slowly.
-    images = [Altered(*each) for each in zip(files, changes, strict=True)] if plan.steps else files
-    part = wrap_files(
-        fetch=make_fetch(images),
-        labels=chosen.labels[place],
-        class_names=chosen.names,
-        origins=strip_root(root, files),
-        provenance={"source": "folder", "settings": settings.model_dump()},
-        settings=settings,
-    )
-    return read_into_memory(choose_all(part), str(root), f"{WORDS[place]}, made the same", workers)

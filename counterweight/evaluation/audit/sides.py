@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
+from counterweight.data.besides.same import FEWEST
 from counterweight.evaluation.style.network import SMALLEST_SIZE
 from counterweight.results.files import ClassMix, Equalised, FileFacts
 
-FEWEST = 2
 ITEM = "audit"
 """The name that random draws are derived from, whatever a set is called and wherever it lies."""
 

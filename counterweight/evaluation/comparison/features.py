@@ -12,7 +12,7 @@ from counterweight.settings.compare import Compare
 from counterweight.statistics.base.contract import find_statistics
 from counterweight.statistics.base.inception_score import inception_score
 from counterweight.statistics.base.moments import effective_dimension
-from counterweight.statistics.base.resampling import Table, draw_matched
+from counterweight.statistics.base.resampling import Table, draw_matched, estimate_design_effect
 from counterweight.statistics.two_sample.normality import Histogram, describe_families
 
 LEAST_DIMENSION = 5
@@ -63,6 +63,7 @@ def compare_features(
             **measure_dimension(whole[0].features),
             "statistics": statistics,
             "inception_score": score_logits(some[0], some[1], settings.inception_splits, rng),
+            "design_effects": measure_design_effects(some[0], some[1]),
             "families": {"real": described[0].families, "synthetic": described[1].families},
         }
     )
@@ -81,6 +82,16 @@ def leave_on_disk(features: FeatureSet | FeatureFile) -> LabelledFeatures:
     """Return all features, those of a file as rows that are read when they are needed."""
     table = features.features if isinstance(features, FeatureSet) else Rows(features, np.arange(len(features)))
     return LabelledFeatures(table, features.labels, features.groups)
+
+
+def measure_design_effects(real: FeatureSet, synthetic: FeatureSet) -> dict[Side, float]:
+    """Return the design effect of each side that has groups (see `BackboneResult`), if its features vary at all."""
+    sides: dict[Side, FeatureSet] = {"real": real, "synthetic": synthetic}
+    found: dict[Side, float] = {}
+    for side, own in sides.items():
+        if own.groups is not None and (effect := estimate_design_effect(own.features, own.groups)) is not None:
+            found[side] = effect
+    return found
 
 
 def score_logits(

@@ -19,6 +19,7 @@ from counterweight.statistics.base.resampling import (
     draw_one_of_each,
     explain_too_few,
     summarize,
+    take_groups,
     take_rows,
 )
 
@@ -72,7 +73,7 @@ def run_statistic(
     if size < statistic.least:
         return StatisticResult(**facts, **nothing, reason=explain_too_few(size, statistic.least))
     try:
-        found = compare_draws(statistic, real.features, synthetic.features, draws, rng, options)
+        found = compare_draws(statistic, real, synthetic, draws, rng, options)
     except UndefinedStatisticError as reason:
         return StatisticResult(**facts, **nothing, reason=str(reason))
     rows: dict[str, Any] = {
@@ -101,21 +102,23 @@ def keep_independent(samples: LabelledFeatures, rng: np.random.Generator) -> Lab
 
 def compare_draws(
     statistic: Statistic,
-    real: Table,
-    synthetic: Table,
+    real: LabelledFeatures,
+    synthetic: LabelledFeatures,
     draws: Sequence[Draw],
     rng: np.random.Generator,
     options: Mapping[str, Any],
 ) -> Comparisons:
     """Return the numbers of every draw."""
-    space = find_space(statistic, real, synthetic, len(draws[0][0]), options)
+    space = find_space(statistic, real.features, synthetic.features, len(draws[0][0]), options)
     found = Comparisons([], [], [])
     for real_1, real_2, synthetic_1, synthetic_2 in draws:
         if statistic.whole:
             # First halves in the first half of the rows: there such a statistic parts them.
-            of_real = take_rows(space.real, np.append(real_1, real_2))
-            of_synthetic = take_rows(space.synthetic, np.append(synthetic_1, synthetic_2))
-            found.between.append(space.measure(space.prepare(of_real), of_synthetic, rng))
+            rows = np.append(real_1, real_2), np.append(synthetic_1, synthetic_2)
+            of_real, of_synthetic = take_rows(space.real, rows[0]), take_rows(space.synthetic, rows[1])
+            groups = take_groups(real.groups, rows[0]), take_groups(synthetic.groups, rows[1])
+            clusters = {"groups": groups} if statistic.clusters else {}
+            found.between.append(space.measure(space.prepare(of_real), of_synthetic, rng, **clusters))
             continue
         # Halves of different numbers, see `stratified_split_halves`; prepared once for both comparisons.
         reference, other = space.prepare(take_rows(space.real, real_1)), take_rows(space.synthetic, synthetic_2)

@@ -16,7 +16,7 @@ from counterweight.evaluation.comparison.memorization import NearestPairs, find_
 from counterweight.results.compare import CompareResult
 from counterweight.settings.compare import Compare
 from counterweight.statistics.base.contract import find_statistics
-from counterweight.statistics.base.resampling import draw_matched
+from counterweight.statistics.base.resampling import draw_matched, take_groups
 from counterweight.statistics.images.sharpness import measure_sharpness
 from counterweight.statistics.images.ssim import pairwise_ssim
 
@@ -54,7 +54,8 @@ def compare_sets(
     real, synthetic = (take_at_most(each, settings.images, rng) for each in (real, synthetic))
     nearest = find_copies(synthetic, real, train, settings.copy_quantile, np.random.default_rng(seed))
     rng, pairs = np.random.default_rng(seed), settings.ssim_pairs or max(1, len(synthetic))
-    made = pairwise_ssim(synthetic.images, synthetic.labels, pairs, rng)
+    groups = real.groups, synthetic.groups
+    made = pairwise_ssim(synthetic.images, synthetic.labels, pairs, rng, groups[1])
     # As many of every class: some classes are sharper than others.
     of_real, of_synthetic = draw_matched(real.labels, synthetic.labels, np.random.default_rng(seed))
     result = CompareResult(
@@ -64,10 +65,10 @@ def compare_sets(
         settings=settings.model_dump(),
         columns=list_columns(find_statistics()),
         backbones={name: found.result for name, found in backbones.items()},
-        ssim={"synthetic": made, "real": pairwise_ssim(real.images, real.labels, pairs, rng)},
+        ssim={"synthetic": made, "real": pairwise_ssim(real.images, real.labels, pairs, rng, groups[0])},
         sharpness={
-            "synthetic": measure_sharpness(synthetic.images[of_synthetic]),
-            "real": measure_sharpness(real.images[of_real]),
+            "synthetic": measure_sharpness(synthetic.images[of_synthetic], take_groups(groups[1], of_synthetic)),
+            "real": measure_sharpness(real.images[of_real], take_groups(groups[0], of_real)),
         },
         copies=nearest.result,
         copies_of="real images" if train is None else "training images",

@@ -25,7 +25,7 @@ from counterweight.evaluation.style.training import (
 from counterweight.results.discriminate import Curve, SizeResult, StyleResult
 from counterweight.settings.discriminate import Discriminate
 from counterweight.statistics.base import roc
-from counterweight.statistics.base.resampling import Groups, draw_matched, split_groups, summarize
+from counterweight.statistics.base.resampling import Groups, draw_matched, split_groups, summarize, take_groups
 
 FEWEST_PAIRS = 5
 GRID = np.linspace(0, 1, 101)  # false positive rates at which the curves of several seeds are averaged
@@ -40,6 +40,8 @@ class Split(NamedTuple):
 
     images: npt.NDArray[np.uint8]
     synthetic: npt.NDArray[np.int64]
+    groups: tuple[Groups, Groups] = (None, None)
+    """Of the synthetic images, and of the real ones."""
 
 
 class Trial(NamedTuple):
@@ -162,7 +164,8 @@ def draw_grouped_parts(
     train, test = (
         concatenate_sets(real, drawn[place][kept[place]], synthetic, drawn[2 + place][kept[place]]) for place in (0, 1)
     )
-    return train, test
+    of_real, of_synthetic = (take_groups(own, drawn[place][kept[1]]) for own, place in zip(groups, (1, 3), strict=True))
+    return train, test._replace(groups=(of_synthetic, of_real))
 
 
 def concatenate_sets(
@@ -175,7 +178,7 @@ def concatenate_sets(
 
 def run_trial(trial: Trial, settings: Discriminate, seed: int, device: torch.device) -> Outcome:
     """Train a network, and let it judge the test part."""
-    train, test = (to_labelled(*part).to(device) for part in (trial.train, trial.test))
+    train, test = (to_labelled(part.images, part.synthetic).to(device) for part in (trial.train, trial.test))
     network = trial.network.to(device)
     own = derive_seed(seed, str(trial.number), str(trial.size), "training")
     fit_style_classifier(network, train._replace(images=resize_square(train.images, trial.size)), settings, own)
@@ -190,7 +193,7 @@ def score_outcomes(outcomes: list[Outcome]) -> SizeResult:
     p-value is twice the mean of theirs, a p-value whatever their dependence (Vovk and Wang 2020, Combining p-values via
     averaging, https://doi.org/10.1093/biomet/asaa027).
     """
-    areas = [roc.roc_auc(*found.split_logits) for found in outcomes]
+    areas = [roc.roc_auc(*found.split_logits, groups=found.trial.test.groups) for found in outcomes]
     rates = [interpolate_curve(require_value(roc.roc_points(*found.split_logits))) for found in outcomes]
     low, high = np.mean([require_value(area.interval) for area in areas], axis=0).tolist()
     precisions = [require_value(roc.average_precision(*found.split_logits)) for found in outcomes]

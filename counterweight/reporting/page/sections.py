@@ -102,7 +102,7 @@ def add_details(section: Section, results: Results, plots: Path, pictures: Pictu
 
 def add_pair_details(section: Section, name: str, comparison: Comparison, plots: Path, pictures: Pictures) -> None:
     """Add the folds of a pair."""
-    section.folds += fold_differences({"synthetic": comparison})
+    section.folds += fold_differences({"synthetic": comparison.plain})
     section.folds.append(fold_pictures("synthetic", plots, f"pairs/{name}", pictures))
     section.folds = [fold for fold in section.folds if fold]
 

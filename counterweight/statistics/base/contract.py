@@ -81,6 +81,9 @@ class Statistic:
     """The first draw is the only one: of sets that are taken whole, others would be much the same."""
     independent: bool = False
     """Images have to be independent of each other: of those that share a group, one is drawn."""
+    clusters: bool = False
+    """`measure` also takes `groups`, those of the rows of a and of b, where images have such: of a statistic that is
+    given its sets whole."""
     chance: Mapping[str, float] | None = None
     """What equal distributions give, where that is known without a baseline."""
     within: bool = False

@@ -34,6 +34,37 @@ def summarize(values: Sequence[float] | npt.NDArray[np.floating]) -> Spread:
     return Spread(mean=float(array.mean()), std=float(array.std(ddof=1)) if len(array) > 1 else 0.0)
 
 
+def estimate_grouped_error(values: npt.NDArray[np.float64], groups: Indices) -> float | None:
+    """Return the standard error of the mean of values (N,) of which those of a group depend on each other.
+
+    Of sums of deviations over groups in place of single ones (Liang and Zeger 1986, Longitudinal Data Analysis Using
+    Generalized Linear Models, https://doi.org/10.1093/biomet/73.1.13), times G / (G - 1) for G groups; None of one.
+
+    Args:
+        groups: numbers (N,) that values of one group share.
+    """
+    sums = np.bincount(np.unique(groups, return_inverse=True)[1], values - values.mean())
+    count = len(sums)
+    return float(np.sqrt(count / (count - 1) * np.sum(sums**2))) / len(values) if count > 1 else None
+
+
+def estimate_design_effect(features: Features, groups: Indices) -> float | None:
+    """Return by how much the variance of a mean exceeds that of independent samples, a median over features (N, D).
+
+    Kish 1965, Survey Sampling: 1 + (m - 1) r for groups of m samples with a correlation of r. None where nothing varies
+    or there is one group.
+
+    Args:
+        groups: numbers (N,) that samples of one group share.
+    """
+    varying = np.flatnonzero(np.ptp(features, axis=0) > 0) if len(features) else np.empty(0, dtype=np.int64)
+    if len(np.unique(groups)) < 2 or not len(varying):
+        return None
+    table = features[:, varying].astype(np.float64)
+    errors = [estimate_grouped_error(column, groups) or 0.0 for column in table.T]
+    return float(np.median(np.square(errors) * len(table) / table.var(axis=0, ddof=1)))
+
+
 def draw_matched(labels_a: Labels, labels_b: Labels, rng: np.random.Generator) -> tuple[Indices, Indices]:
     """Draw equally many of every class from two sets, so that they differ in how classes look, not in their mix.
 
@@ -219,6 +250,11 @@ def explain_too_few(size: int, least: int) -> str:
 def take_rows(features: Table, rows: Indices) -> Table:
     """Return some rows of a table, which stay on disk if it lies there."""
     return features.view(rows) if isinstance(features, Rows) else features[rows]
+
+
+def take_groups(groups: Groups, rows: Indices) -> Groups:
+    """Return the groups of some rows, None where there are none."""
+    return None if groups is None else groups[rows]
 
 
 def check_comparable(a: Table, b: Table) -> None:

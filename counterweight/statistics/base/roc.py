@@ -5,13 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special, stats
 from sklearn.metrics import average_precision_score, roc_curve
 
 from counterweight.core.schema import Result
 
 Scores = npt.NDArray[np.floating]
 Floats = npt.NDArray[np.float64]
+Groups = npt.NDArray[np.int64] | None
+"""Numbers (N,) that scores share which depend on each other; None: each stands alone."""
 
 POINTS = 200
 """Points of a curve, at most."""
@@ -35,7 +37,9 @@ class Curve(NamedTuple):
     true_positive_rate: list[float]
 
 
-def roc_auc(positive: Scores, negative: Scores, confidence: float = 0.95) -> Area:
+def roc_auc(
+    positive: Scores, negative: Scores, confidence: float = 0.95, groups: tuple[Groups, Groups] = (None, None)
+) -> Area:
     """Estimate the probability that a positive's score is above a negative's, ties counting half.
 
     The interval is that of DeLong et al. 1988 (https://doi.org/10.2307/2531595) on the logit scale, where it
@@ -50,6 +54,8 @@ def roc_auc(positive: Scores, negative: Scores, confidence: float = 0.95) -> Are
         positive: (N,).
         negative: (M,).
         confidence: of the interval, between 0 and 1.
+        groups: of patients, videos and the like, of both, whose scores depend on each other; interval and p-value are
+            those of `judge_grouped` where there are any.
 
     Returns:
         None, with a reason, where a group is empty.
@@ -72,14 +78,51 @@ def roc_auc(positive: Scores, negative: Scores, confidence: float = 0.95) -> Are
         )
     above, below = compute_placements(positive, negative)
     value = float(above.mean())
-    return Area(
-        n_positive=sizes[0],
-        n_negative=sizes[1],
-        auc=value,
-        interval=auc_interval(value, above, below, 1 - confidence),
-        p_value=mann_whitney_p(positive, negative),
-        reason=None,
-    )
+    if all(own is None for own in groups):
+        interval, p_value = auc_interval(value, above, below, 1 - confidence), mann_whitney_p(positive, negative)
+    else:
+        interval, p_value = judge_grouped(value, (above, below), groups, 1 - confidence)
+    return Area(n_positive=sizes[0], n_negative=sizes[1], auc=value, interval=interval, p_value=p_value, reason=None)
+
+
+def judge_grouped(
+    value: float, placements: tuple[Floats, Floats], groups: tuple[Groups, Groups], alpha: float
+) -> tuple[list[float], float]:
+    """Return the interval of an area and the p-value of no separation where scores of a group depend on each other.
+
+    The variance is that of Obuchowski 1997, Nonparametric Analysis of Clustered ROC Curve Data
+    (https://doi.org/10.2307/2533958), of groups that lie on one side each: DeLong's with sums over groups in place of
+    placements. Student's distribution takes the place of the normal one, with Satterthwaite's degrees of freedom of as
+    many terms as there are groups. The p-value is no less than that of the most extreme order of so many independent
+    scores; that alone counts, and Clopper and Pearson's interval for as many trials as the side with fewer groups has,
+    where the variance is 0 or a side has one group.
+
+    Args:
+        value: the area.
+        placements: (N,) and (M,).
+        groups: of both; of a side without any each score is one.
+    """
+    parts, sizes = [], []
+    for own, numbers in zip(placements, groups, strict=True):
+        deviations = sum_groups(own - value, numbers)
+        sizes.append(len(deviations))
+        count = max(1, sizes[-1] - 1)
+        parts.append(float(sizes[-1] / count * np.sum(deviations**2)) / len(own) ** 2)
+    smaller, variance = min(sizes), sum(parts)
+    least = min(1.0, 2 / float(special.binom(sum(sizes), smaller)))
+    if smaller < 2 or variance < (1e-3 / (len(placements[0]) * len(placements[1]))) ** 2 or not 0 < value < 1:
+        return exact_interval(value, smaller, alpha), 1.0 if value == 0.5 else least
+    freedom = variance**2 / sum(part**2 / (size - 1) for part, size in zip(parts, sizes, strict=True))
+    error = math.sqrt(variance)
+    p_value = 2 * float(stats.t.sf(abs(value - 0.5) / error, freedom))
+    return logit_interval(value, float(stats.t.ppf(1 - alpha / 2, freedom)), error), max(least, p_value)
+
+
+def sum_groups(values: Floats, groups: Groups) -> Floats:
+    """Return the sums (G,) of values (N,) over groups; the values themselves without groups."""
+    if groups is None:
+        return values
+    return np.asarray(np.bincount(np.unique(groups, return_inverse=True)[1], values), dtype=np.float64)
 
 
 def check_scores(positive: Scores, negative: Scores) -> None:
@@ -108,13 +151,23 @@ def auc_interval(value: float, above: Floats, below: Floats, alpha: float) -> li
     variance = above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below) if smaller > 1 else 0.0
     # Half a pair in all of them is the least step; a variance of rounding errors is none.
     if variance < (1e-3 / (len(above) * len(below))) ** 2 or not 0 < value < 1:
-        hits = value * smaller  # A whole number only by chance: beta quantiles need none.
-        low = stats.beta.ppf(alpha / 2, hits, smaller - hits + 1) if hits > 0 else 0.0
-        high = stats.beta.ppf(1 - alpha / 2, hits + 1, smaller - hits) if hits < smaller else 1.0
-        return [float(low), float(high)]
+        return exact_interval(value, smaller, alpha)
+    return logit_interval(value, float(stats.norm.ppf(1 - alpha / 2)), math.sqrt(variance))
+
+
+def exact_interval(value: float, trials: int, alpha: float) -> list[float]:
+    """Return Clopper and Pearson's interval of a fraction of some trials."""
+    hits = value * trials  # A whole number only by chance: beta quantiles need none.
+    low = stats.beta.ppf(alpha / 2, hits, trials - hits + 1) if hits > 0 else 0.0
+    high = stats.beta.ppf(1 - alpha / 2, hits + 1, trials - hits) if hits < trials else 1.0
+    return [float(low), float(high)]
+
+
+def logit_interval(value: float, quantile: float, error: float) -> list[float]:
+    """Return the interval of an area with a standard error, so many of which it reaches on the logit scale."""
     # Delta method: d logit(p) = dp / (p (1 - p)).
-    centre, width = math.log(value / (1 - value)), math.sqrt(variance) / (value * (1 - value))
-    reach = stats.norm.ppf(1 - alpha / 2) * width
+    centre, width = math.log(value / (1 - value)), error / (value * (1 - value))
+    reach = quantile * width
     # exp overflows beyond 709.
     return [float(1 / (1 + math.exp(-end))) for end in np.clip([centre - reach, centre + reach], -700, 700)]
 

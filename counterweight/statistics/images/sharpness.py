@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterweight.results.compare import Sharpness
-from counterweight.statistics.base.resampling import summarize
+from counterweight.statistics.base.resampling import Groups, estimate_grouped_error, summarize
 
 Images = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
@@ -16,11 +16,12 @@ SMALLEST = 3
 CHUNK = 64
 
 
-def measure_sharpness(images: Images) -> Sharpness:
+def measure_sharpness(images: Images, groups: Groups = None) -> Sharpness:
     """Return the mean of images' sharpness (`laplacian_variance`), to be read beside real images' of the same classes.
 
     Args:
         images: uint8 (N, C, H, W).
+        groups: of patients, videos and the like, whose images depend on each other, int64 (N,).
 
     Raises:
         ValueError: a shape or type is another one.
@@ -31,8 +32,11 @@ def measure_sharpness(images: Images) -> Sharpness:
     if count == 0 or least < SMALLEST:
         reason = f"{SMALLEST} pixels a side are needed" if count else "no image of the common classes"
         return Sharpness(n=count, mean=None, std=None, error=None, reason=reason)
-    spread = summarize(laplacian_variance(images))
-    error = spread.std / np.sqrt(count) if count > 1 else None
+    values = laplacian_variance(images)
+    spread = summarize(values)
+    error = estimate_grouped_error(values, groups) if groups is not None else None
+    if groups is None and count > 1:
+        error = spread.std / np.sqrt(count)
     return Sharpness(n=count, mean=spread.mean, std=spread.std, error=error, reason=None)
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from skimage.metrics import structural_similarity
 
 from counterweight.results.compare import PairwiseSSIM, Similarity
-from counterweight.statistics.base.resampling import Indices, Labels, summarize
+from counterweight.statistics.base.resampling import Groups, Indices, Labels, summarize
 
 Images = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
@@ -19,7 +19,9 @@ ZEROS = {"unsigned": 0.0, "signed": 127.5}
 """Level that is 0 in each range of pixels: 0 to 255, and -1 to 1."""
 
 
-def pairwise_ssim(images: Images, labels: Labels, pairs: int, rng: np.random.Generator) -> PairwiseSSIM:
+def pairwise_ssim(
+    images: Images, labels: Labels, pairs: int, rng: np.random.Generator, groups: Groups = None
+) -> PairwiseSSIM:
     """Average the structural similarity of random pairs of different images of one class.
 
     The diversity of the balancing thesis (5.3); less similar is more diverse, to be read beside the real set's
@@ -30,6 +32,9 @@ def pairwise_ssim(images: Images, labels: Labels, pairs: int, rng: np.random.Gen
         images: uint8 (N, C, H, W).
         labels: integer (N,).
         pairs: number of pairs, at least 1.
+        rng: source of all randomness.
+        groups: of patients, videos and the like, whose images depend on each other, int64 (N,): they count in the
+            standard error. Pairs are drawn of all images, also of one group.
 
     Returns:
         The similarity of both ranges of pixels, between -1 and 1.
@@ -48,8 +53,9 @@ def pairwise_ssim(images: Images, labels: Labels, pairs: int, rng: np.random.Gen
         return PairwiseSSIM(unsigned=None, signed=None, pairs=0, window=window, reason=reason)
     first, second = draw_pairs(classes, pairs, rng)
     found = {}
+    numbers = np.arange(len(images)) if groups is None else np.unique(groups, return_inverse=True)[1]
     for name, values in compare_in_pairs(images[first], images[second]).items():
-        spread, error = summarize(values), estimate_error(values, first, second, classes[first])
+        spread, error = summarize(values), estimate_error(values, numbers[first], numbers[second], classes[first])
         found[name] = Similarity(mean=spread.mean, std=spread.std, error=error)
     return PairwiseSSIM(**found, pairs=pairs, window=window, reason=None)
 
@@ -94,7 +100,7 @@ def estimate_error(values: Floats, first: Indices, second: Indices, classes: Lab
 
     Args:
         values: of the pairs, (M,).
-        first: one image of each pair, indices (M,).
+        first: one image of each pair, indices (M,), or the group that stands in its place.
         second: the other.
         classes: of the pairs, (M,); their mix counts as given.
     """
@@ -104,11 +110,14 @@ def estimate_error(values: Floats, first: Indices, second: Indices, classes: Lab
         return None
     residuals = values - (np.bincount(classes, values) / counts)[classes]
     images = max(first.max(), second.max()) + 1
-    of_image = np.bincount(first, residuals, images) + np.bincount(second, residuals, images)
-    _, same = np.unique(np.minimum(first, second) * images + np.maximum(first, second), return_inverse=True)
+    apart = first != second  # A pair within a group has that group once.
+    of_image = np.bincount(first, residuals, images) + np.bincount(second[apart], residuals[apart], images)
+    keys = np.minimum(first, second) * images + np.maximum(first, second)
+    _, same = np.unique(keys, return_inverse=True)
     of_pair = np.bincount(same, residuals)  # A pair may have been drawn twice.
+    twice = np.bincount(same[apart], residuals[apart], len(of_pair))
     # All products of pairs that share an image; a pair with itself shares two. Sharing cannot make a mean more certain.
-    shared = max(of_image @ of_image - of_pair @ of_pair, of_pair @ of_pair)
+    shared = max(of_image @ of_image - twice @ twice, of_pair @ of_pair)
     return float(np.sqrt(shared / (len(values) * freedom)))
 
 

@@ -6,7 +6,7 @@ from scipy import linalg
 
 from counterweight.statistics.base.contract import Column, Numbers, Statistic
 from counterweight.statistics.base.moments import Moments, compute_moments, first_row, iterate_shifted
-from counterweight.statistics.base.resampling import Features
+from counterweight.statistics.base.resampling import Features, Groups
 from counterweight.statistics.base.roc import roc_auc
 
 Floats = npt.NDArray[np.float64]
@@ -20,7 +20,9 @@ CONFIDENCE = 0.95
 """Of the interval of the area under the curve."""
 
 
-def measure(a: Features, b: Features, rng: np.random.Generator) -> Numbers:
+def measure(
+    a: Features, b: Features, rng: np.random.Generator, *, groups: tuple[Groups, Groups] = (None, None)
+) -> Numbers:
     """Train a classifier on halves of both sets and test it on the other halves.
 
     Lopez-Paz and Oquab 2017, Revisiting Classifier Two-Sample Tests, section 3 (https://arxiv.org/abs/1610.06545),
@@ -30,6 +32,7 @@ def measure(a: Features, b: Features, rng: np.random.Generator) -> Numbers:
     Args:
         a: real features (N, D), N >= 4, the first half of the rows to train on.
         b: synthetic ones, as many and parted alike.
+        groups: of the rows of both, of each of which all are in one half; `roc_auc` says how they count.
 
     Returns:
         The area under the ROC curve, 0.5 for sets that a linear classifier cannot tell apart and 1 for sets that it
@@ -41,7 +44,8 @@ def measure(a: Features, b: Features, rng: np.random.Generator) -> Numbers:
     # A common shift changes no rank, and small numbers round less.
     origin = first_row(a[half:])
     fake, real = (project(features[half:], origin, weights) for features in (b, a))
-    area = roc_auc(fake, real, CONFIDENCE)  # Synthetic is positive: above 0.5 they are told apart.
+    of_real, of_fake = (None if own is None else own[half:] for own in groups)
+    area = roc_auc(fake, real, CONFIDENCE, (of_fake, of_real))  # Synthetic is positive: above 0.5 they are told apart.
     assert area.auc is not None, "halves have images"
     assert area.interval is not None
     assert area.p_value is not None
@@ -144,6 +148,7 @@ STATISTIC = Statistic(
     rank=7,
     least=2,
     whole=True,
+    clusters=True,
     chance={"auc": 0.5},
     symmetric=("auc", "interval_low", "interval_high", "p_value", "constant"),
     of_one_draw=("interval_low", "interval_high", "p_value"),

@@ -45,7 +45,7 @@ def test_the_shorter_side_is_brought_down_and_never_up() -> None:
 
 def test_grey_images_stay_grey_through_all_changes() -> None:
     codecs = tuple(Codec(kind, 50) for kind in ("AVIF", "WEBP", "JPEG"))
-    made = apply_changes(picture().convert("L"), Changes(32, colours=16, codecs=codecs))
+    made = apply_changes(picture().convert("L"), Changes(shorter=32, colours=16, codecs=codecs))
     assert (made.mode, made.size) == ("L", (32, 32))
 
 

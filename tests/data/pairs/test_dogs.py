@@ -19,6 +19,7 @@ from counterweight.data.sources import stanford_dogs
 from counterweight.evaluation.prechecks import check_pair
 from counterweight.settings.params import load_params
 from stages import ingest_pair
+from tests.data.pairs.made import OUTPUTS
 
 PARAMS = Path(__file__).parents[3] / "params.yaml"
 LISTS = {
@@ -83,7 +84,7 @@ def settings_file(**block: object) -> Path:
 
 def test_photographs_and_generated_dogs_become_two_tables(mirror: Path) -> None:
     check_pair(load_params(settings_file(mirror=str(mirror))), "puppies")
-    ingest_pair.main(["--pair", "puppies", "--real", "real.parquet", "--synthetic", "synthetic.parquet"])
+    ingest_pair.main(["--pair", "puppies", *OUTPUTS])
     real, synthetic = read_images(Path("real.parquet")), read_images(Path("synthetic.parquet"))
     assert real.origins.tolist() == PATHS, "those to train on and those to test on"
     assert np.abs(real.images[:, 0, 0, 0].astype(int) - [0, 10, 20]).max() <= 2
@@ -95,7 +96,7 @@ def test_photographs_and_generated_dogs_become_two_tables(mirror: Path) -> None:
 
 def test_as_many_photographs_as_wanted_are_drawn(mirror: Path) -> None:
     settings_file(mirror=str(mirror), images=2)
-    ingest_pair.main(["--pair", "puppies", "--real", "real.parquet", "--synthetic", "synthetic.parquet"])
+    ingest_pair.main(["--pair", "puppies", *OUTPUTS])
     assert [len(read_images(Path(f"{side}.parquet"))) for side in ("real", "synthetic")] == [2, 2]
 
 
@@ -104,7 +105,7 @@ def test_photographs_are_made_as_small_as_generated_dogs_are(mirror: Path) -> No
     params = json.loads(path.read_text())
     del params["pairs"]["puppies"]["size"]
     path.write_text(json.dumps(params))
-    ingest_pair.main(["--pair", "puppies", "--real", "real.parquet", "--synthetic", "synthetic.parquet"])
+    ingest_pair.main(["--pair", "puppies", *OUTPUTS])
     assert read_images(Path("real.parquet")).shape == read_images(Path("synthetic.parquet")).shape == (1, 64, 64)
 
 

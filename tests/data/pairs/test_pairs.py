@@ -9,13 +9,18 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from counterweight.core.errors import UserError
+from counterweight.core.image_file import ImageFile
 from counterweight.core.images import ImageSet, read_images
+from counterweight.core.results import read_required
+from counterweight.data.besides import pairs as besides
 from counterweight.data.pairs import city, folders
 from counterweight.evaluation.prechecks import check_pair
 from counterweight.features.extractor import draw_some_rows
+from counterweight.results.files import Equalised, PairFiles
 from counterweight.settings.pairs import plan_pair
 from counterweight.settings.params import load_params
 from stages import ingest_pair
+from tests.data.pairs.made import OUTPUTS
 
 PARAMS = Path(__file__).parents[3] / "params.yaml"
 BDD = "0a0a0b1a-7c39d841.jpg"
@@ -55,7 +60,7 @@ def settings_file(**block: object) -> Path:
 
 
 def ingested() -> tuple[ImageSet, ImageSet]:
-    ingest_pair.main(["--pair", "two", "--real", "real.parquet", "--synthetic", "synthetic.parquet"])
+    ingest_pair.main(["--pair", "two", *OUTPUTS])
     return read_images(Path("real.parquet")), read_images(Path("synthetic.parquet"))
 
 
@@ -81,6 +86,108 @@ def test_what_the_sides_differ_in_is_written_down(project: Path) -> None:
     alike = project / "alike"
     settings_file(real=str(alike / "photographs"), synthetic=str(alike / "images/two/synthetic"))
     assert "file_differences" not in ingested()[1].provenance
+
+
+def read_same() -> tuple[ImageFile, ImageFile, PairFiles]:
+    """Both tables of a pair made the same, and what is written of its files."""
+    tables = [ImageFile(Path(f"same_{side}.parquet")) for side in ("real", "synthetic")]
+    return tables[0], tables[1], read_required(Path("besides.json"), PairFiles)
+
+
+def write_noise(path: Path, seed: int, size: int = 24, quality: int = 75) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (size, size), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, quality=quality)
+
+
+def test_sides_that_differ_are_made_the_same_beside_what_they_are(project: Path) -> None:
+    """The same pictures as JPEGs and as PNGs are the same images once both are re-encoded."""
+    for number in range(30):
+        write_noise(project / f"images/two/real/{number:02}.jpg", number, quality=30)
+        write_noise(project / f"images/two/synthetic/{number:02}.png", number)
+    settings_file(size=24)
+    real, synthetic = ingested()
+    same_real, same_synthetic, found = read_same()
+    assert found.equalised == Equalised(steps=["re-encoded as JPEG of quality 30"])
+    assert found.differences == ["format (30 JPEG against 30 PNG)"]
+    every = np.arange(30)
+    pictures = [each.take(every).images.astype(int) for each in (same_real, same_synthetic)]
+    assert np.abs(real.images.astype(int) - synthetic.images).mean() > 10
+    # A JPEG that is stored again at its quality hardly changes: by the rounding of pixels.
+    assert np.abs(pictures[0] - pictures[1]).mean() < 2
+    assert same_real.item == same_synthetic.item == "pairs/two"
+    again = [Path(f"same_{side}.parquet").read_bytes() for side in ("real", "synthetic")]
+    ingested()
+    assert [Path(f"same_{side}.parquet").read_bytes() for side in ("real", "synthetic")] == again
+
+
+def test_only_what_is_drawn_and_can_be_read_is_made_the_same(project: Path) -> None:
+    for number in range(30):
+        write_noise(project / f"images/two/real/{number:02}.jpg", number, quality=30)
+        write_noise(project / f"images/two/synthetic/{number:02}.png", number)
+    (project / "images/two/real/07.jpg").write_bytes(b"")
+    settings_file(size=24, images=29, bad_files="skip")
+    real, _ = ingested()
+    same, _, _ = read_same()
+    assert same.take(np.arange(len(same))).origins.tolist() == real.origins.tolist()
+
+
+def test_as_many_of_each_class_are_taken_of_another_mix(project: Path) -> None:
+    for number in range(20):
+        write(project / f"images/two/real/{'cat' if number < 2 else 'dog'}/{number}.png", number)
+        write(project / f"images/two/synthetic/{'cat' if number < 18 else 'dog'}/{number}.png", number)
+    settings_file()
+    ingested()
+    real, synthetic, found = read_same()
+    assert found.equalised is not None
+    assert found.equalised.images == {"cat": 2, "dog": 2}
+    assert real.labels.tolist() == synthetic.labels.tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(("equalise", "reason"), [(True, "both sides are alike"), (False, "equalise is false")])
+def test_where_nothing_is_made_the_same_the_tables_say_why(equalise: bool, reason: str, project: Path) -> None:
+    for number in range(20):
+        write(project / f"images/two/real/{number}.png", number)
+        write(project / f"images/two/synthetic/{number}.{'png' if equalise else 'jpg'}", number)
+    settings_file(equalise=equalise)
+    ingested()
+    real, synthetic, found = read_same()
+    assert len(real) == len(synthetic) == 0
+    assert (real.not_applicable or "").startswith(reason)
+    assert found.equalised is None
+    assert bool(found.differences) != equalise
+
+
+def test_one_grey_becomes_white_in_all_files_of_a_pair(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That which the largest of all files needs, also of those that were not drawn to be looked at."""
+    for number in range(12):
+        for side in ("real", "synthetic"):
+            pixels = np.full((8, 8), 16 * (255 if number == 11 else number), dtype=np.uint16)
+            path = project / f"images/two/{side}/{number:02}.tiff"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    settings_file()
+    monkeypatch.setattr(besides, "MOST", 4)
+    real, synthetic = ingested()
+    assert real.images[:, 0, 0, 0].tolist() == synthetic.images[:, 0, 0, 0].tolist() == [*range(11), 254]
+    found = read_same()[2]
+    assert found.files is not None
+    assert (found.files.real.white, found.files.synthetic.white) == (4095, 4095)
+
+
+def test_groups_stay_known_when_sides_are_made_the_same(project: Path) -> None:
+    root = streets(project / "images/two")
+    ride = BDD.split("-")[0]
+    for number in range(12):
+        write(root / f"real/bdd100k/images/100k/val/{ride}-0000000{number:x}.jpg", 10 + number, (640, 400))
+        write(root / f"synthetic/gta/images/{100 * number:05}.png", 30, (640, 400))
+    settings_file(source="city")
+    real, _ = ingested()
+    same, _, found = read_same()
+    assert found.equalised is not None
+    assert same.groups is not None
+    assert same.take(np.arange(len(same))).origins.tolist() == real.origins.tolist()
+    assert same.groups.tolist() == (real.groups.tolist() if real.groups is not None else None)
 
 
 def test_two_folders_become_two_tables_of_one_class(project: Path) -> None:

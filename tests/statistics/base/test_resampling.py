@@ -12,6 +12,7 @@ from counterweight.statistics.base.resampling import (
     draw_halves,
     draw_matched,
     draw_one_of_each,
+    estimate_design_effect,
     split_group_halves,
     split_groups,
     split_halves,
@@ -164,3 +165,15 @@ def test_large_halves_are_drawn_less_often() -> None:
     assert len(draw_halves(labels[:50], labels, np.random.default_rng(0), 4)) == 4
     with pytest.raises(ValueError, match="repeats"):
         draw_halves(labels, labels, np.random.default_rng(0), 0)
+
+
+def test_the_design_effect_of_copies_is_their_number() -> None:
+    """Kish's 1 + (m - 1) r for m = 8 and r = 1, but for the freedom of 40 groups and of 320 samples."""
+    features, groups = np.random.default_rng(0).normal(size=(40, 30)).repeat(8, axis=0), np.arange(40).repeat(8)
+    assert estimate_design_effect(features, groups) == pytest.approx(8 * (319 / 320) * (40 / 39))
+    alone = np.random.default_rng(1).normal(size=(320, 30))
+    # Of independent samples it is 1; a variance of 40 groups is known to 23 %, a median of 30 to a fifth of that.
+    assert estimate_design_effect(alone, groups) == pytest.approx(1, abs=0.25)
+    assert estimate_design_effect(features, np.arange(320)) == pytest.approx(1)
+    assert estimate_design_effect(features, np.zeros(320, np.int64)) is None
+    assert estimate_design_effect(np.ones((320, 2)), groups) is None

@@ -148,3 +148,59 @@ def test_mistakes_are_refused(confidence: float) -> None:
             function(np.ones((2, 1)), np.ones(2))
         with pytest.raises(ValueError, match="finite"):
             function(np.ones(2), np.array([np.nan]))
+
+
+# Scores in groups.
+
+
+def grouped(seed: int, groups: int, size: int, correlation: float) -> Floats:
+    rng = np.random.default_rng(seed)
+    shared = np.repeat(rng.normal(size=groups), size)
+    return np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * rng.normal(size=groups * size)
+
+
+def test_groups_of_one_score_have_the_variance_of_independent_ones() -> None:
+    positive, negative = normal(0, 40) + 0.5, normal(1, 50)
+    plain, single = roc_auc(positive, negative), roc_auc(positive, negative, groups=(np.arange(40), np.arange(50)))
+    assert plain.interval is not None
+    assert single.interval is not None
+    widths = [np.ptp(np.log(np.array(own) / (1 - np.array(own)))) for own in (plain.interval, single.interval)]
+    above, below = compute_placements(positive, negative)
+    assert plain.auc is not None
+    value = plain.auc
+    # DeLong's variance, but around the area itself, with Student's quantile.
+    parts = [np.sum((own - value) ** 2) / (len(own) * (len(own) - 1)) for own in (above, below)]
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / 39 + parts[1] ** 2 / 49)
+    assert widths[1] / widths[0] == pytest.approx(stats.t.ppf(0.975, freedom) / stats.norm.ppf(0.975), rel=1e-6)
+
+
+def test_copies_of_scores_in_a_group_add_nothing() -> None:
+    """Each score ten times, in a group: the interval is that of single scores; without groups it is far narrower."""
+    positive, negative = normal(0, 30) + 0.5, normal(1, 30)
+    single = roc_auc(positive, negative, groups=(np.arange(30), np.arange(30)))
+    many = np.repeat(positive, 10), np.repeat(negative, 10)
+    numbers = np.repeat(np.arange(30), 10)
+    together = roc_auc(*many, groups=(numbers, numbers))
+    assert together.interval == pytest.approx(single.interval)
+    assert together.p_value == pytest.approx(single.p_value)
+    apart = roc_auc(*many)
+    assert apart.interval is not None
+    assert together.interval is not None
+    assert np.ptp(apart.interval) < np.ptp(together.interval) / 2
+
+
+def test_groups_that_separate_wholly_have_the_p_value_of_so_many_scores() -> None:
+    positive, negative, numbers = normal(0, 40) + 100, normal(1, 40), np.repeat(np.arange(4), 10)
+    result = roc_auc(positive, negative, groups=(numbers, numbers))
+    assert result.p_value == pytest.approx(2 / 70)  # of the 70 orders of four and four
+    assert result.interval == pytest.approx([0.025 ** (1 / 4), 1.0])
+    one = roc_auc(positive, negative, groups=(numbers, np.zeros(40, dtype=np.int64)))
+    assert one.p_value == pytest.approx(2 / 5)
+
+
+def test_only_one_side_may_have_groups() -> None:
+    positive, negative, numbers = grouped(0, 20, 10, 0.8), normal(1, 200), np.repeat(np.arange(20), 10)
+    p_values = [roc_auc(positive, negative, groups=own).p_value for own in ((None, None), (numbers, None))]
+    assert p_values[0] is not None
+    assert p_values[1] is not None
+    assert p_values[0] < p_values[1]

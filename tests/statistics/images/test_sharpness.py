@@ -63,3 +63,18 @@ def test_no_images_and_small_ones_are_a_reason() -> None:
     for wrong in (noise().astype(float), noise()[0]):
         with pytest.raises(ValueError, match="wanted"):
             measure_sharpness(wrong)
+
+
+def test_images_of_a_group_count_together() -> None:
+    """Ten copies of each of 20 images: the error is that of 20, times the ratio of 19 to 20 that is left of N - 1."""
+    single = noise(20, 10)
+    single = (single // np.arange(1, 21)[:, None, None, None]).astype(np.uint8)
+    many, groups = np.repeat(single, 10, axis=0), np.repeat(np.arange(20), 10)
+    alone, together = measure_sharpness(single), measure_sharpness(many, groups)
+    assert together.mean == pytest.approx(alone.mean)
+    assert together.error == pytest.approx(alone.error)
+    apart = measure_sharpness(many)
+    assert apart.error is not None
+    assert alone.error is not None
+    assert apart.error < alone.error / 3
+    assert measure_sharpness(many[:10], groups[:10]).error is None

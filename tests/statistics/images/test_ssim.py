@@ -229,3 +229,28 @@ def test_mnists_fours_are_as_diverse_as_the_balancing_thesis_says() -> None:
     # Tables C.1 and C.2 print 0.1678 and 0.1744, of half as many pairs each: their mean, four errors of the difference.
     assert found.signed.mean == pytest.approx(0.1711, abs=4 * 2**0.5 * found.signed.error)
     assert shown(found).mean > 0.1744 + 4 * found.signed.error
+
+
+def test_pairs_that_share_a_group_depend_on_each_other() -> None:
+    """Similarities are sums of what two groups bring: the error is that of means over many draws of groups."""
+    rng, groups = np.random.default_rng(0), np.repeat(np.arange(40), 10)
+    errors: dict[str, list[float]] = {"by image": [], "by group": []}
+    means = []
+    for _ in range(200):
+        first, second = draw_pairs(np.zeros(400, dtype=np.int64), 400, rng)
+        brings = rng.normal(size=40)[groups]
+        values = brings[first] + brings[second] + rng.normal(size=400)
+        means.append(values.mean())
+        for name, own in (("by image", (first, second)), ("by group", (groups[first], groups[second]))):
+            error = estimate_error(values, *own, np.zeros(400, dtype=np.int64))
+            assert error is not None
+            errors[name].append(error)
+    # The deviation of 200 means is known to 5 %; of 40 groups the error is somewhat too small.
+    assert np.mean(errors["by group"]) == pytest.approx(np.std(means), rel=0.15)
+    assert np.mean(errors["by image"]) < np.std(means) / 1.5
+
+
+def test_groups_of_one_image_change_nothing() -> None:
+    images, labels = noise(0, 12, 1, 16, 16), np.zeros(12, dtype=np.int64)
+    plain, single = (pairwise_ssim(images, labels, 30, np.random.default_rng(0), own) for own in (None, np.arange(12)))
+    assert plain == single

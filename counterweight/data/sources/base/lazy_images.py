@@ -102,13 +102,15 @@ def wrap_files(
     origins: Sequence[str],
     provenance: dict[str, Any],
     settings: "FileSettings",
+    white: float | None = None,
 ) -> LazyImages:
     """Return image files, or contents of such files, as a part of a dataset: all cores decode them.
 
     Args:
         fetch: yields the images at some indices, in that order, one at a time.
+        white: which grey of more than 8 bits becomes white in all of them; None: as the settings have it.
     """
-    target = settings.target
+    target = settings.target if white is None else settings.target._replace(white=white)
 
     def read(indices: Indices, bar: str | None, workers: Workers) -> Iterator[Decoded]:
         return decode_images(fetch(indices), len(indices), target, bar, workers)

@@ -6,15 +6,19 @@ side differ in it, in size, say, each gets the lower of its own and of what stan
 order: so both sides have the same distribution afterwards, and nothing gets a size or a quality that it never had.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from counterweight.data.besides.earlier import fill_in, find_earlier
+from counterweight.data.besides.files import BARS, COLOURS, DITHERING, GRIDS, PROPORTIONS, WHITES
 from counterweight.data.decode.changes import CODECS, SUBSAMPLINGS, Changes, Codec, estimate_quality_by_size
+from counterweight.data.decode.greys import choose_range
 from counterweight.data.decode.images import Facts, load_upright, make_opaque, open_image
+from counterweight.data.decode.traces import Bars
 from counterweight.results.files import FileFacts
 
 SAMPLE = 9  # files of a format and side whose quality is estimated; that of JPEGs stands in each
@@ -22,8 +26,10 @@ WHOLE = 1_000_000
 """Stands for the quality, or the number of colours, of what has lost none."""
 USUAL = 75  # quality of JPEGs that take the place of formats which lose something, and cannot be written at a quality
 GREY = 0
+DOTS = 0  # of what is dithered
 SIZES = frozenset({"width", "height"})
-COMPRESSION = frozenset({"format", "JPEG quality", "JPEG subsampling"})
+COMPRESSION = frozenset({"format", "JPEG quality", "JPEG subsampling", GRIDS})
+PALETTES = frozenset({"colour mode", DITHERING, COLOURS})
 
 Numbers = npt.NDArray[np.int64]
 
@@ -39,6 +45,16 @@ class FileSide(NamedTuple):
         places = indices.tolist()
         return FileSide([self.files[place] for place in places], [self.facts[place] for place in places])
 
+    def cut_bars(self) -> "FileSide":
+        """Return the same files, whose sizes are those without bars."""
+        cut = [
+            fact
+            if fact.bars is None
+            else fact._replace(width=fact.width - 2 * fact.bars.horizontal, height=fact.height - 2 * fact.bars.vertical)
+            for fact in self.facts
+        ]
+        return FileSide(self.files, cut)
+
     def measure(self, number: Callable[[Facts], int]) -> Numbers:
         """Return a number of each file, int64 (N,)."""
         return np.array([number(fact) for fact in self.facts], dtype=np.int64)
@@ -48,11 +64,18 @@ Sides = tuple[FileSide, FileSide]
 
 
 class Plan(NamedTuple):
-    """What happens to each file of the real and of the synthetic side, whether all become grey, and both in words."""
+    """What happens to each file of the real and of the synthetic side, and what that is in words."""
 
     changes: list[list[Changes]]
     grey: bool
+    """Whether all become grey."""
+    cropped: bool
+    """Whether all are cut to the proportions that they are brought to, in place of being squeezed into them."""
     steps: list[str]
+    remaining: list[str]
+    """What both sides differ in and still will."""
+    whites: tuple[float | None, float | None]
+    """Which grey of more than 8 bits becomes white on either side."""
 
 
 def plan_equalising(sides: Sides, found: FileFacts, rng: np.random.Generator) -> Plan:
@@ -60,40 +83,77 @@ def plan_equalising(sides: Sides, found: FileFacts, rng: np.random.Generator) ->
     named = {words.split(" (")[0] for words in found.differences}
     orders = [rng.permutation(len(side.files)) for side in sides]
     untouched = [np.full(len(side.files), WHOLE) for side in sides]
-    shorter, shades, colours, steps = untouched, untouched, untouched, list[str]()
+    shorter, shades, colours, dots, steps = untouched, untouched, untouched, untouched, list[str]()
     palette: bytes | None = None
     codecs: list[list[tuple[Codec, ...]]] = [[()] * len(side.files) for side in sides]
-    if named & SIZES:
+    bars = [[fact.bars if BARS in named else None for fact in side.facts] for side in sides]
+    if BARS in named:
+        sides, steps = (sides[0].cut_bars(), sides[1].cut_bars()), ["without bars"]
+    cropped = bool(named & {PROPORTIONS, BARS})
+    steps += ["cut in the middle to one shape"] if cropped else []
+    whites, scaled = scale_ranges(sides, found)
+    steps += scaled
+    if named & (SIZES | {BARS}):
         shorter = match_lower([side.measure(lambda fact: min(fact.width, fact.height)) for side in sides], orders)
         steps.append(f"at a shorter side of {name_range(shorter)} pixels")
     if "colours" in named:
         shades = match_lower([side.measure(lambda fact: GREY if fact.grey else WHOLE) for side in sides], orders)
         share = min(float((own == GREY).mean()) for own in shades)
         steps.append("in grey" if share == 1 else f"{share:.0%} of either in grey")
-    if "colour mode" in named:
+    if named & PALETTES:
         colours = match_lower([side.measure(lambda fact: fact.colours or WHOLE) for side in sides], orders)
+        dots = match_lower([side.measure(lambda fact: DOTS if fact.dithered else WHOLE) for side in sides], orders)
         palette = find_shared_palette(sides)
-        steps += [name_palette(colours, palette)] if is_any_lower(colours) else []
+        steps += [name_palette(colours, dots, palette)] if is_any_lower(colours) else []
+    sides, remaining = know_earlier(sides) if GRIDS in named else (sides, [])
     if named & (SIZES | COMPRESSION):
         codecs = plan_codecs(sides, orders)
         steps += name_codecs(codecs, "JPEG subsampling" in named)
-    changes = [join_changes(*own, palette) for own in zip(shorter, shades, colours, codecs, strict=True)]
-    return Plan(changes, all(map(all, (own == GREY for own in shades))), steps)
-
-
-def join_changes(
-    shorter: Numbers, shades: Numbers, colours: Numbers, codecs: Sequence[tuple[Codec, ...]], palette: bytes | None
-) -> list[Changes]:
-    """Return what happens to each file of one side.
-
-    Args:
-        palette: of those that get one; None: one of their own.
-    """
-    sides, palettes = ([None if value == WHOLE else value for value in own.tolist()] for own in (shorter, colours))
-    return [
-        Changes(side, grey, count, None if count is None else palette, own)
-        for side, grey, count, own in zip(sides, (shades == GREY).tolist(), palettes, codecs, strict=True)
+    changes = [
+        [Changes(*each, palette) for each in join_numbers(*own)]
+        for own in zip(bars, shorter, shades, colours, dots, codecs, strict=True)
     ]
+    grey = all(map(all, (own == GREY for own in shades)))
+    return Plan(changes, grey, cropped, steps, remaining, whites)
+
+
+def scale_ranges(sides: Sides, found: FileFacts) -> tuple[tuple[float | None, float | None], list[str]]:
+    """Return which grey of more than 8 bits becomes white on either side, and that in words: its own if they differ."""
+    if not any(words.startswith(WHITES) for words in found.differences):
+        return (found.real.white, found.synthetic.white), []
+    own = choose_range(sides[0].facts), choose_range(sides[1].facts)
+    return own, ["each in its own range of greys"]
+
+
+def join_numbers(
+    bars: Sequence[Bars | None],
+    shorter: Numbers,
+    shades: Numbers,
+    colours: Numbers,
+    dots: Numbers,
+    codecs: Sequence[tuple[Codec, ...]],
+) -> Iterator[tuple[Bars | None, int | None, bool, int | None, bool, tuple[Codec, ...]]]:
+    """Yield what happens to each file of one side, as `Changes` has it, but for a palette that is shared."""
+    sides, palettes = ([None if value == WHOLE else value for value in own.tolist()] for own in (shorter, colours))
+    yield from zip(bars, sides, (shades == GREY).tolist(), palettes, (dots == DOTS).tolist(), codecs, strict=True)
+
+
+def know_earlier(sides: Sides) -> tuple[Sides, list[str]]:
+    """Return both sides, whose files that were JPEGs before they were stored without loss have the facts of these.
+
+    Beside them what remains if no file was one: blocks that something else left.
+    """
+    known = []
+    for side in sides:
+        places = [place for place, fact in enumerate(side.facts) if fact.grid is not None]
+        facts = [*side.facts]
+        for place, earlier in zip(places, fill_in(find_earlier([side.files[own] for own in places])), strict=True):
+            if earlier is not None:
+                subsampling = None if facts[place].grey else earlier.subsampling
+                facts[place] = facts[place]._replace(quality=earlier.quality, subsampling=subsampling)
+        known.append(FileSide(side.files, facts))
+    seen = any(fact.grid is not None and fact.quality for own in known for fact in own.facts)
+    return (known[0], known[1]), [] if seen else [GRIDS]
 
 
 def find_shared_palette(sides: Sides) -> bytes | None:
@@ -110,9 +170,11 @@ def find_shared_palette(sides: Sides) -> bytes | None:
         return bytes(opened.getpalette() or ())
 
 
-def name_palette(colours: Sequence[Numbers], palette: bytes | None) -> str:
+def name_palette(colours: Sequence[Numbers], dots: Sequence[Numbers], palette: bytes | None) -> str:
     """Say which palette images get."""
-    return f"with a palette of {name_range(colours)} colours" if palette is None else "with the same palette"
+    if palette is not None:
+        return "with the same palette"
+    return f"with a palette of {name_range(colours)} colours{', dithered' if is_any_lower(dots) else ''}"
 
 
 def is_any_lower(values: Sequence[Numbers]) -> bool:
@@ -144,10 +206,10 @@ def plan_codecs(sides: Sides, orders: Sequence[Numbers]) -> list[list[tuple[Code
     planned: list[list[tuple[Codec, ...]]] = [[()] * len(side.files) for side in sides]
     for kind in CODECS:
         wanted = match_lower([measure_qualities(side, kind) for side in sides], orders)
-        for place, (own, qualities, ranks) in enumerate(zip(planned, wanted, coarse, strict=True)):
+        for place, (known, qualities, ranks) in enumerate(zip(planned, wanted, coarse, strict=True)):
             planned[place] = [
                 each if quality == WHOLE else (*each, Codec(kind, quality, name_subsampling(rank)))
-                for each, quality, rank in zip(own, qualities.tolist(), ranks.tolist(), strict=True)
+                for each, quality, rank in zip(known, qualities.tolist(), ranks.tolist(), strict=True)
             ]
     return planned
 

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from counterweight.data.besides.equalising import FileSide, Plan, match_lower, plan_equalising
 from counterweight.data.besides.files import compare_files
 from counterweight.data.decode.changes import Changes, Codec
 from counterweight.data.decode.images import Facts, inspect
-from counterweight.evaluation.audit.equalising import FileSide, Plan, match_lower, plan_equalising
 
 PNG = Facts(40, 30, "RGB", "PNG", False)
 JPEG = PNG._replace(format="JPEG", quality=75, subsampling="4:2:0", lossless=False)
+
+
+DITHERED, NARROW = Changes(colours=9, dithered=True), Changes(shorter=30)
 
 
 def side(*facts: Facts) -> FileSide:
@@ -38,6 +41,8 @@ def test_alike_files_stay_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("real", "synthetic", "step", "change"),
     [
+        ([PNG._replace(mode="P", colours=9, dithered=True)], [PNG], "with a palette of 9 colours, dithered", DITHERED),
+        ([PNG._replace(width=30)], [PNG], "cut in the middle to one shape, at a shorter side of 30 pixels", NARROW),
         ([JPEG], [PNG], "re-encoded as JPEG of quality 75", jpeg(75)),
         ([JPEG._replace(quality=95)], [JPEG], "re-encoded as JPEG of quality 75", jpeg(75)),
         ([PNG, JPEG], [JPEG], "re-encoded as JPEG of quality 75", jpeg(75)),

@@ -1,0 +1,35 @@
+"""Which grey of more than 8 bits becomes white: one range for a set of files, never one for each."""
+
+from collections.abc import Sequence
+
+from counterweight.data.decode.images import Facts
+
+DEEP_WHITES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
+FLOAT_WHITES = (1, 255)
+
+
+def choose_range(facts: Sequence[Facts]) -> float | None:
+    """Return which grey becomes white in all of some files; None where none has more than 8 bits, or they are mixed.
+
+    It is the largest that as many bits can write as the largest grey of all files needs; of floats 1, or 255 if any of
+    them exceeds that. Integers beside floats have no range in common.
+    """
+    tops = list_tops(facts)
+    if is_mixed(facts) or not tops:
+        return None
+    return next(white for white in (FLOAT_WHITES if are_floats(facts) else DEEP_WHITES) if max(tops) <= white)
+
+
+def list_tops(facts: Sequence[Facts]) -> list[float]:
+    """Return the largest grey of each file that has more than 8 bits."""
+    return [fact.top for fact in facts if fact.top is not None]
+
+
+def are_floats(facts: Sequence[Facts]) -> bool:
+    """Say whether some of the greys are floats."""
+    return any(fact.mode == "F" for fact in facts if fact.top is not None)
+
+
+def is_mixed(facts: Sequence[Facts]) -> bool:
+    """Say whether some of the greys are floats, and others are integers of more than 8 bits."""
+    return len({fact.mode == "F" for fact in facts if fact.top is not None}) > 1
