@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from counterweight.core.process import die_with_parent, fail, run
+from counterweight.core.process import die_with_parent, fail, leave, run
 from counterweight.data.experiment_folder import find_workspace
 from counterweight.reporting.page.times import write_time
 
@@ -40,3 +40,4 @@ if __name__ == "__main__":
     if LAUNCHED not in os.environ:  # Of several processes, that tells which launched them.
         workspace = find_workspace(Path.cwd())
         write_time(started, [Path()] if workspace is None else [Path(), workspace])
+    leave()

@@ -8,6 +8,7 @@ process has begun; `stage` and `code`, its exit code or less the signal's number
 project is among what is imported once: a stage runs the code that is in the workspace when it begins.
 """
 
+import gc
 import json
 import os
 import runpy
@@ -31,6 +32,7 @@ def serve(libraries: Sequence[str]) -> None:
     for name in libraries:
         with suppress(ImportError):
             import_module(name)
+    gc.freeze()  # Else each stage's collector would touch, and so copy, all that is shared with it.
     say({})
     with selectors.DefaultSelector() as selector:
         selector.register(sys.stdin, selectors.EVENT_READ)

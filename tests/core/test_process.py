@@ -488,3 +488,42 @@ def test_libraries_that_a_limit_of_memory_keeps_out_are_one_line() -> None:
     if done.returncode == 0:
         pytest.skip("this torch needs less")
     assert_one_line(done, "not enough memory to load the libraries of this stage: ")
+
+
+LEAVING = """
+import atexit, threading, time
+from concurrent.futures import ThreadPoolExecutor
+from counterweight.core.process import leave
+
+class Left:
+    def __del__(self):
+        print("taken apart")
+
+def work(word):
+    time.sleep(0.2)
+    print(word)
+
+left = Left()
+atexit.register(print, "last")
+ThreadPoolExecutor(1).submit(work, "pool")
+threading.Thread(target=work, args=["thread"]).start()
+print("no line", end="; ")
+leave()
+"""
+
+
+def test_a_stage_leaves_when_its_threads_have_ended_and_takes_nothing_apart() -> None:
+    done = subprocess.run([sys.executable, "-c", LEAVING], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith("no line; ")
+    assert sorted(done.stdout.removeprefix("no line; ").split()) == ["last", "pool", "thread"]
+    assert done.stdout.endswith("last\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
+def test_what_cannot_be_printed_is_told_by_the_exit_code() -> None:
+    program = "from counterweight.core.process import leave; import sys; sys.stdout.write('lost'); leave()"
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, stdout=full, env=own, check=False)
+    assert done.returncode == process.UNPRINTED
