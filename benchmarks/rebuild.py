@@ -22,8 +22,15 @@ ROOT = Path(__file__).parents[1]
 ENDED = re.compile(r"done: (\S+), ([0-9.]+) s")
 INSTALLED = "counterweight repro"
 """What make says when it calls that."""
-OWN = ("VIRTUAL_ENV", "OMP_NUM_THREADS", "MAKEFLAGS", "MAKELEVEL")
-OWN += ("PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
+OWN = {
+    "VIRTUAL_ENV",
+    "OMP_NUM_THREADS",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "PYTHONPATH",
+    "PYTHONUNBUFFERED",
+    "PYTHONDONTWRITEBYTECODE",
+}
 """What this process's environment may have that a new user's has not."""
 SPIN = "while True: pass"
 
