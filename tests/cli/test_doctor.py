@@ -73,7 +73,7 @@ def test_a_workspace_in_disorder(project: Path) -> None:
     (project / ".dvc/tmp").mkdir()
     (project / ".dvc/tmp/rwlock").touch()
     text = (project / "params.yaml").read_text()
-    (project / "params.yaml").write_text(text.replace("mnist_cnn\n    epochs: 5", "mnist_cnn\n    epochs: 0"))
+    (project / "params.yaml").write_text(text.replace("mnist_cnn\n    epochs: 7", "mnist_cnn\n    epochs: 0"))
     code, findings = doctor()
     assert code == 2
     assert of(findings, "dvc.lock")["level"] == "problem"
@@ -97,7 +97,7 @@ def test_outside_a_workspace_the_machine_alone_is_looked_at(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("mnist_cnn\n    epochs: 5", "mnist_cnn\n    epochs: 0", "own.yaml: classifiers.digits.epochs: 0 is not"),
+        ("mnist_cnn\n    epochs: 7", "mnist_cnn\n    epochs: 0", "own.yaml: classifiers.digits.epochs: 0 is not"),
         ("  ddpm:", "  dppm:", "own.yaml: generators: there is no 'dppm'; did you mean 'ddpm'?"),
         ("device: auto", "device: cuda:99", "own.yaml: device: 'cuda:99' is not there"),
         ("seed: ", "seed: [", "own.yaml: not valid YAML: line "),
