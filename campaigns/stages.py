@@ -104,7 +104,7 @@ STAGES = {
     ),
     "report": stage(
         "--dataset shapes --scenario drop75 --metrics metrics --predictions data/predictions/shapes/drop75 "
-        "--out metrics/report/shapes/drop75",
+        "--test data/shapes/test.parquet --out metrics/report/shapes/drop75",
         "out",
         seconds=0.05,
     ),

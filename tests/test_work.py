@@ -44,7 +44,7 @@ def test_every_file_is_decoded_once_and_its_pixels_are_written_once(
 
     def counted(images: Any, total: int, job: Any, *others: Any) -> Iterator[Any]:  # noqa: ANN401 - as it is called
         images = [*images]
-        if getattr(job.work, "func", job.work) is pool.decode:
+        if getattr(job.work, "func", job.work) is pool.decode_picture:
             decoded.update(pool.name_image(image) for image in images)
         return work(images, total, job, *others)
 
