@@ -73,6 +73,9 @@ def make_engine(root: Path, wanted: Wanted) -> Engine:
     Raises:
         UserError: it is not installed, or not there.
     """
+    for engine, name, given in (("ray", "--address", wanted.address), ("slurm", "--slurm", wanted.options)):
+        if given and wanted.engine != engine:
+            raise UserError(f"{name}: says nothing to --engine {wanted.engine}; with it goes --engine {engine}")
     if wanted.engine == "ray":
         from counterweight.engines.ray import RayEngine
 

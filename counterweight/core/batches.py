@@ -1,5 +1,7 @@
 """Which images of a set form which batch."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -18,6 +20,12 @@ def draw_batches(labels: Tensor, size: int, balanced: bool, rng: torch.Generator
     classes = labels.unique()
     pools = [(labels == label).nonzero().squeeze(1) for label in classes]
     return [draw_balanced_batch(pools, size, rng) for _ in range(count)]
+
+
+def send_batches(batches: Sequence[Tensor], device: torch.device) -> Sequence[Tensor]:
+    """Return batches of indices on a device, to which all go at once: each copy would wait for what it is computing."""
+    sent: Sequence[Tensor] = torch.cat([*batches]).to(device).split([len(batch) for batch in batches])
+    return sent
 
 
 def draw_balanced_batch(pools: list[Tensor], size: int, rng: torch.Generator) -> Tensor:

@@ -8,6 +8,8 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from itertools import takewhile
 from typing import NamedTuple
 
 from counterweight.engines.jobs import VISIBLE, Ended, Job
@@ -15,6 +17,8 @@ from counterweight.engines.warm import Warm, can_be_warm
 
 PATIENCE = 10.0
 """Seconds that a stage has to end in when it is asked to."""
+NO_GPU = {"-1", "NoDevFiles", "none", "void"}
+"""What users, CUDA and containers write into CUDA_VISIBLE_DEVICES for no GPU."""
 MANY = 3
 """Jobs after which it pays to import libraries once for all that follow."""
 
@@ -108,9 +112,16 @@ def count_cores() -> int:
 
 
 def find_gpus() -> list[str]:
-    """Return the names of the NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES wants them."""
+    """Return the names of the NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES wants them.
+
+    A torch that was built without CUDA uses none, and of that variable CUDA reads what stands before a -1.
+    """
+    with suppress(PackageNotFoundError):
+        if version("torch").endswith("+cpu"):
+            return []
     if (named := os.environ.get(VISIBLE)) is not None:
-        return [name.strip() for name in named.split(",") if name.strip()]
+        names = [name.strip() for name in named.split(",") if name.strip()]
+        return [*takewhile(lambda name: name not in NO_GPU, names)]
     if (tool := shutil.which("nvidia-smi")) is None:
         return []
     command = [tool, "--query-gpu=index", "--format=csv,noheader"]

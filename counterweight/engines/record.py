@@ -7,6 +7,8 @@ itself: that is run elsewhere, while others are.
 
 import json
 import logging
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -139,8 +141,13 @@ class Record:
         own = prepare_kwargs(stage)
         command = _make_cmd(get_executable(), " && ".join(_enforce_cmd_list(stage.cmd)))
         folder, log = Path(own["cwd"]), (self.root / LOGS / f"{name}.log").resolve()
+        # `python` is the one that runs this, also where its environment is not activated.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{own['env'].get('PATH', '')}"
+        environment = {**own["env"], "PATH": path}
         reads, writes = ([Path(each.def_path) for each in group if each.def_path] for group in (stage.deps, stage.outs))
-        return Job(name, command, folder, own["env"], log, self.uses_gpu(name), self.count_devices(name), reads, writes)
+        return Job(
+            name, command, folder, environment, log, self.uses_gpu(name), self.count_devices(name), reads, writes
+        )
 
     def uses_gpu(self, name: str) -> bool:
         """Say whether a stage computes on a GPU where there is one: it goes by `device`, which is not a certain one."""

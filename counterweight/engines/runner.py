@@ -131,7 +131,13 @@ class Runner:
         self.began[stage], self.logs[stage] = time.monotonic(), job.log
         self.schedule.begin(stage)
         self.progress.begin(stage)
-        self.engine.start(job)
+        try:
+            self.engine.start(job)
+        except UserError as error:
+            self.began.pop(stage)
+            self.free_gpus.update(self.taken.pop(stage, []))
+            self.record.release(stage)
+            self.fail(stage, str(error), None)
 
     def settle(self, ended: Ended) -> None:
         """Record a stage that has ended."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from counterweight.core.batches import draw_batches
+from counterweight.core.batches import draw_batches, send_batches
 from counterweight.core.errors import UserError
 from counterweight.core.tensors import Labelled, to_unit
 from counterweight.generators.base.generator import LearnedGenerator, Phase, Update
@@ -173,8 +173,8 @@ class Loop:
         self.model.train()
         record = Record(phase, self.epoch + 1, self.sharing)
         pool = self.pool(phase)
-        for index in draw_batches(self.real.labels[pool], phase.batch_size, phase.balanced, self.batch_rng):
-            place = self.sharing.share(pool[index]).to(self.model.device)
+        batches = draw_batches(self.real.labels[pool], phase.batch_size, phase.balanced, self.batch_rng)
+        for place in send_batches([self.sharing.share(pool[index]) for index in batches], self.model.device):
             images = to_unit(self.data.images[place]).contiguous(memory_format=torch.channels_last)
             labels = self.data.labels[place]
             self.step += 1

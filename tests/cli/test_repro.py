@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from campaigns.project import Project, environment
-from counterweight.core.errors import WORKSPACE
-from counterweight.engines.local import find_gpus
+from counterweight.cli import repro as tool
+from counterweight.core.errors import WORKSPACE, UserError
+from counterweight.engines.jobs import Job
+from counterweight.engines.local import LocalEngine, find_gpus
 from tests.small_graph import MAKES, ROOT, SCRIPT, lock, make_project, ran, repro, said, start, wait_until
 
 pytestmark = pytest.mark.skipif(
@@ -132,6 +134,47 @@ def test_stages_spread_over_gpus_before_they_share_one(project: Project) -> None
     assert {(project / f"seen/{row}").read_text() for row in "ab"} == {"3\n", "5\n"}
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--address", "127.0.0.1:1"], "--address: says nothing to --engine local; with it goes --engine ray"),
+        (["--slurm", "a=b"], "--slurm: says nothing to --engine local; with it goes --engine slurm"),
+        (["--engine", "ray", "--slurm", "a=b"], "--slurm: says nothing to --engine ray; with it goes --engine slurm"),
+    ],
+)
+def test_options_of_another_engine_are_refused_before_anything_runs(
+    project: Project, words: list[str], said: str
+) -> None:
+    assert said in repro(project, *words, code=2)[1]
+    assert not (project / "made").exists()
+
+
+def test_python_is_the_one_that_runs_the_command(project: Project) -> None:
+    (project / "make.sh").write_text("mkdir -p made seen; command -v python > seen/$1; echo $1 > made/$1\n")
+    repro(project, PATH="/usr/bin:/bin")
+    assert {(project / f"seen/{row}").read_text() for row in "abcd"} == {f"{Path(sys.executable).parent}/python\n"}
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # of a library of DVC's
+def test_a_stage_that_its_engine_refuses_stops_what_needs_it_alone(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Choosy(LocalEngine):
+        def start(self, job: Job) -> None:
+            if job.stage == "make@b":
+                raise UserError("no node is large enough")
+            super().start(job)
+
+    monkeypatch.chdir(project.root)
+    monkeypatch.setattr(tool, "make_engine", lambda root, wanted: Choosy([]))
+    with pytest.raises(UserError, match=r"^failed: make@b; what does not need them was run$"):
+        tool.repro(Path(), (), tool.Wanted(2, "local", None, ()), as_json=False)
+    assert "make@b: no node is large enough" in capsys.readouterr().err
+    assert sorted(path.name for path in (project / "made").iterdir()) == ["a", "c", "d"]
+    monkeypatch.undo()
+    assert said(project)["ran"] == ["gather", "make@b"]
+
+
 def test_slurm_is_not_told_what_shares_a_gpu(project: Project) -> None:
     assert "--per-gpu 2: not with --engine slurm" in repro(project, "--engine", "slurm", "--per-gpu", "2", code=2)[1]
 
@@ -232,13 +275,20 @@ def test_outside_of_a_workspace_it_is_one_line(tmp_path: Path) -> None:
 def test_gpus_are_those_that_the_environment_leaves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1, GPU-af")
     assert find_gpus() == ["1", "GPU-af"]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert find_gpus() == []
+    monkeypatch.setattr("counterweight.engines.local.version", lambda package: "2.9.0")
+    for nothing in ("", "-1", "-1,0", "NoDevFiles"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", nothing)
+        assert find_gpus() == []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,-1,0")
+    assert find_gpus() == ["2"]
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     tool = tmp_path / "nvidia-smi"
     tool.write_text("#!/bin/sh\nprintf '0\\n1\\n'\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_gpus() == ["0", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr("counterweight.engines.local.version", lambda package: "2.9.0+cpu")
+        assert find_gpus() == []
     tool.write_text("#!/bin/sh\nexit 9\n")
     assert find_gpus() == []

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from counterweight.core.batches import draw_batches
+from counterweight.core.batches import draw_batches, send_batches
 from counterweight.core.errors import UserError
 from counterweight.core.tensors import Labelled, to_network_input
 from counterweight.evaluation.style.network import StyleClassifier
@@ -55,8 +55,7 @@ def fit_style_classifier(network: StyleClassifier, train: Labelled, settings: Di
     wanted = train.labels.float()
     for epoch in range(count_epochs(settings, len(labels))):
         total = torch.zeros((), device=device)  # Summed on the device: read once an epoch, not once a step.
-        for index in draw_batches(labels, settings.batch_size, False, rng):
-            place = index.to(device)
+        for place in send_batches(draw_batches(labels, settings.batch_size, False, rng), device):
             loss = functional.binary_cross_entropy_with_logits(
                 network(to_network_input(train.images[place])), wanted[place]
             )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from counterweight.core.batches import draw_batches
+from counterweight.core.batches import draw_batches, send_batches
 from counterweight.core.devices import OPTIMISERS
 from counterweight.core.errors import UserError
 from counterweight.core.schema import Settings
@@ -102,8 +102,7 @@ class NetworkRecipe(Recipe[SettingsType]):
         """Take a step on every batch of an epoch."""
         network.train()
         batches = self.draw_batches(fitted.labels.cpu(), config.batch_size, rng)
-        for at, index in enumerate(batches):
-            place = index.to(fitted.labels.device)
+        for at, place in enumerate(send_batches(batches, fitted.labels.device)):
             images = self.augment(augment_images(fitted.images[place], config.augmentation, rng), rng)
             set_learning_rate(optimizer, config, (epoch + at / len(batches)) / config.epochs)
             loss = self.loss(network, show(images), fitted.labels[place], epoch / config.epochs, rng)
