@@ -1,7 +1,6 @@
 """Tables as Kaggle, Hugging Face and programs without a row of names write them, and what lies beside them."""
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,14 +12,12 @@ import pytest
 from PIL import Image
 
 from counterweight.core.errors import UserError
-from counterweight.core.schema import parse_settings
 from counterweight.data.decode.pool import Workers
 from counterweight.data.inspection import detect_source
-from counterweight.data.sources import table
 from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.data.split.reading import choose_all, read_into_memory
+from tests.data.sources.tables import PETS, counts, find, left_out, refused
 
-PETS = "params.yaml: datasets.pets"
 WORDS = ("cat", "cat", "dog", "dog")
 DIGITS = "0123"
 
@@ -42,29 +39,8 @@ def write_lines(path: Path, rows: Sequence[dict[str, object]]) -> Path:
     return path
 
 
-def find(path: Path, **others: object) -> DatasetSplits:
-    return table.find(parse_settings(table.Settings, {"path": str(path), "size": 4, **others}, PETS), "pets")
-
-
-def counts(found: DatasetSplits) -> list[dict[str, int]]:
-    """Return how many images each class has in each part; all of them are there."""
-    parts = [part for part in found if part is not None]
-    assert all(file.is_file() for part in parts for file in part.files)
-    return [dict(Counter(part.class_names[label] for label in part.labels.tolist())) for part in parts]
-
-
 def notes(found: DatasetSplits) -> list[str]:
     return [*found.train.provenance["notes"]]
-
-
-def left_out(found: DatasetSplits) -> set[tuple[str, str, str, int]]:
-    return {tuple(group.values()) for group in found.train.provenance["left_out"]}
-
-
-def refused(path: Path, message: str, **others: object) -> None:
-    with pytest.raises(UserError, match=message) as caught:
-        find(path, **others)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture

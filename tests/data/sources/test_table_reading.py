@@ -1,6 +1,5 @@
 """Tables as other programs and systems write them: labels, delimiters, encodings, paths, and columns of parts."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,15 +11,12 @@ import pytest
 from PIL import Image
 
 from counterweight.core.errors import UserError
-from counterweight.core.schema import parse_settings
 from counterweight.data.decode.pool import Workers
-from counterweight.data.sources import table
 from counterweight.data.sources.base import columns
 from counterweight.data.sources.base.labels import find_lookalikes, order_names
-from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.data.split.reading import check_present, choose_all, read_into_memory, report_account
+from tests.data.sources.tables import PETS, counts, find, left_out, refused
 
-PETS = "params.yaml: datasets.pets"
 WORDS = ("cat", "cat", "dog", "dog")
 
 
@@ -37,27 +33,6 @@ def write(path: Path, rows: Sequence[Sequence[str]], mark: str = ",", encoding: 
 
 def label_rows(labels: Sequence[str], folder: str = "img/") -> list[list[str]]:
     return [["path", "label"], *([f"{folder}{number}.png", label] for number, label in enumerate(labels))]
-
-
-def find(path: Path, **others: object) -> DatasetSplits:
-    return table.find(parse_settings(table.Settings, {"path": str(path), "size": 4, **others}, PETS), "pets")
-
-
-def counts(found: DatasetSplits) -> list[dict[str, int]]:
-    """Return how many images each class has in each part; all of them are there."""
-    parts = [part for part in found if part is not None]
-    assert all(file.is_file() for part in parts for file in part.files)
-    return [dict(Counter(part.class_names[label] for label in part.labels.tolist())) for part in parts]
-
-
-def left_out(found: DatasetSplits) -> set[tuple[str, str, str, int]]:
-    return {tuple(group.values()) for group in found.train.provenance["left_out"]}
-
-
-def refused(path: Path, message: str, **others: object) -> None:
-    with pytest.raises(UserError, match=message) as caught:
-        find(path, **others)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture
