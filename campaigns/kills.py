@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from threading import Timer
 
 import psutil
 from tqdm import tqdm
@@ -24,8 +25,9 @@ from tqdm import tqdm
 from campaigns.commands import COMMANDS, kill_command
 from campaigns.outcomes import SIGNALS, Kill, find_orphans, judge_ending
 from campaigns.project import Built, Project, build
-from campaigns.stages import STAGES, hidden, remove_outputs, runs_of, unlike
+from campaigns.stages import STAGES, Runs, hidden, remove_outputs, runs_of, unlike
 
+LONGEST = 120.0  # seconds in which a stage ends that was told to
 ROUND = 5  # kills of a stage between two runs to the end
 
 
@@ -50,7 +52,7 @@ def kill_stage(built: Built, project: Project, name: str, kills: int, rng: Rando
             time.sleep(moment)
             with suppress(psutil.NoSuchProcess):  # done before
                 process.send_signal(ending)
-            wrong = judge_ending(ending, runs.answer(), log)
+            wrong = judge_ending(ending, await_end(process, runs), log)
             wrong += [f"half-written: {path}" for path in unlike(project, built, outputs)]
             wrong += find_orphans(project.root, {runs.forks.pid})
             if number % ROUND == ROUND - 1 or number == kills - 1:
@@ -59,6 +61,16 @@ def kill_stage(built: Built, project: Project, name: str, kills: int, rng: Rando
                 wrong += [f"other bytes: {path}" for path in unlike(project, built, outputs)]
                 wrong += [f"left behind: {name}" for name in hidden(project, outputs)]
             yield Kill(name, ending.name, round(moment, 3), "; ".join(wrong))
+
+
+def await_end(process: psutil.Process, runs: Runs) -> int:
+    """Return the exit code of a stage that was told to end; one that does not is killed, and that is its code."""
+    watch = Timer(LONGEST, process.kill)
+    watch.start()
+    try:
+        return runs.answer()
+    finally:
+        watch.cancel()
 
 
 def add(kills: Sequence[Kill], seed: int, out: Path) -> dict[str, object]:

@@ -30,6 +30,8 @@ USED_UP = ("can't allocate memory", "out of memory")
 """What torch says when memory is."""
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code, as shells report a process that a signal ended."""
+IMPORT, LATER = "<frozen importlib", 0.01
+"""What the files of Python's own import are called, and seconds of processor after which an interrupt tries again."""
 UNPRINTED = 120
 """Exit code of a Python that could not print all it wanted to."""
 OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
@@ -116,22 +118,27 @@ def leave() -> NoReturn:
 def ending_when_interrupted() -> Iterator[None]:
     """End as Ctrl-C ends a program, whatever becomes of its exception on the way.
 
-    Libraries in C swallow it while they import others, and fail a line later for want of half of them. Where Ctrl-C is
-    ignored, as in a job in the background, or another handler is in place, nothing is changed.
+    Libraries in C swallow it while they import others, and fail a line later for want of half of them. Between two
+    lines of Python's own import it would leave a lock held for ever, on which threads then wait: there it is raised a
+    moment later. Where Ctrl-C is ignored, as in a job in the background, or another handler is in place, nothing is
+    changed.
 
     Raises:
         SystemExit: there was an interrupt, and an exception after it.
     """
     seen: list[int] = []
 
-    def note(number: int, frame: FrameType | None) -> NoReturn:
+    def note(number: int, frame: FrameType | None) -> None:
         seen.append(number)
-        raise KeyboardInterrupt
+        if frame is None or not frame.f_code.co_filename.startswith(IMPORT):
+            raise KeyboardInterrupt
+        signal.setitimer(signal.ITIMER_VIRTUAL, LATER)
 
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
     signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGVTALRM, note)
     try:
         yield
     except BaseException:
@@ -139,6 +146,7 @@ def ending_when_interrupted() -> Iterator[None]:
             sys.exit(INTERRUPTED)
         raise
     finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -156,6 +156,30 @@ def test_an_interrupt_that_a_library_swallows_is_one_all_the_same(after: str) ->
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
+def test_an_interrupt_while_a_lock_of_the_import_is_taken_leaves_it_to_others() -> None:
+    """It comes where Python has the lock and is not yet bound to give it back, and a library swallows it."""
+    lines = """
+import functools, importlib._bootstrap as bootstrap, signal, time
+class Interrupted:
+    def __getattr__(self, name):
+        if name != "acquire_lock":
+            return getattr(real, name)
+        bootstrap._imp = real
+        real.acquire_lock()
+        return functools.partial(signal.raise_signal, signal.SIGINT)
+real, bootstrap._imp = bootstrap._imp, Interrupted()
+try:
+    import colorsys
+except KeyboardInterrupt:
+    pass
+print("locked" if real.lock_held() else "free", flush=True)
+while time.process_time() < 10:
+    pass
+"""
+    done = run_stage(lines)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "free\n", "")
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_disk_that_fills_up_on_the_way_is_one_line(code: int) -> None:
     assert_one_line(run_stage(f"raise OSError({code}, os.strerror({code}), 'out.parquet')"), "out.parquet", "no space")
