@@ -90,7 +90,8 @@ def main() -> None:
     with TemporaryDirectory() as text:
         folder = Path(text)
         write_settings(folder, 1, 0)
-        run(folder, "ingest", ("--dataset", "digits", "--train", "train.parquet", "--test", "test.parquet"))
+        outputs = ("--train", "train.parquet", "--test", "test.parquet", "--account", "account.json")
+        run(folder, "ingest", ("--dataset", "digits", *outputs))
         scenario = ("--dataset", "digits", "--scenario", "drop75", "--train", "train.parquet", "--test", "test.parquet")
         run(folder, "imbalance", (*scenario, "--out", "draws.parquet", "--counts", "counts.json"))
         model = ("--dataset", "digits", "--generator", "cvae", *DATA, "--out", "models", "--curves", "curves")

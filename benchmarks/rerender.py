@@ -47,9 +47,9 @@ def read_photographs(folder: Path, size: int) -> ImageSet:
     """Read all images of a folder, at any depth, cut to squares."""
     settings = FileSettings(size=size, fit="crop", bad_files="skip")
     with Workers() as workers:
-        files = find_image_files(folder, folder).files
+        found = find_image_files(folder, folder)
         return read_into_memory(
-            choose_all(make_side(files, folder, settings, "folder")), str(folder), "photographs", workers
+            choose_all(make_side(found, folder, settings, "folder")), str(folder), "photographs", workers
         )
 
 

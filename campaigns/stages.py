@@ -59,7 +59,9 @@ def stage(arguments: str, *options: str, seconds: float) -> Stage:
 
 
 STAGES = {
-    "ingest": stage(f"--dataset shapes {PARTS}", "train", "test", seconds=0.002),
+    "ingest": stage(
+        f"--dataset shapes {PARTS} --account metrics/ingest/shapes.json", *("train", "test", "account"), seconds=0.002
+    ),
     "imbalance": stage(
         f"--dataset shapes --scenario drop75 {PARTS} --out {ITEM}/draws.parquet "
         "--counts metrics/imbalance/shapes/drop75.json",

@@ -13,7 +13,7 @@ from counterweight.data.experiment_folder import bring_images, find_workspace
 from counterweight.evaluation.prechecks import check_params
 from counterweight.settings.params import load_params
 
-MEASURED = ("imbalance", "classify", "compare", "discriminate", "latent", "recognition")
+MEASURED = ("ingest", "imbalance", "classify", "compare", "discriminate", "latent", "recognition")
 DRAWN = (
     "confusion",
     "discriminate",

@@ -18,6 +18,7 @@ from counterweight.data.identities import (
     join_parts,
     plan_identities,
 )
+from counterweight.data.split.accounts import name_parts, report_account
 from counterweight.data.split.reading import choose_all, write_part
 from counterweight.settings.identities import Identities
 
@@ -34,11 +35,13 @@ def main(argv: Sequence[str]) -> None:
     settings = file.part("recognition", dataset, "identities", Identities)
     plan = plan_identities(file.blocks("datasets"), dataset, settings)
     with atomic_outputs(arguments.images, arguments.parts) as (images, parts):
-        found = join_parts(plan.source.find(plan.settings, dataset), settings)
+        split = plan.source.find(plan.settings, dataset)
+        found = join_parts(split, settings)
         with Workers() as workers:
             where = f"params.yaml: datasets.{dataset}"
-            digests = write_part(choose_all(found.images), images, where, "images", workers, every_class=False).digests
-        table = read_images(images)
+            written = write_part(choose_all(found.images), images, where, "images", workers, every_class=False)
+        report_account(name_parts(split), where)
+        table, digests = read_images(images), written.images.digests
         if said := describe_identical(table, digests, found.by_image):
             print(f"{where}: {said}", file=sys.stderr)
             if found.by_image:

@@ -5,17 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from counterweight.core.outputs import atomic_output
+from counterweight.core.outputs import atomic_outputs
 from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.registry import require_one_of
+from counterweight.core.results import write_result
 from counterweight.core.seeds import derive_seed
 from counterweight.data.decode.pool import Workers, warm_up
 from counterweight.data.sources.base.group_names import find_groups
 from counterweight.data.sources.base.lazy_images import require_two_classes
+from counterweight.data.split.accounts import make_account, name_parts, report_account, say
 from counterweight.data.split.parts import Splitting, split_parts
-from counterweight.data.split.pictures import report_same
-from counterweight.data.split.reading import check_present, report_account, write_part
+from counterweight.data.split.pictures import describe_same
+from counterweight.data.split.reading import check_present, write_part
 from counterweight.settings.datasets import plan_dataset
 
 
@@ -25,27 +27,31 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--dataset", required=True, help="name of a block under datasets")
     parser.add_argument("--train", type=Path, required=True, help="image table to write")
     parser.add_argument("--test", type=Path, required=True, help="image table to write")
+    parser.add_argument("--account", type=Path, required=True, help="JSON of what was read and left out, to write")
     arguments = parser.parse_args(argv)
     warm_up()
     file = read_params_file(arguments.params)
     plan = plan_dataset(file.blocks("datasets"), arguments.dataset)
     where = f"params.yaml: datasets.{arguments.dataset}"
-    with atomic_output(arguments.train) as train_partial, atomic_output(arguments.test) as test_partial:
+    with atomic_outputs(arguments.train, arguments.test, arguments.account) as (train_partial, test_partial, account):
         found = find_groups(plan.source.find(plan.settings, arguments.dataset), plan.common.group_pattern, where)
         check_present(found, where)
-        require_two_classes(found.train.class_names, where)
+        names = found.train.class_names
+        require_two_classes(names, where)
         for name in plan.common.minority:
-            require_one_of(name, found.train.class_names, f"{where}.minority")
+            require_one_of(name, names, f"{where}.minority")
         rng = np.random.default_rng(derive_seed(file.run.seed, arguments.dataset, "split"))
         with Workers() as workers:
             common, near = plan.common, plan.common.finds_near_duplicates
             how = Splitting(common.keep_split, common.test_fraction, near, where, train_partial.parent)
             train, test = split_parts(found, how, rng, workers)
             trained = write_part(train, train_partial, where, "train", workers, near=near)
-            tested = write_part(test, test_partial, where, "test", workers, train=trained, near=near)
-        report_account(found, where)
+            tested = write_part(test, test_partial, where, "test", workers, train=trained.images, near=near)
+        notes = report_account(name_parts(found), where)
         kept = found.test is not None and plan.common.keep_split
-        report_same(trained, tested, where, kept, found.train.class_names)
+        say(same := describe_same(trained.images, tested.images, kept, names), where)
+        written = {"train": trained, "test": tested}
+        write_result(make_account(name_parts(found), written, [*notes, *same]), account)
 
 
 if __name__ == "__main__":

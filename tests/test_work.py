@@ -50,7 +50,7 @@ def test_every_file_is_decoded_once_and_its_pixels_are_written_once(
 
     monkeypatch.setattr(pool, "process_images", counted)
     outs = [f"{part}={folder / 'read' / part}.parquet" for part in ("train", "test")]
-    ingest.main(words(folder, "dataset=pets", *outs))
+    ingest.main(words(folder, "dataset=pets", *outs, f"account={folder / 'account.json'}"))
     assert len(decoded) == FILES
     assert set(decoded.values()) == {1}
     raw = FILES * 3 * SIDE * SIDE

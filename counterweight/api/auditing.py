@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,7 +59,8 @@ def summarize(measured: Measured, sides: Sides) -> Comparison:
     """Return what was measured as reports take it."""
     plain = None if measured.as_they_are is None else Comparison(measured.as_they_are.result, None, None)
     style, latent = measured.style, measured.latent
-    return Comparison(measured.compared.result, style, latent, sides.files, sides.mix, sides.equalised, plain)
+    besides = Comparison(measured.compared.result, style, latent, sides.files, sides.mix, sides.equalised)
+    return replace(besides, as_they_are=plain)
 
 
 def to_json(comparison: Comparison, missing: list[str]) -> dict[str, Any]:

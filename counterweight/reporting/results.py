@@ -1,7 +1,7 @@
 """Everything that earlier stages measured of one dataset and scenario, or of one pair."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from counterweight.results.compare import CompareResult
 from counterweight.results.discriminate import StyleResult
 from counterweight.results.files import ClassMix, Equalised, FileFacts, PairFiles
 from counterweight.results.imbalance import ClassCounts, Counts
+from counterweight.results.ingest import Account
 from counterweight.results.latent import LatentResult
 from counterweight.settings.table import Table
 from counterweight.statistics.verdict import Verdict
@@ -37,6 +38,8 @@ class Comparison:
     """Of a pair or an audit of sets with the same classes in another mix."""
     equalised: Equalised | None = None
     """What made both sets the same in that, where they differ in it; all else is measured after that."""
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    """Of a pair, what each side holds."""
     as_they_are: "Comparison | None" = None
     """Where that changes what is compared: what was measured before."""
 
@@ -101,6 +104,8 @@ class Results(Measured):
     """The same with its verdicts."""
 
     judged: Judged
+    account: Account | None = None
+    """What the dataset's source holds; None where that is not looked at."""
 
 
 def read_comparison(metrics: Path, item: str) -> Comparison:
@@ -117,9 +122,9 @@ def read_pair(metrics: Path, name: str) -> Comparison:
     found = read_required(metrics / "compare" / f"{item}.besides.json", PairFiles)
     features = read_result(metrics / "compare" / f"{item}.same.json", CompareResult)
     if isinstance(features, NotApplicable):
-        return replace(plain, files=found.files, mix=found.mix, equalised=found.equalised)
+        return replace(plain, files=found.files, mix=found.mix, equalised=found.equalised, accounts=found.accounts)
     style = read_required(metrics / "discriminate" / f"{item}.same.json", StyleResult)
-    return Comparison(features, style, None, found.files, found.mix, found.equalised, plain)
+    return Comparison(features, style, None, found.files, found.mix, found.equalised, found.accounts, plain)
 
 
 def read_measured(metrics: Path, dataset: str, scenario: str, table: Table) -> Measured:
@@ -161,9 +166,12 @@ def read_table(metrics: Path, table: Table) -> Everything:
     """Read what was measured and judged of every item of a table."""
     results = []
     for dataset in table.datasets:
+        account = read_required(metrics / "ingest" / f"{dataset}.json", Account)
         for scenario in table.scenarios:
             judged = read_required(metrics / "report" / dataset / scenario / VERDICTS, Judged)
-            results.append(Results(**vars(read_measured(metrics, dataset, scenario, table)), judged=judged))
+            results.append(
+                Results(**vars(read_measured(metrics, dataset, scenario, table)), judged=judged, account=account)
+            )
     return Everything(results, {pair: read_pair(metrics, pair) for pair in table.pairs})
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from counterweight.core.schema import Result
+from counterweight.results.ingest import Account
 
 
 def is_nothing(value: object) -> bool:
@@ -84,6 +85,8 @@ class PairFiles(Result):
     """Where both have the same classes in another mix."""
     equalised: Equalised | None = None
     """Where they differ in anything, and `equalise` does not say otherwise."""
+    accounts: dict[str, Account] = Field(default_factory=dict)
+    """What each side holds, and what became of it."""
 
     @property
     def differences(self) -> list[str]:

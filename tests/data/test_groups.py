@@ -220,7 +220,7 @@ def write_patients(folder: Path, test: bool = False) -> None:
 def write_settings(folder: Path, block: dict[str, object]) -> list[str]:
     params = {"seed": 0, "device": "cpu", "datasets": {"scans": {"size": 6, **block}}}
     (folder / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
-    return ["--dataset", "scans", "--train", "train", "--test", "test"]
+    return ["--dataset", "scans", "--train", "train", "--test", "test", "--account", "account"]
 
 
 @pytest.fixture

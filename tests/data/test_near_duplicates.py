@@ -110,7 +110,7 @@ def write_scenes(folder: Path, parts: bool) -> None:
 def run_ingest(folder: Path, **block: object) -> list[ImageSet]:
     params = {"seed": 0, "device": "cpu", "datasets": {"pets": {"source": "folder", "size": 64, **block}}}
     (folder / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
-    ingest.main(["--dataset", "pets", "--train", "train", "--test", "test"])
+    ingest.main(["--dataset", "pets", "--train", "train", "--test", "test", "--account", "account"])
     return [read_images(Path(name)) for name in ("train", "test")]
 
 
@@ -135,7 +135,7 @@ def test_near_duplicates_are_on_one_side_of_a_split_unless_they_are_ignored(
     train, test = run_ingest(tmp_path, near_duplicates="ignore")
     assert name_scenes(train) & name_scenes(test)
     assert "near" not in capsys.readouterr().err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "params.yaml", "test", "train"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["account", "images", "params.yaml", "test", "train"]
 
 
 def test_near_duplicates_across_parts_are_counted(

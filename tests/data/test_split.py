@@ -91,7 +91,8 @@ def ingested(folder: Path, **dataset: object) -> tuple[ImageSet, ImageSet]:
     params["datasets"]["digits"] = {"source": "digits", "size": 8, "minority": ["4"], **dataset}
     (folder / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
     train, test = folder / "train.parquet", folder / "test.parquet"
-    main(["--params", str(folder / "params.yaml"), "--dataset", "digits", "--train", str(train), "--test", str(test)])
+    outputs = ["--train", str(train), "--test", str(test), "--account", str(folder / "account.json")]
+    main(["--params", str(folder / "params.yaml"), "--dataset", "digits", *outputs])
     return read_images(train), read_images(test)
 
 

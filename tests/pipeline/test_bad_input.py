@@ -15,7 +15,7 @@ from stages import imbalance, ingest, train
 
 IMAGES = "images/shapes"
 OUTPUTS = ("--train", "data/shapes/train.parquet", "--test", "data/shapes/test.parquet")
-INGEST = ("ingest", "--dataset", "shapes", *OUTPUTS)
+INGEST = ("ingest", "--dataset", "shapes", *OUTPUTS, "--account", "metrics/ingest/shapes.json")
 MNIST_FILES = [f"{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
 
 

@@ -70,7 +70,7 @@ def score(name: str, added: str = "") -> None:
 
 
 def test_what_is_not_applicable_is_a_row_with_its_reason(scarce: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    ingest.main(f"--dataset shapes {PARTS}".split())
+    ingest.main(f"--dataset shapes {PARTS} --account metrics/ingest/shapes.json".split())
     counts = "--counts metrics/imbalance/shapes/drop75.json"
     imbalance.main(f"--dataset shapes --scenario drop75 {PARTS} --out {ITEM}/draws.parquet {counts}".split())
     extract.main(f"{DRAWS} {PARTS} --out {ITEM}/features".split())

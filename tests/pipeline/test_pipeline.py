@@ -268,24 +268,26 @@ def test_a_folder_without_git_will_do(fresh: Project) -> None:
 def test_the_same_seed_gives_the_same_bytes_elsewhere_and_without_dvc(built: Built, fresh: Project) -> None:
     data, item = "data/shapes", "data/shapes/drop75"
     parts = ("--train", f"{data}/train.parquet", "--test", f"{data}/test.parquet")
+    account = ("--account", "metrics/ingest/shapes.json")
     drawn = ("--out", f"{item}/draws.parquet", "--counts", "metrics/imbalance/shapes/drop75.json")
     model, curves = "models/shapes/drop75/bagan", "plots/train/shapes/drop75/bagan"
     learned = (*parts[:2], "--draws", drawn[1], "--out", model, "--curves", curves)
     for arguments in (
-        ("ingest", "--dataset", "shapes", *parts),
+        ("ingest", "--dataset", "shapes", *parts, *account),
         ("imbalance", "--dataset", "shapes", "--scenario", "drop75", *parts, *drawn),
         ("train", "--dataset", "shapes", "--generator", "bagan", *learned),
     ):
         done = fresh.stage(*arguments)
         assert done.returncode == 0, done.stderr
-    for path in (*parts[1::2], *drawn[1::2], model, curves):
+    for path in (*parts[1::2], account[1], *drawn[1::2], model, curves):
         assert digest(fresh / path) == digest(built.project / path), path
 
 
 def test_another_seed_gives_another_split(built: Built, fresh: Project) -> None:
     fresh.edit("seed: 3", "seed: 4")
     parts = ("--train", "data/shapes/train.parquet", "--test", "data/shapes/test.parquet")
-    assert fresh.stage("ingest", "--dataset", "shapes", *parts).returncode == 0
+    account = ("--account", "metrics/ingest/shapes.json")
+    assert fresh.stage("ingest", "--dataset", "shapes", *parts, *account).returncode == 0
     assert digest(fresh / parts[1]) != digest(built.project / parts[1])
 
 

@@ -24,6 +24,7 @@ from counterweight.reporting.results import Judged, read_table
 from counterweight.reporting.tables import summarize_table
 from counterweight.results.classify import MethodScores, Scores
 from counterweight.results.imbalance import Counts
+from counterweight.results.ingest import Account
 from counterweight.settings.table import Table
 from counterweight.statistics.bootstrap_scores import BootstrapScores, bootstrap_scores
 from counterweight.statistics.classification import classification_scores
@@ -171,6 +172,7 @@ def lay_out(folder: Path, methods: dict[str, tuple[list[list[int]], float]]) -> 
     generated = {name: own for name, own in found.items() if "smote" in name}
     nothing = NotApplicable(not_applicable="too few")
     files: dict[str, BaseModel] = {
+        "ingest/digits": Account(found=9, images={"train": {"a": 9}}, broken=[], left_out=None, notes=[]),
         "imbalance/digits/drop75": Counts(table),
         "classify/digits/drop75/baselines": Scores(baselines),
         "classify/digits/drop75/smote": Scores(generated),

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from counterweight.core.errors import UserError
 from counterweight.core.images import read_images
+from counterweight.core.results import read_required, write_result
+from counterweight.results.ingest import Account
 from stages import ingest
 
 PARAMS = """
@@ -28,12 +31,36 @@ def test_the_account_is_told_and_kept_with_the_images(
         for number in range(4):
             Image.new("L", (4, 4), number).save(tmp_path / "images/pets" / name / f"{number}.png")
     (tmp_path / "params.yaml").write_text(PARAMS, encoding="utf-8")
-    ingest.main(["--dataset", "pets", "--train", "train", "--test", "test"])
+    ingest.main(["--dataset", "pets", "--train", "train", "--test", "test", "--account", "account"])
     said = capsys.readouterr().err
     assert "params.yaml: datasets.pets: files: 12 found = 8 train + 4 left out\n" in said
     assert "params.yaml: datasets.pets: left out: 4 .png in dog: made by the system\n" in said
     kept = [{"reason": "made by the system", "ending": ".png", "place": "dog", "files": 4}]
     assert read_images(Path("train")).provenance["left_out"] == kept
+    written = read_required(Path("account"), Account)
+    assert written.found == 12
+    assert written.parts == {"train": 6, "test": 2}
+    assert [{key: value for key, value in group if key != "advice"} for group in written.left_out or []] == kept
+
+
+def test_a_dataset_that_is_known_has_its_images_counted_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = PARAMS.replace("  pets:\n    source: folder", "  digits:\n    source: digits").replace(
+        "size: 4", "size: 8"
+    )
+    (tmp_path / "params.yaml").write_text(settings, encoding="utf-8")
+    ingest.main(["--dataset", "digits", "--train", "train", "--test", "test", "--account", "account"])
+    written = read_required(Path("account"), Account)
+    assert written.left_out is None
+    assert written.found == 1797 == sum(written.parts.values())  # as the dataset's description says
+    assert sum(written.images[part]["3"] for part in ("train", "test")) == 183
+
+
+def test_an_account_that_does_not_add_up_is_refused(tmp_path: Path) -> None:
+    account = Account(found=3, images={"train": {"cat": 3}}, broken=[], left_out=None, notes=[])
+    write_result(account.model_copy(update={"found": 4}), tmp_path / "account.json")
+    with pytest.raises(UserError, match=r"account.json: .*4 found, but 3 accounted for"):
+        read_required(tmp_path / "account.json", Account)
 
 
 @pytest.mark.parametrize("own_split", [False, True])
@@ -51,9 +78,15 @@ def test_frames_and_broken_files_are_told_by_class(
     frames[0].save(tmp_path / f"images/pets/{folders[0]}/a.tif", save_all=True, append_images=frames[1:])
     (tmp_path / f"images/pets/{folders[1]}/b.JPG").write_text("no image")
     (tmp_path / "params.yaml").write_text(PARAMS + "    bad_files: skip\n", encoding="utf-8")
-    ingest.main(["--dataset", "pets", "--train", "train", "--test", "test"])
+    ingest.main(["--dataset", "pets", "--train", "train", "--test", "test", "--account", "account"])
     said = capsys.readouterr().err
     assert f": 1 files have several frames, of which the first is read: {folders[0]}/a.tif; where frames" in said
     assert "broken: 1 .jpg in dog: not an image\n" in said
     kept = [read_images(Path(part)).provenance.get("several_frames", 0) for part in ("train", "test")]
     assert sum(kept) == 1
+    written = read_required(Path("account"), Account)
+    assert [(group.files, group.ending, group.place, group.reason) for group in written.broken] == [
+        (1, ".jpg", "dog", "not an image")
+    ]
+    assert any("several frames" in note for note in written.notes)
+    assert written.found == 6 * len(folders) + 2

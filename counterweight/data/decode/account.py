@@ -68,15 +68,16 @@ def render(left_out: Counter[LeftOut]) -> list[str]:
 
 def describe(group: Mapping[str, Any]) -> str:
     """Return what is to be said of a group of files that was left out."""
-    advice = ADVICE.get(group["ending"], "") if group["reason"] == OTHER_KIND else ""
-    if group["ending"] in HEIF_ENDINGS and can_read_heif():
-        advice = ""
-    if group["reason"] == UNNAMED:
-        advice = "rename them to be read"
-    if group["reason"] == COMPANION_OF:
-        advice = "leave_out: [] takes them"
+    advice = find_advice(group["reason"], group["ending"])
     said = f"{group['files']:,} {group['ending']} in {group['place']}: {group['reason']}"
     return f"{said}; {advice}" if advice else said
+
+
+def find_advice(reason: str, ending: str) -> str | None:
+    """Return how files that were left out come to be read; None where nothing is known."""
+    if reason == OTHER_KIND:
+        return None if ending in HEIF_ENDINGS and can_read_heif() else ADVICE.get(ending)
+    return {UNNAMED: "rename them to be read", COMPANION_OF: "leave_out: [] takes them"}.get(reason)
 
 
 def describe_unread(tree: Tree) -> str:
@@ -116,11 +117,18 @@ def render_broken(broken: Counter[LeftOut]) -> list[str]:
     groups = to_json(broken)
     lines = []
     for group in groups[:NAMED]:
-        advice = BROKEN_HEIF if can_read_heif() else HEIF_ADVICE
-        lines.append(f"broken: {describe(group)}{f'; {advice}' if group['ending'] in HEIF_ENDINGS else ''}")
+        advice = advise_broken(group["ending"])
+        lines.append(f"broken: {describe(group)}{f'; {advice}' if advice else ''}")
     if rest := groups[NAMED:]:
         lines.append(f"broken: {sum(group['files'] for group in rest):,} in {len(rest)} more groups")
     return lines
+
+
+def advise_broken(ending: str) -> str | None:
+    """Return what is to be done about images of a kind that cannot be read; None where nothing is known."""
+    if ending not in HEIF_ENDINGS:
+        return None
+    return BROKEN_HEIF if can_read_heif() else HEIF_ADVICE
 
 
 def describe_labels(tree: Tree) -> str:

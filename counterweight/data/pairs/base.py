@@ -1,6 +1,7 @@
 """What pairs share: a real and a synthetic set that were collected elsewhere, and how the files of one are found."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from counterweight.core.errors import UserError
+from counterweight.data.decode.account import to_json
 from counterweight.data.decode.images import BadFile, Facts, find_image_files, inspect, try_image
+from counterweight.data.decode.tree import Collected, LeftOut, find_ending
 from counterweight.data.sources.base.group_names import name_groups
 from counterweight.data.sources.base.lazy_images import FileSettings, LazyImages, make_fetch, wrap_files
 
 ONE_CLASS = ("image",)
+NOT_PUBLISHED = "not of the published set"
 SAMPLE = 9  # files of a published set that are looked at before any work
 
 
@@ -36,8 +40,8 @@ class Collection(NamedTuple):
     pattern: str
 
 
-def list_side_files(folder: Path, where: str, follow_links: bool, collection: Collection | None = None) -> list[Path]:
-    """Return the image files of one side of a pair, or of one collection on it.
+def list_side_files(folder: Path, where: str, follow_links: bool, collection: Collection | None = None) -> Collected:
+    """Return the image files of one side of a pair, or of one collection on it, and what else lies there.
 
     Raises:
         UserError: there is no such folder, it has no such images, or a link leads out of it.
@@ -46,14 +50,24 @@ def list_side_files(folder: Path, where: str, follow_links: bool, collection: Co
     if not folder.is_dir():
         raise UserError(f"{where}: {folder}: no such folder; {wanted}")
     try:
-        files = find_image_files(folder, folder, follow_links).files
+        found = find_image_files(folder, folder, follow_links)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
     if collection:
-        files = [path for path in files if re.fullmatch(collection.pattern, path.relative_to(folder).as_posix())]
-    if not files:
+        found = choose_published(found, folder, collection.pattern)
+    if not found.files:
         raise UserError(f"{where}: {folder}: no images there; {wanted}")
-    return files
+    return found
+
+
+def choose_published(found: Collected, folder: Path, pattern: str) -> Collected:
+    """Return the files of a folder whose paths match a pattern, and all others as left out."""
+    chosen = [path for path in found.files if re.fullmatch(pattern, path.relative_to(folder).as_posix())]
+    others = Counter(
+        LeftOut(NOT_PUBLISHED, find_ending(path.name), path.relative_to(folder).parent.as_posix())
+        for path in sorted({*found.files} - {*chosen})
+    )
+    return Collected(chosen, found.left_out + others)
 
 
 def check_sample(files: Sequence[Path], where: str, complaint: Callable[[Facts], str | None]) -> None:
@@ -74,20 +88,22 @@ def check_sample(files: Sequence[Path], where: str, complaint: Callable[[Facts],
 
 
 def make_side(
-    files: Sequence[Path], root: Path, settings: FileSettings, source: str, groups: str | None = None
+    found: Collected, root: Path, settings: FileSettings, source: str, groups: str | None = None
 ) -> LazyImages:
     """Return image files as one side of a pair; origins are their paths below `root`.
 
     Args:
+        found: the files, and what is left out beside them, of which the account is kept.
         groups: regular expression that captures of an origin the name of its group; all match.
     """
-    own = settings.model_dump(exclude={"mirror", "real", "synthetic"})
+    own, files = settings.model_dump(exclude={"mirror", "real", "synthetic"}), found.files
+    account = {"left_out": to_json(found.left_out), "notes": []}
     side = wrap_files(
         fetch=make_fetch(files),
         labels=np.zeros(len(files), dtype=np.int64),
         class_names=ONE_CLASS,
         origins=[path.relative_to(root).as_posix() for path in files],
-        provenance={"source": source, "settings": own},
+        provenance={"source": source, "settings": own, **account},
         settings=settings,
     )
     return side if groups is None else replace(side, groups=name_groups(groups, side.origins, source))

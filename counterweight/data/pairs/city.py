@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.images import Facts
+from counterweight.data.decode.tree import Collected
 from counterweight.data.pairs.base import Collection, ImagePair, check_sample, list_side_files, make_side
 from counterweight.data.sources.base.lazy_images import FileSettings
 
@@ -55,8 +56,8 @@ def precheck(settings: Settings, name: str) -> None:
     Raises:
         UserError: one is missing, with the address where it is to be had, or is something else.
     """
-    for folder, files in list_frames(name).items():
-        check_sample(files, f"params.yaml: pairs.{name}: {FOLDERS[folder].title}", refuse_thumbnail)
+    for folder, found in list_frames(name).items():
+        check_sample(found.files, f"params.yaml: pairs.{name}: {FOLDERS[folder].title}", refuse_thumbnail)
 
 
 def find(settings: Settings, name: str, progress: bool = True) -> ImagePair:
@@ -67,11 +68,12 @@ def find(settings: Settings, name: str, progress: bool = True) -> ImagePair:
     """
     real, synthia, gta = list_frames(name).values()
     root = Path("images") / name
-    sides = (make_side(files, root, settings, "city", SEQUENCE) for files in (real, [*synthia, *gta]))
+    synthetic = Collected([*synthia.files, *gta.files], synthia.left_out + gta.left_out)
+    sides = (make_side(own, root, settings, "city", SEQUENCE) for own in (real, synthetic))
     return ImagePair(*sides)
 
 
-def list_frames(name: str) -> dict[str, list[Path]]:
+def list_frames(name: str) -> dict[str, Collected]:
     """Return the frames in each of the folders."""
     found, missing = {}, []
     for folder, own in FOLDERS.items():

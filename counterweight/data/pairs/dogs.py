@@ -10,10 +10,12 @@ from others that were at 64 in between with an area under the ROC curve of 1.00,
 208 of Caltech's). That would be the file's size, and not what a GAN cannot do.
 """
 
+from collections import Counter
 from pathlib import Path
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.images import Facts
+from counterweight.data.decode.tree import Collected
 from counterweight.data.pairs.base import Collection, ImagePair, check_sample, list_side_files, make_side
 from counterweight.data.sources import stanford_dogs
 from counterweight.data.sources.base.lazy_images import Size
@@ -52,9 +54,9 @@ def find(settings: Settings, name: str, progress: bool = True) -> ImagePair:
         UserError: the photographs cannot be had, or as in `precheck`.
     """
     folder, paths = stanford_dogs.list_photographs(settings, name_mirror_key(name), progress)
-    root, files = find_generated(name)
-    real = make_side([folder / path for path in paths], folder, settings, "dogs")
-    return ImagePair(real, make_side(files, root, settings, "dogs"))
+    root, found = find_generated(name)
+    real = make_side(Collected([folder / path for path in paths], Counter()), folder, settings, "dogs")
+    return ImagePair(real, make_side(found, root, settings, "dogs"))
 
 
 def name_mirror_key(name: str) -> str:
@@ -62,14 +64,14 @@ def name_mirror_key(name: str) -> str:
     return f"params.yaml: pairs.{name}.mirror"
 
 
-def find_generated(name: str) -> tuple[Path, list[Path]]:
-    """Return the folder of generated dogs and the files in it."""
+def find_generated(name: str) -> tuple[Path, Collected]:
+    """Return the folder of generated dogs and what is in it."""
     root = Path("images") / name / "synthetic"
-    files = list_side_files(root, f"params.yaml: pairs.{name}", False, GENERATED)
-    if len(files) != PUBLISHED:
-        raise UserError(f"params.yaml: pairs.{name}: {root}: {len(files)} images, but an entry has {PUBLISHED}")
-    check_sample(files, f"params.yaml: pairs.{name}", refuse_other_size)
-    return root, files
+    found = list_side_files(root, f"params.yaml: pairs.{name}", False, GENERATED)
+    if len(found.files) != PUBLISHED:
+        raise UserError(f"params.yaml: pairs.{name}: {root}: {len(found.files)} images, but an entry has {PUBLISHED}")
+    check_sample(found.files, f"params.yaml: pairs.{name}", refuse_other_size)
+    return root, found
 
 
 def refuse_other_size(image: Facts) -> str | None:

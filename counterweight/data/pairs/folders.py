@@ -39,6 +39,6 @@ def find(settings: Settings, name: str, progress: bool = True) -> ImagePair:
     parts = []
     for key, path in (("real", settings.real), ("synthetic", settings.synthetic)):
         folder = Path(path or f"images/{name}/{key}").expanduser()
-        files = list_side_files(folder, f"params.yaml: pairs.{name}.{key}", settings.links == "follow")
-        parts.append(make_side(files, folder, settings, "folders"))
+        found = list_side_files(folder, f"params.yaml: pairs.{name}.{key}", settings.links == "follow")
+        parts.append(make_side(found, folder, settings, "folders"))
     return ImagePair(*parts)

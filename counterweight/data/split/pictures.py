@@ -1,6 +1,5 @@
 """Which images that were read show the same: counted in tables, and told."""
 
-import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -63,11 +62,10 @@ def count_same(part: Written, train: Written | None, classes: int) -> dict[str, 
     return {key: counts for key, counts in found.items() if any(counts.values())}
 
 
-def report_same(train: Written, test: Written, where: str, kept: bool, names: Sequence[str]) -> None:
-    """Say on standard error how many images are the same picture as another, and how many tested ones are trained on.
+def describe_same(train: Written, test: Written, kept: bool, names: Sequence[str]) -> list[str]:
+    """Say how many images are the same picture as another, and how many tested ones are trained on.
 
     Args:
-        where: file and key of the dataset.
         kept: whether the split is the source's own.
         names: of the classes.
     """
@@ -76,7 +74,7 @@ def report_same(train: Written, test: Written, where: str, kept: bool, names: Se
     found = find_identical(both.digests, both.origins, len(train.digests))
     seen, tested = find_seen(pictures, len(train.digests)), len(test.digests)
     why = "the split is the source's own" if kept else "a class has no others"
-    lines = []
+    lines, told = [], list[str]()
     if found is not None:
         lines.append((found.describe(), int(seen.exact.sum())))
     if pictures.pair is not None:
@@ -84,10 +82,10 @@ def report_same(train: Written, test: Written, where: str, kept: bool, names: Se
         first, second = (both.origins[place] for place in pictures.pair)
         lines.append((f"{count:,} images are near duplicates of others ({first}, {second})", int(seen.near.sum())))
     for said, count in lines:
-        told = f"{count:,} of {tested:,} test images are in the training part, too{f': {why}' if count else ''}"
-        print(f"{where}: {said}; {told}", file=sys.stderr)
-    if mixed := describe_mixed(pictures.near, both, names):
-        print(f"{where}: {mixed}", file=sys.stderr)
+        told.append(f"{said}; {count:,} of {tested:,} test images are in the training part, too")
+        told[-1] += f": {why}" if count else ""
+    mixed = describe_mixed(pictures.near, both, names)
+    return told if mixed is None else [*told, mixed]
 
 
 def describe_mixed(numbers: Indices, images: Written, names: Sequence[str]) -> str | None:

@@ -4,6 +4,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +44,14 @@ class Readable(NamedTuple):
     several: list[int]
 
 
+class WrittenPart(NamedTuple):
+    """What is known of a part's images that were written, those that cannot be read, by class, and what was said."""
+
+    images: Written
+    broken: Counter[LeftOut]
+    notes: list[str]
+
+
 def choose_all(part: LazyImages) -> Subset:
     """Choose all images of a part."""
     return Subset(part, np.arange(len(part)))
@@ -70,24 +79,6 @@ def check_present(found: DatasetSplits, where: str) -> None:
         raise UserError(f"{where}: {len(files):,} of {len(files):,} files missing, first: {files[0]}; {ways}")
 
 
-def report_account(found: DatasetSplits, where: str) -> None:
-    """Say on standard error what is read and what is left out beside it, where a source gives an account.
-
-    Args:
-        where: file and key of the dataset.
-    """
-    parts = {word: part for word, part in (("train", found.train), ("test", found.test)) if part is not None}
-    facts = found.train.provenance
-    if "left_out" not in facts:
-        return
-    left_out = account.from_json(facts["left_out"])
-    lines = [account.summarize({word: len(part) for word, part in parts.items()}, left_out)]
-    lines += [*account.render(left_out), *facts["notes"]]
-    if white := facts["settings"].get("white"):
-        lines.append(f"values of more than 8 bits: 0...{white:g} become 0...255 in all files")
-    print(*(f"{where}: {line}" for line in lines), sep="\n", file=sys.stderr)
-
-
 def read_into_memory(chosen: Subset, where: str, label: str, workers: Workers) -> ImageSet:
     """Read images into memory; arguments and errors as of `write_part`, but a class may be without any."""
     require_memory(2 * len(chosen.indices) * math.prod(chosen.part.shape), where)  # twice: it is put together
@@ -113,7 +104,7 @@ def write_part(
     every_class: bool = True,
     train: Written | None = None,
     near: bool = False,
-) -> Written:
+) -> WrittenPart:
     """Read images and write them as an image table; memory holds but a few of them at a time.
 
     Where images are the same picture, the table's provenance says how many.
@@ -128,32 +119,50 @@ def write_part(
     Raises:
         UserError: an image cannot be read and is not to be skipped, or a class is left without any.
     """
-    part, bad, parts, several = chosen.part, list[BadFile](), list[Written](), list[str]()
-    broken: Counter[LeftOut] = Counter()
-    counts = np.zeros(len(part.class_names), dtype=np.int64)
+    part, seen = chosen.part, Seen(chosen.part, near)
     with ImageWriter(path, part.shape, part.class_names, part.groups is not None) as writer:
-        for images, indices, faults, lost, frames in read_subset(chosen, where, label, workers):
-            bad += faults
-            broken.update(find_broken(part, index, fault) for index, fault in zip(lost, faults, strict=True))
-            several += [part.origins[index] for index in frames]
-            labels = part.labels[indices]
-            counts += np.bincount(labels, minlength=len(counts))
-            own = [part.origins[index] for index in indices]
-            parts.append(Written(digest_pixels(images), sketch(images) if near else None, own, labels))
-            groups = () if part.groups is None else [part.groups[index] for index in indices]
-            writer.add(images, labels, own, groups=groups)
+        for read in read_subset(chosen, where, label, workers):
+            own = seen.add(read)
+            groups = () if part.groups is None else [part.groups[index] for index in read.indices]
+            writer.add(read.images, own.labels, own.origins, groups=groups)
+        written = join_written(seen.lots)
         if every_class:
-            check_counts(counts, chosen, where, label)
-        written = join_written(parts)
-        said = account.render_broken(broken) + ([account.describe_frames(several)] if several else [])
+            check_counts(np.bincount(written.labels, minlength=len(part.class_names)), chosen, where, label)
+        said = seen.describe()
         print(*(f"{where}: {label}: {line}\n" for line in said), sep="", end="", file=sys.stderr)
-        facts: dict[str, Any] = {
-            "skipped_files": report_skipped(bad, where, label),
-            **count_same(written, train, len(counts)),
-        }
-        facts |= {"several_frames": len(several)} if several else {}
+        skipped = report_skipped(seen.bad, where, label)
+        facts: dict[str, Any] = {"skipped_files": skipped, **count_same(written, train, len(part.class_names))}
+        facts |= {"several_frames": len(seen.several)} if seen.several else {}
         writer.finish({**part.provenance, **facts})
-    return written
+    return WrittenPart(written, seen.broken, said)
+
+
+@dataclass
+class Seen:
+    """What is known of the images of a part that were read so far."""
+
+    part: LazyImages
+    near: bool
+    lots: list[Written] = field(default_factory=list)
+    bad: list[BadFile] = field(default_factory=list)
+    broken: Counter[LeftOut] = field(default_factory=Counter)
+    several: list[str] = field(default_factory=list)
+    """Where images come from that have more frames."""
+
+    def add(self, read: Readable) -> Written:
+        """Take in some images, and return what is known of them."""
+        self.bad += read.bad
+        for index, fault in zip(read.lost, read.bad, strict=True):
+            self.broken[find_broken(self.part, index, fault)] += 1
+        self.several += [self.part.origins[index] for index in read.several]
+        origins = [self.part.origins[index] for index in read.indices]
+        sketches = sketch(read.images) if self.near else None
+        self.lots.append(Written(digest_pixels(read.images), sketches, origins, self.part.labels[read.indices]))
+        return self.lots[-1]
+
+    def describe(self) -> list[str]:
+        """Say which images are broken, and which have more frames."""
+        return account.render_broken(self.broken) + ([account.describe_frames(self.several)] if self.several else [])
 
 
 def find_broken(part: LazyImages, index: int, fault: BadFile) -> LeftOut:

@@ -18,6 +18,7 @@ from counterweight.data.inspection import Findings, inspect_folder
 from counterweight.data.pairs.base import make_side, scale_greys
 from counterweight.data.sources.base.class_folders import SharedClasses, find_shared_classes
 from counterweight.data.sources.base.lazy_images import FileSettings, strip_root
+from counterweight.data.split.accounts import report_account
 from counterweight.data.split.reading import choose_all, read_into_memory
 from counterweight.evaluation.audit.sides import ITEM, Sides, check_sides
 
@@ -81,13 +82,15 @@ def read_folders(real: Path, synthetic: Path, size: int | None, seed: int) -> Si
     with Workers() as workers:
         files = compare_files(found[0].facts, found[1].facts)
         parts = [
-            scale_greys(make_side(find_image_files(path, path).files, path, settings, "folder"), settings, own.white)
+            scale_greys(make_side(find_image_files(path, path), path, settings, "folder"), settings, own.white)
             for path, own in zip(folders.paths, (files.real, files.synthetic), strict=True)
         ]
         read = [
             read_into_memory(choose_all(part), str(path), word, workers)
             for part, path, word in zip(parts, folders.paths, WORDS, strict=True)
         ]
+        for part, path, word in zip(parts, folders.paths, WORDS, strict=True):
+            report_account({word: part}, str(path))
         sides = Sides(read[0], read[1], files)
         return equalise(sides, folders, size is None, np.random.default_rng(derive_seed(seed, ITEM, "same")), workers)
 

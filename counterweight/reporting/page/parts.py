@@ -34,10 +34,12 @@ class Fold:
     tables: Sequence[Table] = ()
     charts: Sequence[Chart] = ()
     pictures: Sequence[Picture] = ()
+    points: Sequence[str] = ()
+    """What else is to be said, a line each."""
 
     def __bool__(self) -> bool:
         """Say whether there is anything inside."""
-        return bool(self.tables or self.charts or self.pictures)
+        return bool(self.points or self.tables or self.charts or self.pictures)
 
 
 class Look(NamedTuple):

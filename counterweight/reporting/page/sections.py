@@ -7,6 +7,7 @@ from counterweight.reporting.answers import answer, answer_pair, name_score
 from counterweight.reporting.differences import describe_halves, describe_space, tabulate_differences
 from counterweight.reporting.markdown import Grid
 from counterweight.reporting.page import charts, curves
+from counterweight.reporting.page.account import fold_account, fold_accounts
 from counterweight.reporting.page.notes import CLASS_NOTES, DETAIL_NOTES, HELP_NOTES, LATENT_NOTES, describe_columns
 from counterweight.reporting.page.parts import Chart, Fold, Look, Section, Table
 from counterweight.reporting.page.pictures import Pictures
@@ -97,6 +98,8 @@ def add_details(section: Section, results: Results, plots: Path, pictures: Pictu
         note = "Mean over the draws."
         section.folds.append(Fold("How training went", note, charts=[Chart(spec, "training losses by epoch")]))
     section.folds += [fold_pictures(name, plots, f"{item}/{name}", pictures) for name in results.comparisons]
+    if results.account is not None:
+        section.folds.append(fold_account(results.account))
     section.folds = [fold for fold in section.folds if fold]
 
 
@@ -104,6 +107,8 @@ def add_pair_details(section: Section, name: str, comparison: Comparison, plots:
     """Add the folds of a pair."""
     section.folds += fold_differences({"synthetic": comparison.plain})
     section.folds.append(fold_pictures("synthetic", plots, f"pairs/{name}", pictures))
+    if comparison.accounts:
+        section.folds.append(fold_accounts(comparison.accounts))
     section.folds = [fold for fold in section.folds if fold]
 
 

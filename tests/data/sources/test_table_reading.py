@@ -14,7 +14,8 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources.base import columns
 from counterweight.data.sources.base.labels import find_lookalikes, order_names
-from counterweight.data.split.reading import check_present, choose_all, read_into_memory, report_account
+from counterweight.data.split.accounts import name_parts, report_account
+from counterweight.data.split.reading import check_present, choose_all, read_into_memory
 from tests.data.sources.tables import PETS, counts, find, left_out, refused
 
 WORDS = ("cat", "cat", "dog", "dog")
@@ -225,7 +226,7 @@ def test_that_all_files_are_missing_is_said_first(root: Path, capsys: pytest.Cap
         check_present(find(root), PETS)
     write(root / "a.csv", label_rows(WORDS))
     check_present(find(root), PETS)
-    report_account(find(root), PETS)
+    report_account(name_parts(find(root)), PETS)
     assert capsys.readouterr().err == f"{PETS}: files: 4 found = 4 train + 0 left out\n"
 
 
@@ -459,6 +460,6 @@ def test_one_range_holds_for_both_parts_and_is_told(root: Path, capsys: pytest.C
         read = [read_into_memory(choose_all(part), PETS, "x", workers) for part in found if part is not None]
     assert [images.images[:, 0, 0, 0].tolist() for images in read] == [[51, 102], [255, 0]]
     assert found.train.provenance["settings"]["white"] == 4095
-    report_account(found, PETS)
+    report_account(name_parts(found), PETS)
     assert f"{PETS}: values of more than 8 bits: 0...4095 become 0...255 in all files\n" in capsys.readouterr().err
     assert "white" not in find(root).train.provenance["settings"]
