@@ -28,7 +28,8 @@ from scipy.stats import binomtest
 from counterweight.core.devices import map_in_parallel
 from counterweight.core.images import ImageSet
 from counterweight.core.process import use_one_thread
-from counterweight.data.decode.images import Embedded, Target, decode, find_image_files
+from counterweight.data.decode.images import Target, decode, find_image_files
+from counterweight.data.decode.opening import Embedded
 from counterweight.evaluation.comparison.harness import LabelledFeatures, run_statistic
 from counterweight.features.extractor import build_extractors, extract_features
 from counterweight.reporting.verdicts import HEADLINE_LEVEL, find_different

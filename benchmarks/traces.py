@@ -23,7 +23,8 @@ from scipy import ndimage
 from counterweight.core.process import use_one_thread
 from counterweight.data.besides.files import BARS, DITHERING, GRIDS, compare_files
 from counterweight.data.decode.changes import estimate_earlier_quality
-from counterweight.data.decode.images import Embedded, Facts, inspect
+from counterweight.data.decode.facts import Facts, inspect
+from counterweight.data.decode.opening import Embedded
 
 SIZES = (64, 128, 256)
 QUALITIES = (50, 75, 90, 95)

@@ -20,7 +20,9 @@ from counterweight.core.images import read_draws, read_images
 from counterweight.core.results import read_result
 from counterweight.core.schema import Result
 from counterweight.core.weight_files import read_weights
-from counterweight.data.decode.images import BadFile, Encoded, Target, decode, describe_bad_files, inspect, try_image
+from counterweight.data.decode.facts import inspect
+from counterweight.data.decode.images import BadFile, Target, decode, describe_bad_files, try_image
+from counterweight.data.decode.opening import Encoded
 from counterweight.data.fetch.archives import extract_archive
 from counterweight.data.sources import cifar10, table
 from counterweight.data.sources.base.idx import parse_idx

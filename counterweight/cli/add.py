@@ -15,9 +15,9 @@ from counterweight.cli.params_editing import check_writable, render_params, writ
 from counterweight.core.errors import UserError
 from counterweight.core.registry import require_one_of
 from counterweight.core.schema import parse_settings
-from counterweight.data import inspection
+from counterweight.data import findings, inspection
 from counterweight.data.decode.images import describe_bad_files
-from counterweight.data.inspection import Findings
+from counterweight.data.findings import Findings
 from counterweight.data.sources.base.batches import LINES
 from counterweight.data.sources.base.columns import DELIMITERS
 from counterweight.data.sources.base.group_names import check_enough_groups, find_groups
@@ -295,7 +295,7 @@ def to_json(request: Request, plan: Plan, dry_run: bool) -> Json:
     blocks = {".".join(addition.path): addition.values for addition in plan.additions}
     return {
         "name": request.name,
-        "found": {path: inspection.to_json(found) for path, found in plan.findings.items()},
+        "found": {path: findings.to_json(found) for path, found in plan.findings.items()},
         "chosen": {key: {"value": own.value, "reason": own.reason} for key, own in plan.chosen.items()},
         "links": {str(link): str(goal) for link, goal in plan.links.items()},
         "blocks": blocks,
@@ -309,7 +309,7 @@ def render_account(request: Request, plan: Plan, dry_run: bool) -> str:
     """Return everything as text for people."""
     lines: list[str] = []
     for path, found in plan.findings.items():
-        lines += [path, *(f"  {line}" for line in inspection.render_findings(found)), ""]
+        lines += [path, *(f"  {line}" for line in findings.render_findings(found)), ""]
     lines.append("Chosen, all of which can be changed in params.yaml")
     lines += [f"  {key}: {format_value(own.value)} ({own.reason})" for key, own in plan.chosen.items()]
     lines += ["", f"{'Would be added' if dry_run else 'Added'} to {request.params}"]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from counterweight.data.decode.greys import choose_range, list_tops
-from counterweight.data.inspection import Findings
+from counterweight.data.findings import Findings
 from counterweight.settings.params import Params
 from counterweight.settings.scenarios import Drop, Natural, parse_scenario
 

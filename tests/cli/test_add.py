@@ -20,9 +20,9 @@ from counterweight.cli import choices
 from counterweight.cli.main import cli, main
 from counterweight.core import outputs
 from counterweight.core.errors import UserError
-from counterweight.data import inspection
+from counterweight.data import findings, inspection
 from counterweight.data.decode import account, images, tree
-from counterweight.data.decode.images import Facts
+from counterweight.data.decode.facts import Facts
 from counterweight.evaluation.prechecks import check_blocks, check_dataset, check_pair
 from counterweight.generators import cvae_gan
 from counterweight.settings.pairs import plan_pair
@@ -243,7 +243,7 @@ def test_grey_and_colour(
     [((5, 6), 8, "vehicles_cnn"), ((47, 50), 44, "vehicles_cnn"), ((300, 200), 64, "vehicles_cnn")],
 )
 def test_sizes(size: tuple[int, int], side: int, network: str) -> None:
-    found = inspection.summarize_findings([Facts(*size, "RGB", "PNG", False)] * 3, {}, 0)
+    found = findings.summarize_findings([Facts(*size, "RGB", "PNG", False)] * 3, {}, 0)
     value, reason = choices.choose_size(found, None)
     assert value == side
     assert ("get stretched" in reason) == (size == (300, 200))

@@ -19,7 +19,9 @@ from PIL import Image
 
 from campaigns.samples import make_images
 from counterweight.core.images import Fit
-from counterweight.data.decode.images import FORMATS, BadFile, Embedded, Target, decode, inspect, try_image
+from counterweight.data.decode.facts import inspect
+from counterweight.data.decode.images import FORMATS, BadFile, Target, decode, try_image
+from counterweight.data.decode.opening import Embedded
 from counterweight.data.decode.pool import Workers, decode_images
 
 MUTATIONS = 40
@@ -28,7 +30,8 @@ LARGEST = 2**30  # bytes that one image may take: a few times the 89 million pix
 LARGE = """
 import resource, sys
 from functools import partial
-from counterweight.data.decode.images import BadFile, Embedded, Target, decode, try_image
+from counterweight.data.decode.images import BadFile, Target, decode, try_image
+from counterweight.data.decode.opening import Embedded
 work = partial(decode, target=Target((8, 8), 3, "crop"))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 read = try_image(work, Embedded("x", sys.stdin.buffer.read()))

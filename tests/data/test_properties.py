@@ -23,7 +23,9 @@ from counterweight.core.errors import UserError
 from counterweight.core.features import FeatureSet
 from counterweight.core.image_file import ImageFile
 from counterweight.core.images import ImageSet, read_images, write_images
-from counterweight.data.decode.images import BadFile, Embedded, Target, decode, inspect, try_image
+from counterweight.data.decode.facts import inspect
+from counterweight.data.decode.images import BadFile, Target, decode, try_image
+from counterweight.data.decode.opening import Embedded
 from counterweight.data.fetch.archives import extract_archive
 from counterweight.data.sources import table
 from counterweight.evaluation.prechecks import check_blocks

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from counterweight.data.decode.changes import estimate_earlier_quality, estimate_earlier_subsampling
-from counterweight.data.decode.images import Encoded, load_upright, make_opaque, open_image
+from counterweight.data.decode.images import make_opaque
+from counterweight.data.decode.opening import Encoded, load_upright, open_image
 from counterweight.data.decode.pool import CHUNK, Job, Workers, process_images
 
 

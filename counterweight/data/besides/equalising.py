@@ -16,8 +16,10 @@ import numpy.typing as npt
 from counterweight.data.besides.earlier import fill_in, find_earlier
 from counterweight.data.besides.files import BARS, COLOURS, DITHERING, GRIDS, PROPORTIONS, WHITES
 from counterweight.data.decode.changes import CODECS, SUBSAMPLINGS, Changes, Codec, estimate_quality_by_size
+from counterweight.data.decode.facts import Facts
 from counterweight.data.decode.greys import choose_range
-from counterweight.data.decode.images import Facts, load_upright, make_opaque, open_image
+from counterweight.data.decode.images import make_opaque
+from counterweight.data.decode.opening import load_upright, open_image
 from counterweight.data.decode.traces import Bars
 from counterweight.results.files import FileFacts
 

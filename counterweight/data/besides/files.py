@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterweight.data.decode.facts import PALETTE, Facts
 from counterweight.data.decode.greys import are_floats, choose_range, list_tops
-from counterweight.data.decode.images import PALETTE, Facts
 from counterweight.results.files import FileFacts, SideFiles
 
 LEVEL = 0.001

@@ -11,8 +11,9 @@ from counterweight.data.besides.equalising import FileSide
 from counterweight.data.besides.files import compare_files
 from counterweight.data.besides.mix import compare_mix
 from counterweight.data.besides.same import FEWEST, Besides, KnownSide, Same, make_same
+from counterweight.data.decode.facts import Facts
 from counterweight.data.decode.greys import list_tops
-from counterweight.data.decode.images import BadFile, Facts
+from counterweight.data.decode.images import BadFile
 from counterweight.data.decode.pool import Workers, inspect_images
 from counterweight.data.pairs.base import ONE_CLASS, ImagePair, scale_greys
 from counterweight.data.sources.base.class_folders import find_shared_classes

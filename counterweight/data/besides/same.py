@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from counterweight.data.besides.equalising import FileSide, Plan, plan_equalising
 from counterweight.data.besides.mix import describe_same_mix
-from counterweight.data.decode.images import Altered
+from counterweight.data.decode.opening import Altered
 from counterweight.data.pairs.base import ONE_CLASS
 from counterweight.data.sources.base.class_folders import SharedClasses
 from counterweight.data.sources.base.lazy_images import FileSettings, LazyImages, make_fetch, wrap_files

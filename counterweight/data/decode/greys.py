@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from counterweight.data.decode.images import Facts
+from counterweight.data.decode.facts import Facts
 
 DEEP_WHITES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 FLOAT_WHITES = (1, 255)

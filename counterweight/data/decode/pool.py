@@ -18,17 +18,9 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from counterweight.core.process import die_with_parent
-from counterweight.data.decode.images import (
-    BadFile,
-    Encoded,
-    Facts,
-    Picture,
-    Target,
-    decode_picture,
-    inspect,
-    name_image,
-    try_image,
-)
+from counterweight.data.decode.facts import Facts, inspect
+from counterweight.data.decode.images import BadFile, Picture, Target, decode_picture, try_image
+from counterweight.data.decode.opening import Encoded, name_image
 
 CHUNK = 64
 CHUNK_BYTES = 2**20

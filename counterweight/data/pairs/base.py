@@ -11,7 +11,8 @@ import numpy as np
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.account import to_json
-from counterweight.data.decode.images import BadFile, Facts, find_image_files, inspect, try_image
+from counterweight.data.decode.facts import Facts, inspect
+from counterweight.data.decode.images import BadFile, find_image_files, try_image
 from counterweight.data.decode.tree import Collected, LeftOut, find_ending
 from counterweight.data.sources.base.group_names import name_groups
 from counterweight.data.sources.base.lazy_images import FileSettings, LazyImages, make_fetch, wrap_files

@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.images import Facts
+from counterweight.data.decode.facts import Facts
 from counterweight.data.decode.tree import Collected
 from counterweight.data.pairs.base import Collection, ImagePair, check_sample, list_side_files, make_side
 from counterweight.data.sources import stanford_dogs

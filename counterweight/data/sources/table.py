@@ -6,7 +6,7 @@ numbers whose names stand in the table's metadata.
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,29 +17,21 @@ from pydantic import Field
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
-from counterweight.data.decode.images import Encoded
+from counterweight.data.decode.opening import Encoded
 from counterweight.data.decode.tree import LeftOut
 from counterweight.data.sources.base.columns import (
-    Columns,
     choose_column,
-    find_part_columns,
-    list_usual,
     read_columns,
-    read_texts,
     read_values,
 )
 from counterweight.data.sources.base.embedded import holds_images, read_paths
 from counterweight.data.sources.base.labels import (
     describe_combined,
     describe_lookalikes,
-    drop_decimals,
-    merge_labels,
     normalize_label,
     order_names,
 )
 from counterweight.data.sources.base.lazy_images import (
-    NAMED_PART,
-    PARTS,
     DatasetSplits,
     Indices,
     LazyImages,
@@ -49,22 +41,13 @@ from counterweight.data.sources.base.lazy_images import (
     agree_on_classes,
     assign_parts,
     check_counts,
-    guess_part_name,
     name_setting,
-    parse_part_name,
     wrap_files,
 )
-from counterweight.data.sources.base.part_flags import (
-    are_flags,
-    check_sizes,
-    find_flag_columns,
-    name_flag,
-    read_flags,
-)
-from counterweight.data.sources.base.part_folds import Folds, describe_unused, find_folds, read_folds
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables
 from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels
+from counterweight.data.sources.base.table_parts import PartColumns, list_part_columns, read_parts
 from counterweight.data.sources.base.table_paths import PathResolver, find_table_files, locate_images
 from counterweight.data.sources.base.table_repeats import TwoLabels, drop_repeats
 from counterweight.data.sources.base.table_rows import (
@@ -76,12 +59,12 @@ from counterweight.data.sources.base.table_rows import (
     leave_out_files,
     leave_out_rows,
     list_groups,
+    name_classes,
     select_rows,
     wrap_images,
 )
 
 LAYOUT = "expected images and their labels"
-SPLIT = ("split", "subset", "partition")
 
 Column = Annotated[str, MinLen(1)] | None
 
@@ -184,33 +167,6 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
     )
 
 
-def name_classes(tables: list[Table], merge: bool) -> tuple[list[Table], list[str]]:
-    """Return tables whose labels and groups have their last names, and notes of what became of others.
-
-    Whole numbers that a program wrote with decimals lose these: `2.0` is `2`, unless any number is none of them.
-
-    Args:
-        merge: whether labels that differ by case only are one.
-    """
-    counts = Counter(name for table in tables for name in table.classes if name is not None)
-    names, notes = drop_decimals(counts)
-    if merge:
-        whole: Counter[str] = Counter()
-        for name, count in counts.items():
-            whole[names.get(name, name)] += count
-        merged = merge_labels(whole)
-        names = {name: merged.names[names.get(name, name)] for name in counts}
-        notes += merged.notes
-    groups = drop_decimals(Counter(name for table in tables for name in table.groups or () if name)).names
-    return [
-        table._replace(
-            classes=[None if name is None else names.get(name, name) for name in table.classes],
-            groups=table.groups and [None if name is None else groups.get(name, name) for name in table.groups],
-        )
-        for table in tables
-    ], notes
-
-
 def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table:
     """Read a table but for the images that it may hold; `guess` as of `find_labels`."""
     folder, follow = root if root.is_dir() else file.parent, settings.links == "follow"
@@ -234,102 +190,11 @@ def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table
         notes += said
         origins = [os.path.relpath(path, folder) for path in found]
     known = [name for name in (image, label) if name is not None]
-    parts, said = read_parts(columns, settings, folder, len(labels), known)
+    wanted = PartColumns(settings.split, settings.test, settings.group_column)
+    parts, said = read_parts(columns, wanted, folder, len(labels), known)
     kept = [None if name is None else part for name, part in zip(labels, parts, strict=True)]
     groups = None if group is None else [word and normalize_label(word) for word in read_values(columns, group)]
     return Table(columns, image, place, labels, kept, origins, found, notes + said, groups)
-
-
-def list_part_columns(columns: Columns, split: str | None, image: str) -> list[str]:
-    """Return the columns that say which part a row is in, or number folds, and so are no labels.
-
-    Args:
-        split: the one that the settings name.
-        image: the column of images.
-    """
-    named = [name for name in (split, *list_usual(columns, SPLIT)) if name is not None]
-    found = find_part_columns(columns, [image], lambda word: find_part(word) is not None)
-    folds = [own.column for own in find_folds(columns, [image])]
-    return [*named, *found, *find_flag_columns(columns, [image]), *folds]
-
-
-def read_parts(
-    columns: Columns, settings: Settings, folder: Path, count: int, others: Collection[str] = ()
-) -> tuple[list[str], list[str]]:
-    """Return the part of each row, and notes: what a column says, else the name of the table or of a folder above it.
-
-    Args:
-        others: the columns of images and labels.
-    """
-    column = choose_column(columns, settings.split, SPLIT, lambda name: False)
-    folds = find_folds(columns, [*others, column, settings.group_column])
-    notes = describe_unused(folds, columns.file.name)
-    if settings.test:
-        return read_tested(columns, settings.test, column, folds), []
-    if column is None:
-        found = find_part_columns(columns, others, lambda word: find_part(word) is not None)
-        if len(found) > 1:
-            every = ", ".join(found)
-            raise UserError(f"{columns.file}: columns {every} have names of parts; set split: to one of them")
-        if found:
-            column = found[0]
-            notes += [f"{columns.file.name}: column '{column}' says which part each image is in"]
-        elif flags := find_flag_columns(columns, others):
-            parts, said = read_found_flags(columns, flags)
-            return parts, notes + said
-    if column:
-        values = read_texts(columns, column)
-        if name_flag(column) and are_flags(values):
-            return read_flags(columns, [column]), notes
-        known = any(find_part(word) is not None for word in values)
-        return [name_part(word, columns, column, row, known) for row, word in enumerate(values, 1)], notes
-    stem, above = columns.file.stem.lower(), columns.file.relative_to(folder).parent.parts
-    names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
-    return [names[0]] * count, notes
-
-
-def read_tested(columns: Columns, test: Sequence[str | int], column: str | None, folds: Sequence[Folds]) -> list[str]:
-    """Return the part of each row where the settings say what is tested on.
-
-    Raises:
-        UserError: no column is named whose words they may be, and none or several are of folds.
-    """
-    if column is None:
-        if len(folds) != 1:
-            found = ", ".join(own.column for own in folds) or "none"
-            every = ", ".join(columns.names)
-            raise UserError(
-                f"{columns.file}: test: {found} looks like folds; it has {every}; set split: to one of them"
-            )
-        column = folds[0].column
-    return read_folds(columns, column, read_texts(columns, column), test)
-
-
-def read_found_flags(columns: Columns, flags: list[str]) -> tuple[list[str], list[str]]:
-    """Return the part of each row as columns of yes and no say it that nobody has named, and a note."""
-    parts = read_flags(columns, flags)
-    if len(flags) == 1:
-        check_sizes(columns, flags[0], parts)
-    every = ", ".join(f"'{name}'" for name in flags)
-    return parts, [f"{columns.file.name}: {every} of yes and no: taken as the part that each image is in"]
-
-
-def find_part(word: str) -> str | None:
-    """Return the part that a word of a column means."""
-    return parse_part_name(word) or guess_part_name(word.strip())
-
-
-def name_part(word: str, columns: Columns, column: str, row: int, known: bool) -> str:
-    """Return the part that a word of a column means; anything else is refused.
-
-    Args:
-        known: whether any word of the column means one.
-    """
-    if (part := find_part(word)) is None:
-        allowed = ", ".join(PARTS)
-        ways = "" if known else f"; or set test: [{word}] tests on these rows and trains on the others"
-        raise UserError(f"{columns.file}: row {row}: '{column}' says '{word}'; allowed: {allowed}{ways}")
-    return part
 
 
 def choose_parts(

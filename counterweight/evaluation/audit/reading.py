@@ -14,7 +14,8 @@ from counterweight.data.besides.mix import compare_mix, describe_same_mix
 from counterweight.data.besides.same import Besides, KnownSide, choose_common_size, make_same
 from counterweight.data.decode.images import find_image_files
 from counterweight.data.decode.pool import Workers
-from counterweight.data.inspection import Findings, inspect_folder
+from counterweight.data.findings import Findings
+from counterweight.data.inspection import inspect_folder
 from counterweight.data.pairs.base import make_side, scale_greys
 from counterweight.data.sources.base.class_folders import SharedClasses, find_shared_classes
 from counterweight.data.sources.base.lazy_images import FileSettings, strip_root

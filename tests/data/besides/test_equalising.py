@@ -10,7 +10,7 @@ from PIL import Image
 from counterweight.data.besides.equalising import FileSide, Plan, match_lower, plan_equalising
 from counterweight.data.besides.files import compare_files
 from counterweight.data.decode.changes import Changes, Codec
-from counterweight.data.decode.images import Facts, inspect
+from counterweight.data.decode.facts import Facts, inspect
 
 PNG = Facts(40, 30, "RGB", "PNG", False)
 JPEG = PNG._replace(format="JPEG", quality=75, subsampling="4:2:0", lossless=False)

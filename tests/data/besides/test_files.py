@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from counterweight.data.besides.files import compare_files
-from counterweight.data.decode.images import Facts
+from counterweight.data.decode.facts import Facts
 from counterweight.data.decode.traces import Bars
 from counterweight.results.files import SideFiles
 

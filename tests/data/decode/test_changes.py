@@ -10,7 +10,9 @@ from PIL import Image
 from scipy import ndimage
 
 from counterweight.data.decode.changes import Changes, Codec, apply_changes, compress, estimate_quality_by_size
-from counterweight.data.decode.images import Altered, Embedded, Target, decode, inspect, try_image
+from counterweight.data.decode.facts import inspect
+from counterweight.data.decode.images import Target, decode, try_image
+from counterweight.data.decode.opening import Altered, Embedded
 
 
 def picture(side: int = 64, seed: int = 0) -> Image.Image:

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from counterweight.data.decode.images import BadFile, Target, decode, decode_picture, inspect, try_image
+from counterweight.data.decode.facts import inspect
+from counterweight.data.decode.images import BadFile, Target, decode, decode_picture, try_image
 
 Values = npt.NDArray[np.uint16]
 SIZE = (5, 6)  # height, width

@@ -11,17 +11,10 @@ from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode import images
-from counterweight.data.decode.images import (
-    BadFile,
-    Embedded,
-    Facts,
-    Target,
-    decode,
-    find_image_files,
-    inspect,
-    try_image,
-)
+from counterweight.data.decode import images, opening
+from counterweight.data.decode.facts import Facts, inspect
+from counterweight.data.decode.images import BadFile, Target, decode, find_image_files, try_image
+from counterweight.data.decode.opening import Embedded
 from counterweight.data.decode.tree import LeftOut
 
 Colour = int | float | tuple[int, ...]
@@ -334,7 +327,8 @@ def test_a_photograph_of_a_phone_is_known_by_its_content(tmp_path: Path, monkeyp
     (tmp_path / "x.heic").rename(tmp_path / "x.jpg")
     facts = inspect(tmp_path / "x.jpg")
     assert (facts.width, facts.height, facts.format) == (64, 64, "HEIF")
-    monkeypatch.setattr(images, "can_read_heif", lambda: False)
+    for module in (images, opening):
+        monkeypatch.setattr(module, "can_read_heif", lambda: False)
     found = try_image(inspect, tmp_path / "x.jpg")
     assert isinstance(found, BadFile)
     assert found.details == "HEIC; pip install 'counterweight[heif]' has them read"

@@ -16,7 +16,9 @@ import pytest
 from PIL import Image
 
 from counterweight.data.decode import pool
-from counterweight.data.decode.images import BadFile, Embedded, Encoded, Facts, Target, decode, inspect
+from counterweight.data.decode.facts import Facts, inspect
+from counterweight.data.decode.images import BadFile, Target, decode
+from counterweight.data.decode.opening import Embedded, Encoded
 from counterweight.data.decode.pool import Job, Workers, decode_images, inspect_images, work_on, work_singly
 
 TARGET = Target((2, 3), 1, "stretch")
@@ -76,7 +78,7 @@ def test_large_images_come_in_small_chunks() -> None:
 DEADLY = """
 import os, signal
 from pathlib import Path
-from counterweight.data.decode.images import Embedded
+from counterweight.data.decode.opening import Embedded
 class Deadly(Embedded):
     def __getattribute__(self, name):
         if name == "content":
@@ -115,7 +117,7 @@ def test_an_image_that_takes_too_long_ends_its_worker(tmp_path: Path) -> None:
     script = f"""
 from pathlib import Path
 from counterweight.data.decode import pool as workers
-from counterweight.data.decode.images import inspect
+from counterweight.data.decode.facts import inspect
 workers.PATIENCE_SECONDS = 1
 workers.work_on([Path({str(tmp_path / "x.png")!r})], workers.Job(inspect, list))
 """
@@ -158,7 +160,8 @@ def test_nothing_stays_of_a_killed_process(tmp_path: Path) -> None:
     script = tmp_path / "endless.py"
     script.write_text(
         "from itertools import repeat\n"
-        "from counterweight.data.decode.images import Embedded, Target\n"
+        "from counterweight.data.decode.images import Target\n"
+        "from counterweight.data.decode.opening import Embedded\n"
         "from counterweight.data.decode.pool import Workers, decode_images\n"
         "if __name__ == '__main__':\n"
         "    target = Target((2, 2), 1, 'stretch')\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from counterweight.data.decode import images, tree
+from counterweight.data.decode import facts, images, opening, tree
 
 
 def test_photographs_of_phones_are_read_where_the_library_is(tmp_path: Path) -> None:
@@ -13,9 +13,9 @@ def test_photographs_of_phones_are_read_where_the_library_is(tmp_path: Path) -> 
     library.from_pillow(Image.new("RGB", (40, 30), (200, 0, 0))).save(tmp_path / "a.HEIC")
     found = images.find_image_files(tmp_path, tmp_path)
     assert (found.files, found.others) == ([tmp_path / "a.HEIC"], 0)
-    for image in (tmp_path / "a.HEIC", images.Embedded("a", (tmp_path / "a.HEIC").read_bytes())):
-        facts = images.inspect(image)
-        assert (facts.width, facts.height, facts.format) == (40, 30, "HEIF")
+    for image in (tmp_path / "a.HEIC", opening.Embedded("a", (tmp_path / "a.HEIC").read_bytes())):
+        own = facts.inspect(image)
+        assert (own.width, own.height, own.format) == (40, 30, "HEIF")
 
 
 def test_without_it_they_are_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from counterweight.data.sources import table
 from counterweight.data.sources.base import columns, embedded
 from counterweight.data.sources.base.embedded import Content
 from counterweight.data.sources.base.lazy_images import DatasetSplits, Indices
+from counterweight.data.sources.base.table_parts import PartColumns, read_parts
 from counterweight.data.sources.table import Settings
 from counterweight.data.split.reading import choose_all, read_into_memory, write_part
 
@@ -275,7 +276,7 @@ def test_a_column_says_the_part(tmp_path: Path) -> None:
 )
 def test_names_of_tables_say_the_part(name: str, part: str, tmp_path: Path) -> None:
     found = columns.read_columns(write_csv(tmp_path / f"{name}.csv", []))
-    assert table.read_parts(found, Settings(size=4), tmp_path, 2) == ([part] * 2, [])
+    assert read_parts(found, PartColumns(), tmp_path, 2) == ([part] * 2, [])
 
 
 def test_parts_that_cannot_be_told(tmp_path: Path) -> None:

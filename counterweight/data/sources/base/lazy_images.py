@@ -16,7 +16,8 @@ from pydantic import BeforeValidator
 from counterweight.core import schema
 from counterweight.core.errors import UserError
 from counterweight.core.images import Fit, ImageSet
-from counterweight.data.decode.images import DEEP_GREY, Encoded, Target
+from counterweight.data.decode.images import DEEP_GREY, Target
+from counterweight.data.decode.opening import Encoded
 from counterweight.data.decode.pool import Decoded, Workers, decode_images
 from counterweight.data.sources.base.labels import describe_lookalikes, order_names
 

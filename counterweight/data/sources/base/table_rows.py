@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.images import Embedded, Encoded
+from counterweight.data.decode.opening import Embedded, Encoded
 from counterweight.data.decode.tree import OTHER_KIND, LeftOut, find_ending, is_image
 from counterweight.data.sources.base.columns import Columns
 from counterweight.data.sources.base.embedded import Content, read_contents
+from counterweight.data.sources.base.labels import drop_decimals, merge_labels
 from counterweight.data.sources.base.lazy_images import Indices
 from counterweight.data.sources.base.table_paths import PathResolver
 
@@ -132,3 +133,30 @@ def find_image(table: Table, found: Content) -> Encoded:
         except UserError as error:
             raise UserError(f"{label}: {error}") from error
     return Embedded(f"{label} ({found.path})" if found.path else label, found.content or b"")
+
+
+def name_classes(tables: list[Table], merge: bool) -> tuple[list[Table], list[str]]:
+    """Return tables whose labels and groups have their last names, and notes of what became of others.
+
+    Whole numbers that a program wrote with decimals lose these: `2.0` is `2`, unless any number is none of them.
+
+    Args:
+        merge: whether labels that differ by case only are one.
+    """
+    counts = Counter(name for table in tables for name in table.classes if name is not None)
+    names, notes = drop_decimals(counts)
+    if merge:
+        whole: Counter[str] = Counter()
+        for name, count in counts.items():
+            whole[names.get(name, name)] += count
+        merged = merge_labels(whole)
+        names = {name: merged.names[names.get(name, name)] for name in counts}
+        notes += merged.notes
+    groups = drop_decimals(Counter(name for table in tables for name in table.groups or () if name)).names
+    return [
+        table._replace(
+            classes=[None if name is None else names.get(name, name) for name in table.classes],
+            groups=table.groups and [None if name is None else groups.get(name, name) for name in table.groups],
+        )
+        for table in tables
+    ], notes

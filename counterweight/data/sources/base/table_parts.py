@@ -1,0 +1,119 @@
+"""Which part each row of a table is in: what a column says, or the name of the table or of a folder above it."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from counterweight.core.errors import UserError
+from counterweight.data.sources.base.columns import Columns, choose_column, find_part_columns, list_usual, read_texts
+from counterweight.data.sources.base.lazy_images import NAMED_PART, PARTS, guess_part_name, parse_part_name
+from counterweight.data.sources.base.part_flags import (
+    are_flags,
+    check_sizes,
+    find_flag_columns,
+    name_flag,
+    read_flags,
+)
+from counterweight.data.sources.base.part_folds import Folds, describe_unused, find_folds, read_folds
+
+SPLIT = ("split", "subset", "partition")
+
+
+class PartColumns(NamedTuple):
+    """What settings say of parts: the column of them, which of its words are tested on, and the column of groups."""
+
+    split: str | None = None
+    test: Sequence[str | int] = ()
+    group: str | None = None
+
+
+def list_part_columns(columns: Columns, split: str | None, image: str) -> list[str]:
+    """Return the columns that say which part a row is in, or number folds, and so are no labels.
+
+    Args:
+        split: the one that the settings name.
+        image: the column of images.
+    """
+    named = [name for name in (split, *list_usual(columns, SPLIT)) if name is not None]
+    found = find_part_columns(columns, [image], lambda word: find_part(word) is not None)
+    folds = [own.column for own in find_folds(columns, [image])]
+    return [*named, *found, *find_flag_columns(columns, [image]), *folds]
+
+
+def read_parts(
+    columns: Columns, wanted: PartColumns, folder: Path, count: int, others: Collection[str] = ()
+) -> tuple[list[str], list[str]]:
+    """Return the part of each row, and notes: what a column says, else the name of the table or of a folder above it.
+
+    Args:
+        others: the columns of images and labels.
+    """
+    column = choose_column(columns, wanted.split, SPLIT, lambda name: False)
+    folds = find_folds(columns, [*others, column, wanted.group])
+    notes = describe_unused(folds, columns.file.name)
+    if wanted.test:
+        return read_tested(columns, wanted.test, column, folds), []
+    if column is None:
+        found = find_part_columns(columns, others, lambda word: find_part(word) is not None)
+        if len(found) > 1:
+            every = ", ".join(found)
+            raise UserError(f"{columns.file}: columns {every} have names of parts; set split: to one of them")
+        if found:
+            column = found[0]
+            notes += [f"{columns.file.name}: column '{column}' says which part each image is in"]
+        elif flags := find_flag_columns(columns, others):
+            parts, said = read_found_flags(columns, flags)
+            return parts, notes + said
+    if column:
+        values = read_texts(columns, column)
+        if name_flag(column) and are_flags(values):
+            return read_flags(columns, [column]), notes
+        known = any(find_part(word) is not None for word in values)
+        return [name_part(word, columns, column, row, known) for row, word in enumerate(values, 1)], notes
+    stem, above = columns.file.stem.lower(), columns.file.relative_to(folder).parent.parts
+    names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
+    return [names[0]] * count, notes
+
+
+def read_tested(columns: Columns, test: Sequence[str | int], column: str | None, folds: Sequence[Folds]) -> list[str]:
+    """Return the part of each row where the settings say what is tested on.
+
+    Raises:
+        UserError: no column is named whose words they may be, and none or several are of folds.
+    """
+    if column is None:
+        if len(folds) != 1:
+            found = ", ".join(own.column for own in folds) or "none"
+            every = ", ".join(columns.names)
+            raise UserError(
+                f"{columns.file}: test: {found} looks like folds; it has {every}; set split: to one of them"
+            )
+        column = folds[0].column
+    return read_folds(columns, column, read_texts(columns, column), test)
+
+
+def read_found_flags(columns: Columns, flags: list[str]) -> tuple[list[str], list[str]]:
+    """Return the part of each row as columns of yes and no say it that nobody has named, and a note."""
+    parts = read_flags(columns, flags)
+    if len(flags) == 1:
+        check_sizes(columns, flags[0], parts)
+    every = ", ".join(f"'{name}'" for name in flags)
+    return parts, [f"{columns.file.name}: {every} of yes and no: taken as the part that each image is in"]
+
+
+def find_part(word: str) -> str | None:
+    """Return the part that a word of a column means."""
+    return parse_part_name(word) or guess_part_name(word.strip())
+
+
+def name_part(word: str, columns: Columns, column: str, row: int, known: bool) -> str:
+    """Return the part that a word of a column means; anything else is refused.
+
+    Args:
+        known: whether any word of the column means one.
+    """
+    if (part := find_part(word)) is None:
+        allowed = ", ".join(PARTS)
+        ways = "" if known else f"; or set test: [{word}] tests on these rows and trains on the others"
+        raise UserError(f"{columns.file}: row {row}: '{column}' says '{word}'; allowed: {allowed}{ways}")
+    return part
