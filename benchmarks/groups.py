@@ -9,6 +9,9 @@ the fraction of trials with a p-value up to 0.05 is written down, of intervals t
 they should miss one in twenty, of a verdict on two equally good classifiers the fraction that has one; so all numbers
 should be near 0.05. `t-test` is the fraction of features rejected at 0.05 of two sets, and of two halves of one by
 whole groups, which stands beside it in tables.
+
+`copies`: how often a set is said to copy training images that were drawn as it was, of sets whose images nearly repeat
+within a group, as frames of a video do. Here the level is that of the verdict, 1 in 1,000.
 """
 
 import argparse
@@ -23,16 +26,20 @@ from scipy import stats
 
 from counterweight.core.process import use_one_thread
 from counterweight.evaluation.comparison.harness import LabelledFeatures, run_statistic
+from counterweight.reporting.verdicts import are_copied
+from counterweight.results.compare import Side
 from counterweight.statistics.base.contract import Statistic
 from counterweight.statistics.base.resampling import estimate_grouped_error
 from counterweight.statistics.base.roc import roc_auc
 from counterweight.statistics.bootstrap_scores import bootstrap_scores
+from counterweight.statistics.images.nearest_neighbours import count_likely_copies, find_nearest
 from counterweight.statistics.two_sample import c2st, exchange, ttest
 from counterweight.statistics.verdict import judge_methods
 
 LEVEL = 0.05
 FEATURES = 20
 RESAMPLES = 200
+COPY_FEATURES, COPY_QUANTILE = 3, 0.01
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
@@ -71,6 +78,7 @@ DESIGNS = (
     Design(20, 30, 0.5),
     Design(8, 30, 0.5),
 )
+FRAMES = (Design(60, 10, 0.95), Design(60, 10, 0.999), Design(20, 30, 0.999), Design(8, 30, 0.999))
 
 
 def compare(statistic: Statistic, design: Design, grouped: bool, rng: np.random.Generator) -> Any:  # noqa: ANN401
@@ -129,6 +137,24 @@ WAYS: dict[str, Callable[[Design, bool, np.random.Generator], bool]] = {
 }
 
 
+def accuse_wrongly(design: Design, grouped: bool, rng: np.random.Generator) -> bool:
+    """Say whether images that know nothing of the training images are said to be copies of them."""
+    synthetic, real, train = (design.draw(COPY_FEATURES, rng) for _ in range(3))
+    groups: dict[Side, Indices] = {"synthetic": design.number(), "real": design.number()} if grouped else {}
+    found = count_likely_copies(find_nearest(synthetic, train), find_nearest(real, train), COPY_QUANTILE, groups)
+    return are_copied(found, own_twins=False)
+
+
+def measure_copies(design: Design, trials: int) -> dict[str, Any]:
+    """Return how often copies are seen that are none."""
+    rates = {
+        word: float(np.mean([accuse_wrongly(design, grouped, np.random.default_rng(trial)) for trial in range(trials)]))
+        for word, grouped in (("ignored", False), ("by group", True))
+    }
+    print(design, "copies", rates, flush=True)
+    return {**design._asdict(), **rates}
+
+
 def measure_design(design: Design, trials: int) -> dict[str, Any]:
     """Return all rates of a design."""
     found: dict[str, Any] = {**design._asdict(), "design effect": round(design.effect, 2)}
@@ -148,7 +174,12 @@ def measure_design(design: Design, trials: int) -> dict[str, Any]:
 
 def measure(designs: Sequence[Design], trials: int) -> dict[str, Any]:
     """Return the rates of all designs."""
-    return {"trials": trials, "level": LEVEL, "designs": [measure_design(design, trials) for design in designs]}
+    return {
+        "trials": trials,
+        "level": LEVEL,
+        "designs": [measure_design(design, trials) for design in designs],
+        "copies": [measure_copies(design, trials) for design in FRAMES],
+    }
 
 
 def main() -> None:

@@ -142,6 +142,7 @@ def compare_classifiers(
     reference: str,
     predictions: Mapping[str, npt.ArrayLike] | None = None,
     labels: npt.ArrayLike | None = None,
+    groups: npt.ArrayLike | None = None,
     minority: Sequence[object] = (),
     score: Score | None = None,
     margin: float = 0.01,
@@ -168,6 +169,8 @@ def compare_classifiers(
         reference: the method that the others are compared with.
         predictions: by method, labels (n, N) that each draw gives the test images, or (N,) of a single draw.
         labels: true labels (N,) of the test images, of any kind.
+        groups: of patients, videos and the like, (N,), of any kind: whole groups are resampled, of which those to come
+            are others, too. None: each test image stands alone.
         minority: labels of the classes whose mean F1 is the score; none: balanced accuracy.
         score: of predictions; None: `minority_f1` if `minority` names classes that are tested.
         margin: a change that is too small to matter, in the score's unit, above 0.
@@ -185,8 +188,8 @@ def compare_classifiers(
     ('helps', 0.05, 'draws')
     """
     if predictions is None:
-        if labels is not None or len(minority) or score is not None:
-            raise ValueError("labels, minority and score are of predictions, which were not given")
+        if labels is not None or groups is not None or len(minority) or score is not None:
+            raise ValueError("labels, groups, minority and score are of predictions, which were not given")
         chosen, rows = None, list(scores or {})
         resampled = wrap_scores(scores or {})
     else:
@@ -194,7 +197,7 @@ def compare_classifiers(
             raise ValueError("labels: the true labels of the test images are needed beside predictions")
         rows = list(predictions)
         rng = np.random.default_rng(random_state)
-        chosen, resampled = resample_predictions(predictions, labels, minority, score, resamples, rng)
+        chosen, resampled = resample_predictions(predictions, labels, groups, minority, score, resamples, rng)
         check_scores(scores, dict(zip(rows, resampled.actual, strict=True)), chosen)
     if reference not in rows:
         raise ValueError(f"reference: there is no method '{reference}'; there are: {', '.join(rows) or 'none'}")
@@ -288,6 +291,7 @@ def check_shapes(rows: Mapping[str, npt.NDArray[Any]], dimensions: int, what: st
 def resample_predictions(
     predictions: Mapping[str, npt.ArrayLike],
     labels: npt.ArrayLike,
+    groups: npt.ArrayLike | None,
     minority: Sequence[object],
     score: Score | None,
     resamples: int,
@@ -312,7 +316,7 @@ def resample_predictions(
     if absent := [name for name in minority if name not in place]:
         raise ValueError(f"minority: no test image is of class {absent[0]!r}; there are: {', '.join(map(str, place))}")
     rare = [place[name] for name in minority]
-    found = bootstrap_scores(encoded, predicted, rare, len(names), resamples, rng)
+    found = bootstrap_scores(encoded, predicted, rare, len(names), resamples, rng, number_groups(groups, len(true)))
     wanted: Score = score or ("balanced_accuracy" if found.minority_f1 is None else "minority_f1")
     if wanted not in ("minority_f1", "balanced_accuracy"):
         raise ValueError(f"score: 'minority_f1' or 'balanced_accuracy' wanted, got '{wanted}'")
@@ -320,6 +324,23 @@ def resample_predictions(
     if own is None:
         raise ValueError("score: minority_f1 needs classes under minority that have test images")
     return wanted, own
+
+
+def number_groups(groups: npt.ArrayLike | None, count: int) -> Labels | None:
+    """Return the number of each test image's group; None without groups.
+
+    Raises:
+        ValueError: there is not one for each of so many, or all are in one.
+    """
+    if groups is None:
+        return None
+    given = np.asarray(groups)
+    if given.shape != (count,):
+        raise ValueError(f"groups: one per test image, ({count},), wanted, got {given.shape}")
+    numbers = np.unique(given, return_inverse=True)[1].astype(np.int64)
+    if not numbers.any():
+        raise ValueError("groups: all test images are in one, which tells nothing of others")
+    return numbers
 
 
 def check_scores(given: Mapping[str, npt.ArrayLike] | None, found: Mapping[str, Floats], score: Score) -> None:

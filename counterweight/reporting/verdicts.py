@@ -163,14 +163,17 @@ def are_copied(found: Copies, own_twins: bool) -> bool:
     """
     if found.fraction is None or found.real_fraction is None:
         return False
-    # Back to the counts that tests need.
-    near, near_real = round(found.fraction * found.n), round(found.real_fraction * found.n_real)
-    real, near_real = (found.n_real + found.twins, near_real + found.twins) if own_twins else (found.n_real, near_real)
+    # Back to the counts that tests need: of images in groups those that as many independent ones would give.
+    count = round(found.effective.get("synthetic", found.n))
+    share = found.effective.get("real", found.n_real) / found.n_real
+    twins = found.twins if own_twins else 0
+    near, near_real = round(found.fraction * count), round((found.real_fraction * found.n_real + twins) * share)
+    real = round((found.n_real + twins) * share)
     if found.fraction <= COPIES * clopper_pearson_high(near_real, real):
         return False
     from scipy.stats import fisher_exact  # takes a second, and few tables get as far
 
-    table = [[near, found.n - near], [near_real, real - near_real]]
+    table = [[near, count - near], [near_real, real - near_real]]
     return bool(fisher_exact(table, alternative="greater").pvalue < COPY_LEVEL)
 
 

@@ -112,6 +112,30 @@ def test_labels_may_be_texts_and_their_names_change_nothing(said: dict[str, npt.
     assert cw.compare_classifiers(predictions=said, labels=ACTUAL, reference="balanced").score == "balanced_accuracy"
 
 
+def test_groups_of_test_images_are_resampled_whole(said: dict[str, npt.NDArray[Any]]) -> None:
+    """Names of any kind are numbers to it; alone in its group, an image is worth what it is without; few: less."""
+    count = len(ACTUAL)
+
+    def width(groups: object) -> float:
+        found = cw.compare_classifiers(predictions=said, labels=ACTUAL, groups=groups, reference="imbalanced")  # type: ignore[arg-type]
+        low, high = found.methods["balanced"].interval or (0.0, 0.0)
+        return high - low
+
+    videos = np.arange(count) // 8
+    assert width(videos) == width([f"video {number:03}" for number in videos]) != width(None)
+    rng = np.random.default_rng(0)
+    actual = rng.integers(0, 2, (1, 40)).repeat(20, axis=1)[0]  # a video a class, and right or wrong as a whole
+    right = {name: rng.random((1, 40)).repeat(20, axis=1) < 0.8 for name in ("plain", "new")}
+    wrong = {name: np.where(own, actual, 1 - actual) for name, own in right.items()}
+    errors = [
+        cw.compare_classifiers(predictions=wrong, labels=actual, groups=groups, reference="plain")
+        .methods["new"]
+        .standard_error
+        for groups in (None, np.repeat(np.arange(40), 20))
+    ]
+    assert errors[1] / errors[0] == pytest.approx(np.sqrt(20), rel=0.15)  # type: ignore[operator]
+
+
 def test_the_same_seed_is_the_same_and_another_is_not(said: dict[str, npt.NDArray[Any]]) -> None:
     first, same, other = (
         cw.compare_classifiers(predictions=said, labels=ACTUAL, reference="imbalanced", random_state=seed).to_dict()
@@ -199,9 +223,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "not finite": ({"scores": {"a": [1, 2], "b": [1, np.nan]}}, "'b' has a value that is not finite"),
     "margin": ({"scores": PLAIN, "margin": 0.0}, "margin > 0"),
     "alpha": ({"scores": PLAIN, "alpha": 1.0}, "0 < alpha < 1"),
-    "labels of scores": ({"scores": PLAIN, "labels": [0]}, "labels, minority and score are of predictions"),
+    "labels of scores": ({"scores": PLAIN, "labels": [0]}, "labels, groups, minority and score are of pred"),
     "no labels": ({"predictions": SAID}, "labels: the true labels of the test images are needed"),
     "other images": ({"predictions": SAID, "labels": [0, 1]}, r"labels: one per test image, \(3,\), wanted, got \(2,"),
+    "groups of scores": ({"scores": PLAIN, "groups": [0]}, "labels, groups, minority and score are of pred"),
+    "groups of others": (
+        {"predictions": SAID, "labels": [0, 1, 1], "groups": [1, 2]},
+        r"groups: one per test image, \(3,\), wanted, got \(2,",
+    ),
+    "one group": ({"predictions": SAID, "labels": [0, 1, 1], "groups": [4, 4, 4]}, "all test images are in one"),
     "a lacking class": ({"predictions": SAID, "labels": [0, 1, 1], "minority": [7]}, "is of class 7; there are: 0, 1"),
     "probabilities": ({"predictions": {"a": [[0.2]], "b": [[0.3]]}, "labels": [1]}, "labels wanted, not probabilit"),
     "texts and numbers": ({"predictions": SAID, "labels": ["0", "1", "1"]}, "of one kind; texts are alone: labels"),

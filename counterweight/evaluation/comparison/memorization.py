@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterweight.core.images import ImageSet
-from counterweight.results.compare import Copies
+from counterweight.results.compare import Copies, Side
 from counterweight.statistics.images.nearest_neighbours import (
     Nearest,
     count_likely_copies,
@@ -70,13 +70,22 @@ def find_copies(
     twins = len(keys) - len(reference.row) if train is None else 0
     found = in_levels(found, keys.shape[1])
     order = np.argsort(found.distance, kind="stable")[:SHOWN]  # Stable: ties in the order of the images.
-    copies = count_likely_copies(found, in_levels(reference, keys.shape[1]), quantile)
+    # Where training images are not known, the nearest others of all distinct ones, or of all where these are one.
+    own = known if len(reference.row) == len(known) else known.take(distinct)
+    groups = number_groups(some, others if train is not None else own)
+    copies = count_likely_copies(found, in_levels(reference, keys.shape[1]), quantile, groups)
     return NearestPairs(
         copies.model_copy(update={"near": near, "twins": twins}),
         some.images[order],
         known.images[distinct[found.row[order]]],
         found.distance[order],
     )
+
+
+def number_groups(synthetic: ImageSet, real: ImageSet) -> dict[Side, Indices]:
+    """Return the groups of the sides whose images come in groups."""
+    sides: dict[Side, ImageSet] = {"synthetic": synthetic, "real": real}
+    return {side: own.groups for side, own in sides.items() if own.groups is not None}
 
 
 def measure_spread(keys: Floats, rng: np.random.Generator) -> float:

@@ -1,17 +1,18 @@
 """Nearest rows of a table, and how many synthetic images are nearer to a training image than real ones are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from counterweight.results.compare import Copies
+from counterweight.results.compare import Copies, Side
 from counterweight.statistics.base.pairwise import compute_center
-from counterweight.statistics.base.resampling import Features, Indices, check_comparable
+from counterweight.statistics.base.resampling import Features, Indices, check_comparable, estimate_design_effect
 
 Floats = npt.NDArray[np.float64]
+Marks = npt.NDArray[np.bool_]
 Distances = npt.NDArray[np.floating]
 
 QUERIES = 4096
@@ -100,7 +101,9 @@ def measure_closeness(nearest: Nearest) -> Floats:
     return np.where(equal, 0.0, nearest.distance / np.where(equal, 1.0, nearest.second))
 
 
-def count_likely_copies(synthetic: Nearest, real: Nearest, quantile: float) -> Copies:
+def count_likely_copies(
+    synthetic: Nearest, real: Nearest, quantile: float, groups: Mapping[Side, Indices] | None = None
+) -> Copies:
     """Count synthetic images that are nearer to one training image than all but a `quantile` of real images are.
 
     In two ways: by the distance from it, and by this distance as a fraction of that from the second nearest. The first
@@ -115,6 +118,7 @@ def count_likely_copies(synthetic: Nearest, real: Nearest, quantile: float) -> C
         synthetic: the nearest training images of synthetic images.
         real: those of other real images, or of the training images the nearest others.
         quantile: between 0 and 1, say 0.01.
+        groups: of a side whose images come in groups, numbers (N,) that those of one share.
 
     Raises:
         ValueError: `quantile` is out of range, or a distance is not finite or below 0.
@@ -132,21 +136,37 @@ def count_likely_copies(synthetic: Nearest, real: Nearest, quantile: float) -> C
     threshold = float(np.quantile(real.distance, quantile, method="lower"))
     closest = min(CLOSEST, float(np.quantile(closeness, quantile, method="lower")))
     near, near_real = (
-        float(np.mean(((found.distance < threshold) & (measure_closeness(found) < closest)) | (found.distance == 0)))
+        ((found.distance < threshold) & (measure_closeness(found) < closest)) | (found.distance == 0)
         for found in (synthetic, real)
     )
+    marks: dict[Side, Marks] = {"synthetic": near, "real": near_real}
     return Copies(
         n=sizes[0],
         n_real=sizes[1],
-        fraction=near,
-        real_fraction=near_real,
+        fraction=float(near.mean()),
+        real_fraction=float(near_real.mean()),
         exact=int(np.sum(synthetic.distance == 0)),
         threshold=threshold,
         closeness=closest,
         median=float(np.median(synthetic.distance)),
         real_median=float(np.median(real.distance)),
         reason=None,
+        effective={side: count_effective(marks[side], own) for side, own in (groups or {}).items()},
     )
+
+
+def count_effective(marks: Marks, groups: Indices) -> float:
+    """Return as how many independent images tell as much of the fraction that is marked, at most N of N.
+
+    N over the design effect (see `estimate_design_effect`); where none or all are marked it cannot be known, and each
+    group counts once.
+
+    Args:
+        marks: bool (N,).
+        groups: numbers (N,) that images of one group share.
+    """
+    effect = estimate_design_effect(marks[:, None].astype(np.float64), groups)
+    return float(len(np.unique(groups))) if effect is None else len(marks) / max(1.0, effect)
 
 
 def without_distances(count: int, count_real: int) -> Copies:

@@ -8,6 +8,7 @@ from counterweight.results.compare import Copies
 from counterweight.statistics.images import nearest_neighbours
 from counterweight.statistics.images.nearest_neighbours import (
     Nearest,
+    count_effective,
     count_likely_copies,
     find_distinct,
     find_nearest,
@@ -205,3 +206,23 @@ def test_mistakes_are_refused() -> None:
     for quantile in (0.0, 1.0):
         with pytest.raises(ValueError, match="quantile"):
             count_likely_copies(at_distances(1.0), at_distances(1.0), quantile)
+
+
+def test_images_in_groups_tell_less_of_a_fraction() -> None:
+    """Of groups that are marked whole each is worth one image, G / (G - 1) apart; of groups of one image each is."""
+    marks, groups = np.repeat([True, False, False, False], 10), np.repeat(np.arange(4), 10)
+    assert count_effective(marks, groups) == pytest.approx(3 * 40 / 39)
+    assert count_effective(marks, np.arange(40)) == pytest.approx(40)
+    spread = np.tile([True] + [False] * 9, 4)  # one of each group: less than independent ones would vary
+    assert count_effective(spread, groups) == 40
+    assert count_effective(np.zeros(40, dtype=bool), groups) == 4
+    assert count_effective(np.ones(40, dtype=bool), groups) == 4
+
+
+def test_copies_of_sides_in_groups_say_what_they_are_worth() -> None:
+    synthetic, real = at_distances(*[0.0] * 10, *[9.0] * 30), at_distances(*np.linspace(1, 5, 40))
+    groups = np.repeat(np.arange(4), 10)
+    found = count_likely_copies(synthetic, real, 0.1, {"synthetic": groups})
+    assert found.effective == {"synthetic": pytest.approx(3 * 40 / 39)}
+    assert found.model_copy(update={"effective": {}}) == count_likely_copies(synthetic, real, 0.1)
+    assert "effective" not in count_likely_copies(synthetic, real, 0.1).model_dump()
