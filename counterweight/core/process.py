@@ -30,8 +30,10 @@ USED_UP = ("can't allocate memory", "out of memory")
 """What torch says when memory is."""
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code, as shells report a process that a signal ended."""
-IMPORT, LATER = "<frozen importlib", 0.01
-"""What the files of Python's own import are called, and seconds of processor after which an interrupt tries again."""
+IMPORT = "<frozen importlib"
+"""What the files of Python's own import are called."""
+LATER, PATIENCE = 0.01, 1000
+"""Seconds of processor after which an interrupt tries again, and how often it does."""
 UNPRINTED = 120
 """Exit code of a Python that could not print all it wanted to."""
 OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
@@ -118,10 +120,10 @@ def leave() -> NoReturn:
 def ending_when_interrupted() -> Iterator[None]:
     """End as Ctrl-C ends a program, whatever becomes of its exception on the way.
 
-    Libraries in C swallow it while they import others, and fail a line later for want of half of them. Between two
-    lines of Python's own import it would leave a lock held for ever, on which threads then wait: there it is raised a
-    moment later. Where Ctrl-C is ignored, as in a job in the background, or another handler is in place, nothing is
-    changed.
+    Libraries in C swallow it while they import others, fail a line later for want of half of them, or leave the lock of
+    all imports taken, on which threads then wait for ever (pyarrow, which imports pandas by itself). So in an import it
+    is raised when that is done. Where Ctrl-C is ignored, as in a job in the background, or another handler is in place,
+    nothing is changed.
 
     Raises:
         SystemExit: there was an interrupt, and an exception after it.
@@ -130,7 +132,7 @@ def ending_when_interrupted() -> Iterator[None]:
 
     def note(number: int, frame: FrameType | None) -> None:
         seen.append(number)
-        if frame is None or not frame.f_code.co_filename.startswith(IMPORT):
+        if len(seen) > PATIENCE or not is_importing(frame):
             raise KeyboardInterrupt
         signal.setitimer(signal.ITIMER_VIRTUAL, LATER)
 
@@ -148,6 +150,15 @@ def ending_when_interrupted() -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def is_importing(frame: FrameType | None) -> bool:
+    """Say whether a frame is one of Python's own import, or was called by such."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(IMPORT):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def describe_failure(error: OSError) -> str | None:

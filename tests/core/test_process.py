@@ -180,6 +180,21 @@ while time.process_time() < 10:
     assert (done.returncode, done.stdout, done.stderr) == (130, "free\n", "")
 
 
+def test_an_interrupt_in_an_import_waits_for_its_end(tmp_path: Path) -> None:
+    """Half a module would be left otherwise, and by some libraries the lock of all imports."""
+    (tmp_path / "whole.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\ndone = True\n")
+    lines = f"""
+import sys, time
+sys.path.insert(0, {str(tmp_path)!r})
+import whole
+print(whole.done, flush=True)
+while time.process_time() < 10:
+    pass
+"""
+    done = run_stage(lines)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "True\n", "")
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_disk_that_fills_up_on_the_way_is_one_line(code: int) -> None:
     assert_one_line(run_stage(f"raise OSError({code}, os.strerror({code}), 'out.parquet')"), "out.parquet", "no space")
