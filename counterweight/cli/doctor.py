@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from counterweight.cli.checkup.finding import Finding
 from counterweight.cli.checkup.machine import check_load, check_python, check_torch
-from counterweight.cli.workspace import GRAPH
+from counterweight.cli.workspace import GRAPH, find_cache, find_dvc
 from counterweight.core.errors import WORKSPACE, UserError
 from counterweight.core.process import USUAL, call_settings
 
@@ -25,12 +25,13 @@ class Report(NamedTuple):
     has_problem: bool
 
 
-def examine(given: Path | None, as_json: bool, mend: bool) -> Report:
+def examine(given: Path | None, as_json: bool, mend: bool, hashed: bool = False) -> Report:
     """Return what was found of the machine, of a settings file and, where it lies in one, of the workspace.
 
     Args:
         given: the settings file; None: params.yaml here, if there is one.
         mend: whether to put right what can be, and look again.
+        hashed: whether to read all files of the cache and all outputs.
 
     Raises:
         UserError: there is no such file, or something cannot be put right.
@@ -42,7 +43,7 @@ def examine(given: Path | None, as_json: bool, mend: bool) -> Report:
     parts: list[Callable[[], Iterator[Finding]]] = [check_python, check_torch, check_load]
     with chdir(params.parent):  # Settings name folders from where the graph runs.
         own = Path(params.name)
-        parts.append(lambda: examine_workspace(own) if is_workspace else examine_outside(own))
+        parts.append(lambda: examine_workspace(own, hashed) if is_workspace else examine_outside(own))
         findings = look(parts)
         mended = [put_right(found) for found in findings if found.mend] if mend else []
         findings = [*mended, *look(parts)] if mended else findings
@@ -69,8 +70,8 @@ def put_right(found: Finding) -> Finding:
     return Finding("mended", "ok", f"{found.text}: {' '.join(found.mend)}")
 
 
-def examine_workspace(params: Path) -> Iterator[Finding]:
-    """Yield disks, DVC, record and locks, and what the settings ask for."""
+def examine_workspace(params: Path, hashed: bool) -> Iterator[Finding]:
+    """Yield disks, DVC, record and locks, and what the settings ask for; if wanted, whether files have their bytes."""
     from counterweight.cli.checkup.workspace import check_disk, check_dvc, check_locks, check_record, check_staged
 
     root = Path()
@@ -80,6 +81,10 @@ def examine_workspace(params: Path) -> Iterator[Finding]:
     yield check_record(root)
     yield from check_staged(root)
     yield from check_locks(root)
+    if hashed and find_dvc() is not None:
+        from counterweight.cli.checkup.hashes import check_hashes
+
+        yield from check_hashes(root, find_cache(root))
     yield from examine_settings(params, True)
 
 

@@ -140,6 +140,11 @@ def run_dvc(root: Path, *words: str) -> str:
     return done.stdout
 
 
+def find_cache(root: Path) -> Path:
+    """Return the folder of DVC's cache; errors as of `run_dvc`."""
+    return Path(run_dvc(root, "cache", "dir").strip())
+
+
 def read_status(root: Path) -> Mapping[str, list[Any]]:
     """Return by stage what DVC finds changed since the last run; those without a change are left out."""
     status: dict[str, list[Any]] = json.loads(run_dvc(root, "status", "--json"))

@@ -1,6 +1,7 @@
 """What `counterweight doctor` says of machines that are fit or not, and of workspaces that were left in disorder."""
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -235,6 +236,47 @@ def test_what_a_killed_run_left_is_put_right_if_that_is_wanted(project: Path) ->
     assert of(findings, "dvc.lock")["text"] == "1 stages recorded"
     git("stash", "pop")
     assert (project / "params.yaml").read_text() == changed
+
+
+GRAPH = """
+stages:
+  one:
+    cmd: echo one > one && mkdir many && echo a > many/a && echo b > many/b
+    outs: [one, many]
+"""
+
+
+@pytest.mark.skipif(not shutil.which("dvc"), reason="DVC is not installed")
+def test_bytes_that_changed_are_named_and_removed_from_the_cache(project: Path) -> None:
+    """Of a disk that changes them by itself: time, size and rights stay what they were."""
+
+    def change(path: Path) -> None:
+        before = path.stat()
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[::-1])
+        path.chmod(before.st_mode)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    (project / "dvc.yaml").write_text(GRAPH)
+    subprocess.run(["dvc", "config", "cache.type", "copy"], check=True)
+    subprocess.run(["dvc", "repro", "--quiet"], check=True, capture_output=True)
+    findings = doctor("--hash")[1]
+    assert of(findings, "bytes of the cache")["text"] == "4 files are what they are named after"  # a list among them
+    assert of(findings, "bytes of outputs")["text"] == "3 files are as dvc.lock records them"
+    assert "bytes of the cache" not in {found["topic"] for found in doctor()[1]}
+    digest = hashlib.md5(b"one\n").hexdigest()
+    kept = project / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
+    change(kept)
+    change(project / "many/b")
+    code, findings = doctor("--hash")
+    assert code == 2
+    assert of(findings, "bytes of the cache")["text"] == f"1 file is damaged, as {kept}"
+    assert of(findings, "bytes of outputs")["text"] == "1 file is unlike what dvc.lock records, as many/b"
+    assert doctor("--hash", "--mend")[0] == 0
+    assert not kept.exists()
+    (project / "many/b").unlink()
+    subprocess.run(["dvc", "repro", "--quiet"], check=True, capture_output=True)
+    assert of(doctor("--hash")[1], "bytes of outputs")["level"] == "ok"
 
 
 def test_locks(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from counterweight.cli.checkup.finding import GIB, Finding, render_size
-from counterweight.cli.workspace import RECORD, find_dvc, read_yaml, run_dvc
+from counterweight.cli.workspace import RECORD, find_cache, find_dvc, read_yaml, run_dvc
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
 from counterweight.core.outputs import MINIMUM_FREE_BYTES
@@ -51,7 +51,7 @@ def check_dvc(root: Path, is_workspace: bool) -> Iterator[Finding]:
         return
     try:
         version = run_dvc(root, "--version").strip()
-        cache = Path(run_dvc(root, "cache", "dir").strip()) if is_workspace else None
+        cache = find_cache(root) if is_workspace else None
     except UserError as error:
         yield Finding("dvc", "problem", str(error))
         return

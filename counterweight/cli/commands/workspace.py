@@ -102,24 +102,27 @@ Examples:
   counterweight doctor
   counterweight doctor --json
   counterweight doctor --mend
+  counterweight doctor --hash
   counterweight doctor --params ~/counterweight/params.yaml
 """,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--params", type=PATH, show_default="params.yaml, if it is there", help="Settings file.")
 @click.option("--mend", is_flag=True, help="Put right what a killed run left, where nothing is lost by it.")
+@click.option("--hash", "hashed", is_flag=True, help="Read all files of the cache and all outputs, too.")
 @click.pass_context
-def doctor(ctx: click.Context, as_json: bool, params: Path | None, mend: bool) -> None:
+def doctor(ctx: click.Context, as_json: bool, params: Path | None, mend: bool, hashed: bool) -> None:
     """Say whether everything is fit for a run, and what to do where it is not; exit code 2 if something is in the way.
 
     Looked at are Python, torch and its devices, memory, threads and load, free disk, DVC, its cache, record and locks,
     the settings as the graph's first stage sees them, and the weights of the table's networks. Nothing is downloaded,
     and nothing is changed without --mend. Where there is no dvc.yaml beside the settings file, the machine and that
-    file alone are looked at.
+    file alone are looked at. With --hash each file of the cache, and each that a stage made, is read and compared with
+    the hash that it is recorded with.
     """
     from counterweight.cli.doctor import examine
 
-    found = examine(None if params is None else params.expanduser(), as_json, mend)
+    found = examine(None if params is None else params.expanduser(), as_json, mend, hashed)
     click.echo(found.text)
     if found.has_problem:
         ctx.exit(2)
