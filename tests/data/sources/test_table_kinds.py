@@ -15,6 +15,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.pool import Workers
 from counterweight.data.inspection import detect_source
 from counterweight.data.sources.base.lazy_images import DatasetSplits
+from counterweight.data.sources.base.table_columns import is_measure
 from counterweight.data.split.reading import choose_all, read_into_memory
 from tests.data.sources.tables import PETS, counts, find, left_out, refused
 
@@ -361,3 +362,33 @@ def test_classes_in_folders_that_archives_add_are_offered(tmp_path: Path) -> Non
     with pytest.raises(UserError, match=r"in which archive/pets-master/pets holds folders cat, dog: give .*/pets for"):
         detect_source(tmp_path)
     assert detect_source(tmp_path / "archive/pets-master/pets") == "folder"
+
+
+@pytest.mark.parametrize(
+    ("words", "is_label"),
+    [
+        (["1", "2", "3", "4"], True),
+        (["0", "9", "1", "3", "4"], True),
+        (["2.0", "1.0"], True),
+        (["-1", "1"], True),
+        (["640", "480", "1024"], False),
+        (["31", "45", "67"], False),
+        (["0.5", "1"], False),
+        (["nan", "1", "2"], True),
+        (["1", "cat"], True),
+        (["1e400", "1"], True),
+    ],
+)
+def test_numbers_with_gaps_measure_something_and_name_no_class(words: list[str], is_label: bool) -> None:
+    assert is_measure(words) != is_label
+
+
+def test_a_column_of_widths_is_not_taken_for_the_labels_unasked(root: Path) -> None:
+    rows = [
+        [name, word]
+        for name, word in zip([f"img/{n}.png" for n in range(4)], ["640", "480", "640", "480"], strict=True)
+    ]
+    write(root / "a.csv", [["path", "width"], *rows])
+    with pytest.raises(UserError, match=r"a.csv: no column label, .*; it has path, width; set label: to one of them"):
+        find(root)
+    assert find(root, label="width").train.class_names == ("480", "640")

@@ -1,5 +1,6 @@
 """Which columns of a table have the images and the labels: by their names, else by what stands in them."""
 
+import math
 import os
 import re
 from collections.abc import Callable, Collection, Sequence
@@ -148,10 +149,25 @@ def find_labels(
     if len(rest) == 1:
         read = read_labels(columns, rest[0], keep_missing)
         words = {word for word in read.labels if word is not None}
-        if 1 < len(words) <= FEW * len(read.labels):
+        if 1 < len(words) <= FEW * len(read.labels) and not is_measure(words):
             note = f"{columns.file.name}: column '{rest[0]}' is taken for the labels: there is no other"
             return rest[0], Labels(read.labels, [note, *read.notes])
     raise NoColumnError(f"{describe_lack(columns, LABEL)}; set label: to one of them")
+
+
+def is_measure(words: Collection[str]) -> bool:
+    """Say whether all words are numbers, and of such as count or measure something: no numbers of classes.
+
+    Those of classes are whole, and of all from the least to the largest at least half are there, as in 1...10. Widths,
+    ages and scores are not so.
+    """
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        return False
+    if not all(map(math.isfinite, values)):  # `nan` is a word
+        return False
+    return any(not value.is_integer() for value in values) or max(values) - min(values) >= 2 * len(values)
 
 
 def note_others(columns: Columns, found: str) -> list[str]:
