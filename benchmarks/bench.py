@@ -52,6 +52,22 @@ def read_training(found: Any) -> list[Row]:  # noqa: ANN401 - JSON
     ]
 
 
+def read_classify(found: Any) -> list[Row]:  # noqa: ANN401
+    """Images a second of all draws' classifiers, and of one, beside plain loops over a DataLoader."""
+    return [
+        Row(
+            f"train {what}, images a second",
+            f"{own['images_per_second']:,}",
+            f"DataLoader loop: {own['plain_images_per_second']:,}",
+            own["ratio"],
+        )
+        for what, own in (
+            (f"the classifiers of {found['all_draws']['classifiers']} draws", found["all_draws"]),
+            ("one classifier", found["one_draw"]),
+        )
+    ]
+
+
 def read_extraction(found: Any) -> list[Row]:  # noqa: ANN401
     """Seconds of the whole stage beside the forward pass."""
     return [
@@ -124,6 +140,7 @@ def read_precision(found: Any) -> list[Row]:  # noqa: ANN401
 
 SCRIPTS = (
     Script("training", "cvae residual_vae cgan bagan --epochs 2 --rounds 3", read_training),
+    Script("classify", "--rounds 3", read_classify),
     Script("extraction", "--divide 4 --rounds 3", read_extraction),
     Script("precision", "--backbones efficientnet_lite0 mnasnet0_5 --rounds 5", read_precision),
     Script("two_sample", "--rounds 5", read_statistics),
