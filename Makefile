@@ -48,6 +48,7 @@ test: $(READY)  ## Run the whole test suite
 	python -m pytest --numprocesses auto --no-loadscope-reorder
 
 bench: $(READY)  ## Measure speeds beside what one would use instead, on an idle machine, and write docs/speed.md
+	@$(UV) install --quiet --no-deps --group bench
 	python -m benchmarks.bench --page docs/speed.md
 
 lint: $(READY)  ## Check style, types and which way imports go

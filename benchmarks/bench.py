@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 BEGIN, END = "<!-- written by benchmarks.bench -->\n", "<!-- end -->\n"
 FIGURES = Path("metrics/benchmarks")
+TITLES = {"frechet": "Frechet distance", "kid": "KID", "prdc": "precision, recall, density, coverage"}
 
 
 class Row(NamedTuple):
@@ -82,11 +83,19 @@ def read_extraction(found: Any) -> list[Row]:  # noqa: ANN401
     ]
 
 
-def read_statistics(found: Any) -> list[Row]:  # noqa: ANN401
-    """Seconds of the Frechet distance beside torch-fidelity's."""
-    own = found["frechet_500_images_of_2048_features"]
-    ours, theirs = f"{own['seconds']:.2f} s", f"torch-fidelity: {own['torch_fidelity_seconds']:.2f} s"
-    return [Row("Frechet distance of 500 images against 500, 2,048 features", ours, theirs, own["time_ratio"])]
+def read_libraries(found: Any) -> list[Row]:  # noqa: ANN401
+    """Seconds of statistics beside those of libraries."""
+    return [
+        Row(
+            f"{title} of {own['images']:,} images against as many, {own['dimension']:,} features",
+            f"{own['seconds']:.2f} s",
+            f"{library}: {other['seconds']:.2f} s",
+            other["seconds"] / own["seconds"],
+        )
+        for name, title in TITLES.items()
+        for own in found[name]
+        for library, other in own["others"].items()
+    ]
 
 
 def read_ingest(found: Any) -> list[Row]:  # noqa: ANN401
@@ -143,7 +152,7 @@ SCRIPTS = (
     Script("classify", "--rounds 3", read_classify),
     Script("extraction", "--divide 4 --rounds 3", read_extraction),
     Script("precision", "--backbones efficientnet_lite0 mnasnet0_5 --rounds 5", read_precision),
-    Script("two_sample", "--rounds 5", read_statistics),
+    Script("metric_libraries", "--counts 500 2000 --rounds 3", read_libraries),
     Script("ingest", "--rounds 3", read_ingest),
     Script("smote", "--rounds 7", read_smote),
     Script("scheduler", "--stages 32 --idle 35 150", read_scheduler),

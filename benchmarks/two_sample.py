@@ -1,4 +1,4 @@
-"""How long the statistics of one backbone take of 10,000 images against 10,000, and the Frechet distance of 500.
+"""How long the statistics of one backbone take of 10,000 images against 10,000.
 
     python -m benchmarks.two_sample --out metrics/benchmarks/two_sample.json
 
@@ -6,13 +6,11 @@ A process of its own makes two tables of float32 features, half of which are 0 a
 statistic of features once, with the repeats of params.yaml: seconds, and the memory beside the tables at the worst
 moment. Where others use the cores, too, seconds say little, and threads that wait for each other add to the
 processor's seconds.
-The Frechet distance is compared with torch-fidelity's arithmetic on the same features, in turn, several times: medians.
 """
 
 import argparse
 import json
 import resource
-import statistics
 import subprocess
 import sys
 import time
@@ -22,14 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 from counterweight.cli.gallery import name_hardware
 from counterweight.evaluation.comparison.harness import LabelledFeatures, run_statistic, select_options
 from counterweight.settings.compare import Compare
 from counterweight.statistics.base.contract import Statistic, find_statistics
 from counterweight.statistics.base.resampling import Features
-from counterweight.statistics.two_sample import frechet
 from counterweight.statistics.two_sample.normality import describe_families
 
 SETTINGS = Compare(repeats=10)
@@ -80,34 +76,11 @@ def time_statistics(count: int, dimension: int) -> None:
     print(json.dumps({"seconds": seconds, "total_seconds": total, "processor_seconds": worked, "extra_gib": memory}))
 
 
-def compare_with_fidelity(count: int, dimension: int, rounds: int) -> dict[str, object]:
-    """Compare the Frechet distance with torch-fidelity's: seconds, and how far apart they are."""
-    tables = make_features(count, dimension, 0.0, 1), make_features(count, dimension, 0.05, 2)
-    ours, theirs = [], []
-    rng = np.random.default_rng(0)
-    for _ in range(rounds):
-        time.sleep(0.5)  # torch's threads, which theirs woke, wait busily for more
-        started = time.perf_counter()
-        value = frechet.STATISTIC.compare(*tables, rng)["distance"]
-        middle = time.perf_counter()
-        facts = [fid_features_to_statistics(torch.from_numpy(table)) for table in tables]
-        expected = fid_statistics_to_metric(*facts, verbose=False)["frechet_inception_distance"]
-        ours.append(middle - started)
-        theirs.append(time.perf_counter() - middle)
-    return {
-        "seconds": round(statistics.median(ours), 3),
-        "torch_fidelity_seconds": round(statistics.median(theirs), 2),
-        "time_ratio": round(statistics.median(theirs) / statistics.median(ours), 1),
-        "relative_difference": float(f"{abs(value / expected - 1):.1e}"),
-    }
-
-
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--dimension", type=int, default=4096)
-    parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--one", action="store_true", help="print one backbone's seconds and memory, no more")
     parser.add_argument("--out", type=Path, help="JSON to write")
     arguments = parser.parse_args()
@@ -119,7 +92,6 @@ def main() -> None:
     printed = subprocess.run(child, check=True, stdout=subprocess.PIPE, text=True).stdout
     facts = {
         f"{arguments.count}_images_of_{arguments.dimension}_features": json.loads(printed),
-        "frechet_500_images_of_2048_features": compare_with_fidelity(500, 2048, arguments.rounds),
         "on": name_hardware(torch.device("cpu")),
         "numpy": np.__version__,
     }
