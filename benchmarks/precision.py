@@ -1,12 +1,13 @@
-"""What folded batch normalisation and bfloat16 save, and what they change of the statistics, backbone by backbone.
+"""What channels last, folded normalisation and bfloat16 save, and what they change of statistics, backbone by backbone.
 
     python -m benchmarks.precision --out metrics/benchmarks/precision.json
 
 Real images are 400 of scikit-learn's digits, synthetic ones 400 that SMOTE makes of 400 others. Features of both are
-taken three times: by the network as it is, with batch normalisation folded into convolutions, and with bfloat16, too.
-Written is of every statistic by how much the number between real and synthetic images changes, in standard deviations
-of its baseline, which is the number between halves of the real images, over twenty draws of halves. Times are of one
-thread's processor: the middle of some rounds, in which the three take turns.
+taken four times: by the network as it is, with the channels of each pixel side by side in memory, with batch
+normalisation folded into convolutions, too, and with all that and bfloat16. Written is of every statistic by how much
+the number between real and synthetic images changes, in standard deviations of its baseline, which is the number
+between halves of the real images, over twenty draws of halves. Times are of one thread's processor: the middle of some
+rounds, in which the four take turns.
 """
 
 import argparse
@@ -33,7 +34,8 @@ from counterweight.settings.extract import Extract
 CPU = torch.device("cpu")
 COUNT, BATCH = 400, 16
 WAYS: dict[str, dict[str, object]] = {
-    "plain": {"fold": False},
+    "plain": {"fold": False, "channels_last": False},
+    "channels_last": {"fold": False},
     "folded": {"fold": True},
     "bfloat16": {"fold": True, "precision": "bfloat16"},
 }
@@ -93,7 +95,7 @@ def measure(name: str, rounds: int) -> dict[str, object]:
         results[way] = compare_features(real, synthetic, Compare(), np.random.default_rng(0)).result
     times = measure_times(made, rounds)
     found: dict[str, object] = {"ms_an_image": times}
-    for way in ("folded", "bfloat16"):
+    for way in list(WAYS)[1:]:
         changes = measure_changes(results["plain"], results[way])
         found[way] = {
             "ratio": round(times[way] / times["plain"], 3),

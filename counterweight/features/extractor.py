@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from counterweight.core.devices import map_in_parallel
@@ -82,8 +82,7 @@ def build_extractor(name: str, settings: Extract, seed: int, device: torch.devic
     size = backbone.own_size or settings.input_size
     if settings.fold:
         fold_normalization(name, network, size)
-    # This order in memory is up to twice as fast on CPUs, and no slower on GPUs.
-    network = network.to(device).to(memory_format=torch.channels_last)
+    order_channels(network.to(device), settings.channels_last)
     facts = {
         "backbone": name,
         "layer": backbone.describe_layer(choose_cut(settings)),
@@ -93,6 +92,14 @@ def build_extractor(name: str, settings: Extract, seed: int, device: torch.devic
     }
     classify = network.classify if isinstance(network, ClassifyingExtractor) else None
     return Extractor(name, network, facts, None if backbone.resizes else size, classify, settings.precision)
+
+
+def order_channels(network: nn.Module, last: bool) -> None:
+    """Let an extractor compute with channels side by side in memory, or with maps one after the other, in place."""
+    network.to(memory_format=torch.channels_last if last else torch.contiguous_format)
+    if not last:  # what turns bytes into floats puts channels last, and convolutions would keep that
+        inner = network.get_submodule("network")
+        inner.register_forward_pre_hook(lambda _, inputs: tuple(each.contiguous() for each in inputs))
 
 
 def write_set_features(
