@@ -46,7 +46,8 @@ class Extract(Settings):
     """Take batch normalisation into the weights of the convolutions before it: up to a third less work, and the same
     features but for rounding."""
     channels_last: bool = True
-    """Keep a pixel's channels side by side in memory, which is quicker; the same features but for rounding."""
+    """Keep a pixel's channels side by side in memory: quicker, but for ResNets of 64 pixels (docs/speed.md), and the
+    same features but for rounding."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What networks compute with. bfloat16 is faster on GPUs and on processors that have it (`amx_bf16`), and keeps two
     to three digits; both sides of a comparison have the same."""
