@@ -10,7 +10,8 @@ The bare pass knows only the network that the stage has, built before, and batch
 size and in the same order in memory, and works on a batch per core, as the stage does: all cores in every operation, as
 torch has them of itself, were 1 to 60 % slower on idle cores, and sixteen times slower beside another process, since
 threads that share an operation wait for each other. Both take turns, several times; medians, and the medians of the
-rounds' ratios, bare seconds by the stage's, are written.
+rounds' ratios, bare seconds by the stage's, are written: of the clock, and of the processor, which others' work and a
+core that waits for the last batch count less in.
 """
 
 import argparse
@@ -54,20 +55,19 @@ def write_files(folder: Path, name: str, count: int, side: int) -> ImageSet:
     return images
 
 
-def run_stage(folder: Path) -> tuple[float, float]:
-    """Run the stage and return its seconds, and those of them that its pass over the images takes."""
+def run_stage(folder: Path) -> tuple[float, float, float]:
+    """Run the stage and return its seconds, those of its pass over the images, and the processor's of the pass."""
     shutil.rmtree(folder / "features", ignore_errors=True)
-    passing = [0.0]
+    passing: list[float] = []
 
     def write_and_clock(*arguments: object) -> None:
-        began = time.perf_counter()
-        write_set_features(*arguments)  # type: ignore[arg-type]
-        passing[0] = time.perf_counter() - began
+        passing.extend(measure_seconds(lambda: write_set_features(*arguments)))  # type: ignore[arg-type]
 
     began = time.perf_counter()
     with patch.object(extract, "write_set_features", write_and_clock):
         extract.main(f"--params {folder}/params.yaml --images {folder}/images.parquet --out {folder}/features".split())
-    return time.perf_counter() - began, passing[0]
+    whole = time.perf_counter() - began
+    return whole, passing[0], passing[1]
 
 
 def build_network(name: str, side: int) -> nn.Module:
@@ -83,11 +83,11 @@ def run_bare(network: nn.Module, batches: Sequence[Tensor], cores: int) -> None:
         list(pool.map(torch.inference_mode()(lambda batch: network(batch)), batches))
 
 
-def measure_seconds(work: Callable[[], object]) -> float:
-    """Return how long something takes."""
-    started = time.perf_counter()
+def measure_seconds(work: Callable[[], object]) -> tuple[float, float]:
+    """Return how long something takes, and the processor's seconds of all threads."""
+    started, worked = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - started
+    return time.perf_counter() - started, time.process_time() - worked
 
 
 def measure_backbone(name: str, count: int, side: int, batch_size: int, rounds: int) -> dict[str, object]:
@@ -99,18 +99,24 @@ def measure_backbone(name: str, count: int, side: int, batch_size: int, rounds: 
         ready = normalize(pixels).contiguous(memory_format=torch.channels_last).split(batch_size)
         network = build_network(name, side)
         rows = [
-            (measure_seconds(lambda: run_bare(network, ready, cores)), *run_stage(folder)) for _ in range(rounds + 1)
+            (*measure_seconds(lambda: run_bare(network, ready, cores)), *run_stage(folder)) for _ in range(rounds + 1)
         ]
     times = rows[1:]
-    medians = (round(statistics.median(column), 3) for column in zip(*times, strict=True))
-    names = ("bare_seconds", "stage_seconds", "pass_seconds")
+    names = ("bare_seconds", "bare_processor_seconds", "stage_seconds", "pass_seconds", "pass_processor_seconds")
+    medians = {
+        name: round(statistics.median(column), 3) for name, column in zip(names, zip(*times, strict=True), strict=True)
+    }
+    ratios = {
+        "ratio": [bare / own for bare, _, _, own, _ in times],
+        "ratio_of_processor_seconds": [bare / own for _, bare, _, _, own in times],
+        "ratio_with_start": [bare / stage for bare, _, stage, _, _ in times],
+    }
     return {
         "images": count,
         "input_size": side,
-        **dict(zip(names, medians, strict=True)),
-        "start_seconds": round(statistics.median(stage - own for _, stage, own in times), 3),
-        "ratio": round(statistics.median(bare / own for bare, _, own in times), 3),
-        "ratio_with_start": round(statistics.median(bare / stage for bare, stage, _ in times), 3),
+        **medians,
+        "start_seconds": round(statistics.median(stage - own for _, _, stage, own, _ in times), 3),
+        **{name: round(statistics.median(column), 3) for name, column in ratios.items()},
         "rounds": [[round(value, 3) for value in row] for row in times],
     }
 
