@@ -5,7 +5,6 @@ The same runs on a device that is pretended, where there is no GPU: what a GPU w
 
 import json
 import os
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -25,7 +24,7 @@ from counterweight.core.images import ImageSet, write_images
 from counterweight.core.tensors import resize_square, to_labelled
 from counterweight.data.identities import draw_parts
 from counterweight.engines.jobs import Job
-from counterweight.engines.warm import LIBRARIES, Warm, can_be_warm
+from counterweight.engines.warm import Warm, can_be_warm
 from counterweight.evaluation.latent_space.analysis import analyse_latent_space
 from counterweight.evaluation.style.discrimination import train_style_classifiers
 from counterweight.features.extractor import build_extractors, extract_features
@@ -341,18 +340,3 @@ def test_a_stage_forked_of_the_warm_process_uses_the_device(tmp_path: Path) -> N
         warm.stop()
     assert (tmp_path / "log").read_text() == "False 2\n"
     assert ended[0].code == 0
-
-
-@pytest.mark.parametrize("first", ["pass", "torch.cuda.is_available()"])
-def test_libraries_that_are_imported_once_leave_cuda_to_those_that_are_forked(first: str) -> None:
-    """After a fork CUDA cannot be used where the process before so much as counted devices; that is the second case."""
-    lines = [
-        "import os, sys, torch",
-        "from importlib import import_module",
-        "[import_module(name) for name in sys.argv[1:]]",
-        first,
-        "if os.fork() == 0: os._exit(torch.cuda._is_in_bad_fork())",
-        "sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))",
-    ]
-    run = subprocess.run([sys.executable, "-W", "ignore", "-c", "\n".join(lines), *LIBRARIES], check=False)
-    assert run.returncode == (first != "pass" and torch.version.cuda is not None)

@@ -101,6 +101,10 @@ def run_graph(root: Path, targets: Sequence[str], wanted: Wanted) -> Outcome:
     """Run a graph on an engine."""
     record = Record(root)
     earlier = record.read_graph(targets)
+    named = {number for stage in earlier if (number := record.find_gpu(stage)) is not None}
+    if named and wanted.engine != "local":
+        what = f"params.yaml: device: cuda:{min(named)} is not allowed with --engine {wanted.engine}"
+        raise UserError(f"{what}, which gives each stage a GPU of its own: auto or cuda")
     engine = make_engine(root, wanted)
     workers = wanted.workers or engine.workers
     seconds = {stage: float(own["seconds"]) for stage, own in read_times(root / TIMES).items()}

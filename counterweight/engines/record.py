@@ -8,6 +8,7 @@ itself: that is run elsewhere, while others are.
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 Need = Literal["nothing", "restored", "run"]
 DEVICE, ANY_GPU = "device", ("auto", "cuda")
 """The setting, and its values that leave open which GPU it is."""
+CERTAIN_GPU = re.compile(r"cuda:(\d+)")
 TRAIN = "train"
 """A stage, and the section of the settings that says how many processes it has."""
 LOGS = Path(".dvc/tmp/counterweight")
@@ -152,6 +154,11 @@ class Record:
     def uses_gpu(self, name: str) -> bool:
         """Say whether a stage computes on a GPU where there is one: it goes by `device`, which is not a certain one."""
         return any(value in ANY_GPU for value in self.read_settings(name, DEVICE))
+
+    def find_gpu(self, name: str) -> int | None:
+        """Return the number of the GPU that a stage names, as in `cuda:1`; None: it names none."""
+        found = [CERTAIN_GPU.fullmatch(value) for value in self.read_settings(name, DEVICE) if isinstance(value, str)]
+        return next((int(match[1]) for match in found if match), None)
 
     def count_devices(self, name: str) -> int:
         """Return how many GPUs or cores a stage computes on: that which trains, on one for each of its processes."""
