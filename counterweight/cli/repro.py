@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from counterweight.cli.workspace import run_dvc
 from counterweight.core.errors import WORKSPACE, UserError
+from counterweight.engines.cache_lock import NO_LOCKS
 from counterweight.engines.jobs import Engine
 from counterweight.engines.local import LocalEngine, find_gpus
 from counterweight.engines.progress import Progress
@@ -52,7 +53,7 @@ def repro(root: Path, targets: Sequence[str], wanted: Wanted, as_json: bool) -> 
         raise UserError(f"{root / '.dvc'}: no such folder; {WORKSPACE}")
     (root / LOGS).mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(root / LOGS / "running.lock", timeout=0):
+        with FileLock(root / LOGS / "running.lock", timeout=0, fallback_to_soft=False):
             outcome = run_graph(root, targets, wanted)
             if outcome.failed:
                 print_failures(outcome)
@@ -62,6 +63,11 @@ def repro(root: Path, targets: Sequence[str], wanted: Wanted, as_json: bool) -> 
             check = run_dvc(root, "repro", *targets) if outcome.ran or outcome.restored else ""
     except Timeout:
         raise UserError(f"{root}: another `counterweight repro` is running here") from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        why = f"the disk of this workspace keeps no locks: {error.strerror}"
+        raise UserError(f"{root.resolve()}: {why}; only a cache may lie on such a one (dvc cache dir)") from error
     if "Running stage" in check:
         raise UserError(f"DVC ran stages again that had just been run; its words:\n{check}")
     return json.dumps(to_json(outcome), indent=1) if as_json else describe(outcome)

@@ -15,13 +15,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from filelock import FileLock
-
 from counterweight.core.errors import UserError
 from counterweight.core.schema import suggest_name
+from counterweight.engines.cache_lock import CacheLock
 from counterweight.engines.folders import KnownFolders
 from counterweight.engines.jobs import Job
-from counterweight.engines.objects import list_earlier, remove_damaged
+from counterweight.engines.objects import list_earlier, overlook_unwritten, remove_damaged
 from counterweight.engines.settings import watch_settings
 
 if TYPE_CHECKING:
@@ -54,8 +53,9 @@ class Record:
             mend_locks(Path(self.repo.tmp_dir))
         logging.getLogger("dvc").setLevel(logging.WARNING)  # What it does is told by whoever calls this.
         self.root = root
+        overlook_unwritten(self.repo.stage_cache)
         runs = Path(self.repo.stage_cache.cache_dir)
-        self.cache_lock = FileLock(runs.parent / "counterweight.lock")
+        self.cache_lock = CacheLock(runs.parent / "counterweight.lock")
         self.folders = KnownFolders(root / LOGS / "folders.json")
         self.stages: dict[str, Stage] = {}
         self.unwritten: list[Stage] = []
@@ -220,8 +220,7 @@ class Record:
 
         DVC takes what another process is about to write there, or a folder that is still empty, for a run.
         """
-        Path(self.cache_lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
-        with self.cache_lock:
+        with self.cache_lock.held():
             yield
 
     @contextmanager
