@@ -134,6 +134,16 @@ def test_stages_spread_over_gpus_before_they_share_one(project: Project) -> None
     assert {(project / f"seen/{row}").read_text() for row in "ab"} == {"3\n", "5\n"}
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["all", "some"])
+def test_dvc_sees_in_the_end_what_is_stale_again(project: Project, first: bool) -> None:
+    """A stage that changes what it reads, beside one that was up to date."""
+    if not first:
+        repro(project)
+    with (project / "make.sh").open("a") as file:
+        file.write("echo : >> make.sh\n")
+    assert "DVC ran stages again that had just been run" in repro(project, "-j", "1", code=2)[1]
+
+
 @pytest.mark.parametrize("share", [1, 2])
 def test_as_many_stages_as_told_to_share_the_gpu_that_is_named(project: Project, share: int) -> None:
     """The second; all are visible, of which that is its number."""
