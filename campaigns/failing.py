@@ -1,4 +1,4 @@
-"""Calls that write fail once, by a library that is preloaded before the C library: see fail_once.c."""
+"""Disks that do what they should not, by libraries preloaded before the C library: fail_once.c and shared_disk.c."""
 
 import mmap
 import shutil
@@ -7,7 +7,9 @@ import subprocess
 from pathlib import Path
 from types import TracebackType
 
-SOURCE = Path(__file__).with_name("fail_once.c")
+SOURCE, SHARED = (Path(__file__).with_name(name) for name in ("fail_once.c", "shared_disk.c"))
+EACH_ITS_OWN = -1
+"""In place of an errno: locks that all have who ask, as where each machine has its own."""
 STATE = struct.Struct("qqq")
 """Calls so far, which one fails (0: none), and with what errno."""
 
@@ -15,6 +17,24 @@ STATE = struct.Struct("qqq")
 def find_compiler() -> str | None:
     """Return the C compiler, if there is one."""
     return shutil.which("cc")
+
+
+def compile_library(source: Path, library: Path) -> None:
+    """Compile a library that can be preloaded."""
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+
+
+def share(root: Path, scratch: Path, error: int, microseconds: int) -> dict[str, str]:
+    """Return variables that make a folder look like one on a slow disk of a network, whose locks do not work.
+
+    Args:
+        scratch: a folder elsewhere, for the library.
+        error: errno of locks, or `EACH_ITS_OWN`.
+        microseconds: that calls on the folder take more.
+    """
+    compile_library(SHARED, library := scratch / "shared_disk.so")
+    facts = {"ROOT": root.resolve(), "ERROR": error, "MICROSECONDS": microseconds}
+    return {"LD_PRELOAD": str(library), **{f"SHARED_{name}": str(value) for name, value in facts.items()}}
 
 
 class FailOnce:
@@ -28,7 +48,7 @@ class FailOnce:
             scratch: a folder elsewhere, for the library and what processes share.
         """
         library, state = scratch / "fail_once.so", scratch / "calls"
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, SOURCE, "-ldl"], check=True)
+        compile_library(SOURCE, library)
         state.write_bytes(bytes(STATE.size))
         self.variables = {
             "LD_PRELOAD": str(library),

@@ -11,6 +11,8 @@ import torch
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from tests.pretended import CUDA, PRETENDED, Device, pretend_device
+
 PIPELINE = "tests/pipeline/"
 # What hypothesis keeps of characters and constants: it would lie in the folder that tests are called in.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(gettempdir()) / "hypothesis"))
@@ -46,3 +48,15 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(params=[PRETENDED, pytest.param(CUDA, marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
+    """A CUDA device, and one that is pretended: see `tests.pretended`."""
+    if request.param == PRETENDED:
+        with pretend_device(monkeypatch) as found:
+            yield found
+    elif not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    else:
+        yield Device(torch.device("cuda"), CUDA)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 FILES = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
 script = pytest.mark.parametrize("name", [path.stem for path in FILES])
@@ -31,3 +32,20 @@ def test_a_script_can_be_imported_and_names_its_command(
         module.main()
     assert stopped.value.code == 0
     assert module.__doc__.splitlines()[0].split()[0] in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("gpu", ["cvae", "--epochs", "1", "--device", "cuda"]),
+        ("row", ["--images", "40", "--tests", "20", "--epochs", "1", "--draws", "1", "--device", "cuda"]),
+    ],
+)
+def test_a_gpu_is_measured(name: str, options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "found.json"
+    monkeypatch.setattr(sys, "argv", [name, *options, "--out", str(out)])
+    importlib.import_module(f"benchmarks.{name}").main()
+    assert "peak_mebibytes" in out.read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from counterweight.cli.workspace import run_dvc
 from counterweight.core.errors import WORKSPACE, UserError
+from counterweight.engines.cache_lock import NO_LOCKS
 from counterweight.engines.jobs import Engine
 from counterweight.engines.local import LocalEngine, find_gpus
 from counterweight.engines.progress import Progress
@@ -52,19 +53,34 @@ def repro(root: Path, targets: Sequence[str], wanted: Wanted, as_json: bool) -> 
         raise UserError(f"{root / '.dvc'}: no such folder; {WORKSPACE}")
     (root / LOGS).mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(root / LOGS / "running.lock", timeout=0):
+        with FileLock(root / LOGS / "running.lock", timeout=0, fallback_to_soft=False):
             outcome = run_graph(root, targets, wanted)
             if outcome.failed:
                 print_failures(outcome)
                 names = ", ".join(failure.stage for failure in outcome.failed)
                 raise UserError(f"failed: {names}; what does not need them was run")
-            # What was up to date needs no second look.
-            check = run_dvc(root, "repro", *targets) if outcome.ran or outcome.restored else ""
+            check = look_again(root, targets, outcome)
     except Timeout:
         raise UserError(f"{root}: another `counterweight repro` is running here") from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        why = f"the disk of this workspace keeps no locks: {error.strerror}"
+        raise UserError(f"{root.resolve()}: {why}; only a cache may lie on such a one (dvc cache dir)") from error
     if "Running stage" in check:
         raise UserError(f"DVC ran stages again that had just been run; its words:\n{check}")
     return json.dumps(to_json(outcome), indent=1) if as_json else describe(outcome)
+
+
+def look_again(root: Path, targets: Sequence[str], outcome: Outcome) -> str:
+    """Let DVC look, in a process of its own, at what was made; return what it says.
+
+    What was up to date needs no second look, which takes seconds where a stage of it reads many files.
+    """
+    made = [*outcome.ran, *outcome.restored]
+    if not made:
+        return ""
+    return run_dvc(root, "repro", *(["--single-item", *made] if outcome.unchanged else targets))
 
 
 def make_engine(root: Path, wanted: Wanted) -> Engine:
@@ -101,6 +117,10 @@ def run_graph(root: Path, targets: Sequence[str], wanted: Wanted) -> Outcome:
     """Run a graph on an engine."""
     record = Record(root)
     earlier = record.read_graph(targets)
+    named = {number for stage in earlier if (number := record.find_gpu(stage)) is not None}
+    if named and wanted.engine != "local":
+        what = f"params.yaml: device: cuda:{min(named)} is not allowed with --engine {wanted.engine}"
+        raise UserError(f"{what}, which gives each stage a GPU of its own: auto or cuda")
     engine = make_engine(root, wanted)
     workers = wanted.workers or engine.workers
     seconds = {stage: float(own["seconds"]) for stage, own in read_times(root / TIMES).items()}

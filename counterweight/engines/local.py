@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import takewhile
 from typing import NamedTuple
 
+from counterweight.engines.guard import Guard
 from counterweight.engines.jobs import VISIBLE, Ended, Job
 from counterweight.engines.warm import Warm, can_be_warm
 
@@ -45,6 +46,7 @@ class LocalEngine:
         self.ended: queue.Queue[Ended] = queue.Queue()
         self.begun = 0
         self.warm: Warm | None = None
+        self.guard: Guard | None = None
 
     def start(self, job: Job) -> None:
         """Begin a job, and with the first of many what later ones are forked of."""
@@ -61,6 +63,7 @@ class LocalEngine:
 
     def start_cold(self, job: Job, ended: threading.Event) -> None:
         """Begin a job as a shell would."""
+        self.guard = guard = self.guard or Guard()
         with job.log.open("ab") as log:
             process = subprocess.Popen(
                 job.command,
@@ -72,7 +75,14 @@ class LocalEngine:
                 start_new_session=True,
             )
         self.running[job.stage] = Running(process.pid, ended)  # At once: an interrupt may come any moment.
-        threading.Thread(target=lambda: self.end(Ended(job.stage, process.wait())), daemon=True).start()
+        guard.begin(process.pid)
+
+        def wait() -> None:
+            code = process.wait()
+            guard.end(process.pid)
+            self.end(Ended(job.stage, code))
+
+        threading.Thread(target=wait, daemon=True).start()
 
     def end(self, ended: Ended) -> None:
         """Note that a job has ended."""
@@ -103,6 +113,9 @@ class LocalEngine:
         if self.warm:
             self.warm.stop()
             self.warm = None
+        if self.guard:
+            self.guard.stop()
+            self.guard = None
         self.running.clear()
 
 

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dvc.output import Output
     from dvc.stage import Stage
+    from dvc.stage.cache import StageCache
     from dvc_data.hashfile.db import HashFileDB
 
 MD5, FOLDER = "md5", ".dir"
@@ -55,6 +56,19 @@ def hash_file(path: Path) -> str:
     """Return the MD5 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def overlook_unwritten(runs: "StageCache") -> None:
+    """Let DVC take a run whose record another machine is just writing for none, where locks do not reach there."""
+    load = runs._load
+
+    def find(stage: "Stage") -> Any:  # noqa: ANN401 - what DVC has read
+        # Its folder is still empty, which DVC joins with None, or a partial file has become the record meanwhile.
+        with suppress(TypeError, FileNotFoundError):
+            return load(stage)
+        return None
+
+    runs._load = find
 
 
 def list_earlier(stage: "Stage") -> list[str]:

@@ -8,19 +8,19 @@ itself: that is run elsewhere, while others are.
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from filelock import FileLock
-
 from counterweight.core.errors import UserError
 from counterweight.core.schema import suggest_name
+from counterweight.engines.cache_lock import CacheLock
 from counterweight.engines.folders import KnownFolders
 from counterweight.engines.jobs import Job
-from counterweight.engines.objects import list_earlier, remove_damaged
+from counterweight.engines.objects import list_earlier, overlook_unwritten, remove_damaged
 from counterweight.engines.settings import watch_settings
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Need = Literal["nothing", "restored", "run"]
 DEVICE, ANY_GPU = "device", ("auto", "cuda")
 """The setting, and its values that leave open which GPU it is."""
+CERTAIN_GPU = re.compile(r"cuda:(\d+)")
 TRAIN = "train"
 """A stage, and the section of the settings that says how many processes it has."""
 LOGS = Path(".dvc/tmp/counterweight")
@@ -52,8 +53,9 @@ class Record:
             mend_locks(Path(self.repo.tmp_dir))
         logging.getLogger("dvc").setLevel(logging.WARNING)  # What it does is told by whoever calls this.
         self.root = root
+        overlook_unwritten(self.repo.stage_cache)
         runs = Path(self.repo.stage_cache.cache_dir)
-        self.cache_lock = FileLock(runs.parent / "counterweight.lock")
+        self.cache_lock = CacheLock(runs.parent / "counterweight.lock")
         self.folders = KnownFolders(root / LOGS / "folders.json")
         self.stages: dict[str, Stage] = {}
         self.unwritten: list[Stage] = []
@@ -153,6 +155,11 @@ class Record:
         """Say whether a stage computes on a GPU where there is one: it goes by `device`, which is not a certain one."""
         return any(value in ANY_GPU for value in self.read_settings(name, DEVICE))
 
+    def find_gpu(self, name: str) -> int | None:
+        """Return the number of the GPU that a stage names, as in `cuda:1`; None: it names none."""
+        found = [CERTAIN_GPU.fullmatch(value) for value in self.read_settings(name, DEVICE) if isinstance(value, str)]
+        return next((int(match[1]) for match in found if match), None)
+
     def count_devices(self, name: str) -> int:
         """Return how many GPUs or cores a stage computes on: that which trains, on one for each of its processes."""
         if name.partition("@")[0] != TRAIN:
@@ -213,8 +220,7 @@ class Record:
 
         DVC takes what another process is about to write there, or a folder that is still empty, for a run.
         """
-        Path(self.cache_lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
-        with self.cache_lock:
+        with self.cache_lock.held():
             yield
 
     @contextmanager

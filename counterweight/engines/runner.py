@@ -3,7 +3,7 @@
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -103,11 +103,14 @@ class Runner:
         taken = sum(self.record.count_devices(each) for each in self.began)
         if self.began and taken + wanted > self.workers:
             return False
-        return not self.needs_gpu(stage) or len(+self.free_gpus) >= min(wanted, len(self.engine.gpus))
+        able = self.list_gpus(stage)
+        return sum(self.free_gpus[name] > 0 for name in able) >= min(wanted, len(able))
 
-    def needs_gpu(self, stage: str) -> bool:
-        """Say whether a stage computes on a GPU where there is one."""
-        return bool(self.engine.gpus) and self.record.uses_gpu(stage)
+    def list_gpus(self, stage: str) -> Sequence[str]:
+        """Return the GPUs of which a stage may have its own: that which it names, or any; none if it needs none."""
+        if (number := self.record.find_gpu(stage)) is not None:
+            return self.engine.gpus[number : number + 1]
+        return self.engine.gpus if self.record.uses_gpu(stage) else []
 
     def begin(self, stage: str) -> None:
         """Begin a stage, or note that there is nothing to do for it."""
@@ -122,12 +125,13 @@ class Runner:
             self.progress.pass_over(stage, need)
             return
         job = self.record.make_job(stage)
-        if self.needs_gpu(stage):
+        if able := self.list_gpus(stage):
             # Those with the most room: GPUs are shared when all are in use, not before.
-            chosen = self.free_gpus.most_common(min(job.devices, len(self.engine.gpus)))
-            self.taken[stage] = [name for name, _ in chosen]
-            self.free_gpus.subtract(self.taken[stage])
-            job = job._replace(environment={**job.environment, VISIBLE: ",".join(self.taken[stage])})
+            chosen = sorted(able, key=lambda name: -self.free_gpus[name])[: job.devices]
+            self.taken[stage] = chosen
+            self.free_gpus.subtract(chosen)
+            if self.record.find_gpu(stage) is None:  # Else its number is one among all.
+                job = job._replace(environment={**job.environment, VISIBLE: ",".join(chosen)})
         self.began[stage], self.logs[stage] = time.monotonic(), job.log
         self.schedule.begin(stage)
         self.progress.begin(stage)

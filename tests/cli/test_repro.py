@@ -134,6 +134,45 @@ def test_stages_spread_over_gpus_before_they_share_one(project: Project) -> None
     assert {(project / f"seen/{row}").read_text() for row in "ab"} == {"3\n", "5\n"}
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["all", "some"])
+def test_dvc_sees_in_the_end_what_is_stale_again(project: Project, first: bool) -> None:
+    """A stage that changes what it reads, beside one that was up to date."""
+    if not first:
+        repro(project)
+    with (project / "make.sh").open("a") as file:
+        file.write("echo : >> make.sh\n")
+    assert "DVC ran stages again that had just been run" in repro(project, "-j", "1", code=2)[1]
+
+
+@pytest.mark.parametrize("share", [1, 2])
+def test_as_many_stages_as_told_to_share_the_gpu_that_is_named(project: Project, share: int) -> None:
+    """The second; all are visible, of which that is its number."""
+    (project / "make.sh").write_text(
+        "mkdir -p made seen busy/$1; sleep 0.5; ls busy | wc -l > seen/$1; rmdir busy/$1; echo $1 > made/$1\n"
+        "echo $CUDA_VISIBLE_DEVICES >> seen/$1\n"
+    )
+    project.edit("device: auto", "device: cuda:1")
+    repro(project, "-j", "4", "--per-gpu", str(share), CUDA_VISIBLE_DEVICES="3,5")
+    seen = [(project / f"seen/{row}").read_text().split() for row in "abcd"]
+    assert {gpu for _, gpu in seen} == {"3,5"}
+    assert max(int(count) for count, _ in seen) == share
+
+
+def test_what_is_not_there_waits_for_nothing(project: Project) -> None:
+    """A stage itself says that there is no such GPU."""
+    project.edit("device: auto", "device: cuda:7")
+    repro(project, CUDA_VISIBLE_DEVICES="3,5")
+    assert (project / "seen/a").read_text() == "3,5\n"
+
+
+@pytest.mark.parametrize("engine", ["ray", "slurm"])
+def test_a_cluster_chooses_gpus_itself(project: Project, engine: str) -> None:
+    project.edit("device: auto", "device: cuda:1")
+    message = repro(project, "--engine", engine, code=2)[1]
+    assert f"device: cuda:1 is not allowed with --engine {engine}, which gives each stage a GPU of its own" in message
+    assert not (project / "made").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

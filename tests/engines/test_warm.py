@@ -92,6 +92,7 @@ def test_a_forked_stage_sees_what_one_sees_that_is_started(warm: LocalEngine, tm
     engine.start(cold)
     warm.start(forked)
     assert (wait_for(engine, "cold"), wait_for(warm, "forked")) == (0, 0)
+    engine.stop()
     before, now = cold.log.read_text(), forked.log.read_text()
     assert '"library": false' in before
     assert now == before.replace('"library": false', '"library": true')

@@ -13,6 +13,7 @@ from counterweight.core.registry import names_in
 from counterweight.core.tensors import Labelled
 from counterweight.recipes.base.network_recipe import NetworkRecipe
 from counterweight.recipes.base.recipe import find_recipe
+from tests.pretended import Device
 from tests.recipes.made import CONFIG, CPU, QUICK, build, fit, make_toy, show
 
 RECIPES = names_in("recipes")
@@ -104,11 +105,11 @@ def test_a_loss_that_is_no_number_stops_the_training(name: str) -> None:
         fit(build(name, SIZES[2]), fitted, validation, test.images, 0, config)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("name", RECIPES)
-def test_images_may_be_on_a_gpu(name: str) -> None:
-    fitted, validation, test = (part.to(torch.device("cuda")) for part in toy(name, 1, 10))
+def test_images_may_be_on_a_gpu(name: str, device: Device) -> None:
+    fitted, validation, test = (part.to(device.name) for part in toy(name, 1, 10))
     recipe = build(name, SIZES[10])
-    recipe.counts = recipe.counts.cuda()
-    assert fit(recipe, fitted, validation, test.images, 0, FEW).isfinite().all()
+    recipe.counts = recipe.counts.to(device.name)
+    logits = fit(recipe, fitted, validation, test.images, 0, FEW)
+    assert logits.device.type == device.name.type
+    assert logits.isfinite().all()

@@ -63,8 +63,8 @@ def repro(
     """Run what is stale, as `dvc repro` does, but many stages at a time; with STAGEs, these and what they need.
 
     What others wait for the longest begins first. A stage that fails stops those alone that need it, and Ctrl-C leaves
-    nothing half-written; called again, it goes on where it was. dvc.lock is complete in the end, which a plain
-    `dvc repro` then looks at. Where there are NVIDIA GPUs, each stage that computes on one has one to itself, unless
+    nothing half-written; called again, it goes on where it was. dvc.lock is complete in the end, and `dvc repro`
+    looks at what was made. Where there are NVIDIA GPUs, each stage that computes on one has one to itself, unless
     --per-gpu lets several share it.
     """
     from counterweight.cli import repro as tool
