@@ -55,16 +55,19 @@ def without_dense_layers(network: nn.Module) -> nn.Sequential:
 class Encoder(nn.Module):
     """Map images (B, C, H, W) in [-1, 1], resized to `input_size`, to mean and log variance, each (B, D)."""
 
+    centre: Tensor
+    scale: Tensor
+
     def __init__(
         self, backbone: Backbone, input_size: int, hidden: tuple[int, int], latent_dim: int, normalised: bool
     ) -> None:
-        from torchvision.transforms import v2
-
         super().__init__()
         self.name, self.input_size = backbone, input_size
         # As torchvision's weights expect it; random ones know no ImageNet.
         mean, deviation = (IMAGENET_MEAN, IMAGENET_DEVIATION) if normalised else ((0.5,) * 3, (0.5,) * 3)
-        self.normalise = v2.Normalize(mean, deviation)
+        # On the device once; torchvision's `Normalize` would send them there in every step.
+        self.register_buffer("centre", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("scale", torch.tensor(deviation).view(3, 1, 1), persistent=False)
         self.backbone = build_convolutions(backbone)
         self.dense = nn.Sequential(
             nn.Flatten(),
@@ -80,7 +83,7 @@ class Encoder(nn.Module):
         """Return mean and log variance; grey images are shown to all three channels."""
         sides = self.input_size, self.input_size
         # [-1, 1] -> [0, 1] -> standardised.
-        stretched = self.normalise((resize(images.expand(-1, 3, -1, -1), sides) + 1) / 2)
+        stretched = ((resize(images.expand(-1, 3, -1, -1), sides) + 1) / 2 - self.centre) / self.scale
         values = self.dense(self.backbone(stretched))
         return self.mean(values), self.log_variance(values)
 
