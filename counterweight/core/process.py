@@ -122,8 +122,8 @@ def ending_when_interrupted() -> Iterator[None]:
 
     Libraries in C swallow it while they import others, fail a line later for want of half of them, or leave the lock of
     all imports taken, on which threads then wait for ever (pyarrow, which imports pandas by itself). So in an import it
-    is raised when that is done. Where Ctrl-C is ignored, as in a job in the background, or another handler is in place,
-    nothing is changed.
+    is raised when that is done; and once more where Python could not raise it, as while it frees an object. Where
+    Ctrl-C is ignored, as in a job in the background, or another handler is in place, nothing is changed.
 
     Raises:
         SystemExit: there was an interrupt, and an exception after it.
@@ -136,11 +136,18 @@ def ending_when_interrupted() -> Iterator[None]:
             raise KeyboardInterrupt
         signal.setitimer(signal.ITIMER_VIRTUAL, LATER)
 
+    def look(unraisable: "sys.UnraisableHookArgs") -> None:
+        if seen and issubclass(unraisable.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_VIRTUAL, LATER)
+        else:
+            report(unraisable)
+
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
     signal.signal(signal.SIGINT, note)
     signal.signal(signal.SIGVTALRM, note)
+    report, sys.unraisablehook = sys.unraisablehook, look
     try:
         yield
     except BaseException:
@@ -149,6 +156,7 @@ def ending_when_interrupted() -> Iterator[None]:
         raise
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        sys.unraisablehook = report
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

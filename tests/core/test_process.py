@@ -180,6 +180,23 @@ while time.process_time() < 10:
     assert (done.returncode, done.stdout, done.stderr) == (130, "free\n", "")
 
 
+def test_an_interrupt_while_an_object_is_freed_comes_again() -> None:
+    """Python can only print an exception there."""
+    lines = """
+import signal, time
+class Freed:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+Freed()
+while time.process_time() < 10:
+    pass
+"""
+    done = run_stage(lines)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    done = run_stage("class Freed:\n    def __del__(self):\n        raise ValueError('ours')\nFreed()")
+    assert "ValueError: ours" in done.stderr
+
+
 def test_an_interrupt_in_an_import_waits_for_its_end(tmp_path: Path) -> None:
     """Half a module would be left otherwise, and by some libraries the lock of all imports."""
     (tmp_path / "whole.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\ndone = True\n")

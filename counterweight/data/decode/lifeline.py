@@ -4,6 +4,11 @@ The workers are tied to that server. Without this it would wait, when a stage is
 hold open: all of them would stay for ever.
 """
 
+import os
+
 from counterweight.core.process import die_with_parent
+
+SERVER = os.getpid()
+"""Its number, which the workers know that are forked from it."""
 
 die_with_parent()

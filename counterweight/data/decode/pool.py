@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import islice
 from math import prod
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.forkserver import ensure_running
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -175,11 +175,12 @@ def start_pool(most: int) -> ProcessPoolExecutor:
 
 def die_with_stage() -> None:
     """Tie a worker to the server that it was forked from, and thereby to the stage that it works for."""
+    from counterweight.data.decode.lifeline import SERVER  # imported in the server, before this worker was
+
     die_with_parent()
-    stage = parent_process()
     # Where the server died while this worker was starting, the kernel was asked too late, and the worker would wait for
-    # work for ever.
-    if stage is not None and not stage.is_alive():
+    # work for ever. That the stage is alive says nothing: the server dies with the first thread of a killed one.
+    if os.getppid() != SERVER:
         os._exit(128 + signal.SIGKILL)
 
 

@@ -200,3 +200,15 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.parametrize(("server", "code"), [("os.getppid()", 0), ("os.getppid() + 1", 137)])
+def test_a_worker_whose_server_died_while_it_started_ends(server: str, code: int) -> None:
+    """Its stage may seem alive then: of a killed one the thread that started the server may be the first to go."""
+    script = (
+        "import os, sys, types\n"
+        f"sys.modules['counterweight.data.decode.lifeline'] = types.SimpleNamespace(SERVER={server})\n"
+        "from counterweight.data.decode.pool import die_with_stage\n"
+        "die_with_stage()\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == code
