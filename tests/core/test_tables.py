@@ -337,8 +337,14 @@ def test_features_of_which_rows_are_missing_are_named(tmp_path: Path) -> None:
     write_features(features(3), path)
     read = pq.read_table(path)
     rows = pa.array([[1.0] * 7, None, [2.0] * 7], read.schema.field("features").type)
-    pq.write_table(read.set_column(read.schema.get_field_index("features"), "features", rows), path)
-    with pytest.raises(UserError, match=r"wrong\.parquet: cannot be read: rows of 'features' are missing"):
+    try:
+        pq.write_table(read.set_column(read.schema.get_field_index("features"), "features", rows), path)
+    except pa.ArrowNotImplementedError:
+        pytest.skip("this pyarrow writes no such file")
+    # A pyarrow before 26 notices by itself.
+    with pytest.raises(
+        UserError, match=r"wrong\.parquet: cannot be read: (rows of 'features' are missing|Expected all)"
+    ):
         read_features(path)
 
 

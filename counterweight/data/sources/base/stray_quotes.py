@@ -27,6 +27,8 @@ def check_quotes(columns: Columns, image: str) -> None:
         require_memory(2 * columns.file.stat().st_size, str(columns.file))
         options = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(columns.names, pa.string()))
         read = pyarrow.csv.read_csv(columns.file, *columns.reading, options)
+    if not read.num_rows:  # where pyarrow crashes, before 26.0.1
+        return
     place = columns.names.index(image)
     endings = {find_ending(word) for word in read.column(place).to_pylist() if word and "\n" not in word}
     for name, column in zip(columns.names, read.columns, strict=True):
