@@ -83,7 +83,10 @@ def become(order: Mapping[str, Any]) -> None:
     sys.path[0] = order["folder"]
     invalidate_caches()
     sys.argv = ["stages", *order["arguments"]]
-    runpy.run_module("stages", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("stages", run_name="__main__", alter_sys=True)
+    finally:
+        gc.unfreeze()  # Else what a failed stage leaves is never freed, and triton's 40 lines on that hide the reason.
 
 
 if __name__ == "__main__":

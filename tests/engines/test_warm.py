@@ -117,6 +117,31 @@ def test_codes_and_words_are_the_stages_own(
     assert (wait_for(warm, "own"), own.log.read_text()) == (code, said)
 
 
+LEAVING = """\
+class Library:
+    def __del__(self):
+        print("freed")
+library = Library()
+library.itself = library
+"""
+
+
+def test_what_was_imported_once_is_freed_at_the_end_of_a_stage_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries in C complain at length, after the reason, of what is left."""
+    (tmp_path / "leaving.py").write_text(LEAVING)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    monkeypatch.setattr(warm_start, "LIBRARIES", ("leaving",))
+    engine = LocalEngine([])
+    wait_until_ready(engine)
+    folder = write_project(tmp_path / "project", "import sys; print('leaving' in sys.modules); sys.exit(2)")
+    own = job(folder, "own", "exec python -m stages own")
+    engine.start(own)
+    assert (wait_for(engine, "own"), own.log.read_text()) == (2, "True\nfreed\n")
+    engine.stop()
+
+
 def test_forked_stages_run_side_by_side_and_code_is_that_of_their_start(warm: LocalEngine, tmp_path: Path) -> None:
     """The second stage runs what was written after the first had begun, and each waits for the other."""
     folder = write_project(tmp_path, "import pathlib, time\npathlib.Path('a').touch()\nother = 'b'\n")
