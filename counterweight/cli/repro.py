@@ -146,7 +146,7 @@ def describe(outcome: Outcome) -> str:
         for names, what in (
             (outcome.ran, "ran"),
             (outcome.restored, "came from the cache"),
-            (outcome.unchanged, "were up to date"),
+            (outcome.unchanged, f"{'was' if len(outcome.unchanged) == 1 else 'were'} up to date"),
         )
         if names
     ]
