@@ -68,6 +68,7 @@ def test_only_what_changed_runs_and_what_was_made_before_is_restored(project: Pr
 
 def test_targets_bring_what_they_need_and_no_more(project: Project) -> None:
     assert said(project, "make@c")["ran"] == ["make@c", "source"]
+    assert repro(project, "source")[0] == "1 stage was up to date.\n"
     assert said(project, "make")["ran"] == ["make@a", "make@b", "make@d"]
     assert ran(project) == ["a", "b", "c", "d"]
 
