@@ -2,8 +2,9 @@
 
     python -m benchmarks.watching --out metrics/benchmarks/watching.json
 
-A graph of one stage that reads `images/pets`: a link to a folder of small files in ten folders, or to one file. For
-each command its seconds and those of processor time: the first time, when all files are hashed, and with nothing to do.
+A graph of one stage that reads `images/pets`, a link to a folder of small files in ten folders, or to one file, and of
+another that reads a file of its own. For each command its seconds and those of processor time: the first time, when all
+files are hashed, with nothing to do, and where the other stage alone has to run.
 """
 
 import argparse
@@ -16,7 +17,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-GRAPH = "stages:\n  read:\n    cmd: echo done > out\n    deps: [images/pets]\n    outs: [out]\n"
+GRAPH = """
+stages:
+  read:
+    cmd: echo done > out
+    deps: [images/pets]
+    outs: [out]
+  other:
+    cmd: cp stamp other
+    deps: [stamp]
+    outs: [other]
+"""
 CLASSES = 10
 BYTES = 100
 DVC, OURS = ["dvc", "repro"], ["counterweight", "repro"]
@@ -54,7 +65,13 @@ def measure_dataset(folder: Path, dataset: Path) -> dict[str, dict[str, float]]:
     (folder / "dvc.yaml").write_text(GRAPH)
     for words in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
         subprocess.run(words, cwd=folder, check=True)
-    return {name: measure(folder, words) for name, words in COMMANDS.items()}
+    stamp = folder / "stamp"
+    stamp.write_text("first")
+    found = {name: measure(folder, words) for name, words in COMMANDS.items()}
+    for name, words in (("dvc repro, another stage", DVC), ("counterweight repro, another stage", OURS)):
+        stamp.write_text(name)
+        found[name] = measure(folder, words)
+    return found
 
 
 def main() -> None:
