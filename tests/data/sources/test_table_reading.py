@@ -414,7 +414,7 @@ def test_a_path_with_two_labels_is_refused_or_left_out(root: Path) -> None:
     rows = [*label_rows(WORDS), ["img/3.png", "cat"], ["img/3.png", "cat"], ["img/1.png", "dog"]]
     write(root / "a.csv", rows)
     said = r"img/1.png is 'cat' in a.csv row 2, 'dog' in a.csv row 7 \(and 1 more paths with two labels\)"
-    refused(root, f"{said}; mend the rows, or set two_labels: leave_out goes on")
+    refused(root, f"{said}; mend the rows; set two_labels: leave_out goes on")
     found = find(root, two_labels="leave_out")
     assert counts(found) == [{"cat": 1, "dog": 1}]
     assert left_out(found) == {("a path with two labels", ".png", "a.csv", 5)}
