@@ -378,3 +378,36 @@ def test_files_of_other_kinds_are_counted_by_ending_and_class(tmp_path: Path) ->
         ("no ending", 1, unnamed),
         (".png?size=small", 1, unnamed),
     }
+
+
+# Folders that are around all classes.
+
+
+@pytest.mark.parametrize("inner", ["images", "whatever"])
+def test_a_folder_around_the_classes_of_each_part_is_no_class(tmp_path: Path, inner: str) -> None:
+    make(tmp_path, {f"{part}/{inner}/{name}": 4 for part in ("train", "test") for name in ("cat", "dog")})
+    assert counts(find(tmp_path)) == [{"cat": 4, "dog": 4}] * 2
+
+
+def test_masks_beside_all_classes_are_asked_about_and_what_is_left_is_no_class(tmp_path: Path) -> None:
+    make(tmp_path, {f"{kind}/{name}": 4 for kind in ("images", "masks") for name in ("cat", "dog")})
+    refused(tmp_path, r"images and their masks, or classes\? set leave_out: \[masks\]")
+    refused(tmp_path, r"or classes cat, dog in images, .*set train: \[images\]", leave_out=["masks"])
+    assert counts(find(tmp_path, leave_out=["masks"], train=["images"])) == [{"cat": 4, "dog": 4}]
+
+
+def test_parts_in_a_single_folder_are_no_classes(tmp_path: Path) -> None:
+    make(tmp_path, {f"images/{part}/{name}": 4 for part in ("train", "test") for name in ("cat", "dog")})
+    refused(tmp_path, "parts test, train lie in images: give .*images for these")
+
+
+def test_parts_of_other_names_in_the_folders_of_classes(tmp_path: Path) -> None:
+    sizes = {"trainset": 6, "testset": 3}
+    make(tmp_path, {f"{name}/{part}": count for name in ("cat", "dog") for part, count in sizes.items()})
+    assert counts(find(tmp_path)) == [{"cat": 6, "dog": 6}, {"cat": 3, "dog": 3}]
+
+
+@pytest.mark.parametrize("names", [("TrainImages", "TestImages"), ("trainA", "trainB", "testA", "testB")])
+def test_parts_without_classes_are_no_classes_however_they_are_written(tmp_path: Path, names: tuple[str, ...]) -> None:
+    make(tmp_path, dict.fromkeys(names, 3))
+    refused(tmp_path, "look like parts, not classes")

@@ -147,6 +147,7 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
     names = [folder.name for folder in folders]
     inner = [list_classes(folder) for folder in folders]
     if wanted.masks:
+        check_pictures(names, where)
         check_inner_pictures(folders, set.intersection(*inner), where)
     check_wrapped(folders, where)
     plain = [{name for name in own if not is_kind(name)} for own in inner]
@@ -170,9 +171,13 @@ def note_nested(folders: Sequence[Tree]) -> list[str]:
 
 def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted) -> Layout | None:
     """Return parts whose folders lie in those of the classes, as in `cat/train`; None where it is not so."""
-    inner = [{parse_part_name(folder.name): folder for folder in own.folders} for own in folders]
+    words = [
+        [parse_part_name(folder.name) or guess_part_name(folder.name) for folder in own.folders] for own in folders
+    ]
+    inner = [dict(zip(known, own.folders, strict=True)) for known, own in zip(words, folders, strict=True)]
     present = [{word for word in own if word} for own in inner]
-    if len(folders) < 2 or any(None in own or "train" not in own or len(own) < 2 for own in inner):
+    twice = any(len({*known}) < len(known) for known in words)
+    if len(folders) < 2 or twice or any(None in own or "train" not in own or len(own) < 2 for own in inner):
         return None
     train, test = assign_parts(set.union(*present), wanted.validation)
 

@@ -62,9 +62,11 @@ def check_wrapped(folders: Sequence[Tree], where: str) -> None:
         UserError: it is so.
     """
     total = sum(folder.images for folder in folders)
-    for folder in folders if len(folders) > 1 else ():
-        inner = {name for name in list_classes(folder) if not is_kind(name)}
-        if len(inner) > 1 and folder.images >= (1 - FEW) * total and not any(map(is_image, folder.files)):
+    for folder in folders:
+        if holds_classes(folder) and folder.images >= (1 - FEW) * total:
+            inner = {name for name in list_classes(folder) if not is_kind(name)}
+            if are_part_names([*inner]):
+                raise UserError(f"{where}: parts {name_some(inner)} lie in {folder.name}: give {folder.path} for these")
             other = f"classes {name_some(inner)} in {folder.name}, where {folder.images:,} of {total:,} images are"
             choice = f"set layout: classes takes the first, set train: [{folder.name}] the other"
             raise UserError(f"{where}: classes {name_some(each.name for each in folders)}, or {other}? {choice}")
@@ -88,15 +90,22 @@ def is_beside(folder: Tree, other: str, pictures: str) -> bool:
 
 
 def unwrap(tree: Tree) -> Tree:
-    """Return the folder of classes of a part: that in it if it is alone there and has the part's name, as archives do.
+    """Return the folder of classes of a part: that in it if it is alone there, and has the part's name or the classes.
 
-    So `seg_train/seg_train/street`.
+    So `seg_train/seg_train/street`, as archives have it, and `train/images/street`: a single class would be none.
     """
     inner = [folder for folder in tree.folders if folder.images]
-    word = guess_part_name(tree.name)
-    if len(inner) == 1 and (inner[0].name == tree.name or (word and guess_part_name(inner[0].name) == word)):
-        return unwrap(inner[0])
-    return tree
+    if len(inner) != 1:
+        return tree
+    word, only = guess_part_name(tree.name), inner[0]
+    same = only.name == tree.name or (word and guess_part_name(only.name) == word)
+    return unwrap(only) if same or holds_classes(only) else tree
+
+
+def holds_classes(tree: Tree) -> bool:
+    """Say whether a folder has all of its images in several folders that may be classes by their names."""
+    names = [name for name in list_classes(tree) if not is_kind(name)]
+    return len(names) > 1 and not any(map(is_image, tree.files))
 
 
 def are_parts(words: dict[str, Tree], folders: Sequence[Tree], where: str) -> bool:

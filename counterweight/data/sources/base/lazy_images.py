@@ -133,14 +133,19 @@ def parse_part_name(name: str) -> str | None:
 
 def guess_part_name(name: str) -> str | None:
     """Return which of PARTS is the only one named in a name (`seg_train`, `TestSet`); None if none or several are."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-    found = {*NAMED_PART.findall(HELD_OUT.sub("holdout", spaced))}
+    found = {*find_part_words(name)}
     return found.pop() if len(found) == 1 else None
+
+
+def find_part_words(name: str) -> list[str]:
+    """Return which of PARTS are named in a name, those in `TestSet` and `trainA`, too."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return NAMED_PART.findall(HELD_OUT.sub("holdout", spaced))
 
 
 def are_part_names(names: Sequence[str]) -> bool:
     """Say whether names of folders look like those of parts, as `train_images` and `test_images`, not of classes."""
-    found = [NAMED_PART.findall(name.lower()) for name in names]
+    found = [find_part_words(name) for name in names]
     exact = all(parse_part_name(name) for name in names)
     return bool(names) and all(found) and (exact or any("train" in words for words in found))
 
