@@ -245,6 +245,16 @@ def test_a_column_of_parts_under_another_name(name: str, words: tuple[str, str],
     assert found.train.provenance["notes"] == [f"a.csv: column '{name}' says which part each image is in"]
 
 
+@pytest.mark.parametrize("rest", ["", "unused"])
+def test_a_column_that_names_parts_in_some_rows_is_told_of(rest: str, root: Path) -> None:
+    rows, words = label_rows(["cat", "dog", "cat", "dog"]), ["train", "train", "test", rest]
+    write(root / "a.csv", [[*rows[0], "usage"], *([*row, word] for row, word in zip(rows[1:], words, strict=True))])
+    found = find(root)
+    assert counts(found) == [{"cat": 2, "dog": 2}]
+    said = f"column 'usage' names parts (test, train) and others ('{rest}') and is not heeded"
+    assert said in " ".join(found.train.provenance["notes"])
+
+
 @pytest.mark.parametrize(
     ("name", "yes", "no"),
     [("is_train", "1", "0"), ("isTrain", "True", "False"), ("train", "yes", "no"), ("is_test", "0", "1")],

@@ -294,13 +294,22 @@ def find_part_columns(columns: Columns, others: Collection[str], is_part: Callab
     Args:
         others: columns that are something else.
     """
+    found = find_words(columns, others)
+    return [name for name, words in found.items() if words and all(word and is_part(word) for word in words)]
+
+
+def find_words(columns: Columns, others: Collection[str]) -> dict[str, set[str | None]]:
+    """Return the words of each column of texts in the first rows, None or nothing where a row has none.
+
+    Args:
+        others: columns that are something else.
+    """
     names = [name for name in columns.names if name not in others and is_text(columns.kind(name))]
     if not names:
-        return []
+        return {}
     with translate_errors(columns.file):
         batch = read_first_rows(columns, names)
-        found = {name: {*batch.column(name).unique().to_pylist()} for name in names}
-    return [name for name, words in found.items() if words and all(word and is_part(word) for word in words)]
+        return {name: {*batch.column(name).unique().to_pylist()} for name in names}
 
 
 def read_first_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:

@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.sources.base.columns import Columns, choose_column, find_part_columns, list_usual, read_texts
+from counterweight.data.sources.base.columns import (
+    Columns,
+    choose_column,
+    find_part_columns,
+    find_words,
+    list_usual,
+    read_texts,
+)
 from counterweight.data.sources.base.lazy_images import NAMED_PART, PARTS, guess_part_name, parse_part_name
 from counterweight.data.sources.base.part_flags import (
     are_flags,
@@ -17,6 +24,7 @@ from counterweight.data.sources.base.part_flags import (
 from counterweight.data.sources.base.part_folds import Folds, describe_unused, find_folds, read_folds
 
 SPLIT = ("split", "subset", "partition")
+FEW = 8  # words of a column that may name parts
 
 
 class PartColumns(NamedTuple):
@@ -64,6 +72,8 @@ def read_parts(
         elif flags := find_flag_columns(columns, others):
             parts, said = read_found_flags(columns, flags)
             return parts, notes + said
+        else:
+            notes += describe_partly(columns, others)
     if column:
         values = read_texts(columns, column)
         if name_flag(column) and are_flags(values):
@@ -99,6 +109,26 @@ def read_found_flags(columns: Columns, flags: list[str]) -> tuple[list[str], lis
         check_sizes(columns, flags[0], parts)
     every = ", ".join(f"'{name}'" for name in flags)
     return parts, [f"{columns.file.name}: {every} of yes and no: taken as the part that each image is in"]
+
+
+def describe_partly(columns: Columns, others: Collection[str]) -> list[str]:
+    """Return a note for each column that is not heeded though at least half of its few words name parts.
+
+    Args:
+        others: the columns of images and labels.
+    """
+    notes = []
+    for name, found in find_words(columns, others).items():
+        words = sorted(word or "" for word in found)
+        parts = [word for word in words if find_part(word)]
+        rest = [word for word in words if word not in parts]
+        if parts and len(parts) >= len(rest) and len(words) <= FEW:
+            tested = [word for word in parts if find_part(word) != "train"] or rest
+            way = f"set split: {name} and test: [{', '.join(tested)}] tests on these rows and trains on the others"
+            way = f"fill in or remove the rows without a word, then {way}" if "" in rest else way
+            said = f"'{name}' names parts ({', '.join(parts)}) and others ({', '.join(map(repr, rest))})"
+            notes.append(f"{columns.file.name}: column {said} and is not heeded; {way}")
+    return notes
 
 
 def find_part(word: str) -> str | None:
