@@ -31,6 +31,7 @@ from counterweight.data.sources.base.lazy_images import (
     strip_root,
     wrap_files,
 )
+from counterweight.data.sources.base.name_pairs import describe_name_pairs
 
 LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
 OTHER_CLASS = "a class of one part only"
@@ -72,6 +73,13 @@ class Listing(NamedTuple):
     def counts(self) -> Counter[str]:
         """How many images each class has."""
         return Counter(self.classes)
+
+    def group(self) -> dict[str, list[Path]]:
+        """Return the files of each class."""
+        found: dict[str, list[Path]] = {}
+        for name, file in zip(self.classes, self.files, strict=True):
+            found.setdefault(name, []).append(file)
+        return found
 
 
 class Found(NamedTuple):
@@ -141,6 +149,7 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
     train, test = (list_part(parts, masks, left_out) for parts in (layout.train, layout.test))
     check_empty(tree, layout, train.classes + test.classes, where)
     notes = [*layout.notes, *said, *describe_lookalikes(train.classes + test.classes)]
+    notes += describe_name_pairs(train.group()) if masks else []
     if not layout.test:
         return Found(train, None, tuple(order_names({*train.classes})), left_out, layout.ignored, notes)
     common = agree_on_classes(train.counts, test.counts, settings.missing_classes, where)

@@ -411,3 +411,34 @@ def test_parts_of_other_names_in_the_folders_of_classes(tmp_path: Path) -> None:
 def test_parts_without_classes_are_no_classes_however_they_are_written(tmp_path: Path, names: tuple[str, ...]) -> None:
     make(tmp_path, dict.fromkeys(names, 3))
     refused(tmp_path, "look like parts, not classes")
+
+
+# Names that are those of others and a word.
+
+
+@pytest.mark.parametrize(
+    ("word", "pattern"),
+    [
+        ("{}_label.png", "*_label.*"),
+        ("overlay-{}.png", "overlay-*"),
+        ("{} - Copy.png", "* - Copy.*"),
+        ("{}.bmp", "*.png"),
+    ],
+)
+def test_images_named_as_others_and_a_word_are_told_of(tmp_path: Path, word: str, pattern: str) -> None:
+    for name in ("cat", "dog"):
+        for file in [*make(tmp_path, {name: 5}).joinpath(name).iterdir()]:
+            Image.new("L", (4, 4), 9).save(file.with_name(word.format(file.stem)))
+    found = find(tmp_path)
+    said = f"10 images have the names of others but for '{pattern}': masks, copies"
+    assert counts(found) == [{"cat": 10, "dog": 10}]
+    assert said in " ".join(found.train.provenance["notes"])
+    assert counts(find(tmp_path, leave_out=[pattern])) == [{"cat": 5, "dog": 5}]
+    assert find(tmp_path, leave_out=[]).train.provenance["notes"] == []
+
+
+def test_numbered_names_and_pairs_in_one_class_alone_are_not_told_of(tmp_path: Path) -> None:
+    make(tmp_path, {"cat": 5, "dog": 5}, "img_")
+    for number in range(5):
+        Image.new("L", (4, 4), 9).save(tmp_path / "cat" / f"img_{number:03}_b.png")
+    assert find(tmp_path).train.provenance["notes"] == []
