@@ -130,10 +130,10 @@ class FeatureFile:
         """
         table = np.empty((len(rows), self.file.schema_arrow.field(column).type.list_size), dtype=np.float32)
         for places, own, group in self.row_groups.find(rows, [column]):
-            flat = group.column(column).chunk(0).flatten().to_numpy()
-            if len(flat) != len(group) * table.shape[1]:  # a row that is missing has no numbers at all
+            flat = group.column(column).chunk(0).flatten()
+            if flat.null_count or len(flat) != len(group) * table.shape[1]:  # a row that is missing has no numbers
                 raise UserError(f"{self.path}: cannot be read: rows of '{column}' are missing")
-            table[places] = flat.reshape(len(group), -1)[own]
+            table[places] = flat.to_numpy().reshape(len(group), -1)[own]
         return table
 
 

@@ -37,6 +37,7 @@ UNREADABLE = (
     LookupError,
     OSError,
     RuntimeError,
+    SyntaxError,
     SafetensorError,
     struct.error,
     TypeError,

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,7 @@ from counterweight.engines.objects import list_earlier, overlook_unwritten, remo
 from counterweight.engines.settings import watch_settings
 
 if TYPE_CHECKING:
+    from dvc.dvcfile import Lockfile
     from dvc.stage import Stage
 
 Need = Literal["nothing", "restored", "run"]
@@ -211,8 +213,24 @@ class Record:
             return
         with as_user_errors(), self.locked():
             for file in {stage.dvcfile for stage in self.unwritten}:
-                file.dump_stages([stage for stage in self.unwritten if stage.dvcfile == file], update_pipeline=False)
+                self.write_whole(file._lockfile, [stage for stage in self.unwritten if stage.dvcfile == file])
         self.unwritten.clear()
+
+    def write_whole(self, lock: "Lockfile", stages: "Sequence[Stage]") -> None:
+        """Write stages into a dvc.lock that is whole at any time; DVC writes over it, and may be killed meanwhile."""
+        from dvc.dvcfile import Lockfile
+
+        target, partial = Path(lock.path), Path(self.repo.tmp_dir) / "dvc.lock.partial"
+        if target.exists():
+            shutil.copyfile(target, partial)
+        else:
+            partial.unlink(missing_ok=True)
+        beside = Lockfile(self.repo, str(partial))
+        beside.dump_stages(stages)
+        partial.replace(target)
+        tracked = self.repo.scm_context
+        tracked.files_to_track.discard(beside.relpath)
+        tracked.track_file(lock.relpath)
 
     @contextmanager
     def alone_in_cache(self) -> Iterator[None]:

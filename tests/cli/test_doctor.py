@@ -191,7 +191,10 @@ def test_the_oldest_dvc_is_that_of_the_package() -> None:
 @pytest.mark.parametrize(
     ("text", "level", "said"),
     [
-        ("schema: '2.0'\nstages:\n  a: {}\n  b: {}\n", "ok", "2 stages recorded"),
+        ("schema: '2.0'\nstages:\n  a: {cmd: x}\n  b: {cmd: [x, y], outs: [{path: c}]}\n", "ok", "2 stages recorded"),
+        ("schema: '2.0'\nstages:\n  a: {cmd: x}\n  b:\n    cmd: x\n    deps:\n", "problem", "is cut off in 'b'"),
+        ("schema: '2.0'\nstages:\n  a:\n    cm", "problem", "is cut off in 'a'"),
+        ("schema: '2.0'\nstages:\n  a: {cmd: x, outs: [{pa: c}]}\n", "problem", "is cut off in 'a'"),
         (" \n", "problem", "empty"),
         ("stages:\n<<<<<<< HEAD\n  a: {}\n=======\n  b: {}\n>>>>>>> other\n", "problem", "conflict markers"),
         ("stages: [\n", "problem", "not valid YAML"),
@@ -212,7 +215,7 @@ def test_what_a_killed_run_left_is_put_right_if_that_is_wanted(project: Path) ->
         own = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.org")
         subprocess.run(["git", *own, *words], check=True, capture_output=True)
 
-    (project / "dvc.lock").write_text("schema: '2.0'\nstages:\n  a: {}\n")
+    (project / "dvc.lock").write_text("schema: '2.0'\nstages:\n  a: {cmd: x}\n")
     before = (project / "params.yaml").read_text()
     git("init", "--quiet")
     git("config", "user.name", "Somebody")

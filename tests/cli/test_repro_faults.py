@@ -88,6 +88,17 @@ def test_a_damaged_file_is_found_when_settings_are_put_back(project: Project) ->
     assert ("make@a" in found["ran"], (project / "made/a").read_bytes()) == (True, whole)
 
 
+def test_the_record_is_put_in_place_whole(project: Project) -> None:
+    """DVC itself writes over it, and leaves a part of it if it is killed then."""
+    before = (project / "dvc.lock").stat().st_ino, (project / "dvc.lock").read_text()
+    project.edit("b: 2", "b: 5")
+    repro(project)
+    after = (project / "dvc.lock").stat().st_ino, (project / "dvc.lock").read_text()
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+    assert not [*project.root.rglob("*.partial")]
+
+
 def test_a_damaged_output_is_restored(project: Project) -> None:
     whole = (project / "made/b").read_bytes()
     damage(project / "made/b", look_same=False)

@@ -95,3 +95,12 @@ def test_an_array_that_promises_more_than_its_file_has_is_refused(tmp_path: Path
         archive.writestr("a.npy", header.getvalue())
     with pytest.raises(ValueError, match="no tensors by name"):
         read_weights(tmp_path / "net.npz")
+
+
+@pytest.mark.parametrize("shape", ["(07,)", "(7 7)"])
+def test_an_array_whose_header_is_no_python_is_refused(shape: str, tmp_path: Path) -> None:
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    with ZipFile(tmp_path / "net.npz", "w") as archive:
+        archive.writestr("a.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + bytes(28))
+    with pytest.raises(ValueError, match="no tensors by name"):
+        read_weights(tmp_path / "net.npz")

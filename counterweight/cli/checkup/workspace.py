@@ -85,7 +85,19 @@ def check_record(root: Path) -> Finding:
         return Finding(RECORD, "problem", str(error), way_out, mend)
     if not isinstance(stages, dict):
         return Finding(RECORD, "problem", "has no stages", way_out, mend)
+    if cut := [name for name, stage in stages.items() if not is_recorded(stage)]:
+        return Finding(RECORD, "problem", f"is cut off in '{cut[0]}', as a killed dvc repro leaves it", way_out, mend)
     return Finding(RECORD, "ok", f"{len(stages)} stages recorded")
+
+
+def is_recorded(stage: object) -> bool:
+    """Say whether a stage's record has the form of one."""
+    if not isinstance(stage, dict) or not isinstance(stage.get("cmd"), str | list):
+        return False
+    lists = [stage[key] for key in ("deps", "outs") if key in stage]
+    return all(
+        isinstance(own, list) and all(isinstance(each, dict) and "path" in each for each in own) for own in lists
+    )
 
 
 def check_staged(root: Path) -> Iterator[Finding]:

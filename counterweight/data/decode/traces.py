@@ -1,7 +1,6 @@
 """What images carry of what was done to them before they were stored as they are: blocks, bars, dithering."""
 
 import math
-from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ BLUR = 2.0  # pixels; what is left of dithering after that is little
 LEAST_APART = 0.02  # of the correlations with and without dithering, where anything can be said
 PLAIN = 12  # levels of 255 that a bar may vary by: what JPEG leaves beside an edge
 NARROWEST = 0.02  # of a side, what a bar has at least
+MOST_LINES = 1024  # that are compared with a colour at a time
 UNEVEN = 0.02  # of a side, by which two opposite bars may differ
 
 Floats = npt.NDArray[np.float64]
@@ -68,6 +68,8 @@ def is_dithered(image: Image.Image) -> bool:
     much they do is compared with the same image after a blur, given its palette again with and without dithering. An
     image as noisy as dithering makes it cannot be told from a dithered one.
     """
+    if not image.getpalette():  # a damaged file's
+        return False
     side = LOOKED_AT // 2
     part = image.crop((0, 0, min(side, image.width), min(side, image.height)))
     smooth = part.convert("RGB").filter(ImageFilter.GaussianBlur(BLUR))
@@ -118,7 +120,12 @@ def measure_bar(pixels: Levels, axis: int) -> int:
 
 def count_plain(lines: Levels) -> int:
     """Return how many lines from the first on (n, m, 3) have the colour of the first pixel."""
-    colour = lines[0, 0].astype(np.int16)
-    # One after the other: most images have no bar, and end this at once.
-    plain = (bool((np.abs(line.astype(np.int16) - colour) <= PLAIN).all()) for line in lines)
-    return sum(1 for _ in takewhile(bool, plain))
+    colour, count, size = lines[0, 0].astype(np.int16), 0, 1
+    while count < len(lines):
+        # Ever more at a time: most images have no bar, and end this at once; some are millions of lines of nothing.
+        block = lines[count : count + size].astype(np.int16)
+        plain = (np.abs(block - colour) <= PLAIN).all(axis=(1, 2))
+        if not plain.all():
+            return count + int(plain.argmin())
+        count, size = count + len(block), min(2 * size, MOST_LINES)
+    return count

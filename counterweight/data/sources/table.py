@@ -190,6 +190,8 @@ def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table
         notes += said
         origins = [os.path.relpath(path, folder) for path in found]
     known = [name for name in (image, label) if name is not None]
+    if len(origins) != len(labels):
+        raise UserError(f"{file}: cannot be read: {len(origins):,} images, but {len(labels):,} labels")
     wanted = PartColumns(settings.split, settings.test, settings.group_column)
     parts, said = read_parts(columns, wanted, folder, len(labels), known)
     kept = [None if name is None else part for name, part in zip(labels, parts, strict=True)]

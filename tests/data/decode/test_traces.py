@@ -1,12 +1,14 @@
 """Traces of what was done to images before they were stored as they are: seen where they are, and not elsewhere."""
 
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from benchmarks.traces import add_bars, look_at, make_pictures, measure, store_jpeg, store_palette
 from counterweight.data.decode.changes import Changes, apply_changes, estimate_earlier_quality
-from counterweight.data.decode.traces import Bars, find_bars, has_grid
+from counterweight.data.decode.traces import Bars, count_plain, find_bars, has_grid, is_dithered
 
 PICTURES = make_pictures(40, 128, 0)
 
@@ -90,3 +92,24 @@ def test_sets_without_traces_are_seldom_said_to_have_any() -> None:
     found = measure(8, 20, (64,))["sets"]["64"]
     assert all(rate <= 0.05 for name, rate in found.items() if name.endswith("none") or "both" in name)
     assert found["grid, JPEG 50"] == found["bars"] == 1
+
+
+@pytest.mark.parametrize("plain", [0, 1, 2, 6, 7, 8, 100, 1500, 3000])
+def test_lines_of_one_colour_are_counted_however_many(plain: int) -> None:
+    lines = np.full((3000, 4, 3), 90, dtype=np.uint8)
+    lines[plain:, 2] = 120
+    lines[0] = 90  # the first line is what others are compared with
+    assert count_plain(lines) == max(plain, 1)
+
+
+def test_millions_of_lines_of_nothing_take_no_time() -> None:
+    pixels = np.zeros((2_000_000, 8, 3), dtype=np.uint8)
+    began = time.process_time()
+    assert find_bars(pixels, 8, 2_000_000) is None
+    assert time.process_time() - began < 5
+
+
+def test_a_palette_without_colours_is_not_dithered() -> None:
+    image = Image.new("P", (64, 64))
+    image.putpalette(b"")
+    assert not is_dithered(image)

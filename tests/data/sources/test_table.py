@@ -222,15 +222,15 @@ def test_only_row_groups_that_are_wanted_are_read(tmp_path: Path, monkeypatch: p
 
 
 def test_a_damaged_row_group_does_not_matter_until_it_is_wanted(tmp_path: Path) -> None:
-    path = write_hugging_face(tmp_path / "a.parquet", [(struct(n), n % 2) for n in range(40)], row_group_size=20)
+    path = write_hugging_face(tmp_path / "a.parquet", [(struct(n), n % 2) for n in range(80)], row_group_size=40)
     start = pq.read_metadata(path).row_group(1).column(0).data_page_offset
     content = bytearray(path.read_bytes())
     content[start : start + 50] = b"\xff" * 50
     path.write_bytes(content)
     train = find(tmp_path).train
-    assert sum(len(chunk.bad) for chunk in train.read(np.arange(20), None, Workers())) == 20
+    assert sum(len(chunk.bad) for chunk in train.read(np.arange(40), None, Workers())) == 40
     with pytest.raises(UserError, match=r"a.parquet: cannot be read: "):
-        list(train.read(np.arange(40), None, Workers()))
+        list(train.read(np.arange(80), None, Workers()))
 
 
 def test_the_parts_survive_being_written(tmp_path: Path) -> None:

@@ -43,21 +43,13 @@ def holds_images(columns: Columns, name: str) -> bool:
 
 
 def is_all_null(file: Path, name: str, field: str) -> bool:
-    """Say whether a field of a column holds nothing at all, of Parquet as its statistics tell."""
+    """Say whether a field of a column holds nothing at all; the first batch that has something ends the search.
+
+    Statistics of Parquet would tell, too, but pyarrow crashes on some that are damaged.
+    """
     with translate_errors(file):
-        if file.suffix.lower() != PARQUET:
-            own = (batch.field(field) for batch in read_batches(file, name, BATCH, field))
-            return all(values.null_count == len(values) for values in own)
-        facts = pq.read_metadata(file)
-    groups = [facts.row_group(number) for number in range(facts.num_row_groups)]
-    chunks = [group.column(place) for group in groups for place in range(group.num_columns)]
-    found = [chunk for chunk in chunks if chunk.path_in_schema == f"{name}.{field}"]
-    return all(
-        chunk.statistics is not None
-        and chunk.statistics.has_null_count
-        and chunk.statistics.null_count == chunk.num_values
-        for chunk in found
-    )
+        own = (batch.field(field) for batch in read_batches(file, name, BATCH, field))
+        return all(values.null_count == len(values) for values in own)
 
 
 def read_paths(columns: Columns, name: str) -> list[str]:
