@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import islice
 from math import prod
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.forkserver import ensure_running
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -178,9 +178,11 @@ def die_with_stage() -> None:
     from counterweight.data.decode.lifeline import SERVER  # imported in the server, before this worker was
 
     die_with_parent()
-    # Where the server died while this worker was starting, the kernel was asked too late, and the worker would wait for
-    # work for ever. That the stage is alive says nothing: the server dies with the first thread of a killed one.
-    if os.getppid() != SERVER:
+    stage = parent_process()
+    # Where one died while the next was starting, the kernel was asked too late, and this worker would wait for work for
+    # ever: the stage while the server imported, or the server, which dies with the first thread of a killed stage, while
+    # others of that seem to live.
+    if os.getppid() != SERVER or (stage is not None and not stage.is_alive()):
         os._exit(128 + signal.SIGKILL)
 
 

@@ -202,13 +202,22 @@ def alive(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize(("server", "code"), [("os.getppid()", 0), ("os.getppid() + 1", 137)])
-def test_a_worker_whose_server_died_while_it_started_ends(server: str, code: int) -> None:
-    """Its stage may seem alive then: of a killed one the thread that started the server may be the first to go."""
+@pytest.mark.parametrize(
+    ("server", "stage", "code"),
+    [
+        ("os.getppid()", "None", 0),
+        ("os.getppid()", "types.SimpleNamespace(is_alive=lambda: True)", 0),
+        ("os.getppid()", "types.SimpleNamespace(is_alive=lambda: False)", 137),
+        ("os.getppid() + 1", "types.SimpleNamespace(is_alive=lambda: True)", 137),
+    ],
+)
+def test_a_worker_ends_whose_server_or_stage_died_while_it_started(server: str, stage: str, code: int) -> None:
+    """Of a killed stage the thread that started the server may be the first to go; or all, while the server imports."""
     script = (
         "import os, sys, types\n"
         f"sys.modules['counterweight.data.decode.lifeline'] = types.SimpleNamespace(SERVER={server})\n"
-        "from counterweight.data.decode.pool import die_with_stage\n"
-        "die_with_stage()\n"
+        "from counterweight.data.decode import pool\n"
+        f"pool.parent_process = lambda: {stage}\n"
+        "pool.die_with_stage()\n"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == code
