@@ -180,8 +180,8 @@ def die_with_stage() -> None:
     die_with_parent()
     stage = parent_process()
     # Where one died while the next was starting, the kernel was asked too late, and this worker would wait for work for
-    # ever: the stage while the server imported, or the server, which dies with the first thread of a killed stage, while
-    # others of that seem to live.
+    # ever: the stage while the server imported, or the server, which dies with the first thread of a killed stage while
+    # others of it seem to live.
     if os.getppid() != SERVER or (stage is not None and not stage.is_alive()):
         os._exit(128 + signal.SIGKILL)
 
