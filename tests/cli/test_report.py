@@ -12,6 +12,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.results import write_result
 from counterweight.results.classify import Scores
 from counterweight.results.imbalance import Counts
+from counterweight.results.ingest import Account
 from tests.reporting.made import change, judged, results
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,7 @@ def params(tmp_path: Path) -> Path:
     assert own.style is not None
     assert own.latent is not None
     for place, result in {
+        "ingest/digits": Account(found=1, images={"train": {"3": 1}}, broken=[], left_out=None, notes=[]),
         f"imbalance/{item}": Counts(given.counts),
         f"classify/{item}/baselines": Scores(scores),
         f"classify/{item}/smote": Scores({"smote": given.scores["smote"]}),
