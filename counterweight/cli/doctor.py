@@ -78,13 +78,13 @@ def examine_workspace(params: Path, hashed: bool) -> Iterator[Finding]:
     yield Finding("workspace", "ok", str(root.absolute()))
     yield check_disk("disk", root.absolute())
     yield from check_dvc(root, True)
-    yield check_record(root)
+    yield (record := check_record(root))
     yield from check_staged(root)
     yield from check_locks(root)
     if hashed and find_dvc() is not None:
         from counterweight.cli.checkup.hashes import check_hashes
 
-        yield from check_hashes(root, find_cache(root))
+        yield from check_hashes(root, find_cache(root), record.level == "ok")
     yield from examine_settings(params, True)
 
 

@@ -280,6 +280,13 @@ def test_bytes_that_changed_are_named_and_removed_from_the_cache(project: Path) 
     (project / "many/b").unlink()
     subprocess.run(["dvc", "repro", "--quiet"], check=True, capture_output=True)
     assert of(doctor("--hash")[1], "bytes of outputs")["level"] == "ok"
+    (listed,) = (project / ".dvc/cache/files/md5").glob("??/*.dir")
+    change(listed)
+    assert of(doctor("--hash")[1], "bytes of outputs")["text"] == "1 file is as dvc.lock records it"
+    (project / "dvc.lock").write_text("schema: '2.0'\nstages:\n  one:\n    cmd: x\n    outs:\n")
+    code, findings = doctor("--hash")
+    assert (code, of(findings, "dvc.lock")["level"]) == (2, "problem")
+    assert "bytes of outputs" not in {found["topic"] for found in findings}
 
 
 def test_locks(tmp_path: Path) -> None:

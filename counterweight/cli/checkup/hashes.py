@@ -16,11 +16,16 @@ CACHE, OUTPUTS = "bytes of the cache", "bytes of outputs"
 NAME = re.compile(r"[0-9a-f]{30}(\.dir)?")
 
 
-def check_hashes(root: Path, cache: Path) -> Iterator[Finding]:
-    """Yield what all files of a cache, and the outputs that dvc.lock records, say of their bytes."""
+def check_hashes(root: Path, cache: Path, recorded: bool) -> Iterator[Finding]:
+    """Yield what all files of a cache, and the outputs that dvc.lock records, say of their bytes.
+
+    Args:
+        recorded: whether that record is whole; else no outputs are looked at.
+    """
     store = cache / HASHES
     yield check_cache(store)
-    yield check_outputs(root, store)
+    if recorded:
+        yield check_outputs(root, store)
 
 
 def check_cache(store: Path) -> Finding:
@@ -30,11 +35,16 @@ def check_cache(store: Path) -> Finding:
     """
     files = [path for path in sorted(store.glob("??/*")) if NAME.fullmatch(path.name)]
     bar = tqdm(files, "cache", unit="file", leave=False, disable=None)
-    damaged = [path for path in bar if hash_file(path) != path.parent.name + path.name.removesuffix(FOLDER)]
+    damaged = [path for path in bar if not is_whole(path)]
     if not damaged:
         return Finding(CACHE, "ok", f"{len(files):,} files are what they are named after")
     advice = "remove them: what they were is made anew; counterweight repro does so before it relies on one"
     return Finding(CACHE, "problem", name_some(damaged, "damaged"), advice, ("rm", "-f", *map(str, damaged)))
+
+
+def is_whole(path: Path) -> bool:
+    """Say whether a file of the cache is what it is named after."""
+    return hash_file(path) == path.parent.name + path.name.removesuffix(FOLDER)
 
 
 def check_outputs(root: Path, store: Path) -> Finding:
@@ -43,13 +53,14 @@ def check_outputs(root: Path, store: Path) -> Finding:
     bar = tqdm(recorded, "outputs", unit="file", leave=False, disable=None)
     changed = [path for path, value in bar if path.is_file() and hash_file(path) != value]
     if not changed:
-        return Finding(OUTPUTS, "ok", f"{len(recorded):,} files are as {RECORD} records them")
+        words = "file is as {} records it" if len(recorded) == 1 else "files are as {} records them"
+        return Finding(OUTPUTS, "ok", f"{len(recorded):,} {words.format(RECORD)}")
     advice = "rm them, then counterweight repro: one whose time and size are as they were, DVC takes for unchanged"
     return Finding(OUTPUTS, "warning", name_some(changed, f"unlike what {RECORD} records"), advice)
 
 
 def list_recorded(root: Path, store: Path) -> list[tuple[Path, str]]:
-    """Return the files that dvc.lock says stages made, and their hashes; of a folder as the cache lists it."""
+    """Return the files that dvc.lock says stages made, and their hashes; of a folder by its list in the cache."""
     if not (root / RECORD).is_file():
         return []
     stages = read_yaml(root / RECORD).get("stages") or {}
@@ -59,7 +70,7 @@ def list_recorded(root: Path, store: Path) -> list[tuple[Path, str]]:
         path, value = root / out["path"], str(out[MD5])
         if not value.endswith(FOLDER):
             found.append((path, value))
-        elif (listed := store / value[:2] / value[2:]).is_file():
+        elif (listed := store / value[:2] / value[2:]).is_file() and is_whole(listed):
             entries = json.loads(listed.read_bytes())
             found += [(path / entry["relpath"], str(entry[MD5])) for entry in entries]
     return found
