@@ -54,7 +54,8 @@ def shrink_and_forget(path: str) -> int:
 def run_stage(params: Path, folder: Path) -> None:
     """Run the ingest stage as DVC does, with byte code cached as the Makefile sees to."""
     words = (
-        f"-m stages ingest --params {params} --dataset benchmark --train {folder}/a.parquet --test {folder}/b.parquet"
+        f"-m stages ingest --params {params} --dataset benchmark --train {folder}/a.parquet --test {folder}/b.parquet "
+        f"--account {folder}/account.json"
     )
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run([sys.executable, *words.split()], check=True, env=environment)

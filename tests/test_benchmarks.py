@@ -1,6 +1,7 @@
 """The scripts that measure speed: nothing else runs them, so that a renamed module would break them unseen."""
 
 import importlib
+import json
 import sys
 from pathlib import Path
 
@@ -32,6 +33,24 @@ def test_a_script_can_be_imported_and_names_its_command(
         module.main()
     assert stopped.value.code == 0
     assert module.__doc__.splitlines()[0].split()[0] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "figure"),
+    [
+        ("ingest", ["--count", "20", "--rounds", "1"], "stage_ratio"),
+        ("extraction", ["--divide", "256", "--rounds", "1"], "mobilenet_v2"),
+        ("smote", ["--rounds", "1"], "ratio"),
+    ],
+)
+def test_a_script_that_runs_stages_gets_to_its_end(
+    name: str, options: list[str], figure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stage that gets another argument stops a script which calls it, and nobody sees that until it is wanted."""
+    out = tmp_path / "found.json"
+    monkeypatch.setattr(sys, "argv", [name, *options, "--out", str(out)])
+    importlib.import_module(f"benchmarks.{name}").main()
+    assert figure in json.loads(out.read_text(encoding="utf-8"))
 
 
 @pytest.mark.slow
