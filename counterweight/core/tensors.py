@@ -53,6 +53,8 @@ def resize_square(images: Tensor, size: int, chunk: int = 1024) -> Tensor:
     """
     if images.device.type != "cpu":
         return torch.cat([resize_by_products(part, size) for part in images.split(max(1, chunk // 4))])
+    if len(images) <= chunk:
+        return resize_chunk(images, size)
     return torch.cat([resize_chunk(part, size) for part in images.split(chunk)])
 
 

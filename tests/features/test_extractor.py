@@ -1,10 +1,12 @@
 """How images are parted into batches, and in which order networks have them in memory."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from counterweight.features.extractor import build_extractor, run_extractor, split_evenly
+from counterweight.core.tensors import resize_square
+from counterweight.features.extractor import build_extractor, resize, run_extractor, split_evenly
 from counterweight.networks.backbones.base.natural_images import draw_natural_images
 from counterweight.settings.extract import Extract
 
@@ -48,3 +50,10 @@ def test_the_order_of_channels_changes_features_by_rounding_alone() -> None:
     # float32 rounds by 6e-8, and fifty layers enlarge that.
     assert (first - last).square().mean() <= (1e-4**2) * first.square().mean()
     assert not torch.equal(first, last)
+
+
+@pytest.mark.parametrize(("old", "new"), [((9, 9), 16), ((40, 12), 16), ((16, 16), 16), ((12, 30), 20)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_order_in_memory_does_not_change_resized_bytes(old: tuple[int, int], new: int, channels: int) -> None:
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, channels, *old), dtype=np.uint8))
+    assert torch.equal(resize(images, new), resize_square(images, new))

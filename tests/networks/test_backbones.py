@@ -248,6 +248,20 @@ def test_given_weights_are_used_and_must_fit() -> None:
             found_backbone("mnasnet0_5").with_weights(wrong)
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 5, 7), (3, 3, 1, 1), (0, 3, 4, 4)])
+@pytest.mark.parametrize("layout", ["planar", "channels last", "grey"])
+def test_any_layout_is_normalised_alike_with_channels_last(shape: tuple[int, ...], layout: str) -> None:
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+    if layout == "channels last":
+        images = images.contiguous(memory_format=torch.channels_last)
+    if layout == "grey":
+        images = images[:, :1].expand(-1, 3, -1, -1)
+    means, deviations = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+    made = normalize(images)
+    assert torch.equal(made, images.float() * (1 / (255 * deviations)) - means / deviations)
+    assert made.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_pixels_are_normalised_as_imagenet_was() -> None:
     made = normalize(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 1, 1)).view(2, 3)
     for level in (0, 1):

@@ -97,7 +97,10 @@ def normalize(
     images: Tensor, mean: tuple[float, ...] = IMAGENET_MEAN, deviation: tuple[float, ...] = IMAGENET_DEVIATION
 ) -> Tensor:
     """Turn uint8 images (B, 3, H, W) into what a network was trained on, float32 with channels last."""
-    means, deviations = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in (mean, deviation))
+    means, deviations = (torch.tensor(values, device=images.device) for values in (mean, deviation))
     # (x / 255 - mean) / deviation in two passes over one copy; bytes become a new tensor, so in place is safe.
-    scaled = images.float().mul_(1 / (255 * deviations)).sub_(means / deviations)
-    return scaled.contiguous(memory_format=torch.channels_last)  # last: a factor per channel is slow in that order
+    scaled = torch.empty_like(images, dtype=torch.float32, memory_format=torch.channels_last).copy_(images)
+    count, _, height, width = images.shape
+    rows = scaled.permute(0, 2, 3, 1).view(count, height, 3 * width)  # factors of whole rows: one per channel is slow
+    rows.mul_((1 / (255 * deviations)).repeat(width)).sub_((means / deviations).repeat(width))
+    return scaled
