@@ -30,6 +30,7 @@ from counterweight.settings.extract import Extract
 
 SIDE = 128  # pixels of the photographs
 IMAGES = 200
+NOISE = 25  # levels
 
 Store = Callable[[Image.Image, Path, int], None]
 """Writes a picture under a path without an ending; the number is its place."""
@@ -43,6 +44,13 @@ def store(picture: Image.Image, path: Path, place: int, kind: str, **options: An
 def store_smaller(picture: Image.Image, path: Path, place: int, way: Image.Resampling, then: Store) -> None:
     """Write a picture at half of its size."""
     then(picture.resize((SIDE // 2, SIDE // 2), way), path, place)
+
+
+def store_noisy(picture: Image.Image, path: Path, place: int, then: Store) -> None:
+    """Write a picture with noise in each of its colours, of which a JPEG keeps a quarter."""
+    levels = np.asarray(picture, dtype=np.float64)
+    noisy = levels + np.random.default_rng(place).normal(0, NOISE, levels.shape)
+    then(Image.fromarray(noisy.clip(0, 255).astype(np.uint8)), path, place)
 
 
 def store_in_mode(picture: Image.Image, path: Path, place: int, mode: str, **options: Any) -> None:  # noqa: ANN401
@@ -68,6 +76,7 @@ WAYS: Mapping[str, tuple[Store, Store]] = {
     "JPEG 75, PNG": (JPEG[75], PNG),
     "JPEG 50, PNG": (JPEG[50], PNG),
     "JPEG 95, JPEG 75": (JPEG[95], JPEG[75]),
+    "noisy JPEG 95, noisy PNG": (partial(store_noisy, then=JPEG[95]), partial(store_noisy, then=PNG)),
     "PNG and JPEG 75 in turn, JPEG 75": (partial(store_mixed, ways=[PNG, JPEG[75]]), JPEG[75]),
     "JPEG 50 to 95, JPEG 75": (partial(store_mixed, ways=[JPEG[50], JPEG[60], JPEG[85], JPEG[95]]), JPEG[75]),
     "JPEG 75, JPEG 75 with 4:4:4": (JPEG[75], FULL_COLOURS),
@@ -148,17 +157,18 @@ def main() -> None:
     parser.add_argument("others", type=Path, help="photographs of another kind, by which a tenth is replaced")
     parser.add_argument("--trials", type=int, default=50, help="splits for each way")
     parser.add_argument("--side", type=int, default=80, help="images a side")
+    parser.add_argument("--only", nargs="+", choices=[*WAYS], help="some ways, and no changes of the pictures")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     arguments = parser.parse_args()
     pictures, others = (read_squares(folder.expanduser(), IMAGES) for folder in (arguments.folder, arguments.others))
     alarms: dict[str, Any] = {}
-    for name, ways in WAYS.items():
-        found = make_features(pictures, pictures, ways)
+    for name in arguments.only or WAYS:
+        found = make_features(pictures, pictures, WAYS[name])
         alarms[name] = {"differ in": found.differences, "steps": found.steps}
         alarms[name]["alarms"] = count_alarms(found, arguments.trials, arguments.side)
         print(name, alarms[name], flush=True)
     power: dict[str, Any] = {}
-    for name in CHANGED:
+    for name in () if arguments.only else CHANGED:
         for kind, change in CHANGES.items():
             rng = np.random.default_rng(0)
             found = make_features(pictures, [change(picture, rng) for picture in pictures], WAYS[name])

@@ -266,6 +266,20 @@ def test_one_range_of_deep_greys_is_chosen_for_all_files(tmp_path: Path, project
     assert "white" not in chosen(facts("pets", pets(tmp_path / "pets"), "--dry-run"))
 
 
+@pytest.mark.parametrize(
+    ("top", "white"), [(0.5, 1), (1.2, 1.2), (17.5, 255), (255.5, 1023), (4000.0, 4095), (65535.0, 65535)]
+)
+def test_floats_of_any_range_are_read_in_one_range(top: float, white: float, tmp_path: Path, project: Path) -> None:
+    for place in range(12):
+        path = tmp_path / "f" / "ab"[place % 2] / f"{place}.tiff"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        levels = np.full((8, 8), top * (place + 1) / 12, dtype=np.float32)
+        Image.fromarray(levels).save(path)
+    assert chosen(facts("f", tmp_path / "f", "--dry-run"))["white"] == pytest.approx(white)
+    printed = done("f", tmp_path / "f", "--dry-run", "--set", "white=65535")
+    assert "white: 65535 (as asked for)" in printed
+
+
 def test_one_range_of_deep_colours_is_chosen_for_all_files(tmp_path: Path, project: Path) -> None:
     for place in range(4):
         path = tmp_path / "x" / "ab"[place % 2] / f"{place}.png"

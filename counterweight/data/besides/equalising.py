@@ -115,6 +115,9 @@ def plan_equalising(sides: Sides, found: FileFacts, rng: np.random.Generator) ->
         [Changes(*each, palette) for each in join_numbers(*own)]
         for own in zip(bars, shorter, shades, colours, dots, codecs, strict=True)
     ]
+    for side, other, own in zip(sides, reversed(sides), changes, strict=True):
+        if not any(map(is_compressed, other.facts)):
+            own[:] = map(leave_compressed, side.facts, own)
     grey = all(map(all, (own == GREY for own in shades)))
     return Plan(changes, grey, cropped, steps, remaining, whites)
 
@@ -138,6 +141,28 @@ def join_numbers(
     """Yield what happens to each file of one side, as `Changes` has it, but for a palette that is shared."""
     sides, palettes = ([None if value == WHOLE else value for value in own.tolist()] for own in (shorter, colours))
     yield from zip(bars, sides, (shades == GREY).tolist(), palettes, (dots == DOTS).tolist(), codecs, strict=True)
+
+
+def is_compressed(fact: Facts) -> bool:
+    """Say whether a file has lost something in being stored, or had before."""
+    return fact.quality is not None or not fact.lossless
+
+
+def leave_compressed(fact: Facts, changes: Changes) -> Changes:
+    """Return changes without a compression that a file has gone through already, if nothing is done to it before.
+
+    The other side, which had none, goes through it once; noise of colours, of which a JPEG keeps a quarter, shows a
+    second time. Where the other side was compressed otherwise before, both go through two. Of tables that Pillow would
+    not write both sides are compressed with its own: one side twice, which is nearer than with other tables.
+    """
+    smaller = changes.shorter is not None and changes.shorter < min(fact.width, fact.height)
+    if not fact.usual or smaller or changes._replace(shorter=None, codecs=(), palette=None) != Changes():
+        return changes
+    match changes.codecs:
+        case (Codec("JPEG", fact.quality, subsampling),) if fact.mode == "L" or subsampling == fact.subsampling:
+            return changes._replace(codecs=())
+        case _:
+            return changes
 
 
 def know_earlier(sides: Sides) -> tuple[Sides, list[str]]:

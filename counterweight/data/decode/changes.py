@@ -1,5 +1,7 @@
 """What is done to an image so that files of two kinds become alike: made smaller, and compressed as others are."""
 
+from collections.abc import Mapping, Sequence
+from functools import cache
 from io import BytesIO
 from typing import IO, NamedTuple
 
@@ -82,6 +84,15 @@ def compress(image: Image.Image, codec: Codec) -> bytes:
     own = {"subsampling": codec.subsampling} if codec.format == "JPEG" and image.mode == "RGB" else {}
     image.save(buffer, codec.format, quality=codec.quality, **own)
     return buffer.getvalue()
+
+
+@cache
+def write_tables(quality: int) -> Mapping[int, Sequence[int]]:
+    """Return by what `compress` divides the frequencies of brightness (0) and of colours (1) at a quality of JPEGs."""
+    content = compress(Image.new("RGB", (BLOCK, BLOCK)), Codec("JPEG", quality))
+    with Image.open(BytesIO(content)) as file:
+        tables: Mapping[int, Sequence[int]] = file.quantization  # type: ignore[attr-defined]
+        return tables
 
 
 def estimate_quality_by_size(image: Image.Image, kind: str, size: int) -> int:

@@ -1,15 +1,18 @@
 """What is to be known of an image before its size and channels are chosen."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from hashlib import sha256
+from math import ceil, isfinite
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from PIL.JpegImagePlugin import get_sampling
 
-from counterweight.data.decode.changes import SUBSAMPLINGS, is_lossless_webp
+from counterweight.data.decode.changes import SUBSAMPLINGS, is_lossless_webp, write_tables
 from counterweight.data.decode.deep_colours import is_deep_colour, scale_colours
-from counterweight.data.decode.images import make_opaque
+from counterweight.data.decode.images import DEEP_GREY, make_opaque
 from counterweight.data.decode.opening import (
     Encoded,
     count_frames,
@@ -22,9 +25,9 @@ from counterweight.data.decode.opening import (
 from counterweight.data.decode.traces import Bars, find_bars, has_grid, is_dithered
 
 GLANCE = 256  # pixels; a JPEG is looked at in about this size
-COARSENESS = 3688  # sum of the table of brightness that JPEGs of quality 50 have
 LOSSY = ("AVIF", "HEIF", "JPEG", "JPEG2000", "MPO", "WEBP")
 PALETTE = 256  # colours at most
+BYTE = 255
 ALMOST_GREY = 2  # of 255; what the rounding of a JPEG leaves of equal colours
 
 
@@ -58,17 +61,20 @@ class Facts(NamedTuple):
     """Whether an image that was stored without loss, and has no palette, shows the blocks of an earlier JPEG."""
     dithered: bool | None = None
     """Of an image with a palette, whether it was dithered."""
+    usual: bool = False
+    """Of a JPEG, whether Pillow at that quality would divide by the same numbers."""
 
 
 def inspect(image: Encoded) -> Facts:
     """Return what is to be known of an image before its size and channels are chosen.
 
     Raises:
-        Exception: exactly where `decode` raises one: the whole file is decoded.
+        Exception: exactly where `decode` raises one that is told which grey is white: the whole file is decoded.
     """
     with open_image(image) as file:
         (width, height), mode, kind = file.size, file.mode, file.format or ""
-        quality = estimate_quality(getattr(file, "quantization", {}))
+        tables = getattr(file, "quantization", {})
+        quality = estimate_quality(tables)
         subsampling = dict(enumerate(SUBSAMPLINGS)).get(get_sampling(file))
         lossless = kind not in LOSSY or (kind == "WEBP" and is_lossless_webp(file.fp))
         palette = sha256(bytes(file.getpalette() or ())).digest() if file.mode == "P" else None
@@ -77,12 +83,12 @@ def inspect(image: Encoded) -> Facts:
         colours = len(file.getcolors(PALETTE) or ()) if file.mode == "P" else None
         top = float(np.asarray(file).max()) if is_deep(file) else None
         dithered = is_dithered(file) if file.mode == "P" else None
-        opaque = make_opaque(file, "RGB")
+        # Floats may have any range; which one all files have is known when all were looked at.
+        opaque = make_opaque(file, "RGB", find_own_white(top) if file.mode == "F" and top is not None else None)
         if deep:
             values = read_deep_colours(image, file)
             top = float(values.max())
-            range_of_it = 2 ** max(8, int(top).bit_length()) - 1  # else 12 bits would look grey
-            opaque = make_opaque(scale_colours(values, file, range_of_it), "RGB")
+            opaque = make_opaque(scale_colours(values, file, find_own_white(top) or BYTE), "RGB")
     grid = has_grid(opaque) if lossless and palette is None else None
     pixels = np.asarray(opaque)
     grey = bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= ALMOST_GREY)
@@ -90,17 +96,38 @@ def inspect(image: Encoded) -> Facts:
     digest = sha256(repr(size).encode() + pixels.tobytes()).digest()
     facts = Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, palette, lossless, top)
     frames = count_frames(image) if several else 1
-    return facts._replace(frames=frames, bars=find_bars(pixels, *size), grid=grid, dithered=dithered)
+    facts = facts._replace(bars=find_bars(pixels, *size), grid=grid, dithered=dithered)
+    return facts._replace(frames=frames, usual=is_usual(tables, quality))
+
+
+def find_own_white(top: float) -> int | None:
+    """Return the largest number of as many bits as an image's largest value needs, else 12 bits would look grey.
+
+    None where it needs no more than 8, or no number of 16 is so large.
+    """
+    white = 2 ** ceil(top).bit_length() - 1 if isfinite(top) and top > BYTE else 0
+    return white if BYTE < white <= DEEP_GREY else None
 
 
 def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:
     """Return the quality, 1 to 100, with which the Independent JPEG Group's encoder would quantise as coarsely.
 
-    At quality 50 the entries of its table of brightness (ITU-T T.81, table K.1) are as they stand there, 3,688 in all;
-    at others they are scaled by 50 / quality, above 50 by 2 - quality / 50 (`jpeg_quality_scaling` of libjpeg). Below
-    20 more and more of them would exceed 255, and what is returned is up to 10 too high.
+    That of which the table of brightness has the nearest sum.
     """
     if 0 not in tables:
         return None
-    scale = sum(tables[0]) / COARSENESS
-    return max(1, min(100, round(50 / scale if scale > 1 else 100 - 50 * scale)))
+    return 1 + int(np.abs(measure_coarseness() - sum(tables[0])).argmin())
+
+
+@cache
+def measure_coarseness() -> npt.NDArray[np.int64]:
+    """Return the sums of the tables of brightness of qualities 1 to 100."""
+    return np.array([sum(write_tables(quality)[0]) for quality in range(1, 101)])
+
+
+def is_usual(tables: Mapping[int, Sequence[int]], quality: int | None) -> bool:
+    """Say whether a JPEG has the tables that Pillow writes at a quality; of a grey one there is the first alone."""
+    if quality is None:
+        return False
+    known = write_tables(quality)
+    return all(list(table) == list(known.get(place, ())) for place, table in tables.items())

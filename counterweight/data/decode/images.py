@@ -136,7 +136,7 @@ def scale_to_8_bits(image: Image.Image, given: float | None = None) -> Image.Ima
     low, high = values.min(), values.max()
     white = given or (DEEP_GREY if image.mode != "F" else 1 if high <= 1 else 255)
     if not (low >= 0 and high <= white):
-        allowed = f"0...{white:g}" if given or image.mode != "F" else "0...1 or 0...255"
+        allowed = f"0...{white:g}" if given or image.mode != "F" else "0...1 or 0...255, or what `white` says"
         raise ValueError(f"greys from {low:g} to {high:g}, allowed are {allowed}")
     scaled = np.multiply(values, np.float32(255 / white), dtype=np.float32)  # exact enough
     return Image.fromarray(np.rint(scaled, out=scaled).astype(np.uint8))

@@ -11,6 +11,8 @@ from counterweight.data.besides.equalising import FileSide, Plan, match_lower, p
 from counterweight.data.besides.files import compare_files
 from counterweight.data.decode.changes import Changes, Codec
 from counterweight.data.decode.facts import Facts, inspect
+from counterweight.data.decode.images import Target, decode
+from counterweight.data.decode.opening import Altered
 
 PNG = Facts(40, 30, "RGB", "PNG", False)
 JPEG = PNG._replace(format="JPEG", quality=75, subsampling="4:2:0", lossless=False)
@@ -96,6 +98,54 @@ def test_as_many_of_either_side_become_grey() -> None:
     assert found.steps == ["33% of either in grey"]
     assert [sum(change.grey for change in own) for own in found.changes] == [20, 20]
     assert not found.grey
+
+
+USUAL = JPEG._replace(usual=True)
+
+
+def test_a_file_is_not_compressed_twice_alike() -> None:
+    for fact in (USUAL, USUAL._replace(mode="L", grey=True, subsampling=None)):
+        found = plan(side(fact), side(PNG._replace(grey=fact.grey)))
+        assert {*found.changes[0]} == {Changes()}
+        assert {change.codecs for change in found.changes[1]} == {(Codec("JPEG", 75, fact.subsampling or "4:4:4"),)}
+        assert found.steps == ["re-encoded as JPEG of quality 75"]
+
+
+@pytest.mark.parametrize(
+    ("real", "synthetic"),
+    [
+        (USUAL._replace(quality=95), USUAL),  # another quality
+        (USUAL, USUAL._replace(quality=95)),  # the other side goes through two
+        (USUAL._replace(subsampling="4:4:4"), USUAL),
+        (USUAL._replace(width=400, height=300), PNG),  # made smaller before
+        (USUAL, PNG._replace(grey=True)),  # grey before
+        (USUAL, PNG._replace(mode="P", colours=9)),
+        (JPEG, PNG),  # tables of its own
+    ],
+)
+def test_a_file_is_compressed_again_unless_that_was_all(real: Facts, synthetic: Facts) -> None:
+    for own in plan(side(real), side(synthetic)).changes[:1]:
+        assert all(change.codecs for change in own)
+
+
+def test_the_same_picture_stored_in_two_ways_becomes_the_same_pixels(tmp_path: Path) -> None:
+    """Noise of colours, which a second time at a quarter of the colours takes further."""
+    rng = np.random.default_rng(0)
+    files: list[list[Path]] = [[], []]
+    for number in range(30):
+        picture = Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8))
+        for own, name, options in zip(files, ("a.jpg", "b.png"), ({"quality": 95}, {}), strict=True):
+            own.append(tmp_path / f"{number}{name}")
+            picture.save(own[-1], **options)
+    sides = [FileSide(own, [inspect(path) for path in own]) for own in files]
+    found = plan(*sides)
+    target = Target((30, 40), 3, "stretch")
+    pixels = [
+        [decode(Altered(*each), target) for each in zip(own, changes, strict=True)]
+        for own, changes in zip(files, found.changes, strict=True)
+    ]
+    assert np.array_equal(*pixels)
+    assert found.steps == ["re-encoded as JPEG of quality 95"]
 
 
 def test_files_of_several_qualities_get_those_of_the_other_side() -> None:

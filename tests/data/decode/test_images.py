@@ -12,6 +12,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode import images, opening
+from counterweight.data.decode.changes import write_tables
 from counterweight.data.decode.facts import Facts, inspect
 from counterweight.data.decode.images import BadFile, Target, decode, find_image_files, try_image
 from counterweight.data.decode.opening import Embedded
@@ -87,7 +88,7 @@ def test_palettes_may_have_an_alpha_for_every_colour(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("colour", [1000.0, -1.0, float("nan")])
 def test_floats_of_unknown_scale_are_refused(colour: float, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"greys from .*, allowed are 0\.\.\.1 or 0\.\.\.255$"):
+    with pytest.raises(ValueError, match=r"greys from .*, allowed are 0\.\.\.1 or 0\.\.\.255, or what `white` says$"):
         decode(write(tmp_path / "x.tiff", colour, "F"), Target((2, 2), 3, "stretch"))
 
 
@@ -208,7 +209,7 @@ def larger_bomb(path: Path) -> None:
 
 
 def unknown_scale(path: Path) -> None:
-    Image.new("F", (2, 2), 1000.0).save(path, "TIFF")
+    Image.new("F", (2, 2), -1000.0).save(path, "TIFF")
 
 
 def tried(path: Path) -> BadFile | Facts:
@@ -227,7 +228,7 @@ def tried(path: Path) -> BadFile | Facts:
         (empty, "empty", "0 bytes"),
         (bomb, "too large", "12000 pixels, at most 10000 are read"),
         (larger_bomb, "too large", "40000 pixels, at most 10000 are read"),
-        (unknown_scale, "unreadable", "greys from 1000 to 1000"),
+        (unknown_scale, "unreadable", "greys from -1000 to -1000"),
     ],
 )
 def test_what_is_wrong_with_a_bad_file(
@@ -282,8 +283,8 @@ def test_a_missing_file_is_a_bad_one(tmp_path: Path) -> None:
         ("RGB", (10, 20, 30), "png", Facts(6, 4, "RGB", "PNG", False)),
         ("RGB", (10, 11, 12), "png", Facts(6, 4, "RGB", "PNG", True)),
         ("RGB", (10, 11, 13), "bmp", Facts(6, 4, "RGB", "BMP", False)),
-        ("RGB", (77, 77, 77), "jpg", Facts(6, 4, "RGB", "JPEG", True, 75, b"", "4:2:0", lossless=False)),
-        ("L", 10, "jpg", Facts(6, 4, "L", "JPEG", True, 75, lossless=False)),
+        ("RGB", (77, 77, 77), "jpg", Facts(6, 4, "RGB", "JPEG", True, 75, b"", "4:2:0", lossless=False, usual=True)),
+        ("L", 10, "jpg", Facts(6, 4, "L", "JPEG", True, 75, lossless=False, usual=True)),
         ("RGBA", (200, 0, 0, 0), "png", Facts(6, 4, "RGBA", "PNG", True)),  # white once it is laid on white
         ("I;16", 25700, "tiff", Facts(6, 4, "I;16", "TIFF", True, top=25700)),
     ],
@@ -291,6 +292,20 @@ def test_a_missing_file_is_a_bad_one(tmp_path: Path) -> None:
 def test_facts_of_an_image(mode: str, colour: Colour, suffix: str, expected: Facts, tmp_path: Path) -> None:
     found = inspect(write(tmp_path / f"x.{suffix}", colour, mode))
     assert found._replace(digest=b"") == expected
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("quality", [1, 2, 15, 30, 75, 90, 95, 99, 100])
+def test_a_jpeg_of_other_tables_is_not_usual(quality: int, mode: str, tmp_path: Path) -> None:
+    image, path = Image.new(mode, (16, 16)), tmp_path / "a.jpg"
+    image.save(path, quality=quality)
+    found = inspect(path)
+    assert (found.quality, found.usual) == (quality, True)
+    tables = [list(table) for table in write_tables(quality).values()]
+    tables[0][5] -= 1 if quality < 50 else -1
+    image.save(path, qtables=tables)
+    found = inspect(path)
+    assert (found.quality, found.usual) == (quality, False)
 
 
 def test_digests_are_the_same_where_pixels_and_size_are_whatever_the_format(tmp_path: Path) -> None:

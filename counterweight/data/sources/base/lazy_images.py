@@ -269,8 +269,8 @@ class OwnFileSettings(FileSettings):
 
     white: Annotated[float, Gt(0), Le(DEEP_GREY)] | None = None
     """Which value of greys and colours of more than 8 bits becomes white, in all files alike: 4095 where 12 bits are
-    used, 1 or 255 of floats; null: 65535, of each file of floats 1 or, if any exceeds it, 255. `counterweight add`
-    chooses it."""
+    used, 1 or 255 of most floats; null: 65535, of each file of floats 1 or, if any exceeds it, 255. `counterweight
+    add` chooses it."""
     merge_labels: bool = False
     """Whether labels that differ by case only, as `Cat` and `cat`, are one class, by the name that most images have."""
 
