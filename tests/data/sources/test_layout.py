@@ -313,6 +313,46 @@ def test_images_and_masks_above_everything_are_asked_about(tmp_path: Path) -> No
     assert counts(find(tmp_path, leave_out=[])) == [{"images": 5, "masks": 5}]
 
 
+@pytest.mark.parametrize("word", ["_mask", " GT", "-label", ".lungs"])
+@pytest.mark.parametrize("part", ["", "train/"])
+def test_classes_beside_their_masks_are_asked_about(tmp_path: Path, word: str, part: str) -> None:
+    make(tmp_path, {f"{part}{name}{kind}": 4 for name in ("a", "b") for kind in ("", word)})
+    said = rf'classes a, b and a{word}, b{word}: images and their masks, or classes\? set leave_out: \["\*{word}"\]'
+    refused(tmp_path, said)
+    assert counts(find(tmp_path, leave_out=[f"*{word}"])) == [{"a": 4, "b": 4}]
+    assert counts(find(tmp_path, leave_out=[])) == [{"a": 4, f"a{word}": 4, "b": 4, f"b{word}": 4}]
+
+
+def test_masks_of_other_names_and_of_one_class_are_asked_about(tmp_path: Path) -> None:
+    make(tmp_path, {"a": 4, "b": 3})
+    make(tmp_path, {"a_masks": 5}, stem="mask")
+    refused(tmp_path, r"classes a and a_masks: images and their masks, or classes\?")
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        {"apple": 4, "apple_rotten": 4, "pear": 3, "pear_rotten": 4},  # files have other names
+        {"with_mask": 4, "without_mask": 4},
+        {"mask": 4, "no_mask": 4},
+        {"a": 4, "a_b": 4},  # one pair
+        {"a": 4, "a_b": 4, "c": 4},
+    ],
+)
+def test_classes_that_are_called_like_others_are_classes(tmp_path: Path, classes: dict[str, int]) -> None:
+    make(tmp_path, classes)
+    assert counts(find(tmp_path)) == [classes]
+
+
+def test_a_folder_with_the_names_of_images_beside_it_is_asked_about(tmp_path: Path) -> None:
+    make(tmp_path, {f"{name}{kind}": 4 for name in ("a", "b") for kind in ("", "/label")})
+    refused(
+        tmp_path, r"the files of label have the names of those beside it in every class: masks or images\? set leave"
+    )
+    assert counts(find(tmp_path, leave_out=["label"])) == [{"a": 4, "b": 4}]
+    assert counts(find(tmp_path, leave_out=[])) == [{"a": 8, "b": 8}]
+
+
 def test_folders_with_the_names_of_images_are_asked_about(tmp_path: Path) -> None:
     make(tmp_path, {f"{name}/{kind}": 4 for name in ("a", "b") for kind in ("images", "lungs")})
     refused(

@@ -18,6 +18,7 @@ from counterweight.data.sources.base.layout_doubts import (
     are_parts,
     check_inner_pictures,
     check_names,
+    check_paired_classes,
     check_pictures,
     check_pieces,
     check_wrapped,
@@ -93,6 +94,8 @@ def choose_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
     layout = find_layout(root, wanted, where)
     if wanted.masks and wanted.kind != "classes":
         check_pictures(order_names({folder.name for part in layout.train for folder in part.classes}), where)
+        for part in layout.train:
+            check_paired_classes([folder.tree for folder in part.classes], where)
     return layout
 
 

@@ -4,11 +4,12 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.tree import COMPANION_FOLDER, Tree, has_same_names, is_image, list_stems
+from counterweight.data.decode.tree import COMPANION_FOLDER, Tree, find_stem, has_same_names, is_image, list_stems
 from counterweight.data.sources.base.labels import order_names
 from counterweight.data.sources.base.lazy_images import are_part_names, guess_part_name
 
 IMAGES = re.compile(r"(?:images?|imgs?|img|photos?|pictures?|rgb|jpe?gs?|pngs?|originals?|raw)", re.IGNORECASE)
+PAIRED = re.compile(r".+?(?P<word>[ _.-]+[^ _.-]+)")
 DATE = re.compile(r"(?:19|20)\d\d(?:[-_.]?\d\d){0,2}")
 PIECE = re.compile(r"(?:.*[^a-z])?(?:fold|part|split|batch|chunk|shard|volume|vol)[ _-]?\d+", re.IGNORECASE)
 BATCH = re.compile(r"(?:batch|session|sequence|seq|video|clip|camera|cam|day|run)[ _-]?\d+", re.IGNORECASE)
@@ -43,6 +44,23 @@ def check_pictures(names: Sequence[str], where: str) -> None:
         raise UserError(f"{where}: {name_some(names)}: images and their masks, or classes? {choice}")
 
 
+def check_paired_classes(folders: Sequence[Tree], where: str) -> None:
+    """Refuse classes whose names are those of others and a word, as `cat` and `cat_mask`, and which may be their masks.
+
+    Whatever the word is, if all are such pairs and the files in them have the same names.
+    """
+    by_name = {folder.name: folder for folder in folders}
+    for word in {match["word"] for name in by_name if (match := PAIRED.fullmatch(name))}:
+        pairs = [(name.removesuffix(word), name) for name in by_name if name.endswith(word)]
+        pairs = [pair for pair in pairs if pair[0] in by_name]
+        every = len(pairs) > 1 and 2 * len(pairs) == len(by_name)
+        stems = [[list_stems(by_name[name]) for name in pair] for pair in pairs]
+        if pairs and (COMPANION_FOLDER.fullmatch(word) or (every and all(one == other for one, other in stems))):
+            both = f"classes {name_some(one for one, _ in pairs)} and {name_some(other for _, other in pairs)}"
+            choice = f'set leave_out: ["*{word}"] leaves the masks out, set leave_out: [] takes all as classes'
+            raise UserError(f"{where}: {both}: images and their masks, or classes? {choice}")
+
+
 def is_kind(name: str) -> bool:
     """Say whether a folder in one of a class divides it by date or into images and masks, as no classes are called."""
     return any(known.fullmatch(name) for known in (DATE, BATCH, IMAGES, COMPANION_FOLDER))
@@ -73,20 +91,26 @@ def check_wrapped(folders: Sequence[Tree], where: str) -> None:
 
 
 def check_inner_pictures(folders: Sequence[Tree], shared: Collection[str], where: str) -> None:
-    """Refuse classes with a folder of images and another of the same names that is not called masks."""
+    """Refuse classes with a folder in which files have the names of other images, and which is not called masks.
+
+    These lie beside it, or in a folder that is called images.
+    """
     pictures = [name for name in shared if IMAGES.fullmatch(name)]
     others = [name for name in shared if not IMAGES.fullmatch(name) and not COMPANION_FOLDER.fullmatch(name)]
-    for other in others if pictures else ():
-        if all(is_beside(folder, other, pictures[0]) for folder in folders):
-            choice = f"set leave_out: [{other}] leaves them out, set leave_out: [] takes them"
-            same = f"the files of {other} have the names of those of {pictures[0]} in every class"
-            raise UserError(f"{where}: {same}: masks or images? {choice}")
+    for other in others:
+        for beside in (None, *pictures[:1]):
+            if all(is_beside(folder, other, beside) for folder in folders):
+                choice = f"set leave_out: [{other}] leaves them out, set leave_out: [] takes them"
+                of = f"of {beside}" if beside else "beside it"
+                same = f"the files of {other} have the names of those {of} in every class"
+                raise UserError(f"{where}: {same}: masks or images? {choice}")
 
 
-def is_beside(folder: Tree, other: str, pictures: str) -> bool:
-    """Say whether the images of a folder in a folder have the names of those of another."""
+def is_beside(folder: Tree, other: str, pictures: str | None) -> bool:
+    """Say whether the images of a folder in a folder have the names of those of another, or of those beside it."""
     own = {inner.name: inner for inner in folder.folders}
-    return has_same_names(list_stems(own[other]), list_stems(own[pictures]))
+    loose = {find_stem(file) for file in folder.files if is_image(file)}
+    return has_same_names(list_stems(own[other]), loose if pictures is None else list_stems(own[pictures]))
 
 
 def unwrap(tree: Tree) -> Tree:
