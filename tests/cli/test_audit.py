@@ -292,6 +292,22 @@ def test_a_backbone_that_there_is_not_is_one_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_no_module_runs_that_lies_beside_a_strangers_folders(params: Path, tmp_path: Path) -> None:
+    """Neither what the settings name nor what is called like a library that is imported, by whatever process."""
+    for seed, name in enumerate(("real", "made")):
+        folder(tmp_path / name, drawn(12, seed))
+    ran = tmp_path / "ran"
+    for name in ("own", "numpy", "PIL", "torch", "torchvision", "socket", "random", "sitecustomize", "usercustomize"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write(__name__)")
+    settings = json.loads(params.read_text(encoding="utf-8"))
+    settings["classifiers"]["digits"]["network"] = "own:make"
+    (tmp_path / "params.yaml").write_text(json.dumps(settings), encoding="utf-8")
+    script = Path(sys.executable).parent / "counterweight"
+    done = subprocess.run([script, "audit", "real", "made"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, ran.exists()) == (0, False), done.stderr
+    assert (tmp_path / "audit/audit.json").exists()
+
+
 def test_nothing_but_an_earlier_audit_is_replaced(params: Path, tmp_path: Path) -> None:
     """Neither the photographs nor anything else that lies where the results are to go."""
     real, other = (folder(tmp_path / f"sets/{name}", drawn(12, seed)) for seed, name in enumerate(("real", "other")))

@@ -2,14 +2,16 @@
 
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from math import prod
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.forkserver import ensure_running
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -72,11 +74,12 @@ class Workers:
 
     def submit(self, chunk: Chunk, job: Job[Gathered]) -> Future[Gathered]:
         """Let a worker work on a chunk."""
-        try:
-            return self.pool.submit(work_on, chunk, job)
-        except BrokenProcessPool:  # one died while there was nothing to do
-            self.replace()
-            return self.pool.submit(work_on, chunk, job)
+        with starting_servers():
+            try:
+                return self.pool.submit(work_on, chunk, job)
+            except BrokenProcessPool:  # one died while there was nothing to do
+                self.replace()
+                return self.pool.submit(work_on, chunk, job)
 
     def replace(self) -> None:
         """Start anew after one died; all that was under way is lost."""
@@ -164,13 +167,39 @@ def process_in_order(chunks: Iterator[Chunk], job: Job[Gathered], workers: Worke
 def warm_up() -> None:
     """Let the server of workers start while other things are done: it imports what they need."""
     get_context("forkserver").set_forkserver_preload(PRELOADED)
-    ensure_running()
+    with starting_servers():
+        ensure_running()
 
 
 def start_pool(most: int) -> ProcessPoolExecutor:
     """Return a pool of processes; the server they are forked from has no threads that a fork could catch at work."""
     get_context("forkserver").set_forkserver_preload(PRELOADED)
-    return ProcessPoolExecutor(most, get_context("forkserver"), initializer=die_with_stage)
+    with starting_servers():
+        return ProcessPoolExecutor(most, get_context("forkserver"), initializer=die_with_stage)
+
+
+@contextmanager
+def starting_servers() -> Iterator[None]:
+    """Let processes that are started within import from where this one does alone, and never see Ctrl-C.
+
+    multiprocessing starts its servers by `python -c`, which looks into the current folder first: in a stranger's, their
+    `socket.py` would run. And Ctrl-C, which reaches all processes of a terminal, ended the import of such a server in a
+    traceback; they end with this process anyway. A signal that comes meanwhile is seen here afterwards.
+    """
+    own = {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
+    resource_tracker.ensure_running()  # which lets Ctrl-C through again when it has started
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def die_with_stage() -> None:

@@ -19,7 +19,15 @@ from counterweight.data.decode import pool
 from counterweight.data.decode.facts import Facts, inspect
 from counterweight.data.decode.images import BadFile, Target, decode
 from counterweight.data.decode.opening import Embedded, Encoded
-from counterweight.data.decode.pool import Job, Workers, decode_images, inspect_images, work_on, work_singly
+from counterweight.data.decode.pool import (
+    Job,
+    Workers,
+    decode_images,
+    inspect_images,
+    starting_servers,
+    work_on,
+    work_singly,
+)
 
 TARGET = Target((2, 3), 1, "stretch")
 
@@ -221,3 +229,34 @@ def test_a_worker_ends_whose_server_or_stage_died_while_it_started(server: str, 
         "pool.die_with_stage()\n"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == code
+
+
+def test_the_environment_stays_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    monkeypatch.setenv("PYTHONPATH", "mine")
+    with starting_servers():
+        assert os.environ["PYTHONSAFEPATH"] == "1"
+        assert os.environ["PYTHONPATH"].split(os.pathsep) == [path for path in sys.path if path]
+        assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert "PYTHONSAFEPATH" not in os.environ
+    assert os.environ["PYTHONPATH"] == "mine"
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.2, 0.3])
+def test_a_server_that_imports_does_not_see_an_interrupt(delay: float) -> None:
+    """Ctrl-C reaches all processes of a group, at any moment of the half second that it takes."""
+    code = f"""
+import os, signal, sys, time
+from multiprocessing import forkserver
+from counterweight.data.decode.pool import warm_up
+signal.signal(signal.SIGINT, lambda number, frame: None)
+warm_up()
+time.sleep({delay})
+os.killpg(0, signal.SIGINT)
+time.sleep(0.2)
+sys.exit(os.waitpid(forkserver._forkserver._forkserver_pid, os.WNOHANG) != (0, 0))
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, start_new_session=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
