@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +18,7 @@ from counterweight.engines.jobs import Engine
 from counterweight.engines.local import LocalEngine, find_gpus
 from counterweight.engines.progress import Progress
 from counterweight.engines.record import LOGS, Record
-from counterweight.engines.runner import Outcome, Runner
+from counterweight.engines.runner import Outcome, Runner, Terminated
 from counterweight.engines.schedule import Schedule
 from counterweight.reporting.page.times import TIMES, read_times
 
@@ -127,8 +129,10 @@ def run_graph(root: Path, targets: Sequence[str], wanted: Wanted) -> Outcome:
     progress = Progress(len(earlier), workers)
     try:
         return Runner(record, engine, Schedule(earlier, seconds), workers, progress).run()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as ended:
         progress.say("stopped; what was made is kept, and the same command goes on from there")
+        if isinstance(ended, Terminated):
+            sys.exit(128 + signal.SIGTERM)  # as shells report a process that this ended
         raise
     finally:
         progress.close()

@@ -21,6 +21,10 @@ WRITING = 0.05
 """Of the time at most goes into dvc.lock while stages run; what was not in it when the process is killed runs again."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came, by which a system ends what it shuts down or gave too little time."""
+
+
 class Failure(NamedTuple):
     """A stage that failed, why, and where all stands that it printed; None: it did not begin."""
 
@@ -68,7 +72,7 @@ class Runner:
         """Run all; what was made is recorded whatever happens.
 
         Raises:
-            KeyboardInterrupt: the user gave up; all stages have ended then.
+            KeyboardInterrupt: the user gave up, or the system (`Terminated`); all stages have ended then.
         """
         with interruptible():
             try:
@@ -195,10 +199,14 @@ def describe_code(code: int) -> str:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Take SIGTERM for Ctrl-C: stages are ended, and what was made is recorded."""
+    """Take SIGTERM as Ctrl-C is taken: stages are ended, and what was made is recorded.
+
+    Raises:
+        Terminated: it came.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        raise Terminated
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
