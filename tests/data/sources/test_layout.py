@@ -136,10 +136,12 @@ def test_folds_are_asked_about_and_can_be_named(tmp_path: Path) -> None:
     assert check_sum(tmp_path, found) == {"fold10": 24}
 
 
-def test_pieces_of_a_set_are_no_classes_unasked(tmp_path: Path) -> None:
-    make(tmp_path, {"images_part_1": 3, "images_part_2": 3})
-    refused(tmp_path, r"classes images_part_1, images_part_2, or pieces of one set\? set layout: classes takes them as")
-    assert counts(find(tmp_path, layout="classes")) == [{"images_part_1": 3, "images_part_2": 3}]
+@pytest.mark.parametrize("name", ["images_part_{}", "images_00{}", "data{}", "Photos {}"])
+def test_pieces_of_a_set_are_no_classes_unasked(tmp_path: Path, name: str) -> None:
+    one, other = name.format(1), name.format(2)
+    make(tmp_path, {one: 3, other: 3})
+    refused(tmp_path, rf"classes {one}, {other}, or pieces of one set\? set layout: classes takes them as")
+    assert counts(find(tmp_path, layout="classes")) == [{one: 3, other: 3}]
 
 
 def test_folders_around_parts_are_looked_through(tmp_path: Path) -> None:

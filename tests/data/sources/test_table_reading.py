@@ -208,6 +208,31 @@ def test_names_without_an_ending_and_a_folder_of_images(root: Path) -> None:
     refused(root, r"none: no such folder, which image_folder says$", image_folder="none")
 
 
+@pytest.mark.parametrize("ending", [".png", ""])
+def test_images_in_pieces_are_found_by_their_names(root: Path, ending: str) -> None:
+    """As chest X-rays in `images_001` to `images_012`, and moles in two parts with names without an ending."""
+    write(root / "a.csv", [["path", "label"], *([f"{number}{ending}", word] for number, word in enumerate(WORDS))])
+    (root / "part_2/images").mkdir(parents=True)
+    (root / "img/3.png").rename(root / "part_2/images/3.png")
+    found = find(root)
+    assert [*found.train.origins] == ["img/0.png", "img/1.png", "img/2.png", "part_2/images/3.png"]
+    assert counts(found) == [{"cat": 2, "dog": 2}]
+    assert found.train.provenance["notes"] == ["a.csv: the images that it names are in 2 folders"]
+    (root / "part_2/0.png").write_bytes((root / "img/0.png").read_bytes())
+    refused(root, rf"a.csv: 0{ending} is img/0.png and part_2/0.png; set image_folder: to the folder that is meant$")
+
+
+def test_an_image_in_a_piece_may_not_lead_out_of_the_folder(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "3.png"
+    write(root / "a.csv", [["path", "label"], *([f"{number}.png", word] for number, word in enumerate(WORDS))])
+    (root / "more").mkdir()
+    (root / "img/3.png").rename(outside)
+    (root / "more/3.png").symlink_to(outside)
+    refused(root, r"more/3.png: a link out of the folder, to .*outside0/3.png")
+
+
 def test_images_that_no_row_names_and_other_files_are_counted(root: Path) -> None:
     write(root / "a.csv", label_rows(["cat", "dog"]))
     (root / "readme.txt").touch()

@@ -11,7 +11,8 @@ from counterweight.data.sources.base.lazy_images import are_part_names, guess_pa
 IMAGES = re.compile(r"(?:images?|imgs?|img|photos?|pictures?|rgb|jpe?gs?|pngs?|originals?|raw)", re.IGNORECASE)
 PAIRED = re.compile(r".+?(?P<word>[ _.-]+[^ _.-]+)")
 DATE = re.compile(r"(?:19|20)\d\d(?:[-_.]?\d\d){0,2}")
-PIECE = re.compile(r"(?:.*[^a-z])?(?:fold|part|split|batch|chunk|shard|volume|vol)[ _-]?\d+", re.IGNORECASE)
+PIECES = r"fold|part|split|batch|chunk|shard|volume|vol|images?|imgs?|photos?|pictures?|pics?|data|files?"
+PIECE = re.compile(rf"(?:.*[^a-z])?(?:{PIECES})[ _-]?\d+", re.IGNORECASE)
 BATCH = re.compile(r"(?:batch|session|sequence|seq|video|clip|camera|cam|day|run)[ _-]?\d+", re.IGNORECASE)
 FEW = 0.1  # of all images; so many may lie beside parts without a question
 NAMED = 5

@@ -94,10 +94,10 @@ def locate_images(words: Sequence[str], file: Path, root: Path, folder: str | No
     Args:
         root: folder that they must not lead out of, unless `follow`.
         folder: where they begin, below `root`; None: where the table is, or the only folder of images below it that
-            has the files.
+            has the files; or, by their names alone, wherever they are below it.
 
     Raises:
-        UserError: a path is absolute or leads out, or several folders have the files.
+        UserError: a path is absolute or leads out, or several folders have the same files.
     """
     if folder is not None and not (root / folder).is_dir():
         raise UserError(f"{root / folder}: no such folder, which image_folder says")
@@ -105,14 +105,44 @@ def locate_images(words: Sequence[str], file: Path, root: Path, folder: str | No
     resolver, notes = PathResolver(start, root, follow), list[str]()
     paths = list(resolve(words, resolver, file))
     if folder is None and paths and not any(os.path.lexists(path) for path in paths[:TRIED]):
-        places = [place for place in list_folders(start) if has_all(paths[:TRIED], start, place)]
-        if len(places) > 1:
-            names = ", ".join(os.path.relpath(place, root) for place in places)
-            raise UserError(f"{file}: the images that it names are in {names}; set image_folder: to one of them")
-        if places:
-            paths = list(resolve(words, PathResolver(places[0], root, follow), file))
-            notes = [f"{file.name}: the images that it names are in {os.path.relpath(places[0], root)}"]
+        return locate_below(words, paths, file, root, follow)
     return Located(paths, notes)
+
+
+def locate_below(words: Sequence[str], paths: list[Path], file: Path, root: Path, follow: bool) -> Located:
+    """Return files that are not beside a table, but in a folder below it, or by their names in several.
+
+    Arguments and errors as of `locate_images`; `paths` are where they are not.
+    """
+    start = file.parent
+    places = [place for place in list_folders(start) if has_all(paths[:TRIED], start, place)]
+    if len(places) > 1:
+        several = ", ".join(os.path.relpath(place, root) for place in places)
+        raise UserError(f"{file}: the images that it names are in {several}; set image_folder: to one of them")
+    said = f"{file.name}: the images that it names are in"
+    if places:
+        found = list(resolve(words, PathResolver(places[0], root, follow), file))
+        return Located(found, [f"{said} {os.path.relpath(places[0], root)}"])
+    names = [path.name if path.parent == start else "" for path in paths]
+    spread = find_spread({*names}, start)
+    if not all(name in spread for name in names[:TRIED]):
+        return Located(paths, [])
+    if twice := next((name for name in names if len(spread.get(name, ())) > 1), None):
+        one, other = (os.path.relpath(path, root) for path in spread[twice][:2])
+        raise UserError(f"{file}: {twice} is {one} and {other}; set image_folder: to the folder that is meant")
+    inside = [os.path.relpath(spread[name][0], start) if name in spread else name for name in names]
+    folders = {os.path.dirname(path) for path in inside if path}
+    return Located(list(resolve(inside, PathResolver(start, root, follow), file)), [f"{said} {len(folders)} folders"])
+
+
+def find_spread(names: set[str], start: Path) -> dict[str, list[str]]:
+    """Return the paths of images below a folder by those of some names that they have, with their ending or without."""
+    found: dict[str, list[str]] = {}
+    for place in list_folders(start):
+        for name in filter(is_image, sorted(os.listdir(place))):
+            for known in {name, find_stem(name)} & names:
+                found.setdefault(known, []).append(os.path.join(place, name))
+    return found
 
 
 def resolve(words: Iterable[str], resolver: PathResolver, file: Path) -> Iterator[Path]:
