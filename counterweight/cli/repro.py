@@ -104,7 +104,10 @@ def make_engine(root: Path, wanted: Wanted) -> Engine:
         from counterweight.engines.slurm import SlurmEngine
 
         return SlurmEngine((root / LOGS / "slurm").resolve(), "slurm", dict(map(split_option, wanted.options)))
-    return LocalEngine(find_gpus(), wanted.per_gpu)
+    gpus = find_gpus()
+    if wanted.per_gpu > 1 and not gpus:
+        raise UserError(f"--per-gpu {wanted.per_gpu}: no GPU is seen here; leave it out to compute without one")
+    return LocalEngine(gpus, wanted.per_gpu)
 
 
 def split_option(text: str) -> tuple[str, str]:

@@ -215,7 +215,9 @@ def test_a_stage_that_its_engine_refuses_stops_what_needs_it_alone(
     assert said(project)["ran"] == ["gather", "make@b"]
 
 
-def test_slurm_is_not_told_what_shares_a_gpu(project: Project) -> None:
+def test_what_shares_a_gpu_is_not_said_in_vain(project: Project) -> None:
+    refusal = "--per-gpu 2: no GPU is seen here; leave it out"
+    assert refusal in repro(project, "--per-gpu", "2", code=2, CUDA_VISIBLE_DEVICES="-1")[1]
     assert "--per-gpu 2: not with --engine slurm" in repro(project, "--engine", "slurm", "--per-gpu", "2", code=2)[1]
 
 
