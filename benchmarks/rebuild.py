@@ -56,7 +56,7 @@ def rebuild(busy: int) -> dict[str, object]:
             for line in building.stdout:
                 if line.strip() == INSTALLED:
                     installed = time.monotonic() - began
-                if match := ENDED.search(line):
+                for match in ENDED.finditer(line):
                     stages[match[1]] = float(match[2])
         if building.returncode:
             raise SystemExit(f"make repro failed with {building.returncode}")
