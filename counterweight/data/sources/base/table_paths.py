@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import Tree, check_faults, find_stem, is_image, scan_tree
 from counterweight.data.sources.base.batches import ARROW, LINES
 from counterweight.data.sources.base.columns import DELIMITERS, SUFFIXES
+from counterweight.data.sources.base.lazy_images import guess_part_name
 
 DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 FIRST = (*DELIMITERS, ".parquet")
@@ -110,29 +111,57 @@ def locate_images(words: Sequence[str], file: Path, root: Path, folder: str | No
 
 
 def locate_below(words: Sequence[str], paths: list[Path], file: Path, root: Path, follow: bool) -> Located:
-    """Return files that are not beside a table, but in a folder below it, or by their names in several.
+    """Return files that are not beside a table, but in a folder below it or below `root`, or by their names in several.
 
     Arguments and errors as of `locate_images`; `paths` are where they are not.
     """
-    start = file.parent
-    places = [place for place in list_folders(start) if has_all(paths[:TRIED], start, place)]
+    said = f"{file.name}: the images that it names are in"
+    for start in dict.fromkeys((file.parent, root)):
+        place = find_place(paths[:TRIED], file, start, root)
+        found = [] if place is None else [*resolve(words, PathResolver(place, root, follow), file)]
+        names = [path.name if path.parent == file.parent else "" for path in paths]
+        spread = find_spread({*names}, start)
+        tried, whole = names if place else names[:TRIED], all(map(os.path.lexists, found))
+        elsewhere = all(name in spread for name in tried) and (not whole or len({*found}) < len(names))
+        if elsewhere:
+            check_twice(names, spread, file, root)
+        if place and (whole or not elsewhere):
+            return Located(found, [f"{said} {os.path.relpath(place, root)}"])
+        if elsewhere:
+            inside = [os.path.relpath(spread[name][0], start) if name in spread else name for name in names]
+            folders = {os.path.dirname(path) for path in inside if path}
+            several = [*resolve(inside, PathResolver(start, root, follow), file)]
+            return Located(several, [f"{said} {len(folders)} folders"])
+    return Located(paths, [])
+
+
+def find_place(paths: Sequence[Path], file: Path, start: Path, root: Path) -> Path | None:
+    """Return the only folder below `start` that has the first files of a table; of those of parts, the table's own.
+
+    Raises:
+        UserError: several have them.
+    """
+    places = [place for place in list_folders(start) if has_all(paths, file.parent, place)]
+    parts = [guess_part_name(place.name) for place in places]
+    own = guess_part_name(file.stem)
+    if own and all(parts) and parts.count(own) == 1:
+        return places[parts.index(own)]
     if len(places) > 1:
         several = ", ".join(os.path.relpath(place, root) for place in places)
         raise UserError(f"{file}: the images that it names are in {several}; set image_folder: to one of them")
-    said = f"{file.name}: the images that it names are in"
-    if places:
-        found = list(resolve(words, PathResolver(places[0], root, follow), file))
-        return Located(found, [f"{said} {os.path.relpath(places[0], root)}"])
-    names = [path.name if path.parent == start else "" for path in paths]
-    spread = find_spread({*names}, start)
-    if not all(name in spread for name in names[:TRIED]):
-        return Located(paths, [])
+    return places[0] if places else None
+
+
+def check_twice(names: Sequence[str], spread: Mapping[str, Sequence[str]], file: Path, root: Path) -> None:
+    """Refuse names that several files have: a table may mean any, where rows repeat one or no folder has them all.
+
+    Raises:
+        UserError: it is so.
+    """
     if twice := next((name for name in names if len(spread.get(name, ())) > 1), None):
         one, other = (os.path.relpath(path, root) for path in spread[twice][:2])
-        raise UserError(f"{file}: {twice} is {one} and {other}; set image_folder: to the folder that is meant")
-    inside = [os.path.relpath(spread[name][0], start) if name in spread else name for name in names]
-    folders = {os.path.dirname(path) for path in inside if path}
-    return Located(list(resolve(inside, PathResolver(start, root, follow), file)), [f"{said} {len(folders)} folders"])
+        ways = "write the paths with their folders, or set image_folder: to the folder that is meant"
+        raise UserError(f"{file}: {twice} is {one} and {other}; {ways}")
 
 
 def find_spread(names: set[str], start: Path) -> dict[str, list[str]]:
