@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
+from counterweight.core.errors import UserError
 from tests.data.sources.tables import counts, find, refused
+from tests.data.sources.test_layout import counts as count_folders
+from tests.data.sources.test_layout import find as find_folder
 
 
 def write_images(root: Path, *paths: str) -> None:
@@ -65,3 +69,47 @@ def test_tables_in_a_folder_of_their_own_name_images_in_those_beside_it(tmp_path
             *(f"{name},0.0,1.0" for name in names[2:]),
         )
     assert counts(find(tmp_path)) == [{"mel": 2, "nv": 2}, {"mel": 2, "nv": 2}]
+
+
+# What folders are.
+
+
+def test_folders_called_images_in_parts_are_no_classes(tmp_path: Path) -> None:
+    """As small pictures of ImageNet have them: `train/n01/images`, but `val/images` and a list of labels."""
+    for name in ("n01", "n02"):
+        write_images(tmp_path, *(f"train/{name}/images/{name}_{number}.png" for number in range(3)))
+    write_images(tmp_path, "val/images/0.png", "val/images/1.png", "test/images/2.png")
+    found = find_folder(tmp_path)
+    assert count_folders(found) == [{"n01": 3, "n02": 3}]
+    reasons = {(group["reason"], group["place"]): group["files"] for group in found.train.provenance["left_out"]}
+    assert reasons == {
+        ("a part without folders of classes", "val"): 2,
+        ("a part without folders of classes", "test"): 1,
+    }
+
+
+def test_a_class_called_images_is_one_in_all_parts(tmp_path: Path) -> None:
+    write_images(tmp_path, "train/images/0.png", "train/texts/0.png", "test/images/1.png", "test/texts/1.png")
+    assert count_folders(find_folder(tmp_path)) == [{"images": 1, "texts": 1}] * 2
+
+
+def test_validation_images_are_tested_on_where_test_images_have_no_labels(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"train/{name}/{number}.png" for name in "ab" for number in range(3)))
+    write_images(tmp_path, "val/a/0.png", "val/b/1.png", "test/0.png", "test/1.png")
+    assert count_folders(find_folder(tmp_path)) == [{"a": 3, "b": 3}, {"a": 1, "b": 1}]
+
+
+def test_validation_images_without_labels_are_left_out(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        write_images(tmp_path, *(f"{part}/{name}/{number}.png" for name in "ab" for number in range(3)))
+    write_images(tmp_path, "val/0.png")
+    assert count_folders(find_folder(tmp_path)) == [{"a": 3, "b": 3}] * 2
+
+
+def test_folds_with_a_split_each_are_asked_about(tmp_path: Path) -> None:
+    folds = [f"fold{number}/{part}/{name}/0.png" for number in (1, 2) for part in ("train", "test") for name in "ab"]
+    write_images(tmp_path, *folds)
+    message = r"classes fold1, fold2, or sets of classes a, b, each with parts test, train\? give .*/fold2 for one of"
+    with pytest.raises(UserError, match=message):
+        find_folder(tmp_path)
+    assert count_folders(find_folder(tmp_path / "fold2")) == [{"a": 1, "b": 1}] * 2

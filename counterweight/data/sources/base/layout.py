@@ -21,7 +21,9 @@ from counterweight.data.sources.base.layout_doubts import (
     check_paired_classes,
     check_pictures,
     check_pieces,
+    check_sets,
     check_wrapped,
+    has_classes,
     is_kind,
     list_classes,
     name_some,
@@ -111,7 +113,7 @@ def find_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
         if wanted.kind == "parts":
             raise UserError(f"{where}: no folder train; set train: [FOLDER, ...] says which are trained on")
         check_names([folder.name for folder in folders], where)
-        return find_parts_below(root, folders, wanted) or check_classes(root, folders, wanted, where)
+        return find_parts_below(root, folders, wanted, where) or check_classes(root, folders, wanted, where)
     if wanted.kind == "parts" or are_parts(words, folders, where):
         return take_parts(root, words, wanted)
     name, several = words["train"].name, list_classes(words["train"])
@@ -172,8 +174,12 @@ def note_nested(folders: Sequence[Tree]) -> list[str]:
     return [said] if nested else []
 
 
-def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted) -> Layout | None:
-    """Return parts whose folders lie in those of the classes, as in `cat/train`; None where it is not so."""
+def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: str) -> Layout | None:
+    """Return parts whose folders lie in those of the classes, as in `cat/train`; None where it is not so.
+
+    Raises:
+        UserError: each folder may be a set with a split of its own.
+    """
     words = [
         [parse_part_name(folder.name) or guess_part_name(folder.name) for folder in own.folders] for own in folders
     ]
@@ -182,6 +188,7 @@ def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted) -> Lay
     twice = any(len({*known}) < len(known) for known in words)
     if len(folders) < 2 or twice or any(None in own or "train" not in own or len(own) < 2 for own in inner):
         return None
+    check_sets(folders, where)
     train, test = assign_parts(set.union(*present), wanted.validation)
 
     def make(word: str) -> Part:
@@ -225,11 +232,10 @@ def leave_beside(tree: Tree, used: Sequence[Tree], reason: str, place: str = "")
 
 
 def take_parts(root: Tree, words: dict[str, Tree], wanted: Wanted) -> Layout:
-    """Return the parts that folders are by their names."""
-    names = assign_parts(words, wanted.validation)
-    train, test = ([words[word] for word in own] for own in names)
-    if list_classes(unwrap(train[0])):  # A test part without labels tests nothing.
-        test = [folder for folder in test if list_classes(unwrap(folder))]
+    """Return the parts that folders are by their names; those without labels train and test nothing."""
+    known = list_classes(unwrap(words["train"]))
+    labelled = [word for word, folder in words.items() if not known or has_classes(folder, known)]
+    train, test = ([words[word] for word in own] for own in assign_parts(labelled, wanted.validation))
     return join_parts(root, train, test, {folder.path: word for word, folder in words.items()})
 
 
@@ -260,7 +266,7 @@ def join_parts(root: Tree, train: Sequence[Tree], test: Sequence[Tree], words: d
     notes, ignored = list[str](), [folder for folder in root.folders if folder.path not in used]
     for folder in ignored:
         reason = UNUSED_PART if folder.path in words else IN_NO_PART
-        if folder.path in words and not list_classes(unwrap(folder)):
+        if folder.path in words and not has_classes(folder, classes):
             reason = WITHOUT_CLASSES
         left_out.update(count_all(folder, reason, folder.name))
         if (count := folder.images) and reason != WITHOUT_CLASSES:

@@ -74,6 +74,22 @@ def check_pieces(names: Sequence[str], where: str) -> None:
         raise UserError(f"{where}: classes {name_some(names)}, or pieces of one set? {choice}; a table gives labels")
 
 
+def check_sets(folders: Sequence[Tree], where: str) -> None:
+    """Refuse folders of parts in those of classes if all have the same folders in them, as folds with a split each.
+
+    Raises:
+        UserError: it is so.
+    """
+    parts = [part for folder in folders for part in folder.folders]
+    shared = {name for name in set.intersection(*(list_classes(unwrap(part)) for part in parts)) if not is_kind(name)}
+    if len(shared) > 1:
+        first = f"classes {name_some(folder.name for folder in folders)}, or sets of classes {name_some(shared)}"
+        choice = (
+            f"give {folders[-1].path} for one of these sets, set layout: classes takes the first, without the parts"
+        )
+        raise UserError(f"{where}: {first}, each with parts {name_some({part.name for part in parts})}? {choice}")
+
+
 def check_wrapped(folders: Sequence[Tree], where: str) -> None:
     """Refuse folders one of which has nearly all images, in folders that might be the classes.
 
@@ -112,6 +128,16 @@ def is_beside(folder: Tree, other: str, pictures: str | None) -> bool:
     own = {inner.name: inner for inner in folder.folders}
     loose = {find_stem(file) for file in folder.files if is_image(file)}
     return has_same_names(list_stems(own[other]), loose if pictures is None else list_stems(own[pictures]))
+
+
+def has_classes(part: Tree, known: Collection[str]) -> bool:
+    """Say whether a part has folders of classes: one that is called images is none, unless a class is called so.
+
+    Args:
+        known: classes of the training part.
+    """
+    names = list_classes(unwrap(part))
+    return bool(names & {*known}) or any(not IMAGES.fullmatch(name) for name in names)
 
 
 def unwrap(tree: Tree) -> Tree:
