@@ -20,14 +20,20 @@ from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import SUFFIXES
 from counterweight.data.sources.base.group_names import count_members
 from counterweight.data.sources.base.labels import normalize_label, order_names
-from counterweight.data.sources.base.layout_doubts import list_classes, name_some, unwrap
+from counterweight.data.sources.base.layout_doubts import (
+    holds_classes,
+    list_classes,
+    name_pieces,
+    name_some,
+    unwrap,
+)
 from counterweight.data.sources.base.lazy_images import (
     DatasetSplits,
     are_part_names,
     guess_part_name,
     parse_part_name,
 )
-from counterweight.data.sources.base.table_columns import NoColumnError
+from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
 from counterweight.data.sources.base.table_paths import FIRST
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
@@ -72,6 +78,8 @@ def detect_source(path: Path) -> str:
     tree = scan_tree(os.fspath(path), path.resolve(), follow_links=True)
     classes, table = find_class_folders(tree), find_table(path, tree)
     if len(classes) > 1 and not are_part_names(classes):
+        if table and are_pieces(tree) and may_label(path):
+            return "table"
         if table:
             check_same_labels(path, classes, Path(table).name)
         return "folder"
@@ -90,13 +98,25 @@ def find_table(path: Path, tree: Tree) -> str | None:
         return first
     second = find_file(tree, SUFFIXES)
     if second and tree.images:
-        try:
-            table.find_in_tables(path, table.Settings(size=1))
-        except NoColumnError:
-            return None
-        except UserError:  # of something else, which is told when it is read
-            return second
+        return second if may_label(path) else None
     return second
+
+
+def are_pieces(tree: Tree) -> bool:
+    """Say whether folders are called pieces of one set, and none has folders of classes in it."""
+    folders = [folder for folder in tree.folders if folder.images]
+    return name_pieces(list_names(folders)) and not any(map(holds_classes, folders))
+
+
+def may_label(path: Path) -> bool:
+    """Say whether tables name images of a folder, whatever else they lack."""
+    try:
+        table.find_in_tables(path, table.Settings(size=1))
+    except NoColumnError as error:
+        return isinstance(error, NoLabelsError)
+    except UserError:  # of something else, which is told when it is read
+        return True
+    return True
 
 
 def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:

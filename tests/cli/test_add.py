@@ -492,7 +492,7 @@ def test_options_of_tables(tmp_path: Path, project: Path) -> None:
     ]
     (tmp_path / "pets" / "a.csv").write_text("\n".join(["image,label,when,where", *lines]), encoding="utf-8")
     path = tmp_path / "pets" / "a.csv"
-    refused(project, r"columns when, where have names of parts; set split: to one of them$", "pets", path)
+    refused(project, r"columns when, where have names of parts; --split-column COLUMN takes one of them$", "pets", path)
     found = facts("pets", path, "--split-column", "when", "--image-folder", "photos")
     block = found["blocks"]["datasets.pets"]
     assert (block["split"], block["image_folder"]) == ("when", "photos")

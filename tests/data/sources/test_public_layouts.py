@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from counterweight.core.errors import UserError
+from counterweight.data.inspection import detect_source
 from tests.data.sources.tables import counts, find, refused
 from tests.data.sources.test_layout import counts as count_folders
 from tests.data.sources.test_layout import find as find_folder
@@ -32,7 +33,7 @@ def test_names_that_two_parts_have_are_asked_about_where_rows_repeat_them(tmp_pa
     write_images(tmp_path, *(f"train/{number}.png" for number in range(4)), "test/0.png", "test/1.png")
     rows = [f"{number}.png,{'ab'[number % 2]},train" for number in range(4)]
     write_table(tmp_path / "a.csv", "path,label,split", *rows, "0.png,a,test", "1.png,b,test")
-    refused(tmp_path, r"a.csv: 0.png is test/0.png and train/0.png; write the paths with their folders, or set image_")
+    refused(tmp_path, r"a.csv: 0.png is test/0.png and train/0.png; set image_folder: FOLDER takes the one")
     rows = [f"train/{row}" for row in rows]
     write_table(tmp_path / "a.csv", "path,label,split", *rows, "test/0.png,a,test", "test/1.png,b,test")
     assert counts(find(tmp_path)) == [{"a": 2, "b": 2}, {"a": 1, "b": 1}]
@@ -113,3 +114,53 @@ def test_folds_with_a_split_each_are_asked_about(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         find_folder(tmp_path)
     assert count_folders(find_folder(tmp_path / "fold2")) == [{"a": 1, "b": 1}] * 2
+
+
+# Which table has the labels.
+
+
+def test_a_table_labels_images_in_pieces(tmp_path: Path) -> None:
+    """As moles and chest X-rays are kept: `part_1`, `part_2`, and the table says what is in them."""
+    write_images(tmp_path, *(f"images_part_{1 + number // 2}/{number}.png" for number in range(4)))
+    write_table(tmp_path / "a.csv", "image,label", *(f"{number},{'ab'[number % 2]}" for number in range(4)))
+    write_table(tmp_path / "pixels.csv", "pixel0,pixel1,pixel2", "1,2,3")
+    assert detect_source(tmp_path) == "table"
+    assert counts(find(tmp_path)) == [{"a": 2, "b": 2}]
+    write_table(tmp_path / "a.csv", "image,kind,age", *(f"{number},{'ab'[number % 2]},{number}" for number in range(4)))
+    assert detect_source(tmp_path) == "table"
+    refused(tmp_path, r"a.csv: no column label, .*; it has image, kind, age; set label: .*; nor has any of 1 more")
+    (tmp_path / "a.csv").unlink()
+    assert detect_source(tmp_path) == "folder"
+    with pytest.raises(UserError, match=r"or pieces of one set\? .*; set layout: table has a table label them$"):
+        find_folder(tmp_path)
+
+
+def test_pieces_with_classes_in_them_are_no_images_of_a_table(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"fold{number}/{name}/{number}{name}.png" for number in (1, 2) for name in "ab"))
+    write_table(tmp_path / "a.csv", "path,label", "fold1/a/1a.png,a", "fold1/b/1b.png,b", "fold2/a/2a.png,a")
+    assert detect_source(tmp_path) == "folder"
+
+
+def test_a_table_without_the_column_that_is_asked_for_is_left_out(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"img/{number}.png" for number in range(4)))
+    write_table(tmp_path / "attributes.csv", "id,male,young", *(f"{number}.png,{number % 2},1" for number in range(4)))
+    write_table(tmp_path / "parts.csv", "id,partition", *(f"{number}.png,{number % 2}" for number in range(4)))
+    found = find(tmp_path, label="male")
+    assert counts(found) == [{"0": 2, "1": 2}]
+    assert "parts.csv is not read beside attributes.csv: no column 'male'" in found.train.provenance["notes"]
+    refused(tmp_path, r"attributes.csv: no column 'mal'; did you mean 'male'\? .*; nor has any of 1 more", label="mal")
+
+
+def test_a_template_alone_labels_nothing(tmp_path: Path) -> None:
+    """As cats and dogs have it, whose labels are in the names of files."""
+    write_images(tmp_path, "train/cat.0.jpg", "train/dog.0.jpg", "test1/1.jpg", "test1/2.jpg")
+    write_table(tmp_path / "sampleSubmission.csv", "id,label", "1,0", "2,0")
+    refused(tmp_path, r"sampleSubmission.csv: it gives all images the label '0', and is called .*; sort the images")
+
+
+def test_a_broken_table_beside_others_is_named_with_a_way_out(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{number}.png" for number in range(4)))
+    write_table(tmp_path / "boxes.csv", "image,box,,", "0.png,1")
+    write_table(tmp_path / "labels.csv", "image,label", *(f"{number}.png,{'ab'[number % 2]}" for number in range(4)))
+    refused(tmp_path, r"boxes.csv: cannot be read: .*; mend it, or give the table of labels itself$")
+    assert counts(find(tmp_path / "labels.csv")) == [{"a": 2, "b": 2}]

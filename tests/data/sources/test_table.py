@@ -175,7 +175,7 @@ def test_columns_are_known_by_what_they_hold(tmp_path: Path) -> None:
     labels = pa.array(["dog", "cat"]).dictionary_encode()
     pq.write_table(pa.table({"kind": labels, "png": [encoded(0), encoded(1)]}), tmp_path / "a.parquet")
     assert firsts(tmp_path, label="kind") == ([0, 1], None)
-    refused(tmp_path, r"a.parquet: no column label, labels, .*; it has kind, png; set label: to one of them$")
+    refused(tmp_path, r"a.parquet: no column label, labels, .*; it has kind, png; set label: COLUMN takes one of them$")
 
 
 def test_images_that_are_somewhere_else(tmp_path: Path) -> None:
@@ -359,7 +359,7 @@ def test_unreadable_tables_are_refused(tmp_path: Path) -> None:
 
 def test_missing_columns_are_offered(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", ["0.png,cat"], "picture,species")
-    refused(tmp_path, r"a.csv: no column image, img, .*; it has picture, species; set image: to one of them$")
+    refused(tmp_path, r"a.csv: no column image, img, .*; it has picture, species; set image: COLUMN takes one of them$")
     refused(tmp_path, r"a.csv: no column 'pictur'; did you mean 'picture'\? It has picture, species$", image="pictur")
     refused(tmp_path, r"a.csv: no column 'x'; allowed: picture, species$", image="x")
 

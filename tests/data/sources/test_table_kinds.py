@@ -99,7 +99,10 @@ def test_a_table_for_each_class_is_no_template(root: Path) -> None:
 def test_where_no_table_has_labels_the_first_is_named(root: Path) -> None:
     write(root / "a.csv", [["path", "x", "y"], ["img/0.png", "1", "2"]])
     write(root / "b.csv", [["x", "y"], ["1", "2"]])
-    refused(root, r"a.csv: no column label, .*; it has path, x, y; set label: to one of them; nor has any of 1 more")
+    refused(
+        root,
+        r"a.csv: no column label, .*; it has path, x, y; set label: COLUMN takes one of them; nor has any of 1 more",
+    )
 
 
 def test_a_table_for_each_image_is_no_table_of_labels(root: Path) -> None:
@@ -142,7 +145,7 @@ def test_a_table_without_a_row_of_names_is_read_whole(name: str, root: Path) -> 
 
 def test_a_table_without_names_and_with_more_columns_is_asked_about(root: Path) -> None:
     write(root / "labels.csv", [[f"img/{n}.png", WORDS[n], "left"] for n in range(4)])
-    refused(root, r"labels.csv: no column label, .*; it has f0, f1, f2; set label: to one of them$")
+    refused(root, r"labels.csv: no column label, .*; it has f0, f1, f2; set label: COLUMN takes one of them$")
     assert counts(find(root, label="f1")) == [{"cat": 2, "dog": 2}]
     write(root / "labels.csv", [[f"img/{n}.png", WORDS[n], ("train", "test")[n % 2]] for n in range(4)])
     assert counts(find(root)) == [{"cat": 1, "dog": 1}] * 2
@@ -150,7 +153,7 @@ def test_a_table_without_names_and_with_more_columns_is_asked_about(root: Path) 
 
 def test_texts_of_which_each_is_another_are_no_labels(root: Path) -> None:
     write(root / "a.csv", [["path", "caption"], *([f"img/{n}.png", f"number {n}"] for n in range(4))])
-    refused(root, r"a.csv: no column label, .*; it has path, caption; set label: to one of them$")
+    refused(root, r"a.csv: no column label, .*; it has path, caption; set label: COLUMN takes one of them$")
 
 
 # A column for each class.
@@ -210,7 +213,7 @@ def test_lines_of_json_with_numbers_or_without_labels(root: Path) -> None:
     write_lines(root / "metadata.jsonl", [{"file_name": f"img/{n}.png", "label": n % 2} for n in range(4)])
     assert counts(find(root)) == [{"0": 2, "1": 2}]
     write_lines(root / "metadata.jsonl", [{"file_name": f"img/{n}.png", "text": f"a {n}"} for n in range(4)])
-    refused(root, r"metadata.jsonl: no column label, .*; it has file_name, text; set label: to one of them$")
+    refused(root, r"metadata.jsonl: no column label, .*; it has file_name, text; set label: COLUMN takes one of them$")
     (root / "metadata.jsonl").write_text('{"file_name": "img/0.png", "label"')
     refused(root, r"metadata.jsonl: cannot be read: ")
 
@@ -273,7 +276,7 @@ def test_arrow_that_is_no_stream_is_named(tmp_path: Path) -> None:
     refused(tmp_path, "a.arrow: cannot be read: ")
     with pa.ipc.new_stream(tmp_path / "a.arrow", pa.schema({"label": pa.string()})):
         pass
-    refused(tmp_path, "a.arrow: no column image, .*; it has label; set image: to one of them$")
+    refused(tmp_path, "a.arrow: no column image, .*; it has label; set image: COLUMN takes one of them$")
 
 
 # Names and encodings.
@@ -389,6 +392,8 @@ def test_a_column_of_widths_is_not_taken_for_the_labels_unasked(root: Path) -> N
         for name, word in zip([f"img/{n}.png" for n in range(4)], ["640", "480", "640", "480"], strict=True)
     ]
     write(root / "a.csv", [["path", "width"], *rows])
-    with pytest.raises(UserError, match=r"a.csv: no column label, .*; it has path, width; set label: to one of them"):
+    with pytest.raises(
+        UserError, match=r"a.csv: no column label, .*; it has path, width; set label: COLUMN takes one of them"
+    ):
         find(root)
     assert find(root, label="width").train.class_names == ("480", "640")

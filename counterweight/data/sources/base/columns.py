@@ -31,6 +31,10 @@ SUFFIXES = (*DELIMITERS, ".parquet", LINES, ARROW)
 Indices = npt.NDArray[np.int64]
 
 
+class UnreadableError(UserError):
+    """A table cannot be read."""
+
+
 class Columns(NamedTuple):
     """The columns of a table."""
 
@@ -142,7 +146,7 @@ def translate_errors(file: Path) -> Iterator[None]:
     except (pa.ArrowException, OSError, UnicodeDecodeError, LookupError) as error:
         said = " ".join(str(error).split())
         hint = "; is a quote not closed there?" if "CSV parse error" in said and '"' in said else ""
-        raise UserError(f"{file}: cannot be read: {said}{hint}") from error
+        raise UnreadableError(f"{file}: cannot be read: {said}{hint}") from error
 
 
 def choose_column(
@@ -154,11 +158,16 @@ def choose_column(
         UserError: the wanted one is not there.
     """
     if wanted is not None and wanted not in columns.names:
-        near, every = suggest_name(wanted, columns.names), ", ".join(columns.names)
-        offer = near if near.startswith("; allowed") else f"{near} It has {every}"
-        raise UserError(f"{columns.file}: no column '{wanted}'{offer}")
+        raise UserError(describe_missing(columns, wanted))
     found = list_usual(columns, usual)[:1] or [name for name in columns.names if only(name)]
     return wanted or (found[0] if len(found) == 1 else None)
+
+
+def describe_missing(columns: Columns, wanted: str) -> str:
+    """Say that a table has no column that is asked for, and which it has."""
+    near, every = suggest_name(wanted, columns.names), ", ".join(columns.names)
+    offer = near if near.startswith("; allowed") else f"{near} It has {every}"
+    return f"{columns.file}: no column '{wanted}'{offer}"
 
 
 def list_usual(columns: Columns, usual: Sequence[str]) -> list[str]:

@@ -67,11 +67,17 @@ def is_kind(name: str) -> bool:
     return any(known.fullmatch(name) for known in (DATE, BATCH, IMAGES, COMPANION_FOLDER))
 
 
+def name_pieces(names: Sequence[str]) -> bool:
+    """Say whether several folders are numbered as pieces of one set are."""
+    return len(names) > 1 and all(PIECE.fullmatch(name) for name in names)
+
+
 def check_pieces(names: Sequence[str], where: str) -> None:
     """Refuse folders that are numbered as pieces of one set are, such as `images_part_1` and `images_part_2`."""
-    if len(names) > 1 and all(PIECE.fullmatch(name) for name in names):
+    if name_pieces(names):
         choice = "set layout: classes takes them as classes, set train: [FOLDER, ...] and test: [FOLDER] as parts"
-        raise UserError(f"{where}: classes {name_some(names)}, or pieces of one set? {choice}; a table gives labels")
+        table = "set layout: table has a table label them"
+        raise UserError(f"{where}: classes {name_some(names)}, or pieces of one set? {choice}; {table}")
 
 
 def check_sets(folders: Sequence[Tree], where: str) -> None:

@@ -48,7 +48,7 @@ def read_one_hot(columns: Columns, names: list[str]) -> Labels:
     every = f"{', '.join(names[:NAMED])}{f' and {len(names) - NAMED:,} more' if len(names) > NAMED else ''}"
     for row in np.flatnonzero(~(yes | no).all(axis=0) | (yes.sum(axis=0) != 1))[:1].tolist():
         said = f"{int(yes[:, row].sum())} of the columns of 0 and 1 ({every}) say 1"
-        ways = "an image needs one label; set label: to a column of classes, or leave such rows out of the table"
+        ways = "an image needs one label; set label: COLUMN takes one of classes, or leave such rows out of the table"
         raise UserError(f"{columns.file}: row {row + 1}: {said}; {ways}")
     labels = [normalize_label(names[place]) for place in yes.argmax(axis=0).tolist()]
     return Labels([*labels], [f"{columns.file.name}: columns {every} of 0 and 1 are taken for the classes"])

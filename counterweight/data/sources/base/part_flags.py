@@ -65,7 +65,7 @@ def read_flags(columns: Columns, names: list[str]) -> list[str]:
     for row, values in enumerate(zip(*says.values(), strict=True), 1):
         if sum(values) != 1:
             said = f"columns {', '.join(names)} name {sum(values)} parts of it"
-            raise UserError(f"{columns.file}: row {row}: {said}; set split: to one of them")
+            raise UserError(f"{columns.file}: row {row}: {said}; set split: COLUMN takes one of them")
         found.append(parts[names[values.index(True)]])
     return found
 

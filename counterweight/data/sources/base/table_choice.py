@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import OTHER_KIND, LeftOut, find_ending
-from counterweight.data.sources.base.columns import DELIMITERS
-from counterweight.data.sources.base.table_columns import NoColumnError
+from counterweight.data.sources.base.columns import DELIMITERS, UnreadableError
+from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
 from counterweight.data.sources.base.table_paths import TRIED
 from counterweight.data.sources.base.table_rows import Table
 
@@ -41,11 +41,16 @@ def choose_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table]
             except NoColumnError as error:
                 lacking[file] = error
                 check_few(lacking)
+            except UnreadableError as error:
+                ways = "" if len(tier) == 1 else "; mend it, or give the table of labels itself"
+                raise UnreadableError(f"{error}{ways}") from error
         if found:
             break
     else:
-        first, *others = lacking.values()
-        raise NoColumnError(f"{first}{f'; nor has any of {len(others):,} more tables' if others else ''}")
+        first = find_nearest(lacking.values())
+        more = f"; nor has any of {len(lacking) - 1:,} more tables" if len(lacking) > 1 else ""
+        raise type(first)(f"{first}{more}")
+    check_template(found)
     said = {file: str(error).removeprefix(f"{file}: ").split(";")[0] for file, error in lacking.items()}
     templates = find_templates(found)
     said |= {table.columns.file: why for table, why in templates}
@@ -58,6 +63,24 @@ def choose_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table]
     names = ", ".join(table.columns.file.name for table in kept[:2]) + (", ..." if len(kept) > 2 else "")
     notes = [f"{file.relative_to(root)} is not read beside {names}: {why}" for file, why in said.items()]
     return Chosen(kept, left_out, notes)
+
+
+def find_nearest(errors: Iterable[NoColumnError]) -> NoColumnError:
+    """Return the first error of a table that has images, if any has; else the first."""
+    return min(errors, key=lambda error: not isinstance(error, NoLabelsError))
+
+
+def check_template(tables: Sequence[Table]) -> None:
+    """Refuse a template that is to be filled in where there is no other table: its one label is no class.
+
+    Raises:
+        UserError: it is so.
+    """
+    labels = {name for table in tables for name in table.classes} - {None}
+    if len(labels) <= 1 and all(TEMPLATE in table.columns.file.stem.lower() for table in tables):
+        said = f"gives all images the label {next(iter(labels), '')!r}, and is called as templates to be filled in are"
+        ways = "sort the images into a folder of each class, or write a table of their paths and labels"
+        raise NoLabelsError(f"{tables[0].columns.file}: it {said}; {ways}")
 
 
 def check_few(lacking: Mapping[Path, NoColumnError]) -> None:

@@ -14,6 +14,7 @@ from counterweight.data.sources.base.columns import (
     Columns,
     Labels,
     choose_column,
+    describe_missing,
     drop_header,
     is_text,
     list_usual,
@@ -32,6 +33,10 @@ FEW = 0.5  # of the rows have different labels, at most, where nothing else says
 
 class NoColumnError(UserError):
     """A table has no column of images, or none of labels."""
+
+
+class NoLabelsError(NoColumnError):
+    """A table has a column of images and none of labels."""
 
 
 class Lookup(NamedTuple):
@@ -100,6 +105,8 @@ def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> t
     def only(name: str) -> bool:
         return is_binary(columns.kind(name)) or "bytes" in list_fields(columns.kind(name))
 
+    if wanted and wanted not in columns.names:
+        raise NoColumnError(describe_missing(columns, wanted))
     usual = list_usual(columns, IMAGE)
     if (found := choose_column(columns, wanted, IMAGE, only)) and (wanted or len(usual) < 2):
         return found, []
@@ -108,7 +115,7 @@ def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> t
         return next((name for name in usual if name in named), found), []
     if len(named) == 1:
         return named[0], [f"{columns.file.name}: column '{named[0]}' is taken for the images: it names files"]
-    raise NoColumnError(f"{describe_lack(columns, IMAGE)}; set image: to one of them")
+    raise NoColumnError(f"{describe_lack(columns, IMAGE)}; set image: COLUMN takes one of them")
 
 
 def describe_lack(columns: Columns, usual: Sequence[str]) -> str:
@@ -134,13 +141,15 @@ def find_labels(
     Raises:
         UserError: the wanted one is not there, or none or several may be it.
     """
+    if wanted and wanted not in columns.names:
+        raise NoLabelsError(describe_missing(columns, wanted))
     found = choose_column(columns, wanted, LABEL, lambda name: columns.class_names(name) is not None)
     if found is not None:
         notes = [] if wanted else note_others(columns, found)
         read = read_labels(columns, found, keep_missing)
         return found, Labels(read.labels, notes + read.notes)
     if not guess:
-        raise NoColumnError(f"{describe_lack(columns, LABEL)}; set label: to one of them")
+        raise NoLabelsError(f"{describe_lack(columns, LABEL)}; set label: COLUMN takes one of them")
     if names := find_one_hot(columns, image):
         return None, read_one_hot(columns, names)
     several = len({*columns.names}) < len(columns.names)  # of one name
@@ -152,7 +161,7 @@ def find_labels(
         if 1 < len(words) <= FEW * len(read.labels) and not is_measure(words):
             note = f"{columns.file.name}: column '{rest[0]}' is taken for the labels: there is no other"
             return rest[0], Labels(read.labels, [note, *read.notes])
-    raise NoColumnError(f"{describe_lack(columns, LABEL)}; set label: to one of them")
+    raise NoLabelsError(f"{describe_lack(columns, LABEL)}; set label: COLUMN takes one of them")
 
 
 def is_measure(words: Collection[str]) -> bool:

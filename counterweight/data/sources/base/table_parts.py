@@ -65,7 +65,7 @@ def read_parts(
         found = find_part_columns(columns, others, lambda word: find_part(word) is not None)
         if len(found) > 1:
             every = ", ".join(found)
-            raise UserError(f"{columns.file}: columns {every} have names of parts; set split: to one of them")
+            raise UserError(f"{columns.file}: columns {every} have names of parts; set split: COLUMN takes one of them")
         if found:
             column = found[0]
             notes += [f"{columns.file.name}: column '{column}' says which part each image is in"]
@@ -96,7 +96,7 @@ def read_tested(columns: Columns, test: Sequence[str | int], column: str | None,
             found = ", ".join(own.column for own in folds) or "none"
             every = ", ".join(columns.names)
             raise UserError(
-                f"{columns.file}: test: {found} looks like folds; it has {every}; set split: to one of them"
+                f"{columns.file}: test: {found} looks like folds; it has {every}; set split: COLUMN takes one of them"
             )
         column = folds[0].column
     return read_folds(columns, column, read_texts(columns, column), test)

@@ -148,7 +148,8 @@ def find_place(paths: Sequence[Path], file: Path, start: Path, root: Path) -> Pa
         return places[parts.index(own)]
     if len(places) > 1:
         several = ", ".join(os.path.relpath(place, root) for place in places)
-        raise UserError(f"{file}: the images that it names are in {several}; set image_folder: to one of them")
+        ways = "set image_folder: FOLDER takes one of them"
+        raise UserError(f"{file}: the images that it names are in {several}; {ways}")
     return places[0] if places else None
 
 
@@ -160,7 +161,7 @@ def check_twice(names: Sequence[str], spread: Mapping[str, Sequence[str]], file:
     """
     if twice := next((name for name in names if len(spread.get(name, ())) > 1), None):
         one, other = (os.path.relpath(path, root) for path in spread[twice][:2])
-        ways = "write the paths with their folders, or set image_folder: to the folder that is meant"
+        ways = "set image_folder: FOLDER takes the one that is meant, or write the paths with their folders"
         raise UserError(f"{file}: {twice} is {one} and {other}; {ways}")
 
 
