@@ -48,7 +48,7 @@ from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables
 from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels
 from counterweight.data.sources.base.table_parts import PartColumns, list_part_columns, read_parts
-from counterweight.data.sources.base.table_paths import PathResolver, find_table_files, locate_images
+from counterweight.data.sources.base.table_paths import PathResolver, check_near, find_table_files, locate_images
 from counterweight.data.sources.base.table_repeats import TwoLabels, drop_repeats
 from counterweight.data.sources.base.table_rows import (
     DROPPED,
@@ -142,6 +142,7 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
     """
     files = find_table_files(root, settings.links == "follow")
     chosen = choose_tables(files.tables, lambda file: read_table(file, root, settings, guess), root)
+    check_near([table.paths or [] for table in chosen.tables], root)
     read, renamed = name_classes(chosen.tables, settings.merge_labels)
     tables, repeated, said = drop_repeats(read, settings.two_labels)
     present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
@@ -209,7 +210,8 @@ def choose_parts(
         return [*words], []
     if "" in words:
         bare = next(table.columns.file for table in tables if "" in table.parts)
-        raise UserError(f"{bare}: neither its name nor a column split says which part it is, as others do")
+        ways = "give one table itself, or take this one out of the folder"
+        raise UserError(f"{bare}: neither its name nor a column split says which part it is, as others do; {ways}")
     if "train" not in words:
         raise UserError(f"{root}: no part train, only {', '.join(sorted(words))}")
     return assign_parts(words, settings.validation)
@@ -244,7 +246,7 @@ def make_table_part(
             "tables": [own.columns.file.name for own in tables],
             "ignored_files": left_out.total(),
             "left_out": account.to_json(left_out),
-            "notes": notes,
+            "notes": [*dict.fromkeys(notes)],
         },
         settings=settings,
     )

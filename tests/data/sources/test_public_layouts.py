@@ -164,3 +164,59 @@ def test_a_broken_table_beside_others_is_named_with_a_way_out(tmp_path: Path) ->
     write_table(tmp_path / "labels.csv", "image,label", *(f"{number}.png,{'ab'[number % 2]}" for number in range(4)))
     refused(tmp_path, r"boxes.csv: cannot be read: .*; mend it, or give the table of labels itself$")
     assert counts(find(tmp_path / "labels.csv")) == [{"a": 2, "b": 2}]
+
+
+# What is said of them.
+
+
+def test_several_sizes_of_each_image_are_told_of(tmp_path: Path) -> None:
+    """As systems for web pages keep them."""
+    sizes = ("", "-150x150", "-300x200")
+    write_images(tmp_path, *(f"{name}/photo{n}{size}.jpg" for name in "ab" for n in range(4) for size in sizes))
+    notes = find_folder(tmp_path).train.provenance["notes"]
+    assert [note.split(":")[0] for note in notes] == [
+        "8 images have the names of others but for '*-150x150.*'",
+        "8 images have the names of others but for '*-300x200.*'",
+    ]
+
+
+def test_labels_that_are_the_same_number_are_told_of(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{number}.png" for number in range(8)))
+    write_table(tmp_path / "a.csv", "path,label", *(f"{n}.png,{('1', '01', '2', 'x')[n % 4]}" for n in range(8)))
+    found = find(tmp_path)
+    assert counts(found) == [{"01": 2, "1": 2, "2": 2, "x": 2}]
+    assert found.train.provenance["notes"] == [
+        "classes '01', '1' are the same number; write it in one way if they are one"
+    ]
+
+
+@pytest.mark.parametrize(("word", "near"), [("0.jpg", "0.png"), ("0", "0.jpeg and 0.png")])
+def test_paths_that_differ_from_images_by_their_ending_are_named(tmp_path: Path, word: str, near: str) -> None:
+    write_images(tmp_path, "0.png", "1.png", *(["0.jpeg"] if word == "0" else []))
+    write_table(tmp_path / "a.csv", "path,label", f"{word},a", f"{word.replace('0', '1')}x,b")
+    refused(tmp_path, rf"{word} is not there, but there is {near}; mend the endings of paths$")
+
+
+def test_parts_in_classes_of_which_one_lacks_one(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{name}/train/{number}.png" for name in "abc" for number in range(2)))
+    write_images(tmp_path, "a/test/3.png", "b/test/3.png")
+    with pytest.raises(UserError, match=r"test lacks c \(2 images in train\); set missing_classes: leave_out"):
+        find_folder(tmp_path)
+    assert count_folders(find_folder(tmp_path, missing_classes="leave_out")) == [{"a": 2, "b": 2}, {"a": 1, "b": 1}]
+
+
+def test_an_example_of_parts_tests_on_what_is_called_test(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{part}/{name}/0.png" for part in ("test", "trainval") for name in "ab"))
+    with pytest.raises(UserError, match=r"set train: \[trainval\] and test: \[test\] as an example"):
+        find_folder(tmp_path)
+    patients = tmp_path / "patients"
+    write_images(patients, *(f"{patient}/{label}/0.png" for patient in range(30) for label in (0, 1)))
+    with pytest.raises(UserError, match=r"set train: \[0, 1, 2, 3, 4\] and test: \[29\] as an example"):
+        find_folder(patients)
+
+
+def test_a_table_beside_those_of_parts_is_named_with_a_way_out(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{number}.png" for number in range(4)))
+    for name in ("all", "test", "train"):
+        write_table(tmp_path / f"{name}.csv", "path,label", *(f"{n}.png,{'ab'[n % 2]}" for n in range(4)))
+    refused(tmp_path, r"all.csv: neither its name nor .* as others do; give one table itself, or take this one out")

@@ -109,7 +109,9 @@ def test_numbers_of_which_one_is_not_whole_stay_as_they_are(root: Path) -> None:
     write(root / "a.csv", label_rows(["2", "2.0", "2.5", "2.5"]))
     found = find(root)
     assert counts(found) == [{"2": 1, "2.0": 1, "2.5": 2}]
-    assert found.train.provenance["notes"] == []
+    assert found.train.provenance["notes"] == [
+        "classes '2', '2.0' are the same number; write it in one way if they are one"
+    ]
 
 
 def test_a_parquet_that_pandas_made_of_numbers_with_an_empty_cell(root: Path) -> None:

@@ -51,7 +51,7 @@ def find_lookalikes(names: Iterable[str]) -> list[list[str]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def describe_lookalikes(names: Iterable[str]) -> list[str]:
+def describe_lookalikes(names: Collection[str]) -> list[str]:
     """Return a note for each group of names that look alike, with what makes them one."""
     notes = []
     for group in find_lookalikes(names):
@@ -60,7 +60,18 @@ def describe_lookalikes(names: Iterable[str]) -> list[str]:
             "set merge_labels: true takes those that differ by case as one" if same else "rename them if they are one"
         )
         notes.append(f"classes {', '.join(map(repr, group))} differ by case, blanks or form only; {ways}")
-    return notes
+    return notes + describe_equal_numbers(names)
+
+
+def describe_equal_numbers(names: Iterable[str]) -> list[str]:
+    """Return a note if labels are the same number written in two ways, as `1` and `01`."""
+    groups: dict[int, set[str]] = {}
+    for name in names:
+        if WHOLE.fullmatch(name):
+            groups.setdefault(int(float(name)), set()).add(name)
+    found = [", ".join(map(repr, order_names(group))) for _, group in sorted(groups.items()) if len(group) > 1]
+    more = f" (and {len(found) - 1:,} more numbers)" if len(found) > 1 else ""
+    return [f"classes {found[0]} are the same number{more}; write it in one way if they are one"] if found else []
 
 
 def describe_combined(counts: Mapping[str, int]) -> list[str]:

@@ -15,6 +15,7 @@ from counterweight.data.decode.tree import (
 )
 from counterweight.data.sources.base.labels import normalize_label, order_names
 from counterweight.data.sources.base.layout_doubts import (
+    NAMED,
     are_parts,
     check_inner_pictures,
     check_names,
@@ -160,7 +161,8 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
     shared = {name for name in every if sum(name in own for own in plain) > len(folders) / 2}
     if all(plain) and shared and len(folders) > 1 and len(every) > 1:
         first = f"classes {name_some(names)}, each with folders {name_some(every)}"
-        example = f"set train: [{', '.join(names[:-1])}] and test: [{names[-1]}] as an example"
+        *some, last = sorted(order_names(names), key=lambda name: guess_part_name(name) == "test")
+        example = f"set train: [{', '.join(some[:NAMED])}] and test: [{last}] as an example"
         choice = f"set layout: classes takes the first; {example} the other"
         raise UserError(f"{where}: {first}, or parts {name_some(names)} of classes {name_some(every)}? {choice}")
     check_pieces(names, where)
@@ -186,7 +188,9 @@ def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted, where:
     inner = [dict(zip(known, own.folders, strict=True)) for known, own in zip(words, folders, strict=True)]
     present = [{word for word in own if word} for own in inner]
     twice = any(len({*known}) < len(known) for known in words)
-    if len(folders) < 2 or twice or any(None in own or "train" not in own or len(own) < 2 for own in inner):
+    if len(folders) < 2 or twice or any(None in own or "train" not in own for own in inner):
+        return None
+    if 2 * sum(len(own) > 1 for own in inner) <= len(inner):
         return None
     check_sets(folders, where)
     train, test = assign_parts(set.union(*present), wanted.validation)

@@ -37,7 +37,15 @@ def find_patterns(files: Sequence[Path]) -> Counter[str]:
     rare = min(endings, key=lambda ending: (endings[ending], ending != ".png"), default="")
     twice = sum(file.suffix == rare and stems[file.parent, file.stem] > 1 for file in files)
     counts += Counter({f"*{rare}": twice})
-    return Counter({name: count for name, count in counts.items() if count >= max(FEWEST, MOST * (len(files) - count))})
+    worded = [any(map(has_letter, list_patterns(file, known))) for file in files]
+    bare = worded.count(False)  # an image may have several others, as `-150x150` and `-300x300`
+    of = {name: min(len(files) - count, bare if has_letter(name) else len(files)) for name, count in counts.items()}
+    return Counter({name: count for name, count in counts.items() if count >= max(FEWEST, MOST * of[name])})
+
+
+def has_letter(pattern: str) -> bool:
+    """Say whether there is a letter in a pattern: numbers alone count images of their own."""
+    return any(letter.isalpha() for letter in pattern)
 
 
 def list_patterns(file: Path, known: set[tuple[Path, str]]) -> Iterator[str]:

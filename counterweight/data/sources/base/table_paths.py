@@ -175,6 +175,20 @@ def find_spread(names: set[str], start: Path) -> dict[str, list[str]]:
     return found
 
 
+def check_near(tables: Sequence[Sequence[Path]], root: Path) -> None:
+    """Name the cause where a table names no file, but its first path differs by the ending alone from images there.
+
+    Raises:
+        UserError: it is so.
+    """
+    for first in (paths[0] for paths in tables if paths and not any(map(os.path.lexists, paths[:TRIED]))):
+        names = group_stems(str(first.parent)) if first.parent.is_dir() else {}
+        if near := names.get(first.stem if is_image(str(first)) else first.name):
+            said = " and ".join(os.path.relpath(first.parent / name, root) for name in near[:2])
+            lacking = os.path.relpath(first, root)
+            raise UserError(f"{root}: {lacking} is not there, but there is {said}; mend the endings of paths")
+
+
 def resolve(words: Iterable[str], resolver: PathResolver, file: Path) -> Iterator[Path]:
     """Yield the files that paths lead to."""
     for row, word in enumerate(words, 1):
