@@ -17,7 +17,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode import account
 from counterweight.data.decode.tree import LeftOut, Tree, collect, find_ending, prune, scan_tree
 from counterweight.data.sources.base.labels import describe_lookalikes, describe_written, merge_labels, order_names
-from counterweight.data.sources.base.layout import Layout, Part, Wanted, choose_layout
+from counterweight.data.sources.base.layout import ONLY_CLASS, Layout, Part, Wanted, choose_layout
 from counterweight.data.sources.base.lazy_images import (
     DatasetSplits,
     LazyImages,
@@ -150,6 +150,8 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
     check_empty(tree, layout, train.classes + test.classes, where)
     notes = [*layout.notes, *said, *describe_lookalikes(train.classes + test.classes)]
     notes += describe_name_pairs(train.group()) if masks else []
+    if {*train.classes} == {ONLY_CLASS} and (labels := account.describe_labels(tree)):
+        notes.append(f"all images are of one class{labels}")
     if not layout.test:
         return Found(train, None, tuple(order_names({*train.classes})), left_out, layout.ignored, notes)
     common = agree_on_classes(train.counts, test.counts, settings.missing_classes, where)

@@ -220,3 +220,21 @@ def test_a_table_beside_those_of_parts_is_named_with_a_way_out(tmp_path: Path) -
     for name in ("all", "test", "train"):
         write_table(tmp_path / f"{name}.csv", "path,label", *(f"{n}.png,{'ab'[n % 2]}" for n in range(4)))
     refused(tmp_path, r"all.csv: neither its name nor .* as others do; give one table itself, or take this one out")
+
+
+def test_addresses_of_images_and_lines_of_one_column_are_named(tmp_path: Path) -> None:
+    write_images(tmp_path, "0.png", "1.png")
+    write_table(tmp_path / "a.csv", "TRAIN,gs://bucket/0.png,a", "TEST,gs://bucket/1.png,b")
+    refused(tmp_path, r"it has f0, f1, f2; 'f1' names images that are not there, first gs://bucket/0.png; set image:")
+    write_table(tmp_path / "a.csv", "picture label", "0.png a", "1.png b")
+    refused(tmp_path, r"it has picture label alone; set delimiter: CHARACTER parts a line into more; set image: ")
+    assert counts(find(tmp_path, delimiter=" ", image="picture")) == [{"a": 1, "b": 1}]
+
+
+def test_files_that_may_have_labels_are_named_where_all_images_are_of_one_class(tmp_path: Path) -> None:
+    write_images(tmp_path, "0.png", "1.png")
+    assert find_folder(tmp_path).train.provenance["notes"] == []
+    (tmp_path / "0.txt").write_text("cat", encoding="utf-8")
+    assert find_folder(tmp_path).train.provenance["notes"] == [
+        "all images are of one class; there are 1 .txt in .: labels are read of CSV, TSV, Parquet and JSON lines"
+    ]

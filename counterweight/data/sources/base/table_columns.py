@@ -115,12 +115,28 @@ def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> t
         return next((name for name in usual if name in named), found), []
     if len(named) == 1:
         return named[0], [f"{columns.file.name}: column '{named[0]}' is taken for the images: it names files"]
-    raise NoColumnError(f"{describe_lack(columns, IMAGE)}; set image: COLUMN takes one of them")
+    absent = describe_absent(columns)
+    raise NoColumnError(f"{describe_lack(columns, IMAGE)}{absent}; set image: COLUMN takes one of them")
+
+
+def describe_absent(columns: Columns) -> str:
+    """Say which column names images by their endings, none of which can be there; empty where none does."""
+    names = [name for name in columns.names if is_text(columns.kind(name)) and columns.names.count(name) == 1]
+    if not names:
+        return ""
+    batch = read_first_rows(columns, names)
+    for name in names:
+        words = [str(word) for word in batch.column(name)[:TRIED].to_pylist()]
+        if words and all(map(is_image, words)):
+            return f"; '{name}' names images that are not there, first {words[0]}"
+    return ""
 
 
 def describe_lack(columns: Columns, usual: Sequence[str]) -> str:
     """Say that a table has no column of some names, and which it has."""
-    return f"{columns.file}: no column {', '.join(usual)}; it has {', '.join(columns.names)}"
+    said = f"{columns.file}: no column {', '.join(usual)}; it has {', '.join(columns.names)}"
+    alone = columns.file.suffix.lower() in DELIMITERS and len(columns.names) == 1
+    return f"{said} alone; set delimiter: CHARACTER parts a line into more" if alone else said
 
 
 def find_labels(
