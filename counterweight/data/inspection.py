@@ -21,6 +21,7 @@ from counterweight.data.sources.base.columns import SUFFIXES
 from counterweight.data.sources.base.group_names import count_members
 from counterweight.data.sources.base.labels import normalize_label, order_names
 from counterweight.data.sources.base.layout_doubts import (
+    are_pictures,
     holds_classes,
     list_classes,
     name_pieces,
@@ -78,7 +79,7 @@ def detect_source(path: Path) -> str:
     tree = scan_tree(os.fspath(path), path.resolve(), follow_links=True)
     classes, table = find_class_folders(tree), find_table(path, tree)
     if len(classes) > 1 and not are_part_names(classes):
-        if table and are_pieces(tree) and may_label(path):
+        if table and (are_pieces(tree) or are_pictures(classes)) and may_label(path):
             return "table"
         if table:
             check_same_labels(path, classes, Path(table).name)

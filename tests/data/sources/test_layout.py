@@ -82,7 +82,8 @@ def test_numbers_below_train_may_be_classes(tmp_path: Path) -> None:
 def test_several_training_folders_are_to_be_named(tmp_path: Path) -> None:
     make(tmp_path, {f"{name}/{own}": 2 for name in ("train1", "train2", "test") for own in ("a", "b")})
     refused(
-        tmp_path, r"train1 and train2 are the same part; name all in train: \[...\] and test: \[...\], or leave one$"
+        tmp_path,
+        r"train1 and train2 are the same part; set train: \[FOLDER, ...\] and test: .* names all, or leave",
     )
     assert counts(find(tmp_path, train=["train1", "train2"], test=["test"])) == [{"a": 4, "b": 4}, {"a": 2, "b": 2}]
 

@@ -238,3 +238,24 @@ def test_files_that_may_have_labels_are_named_where_all_images_are_of_one_class(
     assert find_folder(tmp_path).train.provenance["notes"] == [
         "all images are of one class; there are 1 .txt in .: labels are read of CSV, TSV, Parquet and JSON lines"
     ]
+
+
+def test_a_table_labels_images_beside_their_masks(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{folder}/{number}.png" for folder in ("images", "masks") for number in range(4)))
+    write_table(tmp_path / "train.csv", "id,label", *(f"{number},{'ab'[number % 2]}" for number in (0, 1, 2, 3, 3)))
+    assert detect_source(tmp_path) == "table"
+    found = find(tmp_path)
+    assert counts(found) == [{"a": 2, "b": 2}]
+    assert {Path(origin).parent.name for origin in found.train.origins} == {"images"}
+
+
+def test_a_row_that_stands_twice_is_no_doubt_for_thumbnails_of_some(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"images/{number}.png" for number in range(4)), "thumbs/0.png")
+    write_table(tmp_path / "a.csv", "id,label", *(f"{number}.png,{'ab'[number % 2]}" for number in (0, 0, 1, 2, 3)))
+    assert counts(find(tmp_path)) == [{"a": 2, "b": 2}]
+
+
+def test_paths_from_the_folder_around_that_of_the_table(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"images/{number}.png" for number in range(4)))
+    write_table(tmp_path / "labels/a.csv", "path,label", *(f"images/{n}.png,{'ab'[n % 2]}" for n in range(4)))
+    assert counts(find(tmp_path)) == [{"a": 2, "b": 2}]

@@ -139,7 +139,7 @@ def find_parts(folders: Sequence[Tree], kind: Kind, where: str) -> dict[str, Tre
         if word := words[folder.path]:
             if word in found:
                 same = f"{found[word].name} and {folder.name} are the same part"
-                raise UserError(f"{where}: {same}; name all in train: [...] and test: [...], or leave one")
+                raise UserError(f"{where}: {same}; set train: [FOLDER, ...] and test: [FOLDER] names all, or leave one")
             found[word] = folder
     return found
 

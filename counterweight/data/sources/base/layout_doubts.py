@@ -36,11 +36,17 @@ def check_names(names: Sequence[str], where: str) -> None:
         raise UserError(f"{where}: {', '.join(names)} look like parts, not classes; {expected}")
 
 
-def check_pictures(names: Sequence[str], where: str) -> None:
-    """Refuse classes that are called images and masks."""
+def are_pictures(names: Sequence[str]) -> bool:
+    """Say whether folders are called images and masks, all of them."""
     pictures = [name for name in names if IMAGES.fullmatch(name)]
     masks = [name for name in names if COMPANION_FOLDER.fullmatch(name)]
-    if pictures and masks and len(pictures) + len(masks) == len(names):
+    return bool(pictures and masks) and len(pictures) + len(masks) == len(names)
+
+
+def check_pictures(names: Sequence[str], where: str) -> None:
+    """Refuse classes that are called images and masks."""
+    if are_pictures(names):
+        masks = [name for name in names if COMPANION_FOLDER.fullmatch(name)]
         choice = f"set leave_out: [{', '.join(masks)}] leaves the masks out, set leave_out: [] takes both as classes"
         raise UserError(f"{where}: {name_some(names)}: images and their masks, or classes? {choice}")
 

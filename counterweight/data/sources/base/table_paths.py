@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.tree import Tree, check_faults, find_stem, is_image, scan_tree
+from counterweight.data.decode.tree import COMPANION_FOLDER, Tree, check_faults, find_stem, is_image, scan_tree
 from counterweight.data.sources.base.batches import ARROW, LINES
 from counterweight.data.sources.base.columns import DELIMITERS, SUFFIXES
 from counterweight.data.sources.base.lazy_images import guess_part_name
@@ -136,12 +136,16 @@ def locate_below(words: Sequence[str], paths: list[Path], file: Path, root: Path
 
 
 def find_place(paths: Sequence[Path], file: Path, start: Path, root: Path) -> Path | None:
-    """Return the only folder below `start` that has the first files of a table; of those of parts, the table's own.
+    """Return the only folder that has the first files of a table, `start` or below; of those of parts, the table's own.
+
+    One that is called masks is none, if another has them, too.
 
     Raises:
         UserError: several have them.
     """
-    places = [place for place in list_folders(start) if has_all(paths, file.parent, place)]
+    around = [] if start == file.parent or any(".." in path.parts for path in paths) else [start]
+    places = [place for place in (*around, *list_folders(start)) if has_all(paths, file.parent, place)]
+    places = [place for place in places if not COMPANION_FOLDER.fullmatch(place.name)] or places
     parts = [guess_part_name(place.name) for place in places]
     own = guess_part_name(file.stem)
     if own and all(parts) and parts.count(own) == 1:
@@ -172,7 +176,12 @@ def find_spread(names: set[str], start: Path) -> dict[str, list[str]]:
         for name in filter(is_image, sorted(os.listdir(place))):
             for known in {name, find_stem(name)} & names:
                 found.setdefault(known, []).append(os.path.join(place, name))
-    return found
+    return {name: [path for path in paths if not is_in_companion(path)] or paths for name, paths in found.items()}
+
+
+def is_in_companion(path: str) -> bool:
+    """Say whether a file lies in a folder that is called as those of masks and thumbnails are."""
+    return COMPANION_FOLDER.fullmatch(os.path.basename(os.path.dirname(path))) is not None
 
 
 def check_near(tables: Sequence[Sequence[Path]], root: Path) -> None:
