@@ -10,7 +10,7 @@ from counterweight.data.sources.base.table_rows import DROPPED, Table
 
 TwoLabels = Literal["refuse", "leave_out"]
 
-REPEATED, CONFLICTING = "a path of another row", "a path with two labels"
+CONFLICTING = "a path with two labels"
 
 
 class Place(NamedTuple):
@@ -48,26 +48,29 @@ def drop_repeats(tables: list[Table], two_labels: TwoLabels) -> Repeats:
         ways = "mend the rows; set two_labels: leave_out goes on without such images"
         raise UserError(f"{describe_conflicts(tables, conflicts)}; {ways}")
     notes = [f"{describe_conflicts(tables, conflicts)}: left out"] if conflicts else []
-    dropped = {place: CONFLICTING for places in conflicts for place in places}
+    repeated, conflicting = list[Place](), {places[0] for places in conflicts}
     for places in several:
-        parts = {tables[place.table].parts[place.row] for place in places}
-        for part in parts if places[0] not in dropped else ():
+        parts = dict.fromkeys(tables[place.table].parts[place.row] for place in places)  # in the order of rows
+        for part in parts if places[0] not in conflicting else ():
             own = [place for place in places if tables[place.table].parts[place.row] == part]
-            dropped |= dict.fromkeys(own[1:], REPEATED)
-    repeated = [place for place, reason in dropped.items() if reason == REPEATED]
+            repeated += own[1:]
     notes += [describe_repeats(tables, seen, repeated)] if repeated else []
-    return Repeats(*leave_out_places(tables, dropped), notes)
+    # Of files: one with two labels is left out once, whatever rows it has, and one that others repeat is not.
+    origins = [(tables[places[0].table], places[0].row) for places in conflicts]
+    left_out = Counter(
+        LeftOut(CONFLICTING, find_ending(own.origins[row]), own.columns.file.name) for own, row in origins
+    )
+    return Repeats(
+        drop_places(tables, [*repeated, *(place for places in conflicts for place in places)]), left_out, notes
+    )
 
 
-def leave_out_places(tables: list[Table], dropped: dict[Place, str]) -> tuple[list[Table], Counter[LeftOut]]:
-    """Return tables in which some rows are dropped, and the account of these."""
-    left_out: Counter[LeftOut] = Counter()
+def drop_places(tables: list[Table], dropped: list[Place]) -> list[Table]:
+    """Return tables in which some rows are dropped."""
     parts = [[*table.parts] for table in tables]
-    for place, reason in dropped.items():
-        own = tables[place.table]
-        left_out[LeftOut(reason, find_ending(own.origins[place.row]), own.columns.file.name)] += 1
+    for place in dropped:
         parts[place.table][place.row] = DROPPED
-    return [table._replace(parts=own) for table, own in zip(tables, parts, strict=True)], left_out
+    return [table._replace(parts=own) for table, own in zip(tables, parts, strict=True)]
 
 
 def describe_conflicts(tables: list[Table], conflicts: list[list[Place]]) -> str:
