@@ -431,6 +431,24 @@ def test_a_quote_that_is_never_closed_is_guessed(root: Path) -> None:
     refused(write(root / "a.csv", rows), r"CSV parse error: .*; is a quote not closed there\?$")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("blank", ["", ";\n;\n", ' ; "" \n\n;\n', ";\n" * 40_000])
+def test_rows_that_a_spreadsheet_left_empty_at_the_end_are_none(root: Path, encoding: str, blank: str) -> None:
+    rows = "".join(f"{path};{label}\n" for path, label in label_rows(WORDS))
+    (root / "a.csv").write_text(rows + blank, encoding=encoding)
+    assert counts(find(root)) == [{"cat": 2, "dog": 2}]
+
+
+def test_rows_of_tabs_alone_at_the_end_are_none(root: Path) -> None:
+    (root / "a.tsv").write_text("".join(f"{path}\t{label}\n" for path, label in label_rows(WORDS)) + "\t\n\n\t\n")
+    assert counts(find(root)) == [{"cat": 2, "dog": 2}]
+
+
+def test_an_empty_row_in_the_middle_is_named(root: Path) -> None:
+    write(root / "a.csv", [*label_rows(WORDS)[:3], ["", ""], *label_rows(WORDS)[3:]])
+    refused(root, r"a.csv: row 3: 'path' is empty$")
+
+
 # Paths in several rows.
 
 

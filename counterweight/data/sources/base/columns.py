@@ -24,6 +24,7 @@ OTHER_DELIMITERS = (",", ";", "\t", "|")
 SAID = re.compile(r'\ufeff?"?sep=(?P<mark>.)"?')  # what spreadsheets write above a table
 BLOCK = 2**20  # bytes of a table that are looked at together
 FIRST = 10_000  # rows that tell what a column holds
+TAIL = 2**16  # bytes
 ROWS = 1024  # of a column that are read at a time
 MOST = 2**31  # bytes of a column of texts or numbers
 SUFFIXES = (*DELIMITERS, ".parquet", LINES, ARROW)
@@ -47,6 +48,8 @@ class Columns(NamedTuple):
     """Lines before that with the names of the columns."""
     header: bool = True
     """Whether there is such a line; columns of a table of texts without are called f0, f1..."""
+    blank: int = 0
+    """Rows at the end of a table of texts with nothing in them, which are not read."""
 
     @property
     def reading(self) -> tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions]:
@@ -91,10 +94,28 @@ def read_columns(file: Path, delimiter: str | None = None, encoding: str | None 
         head = read_head(file, encoding)
         said = SAID.fullmatch(head.strip())
         delimiter = delimiter or (said["mark"] if said else choose_delimiter(file, head))
-        found = Columns(file, pa.schema([]), delimiter, encoding, skipped=1 if said else 0)
+        blank = count_blank_rows(file, encoding, delimiter)
+        found = Columns(file, pa.schema([]), delimiter, encoding, skipped=1 if said else 0, blank=blank)
         reading, parsing = found.reading
         with pyarrow.csv.open_csv(file, reading, parsing) as reader:
             return found._replace(schema=pa.schema([(name, pa.string()) for name in reader.schema.names]))
+
+
+def count_blank_rows(file: Path, encoding: str, delimiter: str) -> int:
+    """Return how many rows at the end of a table of texts have nothing in any column, as spreadsheets write them."""
+    size, tail = file.stat().st_size, TAIL
+    while True:
+        with file.open("rb") as stream:
+            stream.seek(max(0, size - tail) // 4 * 4)  # no letter of UTF-16 is cut
+            lines = stream.read().decode(encoding, "replace").splitlines()
+        blank = 0
+        for line in reversed(lines[0 if tail >= size else 1 :]):
+            if line.strip(f"{delimiter}\"' \t"):
+                return blank
+            blank += bool(line)  # an empty line is no row
+        if tail >= size:
+            return blank
+        tail *= 16
 
 
 def detect_encoding(file: Path) -> str:
@@ -192,7 +213,8 @@ def read_column(columns: Columns, name: str, field: str | None = None) -> pa.Chu
         require_memory(2 * columns.file.stat().st_size, str(columns.file))
         # As text: 007 would become a number otherwise.
         options = pyarrow.csv.ConvertOptions(include_columns=[name], column_types={name: pa.string()})
-        return pyarrow.csv.read_csv(columns.file, *columns.reading, options).column(0)
+        found = pyarrow.csv.read_csv(columns.file, *columns.reading, options).column(0)
+        return found.slice(0, max(0, len(found) - columns.blank))
 
 
 def read_typed_column(columns: Columns, name: str, field: str | None) -> pa.ChunkedArray:
