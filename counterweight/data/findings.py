@@ -14,6 +14,7 @@ from counterweight.data.decode.facts import Facts
 from counterweight.data.decode.images import BadFile
 from counterweight.data.decode.tree import LeftOut
 from counterweight.data.sources.base.group_names import GroupCounts
+from counterweight.data.split.pictures import Mixed
 
 NAMED = 3  # bad files of a kind
 
@@ -26,8 +27,8 @@ class Findings(NamedTuple):
     `facts` has what each of them is like, `files` where it lies, of a folder that is inspected as it is.
     `counts` has the images of each class in each part; `left_out` what is beside them, and `notes` what is to be said
     of how all was read; `broken` has the bad files of a dataset by fault, ending and class; `identical` says which
-    images of a dataset have the same pixels, None where none have; `groups` how many patients or videos they are of,
-    None where nothing says so.
+    images of a dataset have the same pixels, None where none have, and `mixed` which of these are of several classes;
+    `groups` how many patients or videos they are of, None where nothing says so.
     """
 
     counts: Mapping[str, Mapping[str, int]]
@@ -41,6 +42,7 @@ class Findings(NamedTuple):
     left_out: Counter[LeftOut]
     notes: Sequence[str] = ()
     identical: Identical | None = None
+    mixed: Mixed | None = None
     files: Sequence[Path] = ()
     groups: GroupCounts | None = None
     broken: Counter[LeftOut] | None = None
@@ -107,6 +109,7 @@ def to_json(found: Findings) -> dict[str, Any]:
         "bad_files": found.faults(),
         "broken": account.to_json(found.broken or Counter()),
         "identical": None if found.identical is None else found.identical._asdict(),
+        "mixed": None if found.mixed is None else found.mixed._asdict(),
         **({} if found.groups is None else {"groups": found.groups._asdict()}),
     }
 
@@ -130,6 +133,8 @@ def render_findings(found: Findings) -> list[str]:
     if found.identical is not None:
         tested = f"; {found.identical.in_train:,} test images are in train, too" if len(found.counts) > 1 else ""
         lines.append(f"identical: {found.identical.describe()}{tested}")
+    if found.mixed is not None:
+        lines.append(f"two classes: {found.mixed.describe()}")
     if found.groups is not None:
         lines.append(f"groups: {found.groups.describe()}")
     for fault, names in found.faults().items():

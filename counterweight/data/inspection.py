@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from counterweight.core.errors import UserError
-from counterweight.core.twins import find_identical, stack_digests
+from counterweight.core.twins import find_identical, number_twins, stack_digests
 from counterweight.data.decode import account
 from counterweight.data.decode.facts import Facts
 from counterweight.data.decode.images import BadFile, find_image_files
@@ -36,6 +36,7 @@ from counterweight.data.sources.base.lazy_images import (
 )
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
 from counterweight.data.sources.base.table_paths import FIRST
+from counterweight.data.split.pictures import find_mixed
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 LISTED = 0.5  # of the rows of a table name a file, where it is one of images
@@ -207,6 +208,7 @@ def check_same_labels(path: Path, classes: Sequence[str], name: str) -> None:
 def inspect_dataset(found: DatasetSplits) -> Findings:
     """Read every image of a dataset."""
     results, counts, digests, origins, trained = Results(), {}, list[bytes](), list[str](), 0
+    labels: list[int] = []
     frames: dict[str, int] = {}
     broken: Counter[LeftOut] = Counter()
     for label, part in (("train", found.train), ("test", found.test)):
@@ -229,13 +231,16 @@ def inspect_dataset(found: DatasetSplits) -> Findings:
         )
         digests += [result.digest for result in own if isinstance(result, Facts)]
         origins += [part.origins[index] for index in np.flatnonzero(good).tolist()]
+        labels += part.labels[good].tolist()
         trained = len(digests) if label == "train" else trained
     facts = found.train.provenance
-    identical = find_identical(stack_digests(digests), origins, trained)
+    known, names = stack_digests(digests), found.train.class_names
+    identical = find_identical(known, origins, trained)
+    mixed = find_mixed(number_twins(known), np.array(labels, dtype=np.int64), origins, names)
     findings = summarize_findings(results, counts, account.from_json(facts.get("left_out", [])))
     said = [account.describe_frames([f"{name} ({count:,})" for name, count in frames.items()])] if frames else []
     notes, groups = facts.get("notes", []) + said, count_members(found)
-    return findings._replace(identical=identical, notes=notes, groups=groups, broken=broken)
+    return findings._replace(identical=identical, mixed=mixed, notes=notes, groups=groups, broken=broken)
 
 
 def inspect_all(images: Iterable[Encoded], total: int, label: str) -> Results:

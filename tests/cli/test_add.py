@@ -147,6 +147,28 @@ def test_identical_images_of_both_parts_are_counted(project: Path, tmp_path: Pat
     assert f"{said}, too\n" in done("pets", tmp_path / "pets")
 
 
+def test_the_same_picture_in_two_classes_is_named(project: Path, tmp_path: Path) -> None:
+    files = sorted(pets(tmp_path / "pets").glob("*/*.png"))
+    for number, path in enumerate(files):
+        Image.new("RGB", (30, 24), (number, 0, 0)).save(path)
+    shutil.copy(files[1], files[2])  # both cat
+    assert "two classes" not in done("pets", tmp_path / "pets", "--dry-run")
+    shutil.copy(files[3], files[8])
+    said = "two classes: 2 images are the same picture as one of another class: cat/003.png (cat), dog/002.png (dog)\n"
+    assert said in done("pets", tmp_path / "pets", "--dry-run")
+    found = facts("pets", tmp_path / "pets")["found"][str(tmp_path / "pets")]
+    assert found["identical"]["images"] == 4
+    assert found["mixed"] == {"images": 2, "first": ["cat/003.png", "dog/002.png"], "classes": ["cat", "dog"]}
+
+
+def test_the_same_picture_in_two_classes_of_two_parts_is_named(project: Path, tmp_path: Path) -> None:
+    for part, count in (("train", 5), ("test", 3)):
+        for label, name in enumerate(("cat", "dog")):
+            write(tmp_path / "pets" / part / name, count, fill=(9, 9 * (label ^ (part == "test")), 0))
+    first = "train/cat/000.png (cat), test/dog/000.png (dog)"
+    assert f"16 images are the same picture as one of another class: {first}\n" in done("pets", tmp_path / "pets")
+
+
 def test_of_images_that_all_differ_none_is_called_identical(project: Path, tmp_path: Path) -> None:
     for number, path in enumerate(sorted(pets(tmp_path / "pets").glob("*/*.png"))):
         Image.new("RGB", (30, 24), (number, 0, 0)).save(path)

@@ -16,7 +16,7 @@ from counterweight.data.decode.greys import are_floats, choose_range, list_tops
 from counterweight.results.files import FileFacts, SideFiles
 
 LEVEL = 0.001
-"""Of the tests, thirteen of them: files of one kind are called different in at most 13 of 1,000 pairs of sets, and a
+"""Of the tests, fourteen of them: files of one kind are called different in at most 14 of 1,000 pairs of sets, and a
 mix of classes in one more."""
 MARGIN = 0.02
 """Sides have to differ by more of their length, in some quantile: less is lost where images are brought to one size."""
@@ -24,6 +24,7 @@ STEP = 2
 """Qualities have to differ by so much in some; quantisation tables of neighbouring ones are all but the same."""
 QUANTILES = (0.1, 0.5, 0.9)
 PROPORTIONS, BARS, GRIDS = "proportions", "bars at two sides", "blocks of 8 x 8 pixels"
+TABLES = "JPEG tables"
 DITHERING, COLOURS, WHITES = "dithering", "colours of a palette", "range of greys"
 PERCENT = 2
 EXACT = 100  # numbers a side at most for the exact distribution of a statistic; of many it overflows
@@ -37,6 +38,8 @@ class FileNumbers(NamedTuple):
 
     formats: Counter[str]
     subsampling: Counter[str]
+    tables: Counter[str]
+    """Of the JPEGs how many have the tables of the Independent JPEG Group's encoder, as most programs write them."""
     modes: Counter[str]
     shades: Counter[str]
     """How many are grey, and how many in colour."""
@@ -61,6 +64,7 @@ def compare_files(real: Sequence[Facts], synthetic: Sequence[Facts]) -> FileFact
         "formats": name_mix("format", one.formats, other.formats),
         "qualities": name_numbers("JPEG quality", one.qualities, other.qualities, STEP, ""),
         "subsampling": name_mix("JPEG subsampling", one.subsampling, other.subsampling),
+        "tables": name_mix(TABLES, one.tables, other.tables),
         "widths": name_numbers("width", one.widths, other.widths, MARGIN * np.median(one.widths), " pixels"),
         "heights": name_numbers("height", one.heights, other.heights, MARGIN * np.median(one.heights), " pixels"),
         "modes": name_mix("colour mode", one.modes, other.modes),
@@ -84,6 +88,7 @@ def collect_numbers(facts: Sequence[Facts]) -> FileNumbers:
     return FileNumbers(
         formats=Counter(fact.format for fact in facts),
         subsampling=Counter(fact.subsampling for fact in facts if fact.subsampling is not None),
+        tables=Counter("other" if fact.tables else "usual" for fact in facts if fact.quality is not None),
         modes=Counter(fact.mode for fact in facts),
         shades=Counter("grey" if fact.grey else "in colour" for fact in facts),
         qualities=np.array([fact.quality for fact in facts if fact.quality is not None], dtype=np.int64),

@@ -7,10 +7,10 @@ import numpy as np
 
 from counterweight.core.images import ImageSet, write_images
 from counterweight.core.schema import Settings
-from counterweight.data.besides.equalising import FileSide
 from counterweight.data.besides.files import compare_files
 from counterweight.data.besides.mix import compare_mix
 from counterweight.data.besides.same import FEWEST, Besides, KnownSide, Same, make_same
+from counterweight.data.besides.sides import FileSide
 from counterweight.data.decode.facts import Facts
 from counterweight.data.decode.greys import list_tops
 from counterweight.data.decode.images import BadFile

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from counterweight.data.besides.equalising import FileSide, Plan, plan_equalising
+from counterweight.data.besides.equalising import Plan, plan_equalising
 from counterweight.data.besides.mix import describe_same_mix
+from counterweight.data.besides.sides import FileSide
 from counterweight.data.decode.opening import Altered
 from counterweight.data.pairs.base import ONE_CLASS
 from counterweight.data.sources.base.class_folders import SharedClasses

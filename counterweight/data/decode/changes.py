@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from io import BytesIO
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -21,12 +21,18 @@ DIP = 0.5
 LOOKED_AT = 256  # pixels of a side
 
 
+Tables = tuple[tuple[int, ...], ...]
+"""By what a JPEG divides frequencies: 64 numbers for brightness and, in colour, 64 for colours."""
+
+
 class Codec(NamedTuple):
     """A format that loses something, its quality, 1 to 100, and of JPEGs in colour one of SUBSAMPLINGS."""
 
     format: str
     quality: int
     subsampling: str = SUBSAMPLINGS[-1]
+    tables: Tables | None = None
+    """Of a JPEG; None: those that Pillow writes at the quality."""
 
 
 class Changes(NamedTuple):
@@ -81,8 +87,12 @@ def reduce_colours(image: Image.Image, colours: int, palette: bytes | None, dith
 def compress(image: Image.Image, codec: Codec) -> bytes:
     """Return the content of a file."""
     buffer = BytesIO()
-    own = {"subsampling": codec.subsampling} if codec.format == "JPEG" and image.mode == "RGB" else {}
-    image.save(buffer, codec.format, quality=codec.quality, **own)
+    own: dict[str, Any] = {"quality": codec.quality}
+    if codec.tables is not None:
+        own = {"qtables": [*map(list, codec.tables)]}  # beside them a quality would be a factor
+    if codec.format == "JPEG" and image.mode == "RGB":
+        own["subsampling"] = codec.subsampling
+    image.save(buffer, codec.format, **own)
     return buffer.getvalue()
 
 

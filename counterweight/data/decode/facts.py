@@ -1,7 +1,7 @@
 """What is to be known of an image before its size and channels are chosen."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from math import ceil, isfinite
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL.JpegImagePlugin import get_sampling
 
-from counterweight.data.decode.changes import SUBSAMPLINGS, is_lossless_webp, write_tables
+from counterweight.data.decode.changes import SUBSAMPLINGS, Tables, is_lossless_webp, write_tables
 from counterweight.data.decode.deep_colours import is_deep_colour, scale_colours
 from counterweight.data.decode.images import DEEP_GREY, make_opaque
 from counterweight.data.decode.opening import (
@@ -63,6 +63,8 @@ class Facts(NamedTuple):
     """Of an image with a palette, whether it was dithered."""
     usual: bool = False
     """Of a JPEG, whether Pillow at that quality would divide by the same numbers."""
+    tables: Tables | None = None
+    """Of a JPEG where it would not, by what it divides."""
 
 
 def inspect(image: Encoded) -> Facts:
@@ -97,7 +99,9 @@ def inspect(image: Encoded) -> Facts:
     facts = Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, palette, lossless, top)
     frames = count_frames(image) if several else 1
     facts = facts._replace(bars=find_bars(pixels, *size), grid=grid, dithered=dithered)
-    return facts._replace(frames=frames, usual=is_usual(tables, quality))
+    usual = is_usual(tables, quality)
+    own = None if usual or quality is None else share_tables(tuple(tuple(tables[place]) for place in sorted(tables)))
+    return facts._replace(frames=frames, usual=usual, tables=own)
 
 
 def find_own_white(top: float) -> int | None:
@@ -123,6 +127,12 @@ def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:
 def measure_coarseness() -> npt.NDArray[np.int64]:
     """Return the sums of the tables of brightness of qualities 1 to 100."""
     return np.array([sum(write_tables(quality)[0]) for quality in range(1, 101)])
+
+
+@lru_cache(maxsize=256)
+def share_tables(tables: Tables) -> Tables:
+    """Return the same tables as before where they are the same: those of many files take memory once."""
+    return tables
 
 
 def is_usual(tables: Mapping[int, Sequence[int]], quality: int | None) -> bool:

@@ -12,6 +12,8 @@ LOOKED_AT = 512  # pixels of a side at most; a multiple of BLOCK
 FEWEST_BLOCKS = 4  # of a side, below which no grid is looked for
 GRID = 3.0
 """Standard errors by which steps across the lines of a grid exceed the others."""
+HALFWAY = 2.0
+"""And those in the middle between them, which are fewer, so that the same excess is fewer standard errors."""
 BLUR = 2.0  # pixels; what is left of dithering after that is little
 LEAST_APART = 0.02  # of the correlations with and without dithering, where anything can be said
 PLAIN = 12  # levels of 255 that a bar may vary by: what JPEG leaves beside an edge
@@ -46,19 +48,29 @@ def has_grid(image: Image.Image) -> bool | None:
     if min(width, height) < FEWEST_BLOCKS * BLOCK:
         return None
     levels = np.asarray(image.crop((0, 0, width, height)).convert("L"), dtype=np.float32)
-    return (measure_lines(levels) + measure_lines(np.ascontiguousarray(levels.T))) / math.sqrt(2) > GRID
+    found = np.add(measure_lines(levels), measure_lines(np.ascontiguousarray(levels.T))) / math.sqrt(2)
+    return bool(found[0] > GRID and found[1] > HALFWAY)
 
 
-def measure_lines(levels: Singles) -> float:
-    """Return by how many standard errors steps between columns (H, W) are larger at multiples of 8 than elsewhere."""
+def measure_lines(levels: Singles) -> tuple[float, float]:
+    """Return by how many standard errors steps between columns (H, W) are larger at multiples of 8 than elsewhere.
+
+    Than at all others, and than in the middle between these: of images that were enlarged by 2 or 4 steps are larger at
+    every second or fourth column, there too.
+    """
     steps = np.abs(np.diff(levels, axis=1)).mean(axis=0, dtype=np.float64)
     excess = steps[1:-1] - (steps[:-2] + steps[2:]) / 2
     # The first of these is between the second and the third column.
-    on = (np.arange(len(excess)) + 2) % BLOCK == 0
+    phase = (np.arange(len(excess)) + 2) % BLOCK
     # Beside a line the excess is lowered by it: those are left out.
-    off = ~(on | np.roll(on, 1) | np.roll(on, -1))
-    error = np.sqrt(excess[on].var(ddof=1) / on.sum() + excess[off].var(ddof=1) / off.sum())
-    return float((excess[on].mean() - excess[off].mean()) / error) if error > 0 else 0.0
+    on, off, halfway = phase == 0, (phase > 1) & (phase < BLOCK - 1), phase == BLOCK // 2
+    return measure_excess(excess[on], excess[off]), measure_excess(excess[on], excess[halfway])
+
+
+def measure_excess(one: Floats, other: Floats) -> float:
+    """Return by how many standard errors the mean of some numbers exceeds that of others: Welch's t."""
+    error = np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other))
+    return float((one.mean() - other.mean()) / error) if error > 0 else 0.0
 
 
 def is_dithered(image: Image.Image) -> bool:

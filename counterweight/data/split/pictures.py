@@ -84,17 +84,35 @@ def describe_same(train: Written, test: Written, kept: bool, names: Sequence[str
     for said, count in lines:
         told.append(f"{said}; {count:,} of {tested:,} test images are in the training part, too")
         told[-1] += f": {why}" if count else ""
-    mixed = describe_mixed(pictures.near, both, names)
-    return told if mixed is None else [*told, mixed]
+    mixed = find_mixed(pictures.near, both.labels, both.origins, names)
+    return told if mixed is None else [*told, mixed.describe()]
 
 
-def describe_mixed(numbers: Indices, images: Written, names: Sequence[str]) -> str | None:
-    """Say how many images are the same picture as one of another class, and name the first two; None without any."""
-    mixed = np.flatnonzero(find_spanning(images.labels, numbers))
+class Mixed(NamedTuple):
+    """How many images are the same picture as one of another class, origins of the first two, and these classes."""
+
+    images: int
+    first: tuple[str, str]
+    classes: tuple[str, str]
+
+    def describe(self) -> str:
+        """Say it in a few words."""
+        named = ", ".join(f"{origin} ({name})" for origin, name in zip(self.first, self.classes, strict=True))
+        return f"{self.images:,} images are the same picture as one of another class: {named}"
+
+
+def find_mixed(numbers: Indices, labels: Indices, origins: Sequence[str], names: Sequence[str]) -> Mixed | None:
+    """Find images that are the same picture as one of another class; None without any.
+
+    Args:
+        numbers: that images share which are the same picture, int64 (N,).
+        labels: classes of the images, int64 (N,), which index `names`.
+        origins: of the images.
+    """
+    mixed = np.flatnonzero(find_spanning(labels, numbers))
     if not len(mixed):
         return None
-    first = int(mixed[0])
-    same = mixed[numbers[mixed] == numbers[first]]
-    second = int(same[images.labels[same] != images.labels[first]][0])
-    named = ", ".join(f"{images.origins[place]} ({names[images.labels[place]]})" for place in (first, second))
-    return f"{len(mixed):,} images are the same picture as one of another class: {named}"
+    same = mixed[numbers[mixed] == numbers[mixed[0]]]
+    first, second = int(same[0]), int(same[labels[same] != labels[same[0]]][0])
+    classes = names[int(labels[first])], names[int(labels[second])]
+    return Mixed(len(mixed), (origins[first], origins[second]), classes)

@@ -8,10 +8,10 @@ import numpy as np
 from counterweight.core.errors import UserError
 from counterweight.core.images import read_images
 from counterweight.core.seeds import derive_seed
-from counterweight.data.besides.equalising import FileSide
 from counterweight.data.besides.files import compare_files
 from counterweight.data.besides.mix import compare_mix, describe_same_mix
 from counterweight.data.besides.same import Besides, KnownSide, choose_common_size, make_same
+from counterweight.data.besides.sides import FileSide
 from counterweight.data.decode.images import find_image_files
 from counterweight.data.decode.pool import Workers
 from counterweight.data.findings import Findings

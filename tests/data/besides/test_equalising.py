@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from counterweight.data.besides.equalising import FileSide, Plan, match_lower, plan_equalising
+from counterweight.data.besides.equalising import Plan, plan_equalising
 from counterweight.data.besides.files import compare_files
+from counterweight.data.besides.sides import FileSide, match_lower
 from counterweight.data.decode.changes import Changes, Codec
 from counterweight.data.decode.facts import Facts, inspect
 from counterweight.data.decode.images import Target, decode
@@ -109,6 +110,29 @@ def test_a_file_is_not_compressed_twice_alike() -> None:
         assert {*found.changes[0]} == {Changes()}
         assert {change.codecs for change in found.changes[1]} == {(Codec("JPEG", 75, fact.subsampling or "4:4:4"),)}
         assert found.steps == ["re-encoded as JPEG of quality 75"]
+
+
+TABLES = (tuple(range(6, 70)), tuple(range(9, 73)))
+CAMERA = JPEG._replace(tables=TABLES)
+
+
+def test_what_was_never_compressed_gets_the_tables_of_the_other_side_which_stays_as_it_is() -> None:
+    found = plan(side(CAMERA), side(PNG))
+    assert found.steps == ["re-encoded as JPEG of quality 75, by the files' own tables"]
+    assert {*found.changes[0]} == {Changes()}
+    assert {change.codecs for change in found.changes[1]} == {(Codec("JPEG", 75, "4:2:0", TABLES),)}
+
+
+@pytest.mark.parametrize("quality", [60, 75, 95])
+def test_jpegs_of_two_encoders_go_through_the_tables_of_both(quality: int) -> None:
+    """Of the same coarseness, too, where nothing else tells them apart."""
+    own, other = Codec("JPEG", quality), Codec("JPEG", 75, tables=TABLES)
+    for sides in ((USUAL._replace(quality=quality), CAMERA), (CAMERA, USUAL._replace(quality=quality))):
+        found = plan(*map(side, sides))
+        chain = (other, own) if quality <= 75 else (own, other)
+        # A file that has gone through the first of them does so no second time.
+        assert {change.codecs for change in found.changes[sides[0] is CAMERA]} == {chain[quality > 75 :]}
+        assert {change.codecs for change in found.changes[sides[1] is CAMERA]} == {chain[quality <= 75 :]}
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ def test_files_of_one_kind_are_alike() -> None:
             "JPEG quality (75 against 60 to 90, but for a tenth at either end)",
         ),
         (found(subsampling="4:4:4"), "JPEG subsampling (30 4:2:0 against 30 4:4:4)"),
+        (found(tables=((9,) * 64,)), "JPEG tables (30 usual against 30 other)"),
         (found(mode="P"), "colour mode (30 RGB against 30 P)"),
         (found(grey=True), "colours (30 in colour against 30 grey)"),
     ],

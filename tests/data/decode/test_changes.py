@@ -39,6 +39,21 @@ def test_a_png_that_is_compressed_is_the_jpeg(subsampling: str) -> None:
     assert (facts.quality, facts.subsampling, facts.lossless) == (70, subsampling, False)
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_png_that_is_compressed_by_the_tables_of_a_jpeg_is_that_jpeg(mode: str) -> None:
+    image, target = picture().convert(mode), Target((64, 64), 3, "stretch")
+    tables = [[*range(6, 70)], [*range(9, 73)]][: len(mode)]
+    jpeg = stored(image, "JPEG", qtables=tables, subsampling="4:4:4")
+    facts = inspect(jpeg)
+    assert facts.quality is not None
+    assert facts.tables is not None
+    codec = Codec("JPEG", facts.quality, "4:4:4", facts.tables)
+    altered = Altered(stored(image, "PNG"), Changes(codecs=(codec,)))
+    assert np.array_equal(decode(altered, target), decode(jpeg, target))
+    usual = Altered(stored(image, "PNG"), Changes(codecs=(codec._replace(tables=None),)))
+    assert not np.array_equal(decode(usual, target), decode(jpeg, target))
+
+
 def test_the_shorter_side_is_brought_down_and_never_up() -> None:
     image = picture().resize((60, 40))
     assert apply_changes(image, Changes(shorter=20)).size == (30, 20)

@@ -33,6 +33,15 @@ def test_blocks_are_seen_where_they_begin_at_the_corner() -> None:
     assert has_grid(PICTURES[0].resize((31, 200))) is None
 
 
+@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("way", [Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC])
+def test_what_enlarging_by_2_or_4_leaves_is_not_called_blocks(factor: int, way: Image.Resampling) -> None:
+    enlarged = [image.resize((factor * image.width, factor * image.height), way) for image in PICTURES]
+    assert sum(bool(has_grid(image)) for image in enlarged) <= 2
+    stored = [store_jpeg(image, 50) for image in enlarged]
+    assert np.mean([has_grid(image) for image in stored]) >= 0.7
+
+
 def test_only_what_was_stored_without_loss_and_has_no_palette_is_looked_at_for_blocks() -> None:
     assert look_at(store_jpeg(PICTURES[0], 50)).grid is True
     assert look_at(PICTURES[0].quantize(16)).grid is None
