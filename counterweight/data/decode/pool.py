@@ -13,6 +13,7 @@ from itertools import islice
 from math import prod
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.forkserver import ensure_running
+from threading import RLock
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -28,6 +29,8 @@ CHUNK = 64
 CHUNK_BYTES = 2**20
 WAITING = 6  # chunks per worker that are under way: enough to keep it busy while others are written
 PATIENCE_SECONDS = 60  # with one image
+STARTING = RLock()
+"""One thread at a time changes the environment; of two at once the second would put back what the first had set."""
 PRELOADED = ["counterweight.data.decode.images", "counterweight.data.decode.lifeline"]
 
 
@@ -187,19 +190,20 @@ def starting_servers() -> Iterator[None]:
     traceback; they end with this process anyway. A signal that comes meanwhile is seen here afterwards.
     """
     own = {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    before = {name: os.environ.get(name) for name in own}
-    os.environ.update(own)
-    resource_tracker.ensure_running()  # which lets Ctrl-C through again when it has started
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    with STARTING:
+        before = {name: os.environ.get(name) for name in own}
+        os.environ.update(own)
+        resource_tracker.ensure_running()  # which lets Ctrl-C through again when it has started
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def die_with_stage() -> None:

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 
 import numpy as np
 import pytest
@@ -241,6 +244,22 @@ def test_the_environment_stays_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "PYTHONSAFEPATH" not in os.environ
     assert os.environ["PYTHONPATH"] == "mine"
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_threads_that_start_servers_at_once_leave_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    inside = Barrier(2, timeout=0.2)
+
+    def start() -> None:
+        with starting_servers(), suppress(BrokenBarrierError):
+            inside.wait()  # for the other one, which must not be there as well
+
+    with ThreadPoolExecutor(2) as pool:
+        for future in [pool.submit(start) for _ in range(2)]:
+            future.result()
+    assert inside.broken
+    assert not {"PYTHONPATH", "PYTHONSAFEPATH"} & {*os.environ}
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.1, 0.2, 0.3])
