@@ -1,6 +1,7 @@
 """What `counterweight export` writes in each format, read by the libraries that it is for, and what it refuses."""
 
 import csv
+import gc
 import io
 import json
 import os
@@ -442,6 +443,8 @@ def test_mlcroissant_reads_every_record(
             assert sorted(own.tobytes() for own in shown) == sorted(own[0].tobytes() for own in wanted)
         else:
             assert_equal([(one, row["label"], row["synthetic"]) for one, row in zip(shown, rows, strict=True)], wanted)
+    del data
+    gc.collect()  # the files that it leaves open, of which another test would be warned
 
 
 def test_croissant_has_checksums_of_all_that_holds_rows(folders: dict[str, Path]) -> None:
