@@ -19,7 +19,7 @@ from counterweight.data import findings, inspection
 from counterweight.data.decode.images import describe_bad_files
 from counterweight.data.findings import Findings
 from counterweight.data.sources.base.batches import LINES
-from counterweight.data.sources.base.columns import DELIMITERS
+from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.group_names import check_enough_groups, find_groups
 from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.generators.base.generator import find_generator

@@ -439,6 +439,15 @@ def test_rows_that_a_spreadsheet_left_empty_at_the_end_are_none(root: Path, enco
     assert counts(find(root)) == [{"cat": 2, "dog": 2}]
 
 
+@pytest.mark.parametrize("blank", [3, 200_000])
+def test_empty_rows_at_the_end_hide_no_column_of_parts(root: Path, blank: int) -> None:
+    """More of them than are looked at together, too."""
+    parts = ("train", "test", "train", "test")
+    rows = [f"img/{number}.png,{word},{part}" for number, (word, part) in enumerate(zip("aabb", parts, strict=True))]
+    (root / "a.csv").write_text("\n".join(["path,label,usage", *rows]) + "\n" + ",,\n" * blank)
+    assert counts(find(root)) == [{"a": 1, "b": 1}] * 2
+
+
 def test_rows_of_tabs_alone_at_the_end_are_none(root: Path) -> None:
     (root / "a.tsv").write_text("".join(f"{path}\t{label}\n" for path, label in label_rows(WORDS)) + "\t\n\n\t\n")
     assert counts(find(root)) == [{"cat": 2, "dog": 2}]

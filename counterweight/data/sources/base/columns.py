@@ -1,8 +1,6 @@
 """Columns of CSV and Parquet tables: which there are, their texts, and images that are read when they are wanted."""
 
-import codecs
 import json
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,14 +15,17 @@ from counterweight.core.errors import UserError
 from counterweight.core.memory import require_memory
 from counterweight.core.schema import suggest_name
 from counterweight.data.sources.base.batches import ARROW, LINES, read_batches, read_schema
+from counterweight.data.sources.base.delimited_text import (
+    DELIMITERS,
+    SAID,
+    choose_delimiter,
+    count_blank_rows,
+    detect_encoding,
+    read_head,
+)
 from counterweight.data.sources.base.labels import describe_written, is_missing, normalize_label
 
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
-OTHER_DELIMITERS = (",", ";", "\t", "|")
-SAID = re.compile(r'\ufeff?"?sep=(?P<mark>.)"?')  # what spreadsheets write above a table
-BLOCK = 2**20  # bytes of a table that are looked at together
 FIRST = 10_000  # rows that tell what a column holds
-TAIL = 2**16  # bytes
 ROWS = 1024  # of a column that are read at a time
 MOST = 2**31  # bytes of a column of texts or numbers
 SUFFIXES = (*DELIMITERS, ".parquet", LINES, ARROW)
@@ -99,64 +100,6 @@ def read_columns(file: Path, delimiter: str | None = None, encoding: str | None 
         reading, parsing = found.reading
         with pyarrow.csv.open_csv(file, reading, parsing) as reader:
             return found._replace(schema=pa.schema([(name, pa.string()) for name in reader.schema.names]))
-
-
-def count_blank_rows(file: Path, encoding: str, delimiter: str) -> int:
-    """Return how many rows at the end of a table of texts have nothing in any column, as spreadsheets write them."""
-    size, tail = file.stat().st_size, TAIL
-    while True:
-        with file.open("rb") as stream:
-            stream.seek(max(0, size - tail) // 4 * 4)  # no letter of UTF-16 is cut
-            lines = stream.read().decode(encoding, "replace").splitlines()
-        blank = 0
-        for line in reversed(lines[0 if tail >= size else 1 :]):
-            if line.strip(f"{delimiter}\"' \t"):
-                return blank
-            blank += bool(line)  # an empty line is no row
-        if tail >= size:
-            return blank
-        tail *= 16
-
-
-def detect_encoding(file: Path) -> str:
-    """Return the encoding of a table of texts: UTF-8, or UTF-16 by its first bytes.
-
-    Raises:
-        UserError: it is another.
-    """
-    with file.open("rb") as stream:
-        first = stream.read(64)
-        if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
-        if first and len(first) % 2 == 0 and first.count(0) >= len(first) // 3:  # without a mark at its beginning
-            return "utf-16-le" if first[1] == 0 else "utf-16-be"
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        try:
-            while first:
-                decoder.decode(first)
-                first = stream.read(BLOCK)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError as error:
-            ways = "set encoding: cp1252, or what it was written in"
-            raise UserError(f"{file}: cannot be read: {error.reason}: not UTF-8; {ways}") from error
-    return "utf-8"
-
-
-def read_head(file: Path, encoding: str) -> str:
-    """Return the first line of a table of texts.
-
-    Raises:
-        UnicodeDecodeError: it is in another encoding.
-        LookupError: there is no such encoding.
-    """
-    with file.open(encoding=encoding) as stream:
-        return stream.readline()
-
-
-def choose_delimiter(file: Path, head: str) -> str:
-    """Return what parts the columns in a first line: what the ending says, unless others are there more often."""
-    usual = DELIMITERS[file.suffix.lower()]
-    return max((usual, *OTHER_DELIMITERS), key=re.sub(r'"[^"]*"', "", head).count)
 
 
 @contextmanager
@@ -348,9 +291,12 @@ def read_first_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:
     if columns.file.suffix.lower() in DELIMITERS:
         options = pyarrow.csv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.string()))
         with pyarrow.csv.open_csv(columns.file, *columns.reading, options) as reader:
-            return next(
-                iter(reader), pa.RecordBatch.from_pylist([], pa.schema([(name, pa.string()) for name in names]))
-            )
+            empty = pa.RecordBatch.from_pylist([], pa.schema([(name, pa.string()) for name in names]))
+            found = next(iter(reader), empty)
+            if not columns.blank:
+                return found
+            rows = len(found) + sum(len(batch) for batch in reader) - columns.blank
+            return found.slice(0, max(0, rows))
     with translate_errors(columns.file):
         own = [next(read_batches(columns.file, name, FIRST), None) for name in names]
     kinds = [columns.kind(name) for name in names]

@@ -7,7 +7,8 @@ import pyarrow.csv
 from counterweight.core.errors import UserError
 from counterweight.core.memory import require_memory
 from counterweight.data.decode.tree import NO_ENDING, find_ending
-from counterweight.data.sources.base.columns import BLOCK, DELIMITERS, Columns, translate_errors
+from counterweight.data.sources.base.columns import Columns, translate_errors
+from counterweight.data.sources.base.delimited_text import BLOCK, DELIMITERS
 
 QUOTE = '"'
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import OTHER_KIND, LeftOut, find_ending
-from counterweight.data.sources.base.columns import DELIMITERS, UnreadableError
+from counterweight.data.sources.base.columns import UnreadableError
+from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
 from counterweight.data.sources.base.table_paths import TRIED
 from counterweight.data.sources.base.table_rows import Table

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import is_image
 from counterweight.data.sources.base.columns import (
-    DELIMITERS,
     Columns,
     Labels,
     choose_column,
@@ -21,6 +20,7 @@ from counterweight.data.sources.base.columns import (
     read_first_rows,
     read_labels,
 )
+from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.embedded import is_binary, list_fields
 from counterweight.data.sources.base.one_hot import find_one_hot, read_one_hot
 from counterweight.data.sources.base.table_paths import TRIED, locate_images

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import COMPANION_FOLDER, Tree, check_faults, find_stem, is_image, scan_tree
 from counterweight.data.sources.base.batches import ARROW, LINES
-from counterweight.data.sources.base.columns import DELIMITERS, SUFFIXES
+from counterweight.data.sources.base.columns import SUFFIXES
+from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.lazy_images import guess_part_name
 
 DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
