@@ -76,7 +76,7 @@ def list_earlier(stage: "Stage") -> list[str]:
 
     As it is recorded, with other dependencies, DVC takes it for changed, which it would not any more.
     """
-    from dvc.stage.cache import _can_hash, _get_stage_hash
+    from dvc.stage.cache import _can_hash
 
     recorded = stage.deps
     if not _can_hash(stage) or not all(dependency.exists for dependency in recorded):
@@ -84,11 +84,7 @@ def list_earlier(stage: "Stage") -> list[str]:
     stage.deps = [copy(dependency) for dependency in recorded]
     try:
         stage.save_deps()
-        runs = stage.repo.stage_cache
-        if key := _get_stage_hash(stage):
-            with suppress(OSError):  # Empty, where a process was killed before it wrote there, it makes DVC fail.
-                Path(runs._get_cache_dir(key)).rmdir()
-        found = runs._load(stage) or {}
+        found = stage.repo.stage_cache._load(stage) or {}
     finally:
         stage.deps = recorded
     return [str(out[MD5]) for out in found.get("outs", []) if MD5 in out]
