@@ -1,6 +1,7 @@
 """A project of the smallest size at which everything still happens: what campaigns and tests run."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -144,6 +145,13 @@ class Project:
         text = done.stdout + done.stderr
         assert (done.returncode == 0) == succeeds, text
         return text
+
+    def repro(self) -> list[str]:
+        """Run all that is stale, a stage after the other but forked of one process, and return the stages that ran."""
+        done = self.command(sys.executable, "-m", "counterweight", "repro", "--jobs", "1", "--json")
+        assert done.returncode == 0, done.stderr
+        found: list[str] = json.loads(done.stdout)["ran"]
+        return found
 
     def git(self, *arguments: str) -> None:
         """Run a git command, which has to succeed."""

@@ -63,7 +63,7 @@ def scratch(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Project:
         shutil.copytree(project / "images/shapes/disc", project / "images/two" / side)
     project.edit("  pairs: []\n", "  pairs:\n    - two\n")
     project.edit("\npairs: {}\n", "\npairs:\n  two: {source: folders, size: 16, channels: 1}\n")
-    project.dvc("repro")
+    project.repro()
     return project
 
 
