@@ -14,6 +14,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -51,14 +52,27 @@ def list_calls(calls: int, most: int | None) -> list[int]:
     return sorted({1 + round(step * (calls - 1) / (most - 1)) for step in range(most)})
 
 
+def list_cases(name: str, calls: Sequence[int], errors: Sequence[str], in_turn: bool) -> list[Case]:
+    """Return each call with each error, or with one of them, which take turns."""
+    if in_turn:
+        return [Case(name, call, error) for call, error in zip(calls, cycle(errors), strict=False)]
+    return [Case(name, call, error) for call in calls for error in errors]
+
+
 def run_stage(
-    built: Built, project: Project, name: str, errors: Sequence[str], most: int | None, scratch: Path
+    built: Built,
+    project: Project,
+    name: str,
+    errors: Sequence[str],
+    most: int | None,
+    scratch: Path,
+    in_turn: bool = False,
 ) -> Iterator[Outcome]:
     """Yield the outcome of each call that fails in a stage.
 
     Args:
         project: a copy of the built one.
-        errors: names of errno; each call fails with each of them.
+        errors: names of errno; each call fails with each of them, or, `in_turn`, with one.
         most: calls that are let fail; None: all.
         scratch: a folder elsewhere.
     """
@@ -67,7 +81,7 @@ def run_stage(
         failing.arm(0, 0)
         if runs.whole() != DONE or unlike(project, built, STAGES[name].outputs):
             raise SystemExit(f"{name}: does not run, or not as before, where no call fails: {log.read_text()}")
-        cases = [Case(name, call, error) for call in list_calls(failing.count(), most) for error in errors]
+        cases = list_cases(name, list_calls(failing.count(), most), errors, in_turn)
         for case in tqdm(cases, desc=name, unit="call"):
             remove_outputs(project, STAGES[name].outputs)
             yield try_call(case, failing, runs, built, project)
@@ -120,6 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=[*STAGES])
     parser.add_argument("--errors", nargs="+", choices=ERRORS, default=[*ERRORS])
+    parser.add_argument("--in-turn", action="store_true", help="each call with one of the errors, not with each")
     parser.add_argument("--most", type=int, help="calls of a stage that are let fail, evenly spaced; all without it")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     arguments = parser.parse_args()
@@ -131,7 +146,7 @@ def main() -> None:
             scratch = folder / f"scratch_{name}"
             scratch.mkdir()
             project = built.project.copied(scratch / "project")
-            outcomes += run_stage(built, project, name, arguments.errors, arguments.most, scratch)
+            outcomes += run_stage(built, project, name, arguments.errors, arguments.most, scratch, arguments.in_turn)
     found = summarize(outcomes) | {"seconds": round(time.monotonic() - began)}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
