@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dvc.stage.cache import StageCache
     from dvc_data.hashfile.db import HashFileDB
 
-MD5, FOLDER = "md5", ".dir"
+MD5, FOLDER, PARTIAL = "md5", ".dir", ".tmp"
 
 
 def remove_damaged(outputs: "Iterable[Output]", earlier: Iterable[str]) -> list[Path]:
@@ -59,16 +59,22 @@ def hash_file(path: Path) -> str:
 
 
 def overlook_unwritten(runs: "StageCache") -> None:
-    """Let DVC take a run whose record another machine is just writing for none, where locks do not reach there."""
-    load = runs._load
+    """Let DVC take a run whose record another machine is just writing for none, where locks do not reach there.
 
-    def find(stage: "Stage") -> Any:  # noqa: ANN401 - what DVC has read
-        # Its folder is still empty, which DVC joins with None, or a partial file has become the record meanwhile.
-        with suppress(TypeError, FileNotFoundError):
-            return load(stage)
+    Of itself it fails at a folder that is still empty, and removes a file that is not whole yet.
+    """
+    from dvc.stage.cache import _get_stage_hash
+
+    def load_newest(stage: "Stage") -> Any:  # noqa: ANN401 - what DVC has read
+        if not (key := _get_stage_hash(stage)):
+            return None
+        with suppress(FileNotFoundError):
+            records = [path for path in Path(runs._get_cache_dir(key)).iterdir() if path.suffix != PARTIAL]
+            newest = max(records, key=lambda path: path.stat().st_mtime_ns, default=None)
+            return newest and runs._load_cache(key, newest.name)
         return None
 
-    runs._load = find
+    runs._load = load_newest
 
 
 def list_earlier(stage: "Stage") -> list[str]:

@@ -34,6 +34,7 @@ DEVICE, ANY_GPU = "device", ("auto", "cuda")
 CERTAIN_GPU = re.compile(r"cuda:(\d+)")
 TRAIN = "train"
 """A stage, and the section of the settings that says how many processes it has."""
+ATTEMPTS = 3
 LOGS = Path(".dvc/tmp/counterweight")
 
 
@@ -204,7 +205,7 @@ class Record:
         with self.alone_in_cache():
             stage.save()
             self.damaged += remove_damaged(stage.outs, [])  # What lies there already DVC does not write again.
-            stage.commit()
+            commit(stage)
         self.unwritten.append(stage)
 
     def write(self) -> None:
@@ -246,6 +247,24 @@ class Record:
         """Let no other process of DVC's work in the meantime."""
         with self.repo.lock, self.repo.scm_context(quiet=True):
             yield
+
+
+def commit(stage: "Stage") -> None:
+    """Put a stage's outputs into the cache, and again where they are gone from there at once.
+
+    Another machine, which no lock reaches, takes what is still being written for damaged, and removes it. DVC then asks
+    whether the only copy may be linked anew, and nobody answers.
+    """
+    from dvc.exceptions import ConfirmRemoveError
+
+    for attempt in range(ATTEMPTS):
+        try:
+            stage.commit()
+        except ConfirmRemoveError:
+            if attempt == ATTEMPTS - 1:
+                raise
+        else:
+            break
 
 
 def mend_locks(folder: Path) -> None:

@@ -20,6 +20,7 @@ from campaigns.project import Project
 from counterweight.core.errors import UserError
 from counterweight.engines import cache_lock
 from counterweight.engines.objects import overlook_unwritten
+from counterweight.engines.record import commit
 from tests.small_graph import MAKES, lock, make_project, repro, said, start, wait_until
 
 pytestmark = [
@@ -96,19 +97,34 @@ def test_a_workspace_needs_locks_which_is_said(fresh: Project, tmp_path: Path) -
     assert f"no locks: {os.strerror(errno.ENOLCK)}" in err
 
 
-@pytest.mark.parametrize("listed", [[], ["gone"]], ids=["empty", "renamed"])
-def test_a_run_whose_record_is_being_written_is_none(listed: list[str], tmp_path: Path) -> None:
-    """DVC looks for the newest file of its folder, which is empty, or lists one that is another's a moment later."""
-
-    def load(stage: object) -> str:
-        newest = [path for path in map(tmp_path.joinpath, listed) if path.stat()]
-        return os.path.join(tmp_path, *(newest or [None]))  # type: ignore[list-item]
-
-    runs: Any = SimpleNamespace(_load=load)
-    with pytest.raises((TypeError, FileNotFoundError)):
-        runs._load(None)
+def test_a_run_whose_record_is_being_written_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC itself fails at an empty folder, and removes what it takes for damaged."""
+    monkeypatch.setattr("dvc.stage.cache._get_stage_hash", lambda stage: stage)
+    runs: Any = SimpleNamespace(_get_cache_dir=tmp_path.joinpath, _load_cache=lambda key, name: (key, name))
     overlook_unwritten(runs)
     assert runs._load(None) is None
+    assert runs._load("never") is None
+    (tmp_path / "begun").mkdir()
+    assert runs._load("begun") is None
+    for number, name in enumerate(("old", "whole", ".partial.tmp")):
+        (tmp_path / "begun" / name).touch()
+        os.utime(tmp_path / "begun" / name, (number, number))
+    assert runs._load("begun") == ("begun", "whole")
+
+
+def test_an_output_that_another_machine_takes_from_the_cache_is_put_there_again() -> None:
+    from dvc.exceptions import ConfirmRemoveError
+
+    answers = iter([ConfirmRemoveError("made"), None, ConfirmRemoveError("made")])
+
+    def answer() -> None:
+        if error := next(answers, ConfirmRemoveError("made")):
+            raise error
+
+    stage: Any = SimpleNamespace(commit=answer)
+    commit(stage)
+    with pytest.raises(ConfirmRemoveError):
+        commit(stage)
 
 
 def test_for_what_a_command_waits_is_said(
