@@ -187,12 +187,14 @@ def extract_features(
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """Return uint8 images (B, C, size, size), with the channels of a pixel side by side where these are to grow.
+    """Return uint8 images (B, 1 or 3, size, size), three channels, those of a pixel side by side, where images grow.
 
-    Networks want that order (`normalize`), and of two sizes the smaller one is put into it in less time.
+    Networks want that order (`normalize`), and of two sizes the smaller one is put into it in less time. Three channels
+    side by side, all grey or not, are resized and normalised in less time than one.
     """
-    grow = images.shape[2] * images.shape[3] < size**2
-    return resize_square(images.contiguous(memory_format=torch.channels_last) if grow else images, size)
+    if images.shape[2] * images.shape[3] < size**2:
+        images = images.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+    return resize_square(images, size)
 
 
 def split_evenly(count: int, batch_size: int) -> list[slice]:
