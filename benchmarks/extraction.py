@@ -2,6 +2,7 @@
 
     python -m benchmarks.extraction --out metrics/benchmarks/extraction_64.json
     python -m benchmarks.extraction --side 224 --divide 4 --rounds 3 --out metrics/benchmarks/extraction_224.json
+    python -m benchmarks.extraction --original 64 --out metrics/benchmarks/extraction_as_they_are.json
 
 The stage does its whole work, from its `main` to the renamed folder: settings, image table, a network with random
 weights, resizing, normalisation, feature table. Told apart are its start with the building of the network, which take
@@ -39,17 +40,18 @@ from counterweight.settings.extract import Extract
 from stages import extract
 
 COUNTS = {"mobilenet_v2": 4096, "resnet152": 512}
-ORIGINAL = 100  # pixels; the stage resizes
+ORIGINAL = 100
+"""Side in pixels of the images, unless another is asked for; the stage resizes."""
 
 
-def write_files(folder: Path, name: str, count: int, side: int) -> ImageSet:
+def write_files(folder: Path, name: str, count: int, side: int, original: int) -> ImageSet:
     """Write an image table, and settings of a single backbone on the CPU."""
     params = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text(encoding="utf-8"))
     params["device"] = "cpu"
     params["extract"] |= {"backbones": [name], "weights": "random", "input_size": side, "images": None}
     params["compare"]["headline"] = name
     (folder / "params.yaml").write_text(json.dumps(params), encoding="utf-8")
-    pixels = np.random.default_rng(0).integers(0, 256, (count, 3, ORIGINAL, ORIGINAL), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 3, original, original), dtype=np.uint8)
     images = ImageSet(pixels, np.zeros(count, np.int64), ("image",), np.arange(count).astype(np.str_), {})
     write_images(images, folder / "images.parquet")
     return images
@@ -90,12 +92,14 @@ def measure_seconds(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - started, time.process_time() - worked
 
 
-def measure_backbone(name: str, count: int, side: int, batch_size: int, rounds: int) -> dict[str, object]:
+def measure_backbone(
+    name: str, count: int, side: int, batch_size: int, rounds: int, original: int = ORIGINAL
+) -> dict[str, object]:
     """Measure one backbone; the first round, which warms up, does not count."""
     cores = len(os.sched_getaffinity(0))
     with TemporaryDirectory() as text:
         folder = Path(text)
-        pixels = resize_square(torch.from_numpy(write_files(folder, name, count, side).images), side)
+        pixels = resize_square(torch.from_numpy(write_files(folder, name, count, side, original).images), side)
         ready = normalize(pixels).contiguous(memory_format=torch.channels_last).split(batch_size)
         network = build_network(name, side)
         rows = [
@@ -113,6 +117,7 @@ def measure_backbone(name: str, count: int, side: int, batch_size: int, rounds: 
     }
     return {
         "images": count,
+        "original_size": original,
         "input_size": side,
         **medians,
         "start_seconds": round(statistics.median(stage - own for _, _, stage, own, _ in times), 3),
@@ -125,6 +130,7 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--side", type=int, default=64, help="side in pixels to which images are resized")
+    parser.add_argument("--original", type=int, default=ORIGINAL, help="side in pixels that images have")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--divide", type=int, default=1, help="so many times fewer images")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
@@ -132,7 +138,9 @@ def main() -> None:
     params = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text(encoding="utf-8"))
     batch_size = params["extract"]["batch_size"]
     facts: dict[str, object] = {
-        name: measure_backbone(name, count // arguments.divide, arguments.side, batch_size, arguments.rounds)
+        name: measure_backbone(
+            name, count // arguments.divide, arguments.side, batch_size, arguments.rounds, arguments.original
+        )
         for name, count in COUNTS.items()
     }
     facts |= {"batch_size": batch_size, "cores": len(os.sched_getaffinity(0)), "torch": torch.__version__}
