@@ -153,6 +153,8 @@ def choose_source(path: Path, changes: Json) -> str:
     Args:
         changes: settings that are asked for; `layout: table` is none of the source's, and is taken out.
     """
+    if path.is_dir() and "test_lists" in changes:
+        return "folder"
     if not path.is_dir() or "layout" not in changes:
         try:
             return inspection.detect_source(path)

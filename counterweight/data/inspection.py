@@ -34,6 +34,7 @@ from counterweight.data.sources.base.lazy_images import (
     guess_part_name,
     parse_part_name,
 )
+from counterweight.data.sources.base.part_lists import describe_lists
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
 from counterweight.data.sources.base.table_paths import FIRST
 from counterweight.data.split.pictures import find_mixed
@@ -83,7 +84,7 @@ def detect_source(path: Path) -> str:
         if table and (are_pieces(tree) or are_pictures(classes)) and may_label(path):
             return "table"
         if table:
-            check_same_labels(path, classes, Path(table).name)
+            return choose_labels(path, classes, Path(table).name, tree.images)
         return "folder"
     if table:
         return "table"
@@ -137,7 +138,8 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
     if inner:
         within, below = name_some(list_classes(inner)), os.path.relpath(inner.path, path)
         where = f"in which {below} holds" if os.sep in below else "which holds"
-        raise UserError(f"{path}: {seen}, {where} folders {within}: give {inner.path} for these")
+        lists = "".join(f"; {note}" for note in describe_lists(tree))
+        raise UserError(f"{path}: {seen}, {where} folders {within}: give {inner.path} for these{lists}")
     seen += account.describe_unread(tree) + account.describe_labels(tree)
     if len(classes) == 1 and not loose and (path / classes[0]).is_dir():
         seen += f" (of one class, for a gallery: give {path / classes[0]} itself)"
@@ -180,16 +182,19 @@ def find_file(tree: Tree, endings: Collection[str]) -> str | None:
     return next((file for own in tree.walk() for file in own.files if find_ending(file) in endings), None)
 
 
-def check_same_labels(path: Path, classes: Sequence[str], name: str) -> None:
-    """Refuse folders of classes beside a table that gives their images other labels.
+def choose_labels(path: Path, classes: Sequence[str], name: str, images: int) -> str:
+    """Return the kind of source of folders of classes beside a table: that, if it says of which part all images are.
+
+    Args:
+        images: how many there are in the folder.
 
     Raises:
-        UserError: it does; which of both is meant cannot be known.
+        UserError: the table gives images other labels, or parts to some of them; which is meant cannot be known.
     """
     try:
         train, test = table.find_in_tables(path, table.Settings(size=1), guess=False)
     except UserError:  # It lists no images here.
-        return
+        return "folder"
     parts = [part for part in (train, test) if part is not None]
     pairs = [
         (part.class_names[label], origin)
@@ -197,12 +202,19 @@ def check_same_labels(path: Path, classes: Sequence[str], name: str) -> None:
         for label, origin in zip(part.labels.tolist(), part.origins, strict=True)
     ]
     there = [(label, origin) for label, origin in pairs if (path / origin).is_file()]
-    same = sum(label in map(normalize_label, Path(origin).parts[:-1]) for label, origin in there)
-    if len(there) < LISTED * len(pairs) or same == len(there):
-        return
-    folders, labels = name_some(classes), name_some({label for label, _ in pairs})
-    first = f"classes {folders} by their folders, or {labels} by {name}, which lists {len(there):,} images"
-    raise UserError(f"{path}: {first}? set layout: classes takes the first, set layout: table the other")
+    if len(there) < LISTED * len(pairs):
+        return "folder"
+    choice = "set layout: classes takes the first, set layout: table the other"
+    if not all(label in map(normalize_label, Path(origin).parts[:-1]) for label, origin in there):
+        folders, labels = name_some(classes), name_some({label for label, _ in pairs})
+        first = f"classes {folders} by their folders, or {labels} by {name}, which lists {len(there):,} images"
+        raise UserError(f"{path}: {first}? {choice}")
+    if test is None or any(guess_part_name(word) for _, origin in there for word in Path(origin).parts[:-1]):
+        return "folder"
+    if len(there) == len(pairs) == images:
+        return "table"
+    first = f"all {images:,} images without parts, or those of {name}, which lists {len(there):,} of them"
+    raise UserError(f"{path}: {first}? {choice}")
 
 
 def inspect_dataset(found: DatasetSplits) -> Findings:

@@ -138,7 +138,8 @@ def describe_labels(tree: Tree) -> str:
         place = os.path.relpath(own.path, tree.path)
         found.update(LeftOut(OTHER_KIND, find_ending(file), place) for file in own.files if find_ending(file) in LABELS)
     said = [f"{group['files']:,} {group['ending']} in {group['place']}" for group in to_json(found)[:FIRST]]
-    return f"; there are {', '.join(said)}: labels are read of CSV, TSV, Parquet and JSON lines" if said else ""
+    ways = "labels are read of CSV, TSV, Parquet and JSON lines: write paths and labels as such"
+    return f"; there are {', '.join(said)}: {ways}" if said else ""
 
 
 def summarize(images: Mapping[str, int], left_out: Counter[LeftOut], noun: str = "files") -> str:

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
-from counterweight.data.decode.tree import LeftOut, Tree, collect, find_ending, prune, scan_tree
+from counterweight.data.decode.tree import LeftOut, Tree, collect, find_ending, is_image, prune, scan_tree
 from counterweight.data.sources.base.labels import describe_lookalikes, describe_written, merge_labels, order_names
 from counterweight.data.sources.base.layout import ONLY_CLASS, Layout, Part, Wanted, choose_layout
 from counterweight.data.sources.base.lazy_images import (
@@ -32,9 +32,11 @@ from counterweight.data.sources.base.lazy_images import (
     wrap_files,
 )
 from counterweight.data.sources.base.name_pairs import describe_name_pairs
+from counterweight.data.sources.base.part_lists import describe_lists, find_listed
 
 LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
 OTHER_CLASS = "a class of one part only"
+IN_NO_LIST = "in no list of a part"
 
 
 class Settings(OwnFileSettings):
@@ -49,6 +51,11 @@ class Settings(OwnFileSettings):
     """Sub-folders that are trained on, where their names do not say so; those in neither list are left out."""
     test: list[str] = Field(default_factory=list)
     """Sub-folders that are tested on, where their names do not say so, as `[fold5]`."""
+    train_lists: list[str] = Field(default_factory=list)
+    """Texts in the folder with the path of an image in each line, as `[meta/train.txt]`, all of which are trained on;
+    `[]`: those that `test_lists` does not name."""
+    test_lists: list[str] = Field(default_factory=list)
+    """Texts with the paths of the images that are tested on, whatever folders say; images in no list are left out."""
     leave_out: list[str] | None = None
     """Names of folders and files to be left out, as `[masks, "*_mask.png"]`; null: masks and thumbnails that have the
     names of images beside them; `[]`: none."""
@@ -73,6 +80,14 @@ class Listing(NamedTuple):
     def counts(self) -> Counter[str]:
         """How many images each class has."""
         return Counter(self.classes)
+
+    def take(self, kept: Sequence[int]) -> "Listing":
+        """Return the images at some places."""
+        return Listing(
+            [self.files[place] for place in kept],
+            [self.classes[place] for place in kept],
+            [self.places[place] for place in kept],
+        )
 
     def group(self) -> dict[str, list[Path]]:
         """Return the files of each class."""
@@ -142,8 +157,7 @@ def read_tree(root: Path, settings: Settings) -> tuple[Tree, Counter[LeftOut]]:
 def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where: str) -> Found:
     """Return the parts and classes of what lies in a folder."""
     masks = settings.leave_out is None
-    wanted = Wanted(settings.layout, settings.train, settings.test, settings.validation, masks)
-    layout = choose_layout(tree, wanted, where)
+    layout = choose_layout(tree, read_wanted(settings, tree), where)
     left_out.update(layout.left_out)
     layout, said = name_classes(layout, masks, settings.merge_labels)
     train, test = (list_part(parts, masks, left_out) for parts in (layout.train, layout.test))
@@ -152,7 +166,11 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
     notes += describe_name_pairs(train.group()) if masks else []
     if {*train.classes} == {ONLY_CLASS} and (labels := account.describe_labels(tree)):
         notes.append(f"all images are of one class{labels}")
-    if not layout.test:
+    if settings.test_lists:
+        train, test, said = split_by_lists(train, test, settings, Path(tree.path), left_out)
+        notes += said
+    elif not layout.test:
+        notes += describe_lists(tree)
         return Found(train, None, tuple(order_names({*train.classes})), left_out, layout.ignored, notes)
     common = agree_on_classes(train.counts, test.counts, settings.missing_classes, where)
     notes += common.notes
@@ -161,6 +179,31 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         return Found(joined, None, common.names, left_out, layout.ignored, notes)
     kept = [keep_classes(part, common.names, left_out) for part in (train, test)]
     return Found(kept[0], kept[1], common.names, left_out, layout.ignored, notes)
+
+
+def read_wanted(settings: Settings, tree: Tree) -> Wanted:
+    """Return what the settings say of a layout; where lists name the parts, a folder around all classes is no class.
+
+    Raises:
+        UserError: there are lists of training images alone.
+    """
+    if settings.train_lists and not settings.test_lists:
+        raise UserError(f"{tree.path}: train_lists without test_lists; both say which images are in which part")
+    around = [folder.name for folder in tree.folders if folder.images]
+    inside = settings.test_lists and len(around) == 1 and not any(map(is_image, tree.files))
+    train = settings.train or (around if inside and settings.layout == "auto" else [])
+    return Wanted(settings.layout, train, settings.test, settings.validation, settings.leave_out is None)
+
+
+def split_by_lists(
+    train: Listing, test: Listing, settings: Settings, root: Path, left_out: Counter[LeftOut]
+) -> tuple[Listing, Listing, list[str]]:
+    """Return the images of both parts as lists have them, and notes; images in no list join the account."""
+    every = Listing(train.files + test.files, train.classes + test.classes, train.places + test.places)
+    found = find_listed(strip_root(root, every.files), settings.train_lists, settings.test_lists, root)
+    for place in {*range(len(every.files))} - {*found.train, *found.test}:
+        left_out[LeftOut(IN_NO_LIST, find_ending(str(every.files[place])), every.places[place])] += 1
+    return every.take(found.train), every.take(found.test), found.notes
 
 
 def name_classes(layout: Layout, masks: bool, merge: bool) -> tuple[Layout, list[str]]:
@@ -219,11 +262,7 @@ def keep_classes(listing: Listing, names: Sequence[str], left_out: Counter[LeftO
     for file, name, place in zip(*listing, strict=True):
         if name not in names:
             left_out[LeftOut(OTHER_CLASS, find_ending(str(file)), place)] += 1
-    return Listing(
-        [listing.files[place] for place in kept],
-        [listing.classes[place] for place in kept],
-        [listing.places[place] for place in kept],
-    )
+    return listing.take(kept)
 
 
 def make_folder_part(listing: Listing, found: Found, settings: Settings, root: Path) -> LazyImages:
@@ -249,6 +288,7 @@ def make_folder_part(listing: Listing, found: Found, settings: Settings, root: P
 
 def describe_settings(settings: Settings) -> dict[str, object]:
     """Return settings but for the folder, which may be one of this machine alone, and for some that are not used."""
-    usual = {"white": None, "merge_labels": False}  # newer than tables that are there already
+    usual: dict[str, object] = {"white": None, "merge_labels": False}  # newer than tables that are there already
+    usual |= {"train_lists": [], "test_lists": []}
     values = settings.model_dump(exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

@@ -236,7 +236,8 @@ def test_files_that_may_have_labels_are_named_where_all_images_are_of_one_class(
     assert find_folder(tmp_path).train.provenance["notes"] == []
     (tmp_path / "0.txt").write_text("cat", encoding="utf-8")
     assert find_folder(tmp_path).train.provenance["notes"] == [
-        "all images are of one class; there are 1 .txt in .: labels are read of CSV, TSV, Parquet and JSON lines"
+        "all images are of one class; there are 1 .txt in .: labels are read of CSV, TSV, Parquet and JSON lines: "
+        "write paths and labels as such"
     ]
 
 

@@ -1,0 +1,175 @@
+"""Lists that say which images of a folder are in which part: texts with the path of an image in each line."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from counterweight.core.errors import UserError
+from counterweight.data.decode.tree import Tree, find_ending, find_stem, is_image, list_stems
+from counterweight.data.sources.base.lazy_images import TESTS, guess_part_name, parse_part_name
+
+TEXTS = (".txt", ".lst", ".csv", ".tsv", ".json")
+OTHERS = (".mat", ".pkl", ".npy", ".npz")  # not looked into
+SPLIT = re.compile(r"split|folds?(?![a-z])|train|test(?![a-z])", re.IGNORECASE)
+BETWEEN = re.compile(r"[\s,;|\"'\[\]{}:]+")  # the words of a line, of JSON, too
+CELLS = re.compile(r"[,;|\t]")
+HEAD = 2**14  # bytes of a file that tell whether it names images
+SHOWN = 3  # files that a note names
+
+
+class Lists(NamedTuple):
+    """Which images lists have for both parts, by their places, and what is to be said of it."""
+
+    train: list[int]
+    test: list[int]
+    notes: list[str]
+
+
+def describe_lists(tree: Tree) -> list[str]:
+    """Return a note if files of a folder seem to say which of its images are in which part; they are not read."""
+    found = [os.path.relpath(file, tree.path) for file in find_lists(tree)]
+    if not found:
+        return []
+    some = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else "")
+    verb = "say" if len(found) > 1 else "says"
+    said = f"{some} {verb} which images are in which part, as it seems, and nothing of that is read"
+    return [f"{said}: {offer_lists(found)}"]
+
+
+def offer_lists(found: Sequence[str]) -> str:
+    """Return the settings that take the parts from lists, the first of each part."""
+    plain = [name for name in found if find_ending(name) in (".txt", ".lst", ".csv")]
+    parts = {name: guess_part_name(find_stem(name).replace("trainval", "train")) for name in plain}
+    first = {part: name for name, part in reversed(parts.items()) if part}
+    test = next((first[word] for word in (*TESTS, *first) if word in first and word != "train"), None)
+    if test is None:
+        return "set test_lists: [FILE] takes texts with the path of an image in each line"
+    if "train" not in first:
+        return f"set test_lists: [{test}] tests on its images and trains on the others"
+    train = sorted(name for word, name in first.items() if word not in TESTS and name != test)
+    return f"set train_lists: [{', '.join(train)}] and test_lists: [{test}] take their parts"
+
+
+def find_lists(tree: Tree) -> Iterator[str]:
+    """Yield the files that are called as lists of parts are, or say of images in which part they are."""
+    stems: set[str] = set()
+    for own in tree.walk():
+        for file in own.files:
+            ending = find_ending(file)
+            if ending in OTHERS and SPLIT.search(find_stem(file)):
+                yield file
+            elif ending in TEXTS:
+                stems = stems or list_stems(tree)
+                if names_images(file, stems):
+                    yield file
+
+
+def names_images(file: str, stems: set[str]) -> bool:
+    """Say whether a text names images, and its own name or its words a part, by its beginning.
+
+    Args:
+        stems: names of the images without their endings.
+    """
+    called = bool(SPLIT.search(find_stem(file)) or guess_part_name(find_stem(file)))
+    with open(file, "rb") as stream:
+        text = stream.read(HEAD).decode("utf-8", "replace")
+    words = [word for word in BETWEEN.split(text) if word]
+    cells = [cell.strip() for line in text.splitlines() for cell in CELLS.split(line)]  # paths may have blanks in them
+    paths = [word.replace("\\", "/") for word in words + cells if called or is_image(word) or "/" in word]
+    named = any(find_stem(path) in stems or os.path.basename(path) in stems for path in paths)
+    numbered = bool(words) and all(word.isdecimal() for word in words)  # of images that other files name
+    return (called and numbered) or (named and (called or any(map(parse_part_name, words))))
+
+
+def read_lists(names: Sequence[str], root: Path) -> list[tuple[str, str]]:
+    """Return the lines of some lists that say something, each with the file and the row that it is in.
+
+    Raises:
+        UserError: a file is not there, or is no text.
+    """
+    lines = []
+    for name in names:
+        try:
+            text = (root / name).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{root / name}: cannot be read as a list of paths in UTF-8: {error}") from error
+        own = enumerate(text.splitlines(), 1)
+        lines += [(line.strip(), f"{name} row {row}") for row, line in own if line.strip()]
+    return lines
+
+
+class PathIndex:
+    """Finds images by the last names of their paths, with or without an ending."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self.parts = [path.split("/") for path in paths]
+        self.known: dict[int, dict[str, set[int]]] = {}
+
+    def find(self, line: str) -> set[int]:
+        """Return the places of the images that a line of a list means: a path, or one and words beside it."""
+        plain = line.split()
+        for text in dict.fromkeys((line, line.rsplit(None, 1)[0], plain[0], plain[-1], line.split(",")[0])):
+            words = [word for word in text.strip("\"'").replace("\\", "/").split("/") if word not in ("", ".", "..")]
+            # A name alone may be that of images of several classes: where folders are given, one must fit.
+            for depth in range(len(words), min(len(words), 2) - 1, -1):
+                if depth and (places := self.group(depth).get("/".join(words[-depth:]))):
+                    return places
+        return set()
+
+    def group(self, depth: int) -> dict[str, set[int]]:
+        """Return the places of images by the last names of their paths."""
+        if depth not in self.known:
+            found = self.known[depth] = dict[str, set[int]]()
+            for place, parts in enumerate(self.parts):
+                if len(parts) >= depth:
+                    tail = "/".join(parts[-depth:])
+                    for key in (tail, os.path.splitext(tail)[0]):
+                        found.setdefault(key, set()).add(place)
+        return self.known[depth]
+
+
+def find_listed(paths: Sequence[str], train: Sequence[str], test: Sequence[str], root: Path) -> Lists:
+    """Return which images lists have for the training and the test part; without one for training, all others are.
+
+    Args:
+        paths: of the images below `root`, with `/` between folders.
+        train, test: names of the lists below `root`.
+
+    Raises:
+        UserError: a list cannot be read, a line means several images, none is there, or one is in both parts.
+    """
+    index, notes = PathIndex(paths), []
+    trained, said = find_places(read_lists(train, root), index, paths)
+    tested, more = find_places(read_lists(test, root), index, paths)
+    for names, found, lost in ((train, trained, said), (test, tested, more)):
+        if names and not found:
+            raise UserError(f"{root}: no image that {', '.join(names)} names is there, first {lost[0] if lost else ''}")
+        if lost:
+            notes.append(f"{len(lost):,} images that {', '.join(names)} names are not there, first {lost[0]}")
+    if both := {*trained} & {*tested}:
+        first = paths[min(both)]
+        raise UserError(f"{root}: {len(both):,} images are in lists of both parts, first {first}; mend the lists")
+    rest = trained if train else [place for place in range(len(paths)) if place not in {*tested}]
+    notes.append(f"the parts are those of {', '.join([*train, *test])}")
+    return Lists(rest, tested, notes)
+
+
+def find_places(
+    lines: Sequence[tuple[str, str]], index: PathIndex, paths: Sequence[str]
+) -> tuple[list[int], list[str]]:
+    """Return the places of the images that lines mean, sorted, and the lines of those that are not there.
+
+    Raises:
+        UserError: a line means several.
+    """
+    found, lost = set[int](), []
+    for line, where in lines:
+        places = index.find(line)
+        if len(places) > 1:
+            one, other = (paths[place] for place in sorted(places)[:2])
+            raise UserError(f"{where}: '{line}' is {one} and {other}; write paths with their folders")
+        found |= places
+        lost += [] if places else [f"'{line}' ({where})"]
+    return sorted(found), lost

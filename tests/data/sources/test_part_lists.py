@@ -1,0 +1,176 @@
+"""Lists beside folders of classes that say which images are in which part, and tables that do."""
+
+from pathlib import Path
+
+import pytest
+
+from counterweight.core.errors import UserError
+from counterweight.data.inspection import detect_source
+from tests.data.sources.test_layout import counts, find
+from tests.data.sources.test_public_layouts import write_images, write_table
+
+CLASSES = ("cat", "dog")
+BOTH = {"train_lists": ["train.txt"], "test_lists": ["test.txt"]}
+
+
+def write_classes(root: Path) -> None:
+    """Write five images of each of two classes."""
+    write_images(root, *(f"{name}/{name} {number}.png" for name in CLASSES for number in range(5)))
+
+
+def write_lists(root: Path, line: str, train: str = "train.txt", test: str = "test.txt") -> None:
+    """Write a list of the first three images of each class, and one of the next."""
+    for file, numbers in ((train, range(3)), (test, (3,))):
+        rows = [(name, label, number) for label, name in enumerate(CLASSES) for number in numbers]
+        write_table(root / file, *(line.format(name=name, label=label, number=number) for name, label, number in rows))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{name}/{name} {number}.png",
+        "{name}/{name} {number}",
+        "./{name}\\{name} {number}.png",
+        "/home/me/pets/{name}/{name} {number}.png {label}",
+        "pets/{name}/{name} {number}.png,{name}",
+    ],
+)
+def test_lists_say_the_parts(line: str, tmp_path: Path) -> None:
+    """What is in none is left out and counted."""
+    write_classes(tmp_path)
+    write_lists(tmp_path, line)
+    notes = find(tmp_path).train.provenance["notes"]
+    assert notes == [
+        "test.txt, train.txt say which images are in which part, as it seems, and nothing of that is read: "
+        "set train_lists: [train.txt] and test_lists: [test.txt] take their parts"
+    ]
+    found = find(tmp_path, **BOTH)
+    assert counts(found) == [{"cat": 3, "dog": 3}, {"cat": 1, "dog": 1}]
+    assert found.train.provenance["notes"] == ["the parts are those of train.txt, test.txt"]
+    left_out = {(own["reason"], own["place"]): own["files"] for own in found.train.provenance["left_out"]}
+    assert left_out[("in no list of a part", "cat")] == left_out[("in no list of a part", "dog")] == 1
+
+
+def test_without_a_list_for_training_all_others_are_trained_on(tmp_path: Path) -> None:
+    write_classes(tmp_path)
+    write_table(tmp_path / "testing_list.txt", "cat/cat 0.png", "dog/dog 4.png")
+    assert describe_lists_of(tmp_path).endswith(
+        "set test_lists: [testing_list.txt] tests on its images and trains on the others"
+    )
+    assert counts(find(tmp_path, test_lists=["testing_list.txt"])) == [{"cat": 4, "dog": 4}, {"cat": 1, "dog": 1}]
+
+
+def describe_lists_of(root: Path) -> str:
+    notes: list[str] = find(root).train.provenance["notes"]
+    return notes[0] if notes else ""
+
+
+def test_lists_in_a_folder_beside_that_of_the_classes(tmp_path: Path) -> None:
+    write_classes(tmp_path / "images")
+    write_lists(tmp_path, "{name}/{name} {number}", "meta/train1.txt", "meta/test1.txt")
+    write_lists(tmp_path, "{name}/{name} {number}", "meta/train2.txt", "meta/test2.txt")
+    offer = (
+        r"give .*/images for these; .* and 1 more say which .*: set train_lists: \[meta/train1.txt\] and test_lists:"
+    )
+    with pytest.raises(UserError, match=offer):
+        detect_source(tmp_path)
+    found = find(tmp_path, train_lists=["meta/train1.txt"], test_lists=["meta/test1.txt"])
+    assert counts(found) == [{"cat": 3, "dog": 3}, {"cat": 1, "dog": 1}]
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("split.json", '{"train": [["cat/cat 0.png", 0]]}'),
+        ("all.txt", "cat/0.png test\n"),
+        ("train_test_split.txt", "1 0\n2 1\n"),
+        ("trainval.lst", "0\t1\tcat/0.png\n"),
+        ("train_list.mat", "MATLAB"),
+    ],
+)
+def test_files_that_seem_to_say_the_parts_are_named(file: str, text: str, tmp_path: Path) -> None:
+    write_images(tmp_path, "cat/0.png", "cat/cat 0.png", "dog/0.png")
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    assert describe_lists_of(tmp_path).startswith(f"{file} says which images are in which part, as it seems")
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("README.txt", "0 cats; train your own model"),
+        ("cat/0.txt", "0 0.5 0.5 1 1"),
+        ("classes.txt", "cat\ndog\n"),
+        ("train.txt", ""),
+        ("test_notes.txt", "nothing of images"),
+    ],
+)
+def test_other_texts_are_not_named(file: str, text: str, tmp_path: Path) -> None:
+    write_images(tmp_path, "cat/0.png", "dog/1.png")
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    assert describe_lists_of(tmp_path) == ""
+
+
+def test_lists_that_cannot_be_read_as_such_are_refused(tmp_path: Path) -> None:
+    write_classes(tmp_path)
+    write_lists(tmp_path, "{name}/{name} {number}.png")
+    for values, message in (
+        ({"test_lists": ["tests.txt"]}, r"tests.txt: cannot be read as a list of paths in UTF-8"),
+        ({"train_lists": ["train.txt"]}, "train_lists without test_lists"),
+        (
+            {"train_lists": ["test.txt"], "test_lists": ["test.txt"]},
+            "2 images are in lists of both parts, first cat/cat 3",
+        ),
+    ):
+        with pytest.raises(UserError, match=message):
+            find(tmp_path, **values)
+    write_table(tmp_path / "test.txt", "bird/1.png", "cow/cat 3.png")
+    with pytest.raises(
+        UserError, match=r"no image that test.txt names is there, first 'bird/1.png' \(test.txt row 1\)"
+    ):
+        find(tmp_path, **BOTH)
+    write_table(tmp_path / "test.txt", "bird/1.png", "cat/cat 3.png", "dog/dog 3.png")
+    notes = find(tmp_path, **BOTH).train.provenance["notes"]
+    assert notes[0] == "1 images that test.txt names are not there, first 'bird/1.png' (test.txt row 1)"
+
+
+def test_a_name_that_two_images_have_is_asked_about(tmp_path: Path) -> None:
+    write_images(tmp_path, "cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png")
+    write_table(tmp_path / "test.txt", "0.png")
+    with pytest.raises(UserError, match=r"test.txt row 1: '0.png' is cat/0.png and dog/0.png; write paths with"):
+        find(tmp_path, test_lists=["test.txt"])
+
+
+def test_folders_of_parts_need_no_list(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{part}/{name}/0.png" for part in ("train", "test") for name in CLASSES))
+    write_table(tmp_path / "train.txt", "train/cat/0.png")
+    assert describe_lists_of(tmp_path) == ""
+
+
+# Tables that have the labels of the folders, and parts.
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_table_with_the_labels_of_folders_and_parts(whole: bool, tmp_path: Path) -> None:
+    write_classes(tmp_path)
+    numbers = range(5 if whole else 4)
+    rows = [f"{name}/{name} {n}.png,{name},{'train' if n else 'test'}" for name in CLASSES for n in numbers]
+    write_table(tmp_path / "a.csv", "path,label,split", *rows)
+    if whole:
+        assert detect_source(tmp_path) == "table"
+        return
+    message = r"all 10 images without parts, or those of a.csv, which lists 8 of them\? set layout: classes takes the"
+    with pytest.raises(UserError, match=message):
+        detect_source(tmp_path)
+
+
+def test_a_table_without_parts_or_beside_folders_of_these_is_none_of_labels(tmp_path: Path) -> None:
+    write_classes(tmp_path)
+    write_table(
+        tmp_path / "a.csv", "path,label", *(f"{name}/{name} {n}.png,{name}" for name in CLASSES for n in range(5))
+    )
+    assert detect_source(tmp_path) == "folder"
+    parts = tmp_path / "parts"
+    files = [f"{part}/{name}/{number}.png" for part in ("train", "test") for name in CLASSES for number in range(2)]
+    write_images(parts, *files)
+    write_table(parts / "a.csv", "path,label,split", *(",".join((file, *file.split("/")[1::-1])) for file in files))
+    assert detect_source(parts) == "folder"
