@@ -220,7 +220,8 @@ def check_found(request: Request, found: Findings, counts: Mapping[str, int]) ->
             if count < needed:
                 where = f"{request.path}: class '{name}': {count} images that can be read"
                 why = f"; {describe_bad_files(found.bad)}" if found.bad else ""
-                raise UserError(f"{where} in part {part}; at least {needed} are needed, or remove it{why}")
+                alike = "".join(f"; {note}" for note in found.notes if f"'{name}'" in note)
+                raise UserError(f"{where} in part {part}; at least {needed} are needed, or remove it{why}{alike}")
 
 
 def list_blocks(name: str, block: Json, counts: Mapping[str, int], images: int, params: Params) -> Iterator[Addition]:

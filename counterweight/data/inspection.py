@@ -39,7 +39,6 @@ from counterweight.data.sources.base.table_columns import NoColumnError, NoLabel
 from counterweight.data.sources.base.table_paths import FIRST
 from counterweight.data.split.pictures import find_mixed
 
-ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 LISTED = 0.5  # of the rows of a table name a file, where it is one of images
 WANTED = "expected a folder with a sub-folder of images per class, or train and test above them, or tables"
 
@@ -75,7 +74,7 @@ def detect_source(path: Path) -> str:
     if path.is_file():
         if path.suffix.lower() in SUFFIXES:
             return "table"
-        if path.suffix.lower() in ARCHIVES:
+        if path.suffix.lower() in account.ARCHIVES:
             raise UserError(f"{path}: an archive; unpack it, then give the folder")
         raise UserError(f"{path}: a file that is no table ({', '.join(SUFFIXES)}); {WANTED}")
     tree = scan_tree(os.fspath(path), path.resolve(), follow_links=True)
@@ -133,7 +132,6 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
     loose = sum(is_image(file) for file in tree.files)
     if loose and not classes:
         return "folder"
-    archive = find_file(tree, ARCHIVES)
     seen += f", {loose} images beside it" if loose else ""
     if inner:
         within, below = name_some(list_classes(inner)), os.path.relpath(inner.path, path)
@@ -143,7 +141,7 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
     seen += account.describe_unread(tree) + account.describe_labels(tree)
     if len(classes) == 1 and not loose and (path / classes[0]).is_dir():
         seen += f" (of one class, for a gallery: give {path / classes[0]} itself)"
-    raise UserError(f"{path}: {seen}; {f'{Path(archive).name} is an archive: unpack it; ' if archive else ''}{WANTED}")
+    raise UserError(f"{path}: {seen}; {WANTED}")
 
 
 def find_inner(tree: Tree) -> Tree | None:
@@ -163,7 +161,7 @@ def find_class_folders(tree: Tree) -> list[str]:
     inner: list[str] = []
     for train in (folder for folder in folders if guess_part_name(folder.name) == "train"):
         inner = order_names(list_classes(unwrap(train)))
-        if len(inner) > 1:
+        if len(inner) > 1 and not are_part_names(inner):
             return inner
     if all(parse_part_name(folder.name) for folder in tree.folders) and "train" in map(
         guess_part_name, list_names(folders)

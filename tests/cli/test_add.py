@@ -602,8 +602,15 @@ LAYOUTS: list[tuple[Callable[[Path], object], str]] = [
         r"pets: one sub-folder with images only, 'cat' \(of one class, for a gallery",
     ),
     (lambda root: write(write(root / "cat", 3).parent, 2), r"only, 'cat', 2 images beside it; expected"),
-    (archive, r"pets: no sub-folders with images; pets.zip is an archive: unpack it; expected"),
+    (
+        archive,
+        r"pets: no sub-folders with images; 1 .zip in .: of no kind that is read; unpack them to have what is in them",
+    ),
     (lambda root: pets(root, cat=3, dog=1), r"pets: class 'dog': 1 images that can be read in part train; at least 2"),
+    (
+        lambda root: pets(root, cat=3, Cat=1),
+        r"class 'Cat': 1 images .*; classes 'Cat', 'cat' differ .*; --merge-labels",
+    ),
     (lambda root: (pets(root), (root / "bird").mkdir()), r"pets: no images of class bird; every class needs some"),
 ]
 

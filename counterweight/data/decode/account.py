@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from counterweight.data.decode.tree import (
+    ASKED_FOR,
     COMPANION_OF,
+    FAULTS,
     HEIF_ADVICE,
     HEIF_ENDINGS,
     OTHER_KIND,
@@ -26,7 +28,9 @@ FIRST = 2  # groups that an error's message names, and files with several frames
 ROW = re.compile(r":\d+$")  # after the name of a table that holds images
 BROKEN_HEIF = "convert them to JPEG, or copy them anew from where they come"
 NAMED = 12  # groups of files that are named; the others are summed up
+ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 ADVICE = {
+    **dict.fromkeys(ARCHIVES, "unpack them to have what is in them read"),
     **dict.fromkeys(HEIF_ENDINGS, HEIF_ADVICE),
     **dict.fromkeys(
         (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".psd", ".svg", ".jxl", ".dcm", ".nii"),
@@ -77,6 +81,8 @@ def find_advice(reason: str, ending: str) -> str | None:
     """Return how files that were left out come to be read; None where nothing is known."""
     if reason == OTHER_KIND:
         return None if ending in HEIF_ENDINGS and can_read_heif() else ADVICE.get(ending)
+    if ending in ARCHIVES and reason != ASKED_FOR:
+        return ADVICE[ending]
     return {UNNAMED: "rename them to be read", COMPANION_OF: "leave_out: [] takes them"}.get(reason)
 
 
@@ -117,15 +123,17 @@ def render_broken(broken: Counter[LeftOut]) -> list[str]:
     groups = to_json(broken)
     lines = []
     for group in groups[:NAMED]:
-        advice = advise_broken(group["ending"])
+        advice = advise_broken(group["reason"], group["ending"])
         lines.append(f"broken: {describe(group)}{f'; {advice}' if advice else ''}")
     if rest := groups[NAMED:]:
         lines.append(f"broken: {sum(group['files'] for group in rest):,} in {len(rest)} more groups")
     return lines
 
 
-def advise_broken(ending: str) -> str | None:
+def advise_broken(fault: str, ending: str) -> str | None:
     """Return what is to be done about images of a kind that cannot be read; None where nothing is known."""
+    if fault in FAULTS:
+        return FAULTS[fault]
     if ending not in HEIF_ENDINGS:
         return None
     return BROKEN_HEIF if can_read_heif() else HEIF_ADVICE

@@ -16,6 +16,7 @@ from counterweight.data.decode.changes import apply_changes
 from counterweight.data.decode.deep_colours import MOST, is_deep_colour, scale_colours
 from counterweight.data.decode.opening import (
     Altered,
+    Embedded,
     Encoded,
     begins_as_heif,
     count_frames,
@@ -27,7 +28,17 @@ from counterweight.data.decode.opening import (
     open_image,
     read_deep_colours,
 )
-from counterweight.data.decode.tree import FORMATS, HEIF_ADVICE, Collected, can_read_heif, collect, scan_tree
+from counterweight.data.decode.tree import (
+    FAULTS,
+    FORMATS,
+    HEIF_ADVICE,
+    POINTER,
+    WEB_PAGE,
+    Collected,
+    can_read_heif,
+    collect,
+    scan_tree,
+)
 
 BACKGROUND = "white"  # behind what is transparent, and beside what is padded
 DEEP_GREY = 65535  # white in 16 bits
@@ -178,7 +189,20 @@ def diagnose(image: Encoded, error: Exception) -> BadFile:
         return BadFile(name, "empty", "0 bytes")
     if begins_as_heif(content):
         return BadFile(name, "not an image", "HEIC that is damaged" if can_read_heif() else f"HEIC; {HEIF_ADVICE}")
+    begins = read_beginning(content).lstrip().lower()
+    if begins.startswith(b"version https://git-lfs"):
+        return BadFile(name, POINTER, FAULTS[POINTER])
+    if begins.startswith((b"<!doctype html", b"<html")):
+        return BadFile(name, WEB_PAGE, FAULTS[WEB_PAGE])
     return BadFile(name, "not an image", f"of no format that is read: {', '.join(FORMATS)}")
+
+
+def read_beginning(content: Path | Embedded) -> bytes:
+    """Return the first bytes of an image's file."""
+    if isinstance(content, Embedded):
+        return content.content[:64]
+    with content.open("rb") as stream:
+        return stream.read(64)
 
 
 def describe_bad_files(bad: list[BadFile]) -> str:

@@ -18,12 +18,18 @@ from counterweight.core.errors import UserError
 # Not all that Pillow knows: EPS would start another program, and some formats have no signature and take any bytes.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 HEIF_ENDINGS = frozenset({".heic", ".heics", ".heif", ".heifs", ".hif"})
+POINTER, WEB_PAGE = "a pointer of Git LFS", "a web page"
+FAULTS = {
+    POINTER: "git lfs pull fetches the images themselves",
+    WEB_PAGE: "what a server said in place of the image: fetch it anew",
+}
+"""What is to be done about files that are called images and are something else."""
 HEIF_ADVICE = "pip install 'counterweight[heif]' has them read"
 UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # surrogates stand for bytes that are no UTF-8
 SYSTEM = re.compile(
     r"@eadir|@tmp|@recycle|@__thumb|@recently-snapshot|#recycle|#snapshot|~snapshot|__macosx|__pycache__|__thumbs|"
     r"\$recycle\.bin|recycler|recycled|system volume information|found\.\d{3}|lost\+found|"
-    r"network trash folder|temporary items|thevolumesettingsfolder|_vti_cnf|icon\r",
+    r"lost\.dir|network trash folder|temporary items|thevolumesettingsfolder|_vti_cnf|icon\r",
     re.IGNORECASE,
 )
 """Folders, and one file, that systems and storages make by themselves; hidden ones are left out as such."""
@@ -35,10 +41,13 @@ COMPANION_FILE = re.compile(rf"(?P<of>.+?)[ _.-]+(?:{COMPANION})(?:[ _-]?\d+)?",
 MOST = 0.9  # of the files in a folder of masks have the name of an image beside it
 NO_ENDING = "no ending"
 SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8")
+OTHER_SIGNATURES = (b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")  # of TIFF, as raw photographs are, and of JPEG 2000
+TEXTS = (".txt", ".json", ".xml", ".csv", ".tsv", ".md")
 
 HIDDEN_FILE = "hidden"
 SYSTEM_FILE = "made by the system"
 OTHER_KIND = "of no kind that is read"
+NO_FILE = "a pipe, socket or device"
 UNNAMED = "an image by its content whose name does not end like one"
 COMPANION_OF = "mask or thumbnail of an image beside it"
 ASKED_FOR = "leave_out"
@@ -127,6 +136,8 @@ def scan_tree(folder: str, inside: Path, follow_links: bool = False) -> Tree:
             tree.entries.append(scan_tree(entry.path, inside, follow_links))
         elif entry.is_file() or entry.is_symlink():  # A link that leads nowhere is a file that is found to be bad.
             tree.entries.append(entry.path)
+        else:
+            tree.left_out[NO_FILE, find_ending(entry.name)] += 1
     return tree
 
 
@@ -254,14 +265,19 @@ def is_image(path: str) -> bool:
 def looks_like_image(path: str) -> bool:
     """Say whether a file without a known ending is an image by its first bytes."""
     name, ending = os.path.basename(path).lower(), find_ending(path)
-    if ending != NO_ENDING and not any(known in name for known in list_suffixes()):  # as photo.jpg?size=small
+    if ending in TEXTS:  # there may be one beside each image
         return False
     try:
         with open(path, "rb") as file:
             first = file.read(12)
     except OSError:
         return False
-    return first.startswith(SIGNATURES) or (first.startswith(b"RIFF") and first.endswith(b"WEBP"))
+    if first.startswith(SIGNATURES) or (first.startswith(b"RIFF") and first.endswith(b"WEBP")):
+        return True
+    if ending != NO_ENDING and not any(known in name for known in list_suffixes()):  # as photo.tif?size=small
+        return False
+    bitmap = first.startswith(b"BM") and first[6:10] == bytes(4)
+    return bitmap or first.startswith(OTHER_SIGNATURES) or first[4:12] in (b"ftypavif", b"ftypheic", b"ftypmif1")
 
 
 @cache

@@ -32,7 +32,7 @@ from counterweight.data.sources.base.lazy_images import (
     wrap_files,
 )
 from counterweight.data.sources.base.name_pairs import describe_name_pairs
-from counterweight.data.sources.base.part_lists import describe_lists, find_listed
+from counterweight.data.sources.base.part_lists import describe_lists, describe_named_parts, find_listed
 
 LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
 OTHER_CLASS = "a class of one part only"
@@ -170,7 +170,7 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         train, test, said = split_by_lists(train, test, settings, Path(tree.path), left_out)
         notes += said
     elif not layout.test:
-        notes += describe_lists(tree)
+        notes += [*describe_lists(tree), *describe_named_parts(train.group())]
         return Found(train, None, tuple(order_names({*train.classes})), left_out, layout.ignored, notes)
     common = agree_on_classes(train.counts, test.counts, settings.missing_classes, where)
     notes += common.notes
@@ -253,7 +253,9 @@ def check_empty(tree: Tree, layout: Layout, classes: Sequence[str], where: str) 
     names = order_names({folder.name for part in (*layout.train, *layout.test) for folder in part.classes})
     places = {name: place for place, name in enumerate(names)}
     labels = np.array([places[name] for name in classes], dtype=np.int64)
-    check_counts(names, labels, where, LAYOUT, f"or remove its folder{account.describe_unread(tree)}")
+    empty = order_names({*names} - {*classes})
+    ways = f"set leave_out: [{', '.join(empty)}] goes on without, or remove its folder"
+    check_counts(names, labels, where, LAYOUT, f"{ways}{account.describe_unread(tree)}")
 
 
 def keep_classes(listing: Listing, names: Sequence[str], left_out: Counter[LeftOut]) -> Listing:

@@ -21,6 +21,7 @@ from counterweight.data.decode.opening import Encoded
 from counterweight.data.decode.tree import LeftOut
 from counterweight.data.sources.base.columns import (
     choose_column,
+    describe_empty,
     read_columns,
     read_values,
 )
@@ -173,6 +174,7 @@ def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table
     folder, follow = root if root.is_dir() else file.parent, settings.links == "follow"
     lookup = Lookup(folder, settings.image_folder, follow)
     columns, notes = check_header(read_columns(file, settings.delimiter, settings.encoding), lookup, settings.image)
+    notes += describe_empty(columns)
     image, said = find_image_column(columns, settings.image, lookup)
     check_quotes(columns, image)
     group = choose_column(columns, settings.group_column, (), lambda name: False)

@@ -80,7 +80,10 @@ def list_left_out(groups: Counter[LeftOut]) -> list[FileGroup]:
 
 def list_broken(groups: Counter[LeftOut]) -> list[FileGroup]:
     """Return images that cannot be read, the largest group first, with advice."""
-    return [FileGroup(**group, advice=account.advise_broken(group["ending"])) for group in account.to_json(groups)]
+    return [
+        FileGroup(**group, advice=account.advise_broken(group["reason"], group["ending"]))
+        for group in account.to_json(groups)
+    ]
 
 
 def account_side(chosen: Subset, written: WrittenPart, where: str, side: str) -> Account:

@@ -33,6 +33,7 @@ def paths(counts: Counts) -> list[str]:
             {"cat": 3, "dog": 4},
             ({IN_NO_FOLDER: 1, "cat": 5, "dog": 2}, {"cat": 3, "dog": 4}),
         ),
+        ({"big cat": 5, "dog": 2}, {"big_cat": 3, "dog": 4}, ({"big cat": 5, "dog": 2}, {"big cat": 3, "dog": 4})),
         ({"train": 5, "bus": 2}, {"train": 3, "bus": 4}, ({"bus": 2, "train": 5}, {"bus": 4, "train": 3})),
     ],
 )

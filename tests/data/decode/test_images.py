@@ -212,6 +212,14 @@ def unknown_scale(path: Path) -> None:
     Image.new("F", (2, 2), -1000.0).save(path, "TIFF")
 
 
+def pointer(path: Path) -> None:
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+
+
+def web_page(path: Path) -> None:
+    path.write_text("\n<!DOCTYPE html><html>404</html>")
+
+
 def tried(path: Path) -> BadFile | Facts:
     """Decode and inspect a file: both find the same to be bad."""
     result = try_image(inspect, path)
@@ -224,6 +232,8 @@ def tried(path: Path) -> BadFile | Facts:
     ("spoil", "fault", "details"),
     [
         (truncated, "unreadable", "image file is truncated"),
+        (pointer, "a pointer of Git LFS", "git lfs pull fetches the images themselves"),
+        (web_page, "a web page", "what a server said in place of the image: fetch it anew"),
         (text, "not an image", "of no format that is read: AVIF, BMP, GIF, JPEG, JPEG2000, PNG, PPM, TIFF, WEBP"),
         (empty, "empty", "0 bytes"),
         (bomb, "too large", "12000 pixels, at most 10000 are read"),

@@ -107,7 +107,7 @@ def test_provenance_is_the_same_wherever_the_folder_is(tmp_path: Path) -> None:
             "ignored_files": 0,
             "ignored_folders": [],
             "left_out": [],
-            "notes": ["1 of 2 folders of classes have folders in them, whose images are taken as theirs"],
+            "notes": ["1 of 2 folders of classes have folders in them (deep), whose images are taken as theirs"],
             "skipped_files": {},
         }
     )
@@ -263,9 +263,17 @@ def test_train_alone_is_no_split(tmp_path: Path) -> None:
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
-    for name in ("bus", "test", "train"):
+    for name in ("bus", "train"):
         write(tmp_path / name / "a.png")
-    assert load(tmp_path).train.class_names == ("bus", "test", "train")
+    assert load(tmp_path).train.class_names == ("bus", "train")
+
+
+@pytest.mark.parametrize("names", [("bus", "test", "train"), ("train2017", "unlabeled2017", "val2017")])
+def test_parts_without_classes_beside_another_folder_are_asked_about(names: tuple[str, ...], tmp_path: Path) -> None:
+    for name in names:
+        write(tmp_path / name / "a.png")
+    expect(tmp_path, f"classes {', '.join(names)}, or parts .* without folders of classes\\? set layout: classes takes")
+    assert load(tmp_path, layout="classes").train.class_names == names
 
 
 def test_train_and_test_without_classes_are_parts_of_one_class(tmp_path: Path) -> None:
@@ -353,7 +361,11 @@ def test_a_class_without_images_beside_one_with_some_is_refused(tmp_path: Path) 
 def test_an_empty_class_is_refused(tmp_path: Path) -> None:
     pets(tmp_path)
     (tmp_path / "bird").mkdir()
-    expect(tmp_path, "no images of class bird; every class needs some, or remove its folder$")
+    expect(
+        tmp_path,
+        "no images of class bird; every class needs some, set leave_out: .bird. goes on without, or remove its",
+    )
+    assert load(tmp_path, leave_out=["bird"]).train.class_names == ("cat", "dog")
 
 
 def test_a_class_that_skipping_empties_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Which folders are classes and which parts: nothing is lost without a word, and what has two readings is asked."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from PIL import Image
 
 from counterweight.core.errors import UserError
 from counterweight.core.schema import parse_settings
+from counterweight.data.inspection import detect_source
 from counterweight.data.sources import folder
 from counterweight.data.sources.base.lazy_images import DatasetSplits, guess_part_name
 
@@ -103,7 +105,7 @@ def test_a_few_images_beside_parts_are_left_out_and_counted(tmp_path: Path) -> N
     assert found.train.provenance["notes"] == [
         "1 images in 'more' are in no part; set test: [more] tests on them, too",
         "1 images in 'other' are in no part",
-        "1 of 2 folders of classes have folders in them, whose images are taken as theirs",
+        "1 of 2 folders of classes have folders in them (deep), whose images are taken as theirs",
     ]
 
 
@@ -270,7 +272,16 @@ def test_a_folder_around_the_classes_beside_a_small_one_is_asked_about(tmp_path:
 
 @pytest.mark.parametrize(
     "name",
-    ["@eaDir", "__MACOSX", "$RECYCLE.BIN", "System Volume Information", ".AppleDouble", "@__thumb", "lost+found"],
+    [
+        "@eaDir",
+        "__MACOSX",
+        "$RECYCLE.BIN",
+        "System Volume Information",
+        ".AppleDouble",
+        "@__thumb",
+        "lost+found",
+        "LOST.DIR",
+    ],
 )
 def test_folders_of_systems_are_left_out(name: str, tmp_path: Path) -> None:
     make(tmp_path, {"cat": 12, "dog": 5, f"cat/{name}/000.png": 2, f"{name}/dog": 3})
@@ -421,6 +432,85 @@ def test_files_of_other_kinds_are_counted_by_ending_and_class(tmp_path: Path) ->
         ("no ending", 1, unnamed),
         (".png?size=small", 1, unnamed),
     }
+
+
+def test_images_without_their_ending_are_known_by_their_content(tmp_path: Path) -> None:
+    """Raw photographs begin as TIFF does, and are called otherwise; texts are not looked into."""
+    make(tmp_path, {"cat": 4, "dog": 4})
+    for number, kind in enumerate(("BMP", "TIFF", "JPEG2000", "AVIF", "WEBP", "GIF")):
+        Image.new("RGB", (8, 8)).save(tmp_path / "dog" / f"a{number}", format=kind)
+    for ending in ("pjpeg", "1", "txt"):
+        Image.new("L", (8, 8)).save(tmp_path / "dog" / f"b.{ending}", format="JPEG")
+    Image.new("L", (8, 8)).save(tmp_path / "dog" / "c.nef", format="TIFF")
+    found = find(tmp_path)
+    assert check_sum(tmp_path, found) == {"dog": 10}
+    unnamed = [own for own in found.train.provenance["left_out"] if own["reason"].startswith("an image by its content")]
+    assert {(own["ending"], own["files"]) for own in unnamed} == {("no ending", 6), (".pjpeg", 1), (".1", 1)}
+
+
+def test_what_is_no_file_is_counted(tmp_path: Path) -> None:
+    make(tmp_path, {"cat": 4, "dog": 4})
+    os.mkfifo(tmp_path / "cat" / "a.png")
+    left_out = find(tmp_path).train.provenance["left_out"]
+    assert left_out == [{"reason": "a pipe, socket or device", "ending": ".png", "place": "cat", "files": 1}]
+
+
+def test_a_class_of_an_archive_alone_is_named_with_what_it_holds(tmp_path: Path) -> None:
+    make(tmp_path, {"cat": 4, "dog": 4, "bird": 0})
+    (tmp_path / "bird" / "bird.zip").write_bytes(b"PK")
+    refused(tmp_path, r"no images of class bird; .*; 1 .zip in bird: of no kind that is read; unpack them to have")
+    (tmp_path / "bird" / "bird.zip").rename(tmp_path / "bird.zip")
+    (tmp_path / "bird").rmdir()
+    assert any("beside the folders of classes" in own["reason"] for own in find(tmp_path).train.provenance["left_out"])
+
+
+# Parts in the names of files.
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["train_0", "train_1", "test_2"], "(2 with 'test' and 4 with 'train')"),
+        (["0-val", "1", "2"], "(2 with 'val')"),
+        (["train_0", "train_1", "train_2"], None),
+        (["test_0", "test_1", "test_2"], None),
+        (["latest_0", "contest_1", "2"], None),
+    ],
+)
+def test_names_of_files_that_name_parts_are_told_of(names: list[str], said: str | None, tmp_path: Path) -> None:
+    for number, name in enumerate(("cat", "dog")):
+        make(tmp_path, {name: 0})
+        for other, file in enumerate(names):
+            Image.new("L", (4, 4), 10 * number + other).save(tmp_path / name / f"{file}.png")
+    found = [note for note in find(tmp_path).train.provenance["notes"] if "nothing of that is read" in note]
+    assert len(found) == (said is not None)
+    assert all(str(said) in note for note in found)
+
+
+def test_a_class_called_after_a_part_gives_its_files_that_name(tmp_path: Path) -> None:
+    make(tmp_path, {"bus": 3})
+    make(tmp_path, {"test": 3}, "test_")
+    assert find(tmp_path).train.provenance["notes"] == []
+
+
+def test_a_class_called_train_with_parts_in_it_as_its_neighbours(tmp_path: Path) -> None:
+    make(tmp_path, {f"{name}/{part}": 3 for name in ("bus", "car", "train") for part in ("train", "test")})
+    assert detect_source(tmp_path) == "folder"
+    assert counts(find(tmp_path)) == [{"bus": 3, "car": 3, "train": 3}] * 2
+
+
+def test_several_sizes_of_each_image_in_all_classes_are_offered(tmp_path: Path) -> None:
+    make(tmp_path, {f"{name}/{size}": 3 for name in ("cat", "dog") for size in ("large", "small")})
+    refused(tmp_path, r"the files in large, small have the same names: set leave_out: \[small\] takes one of each$")
+    assert counts(find(tmp_path, leave_out=["small"])) == [{"cat": 3, "dog": 3}]
+
+
+@pytest.mark.parametrize("names", [("treino", "teste"), ("Trainingsdaten", "Testdaten"), ("entrenamiento", "prueba")])
+def test_the_example_of_parts_in_other_languages_trains_on_the_right_one(
+    names: tuple[str, str], tmp_path: Path
+) -> None:
+    make(tmp_path, {f"{part}/{name}": 3 for part in names for name in ("cat", "dog")})
+    refused(tmp_path, rf"set train: \[{names[0]}\] and test: \[{names[1]}\] as an example")
 
 
 # Folders that are around all classes.

@@ -224,8 +224,8 @@ def test_a_table_beside_those_of_parts_is_named_with_a_way_out(tmp_path: Path) -
 
 def test_addresses_of_images_and_lines_of_one_column_are_named(tmp_path: Path) -> None:
     write_images(tmp_path, "0.png", "1.png")
-    write_table(tmp_path / "a.csv", "TRAIN,gs://bucket/0.png,a", "TEST,gs://bucket/1.png,b")
-    refused(tmp_path, r"it has f0, f1, f2; 'f1' names images that are not there, first gs://bucket/0.png; set image:")
+    write_table(tmp_path / "a.csv", "TRAIN,gs://bucket/2.png,a", "TEST,gs://bucket/3.png,b")
+    refused(tmp_path, r"it has f0, f1, f2; 'f1' names images that are not there, first gs://bucket/2.png; set image:")
     write_table(tmp_path / "a.csv", "picture label", "0.png a", "1.png b")
     refused(tmp_path, r"it has picture label alone; set delimiter: CHARACTER parts a line into more; set image: ")
     assert counts(find(tmp_path, delimiter=" ", image="picture")) == [{"a": 1, "b": 1}]

@@ -1,7 +1,9 @@
 """Tables as other programs and systems write them: labels, delimiters, encodings, paths, and columns of parts."""
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from PIL import Image
 from counterweight.core.errors import UserError
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources.base import columns
-from counterweight.data.sources.base.labels import find_lookalikes, order_names
+from counterweight.data.sources.base.labels import describe_lookalikes, find_lookalikes, order_names
 from counterweight.data.split.accounts import name_parts, report_account
 from counterweight.data.split.reading import check_present, choose_all, read_into_memory
 from tests.data.sources.tables import PETS, counts, find, left_out, refused
@@ -65,7 +67,18 @@ def test_labels_that_look_alike_are_named(root: Path) -> None:
     assert "classes 'Cat', 'cat' differ by case" in found.train.provenance["notes"][0]
     assert "; set merge_labels: true takes" in found.train.provenance["notes"][0]
     assert find_lookalikes(["a b", "ab", "\uff21B", "c"]) == [["a b", "ab", "\uff21B"]]
+    assert find_lookalikes(["big_cat", "big cat", "big-cat", "-1", "1", "0-1", "01", "a-1", "a1"]) == [
+        ["big cat", "big-cat", "big_cat"]
+    ]
     assert find_lookalikes(["cat", "cat\u200b", "\ufeffcat"]) == [["cat", "cat\u200b", "\ufeffcat"]]
+
+
+def test_labels_with_letters_of_two_scripts_are_named() -> None:
+    """The first letter of the second one is Cyrillic; words of one script each are none such."""
+    names = ["cat", "\u0441at", "\u043a\u043e\u0442", "\u043a\u043e\u0442 (cat)", "caf\xe9", "3\u03bcm"]
+    assert describe_lookalikes(names) == [
+        "classes '\u0441at' (\\u0441at) have letters of two scripts in one word; rename them if others look alike",
+    ]
 
 
 def test_labels_that_differ_by_case_are_one_on_request(root: Path) -> None:
@@ -153,7 +166,7 @@ def test_numbers_and_numbered_names_are_in_natural_order() -> None:
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_delimiter_and_encoding_are_detected(mark: str, encoding: str, root: Path) -> None:
     write(root / "a.csv", label_rows(["cat", "k\u00f6ter", "k\u00f6ter", "dog"]), mark, encoding)
     assert counts(find(root)) == [{"cat": 1, "dog": 1, "k\u00f6ter": 2}]
@@ -178,8 +191,57 @@ def test_paths_with_backslashes(root: Path) -> None:
     found = find(root)
     assert counts(found) == [{"cat": 2, "dog": 2}]
     assert [*found.train.origins] == [f"img/{number}.png" for number in range(4)]
-    write(root / "a.csv", label_rows(WORDS, "C:\\img\\"))
-    refused(root, r"row 1: C:\\img\\0.png: an absolute path")
+    write(root / "a.csv", label_rows(WORDS, "C:\\pets\\"))
+    refused(root, r"row 1: C:\\pets\\0.png: an absolute path")
+
+
+@pytest.mark.parametrize(
+    "before", ["C:\\sets\\img\\", "/home/me/img/", "../input/img/", "gs://bucket/pets/img/", "//pc/img/"]
+)
+def test_paths_of_another_machine_are_taken_from_where_their_ends_are(before: str, root: Path) -> None:
+    write(root / "a.csv", label_rows(WORDS, before))
+    found = find(root)
+    assert counts(found) == [{"cat": 2, "dog": 2}]
+    gone = before.replace("\\", "/").removesuffix("/img/")
+    note = f"a.csv: all paths begin with '{gone}/', which is not here: what follows is looked for here"
+    assert note in found.train.provenance["notes"]
+
+
+def test_paths_of_another_machine_must_all_have_their_ends_here(root: Path) -> None:
+    """Some that do not begin alike, or of which the first are not there, are refused as before."""
+    write(root / "a.csv", [*label_rows(WORDS, "/home/me/img/")[:3], ["img/3.png", "dog"]])
+    refused(root, r"row 1: /home/me/img/0.png: an absolute path")
+    write(root / "a.csv", [*label_rows(WORDS, "/home/me/img/"), ["/home/me/img/9.png", "dog"]])
+    refused(root, r"row 1: /home/me/img/0.png: an absolute path")
+
+
+@pytest.mark.parametrize("folder", ["IMG", "Img"])
+def test_folders_that_differ_by_case_are_found(folder: str, root: Path) -> None:
+    write(root / "a.csv", [[path.upper(), label] for path, label in label_rows(WORDS, f"{folder}/")])
+    assert counts(find(root)) == [{"cat": 2, "dog": 2}]
+    if not (root / "IMg").exists():  # as where case tells names apart
+        (root / "IMg").mkdir()
+        refused_missing(root)
+
+
+def refused_missing(root: Path) -> None:
+    """Two folders that differ by case alone are both possible: none is taken."""
+    found = find(root)
+    assert not any(file.exists() for file in found.train.files)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_in_another_form_of_unicode_are_found(form: Literal["NFC", "NFD"], tmp_path: Path) -> None:
+    """As where files come from a Mac."""
+    other: Literal["NFC", "NFD"] = "NFD" if form == "NFC" else "NFC"
+    for number in range(4):
+        place = tmp_path / unicodedata.normalize(form, "kätzchen") / unicodedata.normalize(form, f"süß{number}.png")
+        place.parent.mkdir(exist_ok=True)
+        Image.new("L", (8, 8), number).save(place)
+    for ending in (".png", ""):
+        rows = [[unicodedata.normalize(other, f"kätzchen/süß{number}{ending}"), WORDS[number]] for number in range(4)]
+        write(tmp_path / "a.csv", rows)
+        assert counts(find(tmp_path)) == [{"cat": 2, "dog": 2}]
 
 
 def test_columns_of_one_name_are_refused_or_not_needed(root: Path) -> None:
@@ -358,7 +420,7 @@ def test_folds_are_tested_on_by_number(folds: list[str], root: Path) -> None:
 
 def test_words_of_parts_that_are_none_are_told_with_the_way(root: Path) -> None:
     path = write_folds(root / "a.csv", ["0", "1", "0", "1"])
-    refused(path, r"row 1: 'fold' says '0'; allowed: .*; or set test: \[0\] tests on these rows", split="fold")
+    refused(path, r"row 1: 'fold' says '0'; allowed: .*; or set test: \[0\] tests on rows that say so", split="fold")
     refused(path, r"a.csv: test: '7': column 'fold' has 0, 1; name those", test=[7])
     refused(write_folds(root / "a.csv", ["train", "unused"] * 2), r"'unused'; allowed: .*, dev$", split="fold")
     path = write_folds(root / "a.csv", ["here", "there"] * 2, "site")
@@ -453,9 +515,48 @@ def test_rows_of_tabs_alone_at_the_end_are_none(root: Path) -> None:
     assert counts(find(root)) == [{"cat": 2, "dog": 2}]
 
 
-def test_an_empty_row_in_the_middle_is_named(root: Path) -> None:
-    write(root / "a.csv", [*label_rows(WORDS)[:3], ["", ""], *label_rows(WORDS)[3:]])
+@pytest.mark.parametrize("end", [0, 2])
+def test_an_empty_row_in_the_middle_is_none(end: int, root: Path) -> None:
+    write(root / "a.csv", [*label_rows(WORDS)[:3], ["", " "], *label_rows(WORDS)[3:], *[["", ""]] * end])
+    found = find(root)
+    assert counts(found) == [{"cat": 2, "dog": 2}]
+    assert found.train.provenance["notes"] == ["a.csv: 1 rows have nothing in any column and are none, first row 3"]
+    write(root / "a.csv", [*label_rows(WORDS)[:3], ["", "dog"], *label_rows(WORDS)[3:]])
     refused(root, r"a.csv: row 3: 'path' is empty$")
+
+
+def test_an_empty_row_in_the_middle_hides_no_column_of_parts(root: Path) -> None:
+    parts = ("train", "test", "train", "test")
+    rows = [f"img/{number}.png,{word},{part}" for number, (word, part) in enumerate(zip("aabb", parts, strict=True))]
+    rows.insert(2, '"",,')
+    (root / "a.csv").write_text("\n".join(["path,label,usage", *rows]))
+    assert counts(find(root)) == [{"a": 1, "b": 1}] * 2
+
+
+def test_lines_of_a_text_that_look_empty_are_no_rows(root: Path) -> None:
+    rows = [f'img/{number}.png,{word},"says\n,,\nmore"' for number, word in enumerate("aabb")]
+    (root / "a.csv").write_text("\n".join(["path,label,caption", *rows]))
+    assert counts(find(root)) == [{"a": 2, "b": 2}]
+
+
+def test_an_empty_cell_of_a_column_of_parts_is_told_with_the_ways(root: Path) -> None:
+    write_folds(root / "a.csv", ["train", "test", "", "test"], "split")
+    message = (
+        r"a.csv: row 3: 'split' is empty, as in 1 of 4 rows; fill it in, or remove .*; or set test: \[test\] tests"
+    )
+    refused(root, message)
+    assert counts(find(root, test=["test"])) == [{"cat": 1, "dog": 1}] * 2
+
+
+def test_the_rarest_word_is_the_example_of_what_is_tested_on(root: Path) -> None:
+    write_folds(root / "a.csv", ["TR", "TR", "TR", "TE"], "split")
+    refused(root, r"row 1: 'split' says 'TR'; .*; or set test: \[TE\] tests on rows that say so")
+
+
+def test_lines_above_the_names_of_columns_are_named(root: Path) -> None:
+    rows = "".join(f"{path},{label}\n" for path, label in label_rows(WORDS))
+    (root / "a.csv").write_text(f"# made by hand\n{rows}")
+    refused(root, "Expected 1 columns, got 2: path,label; remove what stands above the names of the columns$")
 
 
 # Paths in several rows.

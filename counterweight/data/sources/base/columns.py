@@ -1,14 +1,16 @@
 """Columns of CSV and Parquet tables: which there are, their texts, and images that are read when they are wanted."""
 
 import json
+import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from counterweight.core.errors import UserError
@@ -51,6 +53,8 @@ class Columns(NamedTuple):
     """Whether there is such a line; columns of a table of texts without are called f0, f1..."""
     blank: int = 0
     """Rows at the end of a table of texts with nothing in them, which are not read."""
+    empty: tuple[int, ...] = ()
+    """Rows above these with nothing in them, which are not read either, counted from 0."""
 
     @property
     def reading(self) -> tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions]:
@@ -99,7 +103,45 @@ def read_columns(file: Path, delimiter: str | None = None, encoding: str | None 
         found = Columns(file, pa.schema([]), delimiter, encoding, skipped=1 if said else 0, blank=blank)
         reading, parsing = found.reading
         with pyarrow.csv.open_csv(file, reading, parsing) as reader:
-            return found._replace(schema=pa.schema([(name, pa.string()) for name in reader.schema.names]))
+            found = found._replace(schema=pa.schema([(name, pa.string()) for name in reader.schema.names]))
+        return found._replace(empty=find_empty_rows(found))
+
+
+def find_empty_rows(columns: Columns) -> tuple[int, ...]:
+    """Return the rows of a table of texts, above those at its end, that have nothing in any column."""
+    mark = re.escape(columns.delimiter)
+    line = re.compile(rf"[ \"]*(?:{mark}[ \"]*)+\n?")
+    with columns.file.open(encoding=columns.encoding) as stream:
+        if sum(line.fullmatch(own) is not None for own in stream) <= columns.blank:
+            return ()
+    require_memory(2 * columns.file.stat().st_size, str(columns.file))
+    options = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(columns.names, pa.string()))
+    read = pyarrow.csv.read_csv(columns.file, *columns.reading, options)
+    filled = np.zeros(max(0, read.num_rows - columns.blank), dtype=np.bool_)
+    for column in read.columns:
+        lengths = pc.fill_null(pc.binary_length(pc.utf8_trim_whitespace(column)), 0)
+        filled |= lengths.slice(0, len(filled)).to_numpy() > 0
+    return tuple(np.flatnonzero(~filled).tolist())
+
+
+def describe_empty(columns: Columns) -> list[str]:
+    """Return a note if rows above others have nothing in any column."""
+    if not columns.empty:
+        return []
+    said = f"{len(columns.empty):,} rows have nothing in any column and are none, first row {columns.empty[0] + 1}"
+    return [f"{columns.file.name}: {said}"]
+
+
+Rows = TypeVar("Rows", pa.ChunkedArray, pa.RecordBatch)
+
+
+def drop_empty(columns: Columns, found: Rows) -> Rows:
+    """Return rows from the first on without those that have nothing in them."""
+    if not columns.empty:
+        return found
+    kept = np.ones(len(found), dtype=np.bool_)
+    kept[[row for row in columns.empty if row < len(found)]] = False
+    return found.filter(pa.array(kept))
 
 
 @contextmanager
@@ -110,6 +152,7 @@ def translate_errors(file: Path) -> Iterator[None]:
     except (pa.ArrowException, OSError, UnicodeDecodeError, LookupError) as error:
         said = " ".join(str(error).split())
         hint = "; is a quote not closed there?" if "CSV parse error" in said and '"' in said else ""
+        hint = "; remove what stands above the names of the columns" if "Expected 1 columns, got" in said else hint
         raise UnreadableError(f"{file}: cannot be read: {said}{hint}") from error
 
 
@@ -157,7 +200,7 @@ def read_column(columns: Columns, name: str, field: str | None = None) -> pa.Chu
         # As text: 007 would become a number otherwise.
         options = pyarrow.csv.ConvertOptions(include_columns=[name], column_types={name: pa.string()})
         found = pyarrow.csv.read_csv(columns.file, *columns.reading, options).column(0)
-        return found.slice(0, max(0, len(found) - columns.blank))
+        return drop_empty(columns, found.slice(0, max(0, len(found) - columns.blank)))
 
 
 def read_typed_column(columns: Columns, name: str, field: str | None) -> pa.ChunkedArray:
@@ -293,10 +336,10 @@ def read_first_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:
         with pyarrow.csv.open_csv(columns.file, *columns.reading, options) as reader:
             empty = pa.RecordBatch.from_pylist([], pa.schema([(name, pa.string()) for name in names]))
             found = next(iter(reader), empty)
-            if not columns.blank:
-                return found
-            rows = len(found) + sum(len(batch) for batch in reader) - columns.blank
-            return found.slice(0, max(0, rows))
+            if columns.blank:
+                rows = len(found) + sum(len(batch) for batch in reader) - columns.blank
+                found = found.slice(0, max(0, rows))
+            return drop_empty(columns, found)
     with translate_errors(columns.file):
         own = [next(read_batches(columns.file, name, FIRST), None) for name in names]
     kinds = [columns.kind(name) for name in names]

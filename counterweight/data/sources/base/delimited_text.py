@@ -31,13 +31,15 @@ def count_blank_rows(file: Path, encoding: str, delimiter: str) -> int:
 
 
 def detect_encoding(file: Path) -> str:
-    """Return the encoding of a table of texts: UTF-8, or UTF-16 by its first bytes.
+    """Return the encoding of a table of texts: UTF-8, or UTF-16 or UTF-32 by its first bytes.
 
     Raises:
         UserError: it is another.
     """
     with file.open("rb") as stream:
         first = stream.read(64)
+        if first.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):  # the former begins as UTF-16 does
+            return "utf-32"
         if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
         if first and len(first) % 2 == 0 and first.count(0) >= len(first) // 3:  # without a mark at its beginning

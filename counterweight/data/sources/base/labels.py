@@ -10,6 +10,8 @@ MISSING = frozenset({"", "nan", "-nan", "n/a", "#n/a", "na", "#na", "<na>", "nul
 """In lower case; what programs write where there is no label. `none` is none of them: it is a class of some."""
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 WHOLE = re.compile(r"([+-]?\d+)(?:\.0+)?")
+DASH = re.compile(r"(?<=\w)_(?=\w)|(?<=[^\W\d_])-(?=[^\W\d_])")  # for a blank: no sign of a number, no range
+SCRIPTS = frozenset({"LATIN", "CYRILLIC"})  # of which some letters look alike; Greek ones stand in units
 BETWEEN = re.compile(r"[|;,+&/]")  # the labels of an image of several
 NAMED = 3  # labels that a note gives as examples
 
@@ -38,13 +40,17 @@ def weigh(piece: str) -> tuple[int, int, str]:
 
 
 def fold_label(name: str) -> str:
-    """Return what names have in common that differ by case, compatible or invisible characters, or blanks only."""
-    plain = "".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """Return what names have in common that differ by case, compatible or invisible characters, or blanks only.
+
+    `_`, and `-` between letters, count as blanks.
+    """
+    spaced = DASH.sub(" ", unicodedata.normalize("NFKC", name).casefold())
+    plain = "".join(spaced.split())
     return "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")  # as a zero-width space
 
 
 def find_lookalikes(names: Iterable[str]) -> list[list[str]]:
-    """Return groups of names that differ by case, compatible or invisible characters, or blanks only."""
+    """Return groups of names with one fold, as `fold_label` has it."""
     groups: dict[str, list[str]] = {}
     for name in order_names({*names}):
         groups.setdefault(fold_label(name), []).append(name)
@@ -60,7 +66,23 @@ def describe_lookalikes(names: Collection[str]) -> list[str]:
             "set merge_labels: true takes those that differ by case as one" if same else "rename them if they are one"
         )
         notes.append(f"classes {', '.join(map(repr, group))} differ by case, blanks or form only; {ways}")
-    return notes + describe_equal_numbers(names)
+    return notes + describe_mixed_scripts(names) + describe_equal_numbers(names)
+
+
+def describe_mixed_scripts(names: Iterable[str]) -> list[str]:
+    """Return a note if words of labels are of letters of two scripts, which may look like those of one."""
+    found = [name for name in order_names({*names}) if any(map(is_mixed, re.findall(r"[^\W\d_]+", name)))]
+    some = ", ".join(f"{name!r} ({ascii(name)[1:-1]})" for name in found[:NAMED])
+    return (
+        [f"classes {some} have letters of two scripts in one word; rename them if others look alike"] if found else []
+    )
+
+
+def is_mixed(word: str) -> bool:
+    """Say whether a word has letters of all SCRIPTS."""
+    if word.isascii():
+        return False
+    return {unicodedata.name(letter, "").split(" ")[0] for letter in word} >= SCRIPTS
 
 
 def describe_equal_numbers(names: Iterable[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Which folders are classes and which are parts: by their names, by what they hold, and by how many images each has."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -17,6 +18,7 @@ from counterweight.data.sources.base.labels import normalize_label, order_names
 from counterweight.data.sources.base.layout_doubts import (
     NAMED,
     are_parts,
+    check_flat_parts,
     check_inner_pictures,
     check_names,
     check_paired_classes,
@@ -28,15 +30,18 @@ from counterweight.data.sources.base.layout_doubts import (
     is_kind,
     list_classes,
     name_some,
+    offer_one_of_each,
     unwrap,
 )
 from counterweight.data.sources.base.lazy_images import (
     Validation,
+    are_part_names,
     assign_parts,
     guess_part_name,
     parse_part_name,
 )
 
+TESTED = re.compile(r"(?<!la)test|prueba|тест|测试|測試|テスト", re.IGNORECASE)  # in the name of what may be tested on
 ONLY_CLASS = "all"  # what the class is called where images lie in no sub-folder
 IN_NO_CLASS = "beside the folders of classes"
 IN_NO_PART = "beside the folders of parts"
@@ -109,12 +114,18 @@ def find_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
     folders = [folder for folder in root.folders if folder.images]
     if wanted.kind == "classes" or not folders:
         return take_classes(root, [])
+    if wanted.kind != "parts":
+        check_flat_parts(folders, where)
     words = find_parts(root.folders if wanted.kind == "parts" else folders, wanted.kind, where)
     if "train" not in words:
         if wanted.kind == "parts":
             raise UserError(f"{where}: no folder train; set train: [FOLDER, ...] says which are trained on")
         check_names([folder.name for folder in folders], where)
         return find_parts_below(root, folders, wanted, where) or check_classes(root, folders, wanted, where)
+    if wanted.kind != "parts" and are_part_names([*list_classes(words["train"])]):  # a class, which has parts in it
+        below = find_parts_below(root, folders, wanted, where)
+        if below:
+            return below
     if wanted.kind == "parts" or are_parts(words, folders, where):
         return take_parts(root, words, wanted)
     name, several = words["train"].name, list_classes(words["train"])
@@ -161,9 +172,9 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
     shared = {name for name in every if sum(name in own for own in plain) > len(folders) / 2}
     if all(plain) and shared and len(folders) > 1 and len(every) > 1:
         first = f"classes {name_some(names)}, each with folders {name_some(every)}"
-        *some, last = sorted(order_names(names), key=lambda name: guess_part_name(name) == "test")
+        *some, last = sorted(order_names(names), key=lambda name: TESTED.search(name) is not None)
         example = f"set train: [{', '.join(some[:NAMED])}] and test: [{last}] as an example"
-        choice = f"set layout: classes takes the first; {example} the other"
+        choice = f"set layout: classes takes the first; {example} the other{offer_one_of_each(folders, shared)}"
         raise UserError(f"{where}: {first}, or parts {name_some(names)} of classes {name_some(every)}? {choice}")
     check_pieces(names, where)
     return take_classes(root, note_nested(folders))
@@ -172,8 +183,9 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
 def note_nested(folders: Sequence[Tree]) -> list[str]:
     """Return a note if there are folders in those of classes."""
     nested = sum(bool(list_classes(folder)) for folder in folders)
-    said = f"{nested} of {len(folders)} folders of classes have folders in them, whose images are taken as theirs"
-    return [said] if nested else []
+    names = name_some({name for folder in folders for name in list_classes(folder)})
+    said = f"{nested} of {len(folders)} folders of classes have folders in them ({names})"
+    return [f"{said}, whose images are taken as theirs"] if nested else []
 
 
 def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: str) -> Layout | None:

@@ -14,6 +14,7 @@ DATE = re.compile(r"(?:19|20)\d\d(?:[-_.]?\d\d){0,2}")
 PIECES = r"fold|part|split|batch|chunk|shard|volume|vol|images?|imgs?|photos?|pictures?|pics?|data|files?"
 PIECE = re.compile(rf"(?:.*[^a-z])?(?:{PIECES})[ _-]?\d+", re.IGNORECASE)
 BATCH = re.compile(r"(?:batch|session|sequence|seq|video|clip|camera|cam|day|run)[ _-]?\d+", re.IGNORECASE)
+SIZE = re.compile(r"(?:x*[ _-]?(?:small|medium|large)|tiny|full|low|high|[lh]r|originals?|\d+(?:x\d+)?(?:px)?)", re.I)
 FEW = 0.1  # of all images; so many may lie beside parts without a question
 NAMED = 5
 
@@ -34,6 +35,21 @@ def check_names(names: Sequence[str], where: str) -> None:
     if are_part_names(names):
         expected = "expected folders train and test with a sub-folder per class, or a table of labels"
         raise UserError(f"{where}: {', '.join(names)} look like parts, not classes; {expected}")
+
+
+def check_flat_parts(folders: Sequence[Tree], where: str) -> None:
+    """Refuse folders without classes in them of which some are called as training and other parts are, others not.
+
+    Raises:
+        UserError: it is so; the images of a part are of no class.
+    """
+    words = {guess_part_name(folder.name) for folder in folders}
+    if None in words and "train" in words and len(words) > 2 and not any(map(list_classes, folders)):
+        names = [folder.name for folder in folders]
+        parts = [name for name in names if guess_part_name(name)]
+        first = f"classes {name_some(names)}, or parts {name_some(parts)} without folders of classes"
+        choice = "set layout: classes takes the first; the other needs a folder of each class, or a table of labels"
+        raise UserError(f"{where}: {first}? {choice}")
 
 
 def are_pictures(names: Sequence[str]) -> bool:
@@ -133,6 +149,19 @@ def check_inner_pictures(folders: Sequence[Tree], shared: Collection[str], where
                 of = f"of {beside}" if beside else "beside it"
                 same = f"the files of {other} have the names of those {of} in every class"
                 raise UserError(f"{where}: {same}: masks or images? {choice}")
+
+
+def offer_one_of_each(folders: Sequence[Tree], shared: Iterable[str]) -> str:
+    """Return the way out where folders in all classes have files of the same names, as several sizes of each image."""
+    first, *others = order_names(shared)
+    if not all(map(SIZE.fullmatch, (first, *others))):  # elsewhere files may be numbered anew in each folder
+        return ""
+    for folder in folders:
+        own = {inner.name: list_stems(inner) for inner in folder.folders}
+        if not all(name in own and has_same_names(own[name], own.get(first, set())) for name in others):
+            return ""
+    same = f"the files in {name_some([first, *others])} have the same names"
+    return f"; {same}: set leave_out: [{', '.join(others)}] takes one of each" if others else ""
 
 
 def is_beside(folder: Tree, other: str, pictures: str | None) -> bool:

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +51,23 @@ def offer_lists(found: Sequence[str]) -> str:
         return f"set test_lists: [{test}] tests on its images and trains on the others"
     train = sorted(name for word, name in first.items() if word not in TESTS and name != test)
     return f"set train_lists: [{', '.join(train)}] and test_lists: [{test}] take their parts"
+
+
+def describe_named_parts(files: Mapping[str, Sequence[Path]]) -> list[str]:
+    """Return a note if files are called after parts in all classes, as `test_000.png` is; nothing of that is read.
+
+    Args:
+        files: the images of each class.
+    """
+    words = {name: Counter(guess_part_name(file.stem) for file in own) for name, own in files.items()}
+    total = sum(words.values(), Counter[str | None]())
+    parts = {word: count for word, count in total.items() if word}
+    # A single word may be the class's own, but for some images of each class.
+    if len(total) < 2 or not parts or not all(len(own) > 1 for own in words.values()) or {*parts} == {"train"}:
+        return []
+    said = " and ".join(f"{count:,} with '{word}'" for word, count in sorted(parts.items()))
+    ways = "set test_lists: [FILE] takes a text with the path of each image that is tested on in a line"
+    return [f"names of files in every class name parts ({said}), and nothing of that is read: {ways}"]
 
 
 def find_lists(tree: Tree) -> Iterator[str]:

@@ -11,7 +11,7 @@ from counterweight.data.decode.tree import OTHER_KIND, LeftOut, find_ending
 from counterweight.data.sources.base.columns import UnreadableError
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
-from counterweight.data.sources.base.table_paths import TRIED
+from counterweight.data.sources.base.table_prefixes import TRIED
 from counterweight.data.sources.base.table_rows import Table
 
 MANY = 20  # tables without labels or images, after which no more are looked at

@@ -23,7 +23,8 @@ from counterweight.data.sources.base.columns import (
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.embedded import is_binary, list_fields
 from counterweight.data.sources.base.one_hot import find_one_hot, read_one_hot
-from counterweight.data.sources.base.table_paths import TRIED, locate_images
+from counterweight.data.sources.base.table_paths import locate_images
+from counterweight.data.sources.base.table_prefixes import TRIED
 
 IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # the first that is there
 LABEL = ("label", "labels", "class", "class_name", "category", "target")

@@ -1,5 +1,6 @@
 """Which part each row of a table is in: what a column says, or the name of the table or of a folder above it."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from counterweight.data.sources.base.columns import (
     find_part_columns,
     find_words,
     list_usual,
-    read_texts,
+    read_values,
 )
 from counterweight.data.sources.base.lazy_images import NAMED_PART, PARTS, guess_part_name, parse_part_name
 from counterweight.data.sources.base.part_flags import (
@@ -75,11 +76,12 @@ def read_parts(
         else:
             notes += describe_partly(columns, others)
     if column:
-        values = read_texts(columns, column)
+        values = read_words(columns, column)
         if name_flag(column) and are_flags(values):
             return read_flags(columns, [column]), notes
         known = any(find_part(word) is not None for word in values)
-        return [name_part(word, columns, column, row, known) for row, word in enumerate(values, 1)], notes
+        rarest = None if known else min(Counter(values).items(), key=lambda own: own[1])[0]
+        return [name_part(word, columns, column, row, rarest) for row, word in enumerate(values, 1)], notes
     stem, above = columns.file.stem.lower(), columns.file.relative_to(folder).parent.parts
     names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
     return [names[0]] * count, notes
@@ -99,7 +101,7 @@ def read_tested(columns: Columns, test: Sequence[str | int], column: str | None,
                 f"{columns.file}: test: {found} looks like folds; it has {every}; set split: COLUMN takes one of them"
             )
         column = folds[0].column
-    return read_folds(columns, column, read_texts(columns, column), test)
+    return read_folds(columns, column, [word or "" for word in read_values(columns, column)], test)
 
 
 def read_found_flags(columns: Columns, flags: list[str]) -> tuple[list[str], list[str]]:
@@ -136,14 +138,29 @@ def find_part(word: str) -> str | None:
     return parse_part_name(word) or guess_part_name(word.strip())
 
 
-def name_part(word: str, columns: Columns, column: str, row: int, known: bool) -> str:
+def read_words(columns: Columns, column: str) -> list[str]:
+    """Return what a column of parts says.
+
+    Raises:
+        UserError: it is empty in some rows, which may be in any part or in none.
+    """
+    values = read_values(columns, column)
+    if empty := [row for row, word in enumerate(values, 1) if not word]:
+        tested = sorted({word for word in values if word and find_part(word) not in (None, "train")})
+        ways = f"set test: [{', '.join(tested) or 'WORD'}] tests on rows that say so and trains on all others"
+        said = f"row {empty[0]}: '{column}' is empty, as in {len(empty):,} of {len(values):,} rows"
+        raise UserError(f"{columns.file}: {said}; fill it in, or remove these rows; or {ways}")
+    return [word for word in values if word]
+
+
+def name_part(word: str, columns: Columns, column: str, row: int, rarest: str | None) -> str:
     """Return the part that a word of a column means; anything else is refused.
 
     Args:
-        known: whether any word of the column means one.
+        rarest: the word that the fewest rows have, where none of the column means a part.
     """
     if (part := find_part(word)) is None:
         allowed = ", ".join(PARTS)
-        ways = "" if known else f"; or set test: [{word}] tests on these rows and trains on the others"
+        ways = "" if rarest is None else f"; or set test: [{rarest}] tests on rows that say so and trains on the others"
         raise UserError(f"{columns.file}: row {row}: '{column}' says '{word}'; allowed: {allowed}{ways}")
     return part

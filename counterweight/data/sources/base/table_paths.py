@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +13,11 @@ from counterweight.data.sources.base.batches import ARROW, LINES
 from counterweight.data.sources.base.columns import SUFFIXES
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.lazy_images import guess_part_name
+from counterweight.data.sources.base.table_prefixes import TRIED, strip_foreign
 
 DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 FIRST = (*DELIMITERS, ".parquet")
 CACHE = "cache-"  # begins the names of Arrow files in which `datasets` keeps what it makes of others
-TRIED = 50  # paths that tell in which folder images lie
 DEPTH = 3  # folders below the table that are looked into
 
 
@@ -24,7 +25,8 @@ class PathResolver:
     """Turns the paths in a table into those of files, which lie in `root` unless links are to be followed.
 
     A path with backslashes is one with slashes where there is no such file; a name without an ending is that of the
-    only image of that name, and one that is not there is that of the only image that differs from it by case alone.
+    only image of that name, and one that is not there is that of the only image, or folder, that differs from it by
+    case or by Unicode's form alone.
     """
 
     def __init__(self, folder: Path, root: Path, follow: bool) -> None:
@@ -32,6 +34,7 @@ class PathResolver:
         self.inside = Path(os.path.realpath(root))
         self.known: set[str] = set()
         self.stems: dict[str, dict[str, list[str]]] = {}
+        self.folders: dict[str, str] = {}
 
     def file(self, word: str) -> Path:
         """Return the path of a file, there or not.
@@ -59,13 +62,26 @@ class PathResolver:
         if os.path.lexists(path):
             return path
         plain = path.replace("\\", "/")
-        if os.path.lexists(plain) or not os.path.isdir(parent := os.path.dirname(plain)):
+        if os.path.lexists(plain) or not os.path.isdir(parent := self.find_folder(os.path.dirname(plain))):
             return plain
+        name = os.path.basename(plain)
+        if os.path.lexists(there := os.path.join(parent, name)):
+            return there
         if parent not in self.stems:
             self.stems[parent] = group_stems(parent)
-        name = os.path.basename(plain)
-        found = self.stems[parent].get(name.casefold() if is_image(plain) else name, [])
+        found = self.stems[parent].get(fold_name(name) if is_image(plain) else compose(name), [])
         return os.path.join(parent, found[0]) if len(found) == 1 else plain
+
+    def find_folder(self, path: str) -> str:
+        """Return a folder below this one as it is, or the only one in its place that differs by case or form alone."""
+        if path not in self.folders:
+            self.folders[path] = path
+            if not os.path.isdir(path) and path.startswith(os.path.join(self.folder, "")):
+                above, name = self.find_folder(os.path.dirname(path)), fold_name(os.path.basename(path))
+                known = list_folder_names(above) if os.path.isdir(above) else []
+                found = [own for own in known if fold_name(own) == name]
+                self.folders[path] = os.path.join(above, found[0]) if len(found) == 1 else path
+        return self.folders[path]
 
     def check(self, path: str) -> None:
         """Refuse what lies outside."""
@@ -73,13 +89,29 @@ class PathResolver:
             raise UserError(f"{path} leads out of {self.root}, to {goal}; copy that there, or set links: follow")
 
 
+def compose(name: str) -> str:
+    """Return a name in the composed form of Unicode, as most write it; some systems store the other one."""
+    return unicodedata.normalize("NFC", name)
+
+
+def fold_name(name: str) -> str:
+    """Return what names have in common that differ by case or by Unicode's form alone."""
+    return compose(compose(name).casefold())
+
+
+def list_folder_names(folder: str) -> list[str]:
+    """Return the names of the folders in a folder, sorted."""
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir())
+
+
 def group_stems(folder: str) -> dict[str, list[str]]:
     """Return the names of the images in a folder by these without their endings, and by these whatever their case."""
     found: dict[str, list[str]] = {}
     for name in sorted(os.listdir(folder)):
         if is_image(name):
-            found.setdefault(find_stem(name), []).append(name)
-            found.setdefault(name.casefold(), []).append(name)
+            found.setdefault(compose(find_stem(name)), []).append(name)
+            found.setdefault(fold_name(name), []).append(name)
     return found
 
 
@@ -104,9 +136,10 @@ def locate_images(words: Sequence[str], file: Path, root: Path, folder: str | No
     if folder is not None and not (root / folder).is_dir():
         raise UserError(f"{root / folder}: no such folder, which image_folder says")
     start = file.parent if folder is None else root / folder
-    resolver, notes = PathResolver(start, root, follow), list[str]()
+    words, notes = strip_foreign(words, start, file.name)
+    resolver = PathResolver(start, root, follow)
     paths = list(resolve(words, resolver, file))
-    if folder is None and paths and not any(os.path.lexists(path) for path in paths[:TRIED]):
+    if folder is None and paths and not notes and not any(os.path.lexists(path) for path in paths[:TRIED]):
         return locate_below(words, paths, file, root, follow)
     return Located(paths, notes)
 
@@ -193,7 +226,7 @@ def check_near(tables: Sequence[Sequence[Path]], root: Path) -> None:
     """
     for first in (paths[0] for paths in tables if paths and not any(map(os.path.lexists, paths[:TRIED]))):
         names = group_stems(str(first.parent)) if first.parent.is_dir() else {}
-        if near := names.get(first.stem if is_image(str(first)) else first.name):
+        if near := names.get(compose(first.stem if is_image(str(first)) else first.name)):
             said = " and ".join(os.path.relpath(first.parent / name, root) for name in near[:2])
             lacking = os.path.relpath(first, root)
             raise UserError(f"{root}: {lacking} is not there, but there is {said}; mend the endings of paths")
