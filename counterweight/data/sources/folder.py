@@ -32,7 +32,7 @@ from counterweight.data.sources.base.lazy_images import (
     wrap_files,
 )
 from counterweight.data.sources.base.name_pairs import describe_name_pairs
-from counterweight.data.sources.base.part_lists import describe_lists, describe_named_parts, find_listed
+from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
 
 LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
 OTHER_CLASS = "a class of one part only"
@@ -170,7 +170,7 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         train, test, said = split_by_lists(train, test, settings, Path(tree.path), left_out)
         notes += said
     elif not layout.test:
-        notes += [*describe_lists(tree), *describe_named_parts(train.group())]
+        notes += [*describe_lists(tree), *describe_named_parts(train.group(), WITH_LISTS)]
         return Found(train, None, tuple(order_names({*train.classes})), left_out, layout.ignored, notes)
     common = agree_on_classes(train.counts, test.counts, settings.missing_classes, where)
     notes += common.notes

@@ -6,7 +6,7 @@ numbers whose names stand in the table's metadata.
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -45,10 +45,11 @@ from counterweight.data.sources.base.lazy_images import (
     name_setting,
     wrap_files,
 )
+from counterweight.data.sources.base.part_lists import describe_lists_beside, describe_named_parts
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables
 from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels
-from counterweight.data.sources.base.table_parts import PartColumns, list_part_columns, read_parts
+from counterweight.data.sources.base.table_parts import PartColumns, list_part_columns, part_by_folders, read_parts
 from counterweight.data.sources.base.table_paths import PathResolver, check_near, find_table_files, locate_images
 from counterweight.data.sources.base.table_repeats import TwoLabels, drop_repeats
 from counterweight.data.sources.base.table_rows import (
@@ -146,17 +147,20 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
     check_near([table.paths or [] for table in chosen.tables], root)
     read, renamed = name_classes(chosen.tables, settings.merge_labels)
     tables, repeated, said = drop_repeats(read, settings.two_labels)
+    tables, more = part_by_folders(tables)
     present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
     words = choose_parts(present, tables, settings, root)
     trained, tested = ([select_rows(tables, word) for word in own] for own in words)
-    notes = [note for table in tables for note in table.notes] + chosen.notes + renamed + said
+    notes = [note for table in tables for note in table.notes] + chosen.notes + renamed + said + more
     classes = [name for rows in (*trained, *tested) for name in rows.classes]
     notes += describe_lookalikes(classes) + describe_combined(Counter(classes))
     names = tuple(order_names({*classes}))
     left_out = leave_out_rows(tables, [*words[0], *words[1]])
     left_out.update(repeated + chosen.left_out)
     left_out.update(leave_out_files(files.others, tables, root))
-    if tested:
+    if not tested:
+        notes += describe_unread_parts(trained, files.others, root)
+    else:
         common = agree_on_classes(count_classes(trained), count_classes(tested), settings.missing_classes, str(root))
         names, notes = common.names, notes + common.notes
         if common.joined:
@@ -167,6 +171,18 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
         make_table_part(trained, names, settings, root, left_out, notes),
         make_table_part(tested, names, settings, root, Counter(), []) if tested else None,
     )
+
+
+def describe_unread_parts(trained: list[Rows], others: Sequence[str], root: Path) -> list[str]:
+    """Return notes of what seems to say the parts of images, and is not read, where tables have none."""
+    named: dict[str, list[Path]] = {}
+    for rows in trained:
+        for name, number, row in zip(rows.classes, rows.table.tolist(), rows.row.tolist(), strict=True):
+            if (paths := rows.tables[number].paths) is not None:
+                named.setdefault(name, []).append(paths[row])
+    images = [path for paths in named.values() for path in paths]
+    ways = "a column of the table may say it, set split: COLUMN"
+    return [*describe_lists_beside(others, images, root), *describe_named_parts(named, ways)]
 
 
 def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table:

@@ -337,6 +337,11 @@ def test_classes_beside_their_masks_are_asked_about(tmp_path: Path, word: str, p
     assert counts(find(tmp_path, leave_out=[])) == [{"a": 4, f"a{word}": 4, "b": 4, f"b{word}": 4}]
 
 
+def test_labels_of_pixels_beside_images_in_parts_are_asked_about(tmp_path: Path) -> None:
+    make(tmp_path, {f"{part}/{name}": 3 for part in ("train", "test") for name in ("image", "label")})
+    refused(tmp_path, r"image, label: images and their masks, or classes\? set leave_out: \[label\] leaves the masks")
+
+
 def test_masks_of_other_names_and_of_one_class_are_asked_about(tmp_path: Path) -> None:
     make(tmp_path, {"a": 4, "b": 3})
     make(tmp_path, {"a_masks": 5}, stem="mask")

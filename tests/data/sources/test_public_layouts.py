@@ -43,8 +43,56 @@ def test_rows_below_the_first_may_be_in_another_folder(tmp_path: Path) -> None:
     write_images(tmp_path, *(f"train/{number}.png" for number in range(60)), "test/60.png", "test/61.png")
     write_table(tmp_path / "a.csv", "path,label", *(f"{number}.png,{'ab'[number % 2]}" for number in range(62)))
     found = find(tmp_path)
-    assert counts(found) == [{"a": 31, "b": 31}]
-    assert found.train.provenance["notes"] == ["a.csv: the images that it names are in 2 folders"]
+    assert counts(found) == [{"a": 30, "b": 30}, {"a": 1, "b": 1}]
+    assert found.train.provenance["notes"] == [
+        "a.csv: the images that it names are in 2 folders",
+        "a.csv: the folders that images lie in say which part each is in; set keep_split: false splits all images here",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("folders", "parted"),
+    [
+        (("train", "test"), True),
+        (("images/Train_images", "images/Test_images"), True),
+        (("train/x", "val/y"), True),
+        (("train", "more"), False),
+        (("test", "val"), False),
+        (("train", "train"), False),
+    ],
+)
+def test_folders_of_images_that_a_table_names_say_the_part(
+    folders: tuple[str, str], parted: bool, tmp_path: Path
+) -> None:
+    paths = [f"{folders[number // 4]}/{number}.png" for number in range(6)]
+    write_images(tmp_path, *paths)
+    write_table(tmp_path / "a.csv", "path,label", *(f"{path},{'ab'[n % 2]}" for n, path in enumerate(paths)))
+    assert counts(find(tmp_path)) == ([{"a": 2, "b": 2}, {"a": 1, "b": 1}] if parted else [{"a": 3, "b": 3}])
+
+
+def test_a_column_of_parts_matters_more_than_folders(tmp_path: Path) -> None:
+    paths = [f"{'train' if number < 4 else 'test'}/{number}.png" for number in range(6)]
+    write_images(tmp_path, *paths)
+    rows = (f"{path},{'ab'[n % 2]},{'test' if n < 2 else 'train'}" for n, path in enumerate(paths))
+    write_table(tmp_path / "a.csv", "path,label,split", *rows)
+    found = find(tmp_path)
+    assert found.test is not None
+    assert [*found.test.origins] == ["train/0.png", "train/1.png"]
+
+
+def test_what_seems_to_say_parts_beside_a_table_is_named(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{'test' if number < 2 else 'train'}_{number}.png" for number in range(6)))
+    rows = [f"{'test' if number < 2 else 'train'}_{number}.png,{'ab'[number % 2]}" for number in range(6)]
+    write_table(tmp_path / "a.csv", "path,label,set", *(f"{row},{'TV'[n < 2]}" for n, row in enumerate(rows)))
+    write_table(tmp_path / "test.txt", "test_0.png", "test_1.png")
+    assert find(tmp_path).train.provenance["notes"] == [
+        "a.csv: column 'set' ('T', 'V') may name parts and is not heeded; set split: set and test: [V] tests on these "
+        "rows and trains on the others",
+        "test.txt says which images are in which part, as it seems, and nothing of that is read: a column of the table "
+        "may say it, set split: COLUMN",
+        "names of files in every class name parts (2 with 'test' and 4 with 'train'), and nothing of that is read: a "
+        "column of the table may say it, set split: COLUMN",
+    ]
 
 
 def test_tables_of_parts_take_the_folders_of_theirs(tmp_path: Path) -> None:

@@ -420,9 +420,14 @@ def test_folds_are_tested_on_by_number(folds: list[str], root: Path) -> None:
 
 def test_words_of_parts_that_are_none_are_told_with_the_way(root: Path) -> None:
     path = write_folds(root / "a.csv", ["0", "1", "0", "1"])
-    refused(path, r"row 1: 'fold' says '0'; allowed: .*; or set test: \[0\] tests on rows that say so", split="fold")
+    refused(
+        path,
+        r"row 1: 'fold' says '0'; allowed: .*; remove such rows; or set test: \[0\] tests on rows that say so",
+        split="fold",
+    )
     refused(path, r"a.csv: test: '7': column 'fold' has 0, 1; name those", test=[7])
-    refused(write_folds(root / "a.csv", ["train", "unused"] * 2), r"'unused'; allowed: .*, dev$", split="fold")
+    path = write_folds(root / "a.csv", ["train", "unused"] * 2)
+    refused(path, r"'unused'; allowed: .*, dev; remove such rows$", split="fold")
     path = write_folds(root / "a.csv", ["here", "there"] * 2, "site")
     refused(
         path,
@@ -539,11 +544,11 @@ def test_lines_of_a_text_that_look_empty_are_no_rows(root: Path) -> None:
     assert counts(find(root)) == [{"a": 2, "b": 2}]
 
 
-def test_an_empty_cell_of_a_column_of_parts_is_told_with_the_ways(root: Path) -> None:
-    write_folds(root / "a.csv", ["train", "test", "", "test"], "split")
-    message = (
-        r"a.csv: row 3: 'split' is empty, as in 1 of 4 rows; fill it in, or remove .*; or set test: \[test\] tests"
-    )
+@pytest.mark.parametrize("word", ["", "nan", "N/A"])
+def test_an_empty_cell_of_a_column_of_parts_is_told_with_the_ways(word: str, root: Path) -> None:
+    write_folds(root / "a.csv", ["train", "test", word, "test"], "split")
+    said = r"a.csv: row 3: 'split' is ('.*'|empty), a part of none; 1 of 4 rows say none: fill it in, or remove"
+    message = rf"{said} .*; or set test: \[test\] tests"
     refused(root, message)
     assert counts(find(root, test=["test"])) == [{"cat": 1, "dog": 1}] * 2
 

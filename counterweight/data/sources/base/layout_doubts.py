@@ -10,6 +10,7 @@ from counterweight.data.sources.base.lazy_images import are_part_names, guess_pa
 
 IMAGES = re.compile(r"(?:images?|imgs?|img|photos?|pictures?|rgb|jpe?gs?|pngs?|originals?|raw)", re.IGNORECASE)
 PAIRED = re.compile(r".+?(?P<word>[ _.-]+[^ _.-]+)")
+LABELS = re.compile(r"(?:labels?|targets?|outputs?)(?:[ _-]?(?:images?|imgs?|tr|ts))?", re.IGNORECASE)  # of pixels
 DATE = re.compile(r"(?:19|20)\d\d(?:[-_.]?\d\d){0,2}")
 PIECES = r"fold|part|split|batch|chunk|shard|volume|vol|images?|imgs?|photos?|pictures?|pics?|data|files?"
 PIECE = re.compile(rf"(?:.*[^a-z])?(?:{PIECES})[ _-]?\d+", re.IGNORECASE)
@@ -55,14 +56,19 @@ def check_flat_parts(folders: Sequence[Tree], where: str) -> None:
 def are_pictures(names: Sequence[str]) -> bool:
     """Say whether folders are called images and masks, all of them."""
     pictures = [name for name in names if IMAGES.fullmatch(name)]
-    masks = [name for name in names if COMPANION_FOLDER.fullmatch(name)]
+    masks = [name for name in names if is_mask(name)]
     return bool(pictures and masks) and len(pictures) + len(masks) == len(names)
+
+
+def is_mask(name: str) -> bool:
+    """Say whether a folder beside one that is called images may be of masks by its name."""
+    return bool(COMPANION_FOLDER.fullmatch(name) or LABELS.fullmatch(name))
 
 
 def check_pictures(names: Sequence[str], where: str) -> None:
     """Refuse classes that are called images and masks."""
     if are_pictures(names):
-        masks = [name for name in names if COMPANION_FOLDER.fullmatch(name)]
+        masks = [name for name in names if is_mask(name)]
         choice = f"set leave_out: [{', '.join(masks)}] leaves the masks out, set leave_out: [] takes both as classes"
         raise UserError(f"{where}: {name_some(names)}: images and their masks, or classes? {choice}")
 

@@ -3,7 +3,8 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ SPLIT = re.compile(r"split|folds?(?![a-z])|train|test(?![a-z])", re.IGNORECASE)
 BETWEEN = re.compile(r"[\s,;|\"'\[\]{}:]+")  # the words of a line, of JSON, too
 CELLS = re.compile(r"[,;|\t]")
 HEAD = 2**14  # bytes of a file that tell whether it names images
+WITH_LISTS = "set test_lists: [FILE] takes a text with the path of each image that is tested on in a line"
 SHOWN = 3  # files that a note names
 
 
@@ -30,13 +32,26 @@ class Lists(NamedTuple):
 
 def describe_lists(tree: Tree) -> list[str]:
     """Return a note if files of a folder seem to say which of its images are in which part; they are not read."""
-    found = [os.path.relpath(file, tree.path) for file in find_lists(tree)]
-    if not found:
-        return []
+    files = [file for own in tree.walk() for file in own.files]
+    found = [os.path.relpath(file, tree.path) for file in find_lists(files, partial(list_stems, tree))]
+    return [f"{describe_unread(found)}: {offer_lists(found)}"] if found else []
+
+
+def describe_lists_beside(files: Iterable[str], images: Sequence[Path], root: Path) -> list[str]:
+    """Return a note if files beside a table seem to say which of its images are in which part; they are not read.
+
+    Args:
+        images: those that the table names.
+    """
+    found = [os.path.relpath(file, root) for file in find_lists(files, lambda: {image.stem for image in images})]
+    return [f"{describe_unread(found)}: a column of the table may say it, set split: COLUMN"] if found else []
+
+
+def describe_unread(found: Sequence[str]) -> str:
+    """Return what is said of files that seem to be lists of parts."""
     some = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else "")
     verb = "say" if len(found) > 1 else "says"
-    said = f"{some} {verb} which images are in which part, as it seems, and nothing of that is read"
-    return [f"{said}: {offer_lists(found)}"]
+    return f"{some} {verb} which images are in which part, as it seems, and nothing of that is read"
 
 
 def offer_lists(found: Sequence[str]) -> str:
@@ -53,11 +68,12 @@ def offer_lists(found: Sequence[str]) -> str:
     return f"set train_lists: [{', '.join(train)}] and test_lists: [{test}] take their parts"
 
 
-def describe_named_parts(files: Mapping[str, Sequence[Path]]) -> list[str]:
+def describe_named_parts(files: Mapping[str, Sequence[Path]], ways: str) -> list[str]:
     """Return a note if files are called after parts in all classes, as `test_000.png` is; nothing of that is read.
 
     Args:
         files: the images of each class.
+        ways: what can be done, to end the note with.
     """
     words = {name: Counter(guess_part_name(file.stem) for file in own) for name, own in files.items()}
     total = sum(words.values(), Counter[str | None]())
@@ -66,22 +82,24 @@ def describe_named_parts(files: Mapping[str, Sequence[Path]]) -> list[str]:
     if len(total) < 2 or not parts or not all(len(own) > 1 for own in words.values()) or {*parts} == {"train"}:
         return []
     said = " and ".join(f"{count:,} with '{word}'" for word, count in sorted(parts.items()))
-    ways = "set test_lists: [FILE] takes a text with the path of each image that is tested on in a line"
     return [f"names of files in every class name parts ({said}), and nothing of that is read: {ways}"]
 
 
-def find_lists(tree: Tree) -> Iterator[str]:
-    """Yield the files that are called as lists of parts are, or say of images in which part they are."""
+def find_lists(files: Iterable[str], list_images: Callable[[], set[str]]) -> Iterator[str]:
+    """Yield the files that are called as lists of parts are, or say of images in which part they are.
+
+    Args:
+        list_images: returns the names of the images without their endings.
+    """
     stems: set[str] = set()
-    for own in tree.walk():
-        for file in own.files:
-            ending = find_ending(file)
-            if ending in OTHERS and SPLIT.search(find_stem(file)):
+    for file in files:
+        ending = find_ending(file)
+        if ending in OTHERS and SPLIT.search(find_stem(file)):
+            yield file
+        elif ending in TEXTS:
+            stems = stems or list_images()
+            if names_images(file, stems):
                 yield file
-            elif ending in TEXTS:
-                stems = stems or list_stems(tree)
-                if names_images(file, stems):
-                    yield file
 
 
 def names_images(file: str, stems: set[str]) -> bool:

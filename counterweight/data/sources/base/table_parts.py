@@ -1,5 +1,7 @@
 """Which part each row of a table is in: what a column says, or the name of the table or of a folder above it."""
 
+import os
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -14,6 +16,7 @@ from counterweight.data.sources.base.columns import (
     list_usual,
     read_values,
 )
+from counterweight.data.sources.base.labels import is_missing, normalize_label
 from counterweight.data.sources.base.lazy_images import NAMED_PART, PARTS, guess_part_name, parse_part_name
 from counterweight.data.sources.base.part_flags import (
     are_flags,
@@ -23,8 +26,10 @@ from counterweight.data.sources.base.part_flags import (
     read_flags,
 )
 from counterweight.data.sources.base.part_folds import Folds, describe_unused, find_folds, read_folds
+from counterweight.data.sources.base.table_rows import DROPPED, Table
 
 SPLIT = ("split", "subset", "partition")
+USUAL = re.compile(r"(?:data[ _-]?)?(?:set|split|usage|phase|purpose|mode|part|cv)", re.IGNORECASE)
 FEW = 8  # words of a column that may name parts
 
 
@@ -79,9 +84,8 @@ def read_parts(
         values = read_words(columns, column)
         if name_flag(column) and are_flags(values):
             return read_flags(columns, [column]), notes
-        known = any(find_part(word) is not None for word in values)
-        rarest = None if known else min(Counter(values).items(), key=lambda own: own[1])[0]
-        return [name_part(word, columns, column, row, rarest) for row, word in enumerate(values, 1)], notes
+        ways = offer_words(values)
+        return [name_part(word, columns, column, row, ways) for row, word in enumerate(values, 1)], notes
     stem, above = columns.file.stem.lower(), columns.file.relative_to(folder).parent.parts
     names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
     return [names[0]] * count, notes
@@ -124,13 +128,50 @@ def describe_partly(columns: Columns, others: Collection[str]) -> list[str]:
         words = sorted(word or "" for word in found)
         parts = [word for word in words if find_part(word)]
         rest = [word for word in words if word not in parts]
-        if parts and len(parts) >= len(rest) and len(words) <= FEW:
-            tested = [word for word in parts if find_part(word) != "train"] or rest
+        called = USUAL.fullmatch(name.strip()) and len(words) > 1
+        if (called or (parts and len(parts) >= len(rest))) and len(words) <= FEW:
+            tested = [word for word in parts if find_part(word) != "train"] or rest[-1:]
             way = f"set split: {name} and test: [{', '.join(tested)}] tests on these rows and trains on the others"
             way = f"fill in or remove the rows without a word, then {way}" if "" in rest else way
             said = f"'{name}' names parts ({', '.join(parts)}) and others ({', '.join(map(repr, rest))})"
+            said = said if parts else f"'{name}' ({', '.join(map(repr, rest))}) may name parts"
             notes.append(f"{columns.file.name}: column {said} and is not heeded; {way}")
     return notes
+
+
+def part_by_folders(tables: Sequence[Table]) -> tuple[list[Table], list[str]]:
+    """Return tables with the parts that the folders of all of their images name, if nothing else names any; and a note.
+
+    One of training images must be among them.
+    """
+    if any(part for table in tables for part in table.parts if part != DROPPED):
+        return [*tables], []
+    named = {place: find_part_of(place) for table in tables for place in map(os.path.dirname, table.origins)}
+    used = {
+        named[os.path.dirname(origin)]
+        for table in tables
+        for origin, part in zip(table.origins, table.parts, strict=True)
+        if part == ""
+    }
+    if None in used or "train" not in used or len(used) < 2 or any(table.paths is None for table in tables):
+        return [*tables], []
+    parted = [
+        table._replace(
+            parts=[
+                named[os.path.dirname(origin)] if part == "" else part
+                for origin, part in zip(table.origins, table.parts, strict=True)
+            ]
+        )
+        for table in tables
+    ]
+    names = ", ".join(table.columns.file.name for table in tables[:2]) + (", ..." if len(tables) > 2 else "")
+    said = f"{names}: the folders that images lie in say which part each is in"
+    return parted, [f"{said}; set keep_split: false splits all images here"]
+
+
+def find_part_of(place: str) -> str | None:
+    """Return the part that the nearest folder of a path names, if one does."""
+    return next((part for name in reversed(place.split(os.sep)) if (part := find_part(name))), None)
 
 
 def find_part(word: str) -> str | None:
@@ -145,22 +186,33 @@ def read_words(columns: Columns, column: str) -> list[str]:
         UserError: it is empty in some rows, which may be in any part or in none.
     """
     values = read_values(columns, column)
-    if empty := [row for row, word in enumerate(values, 1) if not word]:
-        tested = sorted({word for word in values if word and find_part(word) not in (None, "train")})
-        ways = f"set test: [{', '.join(tested) or 'WORD'}] tests on rows that say so and trains on all others"
-        said = f"row {empty[0]}: '{column}' is empty, as in {len(empty):,} of {len(values):,} rows"
-        raise UserError(f"{columns.file}: {said}; fill it in, or remove these rows; or {ways}")
-    return [word for word in values if word]
+    given = [word for word in values if word and not is_missing(normalize_label(word))]
+    if len(given) < len(values):
+        row, word = next(own for own in enumerate(values, 1) if not own[1] or is_missing(normalize_label(own[1])))
+        said = f"row {row}: '{column}' is {repr(word) if word else 'empty'}, a part of none"
+        some = f"{len(values) - len(given):,} of {len(values):,} rows say none"
+        raise UserError(f"{columns.file}: {said}; {some}: fill it in, or remove these rows{offer_words(given)}")
+    return given
 
 
-def name_part(word: str, columns: Columns, column: str, row: int, rarest: str | None) -> str:
+def offer_words(values: Sequence[str]) -> str:
+    """Return the way out where some words of a column name no part, to end an error's message with."""
+    counts = Counter(values)
+    tested = [word for word in counts if find_part(word) not in (None, "train")]
+    if not tested and any(find_part(word) for word in counts):
+        return ""
+    words = tested or [min(counts.items(), key=lambda own: own[1])[0]] if counts else []
+    return f"; or set test: [{', '.join(words)}] tests on rows that say so and trains on all others" if words else ""
+
+
+def name_part(word: str, columns: Columns, column: str, row: int, ways: str) -> str:
     """Return the part that a word of a column means; anything else is refused.
 
     Args:
-        rarest: the word that the fewest rows have, where none of the column means a part.
+        ways: out of it, to end the error's message with.
     """
     if (part := find_part(word)) is None:
         allowed = ", ".join(PARTS)
-        ways = "" if rarest is None else f"; or set test: [{rarest}] tests on rows that say so and trains on the others"
-        raise UserError(f"{columns.file}: row {row}: '{column}' says '{word}'; allowed: {allowed}{ways}")
+        said = f"row {row}: '{column}' says '{word}'; allowed: {allowed}; remove such rows"
+        raise UserError(f"{columns.file}: {said}{ways}")
     return part
