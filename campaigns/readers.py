@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 
 from campaigns import samples
 from campaigns.samples import Sample
@@ -24,7 +25,7 @@ from counterweight.data.decode.facts import inspect
 from counterweight.data.decode.images import BadFile, Target, decode, describe_bad_files, try_image
 from counterweight.data.decode.opening import Encoded
 from counterweight.data.fetch.archives import extract_archive
-from counterweight.data.sources import cifar10, table
+from counterweight.data.sources import cifar10, folder, table
 from counterweight.data.sources.base.idx import parse_idx
 from counterweight.evaluation.prechecks import check_blocks
 from counterweight.generators.base.saved import build_generator, load_generator, save_generator
@@ -76,6 +77,20 @@ def read_label_table(path: Path) -> None:
         if part is not None and part.fetch is not None:
             for image in part.fetch(np.arange(len(part))):
                 decode_if_held(image)
+
+
+def write_class_folders(root: Path) -> None:
+    """Write four images of each of two classes."""
+    for place in (root / name for name in ("cat", "dog")):
+        place.mkdir(exist_ok=True)
+        for number in range(4):
+            Image.new("L", (8, 8), number).save(place / f"{number}.png")
+
+
+def read_part_list(path: Path) -> None:
+    """Read the parts of a folder of classes as a list in it says."""
+    settings = folder.Settings(path=str(path.parent), size=8, test_lists=[path.name], missing_classes="leave_out")
+    folder.find(settings, "things")
 
 
 def decode_if_held(image: Encoded) -> None:
@@ -160,6 +175,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "other images": Kind("image", partial(samples.make_format, ("mpo", "ppm", "jpeg 2000", "avif")), read_image),
         "csv": Kind("labels.csv", partial(samples.make_texts, ","), read_label_table),
         "tsv": Kind("labels.tsv", partial(samples.make_texts, "\t"), read_label_table),
+        "lists of parts": Kind("test.txt", samples.make_lists, read_part_list, write_class_folders),
         "json lines": Kind("metadata.jsonl", samples.make_lines, read_label_table),
         "label arrow": Kind("data.arrow", samples.make_arrow, read_label_table),
         "label parquet": Kind("labels.parquet", samples.make_label_tables, read_label_table),

@@ -174,6 +174,11 @@ def make_texts(delimiter: str) -> list[Sample]:
     return [Sample(plain.encode()), Sample(quoted.encode()), Sample(plain.encode("utf-16"))]
 
 
+def make_lists() -> list[Sample]:
+    """Return a list of the paths of images, with their endings or without, and words after them."""
+    return [Sample(b"cat/0.png\n./dog/0\ncat\\1.png 0\n/home/me/dog/1.png,dog\n")]
+
+
 def make_lines() -> list[Sample]:
     """Return tables of paths and labels as lines of JSON."""
     rows = [{"file_name": f"{number}.png", "label": CLASSES[number % 3], "box": [number]} for number in range(24)]

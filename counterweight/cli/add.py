@@ -153,12 +153,12 @@ def choose_source(path: Path, changes: Json) -> str:
     Args:
         changes: settings that are asked for; `layout: table` is none of the source's, and is taken out.
     """
-    if path.is_dir() and "test_lists" in changes:
-        return "folder"
     if not path.is_dir() or "layout" not in changes:
         try:
             return inspection.detect_source(path)
         except UserError as error:
+            if path.is_dir() and "test_lists" in changes:  # in a folder beside that of the classes
+                return "folder"
             raise UserError(name_options(str(error))) from error
     if changes["layout"] == "table":
         del changes["layout"]

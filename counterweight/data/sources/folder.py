@@ -200,7 +200,9 @@ def split_by_lists(
 ) -> tuple[Listing, Listing, list[str]]:
     """Return the images of both parts as lists have them, and notes; images in no list join the account."""
     every = Listing(train.files + test.files, train.classes + test.classes, train.places + test.places)
-    found = find_listed(strip_root(root, every.files), settings.train_lists, settings.test_lists, root)
+    found = find_listed(
+        strip_root(root, every.files), settings.train_lists, settings.test_lists, root, settings.links == "follow"
+    )
     for place in {*range(len(every.files))} - {*found.train, *found.test}:
         left_out[LeftOut(IN_NO_LIST, find_ending(str(every.files[place])), every.places[place])] += 1
     return every.take(found.train), every.take(found.test), found.notes

@@ -1,6 +1,8 @@
 """Lists beside folders of classes that say which images are in which part, and tables that do."""
 
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -125,7 +127,8 @@ def test_lists_that_cannot_be_read_as_such_are_refused(tmp_path: Path) -> None:
             find(tmp_path, **values)
     write_table(tmp_path / "test.txt", "bird/1.png", "cow/cat 3.png")
     with pytest.raises(
-        UserError, match=r"no image that test.txt names is there, first 'bird/1.png' \(test.txt row 1\)"
+        UserError,
+        match=r"test.txt: none of the images that test.txt names is there, first 'bird/1.png' \(test.txt row 1\)",
     ):
         find(tmp_path, **BOTH)
     write_table(tmp_path / "test.txt", "bird/1.png", "cat/cat 3.png", "dog/dog 3.png")
@@ -136,8 +139,27 @@ def test_lists_that_cannot_be_read_as_such_are_refused(tmp_path: Path) -> None:
 def test_a_name_that_two_images_have_is_asked_about(tmp_path: Path) -> None:
     write_images(tmp_path, "cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png")
     write_table(tmp_path / "test.txt", "0.png")
-    with pytest.raises(UserError, match=r"test.txt row 1: '0.png' is cat/0.png and dog/0.png; write paths with"):
+    with pytest.raises(UserError, match=r"test.txt: row 1: '0.png' is cat/0.png and dog/0.png; write paths with"):
         find(tmp_path, test_lists=["test.txt"])
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_in_lists_that_differ_by_case_or_form_are_found(form: Literal["NFC", "NFD"], tmp_path: Path) -> None:
+    other: Literal["NFC", "NFD"] = "NFD" if form == "NFC" else "NFC"
+    write_images(tmp_path, *(f"{name}/{unicodedata.normalize(form, 'ä')}{n}.png" for name in CLASSES for n in range(3)))
+    lines = [unicodedata.normalize(other, line) for line in ("cat/ä0.png", "DOG/Ä1.PNG")]
+    write_table(tmp_path / "test.txt", *lines)
+    assert counts(find(tmp_path, test_lists=["test.txt"])) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]
+
+
+def test_a_list_elsewhere_is_refused_unless_links_are_followed(tmp_path: Path) -> None:
+    """The graph sees no change of it."""
+    write_classes(tmp_path / "images")
+    write_table(tmp_path / "test.txt", "cat/cat 0.png", "dog/dog 0.png")
+    with pytest.raises(UserError, match=r"test.txt: a list outside of the folder; copy it there, or set links: follow"):
+        find(tmp_path / "images", test_lists=["../test.txt"])
+    found = find(tmp_path / "images", test_lists=["../test.txt"], links="follow")
+    assert counts(found) == [{"cat": 4, "dog": 4}, {"cat": 1, "dog": 1}]
 
 
 def test_folders_of_parts_need_no_list(tmp_path: Path) -> None:

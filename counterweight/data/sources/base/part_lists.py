@@ -11,6 +11,7 @@ from typing import NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import Tree, find_ending, find_stem, is_image, list_stems
 from counterweight.data.sources.base.lazy_images import TESTS, guess_part_name, parse_part_name
+from counterweight.data.sources.base.table_paths import compose, fold_name
 
 TEXTS = (".txt", ".lst", ".csv", ".tsv", ".json")
 OTHERS = (".mat", ".pkl", ".npy", ".npz")  # not looked into
@@ -119,93 +120,114 @@ def names_images(file: str, stems: set[str]) -> bool:
     return (called and numbered) or (named and (called or any(map(parse_part_name, words))))
 
 
-def read_lists(names: Sequence[str], root: Path) -> list[tuple[str, str]]:
-    """Return the lines of some lists that say something, each with the file and the row that it is in.
+class Line(NamedTuple):
+    """A line of a list that says something, the list, and the row that it is in."""
+
+    text: str
+    file: Path
+    row: int
+
+
+def read_lists(names: Sequence[str], root: Path, follow: bool) -> list[Line]:
+    """Return the lines of some lists that say something.
+
+    Args:
+        names: of the lists below `root`.
+        follow: whether they may lie elsewhere.
 
     Raises:
-        UserError: a file is not there, or is no text.
+        UserError: a file is not there, lies elsewhere, or is no text.
     """
-    lines = []
-    for name in names:
+    lines = list[Line]()
+    for file in (root / name for name in names):
+        if not follow and not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(root)):
+            raise UserError(f"{file}: a list outside of the folder; copy it there, or set links: follow")
         try:
-            text = (root / name).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{root / name}: cannot be read as a list of paths in UTF-8: {error}") from error
+            text = file.read_text(encoding="utf-8-sig")
+        except (OSError, ValueError) as error:
+            raise UserError(f"{file}: cannot be read as a list of paths in UTF-8: {error}") from error
         own = enumerate(text.splitlines(), 1)
-        lines += [(line.strip(), f"{name} row {row}") for row, line in own if line.strip()]
+        lines += [Line(line.strip(), file, row) for row, line in own if line.strip()]
     return lines
 
 
 class PathIndex:
-    """Finds images by the last names of their paths, with or without an ending."""
+    """Finds images by the last names of their paths, with or without an ending, by case only where it tells."""
 
     def __init__(self, paths: Sequence[str]) -> None:
-        self.parts = [path.split("/") for path in paths]
-        self.known: dict[int, dict[str, set[int]]] = {}
+        self.parts = [compose(path).split("/") for path in paths]
+        self.known: dict[tuple[int, bool], dict[str, set[int]]] = {}
 
     def find(self, line: str) -> set[int]:
         """Return the places of the images that a line of a list means: a path, or one and words beside it."""
         plain = line.split()
         for text in dict.fromkeys((line, line.rsplit(None, 1)[0], plain[0], plain[-1], line.split(",")[0])):
-            words = [word for word in text.strip("\"'").replace("\\", "/").split("/") if word not in ("", ".", "..")]
-            # A name alone may be that of images of several classes: where folders are given, one must fit.
-            for depth in range(len(words), min(len(words), 2) - 1, -1):
-                if depth and (places := self.group(depth).get("/".join(words[-depth:]))):
-                    return places
+            path = compose(text.strip("\"'")).replace("\\", "/")
+            words = [word for word in path.split("/") if word not in ("", ".", "..")]
+            for folded in (False, True):
+                # A name alone may be that of images of several classes: where folders are given, one must fit.
+                for depth in range(len(words), min(len(words), 2) - 1, -1):
+                    tail = "/".join(words[-depth:])
+                    if depth and (places := self.group(depth, folded).get(fold_name(tail) if folded else tail)):
+                        return places
         return set()
 
-    def group(self, depth: int) -> dict[str, set[int]]:
-        """Return the places of images by the last names of their paths."""
-        if depth not in self.known:
-            found = self.known[depth] = dict[str, set[int]]()
+    def group(self, depth: int, folded: bool) -> dict[str, set[int]]:
+        """Return the places of images by the last names of their paths, whatever their case if that is wanted."""
+        if (depth, folded) not in self.known:
+            found = self.known[depth, folded] = dict[str, set[int]]()
             for place, parts in enumerate(self.parts):
                 if len(parts) >= depth:
                     tail = "/".join(parts[-depth:])
                     for key in (tail, os.path.splitext(tail)[0]):
-                        found.setdefault(key, set()).add(place)
-        return self.known[depth]
+                        found.setdefault(fold_name(key) if folded else key, set()).add(place)
+        return self.known[depth, folded]
 
 
-def find_listed(paths: Sequence[str], train: Sequence[str], test: Sequence[str], root: Path) -> Lists:
+def find_listed(
+    paths: Sequence[str], train: Sequence[str], test: Sequence[str], root: Path, follow: bool = False
+) -> Lists:
     """Return which images lists have for the training and the test part; without one for training, all others are.
 
     Args:
         paths: of the images below `root`, with `/` between folders.
         train, test: names of the lists below `root`.
+        follow: whether they may lie elsewhere.
 
     Raises:
         UserError: a list cannot be read, a line means several images, none is there, or one is in both parts.
     """
-    index, notes = PathIndex(paths), []
-    trained, said = find_places(read_lists(train, root), index, paths)
-    tested, more = find_places(read_lists(test, root), index, paths)
-    for names, found, lost in ((train, trained, said), (test, tested, more)):
+    index, notes, places = PathIndex(paths), list[str](), list[list[int]]()
+    for names in (train, test):
+        found, lost = find_places(read_lists(names, root, follow), index, paths)
+        some = f", first '{lost[0].text}' ({lost[0].file.name} row {lost[0].row})" if lost else ""
         if names and not found:
-            raise UserError(f"{root}: no image that {', '.join(names)} names is there, first {lost[0] if lost else ''}")
+            raise UserError(f"{root / names[0]}: none of the images that {', '.join(names)} names is there{some}")
         if lost:
-            notes.append(f"{len(lost):,} images that {', '.join(names)} names are not there, first {lost[0]}")
+            notes.append(f"{len(lost):,} images that {', '.join(names)} names are not there{some}")
+        places.append(found)
+    trained, tested = places
     if both := {*trained} & {*tested}:
-        first = paths[min(both)]
-        raise UserError(f"{root}: {len(both):,} images are in lists of both parts, first {first}; mend the lists")
-    rest = trained if train else [place for place in range(len(paths)) if place not in {*tested}]
-    notes.append(f"the parts are those of {', '.join([*train, *test])}")
-    return Lists(rest, tested, notes)
+        said = f"{len(both):,} images are in lists of both parts, first {paths[min(both)]}"
+        raise UserError(f"{root / test[0]}: {said}; mend the lists")
+    taken = {*tested}
+    rest = trained if train else [place for place in range(len(paths)) if place not in taken]
+    return Lists(rest, tested, [*notes, f"the parts are those of {', '.join([*train, *test])}"])
 
 
-def find_places(
-    lines: Sequence[tuple[str, str]], index: PathIndex, paths: Sequence[str]
-) -> tuple[list[int], list[str]]:
+def find_places(lines: Sequence[Line], index: PathIndex, paths: Sequence[str]) -> tuple[list[int], list[Line]]:
     """Return the places of the images that lines mean, sorted, and the lines of those that are not there.
 
     Raises:
         UserError: a line means several.
     """
-    found, lost = set[int](), []
-    for line, where in lines:
-        places = index.find(line)
+    found, lost = set[int](), list[Line]()
+    for line in lines:
+        places = index.find(line.text)
         if len(places) > 1:
             one, other = (paths[place] for place in sorted(places)[:2])
-            raise UserError(f"{where}: '{line}' is {one} and {other}; write paths with their folders")
+            said = f"'{line.text}' is {one} and {other}; write paths with their folders"
+            raise UserError(f"{line.file}: row {line.row}: {said}")
         found |= places
-        lost += [] if places else [f"'{line}' ({where})"]
+        lost += [] if places else [line]
     return sorted(found), lost
