@@ -24,16 +24,20 @@ COARSE = 4
 """Frequencies a side of colours."""
 DETAIL = 20.0
 """Root mean square of the coefficients, in levels of 255 times frequency, below which there is nothing to tell."""
-WAVES = 6.0
-"""Effective number of the coefficients (the participation ratio of their squares) below which many images are alike."""
+PLAIN, WAVES = 2.5, 6.0
+"""Effective number of the coefficients (the participation ratio of their squares) below which there is nothing to tell,
+and below which others are near by chance: such images are near duplicates if they are so much nearer than others."""
 SURE = 0.03
 """Distance of sketches of length 1 below which they are of one picture, however near others are."""
 NEAR = 0.2
 """Distance above which they are not."""
 RATIO = 0.4
-"""Of a near duplicate's distance to that of the first image that is none."""
+"""Of a near duplicate's distance to that of the first image that is none. Of points in k dimensions the nearest is so
+near by chance with probability ratio ** k: with fewer than `WAVES` the ratio is the one that has the same chance."""
 FAMILY = 4
 """Near duplicates that an image may have that are not sure; others are what many images of a kind look like."""
+STRANGERS = 4
+"""Any other images with which each is compared: where all are much alike, its candidates are few of those."""
 TABLES, PLANES, WINDOW = 12, 16, 12
 """In which candidates are sought; planes of each, at most; and how many images each is compared with there."""
 PARTED = 0.25
@@ -49,19 +53,20 @@ PIXELS = 2**24
 
 
 class Sketches(NamedTuple):
-    """Sketches of images (N, D), whether there is detail in each (N,), and its mean and deviation in levels (N,).
+    """Sketches of images (N, D), and the waves, mean and deviation in levels of each (N,).
 
-    A sketch has length 1 but for what colours add.
+    A sketch has length 1 but for what colours add. Waves are the effective number of its coefficients, 0 where there is
+    nothing to tell.
     """
 
     digits: npt.NDArray[np.float16]
-    detailed: npt.NDArray[np.bool_]
+    waves: Floats
     mean: Floats
     deviation: Floats
 
     def take(self, places: Indices) -> "Sketches":
         """Return the sketches of some images."""
-        return Sketches(self.digits[places], self.detailed[places], self.mean[places], self.deviation[places])
+        return Sketches(self.digits[places], self.waves[places], self.mean[places], self.deviation[places])
 
 
 def sketch(images: npt.NDArray[np.uint8]) -> Sketches:
@@ -74,7 +79,7 @@ def join_sketches(parts: list[Sketches]) -> Sketches:
     """Return several sets of sketches as one."""
     return Sketches(
         np.concatenate([part.digits for part in parts]),
-        np.concatenate([part.detailed for part in parts]),
+        np.concatenate([part.waves for part in parts]),
         np.concatenate([part.mean for part in parts]),
         np.concatenate([part.deviation for part in parts]),
     )
@@ -98,10 +103,11 @@ def sketch_chunk(images: npt.NDArray[np.uint8]) -> Sketches:
     weighted: Floats = light * frequency.astype(np.float32)
     power = weighted**2
     size = np.sqrt(power.sum(axis=(1, 2)))
-    detailed = (size >= DETAIL) & (size**4 >= WAVES * (power**2).sum(axis=(1, 2))) & (min(height, width) >= FEWEST)
+    waves: Floats = size**4 / np.maximum((power**2).sum(axis=(1, 2)), 1)
+    waves[(size < DETAIL) | (waves < PLAIN) | (min(height, width) < FEWEST)] = 0
     digits = np.concatenate([flatten(weighted), flatten(colours) / 2], axis=1)
     digits /= np.maximum(size, 1)[:, None]  # of what has no detail nothing is compared
-    return Sketches(digits.astype(np.float16), detailed, mean, deviation)
+    return Sketches(digits.astype(np.float16), waves, mean, deviation)
 
 
 def flatten(found: Floats) -> Floats:
@@ -128,14 +134,16 @@ def find_near_duplicates(sketches: Sketches) -> Indices:
     Args:
         sketches: of images no two of which are identical.
     """
-    rows = np.flatnonzero(sketches.detailed)
+    rows = np.flatnonzero(sketches.waves)
     if len(rows) < 2:
         return np.empty((0, 2), dtype=np.int64)
     pairs = find_candidates(sketches.digits[rows])
     distances = measure_pairs(sketches.digits, rows[pairs])
     close = distances <= NEAR / RATIO
     pairs, distances = pairs[close], distances[close]
-    limits = np.maximum(SURE, find_limits(pairs, distances, len(rows)))
+    waves = sketches.waves[rows]
+    ratios = (RATIO ** np.maximum(1, WAVES / waves)).astype(np.float32)
+    limits = np.maximum(np.where(waves < WAVES, 0, SURE), find_limits(pairs, distances, ratios))
     pairs = rows[pairs[distances <= limits[pairs].min(axis=1)]]
     light, spread = sketches.mean[pairs], sketches.deviation[pairs]
     alike = np.abs(light[:, 0] - light[:, 1]) <= BRIGHTNESS
@@ -156,7 +164,7 @@ def find_candidates(digits: npt.NDArray[np.float16]) -> Indices:
     words = np.packbits(bits, axis=1)
     words = np.pad(words, ((0, 0), (0, -words.shape[1] % 8))).view(np.uint64)
     most = own * TABLES * PARTED
-    found = [np.empty(0, dtype=np.int64)]
+    found = [pair_strangers(count)]
     for table in range(TABLES):
         codes = bits[:, table * own : (table + 1) * own] @ (1 << np.arange(own))
         order = np.lexsort((along, codes))
@@ -166,9 +174,20 @@ def find_candidates(digits: npt.NDArray[np.float16]) -> Indices:
             first, second = first[same], second[same]
             parted = np.bitwise_count(words[first] ^ words[second]).sum(axis=1, dtype=np.int64)
             first, second = first[parted <= most], second[parted <= most]
-            found.append(np.minimum(first, second) * count + np.maximum(first, second))
+            found.append(number_pairs(first, second, count))
     both = np.unique(np.concatenate(found))
     return np.stack(np.divmod(both, count), axis=1)
+
+
+def pair_strangers(count: int) -> Indices:
+    """Return numbers of pairs of each image and `STRANGERS` others."""
+    own, steps = np.arange(count), np.random.default_rng(0).integers(1, count, STRANGERS)
+    return np.concatenate([number_pairs(own, (own + step) % count, count) for step in steps])
+
+
+def number_pairs(first: Indices, second: Indices, count: int) -> Indices:
+    """Return a number for each pair of so many images, the same in whichever order they are."""
+    return np.minimum(first, second) * count + np.maximum(first, second)
 
 
 def find_sides(digits: npt.NDArray[np.float16], planes: int) -> tuple[npt.NDArray[np.bool_], Floats]:
@@ -191,22 +210,24 @@ def measure_pairs(digits: npt.NDArray[np.float16], pairs: Indices) -> Floats:
     return np.concatenate(found)
 
 
-def find_limits(pairs: Indices, distances: Floats, count: int) -> Floats:
-    """Return how near another image must be to each of so many for one of its few near duplicates, 0 if it has none.
+def find_limits(pairs: Indices, distances: Floats, ratios: Floats) -> Floats:
+    """Return how near another image must be to each (N,) for one of its few near duplicates, 0 if it has none.
 
     The largest distance up to `NEAR` of one of its nearest to which the next one is far enough.
 
     Args:
-        pairs: (P, 2), both less than `count`, of all that are within `NEAR / RATIO`; and their distances (P,).
+        pairs: (P, 2), of all that are within `NEAR / RATIO`; and their distances (P,).
+        ratios: of the distance of a near duplicate to the next one, `RATIO` at most (N,).
     """
     images, both = pairs.ravel(), np.repeat(distances, 2)
     order = np.lexsort((both, images))
     images, both = images[order], both[order]
     rank = np.arange(len(images)) - np.searchsorted(images, images)
-    nearest = np.full((count, FAMILY + 1), np.inf, dtype=np.float32)
+    nearest = np.full((len(ratios), FAMILY + 1), np.inf, dtype=np.float32)
     few = rank <= FAMILY
     nearest[images[few], rank[few]] = both[few]
-    ends = (nearest[:, :-1] <= NEAR) & (nearest[:, :-1] <= RATIO * nearest[:, 1:])
+    nearest[np.isinf(nearest)] = NEAR / RATIO  # or more
+    ends = (nearest[:, :-1] <= NEAR) & (nearest[:, :-1] <= ratios[:, None] * nearest[:, 1:])
     limits: Floats = np.where(ends, nearest[:, :-1], 0).max(axis=1)
     return limits
 

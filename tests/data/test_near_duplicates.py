@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from counterweight.core.images import ImageSet, read_images
-from counterweight.core.near_duplicates import find_near_duplicates, number_pictures, sketch
+from counterweight.core.near_duplicates import WAVES, find_near_duplicates, number_pictures, sketch
 from counterweight.core.twins import digest_pixels
 from stages import ingest
 
@@ -65,6 +65,31 @@ def test_the_same_picture_saved_again_is_found_and_nothing_else(change: str) -> 
 
 def test_pictures_that_differ_are_no_near_duplicates() -> None:
     assert len(find_near_duplicates(sketch(bring([Image.fromarray(own) for own in draw_scenes(1500, 1)])))) == 0
+
+
+def draw_bars(count: int) -> Pixels:
+    """Return noisy bars of three slopes, uint8 (N, 1, 32, 32): plain pictures, of three to fourteen waves."""
+    rng = np.random.default_rng(0)
+    slope = np.deg2rad(rng.choice([20, 70, 120], count) + rng.normal(0, 5, count))[:, None, None]
+    shift, width = rng.normal(0, 4, (count, 1, 1)), rng.uniform(2, 5, (count, 1, 1))
+    rows, columns = np.mgrid[:32, :32] - 16
+    away = np.abs(columns * np.sin(slope) - rows * np.cos(slope) - shift)
+    bars = 40 + 180 * np.clip(width / 2 - away + 0.5, 0, 1) + rng.normal(0, 8, (count, 32, 32))
+    return bars.clip(0, 255).astype(np.uint8)[:, None]
+
+
+@pytest.mark.parametrize("quality", [90, 60])
+def test_plain_pictures_are_found_where_they_are_so_much_nearer_than_others(quality: int) -> None:
+    bars = draw_bars(400)
+    plain = sketch(bars).waves < WAVES
+    assert plain.sum() >= 20
+    again = np.stack([np.asarray(save_again(Image.fromarray(bar[0]), quality))[None] for bar in bars])
+    pairs = find_near_duplicates(sketch(np.concatenate([bars, again])))
+    found = pairs[pairs[:, 1] - pairs[:, 0] == len(bars)]
+    assert len(found) >= 0.97 * len(bars)
+    assert np.isin(found[:, 0], np.flatnonzero(plain)).sum() >= 0.9 * plain.sum()
+    # Of 400 at random places a few lie where another does: within a pixel, and noise is averaged.
+    assert len(find_near_duplicates(sketch(bars))) <= 0.01 * len(bars)
 
 
 def test_what_is_flat_smooth_or_small_is_no_near_duplicate() -> None:
