@@ -23,7 +23,7 @@ def describe_besides(comparison: Comparison) -> str:
     how = comparison.equalised
     if not how.steps and not how.images and not how.remaining:
         return f"{said} None of that reaches the pixels that are compared. "
-    kept = f"Not made the same, since it is not known how they came about: {join_some(how.remaining)}. "
+    kept = f"Not made the same, and perhaps what the judgement is of: {join_some(how.remaining)}. "
     return f"{said} {describe_left_out(how.left_out)}{kept if how.remaining else ''}"
 
 

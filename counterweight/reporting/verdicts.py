@@ -27,6 +27,7 @@ REAL = "real images"
 """What copies are of, where the images are not known that a generator was trained on."""
 FEWEST = 10  # images a half: of fewer, nothing that was not found can be said to be small
 NAMED = 3  # backbones that a sentence names at most
+SIZED = ("ttest", "exchange")
 FDR = "fraction_rejected_fdr"
 
 LARGE = 0.8
@@ -63,7 +64,9 @@ def describe_copies(found: CompareResult) -> str:
     Where training images are known, the latter are a reason among others: their own likeness is what is looked at.
     """
     said = describe_exact_copies(found.copies, found.copies_of)
-    return said if found.copies_of != REAL else said + describe_near_copies(found.copies)
+    if found.copies_of != REAL:
+        return said
+    return said + describe_near_copies(found.copies) + describe_repeats(found.copies)
 
 
 def describe_near_copies(found: Copies) -> str:
@@ -72,8 +75,18 @@ def describe_near_copies(found: Copies) -> str:
     if near == 0:
         return ""
     what = "is a near copy of one" if near == 1 else "are near copies"
-    twins = f" {found.twins} of the {REAL} are copies or near copies of another one." if found.twins else ""
-    return f"{near} of {found.n} images {what} of the {REAL}.{twins} "
+    return f"{near} of {found.n} images {what} of the {REAL}. "
+
+
+def describe_repeats(found: Copies) -> str:
+    """Return sentences on images of either side that are the same as another one of it, or nearly so."""
+    counts = {REAL: found.twins, "synthetic images": found.repeats}
+    return "".join(
+        f"{count} of the {side} {'is a copy or near copy' if count == 1 else 'are copies or near copies'} of another "
+        "one. "
+        for side, count in counts.items()
+        if count
+    )
 
 
 def describe_narrow_headline(found: CompareResult) -> str:
@@ -116,9 +129,11 @@ def judge(name: str, comparison: Comparison) -> str:
     reasons += copy_reasons(features.copies, features.copies_of)
     if reasons:
         return f"`{name}` differs from real images: {'; '.join(reasons)}."
-    if min(backbone.statistics["ttest"].n for backbone in features.backbones.values()) < FEWEST:
+    # Of images in groups the test looks at one of each.
+    sizes = {key: min(each.statistics[which].n for which in SIZED) for key, each in features.backbones.items()}
+    if min(sizes.values()) < FEWEST:
         return f"`{name}`: too few images to say whether they differ from real ones."
-    size = features.backbones[features.headline].statistics["ttest"].n
+    size = sizes[features.headline]
     return f"`{name}`: no difference was found, of {size} images a half; smaller ones than these can show may be there."
 
 

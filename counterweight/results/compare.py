@@ -118,6 +118,8 @@ class Copies(Result):
     """Synthetic images that are nearly the same as a real one; where training images are known, not looked for."""
     twins: int = Field(default=0, exclude_if=is_nothing)
     """Further real images, beside the `n_real`, that are the same as one of them or nearly so; likewise."""
+    repeats: int = Field(default=0, exclude_if=is_nothing)
+    """Synthetic images that are the same as another one of them, which is not counted, or nearly so; likewise."""
     effective: dict[Side, float] = Field(default_factory=dict, exclude_if=is_nothing)
     """Of sides whose images come in groups, as many independent images would tell as much of the fraction."""
 

@@ -120,7 +120,10 @@ def test_one_image_many_times_has_copies_and_no_recall(params: Path, tmp_path: P
     images = drawn(40, 0)
     real, same = folder(tmp_path / "real", images), folder(tmp_path / "same", np.repeat(images[:1], 40, axis=0))
     result = audit_to_json(request_for(params, real, same), tmp_path / "out")
-    assert result["verdict"].startswith("40 of 40 images are exact copies of the real images. `synthetic` differs")
+    assert result["verdict"].startswith(
+        "40 of 40 images are exact copies of the real images. 39 of the synthetic images are copies or near copies of "
+        "another one. `synthetic` differs"
+    )
     assert "100% of the images are likely copies" in result["verdict"]
     assert result["features"]["copies"]["exact"] == 40
     overlap = result["features"]["backbones"]["mnasnet0_5"]["statistics"]["prdc"]["between"]
@@ -211,6 +214,26 @@ def test_near_copies_are_said_first_whatever_real_images_repeat(params: Path, tm
     assert verdict.startswith(
         "30 of 30 images are near copies of the real images. 30 of the real images are copies or "
     )
+
+
+def test_real_images_that_are_there_twice_are_no_difference(params: Path, tmp_path: Path) -> None:
+    """Neither where both folders hold images twice; blurred ones are told from them all the same."""
+    images = drawn(180, 5)
+    twice = folder(tmp_path / "twice", np.concatenate([images[:60], images[:60]]))
+    others = {
+        "once": images[60:120],
+        "both": np.concatenate([images[120:], images[120:]]),
+        "blurred": ndimage.gaussian_filter(images[60:120], (0, 1, 1, 0)),
+    }
+    said = {}
+    for name, own in others.items():
+        request = request_for(params, twice, folder(tmp_path / name, own))
+        said[name] = audit_to_json(request, tmp_path / f"out_{name}")["verdict"]
+    first = "60 of the real images are copies or near copies of another one. "
+    none = "`synthetic`: no difference was found, of 30 images a half;"
+    assert said["once"].startswith(f"{first}{none}")
+    assert said["both"].startswith(f"{first}{first.replace('real', 'synthetic')}{none}")
+    assert said["blurred"].startswith(f"{first}`synthetic` differs from real images: the features that")
 
 
 def test_image_tables_are_read_as_they_are(params: Path, tmp_path: Path) -> None:

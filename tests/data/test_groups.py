@@ -23,6 +23,7 @@ from counterweight.core.groups import check_groups, check_sides, choose_together
 from counterweight.core.images import ImageSet, choose_stratified, read_images
 from counterweight.data.imbalance import draw_all_roles, draw_grouped_roles, draw_roles
 from counterweight.data.sources.base.group_names import count_members, name_groups
+from counterweight.data.sources.base.labels import describe_like_groups
 from counterweight.evaluation.prechecks import check_dataset_groups
 from counterweight.settings.datasets import plan_dataset
 from stages import ingest
@@ -284,6 +285,46 @@ def test_a_row_without_a_group_is_named(project: Path) -> None:
     block = {"source": "table", "path": str(project / "labels.csv"), "group_column": "patient"}
     with pytest.raises(UserError, match=r"labels.csv: row 4: the group_column is empty; every image must have a group"):
         ingest.main(write_settings(project, block))
+
+
+@pytest.mark.parametrize("word", ["nan", "N/A", " null "])
+def test_a_word_for_nothing_is_no_group_unless_such_are_kept(word: str, project: Path) -> None:
+    """All patients without a name would be one."""
+    write_table(project)
+    table = project / "labels.csv"
+    table.write_text(table.read_text().replace(",patient3\n", f",{word}\n"), encoding="utf-8")
+    block = {"source": "table", "path": str(table), "group_column": "patient"}
+    with pytest.raises(
+        UserError, match=r"labels.csv: row \d+: the group_column is empty; every image must have a group"
+    ):
+        ingest.main(write_settings(project, block))
+    ingest.main(write_settings(project, {**block, "missing_labels": "keep"}))
+    assert word.strip() in {*read_images(Path("train")).group_names, *read_images(Path("test")).group_names}
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        ("Patient3", "groups 'Patient3', 'patient3' differ by case, blanks or form only; rename them if they are one"),
+        ("patient 3", "groups 'patient3', 'patient 3' differ by case, blanks or form only"),
+        ("patient33", ""),
+    ],
+)
+def test_groups_that_may_be_one_are_named(name: str, note: str, project: Path) -> None:
+    write_table(project)
+    table = project / "labels.csv"
+    table.write_text(table.read_text().replace(",patient3\n", f",{name}\n", 2), encoding="utf-8")
+    block = {"source": "table", "path": str(table), "group_column": "patient"}
+    ingest.main(write_settings(project, block))
+    said = (project / "account").read_text(encoding="utf-8")
+    assert note in said
+    assert ("groups 'p" in said.lower()) == bool(note)
+
+
+def test_one_number_in_two_forms_is_named_of_groups_too() -> None:
+    assert describe_like_groups(["1", "01", "2", "02", "3"]) == [
+        "groups '01', '1' are the same number (and 1 more numbers); write it in one way if they are one"
+    ]
 
 
 def test_tables_without_groups_say_nothing_of_them(project: Path) -> None:

@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from counterweight.data.besides.sides import WHOLE, FileSide, Numbers, Sides, find_partners, match_lower, name_range
-from counterweight.data.decode.changes import CODECS, SUBSAMPLINGS, Changes, Codec, Tables, estimate_quality_by_size
+from counterweight.data.decode.changes import (
+    CODECS,
+    RATE,
+    SUBSAMPLINGS,
+    Changes,
+    Codec,
+    Tables,
+    estimate_quality_by_size,
+    is_reversible,
+)
 from counterweight.data.decode.facts import Facts
 from counterweight.data.decode.images import make_opaque
 from counterweight.data.decode.opening import load_upright, open_image
@@ -15,6 +24,8 @@ from counterweight.data.decode.opening import load_upright, open_image
 SAMPLE = 9  # files of a format and side whose quality is estimated; that of JPEGs stands in each
 MOST = 1000
 """JPEG tables that are told apart, of more than that the commonest: 100 times as many are less than WHOLE."""
+SAME = 1.1  # rates of JPEG 2000 that differ by a smaller factor are the same
+HEADER = 4096  # bytes, in which it stands how a JPEG 2000 is coded
 USUAL = 75  # quality of JPEGs that take the place of formats which lose something, and cannot be written at a quality
 
 
@@ -38,6 +49,20 @@ def leave_compressed(fact: Facts, changes: Changes) -> Changes:
             return changes._replace(codecs=tuple(rest))
         case _:
             return changes
+
+
+def leave_rate(fact: Facts, changes: Changes) -> Changes:
+    """Return changes in which a JPEG 2000 is not stored at about the rate once more that it has, if nothing is before.
+
+    It would lose as much again of what a low rate has left.
+    """
+    smaller = changes.shorter is not None and changes.shorter < min(fact.width, fact.height)
+    if fact.format != "JPEG2000" or smaller or changes._replace(shorter=None, codecs=()) != Changes():
+        return changes
+    kept = tuple(
+        each for each in changes.codecs if each.format != "JPEG2000" or SAME * each.quality < measure_rate(fact)
+    )
+    return changes._replace(codecs=kept)
 
 
 def plan_codecs(sides: Sides, orders: Sequence[Numbers], both: bool) -> list[list[tuple[Codec, ...]]]:
@@ -67,6 +92,8 @@ def plan_codecs(sides: Sides, orders: Sequence[Numbers], both: bool) -> list[lis
 def make_codec(kind: str, value: int, rank: int, tables: Sequence[Tables | None]) -> Codec:
     """Return a codec of what `measure_qualities` and `rank_subsampling` have."""
     quality, place = divmod(value, MOST)
+    if kind == "JPEG2000":
+        return Codec(kind, quality, reversible=bool(place))
     return Codec(kind, quality, name_subsampling(rank), tables[place])
 
 
@@ -92,8 +119,14 @@ def name_subsampling(rank: int) -> str:
 def measure_qualities(side: FileSide, kind: str, tables: Sequence[Tables | None]) -> Numbers:
     """Return the quality with which each file was compressed in a format, WHOLE where it was not, int64 (N,).
 
-    Times MOST, and the place of its tables, of JPEGs, among those that are known.
+    Times MOST; and of JPEGs the place of its tables among those that are known, of JPEG 2000 1 where it is reversible.
     """
+    if kind == "JPEG2000":
+        rates = [
+            MOST * measure_rate(fact) + find_wavelet(path) if fact.format == kind else WHOLE
+            for path, fact in zip(*side, strict=True)
+        ]
+        return np.array(rates, dtype=np.int64)
     if kind == "JPEG":
         places = {own: place for place, own in enumerate(tables)}
         return side.measure(
@@ -110,6 +143,18 @@ def measure_qualities(side: FileSide, kind: str, tables: Sequence[Tables | None]
     some = there[np.unique(np.linspace(0, len(there) - 1, SAMPLE).round().astype(np.int64))]
     quality = int(np.median([estimate_quality(side.files[place], kind) for place in some.tolist()]))
     return np.where(compressed == 1, MOST * quality, WHOLE)
+
+
+def measure_rate(fact: Facts) -> int:
+    """Return the quality of a JPEG 2000: how many thousandths of its pixels' bytes it has."""
+    pixels = fact.width * fact.height * (1 if fact.mode == "L" else 3)
+    return min(RATE - 1, max(1, round(RATE * fact.length / pixels)))
+
+
+def find_wavelet(path: Path) -> bool:
+    """Say whether a JPEG 2000 is reversible."""
+    with path.open("rb") as stream:
+        return is_reversible(stream.read(HEADER))
 
 
 def estimate_quality(path: Path, kind: str) -> int:
@@ -138,5 +183,8 @@ def name_codecs(planned: Sequence[Sequence[tuple[Codec, ...]]], subsampled: bool
             how += ", by the files' own tables"
         share = min(np.mean([any(codec.format == kind for codec in each) for each in own]) for own in planned)
         part = "re-encoded" if share == 1 else f"{share:.0%} of either re-encoded"
-        found.append(f"{part} as {kind} of quality {name_range(qualities)}{how}")
+        quality = f"quality {name_range(qualities)}{how}"
+        if kind == "JPEG2000":
+            quality = f"{name_range(qualities)} thousandths of the bytes"
+        found.append(f"{part} as {kind} of {quality}")
     return found

@@ -6,14 +6,25 @@ side differ in it, in size, say, each gets the lower of its own and of what stan
 order: so both sides have the same distribution afterwards, and nothing gets a size or a quality that it never had.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from counterweight.data.besides.codecs import is_compressed, leave_compressed, name_codecs, plan_codecs
+from counterweight.data.besides.codecs import is_compressed, leave_compressed, leave_rate, name_codecs, plan_codecs
 from counterweight.data.besides.earlier import fill_in, find_earlier
-from counterweight.data.besides.files import BARS, COLOURS, DITHERING, GRIDS, PROPORTIONS, TABLES, WHITES
+from counterweight.data.besides.files import (
+    BARS,
+    COLOURS,
+    DITHERING,
+    GRIDS,
+    MODES,
+    PROFILES,
+    PROPORTIONS,
+    TABLES,
+    TRANSPARENCY,
+    WHITES,
+)
 from counterweight.data.besides.sides import WHOLE, FileSide, Numbers, Sides, match_lower, name_range
 from counterweight.data.decode.changes import Changes, Codec
 from counterweight.data.decode.greys import choose_range
@@ -24,8 +35,11 @@ from counterweight.results.files import FileFacts
 GREY = 0
 DOTS = 0  # of what is dithered
 SIZES = frozenset({"width", "height"})
-COMPRESSION = frozenset({"format", "JPEG quality", "JPEG subsampling", TABLES, GRIDS})
-PALETTES = frozenset({"colour mode", DITHERING, COLOURS})
+QUALITIES = frozenset({"JPEG quality", "WEBP quality", "AVIF quality", "JPEG2000 compression"})
+COMPRESSION = frozenset({"format", "JPEG subsampling", TABLES, GRIDS}) | QUALITIES
+PALETTES = frozenset({MODES, DITHERING, COLOURS})
+OTHER_MODES = frozenset({"1", "CMYK", "LAB", "YCbCr", "HSV"})
+"""Of colours that are no red, green and blue, or of black and white alone: in being stored so they lost something."""
 
 
 class Plan(NamedTuple):
@@ -79,10 +93,22 @@ def plan_equalising(sides: Sides, found: FileFacts, rng: np.random.Generator) ->
         for own in zip(bars, shorter, shades, colours, dots, codecs, strict=True)
     ]
     for side, other, own in zip(sides, reversed(sides), changes, strict=True):
+        own[:] = map(leave_rate, side.facts, own)
         if TABLES in named or not any(map(is_compressed, other.facts)):
             own[:] = map(leave_compressed, side.facts, own)
     grey = all(map(all, (own == GREY for own in shades)))
-    return Plan(changes, grey, cropped, steps, remaining, whites)
+    return Plan(changes, grey, cropped, steps, remaining + list_remaining(named, sides), whites)
+
+
+def list_remaining(named: Collection[str], sides: Sides) -> list[str]:
+    """Return what reaches the pixels, of what both sides are known to differ in, that nothing is done about."""
+    facts = [fact for side in sides for fact in side.facts]
+    remaining = [what for what in (TRANSPARENCY, PROFILES) if what in named]
+    if MODES in named and any(fact.mode in OTHER_MODES for fact in facts):
+        remaining.append(MODES)
+    return remaining + (
+        ["what HEIF loses"] if "format" in named and any(fact.format == "HEIF" for fact in facts) else []
+    )
 
 
 def scale_ranges(sides: Sides, found: FileFacts) -> tuple[tuple[float | None, float | None], list[str]]:

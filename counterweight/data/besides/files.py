@@ -16,15 +16,16 @@ from counterweight.data.decode.greys import are_floats, choose_range, list_tops
 from counterweight.results.files import FileFacts, SideFiles
 
 LEVEL = 0.001
-"""Of the tests, fourteen of them: files of one kind are called different in at most 14 of 1,000 pairs of sets, and a
-mix of classes in one more."""
+"""Of the tests, sixteen of them: files of one kind are called different in at most 16 of 1,000 pairs of sets, by how
+WebP, AVIF and JPEG 2000 are compressed in 3 more, and by a mix of classes in one."""
 MARGIN = 0.02
 """Sides have to differ by more of their length, in some quantile: less is lost where images are brought to one size."""
 STEP = 2
 """Qualities have to differ by so much in some; quantisation tables of neighbouring ones are all but the same."""
 QUANTILES = (0.1, 0.5, 0.9)
 PROPORTIONS, BARS, GRIDS = "proportions", "bars at two sides", "blocks of 8 x 8 pixels"
-TABLES = "JPEG tables"
+TABLES, MODES = "JPEG tables", "colour mode"
+TRANSPARENCY, PROFILES = "transparency", "colour profile"
 DITHERING, COLOURS, WHITES = "dithering", "colours of a palette", "range of greys"
 PERCENT = 2
 EXACT = 100  # numbers a side at most for the exact distribution of a statistic; of many it overflows
@@ -48,6 +49,9 @@ class FileNumbers(NamedTuple):
     palette how many are dithered."""
     grids: Counter[str]
     dithering: Counter[str]
+    transparency: Counter[str]
+    """How many have a transparent pixel; and what their numbers stand for."""
+    profiles: Counter[str]
     colours: Numbers
     """Of the palettes."""
     proportions: Numbers
@@ -67,12 +71,14 @@ def compare_files(real: Sequence[Facts], synthetic: Sequence[Facts]) -> FileFact
         "tables": name_mix(TABLES, one.tables, other.tables),
         "widths": name_numbers("width", one.widths, other.widths, MARGIN * np.median(one.widths), " pixels"),
         "heights": name_numbers("height", one.heights, other.heights, MARGIN * np.median(one.heights), " pixels"),
-        "modes": name_mix("colour mode", one.modes, other.modes),
+        "modes": name_mix(MODES, one.modes, other.modes),
         "shades": name_mix("colours", one.shades, other.shades),
         "proportions": name_numbers(PROPORTIONS, one.proportions, other.proportions, PERCENT, " % of the height"),
         "bars": name_mix(BARS, one.bars, other.bars),
         "grids": name_mix(GRIDS, one.grids, other.grids),
         "dithering": name_mix(DITHERING, one.dithering, other.dithering),
+        "transparency": name_mix(TRANSPARENCY, one.transparency, other.transparency),
+        "profiles": name_mix(PROFILES, one.profiles, other.profiles),
         "whites": name_ranges(real, synthetic),
         "colours": name_numbers(COLOURS, one.colours, other.colours, MARGIN * PALETTE, ""),
     }
@@ -86,7 +92,7 @@ def compare_files(real: Sequence[Facts], synthetic: Sequence[Facts]) -> FileFact
 def collect_numbers(facts: Sequence[Facts]) -> FileNumbers:
     """Return what the files of one side are like."""
     return FileNumbers(
-        formats=Counter(fact.format for fact in facts),
+        formats=Counter(name_format(fact) for fact in facts),
         subsampling=Counter(fact.subsampling for fact in facts if fact.subsampling is not None),
         tables=Counter("other" if fact.tables else "usual" for fact in facts if fact.quality is not None),
         modes=Counter(fact.mode for fact in facts),
@@ -95,11 +101,18 @@ def collect_numbers(facts: Sequence[Facts]) -> FileNumbers:
         bars=Counter(name_presence(fact.bars is not None) for fact in facts),
         grids=Counter(name_presence(fact.grid) for fact in facts if fact.grid is not None),
         dithering=Counter(name_presence(fact.dithered) for fact in facts if fact.dithered is not None),
+        transparency=Counter(name_presence(fact.transparent) for fact in facts),
+        profiles=Counter(fact.profile or "none, or sRGB" for fact in facts),
         colours=np.array([fact.colours for fact in facts if fact.colours is not None], dtype=np.int64),
         proportions=np.array([round(100 * fact.width / fact.height) for fact in facts], dtype=np.int64),
         widths=np.array([fact.width for fact in facts], dtype=np.int64),
         heights=np.array([fact.height for fact in facts], dtype=np.int64),
     )
+
+
+def name_format(fact: Facts) -> str:
+    """Return the name of a file's format; WebP stores images in two ways."""
+    return f"lossless {fact.format}" if fact.format == "WEBP" and fact.lossless else fact.format
 
 
 def name_presence(there: bool) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from counterweight.core.images import ImageSet, write_images
 from counterweight.core.schema import Settings
-from counterweight.data.besides.files import compare_files
+from counterweight.data.besides.compression import compare_sides
 from counterweight.data.besides.mix import compare_mix
 from counterweight.data.besides.same import FEWEST, Besides, KnownSide, Same, make_same
 from counterweight.data.besides.sides import FileSide
@@ -33,11 +33,11 @@ def compare_pair(pair: ImagePair, rng: np.random.Generator) -> PairFiles:
 
     At most 1,000 files of either are looked at; where one has greys of more than 8 bits, all: no other may exceed them.
     """
-    found = [[*inspect_some(part, rng)] for part in pair]
-    if any(list_tops(own) for own in found):
-        every = [inspect_rows(part, np.arange(len(part))) for part in pair]
-        found = [[fact for fact in own if isinstance(fact, Facts)] for own in every]
-    files = compare_files(found[0], found[1]) if all(found) else None
+    some = [np.sort(rng.permutation(len(part))[:MOST]) for part in pair]
+    found = [inspect_side(part, rows)[0] for part, rows in zip(pair, some, strict=True)]
+    if any(list_tops(own.facts) for own in found):
+        found = [inspect_side(part, np.arange(len(part)))[0] for part in pair]
+    files = compare_sides((found[0], found[1])) if all(own.facts for own in found) else None
     mix = compare_mix(find_shared_classes(pair.real.origins, pair.synthetic.origins))
     return PairFiles(files=files, mix=mix)
 
@@ -51,10 +51,13 @@ def scale_pair(pair: ImagePair, found: PairFiles, settings: Settings) -> ImagePa
     return ImagePair(*(scale_greys(part, settings, white) for part, white in zip(pair, whites, strict=True)))
 
 
-def inspect_some(part: LazyImages, rng: np.random.Generator) -> Iterator[Facts]:
-    """Yield what files of one side are like, of those that can be read."""
-    rows = np.sort(rng.permutation(len(part))[:MOST])
-    yield from (result for result in inspect_rows(part, rows) if isinstance(result, Facts))
+def inspect_side(part: LazyImages, rows: Indices) -> tuple[FileSide, Indices]:
+    """Return the files at some places of one side that can be read, with what they are like, and their places."""
+    assert part.fetch is not None, "pairs are files"
+    results = [*inspect_rows(part, rows)]
+    good = rows[[isinstance(result, Facts) for result in results]]
+    files = [file for file in part.fetch(good) if isinstance(file, Path)]
+    return FileSide(files, [result for result in results if isinstance(result, Facts)]), good
 
 
 def inspect_rows(part: LazyImages, rows: Indices) -> Iterator[Facts | BadFile]:
@@ -84,14 +87,10 @@ def make_pair_same(
 
 def know_side(chosen: Subset) -> KnownSide:
     """Return what is known of the files of one side that can be read."""
-    part, results = chosen.part, [*inspect_rows(chosen.part, chosen.indices)]
-    good = [place for place, result in enumerate(results) if isinstance(result, Facts)]
-    rows = chosen.indices[good]
-    assert part.fetch is not None, "pairs are files"
-    files = [file for file in part.fetch(rows) if isinstance(file, Path)]
-    facts = [result for result in results if isinstance(result, Facts)]
+    part = chosen.part
+    side, rows = inspect_side(part, chosen.indices)
     groups = None if part.groups is None else [part.groups[row] for row in rows.tolist()]
-    return KnownSide(FileSide(files, facts), [part.origins[row] for row in rows.tolist()], part.provenance, groups)
+    return KnownSide(side, [part.origins[row] for row in rows.tolist()], part.provenance, groups)
 
 
 def write_same(

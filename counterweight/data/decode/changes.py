@@ -12,8 +12,10 @@ from counterweight.data.decode.traces import BLOCK, Bars
 
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 """Of colours in JPEGs, from all of them to a quarter; their places are Pillow's numbers."""
-CODECS = ("AVIF", "WEBP", "JPEG")
+CODECS = ("JPEG2000", "AVIF", "WEBP", "JPEG")
 """Formats that images can be stored in again at a quality; several follow one another in this order."""
+RATE = 1000
+"""The quality of a JPEG 2000 is how many of so many bytes of the pixels the file has."""
 QUALITIES = range(20, 101)
 AROUND = 4  # qualities below and above which are not the one that is looked for
 DIP = 0.5
@@ -26,13 +28,18 @@ Tables = tuple[tuple[int, ...], ...]
 
 
 class Codec(NamedTuple):
-    """A format that loses something, its quality, 1 to 100, and of JPEGs in colour one of SUBSAMPLINGS."""
+    """A format that loses something, its quality, 1 to 100, and of JPEGs in colour one of SUBSAMPLINGS.
+
+    Of JPEG 2000 the quality is 1 to `RATE`.
+    """
 
     format: str
     quality: int
     subsampling: str = SUBSAMPLINGS[-1]
     tables: Tables | None = None
     """Of a JPEG; None: those that Pillow writes at the quality."""
+    reversible: bool = False
+    """Of a JPEG 2000: which of its two wavelets."""
 
 
 class Changes(NamedTuple):
@@ -88,6 +95,8 @@ def compress(image: Image.Image, codec: Codec) -> bytes:
     """Return the content of a file."""
     buffer = BytesIO()
     own: dict[str, Any] = {"quality": codec.quality}
+    if codec.format == "JPEG2000":
+        own = {"quality_layers": [RATE / codec.quality], "irreversible": not codec.reversible}
     if codec.tables is not None:
         own = {"qtables": [*map(list, codec.tables)]}  # beside them a quality would be a factor
     if codec.format == "JPEG" and image.mode == "RGB":
@@ -168,6 +177,12 @@ def find_quality_of_size(image: Image.Image, kind: str, size: int) -> int:
         else:
             high = middle
     return low
+
+
+def is_reversible(content: bytes) -> bool:
+    """Say whether the beginning of a JPEG 2000 file names the wavelet that can be undone (5-3), and not the other."""
+    place = content.find(b"\xff\x52")  # the marker of how all tiles are coded; the wavelet is the 14th byte from it
+    return 0 <= place < len(content) - 13 and content[place + 13] == 1
 
 
 def is_lossless_webp(stream: IO[bytes] | None) -> bool:

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from hashlib import sha256
 from math import ceil, isfinite
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
 
 from counterweight.data.decode.changes import SUBSAMPLINGS, Tables, is_lossless_webp, write_tables
@@ -16,16 +18,20 @@ from counterweight.data.decode.images import DEEP_GREY, make_opaque
 from counterweight.data.decode.opening import (
     Encoded,
     count_frames,
+    find_content,
     has_frames,
     is_deep,
     load_upright,
     open_image,
     read_deep_colours,
 )
+from counterweight.data.decode.profiles import name_profile
 from counterweight.data.decode.traces import Bars, find_bars, has_grid, is_dithered
 
 GLANCE = 256  # pixels; a JPEG is looked at in about this size
 LOSSY = ("AVIF", "HEIF", "JPEG", "JPEG2000", "MPO", "WEBP")
+UNSAID = ("AVIF", "JPEG2000", "WEBP")
+"""Formats that lose something and do not say how much: their files' sizes tell."""
 PALETTE = 256  # colours at most
 BYTE = 255
 ALMOST_GREY = 2  # of 255; what the rounding of a JPEG leaves of equal colours
@@ -65,6 +71,12 @@ class Facts(NamedTuple):
     """Of a JPEG, whether Pillow at that quality would divide by the same numbers."""
     tables: Tables | None = None
     """Of a JPEG where it would not, by what it divides."""
+    transparent: bool = False
+    """Whether a pixel is, wholly or in part."""
+    profile: str | None = None
+    """What the numbers stand for, where that is not sRGB, as `name_profile` has it."""
+    length: int = 0
+    """Bytes of the file, if its format is one of UNSAID; else 0."""
 
 
 def inspect(image: Encoded) -> Facts:
@@ -81,7 +93,8 @@ def inspect(image: Encoded) -> Facts:
         lossless = kind not in LOSSY or (kind == "WEBP" and is_lossless_webp(file.fp))
         palette = sha256(bytes(file.getpalette() or ())).digest() if file.mode == "P" else None
         deep, several = is_deep_colour(file), has_frames(file)
-        turned = load_upright(file, GLANCE)
+        profile, turned = name_profile(file), load_upright(file, GLANCE)
+        transparent = is_transparent(file)
         colours = len(file.getcolors(PALETTE) or ()) if file.mode == "P" else None
         top = float(np.asarray(file).max()) if is_deep(file) else None
         dithered = is_dithered(file) if file.mode == "P" else None
@@ -101,7 +114,23 @@ def inspect(image: Encoded) -> Facts:
     facts = facts._replace(bars=find_bars(pixels, *size), grid=grid, dithered=dithered)
     usual = is_usual(tables, quality)
     own = None if usual or quality is None else share_tables(tuple(tuple(tables[place]) for place in sorted(tables)))
-    return facts._replace(frames=frames, usual=usual, tables=own)
+    facts = facts._replace(frames=frames, usual=usual, tables=own)
+    return facts._replace(
+        transparent=transparent, profile=profile, length=measure_length(image) if kind in UNSAID else 0
+    )
+
+
+def is_transparent(image: Image.Image) -> bool:
+    """Say whether any pixel is transparent, wholly or in part."""
+    if not image.has_transparency_data:
+        return False
+    return int(np.asarray(image.convert("RGBA").getchannel("A")).min()) < BYTE
+
+
+def measure_length(image: Encoded) -> int:
+    """Return how many bytes the file of an image has."""
+    content = find_content(image)
+    return content.stat().st_size if isinstance(content, Path) else len(content.content)
 
 
 def find_own_white(top: float) -> int | None:

@@ -20,6 +20,7 @@ from counterweight.data.decode import account
 from counterweight.data.decode.opening import Encoded
 from counterweight.data.decode.tree import LeftOut
 from counterweight.data.sources.base.columns import (
+    Columns,
     choose_column,
     describe_empty,
     read_columns,
@@ -29,6 +30,7 @@ from counterweight.data.sources.base.embedded import holds_images, read_paths
 from counterweight.data.sources.base.labels import (
     describe_combined,
     describe_lookalikes,
+    is_missing,
     normalize_label,
     order_names,
 )
@@ -214,8 +216,14 @@ def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table
     wanted = PartColumns(settings.split, settings.test, settings.group_column)
     parts, said = read_parts(columns, wanted, folder, len(labels), known)
     kept = [None if name is None else part for name, part in zip(labels, parts, strict=True)]
-    groups = None if group is None else [word and normalize_label(word) for word in read_values(columns, group)]
+    groups = None if group is None else read_groups(columns, group, keep)
     return Table(columns, image, place, labels, kept, origins, found, notes + said, groups)
+
+
+def read_groups(columns: Columns, group: str, keep: bool) -> list[str | None]:
+    """Return the names in the column of groups; None where there is none, or, unless `keep`, a word for none."""
+    names = [word and normalize_label(word) for word in read_values(columns, group)]
+    return [None if name is None or (is_missing(name) and not keep) else name for name in names]
 
 
 def choose_parts(

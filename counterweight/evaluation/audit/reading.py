@@ -8,7 +8,7 @@ import numpy as np
 from counterweight.core.errors import UserError
 from counterweight.core.images import read_images
 from counterweight.core.seeds import derive_seed
-from counterweight.data.besides.files import compare_files
+from counterweight.data.besides.compression import compare_sides
 from counterweight.data.besides.mix import compare_mix, describe_same_mix
 from counterweight.data.besides.same import Besides, KnownSide, choose_common_size, make_same
 from counterweight.data.besides.sides import FileSide
@@ -81,7 +81,7 @@ def read_folders(real: Path, synthetic: Path, size: int | None, seed: int) -> Si
     )
     folders = Folders((real, synthetic), found, settings)
     with Workers() as workers:
-        files = compare_files(found[0].facts, found[1].facts)
+        files = compare_sides((FileSide(found[0].files, found[0].facts), FileSide(found[1].files, found[1].facts)))
         parts = [
             scale_greys(make_side(find_image_files(path, path), path, settings, "folder"), settings, own.white)
             for path, own in zip(folders.paths, (files.real, files.synthetic), strict=True)

@@ -65,9 +65,11 @@ def find_copies(
         distinct, reference = find_apart(keys, distinct, nearness)
     else:
         reference = find_nearest(make_thumbnails(others.images), keys[distinct])
-    found = find_nearest(make_thumbnails(some.images), keys[distinct])
+    made = make_thumbnails(some.images)
+    found = find_nearest(made, keys[distinct])
     near = int(np.sum((found.distance > 0) & (found.distance < nearness)))
     twins = len(keys) - len(reference.row) if train is None else 0
+    repeats = count_repeats(made, nearness) if train is None else 0
     found = in_levels(found, keys.shape[1])
     order = np.argsort(found.distance, kind="stable")[:SHOWN]  # Stable: ties in the order of the images.
     # Where training images are not known, the nearest others of all distinct ones, or of all where these are one.
@@ -75,7 +77,7 @@ def find_copies(
     groups = number_groups(some, others if train is not None else own)
     copies = count_likely_copies(found, in_levels(reference, keys.shape[1]), quantile, groups)
     return NearestPairs(
-        copies.model_copy(update={"near": near, "twins": twins}),
+        copies.model_copy(update={"near": near, "twins": twins, "repeats": repeats}),
         some.images[order],
         known.images[distinct[found.row[order]]],
         found.distance[order],
@@ -121,6 +123,12 @@ def find_apart(keys: Floats, distinct: Indices, nearness: float) -> tuple[Indice
     if len(kept) < 2:
         return distinct, apart
     return distinct[kept], find_nearest_others(keys[distinct[kept]])
+
+
+def count_repeats(keys: Floats, nearness: float) -> int:
+    """Return how many images (N, D) are equal to another one that is not counted, or nearer to it than that."""
+    distinct = find_distinct(keys)
+    return len(keys) - (len(find_apart(keys, distinct, nearness)[1].row) if len(distinct) > 1 else 1)
 
 
 def in_levels(found: Nearest, pixels: int) -> Nearest:

@@ -64,7 +64,7 @@ def test_alike_files_stay_as_they_are() -> None:
         ([PNG._replace(mode="P", colours=99)], [PNG], "with a palette of 99 colours", Changes(colours=99)),
         ([PNG._replace(mode="L", grey=True)], [PNG], "in grey", Changes(grey=True)),
         (
-            [PNG._replace(format="JPEG2000", lossless=False)],
+            [PNG._replace(format="HEIF", lossless=False)],
             [PNG],
             "re-encoded as JPEG of quality 75",
             jpeg(75, "4:4:4"),
@@ -77,6 +77,20 @@ def test_both_sides_go_through_the_same(real: list[Facts], synthetic: list[Facts
         assert ", ".join(found.steps) == step
         assert {*found.changes[0], *found.changes[1]} == {change}
         assert found.grey == (step == "in grey")
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"transparent": True}, "transparency"),
+        ({"profile": "Display P3"}, "colour profile"),
+        ({"mode": "CMYK"}, "colour mode"),
+        ({"mode": "1", "grey": True}, "colour mode"),
+        ({"format": "HEIF", "lossless": False}, "what HEIF loses"),
+    ],
+)
+def test_what_reaches_the_pixels_and_cannot_be_undone_is_said_to_remain(changes: dict[str, Any], what: str) -> None:
+    assert plan(side(PNG), side(PNG._replace(**changes))).remaining == [what]
 
 
 @pytest.mark.parametrize("changes", [{"mode": "RGBA"}, {"format": "BMP"}])

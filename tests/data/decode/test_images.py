@@ -295,7 +295,12 @@ def test_a_missing_file_is_a_bad_one(tmp_path: Path) -> None:
         ("RGB", (10, 11, 13), "bmp", Facts(6, 4, "RGB", "BMP", False)),
         ("RGB", (77, 77, 77), "jpg", Facts(6, 4, "RGB", "JPEG", True, 75, b"", "4:2:0", lossless=False, usual=True)),
         ("L", 10, "jpg", Facts(6, 4, "L", "JPEG", True, 75, lossless=False, usual=True)),
-        ("RGBA", (200, 0, 0, 0), "png", Facts(6, 4, "RGBA", "PNG", True)),  # white once it is laid on white
+        (
+            "RGBA",
+            (200, 0, 0, 0),
+            "png",
+            Facts(6, 4, "RGBA", "PNG", True, transparent=True),
+        ),  # white once it is laid on white
         ("I;16", 25700, "tiff", Facts(6, 4, "I;16", "TIFF", True, top=25700)),
     ],
 )

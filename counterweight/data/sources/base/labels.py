@@ -85,15 +85,26 @@ def is_mixed(word: str) -> bool:
     return {unicodedata.name(letter, "").split(" ")[0] for letter in word} >= SCRIPTS
 
 
-def describe_equal_numbers(names: Iterable[str]) -> list[str]:
-    """Return a note if labels are the same number written in two ways, as `1` and `01`."""
+def describe_equal_numbers(names: Iterable[str], what: str = "classes") -> list[str]:
+    """Return a note if labels, or what else is named, are the same number written in two ways, as `1` and `01`."""
     groups: dict[int, set[str]] = {}
     for name in names:
         if WHOLE.fullmatch(name):
             groups.setdefault(int(float(name)), set()).add(name)
     found = [", ".join(map(repr, order_names(group))) for _, group in sorted(groups.items()) if len(group) > 1]
     more = f" (and {len(found) - 1:,} more numbers)" if len(found) > 1 else ""
-    return [f"classes {found[0]} are the same number{more}; write it in one way if they are one"] if found else []
+    return [f"{what} {found[0]} are the same number{more}; write it in one way if they are one"] if found else []
+
+
+def describe_like_groups(names: Collection[str]) -> list[str]:
+    """Return notes if groups of images look alike: they may be one, and on two sides of a split all the same."""
+    found = find_lookalikes(names)
+    more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
+    notes = [
+        f"groups {', '.join(map(repr, own))}{more} differ by case, blanks or form only; rename them if they are one"
+        for own in found[:1]
+    ]
+    return notes + describe_equal_numbers(names, "groups")
 
 
 def describe_combined(counts: Mapping[str, int]) -> list[str]:

@@ -14,7 +14,7 @@ from counterweight.data.decode.opening import Embedded, Encoded
 from counterweight.data.decode.tree import OTHER_KIND, LeftOut, find_ending, is_image
 from counterweight.data.sources.base.columns import Columns
 from counterweight.data.sources.base.embedded import Content, read_contents
-from counterweight.data.sources.base.labels import drop_decimals, merge_labels
+from counterweight.data.sources.base.labels import describe_like_groups, drop_decimals, merge_labels
 from counterweight.data.sources.base.lazy_images import Indices
 from counterweight.data.sources.base.table_paths import PathResolver
 
@@ -152,7 +152,9 @@ def name_classes(tables: list[Table], merge: bool) -> tuple[list[Table], list[st
         merged = merge_labels(whole)
         names = {name: merged.names[names.get(name, name)] for name in counts}
         notes += merged.notes
-    groups = drop_decimals(Counter(name for table in tables for name in table.groups or () if name)).names
+    counted = Counter(name for table in tables for name in table.groups or () if name)
+    groups = drop_decimals(counted).names
+    notes += describe_like_groups({groups.get(name, name) for name in counted})
     return [
         table._replace(
             classes=[None if name is None else names.get(name, name) for name in table.classes],
