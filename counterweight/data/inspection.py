@@ -34,6 +34,7 @@ from counterweight.data.sources.base.lazy_images import (
     guess_part_name,
     parse_part_name,
 )
+from counterweight.data.sources.base.part_conflicts import describe_contrary_folders
 from counterweight.data.sources.base.part_lists import describe_lists
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
 from counterweight.data.sources.base.table_paths import FIRST
@@ -207,12 +208,31 @@ def choose_labels(path: Path, classes: Sequence[str], name: str, images: int) ->
         folders, labels = name_some(classes), name_some({label for label, _ in pairs})
         first = f"classes {folders} by their folders, or {labels} by {name}, which lists {len(there):,} images"
         raise UserError(f"{path}: {first}? {choice}")
-    if test is None or any(guess_part_name(word) for _, origin in there for word in Path(origin).parts[:-1]):
+    if test is None:
+        return "folder"
+    if any(guess_part_name(word) for _, origin in there for word in Path(origin).parts[:-1]):
+        check_same_parts(path, train.origins, test.origins, name)
         return "folder"
     if len(there) == len(pairs) == images:
         return "table"
     first = f"all {images:,} images without parts, or those of {name}, which lists {len(there):,} of them"
     raise UserError(f"{path}: {first}? {choice}")
+
+
+def check_same_parts(path: Path, trained: Sequence[str], tested: Sequence[str], name: str) -> None:
+    """Refuse folders of parts beside a table that gives images other parts.
+
+    Args:
+        trained, tested: paths of the images of both parts by the table.
+
+    Raises:
+        UserError: it does; which is meant cannot be known.
+    """
+    in_test = [False] * len(trained) + [True] * len(tested)
+    if said := describe_contrary_folders([*trained, *tested], in_test):
+        first = f"the parts of {name}, by which {said[0]}, or those of the folders"
+        choice = "set layout: table takes the first, set layout: parts the other"
+        raise UserError(f"{path}: {first}? {choice}")
 
 
 def inspect_dataset(found: DatasetSplits) -> Findings:

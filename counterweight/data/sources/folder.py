@@ -32,6 +32,7 @@ from counterweight.data.sources.base.lazy_images import (
     wrap_files,
 )
 from counterweight.data.sources.base.name_pairs import describe_name_pairs
+from counterweight.data.sources.base.part_conflicts import describe_contrary_lists, describe_contrary_names
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
 
 LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
@@ -178,7 +179,17 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         joined = Listing(train.files + test.files, train.classes + test.classes, train.places + test.places)
         return Found(joined, None, common.names, left_out, layout.ignored, notes)
     kept = [keep_classes(part, common.names, left_out) for part in (train, test)]
+    notes += [] if settings.test_lists else describe_contrary_parts(kept[0], kept[1], tree)
     return Found(kept[0], kept[1], common.names, left_out, layout.ignored, notes)
+
+
+def describe_contrary_parts(train: Listing, test: Listing, tree: Tree) -> list[str]:
+    """Return notes if names of files, or lists, say something else of the parts than the folders do."""
+    paths = strip_root(Path(tree.path), [*train.files, *test.files])
+    tested = [False] * len(train.files) + [True] * len(test.files)
+    lists = [file for own in tree.walk() for file in own.files]
+    said = describe_contrary_lists(lists, paths, tested, Path(tree.path))
+    return describe_contrary_names(paths, tested) + said
 
 
 def read_wanted(settings: Settings, tree: Tree) -> Wanted:

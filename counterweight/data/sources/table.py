@@ -47,6 +47,7 @@ from counterweight.data.sources.base.lazy_images import (
     name_setting,
     wrap_files,
 )
+from counterweight.data.sources.base.part_conflicts import describe_contrary_tables
 from counterweight.data.sources.base.part_lists import describe_lists_beside, describe_named_parts
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables
@@ -169,6 +170,7 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
             trained, tested = [*trained, *tested], []
         else:
             trained, tested = ([keep_classes(rows, names, left_out) for rows in own] for own in (trained, tested))
+            notes += describe_contrary_tables(trained, tested, files.others, root)
     return DatasetSplits(
         make_table_part(trained, names, settings, root, left_out, notes),
         make_table_part(tested, names, settings, root, Counter(), []) if tested else None,

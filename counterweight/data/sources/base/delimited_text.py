@@ -38,12 +38,8 @@ def detect_encoding(file: Path) -> str:
     """
     with file.open("rb") as stream:
         first = stream.read(64)
-        if first.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):  # the former begins as UTF-16 does
-            return "utf-32"
-        if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
-        if first and len(first) % 2 == 0 and first.count(0) >= len(first) // 3:  # without a mark at its beginning
-            return "utf-16-le" if first[1] == 0 else "utf-16-be"
+        if wide := find_wide_encoding(first):
+            return wide
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:
             while first:
@@ -54,6 +50,17 @@ def detect_encoding(file: Path) -> str:
             ways = "set encoding: cp1252, or what it was written in"
             raise UserError(f"{file}: cannot be read: {error.reason}: not UTF-8; {ways}") from error
     return "utf-8"
+
+
+def find_wide_encoding(first: bytes) -> str | None:
+    """Return UTF-16 or UTF-32 if the first bytes of a text say so."""
+    if first.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):  # the former begins as UTF-16 does
+        return "utf-32"
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if first and len(first) % 2 == 0 and first.count(0) >= len(first) // 3:  # without a mark at its beginning
+        return "utf-16-le" if first[1] == 0 else "utf-16-be"
+    return None
 
 
 def read_head(file: Path, encoding: str) -> str:

@@ -18,6 +18,7 @@ from counterweight.data.sources.base.columns import (
 )
 from counterweight.data.sources.base.labels import is_missing, normalize_label
 from counterweight.data.sources.base.lazy_images import NAMED_PART, PARTS, guess_part_name, parse_part_name
+from counterweight.data.sources.base.part_conflicts import check_columns, find_part_of
 from counterweight.data.sources.base.part_flags import (
     are_flags,
     check_sizes,
@@ -85,7 +86,10 @@ def read_parts(
         if name_flag(column) and are_flags(values):
             return read_flags(columns, [column]), notes
         ways = offer_words(values)
-        return [name_part(word, columns, column, row, ways) for row, word in enumerate(values, 1)], notes
+        parts = [name_part(word, columns, column, row, ways) for row, word in enumerate(values, 1)]
+        if wanted.split is None:
+            check_columns(columns, column, parts, others)
+        return parts, notes
     stem, above = columns.file.stem.lower(), columns.file.relative_to(folder).parent.parts
     names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
     return [names[0]] * count, notes
@@ -167,11 +171,6 @@ def part_by_folders(tables: Sequence[Table]) -> tuple[list[Table], list[str]]:
     names = ", ".join(table.columns.file.name for table in tables[:2]) + (", ..." if len(tables) > 2 else "")
     said = f"{names}: the folders that images lie in say which part each is in"
     return parted, [f"{said}; set keep_split: false splits all images here"]
-
-
-def find_part_of(place: str) -> str | None:
-    """Return the part that the nearest folder of a path names, if one does."""
-    return next((part for name in reversed(place.split(os.sep)) if (part := find_part(name))), None)
 
 
 def find_part(word: str) -> str | None:
