@@ -130,6 +130,8 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
     """
     inner = find_inner(tree) if classes else None
     seen = f"one sub-folder with images only, '{classes[0]}'" if classes else "no sub-folders with images"
+    bare = [folder.name for folder in tree.folders if folder.images] if not classes else []
+    seen = f"{name_some(bare)} are called as parts, and train has no folders of classes" if bare else seen
     loose = sum(is_image(file) for file in tree.files)
     if loose and not classes:
         return "folder"
@@ -204,6 +206,8 @@ def choose_labels(path: Path, classes: Sequence[str], name: str, images: int) ->
     if len(there) < LISTED * len(pairs):
         return "folder"
     choice = "set layout: classes takes the first, set layout: table the other"
+    if test is None and are_numbers_of_folders(there):
+        return "folder"
     if not all(label in map(normalize_label, Path(origin).parts[:-1]) for label, origin in there):
         folders, labels = name_some(classes), name_some({label for label, _ in pairs})
         first = f"classes {folders} by their folders, or {labels} by {name}, which lists {len(there):,} images"
@@ -217,6 +221,13 @@ def choose_labels(path: Path, classes: Sequence[str], name: str, images: int) ->
         return "table"
     first = f"all {images:,} images without parts, or those of {name}, which lists {len(there):,} of them"
     raise UserError(f"{path}: {first}? {choice}")
+
+
+def are_numbers_of_folders(pairs: Sequence[tuple[str, str]]) -> bool:
+    """Say whether labels are whole numbers that stand for the folders of images, each for one, given both of all."""
+    both = {(label, Path(origin).parent.name) for label, origin in pairs}
+    one_to_one = len(both) == len({label for label, _ in both}) == len({folder for _, folder in both})
+    return one_to_one and all(label.isdecimal() for label, _ in both)
 
 
 def check_same_parts(path: Path, trained: Sequence[str], tested: Sequence[str], name: str) -> None:

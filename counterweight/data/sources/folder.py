@@ -34,6 +34,7 @@ from counterweight.data.sources.base.lazy_images import (
 from counterweight.data.sources.base.name_pairs import describe_name_pairs
 from counterweight.data.sources.base.part_conflicts import describe_contrary_lists, describe_contrary_names
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
+from counterweight.data.sources.base.partial_lists import describe_partial
 
 LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
 OTHER_CLASS = "a class of one part only"
@@ -172,6 +173,7 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         notes += said
     elif not layout.test:
         notes += [*describe_lists(tree), *describe_named_parts(train.group(), WITH_LISTS)]
+        notes += describe_partial_files(tree, train.files)
         return Found(train, None, tuple(order_names({*train.classes})), left_out, layout.ignored, notes)
     common = agree_on_classes(train.counts, test.counts, settings.missing_classes, where)
     notes += common.notes
@@ -179,7 +181,9 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         joined = Listing(train.files + test.files, train.classes + test.classes, train.places + test.places)
         return Found(joined, None, common.names, left_out, layout.ignored, notes)
     kept = [keep_classes(part, common.names, left_out) for part in (train, test)]
-    notes += [] if settings.test_lists else describe_contrary_parts(kept[0], kept[1], tree)
+    if not settings.test_lists:
+        notes += describe_contrary_parts(kept[0], kept[1], tree)
+        notes += describe_partial_files(tree, [*train.files, *test.files])
     return Found(kept[0], kept[1], common.names, left_out, layout.ignored, notes)
 
 
@@ -190,6 +194,12 @@ def describe_contrary_parts(train: Listing, test: Listing, tree: Tree) -> list[s
     lists = [file for own in tree.walk() for file in own.files]
     said = describe_contrary_lists(lists, paths, tested, Path(tree.path))
     return describe_contrary_names(paths, tested) + said
+
+
+def describe_partial_files(tree: Tree, images: Sequence[Path]) -> list[str]:
+    """Return notes of files that name some of the images beside them."""
+    root = Path(tree.path)
+    return describe_partial((file for own in tree.walk() for file in own.files), strip_root(root, images), root)
 
 
 def read_wanted(settings: Settings, tree: Tree) -> Wanted:

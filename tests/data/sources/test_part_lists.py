@@ -110,7 +110,7 @@ def test_files_that_seem_to_say_the_parts_are_named(file: str, text: str, tmp_pa
         ("test_notes.txt", "nothing of images"),
         ("README.txt", "cat/0.png is to test with"),
         ("notes.txt", "cat/0.png is to test with\nno\nother\nis\n"),
-        ("labels.csv", "path,label\ncat/0.png,cat\ntest/0.png,test\n"),
+        ("labels.csv", "path,label\ncat/0.png,cat\ndog/1.png,dog\ntest/0.png,test\n"),
     ],
 )
 def test_other_texts_are_not_named(file: str, text: str, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from counterweight.core.errors import UserError
@@ -61,6 +62,19 @@ def find_wide_encoding(first: bytes) -> str | None:
     if first and len(first) % 2 == 0 and first.count(0) >= len(first) // 3:  # without a mark at its beginning
         return "utf-16-le" if first[1] == 0 else "utf-16-be"
     return None
+
+
+def number_row(place: int, empty: Sequence[int]) -> int:
+    """Return the number of a row in its file, from 1, given its place among those that are read.
+
+    Args:
+        empty: rows that are not read, increasing, counted from 0.
+    """
+    for row in empty:
+        if row > place:
+            break
+        place += 1
+    return place + 1
 
 
 def read_head(file: Path, encoding: str) -> str:

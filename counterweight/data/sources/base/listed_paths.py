@@ -1,5 +1,6 @@
 """The lines of a list of images, and which image each means: a path with or without words beside it."""
 
+import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from counterweight.data.decode.tree import is_image
 from counterweight.data.sources.base.delimited_text import find_wide_encoding
 from counterweight.data.sources.base.table_paths import compose, fold_name
 
+LONGEST = 2**16  # characters of a line that is looked at by its cells
 HEAD = 2**14  # bytes of a file that tell whether it names images
 
 
@@ -45,10 +47,10 @@ def read_lists(names: Sequence[str], root: Path, follow: bool) -> list[Line]:
     return lines
 
 
-def read_beginning(file: str) -> str:
-    """Return the beginning of a text, whatever is in it."""
+def read_beginning(file: str, size: int = HEAD) -> str:
+    """Return the first bytes of a text, whatever is in it."""
     with open(file, "rb") as stream:
-        first = stream.read(HEAD)
+        first = stream.read(size)
     return first.decode(find_wide_encoding(first[:64]) or "utf-8-sig", "replace")
 
 
@@ -107,7 +109,8 @@ def list_texts(line: str, last: bool) -> list[str]:
         texts = [line, line.split(None, 1)[-1], line.split()[-1], line.rsplit(",", 1)[-1].strip()]
     else:
         texts = [line, line.rsplit(None, 1)[0], line.split()[0], line.split(",")[0]]
-    plain = [text.strip("\"', ") for text in dict.fromkeys(texts)]
+    cells = filter(is_path, next(csv.reader([line]), [])) if "," in line and len(line) < LONGEST else ()
+    plain = [text.strip("\"', ") for text in dict.fromkeys((*texts, *cells))]
     return list(filter(is_path, plain)) or plain
 
 

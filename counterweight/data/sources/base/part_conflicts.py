@@ -9,7 +9,7 @@ from counterweight.data.decode.tree import find_ending, find_stem
 from counterweight.data.sources.base.columns import Columns, find_part_columns, read_values
 from counterweight.data.sources.base.lazy_images import TESTS, VALIDATION, guess_part_name, parse_part_name
 from counterweight.data.sources.base.listed_paths import PathIndex, find_places, read_lists
-from counterweight.data.sources.base.part_flags import find_flag_columns, read_flags
+from counterweight.data.sources.base.part_flags import YES, find_flag_columns, name_flag
 from counterweight.data.sources.base.part_lists import PLAIN, find_lists
 from counterweight.data.sources.base.table_rows import Rows
 
@@ -28,15 +28,25 @@ def check_columns(columns: Columns, column: str, parts: Sequence[str], others: C
     """
     known = [column, *others]
     found = {
-        name: [parse_part_name(word or "") or guess_part_name(word or "") for word in read_values(columns, name)]
-        for name in find_part_columns(columns, known, lambda word: bool(parse_part_name(word) or guess_part_name(word)))
+        name: [are_contrary(part, parse_part_name(word or "")) for part, word in zip(parts, words, strict=True)]
+        for name in find_part_columns(columns, known, lambda word: parse_part_name(word) is not None)
+        for words in (read_values(columns, name),)
     }
-    found |= {name: [*read_flags(columns, [name])] for name in find_flag_columns(columns, [*known, *found])}
-    for name, own in found.items():
-        differ = [row for row, pair in enumerate(zip(parts, own, strict=True), 1) if are_contrary(*pair)]
-        if differ:
-            said = f"'{column}' and '{name}' both name parts, and differ in {len(differ):,} rows, first row {differ[0]}"
-            raise UserError(f"{columns.file}: columns {said}; set split: COLUMN takes one of them")
+    found |= {
+        name: [denies(part, word, name) for part, word in zip(parts, read_values(columns, name), strict=True)]
+        for name in find_flag_columns(columns, [*known, *found])
+    }
+    for name, differ in found.items():
+        if any(differ):
+            said = f"'{column}' and '{name}' both name parts, and differ in {sum(differ):,} rows"
+            first = f"first row {columns.number(differ.index(True))}"
+            raise UserError(f"{columns.file}: columns {said}, {first}; set split: COLUMN takes one of them")
+
+
+def denies(part: str, word: str | None, flag: str) -> bool:
+    """Say whether a column of yes and no, `is_test`, says something else of a row than its part."""
+    named, yes = name_flag(flag), (word or "").strip().lower() in YES
+    return are_contrary(part, named) if yes else part == named and (part == "train" or part in TESTS)
 
 
 def are_contrary(one: str | None, other: str | None) -> bool:

@@ -142,7 +142,10 @@ def is_named(text: str, stems: set[str], bare: bool) -> bool:
     cells = [cell.strip() for line in text.splitlines() for cell in CELLS.split(line)]  # paths may have blanks in them
     words = (word.replace("\\", "/") for word in (*filter(None, BETWEEN.split(text)), *cells))
     paths = (word for word in words if bare or is_image(word) or "/" in word)
-    return any(find_stem(path) in stems or os.path.basename(path) in stems for path in paths)
+    return any(
+        os.path.basename(path) in stems or (find_stem(path) in stems and not find_ending(path)[1:].isdecimal())  # 0.3
+        for path in paths
+    )
 
 
 def find_listed(

@@ -86,7 +86,7 @@ def read_parts(
         if name_flag(column) and are_flags(values):
             return read_flags(columns, [column]), notes
         ways = offer_words(values)
-        parts = [name_part(word, columns, column, row, ways) for row, word in enumerate(values, 1)]
+        parts = [name_part(word, columns, column, place, ways) for place, word in enumerate(values)]
         if wanted.split is None:
             check_columns(columns, column, parts, others)
         return parts, notes
@@ -187,8 +187,8 @@ def read_words(columns: Columns, column: str) -> list[str]:
     values = read_values(columns, column)
     given = [word for word in values if word and not is_missing(normalize_label(word))]
     if len(given) < len(values):
-        row, word = next(own for own in enumerate(values, 1) if not own[1] or is_missing(normalize_label(own[1])))
-        said = f"row {row}: '{column}' is {repr(word) if word else 'empty'}, a part of none"
+        place, word = next(own for own in enumerate(values) if not own[1] or is_missing(normalize_label(own[1])))
+        said = f"row {columns.number(place)}: '{column}' is {repr(word) if word else 'empty'}, a part of none"
         some = f"{len(values) - len(given):,} of {len(values):,} rows say none"
         raise UserError(f"{columns.file}: {said}; {some}: fill it in, or remove these rows{offer_words(given)}")
     return given
@@ -204,14 +204,15 @@ def offer_words(values: Sequence[str]) -> str:
     return f"; or set test: [{', '.join(words)}] tests on rows that say so and trains on all others" if words else ""
 
 
-def name_part(word: str, columns: Columns, column: str, row: int, ways: str) -> str:
+def name_part(word: str, columns: Columns, column: str, place: int, ways: str) -> str:
     """Return the part that a word of a column means; anything else is refused.
 
     Args:
+        place: of the row among those that are read.
         ways: out of it, to end the error's message with.
     """
     if (part := find_part(word)) is None:
         allowed = ", ".join(PARTS)
-        said = f"row {row}: '{column}' says '{word}'; allowed: {allowed}; remove such rows"
+        said = f"row {columns.number(place)}: '{column}' says '{word}'; allowed: {allowed}; remove such rows"
         raise UserError(f"{columns.file}: {said}{ways}")
     return part
