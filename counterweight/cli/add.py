@@ -22,6 +22,7 @@ from counterweight.data.sources.base.batches import LINES
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.group_names import check_enough_groups, find_groups
 from counterweight.data.sources.base.lazy_images import DatasetSplits
+from counterweight.data.sources.base.partial_lists import describe_lists_around
 from counterweight.generators.base.generator import find_generator
 from counterweight.settings.datasets import plan_dataset
 from counterweight.settings.editing import Addition, insert_additions
@@ -179,8 +180,11 @@ def parse_changes(request: Request) -> Json:
 
 def inspect_images(request: Request, settings: Json, params: Params) -> Findings:
     """Read all images; what is said of how names the options of this command."""
-    found = inspection.inspect_dataset(find_images(request, settings, params))
-    return found._replace(notes=[*map(name_options, found.notes)])
+    images = find_images(request, settings, params)
+    found = inspection.inspect_dataset(images)
+    unasked = settings["source"] == "folder" and images.test is None
+    around = describe_lists_around(request.path, images.train.origins) if unasked else []
+    return found._replace(notes=[*map(name_options, found.notes), *around])
 
 
 def find_images(request: Request, settings: Json, params: Params) -> DatasetSplits:

@@ -34,6 +34,7 @@ from counterweight.data.sources.base.lazy_images import (
     guess_part_name,
     parse_part_name,
 )
+from counterweight.data.sources.base.part_conflicts import describe_contrary_folders
 from counterweight.data.sources.base.part_lists import describe_lists
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
 from counterweight.data.sources.base.table_paths import FIRST
@@ -129,6 +130,8 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
     """
     inner = find_inner(tree) if classes else None
     seen = f"one sub-folder with images only, '{classes[0]}'" if classes else "no sub-folders with images"
+    bare = [folder.name for folder in tree.folders if folder.images] if not classes else []
+    seen = f"{name_some(bare)} are called as parts, and train has no folders of classes" if bare else seen
     loose = sum(is_image(file) for file in tree.files)
     if loose and not classes:
         return "folder"
@@ -203,16 +206,44 @@ def choose_labels(path: Path, classes: Sequence[str], name: str, images: int) ->
     if len(there) < LISTED * len(pairs):
         return "folder"
     choice = "set layout: classes takes the first, set layout: table the other"
+    if test is None and are_numbers_of_folders(there):
+        return "folder"
     if not all(label in map(normalize_label, Path(origin).parts[:-1]) for label, origin in there):
         folders, labels = name_some(classes), name_some({label for label, _ in pairs})
         first = f"classes {folders} by their folders, or {labels} by {name}, which lists {len(there):,} images"
         raise UserError(f"{path}: {first}? {choice}")
-    if test is None or any(guess_part_name(word) for _, origin in there for word in Path(origin).parts[:-1]):
+    if test is None:
+        return "folder"
+    if any(guess_part_name(word) for _, origin in there for word in Path(origin).parts[:-1]):
+        check_same_parts(path, train.origins, test.origins, name)
         return "folder"
     if len(there) == len(pairs) == images:
         return "table"
     first = f"all {images:,} images without parts, or those of {name}, which lists {len(there):,} of them"
     raise UserError(f"{path}: {first}? {choice}")
+
+
+def are_numbers_of_folders(pairs: Sequence[tuple[str, str]]) -> bool:
+    """Say whether labels are whole numbers that stand for the folders of images, each for one, given both of all."""
+    both = {(label, Path(origin).parent.name) for label, origin in pairs}
+    one_to_one = len(both) == len({label for label, _ in both}) == len({folder for _, folder in both})
+    return one_to_one and all(label.isdecimal() for label, _ in both)
+
+
+def check_same_parts(path: Path, trained: Sequence[str], tested: Sequence[str], name: str) -> None:
+    """Refuse folders of parts beside a table that gives images other parts.
+
+    Args:
+        trained, tested: paths of the images of both parts by the table.
+
+    Raises:
+        UserError: it does; which is meant cannot be known.
+    """
+    in_test = [False] * len(trained) + [True] * len(tested)
+    if said := describe_contrary_folders([*trained, *tested], in_test):
+        first = f"the parts of {name}, by which {said[0]}, or those of the folders"
+        choice = "set layout: table takes the first, set layout: parts the other"
+        raise UserError(f"{path}: {first}? {choice}")
 
 
 def inspect_dataset(found: DatasetSplits) -> Findings:

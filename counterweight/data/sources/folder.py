@@ -32,7 +32,9 @@ from counterweight.data.sources.base.lazy_images import (
     wrap_files,
 )
 from counterweight.data.sources.base.name_pairs import describe_name_pairs
+from counterweight.data.sources.base.part_conflicts import describe_contrary_lists, describe_contrary_names
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
+from counterweight.data.sources.base.partial_lists import describe_partial
 
 LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
 OTHER_CLASS = "a class of one part only"
@@ -171,6 +173,7 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         notes += said
     elif not layout.test:
         notes += [*describe_lists(tree), *describe_named_parts(train.group(), WITH_LISTS)]
+        notes += describe_partial_files(tree, train.files)
         return Found(train, None, tuple(order_names({*train.classes})), left_out, layout.ignored, notes)
     common = agree_on_classes(train.counts, test.counts, settings.missing_classes, where)
     notes += common.notes
@@ -178,7 +181,25 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         joined = Listing(train.files + test.files, train.classes + test.classes, train.places + test.places)
         return Found(joined, None, common.names, left_out, layout.ignored, notes)
     kept = [keep_classes(part, common.names, left_out) for part in (train, test)]
+    if not settings.test_lists:
+        notes += describe_contrary_parts(kept[0], kept[1], tree)
+        notes += describe_partial_files(tree, [*train.files, *test.files])
     return Found(kept[0], kept[1], common.names, left_out, layout.ignored, notes)
+
+
+def describe_contrary_parts(train: Listing, test: Listing, tree: Tree) -> list[str]:
+    """Return notes if names of files, or lists, say something else of the parts than the folders do."""
+    paths = strip_root(Path(tree.path), [*train.files, *test.files])
+    tested = [False] * len(train.files) + [True] * len(test.files)
+    lists = [file for own in tree.walk() for file in own.files]
+    said = describe_contrary_lists(lists, paths, tested, Path(tree.path))
+    return describe_contrary_names(paths, tested) + said
+
+
+def describe_partial_files(tree: Tree, images: Sequence[Path]) -> list[str]:
+    """Return notes of files that name some of the images beside them."""
+    root = Path(tree.path)
+    return describe_partial((file for own in tree.walk() for file in own.files), strip_root(root, images), root)
 
 
 def read_wanted(settings: Settings, tree: Tree) -> Wanted:

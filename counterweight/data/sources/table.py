@@ -47,6 +47,8 @@ from counterweight.data.sources.base.lazy_images import (
     name_setting,
     wrap_files,
 )
+from counterweight.data.sources.base.part_conflicts import describe_contrary_tables
+from counterweight.data.sources.base.part_flags import describe_marks
 from counterweight.data.sources.base.part_lists import describe_lists_beside, describe_named_parts
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables
@@ -169,6 +171,7 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
             trained, tested = [*trained, *tested], []
         else:
             trained, tested = ([keep_classes(rows, names, left_out) for rows in own] for own in (trained, tested))
+            notes += describe_contrary_tables(trained, tested, files.others, root)
     return DatasetSplits(
         make_table_part(trained, names, settings, root, left_out, notes),
         make_table_part(tested, names, settings, root, Counter(), []) if tested else None,
@@ -207,12 +210,14 @@ def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table
     if holds_images(columns, image):
         found, origins = None, [f"{prefix.as_posix()}:{row}" for row in range(1, len(labels) + 1)]
     else:
-        found, said = locate_images(read_paths(columns, image), file, folder, settings.image_folder, follow)
+        words = read_paths(columns, image)
+        found, said = locate_images(words, file, folder, settings.image_folder, follow, columns.empty)
         notes += said
         origins = [os.path.relpath(path, folder) for path in found]
     known = [name for name in (image, label) if name is not None]
     if len(origins) != len(labels):
         raise UserError(f"{file}: cannot be read: {len(origins):,} images, but {len(labels):,} labels")
+    notes += describe_marks(columns, [*known, settings.split or ""]) if label is not None else []
     wanted = PartColumns(settings.split, settings.test, settings.group_column)
     parts, said = read_parts(columns, wanted, folder, len(labels), known)
     kept = [None if name is None else part for name, part in zip(labels, parts, strict=True)]

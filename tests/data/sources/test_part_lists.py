@@ -88,6 +88,10 @@ def test_lists_in_a_folder_beside_that_of_the_classes(tmp_path: Path) -> None:
         ("train_test_split.txt", "1 0\n2 1\n"),
         ("trainval.lst", "0\t1\tcat/0.png\n"),
         ("train_list.mat", "MATLAB"),
+        ("meta.csv", "id,split\n0,test\n"),
+        ("meta.yaml", "test:\n- cat/0.png\n"),
+        ("test", "cat/0\n"),
+        ("test.list", "cat/0\n"),
     ],
 )
 def test_files_that_seem_to_say_the_parts_are_named(file: str, text: str, tmp_path: Path) -> None:
@@ -104,10 +108,13 @@ def test_files_that_seem_to_say_the_parts_are_named(file: str, text: str, tmp_pa
         ("classes.txt", "cat\ndog\n"),
         ("train.txt", ""),
         ("test_notes.txt", "nothing of images"),
+        ("README.txt", "cat/0.png is to test with"),
+        ("notes.txt", "cat/0.png is to test with\nno\nother\nis\n"),
+        ("labels.csv", "path,label\ncat/0.png,cat\ndog/1.png,dog\ntest/0.png,test\n"),
     ],
 )
 def test_other_texts_are_not_named(file: str, text: str, tmp_path: Path) -> None:
-    write_images(tmp_path, "cat/0.png", "dog/1.png")
+    write_images(tmp_path, "cat/0.png", "dog/1.png", "test/0.png")
     (tmp_path / file).write_text(text, encoding="utf-8")
     assert describe_lists_of(tmp_path) == ""
 
@@ -133,7 +140,47 @@ def test_lists_that_cannot_be_read_as_such_are_refused(tmp_path: Path) -> None:
         find(tmp_path, **BOTH)
     write_table(tmp_path / "test.txt", "bird/1.png", "cat/cat 3.png", "dog/dog 3.png")
     notes = find(tmp_path, **BOTH).train.provenance["notes"]
-    assert notes[0] == "1 images that test.txt names are not there, first 'bird/1.png' (test.txt row 1)"
+    assert notes[0] == "1 lines of test.txt name no image here, first 'bird/1.png' (test.txt row 1)"
+
+
+@pytest.mark.parametrize(
+    ("lines", "counted"),
+    [
+        (("cat/0.png 3", "cat/9.png 3", "dog/4.png 3"), [{"cat": 3, "dog": 2}, {"cat": 1, "dog": 1}]),
+        (("0 7", "9 3", "4 7", "8 7"), [{"cat": 3, "dog": 2}, {"cat": 1, "dog": 1}]),
+        (("1 cat/0.png", "3 dog/4.png"), [{"cat": 3, "dog": 2}, {"cat": 1, "dog": 1}]),
+        (("1\t0", "1\t4"), [{"cat": 3, "dog": 2}, {"cat": 1, "dog": 1}]),
+    ],
+)
+def test_labels_and_numbers_in_lists_are_no_images(
+    lines: tuple[str, ...], counted: list[dict[str, int]], tmp_path: Path
+) -> None:
+    write_images(tmp_path, *(f"cat/{n}.png" for n in range(4)), *(f"dog/{n}.png" for n in range(4, 7)))
+    write_table(tmp_path / "test.txt", *lines)
+    assert counts(find(tmp_path, test_lists=["test.txt"])) == counted
+
+
+def test_lines_that_may_be_read_from_both_ends_are_refused(tmp_path: Path) -> None:
+    write_images(tmp_path, "cat/0.png", "cat/1.png", "dog/2.png", "dog/3.png")
+    write_table(tmp_path / "test.txt", "0 2", "3 1")
+    with pytest.raises(UserError, match=r"row 1: '0 2' is cat/0.png by its beginning, dog/2.png by its end"):
+        find(tmp_path, test_lists=["test.txt"])
+
+
+def test_an_image_of_another_folder_is_not_the_one_that_a_list_means(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{part}/{c}/{n}{part}.png" for part in ("train", "test") for c in CLASSES for n in "01"))
+    write_table(tmp_path / "a.txt", "test/cat/0test.png", "d/test/dog/0test.png", "train/cat/1test.png")
+    found = find(tmp_path, test_lists=["a.txt"])
+    assert counts(found) == [{"cat": 3, "dog": 3}, {"cat": 1, "dog": 1}]
+    assert found.train.provenance["notes"][0].endswith("first 'train/cat/1test.png' (a.txt row 3)")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_lists_in_other_encodings(encoding: str, tmp_path: Path) -> None:
+    write_classes(tmp_path)
+    (tmp_path / "test.txt").write_text("cat\\cat 0.png\r\ndog\\dog 4.png\r\n", encoding=encoding)
+    assert describe_lists_of(tmp_path).startswith("test.txt says which images are in which part")
+    assert counts(find(tmp_path, test_lists=["test.txt"])) == [{"cat": 4, "dog": 4}, {"cat": 1, "dog": 1}]
 
 
 def test_a_name_that_two_images_have_is_asked_about(tmp_path: Path) -> None:

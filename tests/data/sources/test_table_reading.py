@@ -73,10 +73,30 @@ def test_labels_that_look_alike_are_named(root: Path) -> None:
     assert find_lookalikes(["cat", "cat\u200b", "\ufeffcat"]) == [["cat", "cat\u200b", "\ufeffcat"]]
 
 
+@pytest.mark.parametrize(
+    ("names", "groups"),
+    [
+        (["cat", "cat.", "'cat'", "cats"], [["'cat'", "cat", "cat."]]),
+        (["cafe", "caf\xe9", "\xe4", "a"], [["cafe", "caf\xe9"]]),
+        (["cop", "\u0441\u043e\u0440", "A", "\u0410"], [["A", "\u0410"], ["cop", "\u0441\u043e\u0440"]]),
+        (["class1", "classl", "level 10", "level lo", "O", "0", "l", "1"], [["class1", "classl"]]),
+        (["\u304b\u304d\u304f", "\u304c\u304d\u304f", "\u0438\u0439\u0438", "\u0438\u0438\u0438"], []),
+        (["C", "C++", "C#", "r50", "rs0", "mail", "mall"], []),
+    ],
+)
+def test_labels_whose_letters_look_alike(names: list[str], groups: list[list[str]]) -> None:
+    assert find_lookalikes(names) == groups
+    for note, group in zip(describe_lookalikes(names), groups, strict=False):
+        assert note.endswith("differ by accents, marks or letters that look alike only; rename them if they are one")
+        assert all(ascii(name)[1:-1] in note for name in group)
+
+
 def test_labels_with_letters_of_two_scripts_are_named() -> None:
     """The first letter of the second one is Cyrillic; words of one script each are none such."""
     names = ["cat", "\u0441at", "\u043a\u043e\u0442", "\u043a\u043e\u0442 (cat)", "caf\xe9", "3\u03bcm"]
     assert describe_lookalikes(names) == [
+        "classes 'cat', '\u0441at' (\\u0441at) differ by accents, marks or letters that look alike only; rename them "
+        "if they are one",
         "classes '\u0441at' (\\u0441at) have letters of two scripts in one word; rename them if others look alike",
     ]
 

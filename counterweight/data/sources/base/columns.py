@@ -23,6 +23,7 @@ from counterweight.data.sources.base.delimited_text import (
     choose_delimiter,
     count_blank_rows,
     detect_encoding,
+    number_row,
     read_head,
 )
 from counterweight.data.sources.base.labels import describe_written, is_missing, normalize_label
@@ -55,6 +56,10 @@ class Columns(NamedTuple):
     """Rows at the end of a table of texts with nothing in them, which are not read."""
     empty: tuple[int, ...] = ()
     """Rows above these with nothing in them, which are not read either, counted from 0."""
+
+    def number(self, place: int) -> int:
+        """Return the number of a row in the file, from 1, given its place among those that are read."""
+        return number_row(place, self.empty)
 
     @property
     def reading(self) -> tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions]:
@@ -227,9 +232,9 @@ def read_texts(columns: Columns, name: str) -> list[str]:
         UserError: a value is missing or has no name, or the column holds something else.
     """
     values = read_values(columns, name)
-    for row, value in enumerate(values, 1):
+    for place, value in enumerate(values):
         if not value:
-            raise UserError(f"{columns.file}: row {row}: '{name}' is empty")
+            raise UserError(f"{columns.file}: row {columns.number(place)}: '{name}' is empty")
     return [value for value in values if value]
 
 

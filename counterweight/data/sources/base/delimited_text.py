@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from counterweight.core.errors import UserError
@@ -38,12 +39,8 @@ def detect_encoding(file: Path) -> str:
     """
     with file.open("rb") as stream:
         first = stream.read(64)
-        if first.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):  # the former begins as UTF-16 does
-            return "utf-32"
-        if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
-        if first and len(first) % 2 == 0 and first.count(0) >= len(first) // 3:  # without a mark at its beginning
-            return "utf-16-le" if first[1] == 0 else "utf-16-be"
+        if wide := find_wide_encoding(first):
+            return wide
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:
             while first:
@@ -54,6 +51,30 @@ def detect_encoding(file: Path) -> str:
             ways = "set encoding: cp1252, or what it was written in"
             raise UserError(f"{file}: cannot be read: {error.reason}: not UTF-8; {ways}") from error
     return "utf-8"
+
+
+def find_wide_encoding(first: bytes) -> str | None:
+    """Return UTF-16 or UTF-32 if the first bytes of a text say so."""
+    if first.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):  # the former begins as UTF-16 does
+        return "utf-32"
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if first and len(first) % 2 == 0 and first.count(0) >= len(first) // 3:  # without a mark at its beginning
+        return "utf-16-le" if first[1] == 0 else "utf-16-be"
+    return None
+
+
+def number_row(place: int, empty: Sequence[int]) -> int:
+    """Return the number of a row in its file, from 1, given its place among those that are read.
+
+    Args:
+        empty: rows that are not read, increasing, counted from 0.
+    """
+    for row in empty:
+        if row > place:
+            break
+        place += 1
+    return place + 1
 
 
 def read_head(file: Path, encoding: str) -> str:

@@ -11,6 +11,12 @@ MISSING = frozenset({"", "nan", "-nan", "n/a", "#n/a", "na", "#na", "<na>", "nul
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 WHOLE = re.compile(r"([+-]?\d+)(?:\.0+)?")
 DASH = re.compile(r"(?<=\w)_(?=\w)|(?<=[^\W\d_])-(?=[^\W\d_])")  # for a blank: no sign of a number, no range
+LATIN = str.maketrans("АВСЕНІЈКМОРЅТХУасеоріјѕхуΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABCEHIJKMOPSTXYaceopijsxyABEZHIKMNOPTYXo")
+"""Cyrillic and Greek letters that look like Latin ones."""
+ACCENT = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
+DIGIT = re.compile(r"(?<=[a-z])[01](?![0-9])(?![a-z]*[0-9])")  # the only one
+AROUND = "'\"`\u2018\u2019\u201c\u201d.,;:"
+WORD = 3  # letters, at least
 SCRIPTS = frozenset({"LATIN", "CYRILLIC"})  # of which some letters look alike; Greek ones stand in units
 BETWEEN = re.compile(r"[|;,+&/]")  # the labels of an image of several
 NAMED = 3  # labels that a note gives as examples
@@ -49,11 +55,25 @@ def fold_label(name: str) -> str:
     return "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")  # as a zero-width space
 
 
+def outline_label(name: str) -> str:
+    """Return what names have in common that look alike, or whose `fold_label` is the same.
+
+    Letters that look like Latin ones count as these; quotes and stops around a name count as nothing, nor do accents in
+    words, in which 0 and 1 count as letters.
+    """
+    folded = fold_label(name.translate(LATIN))
+    plain = folded.strip(AROUND) or folded
+    if len(plain) < WORD:  # of letters, these are other ones
+        return plain
+    bare = ACCENT.sub("", unicodedata.normalize("NFD", plain))
+    return DIGIT.sub(lambda match: "ol"[int(match[0])], unicodedata.normalize("NFC", bare))
+
+
 def find_lookalikes(names: Iterable[str]) -> list[list[str]]:
-    """Return groups of names with one fold, as `fold_label` has it."""
+    """Return groups of names with one outline, as `outline_label` has it."""
     groups: dict[str, list[str]] = {}
     for name in order_names({*names}):
-        groups.setdefault(fold_label(name), []).append(name)
+        groups.setdefault(outline_label(name), []).append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -65,8 +85,17 @@ def describe_lookalikes(names: Collection[str]) -> list[str]:
         ways = (
             "set merge_labels: true takes those that differ by case as one" if same else "rename them if they are one"
         )
-        notes.append(f"classes {', '.join(map(repr, group))} differ by case, blanks or form only; {ways}")
+        more = len({*map(fold_label, group)}) > 1
+        said = "by accents, marks or letters that look alike" if more else "by case, blanks or form"
+        notes.append(
+            f"classes {', '.join(map(quote_alike, group) if more else map(repr, group))} differ {said} only; {ways}"
+        )
     return notes + describe_mixed_scripts(names) + describe_equal_numbers(names)
+
+
+def quote_alike(name: str) -> str:
+    """Return a name in quotes, and its letters by their numbers where some are not of ASCII."""
+    return repr(name) if name.isascii() else f"{name!r} ({ascii(name)[1:-1]})"
 
 
 def describe_mixed_scripts(names: Iterable[str]) -> list[str]:

@@ -27,6 +27,7 @@ from counterweight.data.sources.base.layout_doubts import (
     check_sets,
     check_wrapped,
     has_classes,
+    holds_texts_alone,
     is_kind,
     list_classes,
     name_some,
@@ -223,16 +224,19 @@ def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted, where:
 def take_classes(root: Tree, notes: list[str]) -> Layout:
     """Return all folders as classes, which bring no split."""
     part, left_out = make_part(root, "")
-    return Layout([part], [], left_out, notes, [])
+    texts = [folder.name for folder in root.folders if holds_texts_alone(folder)]
+    said = f"{name_some(texts)}: folders of texts alone are no classes"
+    return Layout([part], [], left_out, [*notes, said] if texts else notes, [])
 
 
 def make_part(tree: Tree, place: str) -> tuple[Part, Counter[LeftOut]]:
     """Return a folder of classes as a part, and what lies beside these."""
     check_faults(tree)
-    classes = [ClassFolder(normalize_label(own.name), f"{place}{own.name}", own, own.name) for own in tree.folders]
+    folders = [folder for folder in tree.folders if not holds_texts_alone(folder)]
+    classes = [ClassFolder(normalize_label(own.name), f"{place}{own.name}", own, own.name) for own in folders]
     if not classes:
         return Part(tree.name, [ClassFolder(ONLY_CLASS, place.rstrip("/") or ".", tree, ONLY_CLASS)]), Counter()
-    return Part(tree.name, classes), leave_beside(tree, tree.folders, IN_NO_CLASS, place)
+    return Part(tree.name, classes), leave_beside(tree, folders, IN_NO_CLASS, place)
 
 
 def leave_beside(tree: Tree, used: Sequence[Tree], reason: str, place: str = "") -> Counter[LeftOut]:

@@ -4,11 +4,23 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.tree import COMPANION_FOLDER, Tree, find_stem, has_same_names, is_image, list_stems
+from counterweight.data.decode.tree import (
+    COMPANION_FOLDER,
+    TEXTS,
+    Tree,
+    find_ending,
+    find_stem,
+    has_same_names,
+    is_image,
+    list_stems,
+)
 from counterweight.data.sources.base.labels import order_names
 from counterweight.data.sources.base.lazy_images import are_part_names, guess_part_name
 
 IMAGES = re.compile(r"(?:images?|imgs?|img|photos?|pictures?|rgb|jpe?gs?|pngs?|originals?|raw)", re.IGNORECASE)
+REST = re.compile(
+    r"all|data|extras?|un[ _-]?labell?ed(?:[ _-]?data)?|samples?|pool|predict(?:ion)?s?|infer(?:ence)?", re.I
+)
 PAIRED = re.compile(r".+?(?P<word>[ _.-]+[^ _.-]+)")
 LABELS = re.compile(r"(?:labels?|targets?|outputs?)(?:[ _-]?(?:images?|imgs?|tr|ts))?", re.IGNORECASE)  # of pixels
 DATE = re.compile(r"(?:19|20)\d\d(?:[-_.]?\d\d){0,2}")
@@ -45,7 +57,9 @@ def check_flat_parts(folders: Sequence[Tree], where: str) -> None:
         UserError: it is so; the images of a part are of no class.
     """
     words = {guess_part_name(folder.name) for folder in folders}
-    if None in words and "train" in words and len(words) > 2 and not any(map(list_classes, folders)):
+    others = [folder.name for folder in folders if not guess_part_name(folder.name)]
+    doubted = len(words) > 2 or all(IMAGES.fullmatch(name) or REST.fullmatch(name) for name in others)
+    if None in words and "train" in words and doubted and not any(map(list_classes, folders)):
         names = [folder.name for folder in folders]
         parts = [name for name in names if guess_part_name(name)]
         first = f"classes {name_some(names)}, or parts {name_some(parts)} without folders of classes"
@@ -198,6 +212,18 @@ def unwrap(tree: Tree) -> Tree:
     word, only = guess_part_name(tree.name), inner[0]
     same = only.name == tree.name or (word and guess_part_name(only.name) == word)
     return unwrap(only) if same or holds_classes(only) else tree
+
+
+def holds_texts_alone(tree: Tree) -> bool:
+    """Say whether a folder holds texts, as lists of images, and nothing else."""
+    own = [*tree.walk()]
+    files = [file for folder in own for file in folder.files]
+    return bool(files) and all(map(is_text, files)) and not any(folder.left_out for folder in own)
+
+
+def is_text(file: str) -> bool:
+    """Say whether a file's name ends like that of a text."""
+    return find_ending(file) in TEXTS
 
 
 def holds_classes(tree: Tree) -> bool:

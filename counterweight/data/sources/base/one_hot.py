@@ -49,6 +49,6 @@ def read_one_hot(columns: Columns, names: list[str]) -> Labels:
     for row in np.flatnonzero(~(yes | no).all(axis=0) | (yes.sum(axis=0) != 1))[:1].tolist():
         said = f"{int(yes[:, row].sum())} of the columns of 0 and 1 ({every}) say 1"
         ways = "an image needs one label; set label: COLUMN takes one of classes, or leave such rows out of the table"
-        raise UserError(f"{columns.file}: row {row + 1}: {said}; {ways}")
+        raise UserError(f"{columns.file}: row {columns.number(row)}: {said}; {ways}")
     labels = [normalize_label(names[place]) for place in yes.argmax(axis=0).tolist()]
     return Labels([*labels], [f"{columns.file.name}: columns {every} of 0 and 1 are taken for the classes"])

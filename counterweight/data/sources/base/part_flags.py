@@ -10,6 +10,11 @@ from counterweight.data.sources.base.columns import Columns, is_text, read_first
 from counterweight.data.sources.base.lazy_images import parse_part_name
 
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})  # in lower case
+MARK = re.compile(
+    r"(?:is[ _-]?|to[ _-]?be[ _-]?)?(?:exclud\w*|ignored?|drop(?:ped)?|skip(?:ped)?|bad|corrupt\w*|invalid|usable|"
+    r"used?|keep|kept|includ\w*|remov\w*|discard\w*)(?:[ _-]?(?:image|row|sample|flag))?",
+    re.IGNORECASE,
+)
 IS = re.compile(r"is[ _-]?", re.IGNORECASE)
 
 
@@ -62,17 +67,36 @@ def read_flags(columns: Columns, names: list[str]) -> list[str]:
         part = parts[names[0]]
         return [part if yes else "test" if part == "train" else "train" for yes in says[names[0]]]
     found: list[str] = []
-    for row, values in enumerate(zip(*says.values(), strict=True), 1):
+    for place, values in enumerate(zip(*says.values(), strict=True)):
         if sum(values) != 1:
             said = f"columns {', '.join(names)} name {sum(values)} parts of it"
-            raise UserError(f"{columns.file}: row {row}: {said}; set split: COLUMN takes one of them")
+            raise UserError(f"{columns.file}: row {columns.number(place)}: {said}; set split: COLUMN takes one of them")
         found.append(parts[names[values.index(True)]])
     return found
 
 
+def describe_marks(columns: Columns, others: Collection[str]) -> list[str]:
+    """Return a note for each column of yes and no that may say which rows are to be left out; it is not heeded.
+
+    Args:
+        others: columns that are something else.
+    """
+    names = [name for name in columns.names if name not in others and MARK.fullmatch(name.strip())]
+    plain = [name for name in names if columns.names.count(name) == 1 and is_plain(columns.kind(name))]
+    if not plain:
+        return []
+    batch = read_first_rows(columns, plain)
+    ways = "remove the rows that are to be left out, or make their labels empty"
+    return [
+        f"{columns.file.name}: column '{name}' of yes and no is not heeded; {ways}"
+        for name in plain
+        if are_flags({str(word) for word in batch.column(name).unique().to_pylist()})
+    ]
+
+
 def rows(columns: Columns, name: str) -> list[tuple[int, str | None]]:
     """Return the numbers of the rows, from 1, and what a column says in them."""
-    return [*enumerate(read_values(columns, name), 1)]
+    return [(columns.number(place), word) for place, word in enumerate(read_values(columns, name))]
 
 
 def is_yes(word: str | None, columns: Columns, name: str, row: int) -> bool:

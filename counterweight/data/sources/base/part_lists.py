@@ -3,22 +3,24 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.tree import Tree, find_ending, find_stem, is_image, list_stems
+from counterweight.data.decode.tree import NO_ENDING, Tree, find_ending, find_stem, is_image, list_stems
 from counterweight.data.sources.base.lazy_images import TESTS, guess_part_name, parse_part_name
-from counterweight.data.sources.base.table_paths import compose, fold_name
+from counterweight.data.sources.base.listed_paths import PathIndex, find_places, read_beginning, read_lists
 
-TEXTS = (".txt", ".lst", ".csv", ".tsv", ".json")
+PLAIN = (".txt", ".lst", ".list", ".data", ".csv", ".tsv", NO_ENDING)
+TEXTS = (*PLAIN, ".json", ".yaml", ".yml")
+WHOLE = (".json", ".yaml", ".yml")  # an image and its part may be in different lines of these
 OTHERS = (".mat", ".pkl", ".npy", ".npz")  # not looked into
 SPLIT = re.compile(r"split|folds?(?![a-z])|train|test(?![a-z])", re.IGNORECASE)
+PROSE = re.compile(r"read[ _-]?me|licen[cs]e|copying|change", re.IGNORECASE)
 BETWEEN = re.compile(r"[\s,;|\"'\[\]{}:]+")  # the words of a line, of JSON, too
 CELLS = re.compile(r"[,;|\t]")
-HEAD = 2**14  # bytes of a file that tell whether it names images
 WITH_LISTS = "set test_lists: [FILE] takes a text with the path of each image that is tested on in a line"
 SHOWN = 3  # files that a note names
 
@@ -34,7 +36,8 @@ class Lists(NamedTuple):
 def describe_lists(tree: Tree) -> list[str]:
     """Return a note if files of a folder seem to say which of its images are in which part; they are not read."""
     files = [file for own in tree.walk() for file in own.files]
-    found = [os.path.relpath(file, tree.path) for file in find_lists(files, partial(list_stems, tree))]
+    classes = {own.name for own in tree.walk() if own.images}
+    found = [os.path.relpath(file, tree.path) for file in find_lists(files, partial(list_stems, tree), classes)]
     return [f"{describe_unread(found)}: {offer_lists(found)}"] if found else []
 
 
@@ -57,7 +60,7 @@ def describe_unread(found: Sequence[str]) -> str:
 
 def offer_lists(found: Sequence[str]) -> str:
     """Return the settings that take the parts from lists, the first of each part."""
-    plain = [name for name in found if find_ending(name) in (".txt", ".lst", ".csv")]
+    plain = [name for name in found if find_ending(name) in PLAIN]
     parts = {name: guess_part_name(find_stem(name).replace("trainval", "train")) for name in plain}
     first = {part: name for name, part in reversed(parts.items()) if part}
     test = next((first[word] for word in (*TESTS, *first) if word in first and word != "train"), None)
@@ -86,102 +89,63 @@ def describe_named_parts(files: Mapping[str, Sequence[Path]], ways: str) -> list
     return [f"names of files in every class name parts ({said}), and nothing of that is read: {ways}"]
 
 
-def find_lists(files: Iterable[str], list_images: Callable[[], set[str]]) -> Iterator[str]:
+def find_lists(
+    files: Iterable[str], list_images: Callable[[], set[str]], classes: Collection[str] = ()
+) -> Iterator[str]:
     """Yield the files that are called as lists of parts are, or say of images in which part they are.
 
     Args:
         list_images: returns the names of the images without their endings.
+        classes: names of folders, which are no parts here.
     """
     stems: set[str] = set()
     for file in files:
         ending = find_ending(file)
         if ending in OTHERS and SPLIT.search(find_stem(file)):
             yield file
-        elif ending in TEXTS:
+        elif ending in TEXTS and not PROSE.match(find_stem(file)):
             stems = stems or list_images()
-            if names_images(file, stems):
+            if names_images(file, stems, classes):
                 yield file
 
 
-def names_images(file: str, stems: set[str]) -> bool:
+def names_images(file: str, stems: set[str], classes: Collection[str]) -> bool:
     """Say whether a text names images, and its own name or its words a part, by its beginning.
 
     Args:
         stems: names of the images without their endings.
+        classes: as of `find_lists`.
     """
-    called = bool(SPLIT.search(find_stem(file)) or guess_part_name(find_stem(file)))
-    with open(file, "rb") as stream:
-        text = stream.read(HEAD).decode("utf-8", "replace")
-    words = [word for word in BETWEEN.split(text) if word]
-    cells = [cell.strip() for line in text.splitlines() for cell in CELLS.split(line)]  # paths may have blanks in them
-    paths = [word.replace("\\", "/") for word in words + cells if called or is_image(word) or "/" in word]
-    named = any(find_stem(path) in stems or os.path.basename(path) in stems for path in paths)
-    numbered = bool(words) and all(word.isdecimal() for word in words)  # of images that other files name
-    return (called and numbered) or (named and (called or any(map(parse_part_name, words))))
+    called, text = bool(SPLIT.search(find_stem(file)) or guess_part_name(find_stem(file))), read_beginning(file)
+    if called:
+        words = [word for word in BETWEEN.split(text) if word]
+        numbered = bool(words) and all(word.isdecimal() for word in words)  # of images that other files name
+        return numbered or is_named(text, stems, bare=True)
+    bare = find_ending(file) in (".csv", ".tsv")
+    lines = [text] if find_ending(file) in WHOLE else [line for line in text.splitlines() if line.strip()]
+    # Half of them, at least: an account in words may name an image and a part, too.
+    told = sum(has_part(line, classes) and is_named(line, stems, bare) for line in lines)
+    return 0 < told >= len(lines) / 2
 
 
-class Line(NamedTuple):
-    """A line of a list that says something, the list, and the row that it is in."""
-
-    text: str
-    file: Path
-    row: int
+def has_part(text: str, classes: Collection[str]) -> bool:
+    """Say whether a word of a text is that of a part, and none of a class."""
+    return any(parse_part_name(word) and word not in classes for word in BETWEEN.split(text))
 
 
-def read_lists(names: Sequence[str], root: Path, follow: bool) -> list[Line]:
-    """Return the lines of some lists that say something.
+def is_named(text: str, stems: set[str], bare: bool) -> bool:
+    """Say whether a text names an image.
 
     Args:
-        names: of the lists below `root`.
-        follow: whether they may lie elsewhere.
-
-    Raises:
-        UserError: a file is not there, lies elsewhere, or is no text.
+        bare: whether by a name without ending and folders, too.
     """
-    lines = list[Line]()
-    for file in (root / name for name in names):
-        if not follow and not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(root)):
-            raise UserError(f"{file}: a list outside of the folder; copy it there, or set links: follow")
-        try:
-            text = file.read_text(encoding="utf-8-sig")
-        except (OSError, ValueError) as error:
-            raise UserError(f"{file}: cannot be read as a list of paths in UTF-8: {error}") from error
-        own = enumerate(text.splitlines(), 1)
-        lines += [Line(line.strip(), file, row) for row, line in own if line.strip()]
-    return lines
-
-
-class PathIndex:
-    """Finds images by the last names of their paths, with or without an ending, by case only where it tells."""
-
-    def __init__(self, paths: Sequence[str]) -> None:
-        self.parts = [compose(path).split("/") for path in paths]
-        self.known: dict[tuple[int, bool], dict[str, set[int]]] = {}
-
-    def find(self, line: str) -> set[int]:
-        """Return the places of the images that a line of a list means: a path, or one and words beside it."""
-        plain = line.split()
-        for text in dict.fromkeys((line, line.rsplit(None, 1)[0], plain[0], plain[-1], line.split(",")[0])):
-            path = compose(text.strip("\"'")).replace("\\", "/")
-            words = [word for word in path.split("/") if word not in ("", ".", "..")]
-            for folded in (False, True):
-                # A name alone may be that of images of several classes: where folders are given, one must fit.
-                for depth in range(len(words), min(len(words), 2) - 1, -1):
-                    tail = "/".join(words[-depth:])
-                    if depth and (places := self.group(depth, folded).get(fold_name(tail) if folded else tail)):
-                        return places
-        return set()
-
-    def group(self, depth: int, folded: bool) -> dict[str, set[int]]:
-        """Return the places of images by the last names of their paths, whatever their case if that is wanted."""
-        if (depth, folded) not in self.known:
-            found = self.known[depth, folded] = dict[str, set[int]]()
-            for place, parts in enumerate(self.parts):
-                if len(parts) >= depth:
-                    tail = "/".join(parts[-depth:])
-                    for key in (tail, os.path.splitext(tail)[0]):
-                        found.setdefault(fold_name(key) if folded else key, set()).add(place)
-        return self.known[depth, folded]
+    cells = [cell.strip() for line in text.splitlines() for cell in CELLS.split(line)]  # paths may have blanks in them
+    words = (word.replace("\\", "/") for word in (*filter(None, BETWEEN.split(text)), *cells))
+    paths = (word for word in words if bare or is_image(word) or "/" in word)
+    return any(
+        os.path.basename(path) in stems or (find_stem(path) in stems and not find_ending(path)[1:].isdecimal())  # 0.3
+        for path in paths
+    )
 
 
 def find_listed(
@@ -204,7 +168,7 @@ def find_listed(
         if names and not found:
             raise UserError(f"{root / names[0]}: none of the images that {', '.join(names)} names is there{some}")
         if lost:
-            notes.append(f"{len(lost):,} images that {', '.join(names)} names are not there{some}")
+            notes.append(f"{len(lost):,} lines of {', '.join(names)} name no image here{some}")
         places.append(found)
     trained, tested = places
     if both := {*trained} & {*tested}:
@@ -213,21 +177,3 @@ def find_listed(
     taken = {*tested}
     rest = trained if train else [place for place in range(len(paths)) if place not in taken]
     return Lists(rest, tested, [*notes, f"the parts are those of {', '.join([*train, *test])}"])
-
-
-def find_places(lines: Sequence[Line], index: PathIndex, paths: Sequence[str]) -> tuple[list[int], list[Line]]:
-    """Return the places of the images that lines mean, sorted, and the lines of those that are not there.
-
-    Raises:
-        UserError: a line means several.
-    """
-    found, lost = set[int](), list[Line]()
-    for line in lines:
-        places = index.find(line.text)
-        if len(places) > 1:
-            one, other = (paths[place] for place in sorted(places)[:2])
-            said = f"'{line.text}' is {one} and {other}; write paths with their folders"
-            raise UserError(f"{line.file}: row {line.row}: {said}")
-        found |= places
-        lost += [] if places else [line]
-    return sorted(found), lost

@@ -18,6 +18,7 @@ from counterweight.data.sources.base.columns import (
 )
 from counterweight.data.sources.base.labels import is_missing, normalize_label
 from counterweight.data.sources.base.lazy_images import NAMED_PART, PARTS, guess_part_name, parse_part_name
+from counterweight.data.sources.base.part_conflicts import check_columns, find_part_of
 from counterweight.data.sources.base.part_flags import (
     are_flags,
     check_sizes,
@@ -85,7 +86,10 @@ def read_parts(
         if name_flag(column) and are_flags(values):
             return read_flags(columns, [column]), notes
         ways = offer_words(values)
-        return [name_part(word, columns, column, row, ways) for row, word in enumerate(values, 1)], notes
+        parts = [name_part(word, columns, column, place, ways) for place, word in enumerate(values)]
+        if wanted.split is None:
+            check_columns(columns, column, parts, others)
+        return parts, notes
     stem, above = columns.file.stem.lower(), columns.file.relative_to(folder).parent.parts
     names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
     return [names[0]] * count, notes
@@ -169,11 +173,6 @@ def part_by_folders(tables: Sequence[Table]) -> tuple[list[Table], list[str]]:
     return parted, [f"{said}; set keep_split: false splits all images here"]
 
 
-def find_part_of(place: str) -> str | None:
-    """Return the part that the nearest folder of a path names, if one does."""
-    return next((part for name in reversed(place.split(os.sep)) if (part := find_part(name))), None)
-
-
 def find_part(word: str) -> str | None:
     """Return the part that a word of a column means."""
     return parse_part_name(word) or guess_part_name(word.strip())
@@ -188,8 +187,8 @@ def read_words(columns: Columns, column: str) -> list[str]:
     values = read_values(columns, column)
     given = [word for word in values if word and not is_missing(normalize_label(word))]
     if len(given) < len(values):
-        row, word = next(own for own in enumerate(values, 1) if not own[1] or is_missing(normalize_label(own[1])))
-        said = f"row {row}: '{column}' is {repr(word) if word else 'empty'}, a part of none"
+        place, word = next(own for own in enumerate(values) if not own[1] or is_missing(normalize_label(own[1])))
+        said = f"row {columns.number(place)}: '{column}' is {repr(word) if word else 'empty'}, a part of none"
         some = f"{len(values) - len(given):,} of {len(values):,} rows say none"
         raise UserError(f"{columns.file}: {said}; {some}: fill it in, or remove these rows{offer_words(given)}")
     return given
@@ -205,14 +204,15 @@ def offer_words(values: Sequence[str]) -> str:
     return f"; or set test: [{', '.join(words)}] tests on rows that say so and trains on all others" if words else ""
 
 
-def name_part(word: str, columns: Columns, column: str, row: int, ways: str) -> str:
+def name_part(word: str, columns: Columns, column: str, place: int, ways: str) -> str:
     """Return the part that a word of a column means; anything else is refused.
 
     Args:
+        place: of the row among those that are read.
         ways: out of it, to end the error's message with.
     """
     if (part := find_part(word)) is None:
         allowed = ", ".join(PARTS)
-        said = f"row {row}: '{column}' says '{word}'; allowed: {allowed}; remove such rows"
+        said = f"row {columns.number(place)}: '{column}' says '{word}'; allowed: {allowed}; remove such rows"
         raise UserError(f"{columns.file}: {said}{ways}")
     return part

@@ -11,7 +11,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import COMPANION_FOLDER, Tree, check_faults, find_stem, is_image, scan_tree
 from counterweight.data.sources.base.batches import ARROW, LINES
 from counterweight.data.sources.base.columns import SUFFIXES
-from counterweight.data.sources.base.delimited_text import DELIMITERS
+from counterweight.data.sources.base.delimited_text import DELIMITERS, number_row
 from counterweight.data.sources.base.lazy_images import guess_part_name
 from counterweight.data.sources.base.table_prefixes import TRIED, strip_foreign
 
@@ -122,13 +122,16 @@ class Located(NamedTuple):
     notes: list[str]
 
 
-def locate_images(words: Sequence[str], file: Path, root: Path, folder: str | None, follow: bool) -> Located:
+def locate_images(
+    words: Sequence[str], file: Path, root: Path, folder: str | None, follow: bool, empty: Sequence[int] = ()
+) -> Located:
     """Return the files that the paths in a table lead to.
 
     Args:
         root: folder that they must not lead out of, unless `follow`.
         folder: where they begin, below `root`; None: where the table is, or the only folder of images below it that
             has the files; or, by their names alone, wherever they are below it.
+        empty: rows of the table that are not read.
 
     Raises:
         UserError: a path is absolute or leads out, or several folders have the same files.
@@ -138,13 +141,15 @@ def locate_images(words: Sequence[str], file: Path, root: Path, folder: str | No
     start = file.parent if folder is None else root / folder
     words, notes = strip_foreign(words, start, file.name)
     resolver = PathResolver(start, root, follow)
-    paths = list(resolve(words, resolver, file))
+    paths = list(resolve(words, resolver, file, empty))
     if folder is None and paths and not notes and not any(os.path.lexists(path) for path in paths[:TRIED]):
-        return locate_below(words, paths, file, root, follow)
+        return locate_below(words, paths, file, root, follow, empty)
     return Located(paths, notes)
 
 
-def locate_below(words: Sequence[str], paths: list[Path], file: Path, root: Path, follow: bool) -> Located:
+def locate_below(
+    words: Sequence[str], paths: list[Path], file: Path, root: Path, follow: bool, empty: Sequence[int]
+) -> Located:
     """Return files that are not beside a table, but in a folder below it or below `root`, or by their names in several.
 
     Arguments and errors as of `locate_images`; `paths` are where they are not.
@@ -152,7 +157,7 @@ def locate_below(words: Sequence[str], paths: list[Path], file: Path, root: Path
     said = f"{file.name}: the images that it names are in"
     for start in dict.fromkeys((file.parent, root)):
         place = find_place(paths[:TRIED], file, start, root)
-        found = [] if place is None else [*resolve(words, PathResolver(place, root, follow), file)]
+        found = [] if place is None else [*resolve(words, PathResolver(place, root, follow), file, empty)]
         names = [path.name if path.parent == file.parent else "" for path in paths]
         spread = find_spread({*names}, start)
         tried, whole = names if place else names[:TRIED], all(map(os.path.lexists, found))
@@ -164,7 +169,7 @@ def locate_below(words: Sequence[str], paths: list[Path], file: Path, root: Path
         if elsewhere:
             inside = [os.path.relpath(spread[name][0], start) if name in spread else name for name in names]
             folders = {os.path.dirname(path) for path in inside if path}
-            several = [*resolve(inside, PathResolver(start, root, follow), file)]
+            several = [*resolve(inside, PathResolver(start, root, follow), file, empty)]
             return Located(several, [f"{said} {len(folders)} folders"])
     return Located(paths, [])
 
@@ -232,13 +237,13 @@ def check_near(tables: Sequence[Sequence[Path]], root: Path) -> None:
             raise UserError(f"{root}: {lacking} is not there, but there is {said}; mend the endings of paths")
 
 
-def resolve(words: Iterable[str], resolver: PathResolver, file: Path) -> Iterator[Path]:
+def resolve(words: Iterable[str], resolver: PathResolver, file: Path, empty: Sequence[int]) -> Iterator[Path]:
     """Yield the files that paths lead to."""
-    for row, word in enumerate(words, 1):
+    for place, word in enumerate(words):
         try:
             yield resolver.file(word.strip())
         except UserError as error:
-            raise UserError(f"{file}: row {row}: {error}") from error
+            raise UserError(f"{file}: row {number_row(place, empty)}: {error}") from error
 
 
 def list_folders(start: Path) -> Iterator[Path]:

@@ -93,4 +93,4 @@ def describe_repeats(tables: list[Table], seen: dict[str, list[Place]], repeated
 
 def name_row(tables: list[Table], place: Place) -> str:
     """Return how messages call a row."""
-    return f"{tables[place.table].columns.file.name} row {place.row + 1}"
+    return f"{tables[place.table].columns.file.name} row {tables[place.table].columns.number(place.row)}"

@@ -108,7 +108,8 @@ def list_groups(tables: list[Table], numbers: Indices, rows: Indices) -> list[st
         if (groups := tables[number].groups) is None:
             return None
         if not (name := groups[row]):
-            where = f"{tables[number].columns.file}: row {row + 1}"
+            columns = tables[number].columns
+            where = f"{columns.file}: row {columns.number(row)}"
             raise UserError(f"{where}: the group_column is empty; every image must have a group")
         found.append(name)
     return found

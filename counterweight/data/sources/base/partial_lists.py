@@ -1,0 +1,96 @@
+"""Texts and tables beside images that name only some of them, and lists beside the folder that was given."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from counterweight.data.decode.tree import find_ending, find_stem
+from counterweight.data.sources.base.layout_doubts import IMAGES
+from counterweight.data.sources.base.lazy_images import guess_part_name
+from counterweight.data.sources.base.listed_paths import HEAD, is_path, read_beginning
+from counterweight.data.sources.base.part_lists import CELLS, PROSE, SPLIT, TEXTS, describe_unread, find_lists
+
+TABLES = (".csv", ".tsv")
+LISTS = (*TABLES, ".txt", ".lst", ".list")
+MOST = 20  # files that are looked at whole
+LARGEST = 2**26  # bytes of one
+AROUND = 1000  # files in a folder that are looked at
+
+
+def describe_partial(files: Iterable[str], images: Sequence[str], root: Path) -> list[str]:
+    """Return a note for each file that names some images and not all: it may be a choice of them.
+
+    Files that are called as lists of parts are told of elsewhere.
+
+    Args:
+        files: those beside the images.
+        images: their paths below `root`.
+    """
+    keys, notes = [*map(list_keys, images)], list[str]()
+    stems = {own[-1] for own in keys}
+    for file in islice(find_partial(files, stems), MOST):
+        named = {name for line in read_lines(file, LARGEST) for name in list_named(line, file, stems)}
+        count = sum(not named.isdisjoint(own) for own in keys)
+        if 0 < count < len(images):
+            table = find_ending(file) in TABLES
+            ways = ": set layout: table takes these alone, if it has their labels" if table else ""
+            said = f"names {count:,} of the {len(images):,} images, and is not read"
+            notes.append(f"{os.path.relpath(file, root)} {said}{ways}")
+    return notes
+
+
+def list_keys(path: str) -> list[str]:
+    """Return by what a text may name an image: the name with the folder that it is in, if there is one, and alone."""
+    *above, name = path.replace("\\", "/").split("/")
+    stem = find_stem(name)
+    return [f"{above[-1]}/{stem}", stem] if above else [stem]
+
+
+def list_named(line: str, file: str, stems: set[str]) -> list[str]:
+    """Return what the line of a text may name images by: paths, else, in tables, names of some without endings."""
+    cells = [cell.strip("\"' ") for cell in CELLS.split(line)]
+    paths = [list_keys(cell)[0] for cell in cells if is_path(cell)]
+    if paths or find_ending(file) not in TABLES:
+        return paths
+    return [cell for cell in cells if cell in stems and not cell.isdecimal()]  # numbers may be of anything
+
+
+def find_partial(files: Iterable[str], stems: set[str]) -> Iterator[str]:
+    """Yield the texts half of whose first lines name images, and whose own names are of no part and no image."""
+    for file in files:
+        stem = find_stem(file)
+        told = SPLIT.search(stem) or guess_part_name(stem) or PROSE.match(stem) or stem in stems
+        if find_ending(file) in LISTS and not told and os.path.getsize(file) <= LARGEST:
+            lines = read_lines(file, HEAD)
+            if 0 < sum(bool(list_named(line, file, stems)) for line in lines) >= len(lines) / 2:
+                yield file
+
+
+def read_lines(file: str, size: int) -> list[str]:
+    """Return the lines in the first bytes of a text that are not empty."""
+    return [line for line in read_beginning(file, size).splitlines() if line.strip()]
+
+
+def describe_lists_around(root: Path, images: Sequence[str]) -> list[str]:
+    """Return a note if files beside a folder that is called images seem to be lists of its parts.
+
+    Args:
+        images: paths below `root`.
+    """
+    if not IMAGES.fullmatch(root.name):
+        return []
+    around = root.absolute().parent
+    folders = [around, *sorted(place for place in around.iterdir() if place.is_dir() and place.name != root.name)]
+    files = [file for place in folders for file in list_texts(place)]
+    found = [os.path.relpath(file, around) for file in find_lists(files, lambda: {*map(find_stem, images)})]
+    return [f"beside {root.name}, {describe_unread(found)}: give {around} to choose"] if found else []
+
+
+def list_texts(place: Path) -> list[str]:
+    """Return the first texts in a folder, sorted; none of one that cannot be looked into."""
+    try:
+        names = sorted(entry.name for entry in islice(os.scandir(place), AROUND) if entry.is_file())
+    except OSError:
+        return []
+    return [os.path.join(place, name) for name in names if find_ending(name) in TEXTS and not name.startswith(".")]
