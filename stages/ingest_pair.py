@@ -13,10 +13,9 @@ from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.results import write_result
 from counterweight.core.seeds import derive_seed
-from counterweight.data.besides.pairs import SIDES, compare_pair, scale_pair, write_same
+from counterweight.data.besides.pairs import compare_pair, scale_pair, write_same, write_sides
 from counterweight.data.decode.pool import Workers
-from counterweight.data.split.accounts import account_side
-from counterweight.data.split.reading import draw_some, write_part
+from counterweight.data.split.reading import draw_some
 from counterweight.settings.pairs import plan_pair
 
 
@@ -44,9 +43,7 @@ def main(argv: Sequence[str]) -> None:
         pair = scale_pair(pair, found, plan.settings)
         parts = [replace(part, provenance={**part.provenance, **facts}) for part in pair]
         chosen = [draw_some(part, plan.common.images, np.random.default_rng(seed)) for part in parts]
-        accounts = {}
-        for own, side, path in zip(chosen, SIDES, outputs[:2], strict=True):
-            accounts[side] = account_side(own, write_part(own, path, where, side, workers), where, side)
+        accounts = write_sides(chosen, outputs[:2], where, workers)
         settings, own_seed = (plan.settings if plan.common.equalise else None), derive_seed(file.run.seed, item, "same")
         how = write_same((chosen[0], chosen[1]), found, settings, own_seed, outputs[2:4], where, workers)
         write_result(found.model_copy(update={"equalised": how, "accounts": accounts}), outputs[4])

@@ -9,6 +9,7 @@ from counterweight.core.images import ImageSet, write_images
 from counterweight.core.schema import Settings
 from counterweight.data.besides.compression import compare_sides
 from counterweight.data.besides.mix import compare_mix
+from counterweight.data.besides.repeats import group_tables
 from counterweight.data.besides.same import FEWEST, Besides, KnownSide, Same, make_same
 from counterweight.data.besides.sides import FileSide
 from counterweight.data.decode.facts import Facts
@@ -18,8 +19,11 @@ from counterweight.data.decode.pool import Workers, inspect_images
 from counterweight.data.pairs.base import ONE_CLASS, ImagePair, scale_greys
 from counterweight.data.sources.base.class_folders import find_shared_classes
 from counterweight.data.sources.base.lazy_images import FileSettings, Indices, LazyImages
+from counterweight.data.split.accounts import account_side
+from counterweight.data.split.pictures import Written
 from counterweight.data.split.reading import Subset, choose_all, write_part
 from counterweight.results.files import Equalised, PairFiles
+from counterweight.results.ingest import Account
 
 SIDES = ("real", "synthetic")
 MOST = 1000  # files of a side that are looked at, drawn at random: to read all of them twice would be dear
@@ -93,6 +97,21 @@ def know_side(chosen: Subset) -> KnownSide:
     return KnownSide(side, [part.origins[row] for row in rows.tolist()], part.provenance, groups)
 
 
+def write_sides(chosen: Sequence[Subset], paths: Sequence[Path], where: str, workers: Workers) -> dict[str, Account]:
+    """Write both sides as image tables, in which the same picture is a group, say what they hold, and return it.
+
+    Args:
+        where: file and key of the pair.
+    """
+    written, accounts = list[Written](), dict[str, Account]()
+    for own, side, path in zip(chosen, SIDES, paths, strict=True):
+        part = write_part(own, path, where, side, workers, near=True)
+        written.append(part.images)
+        accounts[side] = account_side(own, part, where, side)
+    group_tables(written, paths)
+    return accounts
+
+
 def write_same(
     chosen: tuple[Subset, Subset],
     found: PairFiles,
@@ -114,9 +133,11 @@ def write_same(
         for own, path in zip(chosen, paths, strict=True):
             write_nothing(own.part, reason, path)
     else:
-        for part, side, path in zip(same.parts, SIDES, paths, strict=True):
-            label = f"{side}, made the same"
-            write_part(choose_all(part), path, where, label, workers, every_class=False)
+        written = [
+            write_part(choose_all(part), path, where, f"{side}, made the same", workers, every_class=False, near=True)
+            for part, side, path in zip(same.parts, SIDES, paths, strict=True)
+        ]
+        group_tables([own.images for own in written], paths)
     return None if same is None else same.how
 
 

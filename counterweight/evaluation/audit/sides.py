@@ -1,17 +1,16 @@
 """The two sets of an audit, brought to one shape, and what they differ in besides pictures."""
 
-from collections import Counter
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from counterweight.core.errors import UserError
-from counterweight.core.groups import join_numbers
+from counterweight.core.groups import Indices
 from counterweight.core.images import ImageSet
 from counterweight.core.near_duplicates import number_pictures, sketch
 from counterweight.core.twins import digest_pixels
-from counterweight.data.besides.files import are_mixed_differently
+from counterweight.data.besides.repeats import group_repeats
 from counterweight.data.besides.same import FEWEST
 from counterweight.evaluation.style.network import SMALLEST_SIZE
 from counterweight.results.files import ClassMix, Equalised, FileFacts
@@ -50,36 +49,22 @@ def check_sides(sides: Sides, real: str, synthetic: str) -> Sides:
     for name, images in ((real, sides.real), (synthetic, sides.synthetic)):
         if len(images) < FEWEST:
             raise UserError(f"{name}: {len(images)} images that can be read; at least {FEWEST} are needed")
-    first = group_repeats(rename_set(sides.real), rename_set(sides.synthetic))
-    same = None if sides.same is None else group_repeats(rename_set(sides.same[0]), rename_set(sides.same[1]))
+    first = group_pictures(rename_set(sides.real), rename_set(sides.synthetic))
+    same = None if sides.same is None else group_pictures(rename_set(sides.same[0]), rename_set(sides.same[1]))
     return sides._replace(real=first[0], synthetic=first[1], same=same)
 
 
-def group_repeats(real: ImageSet, synthetic: ImageSet) -> tuple[ImageSet, ImageSet]:
-    """Return both sets, in which images of a side that are the same picture are a group, as frames of a video are.
-
-    A set in which a few images are there twice is told from any that has them once, whatever they show. Where synthetic
-    images repeat each other more than real ones do, that is their generator's, and each stands alone.
-    """
-    grouped = group_pictures(real), group_pictures(synthetic)
-    shares = [count_repeats(own) for own in grouped]
-    own = shares[1]["repeated"] * len(real) > shares[0]["repeated"] * len(synthetic) and are_mixed_differently(*shares)
-    return grouped[0], synthetic if own else grouped[1]
+def group_pictures(real: ImageSet, synthetic: ImageSet) -> tuple[ImageSet, ImageSet]:
+    """Return both sets, in which images of a side that are the same picture are a group, as `group_repeats` says."""
+    sets = real, synthetic
+    first, second = (number_pictures(digest_pixels(own.images), sketch(own.images)).near for own in sets)
+    first_groups, second_groups = group_repeats((first, second), (real.groups, synthetic.groups))
+    return name_groups(real, first_groups), name_groups(synthetic, second_groups)
 
 
-def group_pictures(images: ImageSet) -> ImageSet:
-    """Return a set whose images that are the same picture, by their pixels or nearly, share a group; itself without."""
-    pictures = number_pictures(digest_pixels(images.images), sketch(images.images)).near
-    if len({*pictures.tolist()}) == len(images):
-        return images
-    groups = pictures if images.groups is None else join_numbers(images.groups, pictures)
-    return replace(images, group_names=groups.astype(np.str_))
-
-
-def count_repeats(images: ImageSet) -> Counter[str]:
-    """Count images whose group has one before them, and the others."""
-    repeated = 0 if images.groups is None else len(images) - len({*images.groups.tolist()})
-    return Counter({"repeated": repeated, "first": len(images) - repeated})
+def name_groups(images: ImageSet, groups: Indices | None) -> ImageSet:
+    """Return a set whose groups have these numbers (N,); None: as it is."""
+    return images if groups is None else replace(images, group_names=groups.astype(np.str_))
 
 
 def rename_set(images: ImageSet) -> ImageSet:

@@ -1,6 +1,7 @@
 """Pairs: two folders, and the published streets, found, checked and read into tables."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,15 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from benchmarks.traces import make_pictures, store_jpeg
 from counterweight.core.errors import UserError
 from counterweight.core.image_file import ImageFile
 from counterweight.core.images import ImageSet, read_images
 from counterweight.core.results import read_required
 from counterweight.data.besides import pairs as besides
+from counterweight.data.decode.pool import Workers
 from counterweight.data.pairs import city, folders
+from counterweight.data.split.reading import Subset, WrittenPart, write_part
 from counterweight.evaluation.prechecks import check_pair
 from counterweight.features.extractor import draw_some_rows
 from counterweight.results.files import Equalised, PairFiles
@@ -290,15 +294,15 @@ def test_of_the_streets_only_frames_are_read(project: Path) -> None:
 def test_frames_of_one_video_are_a_group_to_the_tables_end(project: Path) -> None:
     root, size = streets(project / "images/two"), (640, 400)
     ride = BDD.split("-")[0]
-    write(root / f"real/bdd100k/images/100k/val/{ride}-00000000.jpg", 10, size)  # another video of the same ride
-    write(root / "real/bdd100k/images/100k/val/ffffffff-00000000.jpg", 10, size)
+    write(root / f"real/bdd100k/images/100k/val/{ride}-00000000.jpg", 11, size)  # another video of the same ride
+    write(root / "real/bdd100k/images/100k/val/ffffffff-00000000.jpg", 12, size)
     synthia = root / "synthetic/synthia"
-    for path in ("SYNTHIA-SF/SEQ1/RGBRight/0000007.png", "SYNTHIA-SF/SEQ2/RGBLeft/0000000.png"):
-        write(synthia / path, 20, size)
+    for grey, path in ((21, "SYNTHIA-SF/SEQ1/RGBRight/0000007.png"), (22, "SYNTHIA-SF/SEQ2/RGBLeft/0000000.png")):
+        write(synthia / path, grey, size)
     for number in (0, 1):
-        write(synthia / f"RAND_CITYSCAPES/RGB/000000{number}.png", 20, size)
-    for number in ("00099", "00100"):
-        write(root / f"synthetic/gta/images/{number}.png", 30, size)
+        write(synthia / f"RAND_CITYSCAPES/RGB/000000{number}.png", 23 + number, size)
+    for number in (99, 100):
+        write(root / f"synthetic/gta/images/{number:05}.png", number, size)
     check_pair(load_params(settings_file(source="city")), "two")
     assert [count_members(images) for images in ingested()] == [[1, 2], [1, 1, 1, 1, 2, 2]]
 
@@ -307,6 +311,57 @@ def count_members(images: ImageSet) -> list[int]:
     """Return how many images each group has, the smallest first."""
     assert images.groups is not None
     return sorted(np.bincount(images.groups).tolist())
+
+
+def write_pictures(folder: Path, places: Sequence[int], again: Sequence[int], ending: str = "png") -> None:
+    """Write noise with the spectrum of photographs, and some of it a second time, as a JPEG of quality 90 shows it."""
+    pictures = make_pictures(240, 32, 0)[::4]
+    folder.mkdir(parents=True, exist_ok=True)
+    for row, place in enumerate(places):
+        pictures[place].save(folder / f"{row:02}.{ending}", quality=75)
+    for place in again:
+        store_jpeg(pictures[place], 90).save(folder / f"again {place:02}.{ending}", quality=75)
+
+
+def test_a_picture_that_is_there_twice_is_a_group_as_it_is_and_made_the_same(project: Path) -> None:
+    """Of synthetic images none are where the generator repeats itself; tables without repeats stay as they are."""
+    write_pictures(project / "images/two/real", [*range(20), 3, 3], [8, 9], "jpg")
+    write_pictures(project / "images/two/synthetic", range(20, 40), [25])
+    settings_file(size=32, channels=3)
+    tables = [*ingested(), *(read_images(Path(f"same_{side}.parquet")) for side in ("real", "synthetic"))]
+    for real, synthetic in (tables[:2], tables[2:]):
+        assert count_members(real) == [*[1] * 17, 2, 2, 3]
+        assert count_members(synthetic) == [*[1] * 19, 2]
+        assert real.provenance["identical_images"] == {"in_this_part": 3}
+        assert real.provenance["near_duplicates"] == {"in_this_part": 4}
+
+
+def test_a_generator_that_repeats_itself_has_no_groups(project: Path) -> None:
+    write_pictures(project / "images/two/real", range(30), [])
+    write_pictures(project / "images/two/synthetic", [40] * 30, [])
+    settings_file(size=32, channels=3)
+    assert [images.group_names for images in ingested()] == [None, None]
+
+
+def test_tables_in_which_nothing_repeats_are_what_they_were(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pictures(project / "images/two/real", range(30), [], "jpg")
+    write_pictures(project / "images/two/synthetic", range(30, 60), [])
+    settings_file(size=32, channels=3)
+    ingested()
+    names = ("real.parquet", "synthetic.parquet", "same_real.parquet", "same_synthetic.parquet", "besides.json")
+    found = [Path(name).read_bytes() for name in names]
+    monkeypatch.setattr(besides, "group_tables", lambda *_: None)
+    monkeypatch.setattr(besides, "write_part", write_without_sketches)
+    ingested()
+    assert [Path(name).read_bytes() for name in names] == found
+
+
+def write_without_sketches(
+    chosen: Subset, path: Path, where: str, label: str, workers: Workers, every_class: bool = True, near: bool = False
+) -> WrittenPart:
+    """Write a part as it was before near duplicates were looked for."""
+    assert near
+    return write_part(chosen, path, where, label, workers, every_class)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.traces import make_pictures, store_jpeg
 from counterweight.core.images import ImageSet
-from counterweight.evaluation.audit.sides import group_repeats
+from counterweight.evaluation.audit.sides import group_pictures
 
 PICTURES = [*make_pictures(240, 32, 0)]
 AGAIN = [store_jpeg(picture, 90) for picture in PICTURES]
@@ -40,7 +40,7 @@ def count_groups(images: ImageSet) -> int | None:
 def test_repeated_pictures_are_a_group_unless_they_are_a_generators_own(
     real: list[list[int]], synthetic: list[list[int]], groups: list[int | None]
 ) -> None:
-    found = group_repeats(make_set(*real), make_set(*synthetic))
+    found = group_pictures(make_set(*real), make_set(*synthetic))
     assert [count_groups(own) for own in found] == groups
 
 
@@ -48,13 +48,13 @@ def test_a_picture_as_a_jpeg_is_in_its_group() -> None:
     places = [
         *range(0, 240, 4)
     ]  # noise with the spectrum of photographs: the others have too little detail at 32 pixels
-    found, _ = group_repeats(make_set(places, places), make_set([*range(60, 120)], []))
+    found, _ = group_pictures(make_set(places, places), make_set([*range(60, 120)], []))
     assert found.groups is not None
     assert np.mean(found.groups[: len(places)] == found.groups[len(places) :]) > 0.9
 
 
 def test_groups_that_are_there_are_joined() -> None:
-    found, _ = group_repeats(make_set([0, 1, 2, 0], [], ["a", "b", "b", "c"]), make_set([60, 61], []))
+    found, _ = group_pictures(make_set([0, 1, 2, 0], [], ["a", "b", "b", "c"]), make_set([60, 61], []))
     assert found.groups is not None
     assert [found.groups[0] == other for other in found.groups] == [True, False, False, True]
     assert found.groups[1] == found.groups[2]
