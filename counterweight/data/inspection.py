@@ -202,7 +202,7 @@ def choose_labels(path: Path, classes: Sequence[str], name: str, images: int) ->
         for part in parts
         for label, origin in zip(part.labels.tolist(), part.origins, strict=True)
     ]
-    there = [(label, origin) for label, origin in pairs if (path / origin).is_file()]
+    there = [(label, origin) for label, origin in pairs if os.path.isfile(path / origin)]
     if len(there) < LISTED * len(pairs):
         return "folder"
     choice = "set layout: classes takes the first, set layout: table the other"

@@ -230,7 +230,7 @@ def check_near(tables: Sequence[Sequence[Path]], root: Path) -> None:
         UserError: it is so.
     """
     for first in (paths[0] for paths in tables if paths and not any(map(os.path.lexists, paths[:TRIED]))):
-        names = group_stems(str(first.parent)) if first.parent.is_dir() else {}
+        names = group_stems(str(first.parent)) if os.path.isdir(first.parent) else {}
         if near := names.get(compose(first.stem if is_image(str(first)) else first.name)):
             said = " and ".join(os.path.relpath(first.parent / name, root) for name in near[:2])
             lacking = os.path.relpath(first, root)

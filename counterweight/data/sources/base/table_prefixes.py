@@ -32,7 +32,7 @@ def strip_foreign(words: Sequence[str], start: Path, name: str) -> tuple[Sequenc
     shared = sum(1 for _ in takewhile(lambda names: len({*names}) == 1, columns))
     for cut in range(1, shared + 1):
         first = ["/".join(own[cut:]) for own in parts[:TRIED]]
-        if not any(ELSEWHERE.match(word) for word in first) and all((start / word).is_file() for word in first):
+        if not any(ELSEWHERE.match(word) for word in first) and all(os.path.isfile(start / word) for word in first):
             gone = "/".join(parts[0][:cut])
             note = f"{name}: all paths begin with '{gone}/', which is not here: what follows is looked for here"
             return ["/".join(own[cut:]) for own in parts], [note]
