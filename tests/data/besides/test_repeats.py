@@ -10,6 +10,8 @@ from counterweight.core.images import ImageSet, read_images, write_images
 from counterweight.core.twins import digest_pixels
 from counterweight.data.besides.repeats import BATCH, Groups, group_repeats, group_tables
 from counterweight.data.split.pictures import Written
+from counterweight.evaluation.comparison.harness import LabelledFeatures, run_statistic
+from counterweight.statistics.two_sample.exchange import STATISTIC
 
 
 def number(*images: int) -> npt.NDArray[np.int64]:
@@ -34,6 +36,25 @@ def test_repeats_are_groups_unless_they_are_the_generators(
 ) -> None:
     found = group_repeats((number(*real), number(*synthetic)), groups)
     assert tuple(None if own is None else own.tolist() for own in found) == expected
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5])
+def test_sets_of_one_kind_are_told_apart_by_what_is_there_twice_unless_it_is_a_group(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    real, synthetic = rng.standard_normal((160, 200)), rng.standard_normal((160, 200))
+    pictures = np.concatenate([np.arange(160), np.arange(40)])
+    groups, single = group_repeats((pictures, np.arange(160)), (None, None))
+    assert single is None
+
+    def test(own: npt.NDArray[np.int64] | None) -> float:
+        sets = LabelledFeatures(real[pictures], np.zeros(200, np.int64), own), LabelledFeatures(synthetic, labels)
+        found = run_statistic(STATISTIC, *sets, np.random.default_rng(seed), 1, {}).first
+        assert found is not None
+        return found["p_value"]
+
+    labels = np.zeros(160, np.int64)
+    assert test(None) <= 0.02
+    assert test(groups) > 0.2
 
 
 def make_table(values: npt.NDArray[np.int64], path: Path) -> Written:
