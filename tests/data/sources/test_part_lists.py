@@ -119,6 +119,15 @@ def test_other_texts_are_not_named(file: str, text: str, tmp_path: Path) -> None
     assert describe_lists_of(tmp_path) == ""
 
 
+@pytest.mark.parametrize("name", ["labels.csv", "train.txt", "notes.txt", "test", "cat/test.json"])
+def test_links_that_lead_nowhere_name_nothing(name: str, tmp_path: Path) -> None:
+    write_images(tmp_path, "cat/0.png", "dog/1.png")
+    (tmp_path / name).symlink_to("missing")
+    found = find(tmp_path)
+    assert counts(found)[0] == {"cat": 1, "dog": 1}
+    assert describe_lists_of(tmp_path) == ""
+
+
 def test_lists_that_cannot_be_read_as_such_are_refused(tmp_path: Path) -> None:
     write_classes(tmp_path)
     write_lists(tmp_path, "{name}/{name} {number}.png")

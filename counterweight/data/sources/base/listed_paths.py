@@ -48,9 +48,15 @@ def read_lists(names: Sequence[str], root: Path, follow: bool) -> list[Line]:
 
 
 def read_beginning(file: str, size: int = HEAD) -> str:
-    """Return the first bytes of a text, whatever is in it."""
-    with open(file, "rb") as stream:
-        first = stream.read(size)
+    """Return the first bytes of a text, whatever is in it; none of a link that leads nowhere, or what may not be read.
+
+    Nobody has asked for these files: they are looked at for what is to be said of them.
+    """
+    try:
+        with open(file, "rb") as stream:
+            first = stream.read(size)
+    except OSError:
+        return ""
     return first.decode(find_wide_encoding(first[:64]) or "utf-8-sig", "replace")
 
 

@@ -61,7 +61,7 @@ def find_partial(files: Iterable[str], stems: set[str]) -> Iterator[str]:
     for file in files:
         stem = find_stem(file)
         told = SPLIT.search(stem) or guess_part_name(stem) or PROSE.match(stem) or stem in stems
-        if find_ending(file) in LISTS and not told and os.path.getsize(file) <= LARGEST:
+        if find_ending(file) in LISTS and not told and os.path.isfile(file) and os.path.getsize(file) <= LARGEST:
             lines = read_lines(file, HEAD)
             if 0 < sum(bool(list_named(line, file, stems)) for line in lines) >= len(lines) / 2:
                 yield file
