@@ -16,8 +16,9 @@ from counterweight.data.sources.base.group_names import find_groups
 from counterweight.data.sources.base.lazy_images import require_two_classes
 from counterweight.data.split.accounts import make_account, name_parts, report_account, say
 from counterweight.data.split.parts import Splitting, split_parts
-from counterweight.data.split.pictures import describe_same
+from counterweight.data.split.pictures import describe_same, number_parts
 from counterweight.data.split.reading import check_present, write_part
+from counterweight.data.split.repeats import group_repeats
 from counterweight.settings.datasets import plan_dataset
 
 
@@ -49,9 +50,10 @@ def main(argv: Sequence[str]) -> None:
             tested = write_part(test, test_partial, where, "test", workers, train=trained.images, near=near)
         notes = report_account(name_parts(found), where)
         kept = found.test is not None and plan.common.keep_split
-        say(same := describe_same(trained.images, tested.images, kept, names), where)
-        written = {"train": trained, "test": tested}
-        write_result(make_account(name_parts(found), written, [*notes, *same]), account)
+        parts = trained.images, tested.images
+        group_repeats((pictures := number_parts(*parts)).near, parts, (train_partial, test_partial))
+        say(same := describe_same(*parts, pictures, kept, names), where)
+        write_result(make_account(name_parts(found), {"train": trained, "test": tested}, [*notes, *same]), account)
 
 
 if __name__ == "__main__":

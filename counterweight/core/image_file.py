@@ -4,6 +4,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -58,9 +59,11 @@ class ImageFile:
     @cached_property
     def groups(self) -> Indices | None:
         """Numbers (N,) of images that no draw may part; see `ImageSet.groups`. Reads the names of all."""
-        if "group" not in self.file.schema_arrow.names:
-            return None
-        return number_names(read_names(self.file.read(["group"]).column("group"))[self.rows])
+        return number_names(self.read_group_names()) if "group" in self.file.schema_arrow.names else None
+
+    def read_group_names(self) -> npt.NDArray[np.str_]:
+        """Read the names of the groups of all images (N,), which a table has where it has `groups`."""
+        return read_names(self.file.read(["group"]).column("group"))[self.rows]
 
     def take(self, indices: Indices) -> ImageSet:
         """Read the images at `indices`, int64 (K,), in that order; quickest where it is the table's."""

@@ -25,6 +25,9 @@ ROW_GROUP_BYTES = 16 * 2**20  # What the writer holds in memory.
 FILE_DIFFERENCES = "file_differences"
 """Where the provenance of a pair's images says what both sides differ in besides pictures, if they do."""
 
+GROUPED_REPEATS = "groups_are_repeats"
+"""Whether the provenance of images says that their groups are of the same picture and of nothing else."""
+
 Fit = Literal["stretch", "crop", "pad"]
 """How an image is brought to another size: whatever its proportions, cut at its longer side, or padded with white."""
 

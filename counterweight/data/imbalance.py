@@ -9,7 +9,7 @@ import numpy.typing as npt
 from counterweight.core.draws import FITTED, REFERENCE, UNUSED, VALIDATION, WITHHELD, Draws
 from counterweight.core.errors import UserError
 from counterweight.core.groups import Indices, check_groups, check_sides, choose_together, find_spanning, join_numbers
-from counterweight.core.images import ImageSet
+from counterweight.core.images import GROUPED_REPEATS, ImageSet
 from counterweight.core.near_duplicates import number_pictures, sketch
 from counterweight.core.twins import digest_pixels, gather_twins, part_copies
 from counterweight.results.imbalance import ClassCounts, Counts
@@ -111,18 +111,19 @@ def draw_all_roles(
     """
     labels, names = train.labels, train.class_names
     rngs = map(np.random.default_rng, seeds)
-    if train.groups is None and not find_spanning(labels, twins).any():
+    groups = None if train.provenance.get(GROUPED_REPEATS) else train.groups  # Twins are these.
+    if groups is None and not find_spanning(labels, twins).any():
         return np.stack([draw_roles(labels, kept, validation_fraction, rng, twins) for rng in rngs])
     what = f"{where}: training images to be fitted and to be set aside"
-    if train.groups is None:
+    if groups is None:
         numbers = part_copies(labels, twins)
     else:
-        numbers = join_numbers(train.groups, twins)
+        numbers = join_numbers(groups, twins)
         check_groups(labels, numbers, names, 2, what)
     drawn = []
     for rng in rngs:
         aside = choose_together(labels, validation_fraction, rng, numbers)
-        if train.groups is not None:
+        if groups is not None:
             check_sides(labels, aside, names, numbers, what)
         drawn.append(draw_grouped_roles(labels, kept, aside, rng, numbers))
     return np.stack(drawn)

@@ -108,8 +108,8 @@ def describe_sample(found: BackboneResult) -> str | None:
 def describe_dependence(found: BackboneResult) -> str:
     """Say what is to be known of t-tests where images come in groups; nothing where they do not."""
     effects = found.design_effects
-    if not effects:
-        return ""
+    if not any(f"{effect:.1f}" != "1.0" for effect in effects.values()):
+        return ""  # A few images that are there twice change nothing that can be said.
     sides = " and ".join(f"of {side} images {effect:.1f} times as much" for side, effect in effects.items())
     return (
         f"Images come in groups: the mean of a feature varies, {sides} as of independent images (the design effect, a "

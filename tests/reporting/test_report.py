@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from counterweight.reporting.columns import average
-from counterweight.reporting.differences import render_differences
+from counterweight.reporting.differences import describe_dependence, render_differences
 from counterweight.reporting.markdown import (
     Grid,
     format_number,
@@ -497,4 +497,6 @@ def test_tests_of_images_in_groups_are_said_to_be_of_dependent_ones() -> None:
     grouped = plain.model_copy(update={"design_effects": {"real": 5.46}})
     text = render_differences({"smote": Comparison(compare_result({"a": grouped}, copies(0.0)), style(), None)})
     assert "the mean of a feature varies, of real images 5.5 times as much as of independent images" in text
+    few = plain.model_copy(update={"design_effects": {"real": 1.04}})  # a few that are there twice
+    assert describe_dependence(few) == ""
     assert "design_effects" not in plain.model_dump()

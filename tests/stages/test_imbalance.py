@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from counterweight.core.draws import FITTED, REFERENCE, VALIDATION, Draws, read_draws
 from counterweight.core.errors import UserError
-from counterweight.core.images import ImageSet, write_images
+from counterweight.core.images import GROUPED_REPEATS, ImageSet, write_images
 from counterweight.data.imbalance import make_imbalance
 from counterweight.settings.scenarios import Drop
 from stages.imbalance import main
@@ -282,3 +282,18 @@ def test_test_images_that_are_trained_on_are_counted_by_class(tmp_path: Path) ->
     assert found["a"] == clean["a"] | {"in_train": 2}
     assert found["b"] == clean["b"] | {"near_train": 4}
     assert found["c"] == clean["c"] | {"in_train": 1}
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_groups_of_the_same_picture_change_no_draw_and_others_do(marked: bool, tmp_path: Path) -> None:
+    """That identical images have one role is the draws' own; by groups, scenarios are not nested."""
+    train = numbered("train", SIZES)
+    pairs = np.arange(len(train)) // 2 * 2
+    alone = replace(train, images=train.images[pairs])
+    facts = {**train.provenance, **({GROUPED_REPEATS: True} if marked else {})}
+    grouped = replace(alone, group_names=train.origins[pairs], provenance=facts)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    first = imbalanced(tmp_path / "one", {"kind": "natural"}, [], alone)
+    second = imbalanced(tmp_path / "two", {"kind": "natural"}, [], grouped)
+    assert (first.draws.roles == second.draws.roles).all() == marked

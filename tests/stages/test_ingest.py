@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.traces import make_pictures, store_jpeg
 from counterweight.core.errors import UserError
 from counterweight.core.images import read_images
 from counterweight.core.results import read_required, write_result
@@ -90,3 +92,30 @@ def test_frames_and_broken_files_are_told_by_class(
     ]
     assert any("several frames" in note for note in written.notes)
     assert written.found == 6 * len(folders) + 2
+
+
+@pytest.mark.parametrize("near", ["together", "ignore"])
+def test_what_shows_the_same_is_a_group_in_the_tables(
+    near: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of eight pictures of a class two are there as JPEGs, too, and a third twice."""
+    monkeypatch.chdir(tmp_path)
+    pictures = make_pictures(64, 32, 0)[::4]  # noise like photographs
+    for name, own in (("cat", pictures[:8]), ("dog", pictures[8:])):
+        (tmp_path / "images/pets" / name).mkdir(parents=True)
+        again = [*(store_jpeg(picture, 90) for picture in own[:2]), own[2]] if name == "cat" else []
+        for number, picture in enumerate([*own, *again]):
+            picture.save(tmp_path / "images/pets" / name / f"{number}.png")
+    settings = PARAMS.replace("size: 4\n    channels: 1", f"size: 32\n    near_duplicates: {near}")
+    (tmp_path / "params.yaml").write_text(settings, encoding="utf-8")
+    ingest.main(["--dataset", "pets", "--train", "train", "--test", "test", "--account", "account"])
+    parts = [read_images(Path(name)) for name in ("train", "test")]
+    both = parts[0].concatenate(parts[1])
+    assert both.group_names is not None
+    shared = [
+        {Path(origin).stem for origin in both.origins[both.group_names == name]}
+        for name in np.unique(both.group_names)
+        if (both.group_names == name).sum() > 1
+    ]
+    expected = [{"2", "10"}] if near == "ignore" else [{"0", "8"}, {"1", "9"}, {"2", "10"}]
+    assert sorted(shared, key=sorted) == sorted(expected, key=sorted)

@@ -8,14 +8,10 @@ import numpy as np
 
 from counterweight.core.groups import Indices, join_numbers
 from counterweight.core.image_file import ImageFile
-from counterweight.core.images import ImageWriter
 from counterweight.core.near_duplicates import number_pictures
-from counterweight.core.outputs import atomic_output
 from counterweight.data.besides.files import are_mixed_differently
 from counterweight.data.split.pictures import Written
-
-BATCH = 1024
-"""Images that are written together."""
+from counterweight.data.split.repeats import write_groups
 
 Groups = tuple[Indices | None, Indices | None]
 """Numbers (N,) and (M,) that real images and synthetic ones share; None: each stands alone."""
@@ -61,16 +57,4 @@ def group_tables(written: Sequence[Written], paths: Sequence[Path]) -> None:
     known = ImageFile(paths[0]).groups, ImageFile(paths[1]).groups
     for path, groups in zip(paths, group_repeats((real, synthetic), known), strict=True):
         if groups is not None:
-            write_groups(groups, path)
-
-
-def write_groups(groups: Indices, path: Path) -> None:
-    """Write an image table anew, with these numbers (N,) as names of groups; memory holds but a few of its images."""
-    table = ImageFile(path)
-    # Which images are the same is not known before the last of them is read, and then they are in the table.
-    with atomic_output(path) as again, ImageWriter(again, table.shape, table.class_names, True) as writer:
-        for places in (range(start, min(start + BATCH, len(table))) for start in range(0, len(table), BATCH)):
-            some = table.take(np.array(places))
-            names = groups[places.start : places.stop].astype(np.str_).tolist()
-            writer.add(some.images, some.labels, some.origins.tolist(), groups=names)
-        writer.finish(table.provenance)
+            write_groups(groups.astype(np.str_), path)

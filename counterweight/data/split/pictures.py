@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterweight.core.groups import Indices, find_spanning
-from counterweight.core.near_duplicates import Sketches, find_seen, join_sketches, number_pictures
+from counterweight.core.near_duplicates import Pictures, Sketches, find_seen, join_sketches, number_pictures
 from counterweight.core.twins import Digests, find_identical, find_shared, stack_digests
 
 
@@ -53,8 +53,7 @@ def count_same(part: Written, train: Written | None, classes: int) -> dict[str, 
         "near_duplicates": {"in_this_part": int((find_shared(own.near) & ~exact).sum())},
     }
     if train is not None:
-        both = train.concatenate(part)
-        seen = find_seen(number_pictures(both.digests, both.sketches), len(train.digests))
+        seen = find_seen(number_parts(train, part), len(train.digests))
         for key, which in (("identical_images", seen.exact), ("near_duplicates", seen.near)):
             found[key]["in_train"] = int(which.sum())
             if which.any():
@@ -62,15 +61,21 @@ def count_same(part: Written, train: Written | None, classes: int) -> dict[str, 
     return {key: counts for key, counts in found.items() if any(counts.values())}
 
 
-def describe_same(train: Written, test: Written, kept: bool, names: Sequence[str]) -> list[str]:
+def number_parts(train: Written, test: Written) -> Pictures:
+    """Number the images of both parts together by what they show."""
+    both = train.concatenate(test)
+    return number_pictures(both.digests, both.sketches)
+
+
+def describe_same(train: Written, test: Written, pictures: Pictures, kept: bool, names: Sequence[str]) -> list[str]:
     """Say how many images are the same picture as another, and how many tested ones are trained on.
 
     Args:
+        pictures: of the training part's images and of the test part's.
         kept: whether the split is the source's own.
         names: of the classes.
     """
     both = train.concatenate(test)
-    pictures = number_pictures(both.digests, both.sketches)
     found = find_identical(both.digests, both.origins, len(train.digests))
     seen, tested = find_seen(pictures, len(train.digests)), len(test.digests)
     why = "the split is the source's own" if kept else "a class has no others"

@@ -8,8 +8,9 @@ import pytest
 
 from counterweight.core.images import ImageSet, read_images, write_images
 from counterweight.core.twins import digest_pixels
-from counterweight.data.besides.repeats import BATCH, Groups, group_repeats, group_tables
+from counterweight.data.besides.repeats import Groups, group_repeats, group_tables
 from counterweight.data.split.pictures import Written
+from counterweight.data.split.repeats import BATCH
 from counterweight.evaluation.comparison.harness import LabelledFeatures, run_statistic
 from counterweight.statistics.two_sample.exchange import STATISTIC
 
