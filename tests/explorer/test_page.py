@@ -365,3 +365,21 @@ def test_where_nothing_was_trained_the_page_says_so(tmp_path: Path, browser: Pag
             assert browser.errors == []
         finally:
             server.send_signal(signal.SIGINT)
+
+
+def test_no_module_runs_that_lies_in_a_strangers_folder(tmp_path: Path) -> None:
+    """Neither as the page is served nor as it is asked for, whatever process does it."""
+    ran, port = tmp_path / "ran", find_port()
+    for name in ("numpy", "PIL", "torch", "panel", "bokeh", "socket", "random", "sitecustomize", "usercustomize"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write(__name__)")
+    script = Path(sys.executable).parent / "counterweight"
+    words = [script, "explore", "--no-open", "--port", str(port)]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL) as server:
+        try:
+            wait_for(port, server)
+            with closing(HTTPConnection("127.0.0.1", port)) as connection:
+                connection.request("GET", "/")
+                assert connection.getresponse().status == 200
+        finally:
+            server.send_signal(signal.SIGINT)
+    assert not ran.exists()
