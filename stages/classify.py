@@ -50,7 +50,7 @@ def main(argv: Sequence[str]) -> None:
         keep_outcomes(arguments.checkpoints, methods, parts, seeds, config, context.device) as kept,
         atomic_outputs(*targets, arguments.confusion) as (out, predictions, folder),
     ):
-        outcomes = retrain_classifiers(methods, parts, seeds, config, context, kept)
+        outcomes = retrain_classifiers(methods, parts, seeds, config, context, kept, file.run.streams)
         write_result(score_methods(methods, outcomes, parts), out)
         write_predictions(outcomes, parts.test, predictions)
         write_confusions(outcomes, parts.test, folder)

@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> None:
 
     def measure() -> Measurement:
         seed, device = derive_seed(file.run.seed, synthetic.item, "discriminate"), choose_device(file.run.device)
-        found = train_style_classifiers(real, synthetic, settings, seed, device)
+        found = train_style_classifiers(real, synthetic, settings, seed, device, file.run.streams)
         return found.result, partial(write_style_plots, found)
 
     write_measurement(synthetic, measure, arguments.out, arguments.plots)

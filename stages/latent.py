@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> None:
 
     def measure() -> Measurement:
         seed, device = derive_seed(file.run.seed, synthetic.item, "latent"), choose_device(file.run.device)
-        found = measure_latent_space(real, synthetic, settings, seed, device)
+        found = measure_latent_space(real, synthetic, settings, seed, device, file.run.streams)
         return found.result, partial(draw_latents, found)
 
     write_measurement(synthetic, measure, arguments.out, arguments.plots)

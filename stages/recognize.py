@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> None:
         keep_outcomes(arguments.checkpoints, material, settings, draws, seed, device) as kept,
         atomic_outputs(arguments.out, arguments.hits, arguments.plots) as (out, hits, plots),
     ):
-        outcomes = recognition.recognize(material, settings, draws, seed, device, kept)
+        outcomes = recognition.recognize(material, settings, draws, seed, device, kept, file.run.streams)
         write_result(recognition.describe_outcomes(outcomes, material, settings), out)
         recognition.write_hits(outcomes, hits)
         recognition.write_accuracies(outcomes, plots)

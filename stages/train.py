@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), help="folder for unfinished trainings")
     arguments = parser.parse_args(argv)
     file, name = read_params_file(arguments.params), arguments.generator
-    config = file.section("train", TrainingConfig)
+    config, streams = file.section("train", TrainingConfig), file.run.streams
     processes = config.processes if issubclass(find_generator(name).generator, LearnedGenerator) else 1
     if launch("train", argv, processes, file.run.device):
         return
@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> None:
         learned = [each.to(device) for each in built if isinstance(each, LearnedGenerator)]
         unfinished = find_folders(learned, sets, seeds, config, arguments.checkpoints) if learned else []
         with errors_of(where):
-            histories = train_draws(learned, sets, seeds, config, unfinished, processes=team) if learned else []
+            histories = train_draws(learned, sets, seeds, config, unfinished, None, team, streams) if learned else []
         if places:
             save_generators(name, built, places[0])
             write_curves(histories, unfinished[:1], places[1])

@@ -32,6 +32,7 @@ def main(argv: Sequence[str]) -> None:
     file = read_params_file(arguments.params)
     runs = file.part("recognition", arguments.dataset, "vae_experiment", VaeExperiment).runs
     config, device = file.section("train", TrainingConfig), choose_device(file.run.device)
+    seed, streams = file.run.seed, file.run.streams
     images = read_images(arguments.images)
     parts = read_parts(arguments.parts, images)
     check_counts(runs, parts)
@@ -42,8 +43,8 @@ def main(argv: Sequence[str]) -> None:
         results = {}
         for name, own in runs.items():
             print(f"{name}:", flush=True)
-            trained = train_run(name, own, images, parts, file.run.seed, config, arguments.checkpoints, device)
-            results[name] = describe_run(own, trained, file.run.seed)
+            trained = train_run(name, own, images, parts, seed, config, arguments.checkpoints, device, streams)
+            results[name] = describe_run(own, trained, seed)
             write_run(own, trained, models / name, plots / name)
             unfinished += trained.folders
         write_result(VaeResult(runs=results, differences=compare_runs(results, pair_runs(runs))), out)

@@ -1,9 +1,9 @@
 """A device that is not there: tensors that say they are on `cuda:0`, and are computed on the CPU.
 
 Nobody has to own a GPU to see that a tensor on the CPU meets one elsewhere, that a generator of random numbers belongs
-to another device than what is drawn, that an array is made of a tensor before that was fetched, or that a training
-waits for the device between two steps: here that is an error, as it is on a GPU. What kernels,
-memory and rounding do there is not pretended.
+to another device than what is drawn, that an array is made of a tensor before that was fetched, that a training waits
+for the device between two steps: here that is an error, as it is on a GPU; and so is what one stream reads of another
+too early (`tests.pretended_streams`). What kernels, memory and rounding do there is not pretended.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,6 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
+
+from tests.pretended_streams import Streams, find_memory, find_written
 
 PRETENDED, CUDA = "pretended", "cuda"
 """Kinds of devices."""
@@ -40,6 +42,7 @@ OF_MEMORY = (Tensor.untyped_storage, Tensor.data_ptr)
 SENDING = (torch.tensor, torch.as_tensor, torch.asarray)
 
 waits_refused = Event()
+streams = Streams()
 
 
 @dataclass
@@ -78,6 +81,7 @@ def wait(reason: str) -> None:
     """
     if waits_refused.is_set():
         raise RuntimeError(f"called a synchronizing operation: {reason}")
+    streams.current().finish()
 
 
 class Pretended(Tensor):
@@ -101,7 +105,8 @@ class Pretended(Tensor):
     is_cpu = property(lambda self: False)  # type: ignore[assignment]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        made = Pretended(self.inner.detach().clone()).requires_grad_(self.requires_grad)
+        streams.read("deepcopy", [self.inner])
+        made = bring(self.inner.detach().clone()).requires_grad_(self.requires_grad)
         if getattr(self, "_is_param", False):
             made._is_param = True  # type: ignore[attr-defined]
         memo[id(self)] = made
@@ -113,7 +118,11 @@ class Pretended(Tensor):
         given = [each for each in tree_leaves((args, named)) if isinstance(each, Tensor)]
         name = func.overloadpacket.__name__
         check_devices(name, args, given)
-        made = func(*tree_map(unwrap, args), **tree_map(unwrap, named))
+        inner = [each.inner for each in given if isinstance(each, Pretended)]
+        streams.read(name, inner)
+        args_inside, named_inside = tree_map(unwrap, args), tree_map(unwrap, named)
+        made = func(*args_inside, **named_inside)
+        streams.write(name, find_written(func, args_inside, named_inside) + list_new(made, inner))
         own = {id(each.inner): each for each in given if isinstance(each, Pretended)}
         if name == "copy_" and not isinstance(args[0], Pretended):
             return args[0]
@@ -128,6 +137,18 @@ def wrap(value: Any) -> Any:  # noqa: ANN401
     if not isinstance(value, Tensor) or isinstance(value, Pretended):
         return value
     return Pretended(value.detach()).requires_grad_(value.requires_grad)
+
+
+def bring(inner: Tensor) -> Tensor:
+    """Return a tensor on the device that the current stream has just made."""
+    streams.write("bring", [inner])
+    return Pretended(inner)
+
+
+def list_new(made: Any, inner: list[Tensor]) -> list[Tensor]:  # noqa: ANN401
+    """Return the tensors that an operator made, but for views of what it was given."""
+    known = {find_memory(each) for each in inner}
+    return [each for each in tree_leaves(made) if isinstance(each, Tensor) and find_memory(each) not in known]
 
 
 def check_devices(name: str, args: Any, given: list[Tensor]) -> None:  # noqa: ANN401
@@ -159,7 +180,7 @@ class Send(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, values: Tensor) -> Tensor:  # type: ignore[override]  # noqa: ANN401
-        return Pretended(values.detach().clone())
+        return bring(values.detach().clone())
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]  # noqa: ANN401
@@ -175,7 +196,7 @@ class Fetch(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]  # noqa: ANN401
-        return Pretended(gradient)
+        return bring(gradient)
 
 
 class PretendedGenerator(RealGenerator):
@@ -214,7 +235,8 @@ class Pretending(TorchFunctionMode):
         if named.get("device") is not None and torch.device(named["device"]).type == "cuda":
             if func in SENDING:
                 wait(f"{func.__name__} on the device")
-            return wrap(func(*args, **named | {"device": CPU}))
+            made = func(*args, **named | {"device": CPU})
+            return bring(made.detach()).requires_grad_(made.requires_grad)
         return func(*args, **named)
 
 
@@ -285,8 +307,10 @@ def pretend_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device=None: "pretended")
     monkeypatch.setattr(Thread, "run", run_pretending)
+    streams.stand_in(monkeypatch)
     try:
         with Pretending() as mode:
             yield Device(torch.device("cuda"), PRETENDED, mode)
     finally:
         waits_refused.clear()
+        streams.forget()

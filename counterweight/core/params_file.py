@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 from pydantic import Field
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -23,6 +23,9 @@ class RunSettings(Settings):
     """From it and an item's names all randomness is derived."""
     device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """`auto`: the first CUDA device, else the CPU; another one is used or missed."""
+    streams: Annotated[int, Ge(1), Le(32)] = 1
+    """Draws of a generator, classifiers or style classifiers that one GPU computes at once, each on a stream of its own
+    (torch has 32); of speed alone: no result depends on it. A CPU computes as many as it has cores."""
 
 
 class Drawing(Settings):
@@ -79,8 +82,9 @@ class ParamsFile(NamedTuple):
 
     @property
     def run(self) -> RunSettings:
-        """Seed and device."""
-        return parse_settings(RunSettings, {key: self.value(key) for key in RunSettings.model_fields}, str(self.path))
+        """Seed, device and streams."""
+        known = {key: self.values[key] for key in RunSettings.model_fields if key in self.values}
+        return parse_settings(RunSettings, known, str(self.path))
 
     @property
     def drawing(self) -> Drawing:

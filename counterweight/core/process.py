@@ -26,8 +26,8 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8  # malloc.h
 KEEPING = {M_MMAP_MAX: 0, M_ARENA_MAX: 1, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: 2**26}
 """Blocks of any size on one heap for all threads (a thread's own has no room for large ones), 2 GiB of it kept."""
-USED_UP = ("can't allocate memory", "out of memory")
-"""What torch says when memory is."""
+USED_UP = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
+"""What torch says when memory is, and what libraries of a GPU do."""
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code, as shells report a process that a signal ended."""
 IMPORT = "<frozen importlib"

@@ -38,6 +38,7 @@ def train_draws(
     folders: Sequence[Path],
     watches: Sequence[Watch] | None = None,
     processes: Processes = ALONE,
+    streams: int = 1,
 ) -> list[list[Row]]:
     """Train the generator of each draw on that draw's images, on a CPU as many at once as there are cores.
 
@@ -47,12 +48,14 @@ def train_draws(
     Args:
         watches: what is called after each epoch of each draw; see `fit`.
         processes: those that train each draw together, one draw after the other.
+        streams: draws that a GPU trains at once; where processes share them or networks are compiled, it is one.
 
     Returns:
         The history of each draw.
 
     Raises:
-        UserError: a loss is not finite, or a checkpoint cannot be read; the other draws end then, too.
+        UserError: a loss is not finite, a checkpoint cannot be read, or several draws at once are too many for a GPU's
+            memory; the other draws end then, too.
     """
     quiet = config.model_copy(update={"previews": 0})
 
@@ -73,4 +76,4 @@ def train_draws(
             processes.wait()  # The first may delete checkpoints now, which others may be reading.
             return histories
         device = generators[0].device
-        return map_in_parallel(train, range(len(sets)), device, None, progress.stop, [OPTIMISERS])
+        return map_in_parallel(train, range(len(sets)), device, None, progress.stop, [OPTIMISERS], streams)

@@ -75,6 +75,8 @@ class AuditPlan(NamedTuple):
     """Backbones that the first verdict goes by."""
     full: bool
     device: torch.device
+    streams: int
+    """Style classifiers that a GPU trains at once."""
 
     def check(self) -> None:
         """Refuse what can be seen to be impossible before any work.
@@ -129,7 +131,7 @@ def plan_audit(file: ParamsFile | None, wanted: Wanted) -> AuditPlan:
         latent = latent.model_copy(update={"backbones": extract.backbones})
     first = extract.backbones if wanted.backbones else [compare.choose_headline(extract.backbones)]
     settings = MeasureSettings(extract, compare, discriminate, latent, run.seed)
-    return AuditPlan(settings, first, wanted.full, choose_device(run.device))
+    return AuditPlan(settings, first, wanted.full, choose_device(run.device), run.streams)
 
 
 def drop_unknown(values: dict[str, object]) -> dict[str, object]:
@@ -163,11 +165,12 @@ def measure_sides(sides: Sides, plan: AuditPlan, folder: Path) -> Iterator[Measu
     if plan.full:
         tell_progress("2 of 3: style classifier")
         own = derive_seed(seed, ITEM, "discriminate")
-        style = train_style_classifiers(real, synthetic, settings.discriminate, own, plan.device)
+        style = train_style_classifiers(real, synthetic, settings.discriminate, own, plan.device, plan.streams)
         write_style_plots(style, folder)
         yield (found := found._replace(style=style.result))
         tell_progress("3 of 3: latent space")
-        space = measure_latent_space(real, synthetic, settings, derive_seed(seed, ITEM, "latent"), plan.device)
+        own = derive_seed(seed, ITEM, "latent")
+        space = measure_latent_space(real, synthetic, settings, own, plan.device, plan.streams)
         draw_latents(space, folder)
         yield found._replace(latent=space.result)
 

@@ -53,8 +53,12 @@ def train_run(
     config: TrainingConfig,
     checkpoints: Path,
     device: torch.device,
+    streams: int = 1,
 ) -> Trained:
     """Train the autoencoder of a run in every draw, side by side on a CPU, or go on with it.
+
+    Args:
+        streams: draws that a GPU trains at once.
 
     Raises:
         UserError: there are too few images, a setting is not allowed, or a loss is not finite.
@@ -75,7 +79,8 @@ def train_run(
         for model, own, one in zip(models, examples, seeds, strict=True)
     ]
     try:
-        return Trained(models, examples, train_draws(models, sets, seeds, quiet, folders, watches), folders)
+        history = train_draws(models, sets, seeds, quiet, folders, watches, streams=streams)
+        return Trained(models, examples, history, folders)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
 

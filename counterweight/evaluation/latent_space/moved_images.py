@@ -36,9 +36,12 @@ class MeasureSettings(NamedTuple):
 
 
 def measure_latent_space(
-    real: Images, synthetic: Images, settings: MeasureSettings, seed: int, device: torch.device
+    real: Images, synthetic: Images, settings: MeasureSettings, seed: int, device: torch.device, streams: int = 1
 ) -> LatentSpace:
     """Describe both sets in the latent space of an autoencoder, move synthetic images there and measure them again.
+
+    Args:
+        streams: style classifiers that a GPU trains at once.
 
     Raises:
         UserError: weights cannot be had, or a training diverges.
@@ -46,12 +49,17 @@ def measure_latent_space(
     found = analyse_latent_space(real, synthetic, settings.latent, settings.compare, seed, device)
     if found.shown is None:
         return found
-    moved = measure_moved_images(found.shown.real, found.shown.decoded, settings, seed, device)
+    moved = measure_moved_images(found.shown.real, found.shown.decoded, settings, seed, device, streams)
     return found._replace(result=found.result.model_copy(update={"verification": moved}))
 
 
 def measure_moved_images(
-    real: ImageSet, others: Mapping[str, ImageSet], settings: MeasureSettings, seed: int, device: torch.device
+    real: ImageSet,
+    others: Mapping[str, ImageSet],
+    settings: MeasureSettings,
+    seed: int,
+    device: torch.device,
+    streams: int,
 ) -> dict[str, MovedResult]:
     """Compare sets, given by name, with real images; decoded real images among them say what is to be had.
 
@@ -71,7 +79,7 @@ def measure_moved_images(
         sizes = train_style_classifiers(real, others[name], style, seed, device).result.sizes
         return next(iter(sizes.values()), None)
 
-    judged = map_in_parallel(judge_style, list(others), device, "verify", imports=[OPTIMISERS])
+    judged = map_in_parallel(judge_style, list(others), device, "verify", imports=[OPTIMISERS], streams=streams)
     styles = dict(zip(others, judged, strict=True))
     answers = {}
     for name, images in others.items():

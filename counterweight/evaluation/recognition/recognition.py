@@ -136,9 +136,18 @@ def choose_rows(settings: Recognize, sets: Sequence[str]) -> dict[str, list[str]
 
 
 def recognize(
-    material: Material, settings: Recognize, draws: int, seed: int, device: torch.device, outcomes: Outcomes
+    material: Material,
+    settings: Recognize,
+    draws: int,
+    seed: int,
+    device: torch.device,
+    outcomes: Outcomes,
+    streams: int = 1,
 ) -> dict[str, list[Outcome]]:
-    """Train and test the networks of all rows in all draws, on a CPU as many at once as there are cores."""
+    """Train and test the networks of all rows in all draws.
+
+    As many at once as a CPU has cores, or so many `streams` on a GPU.
+    """
     rows = choose_rows(settings, list(material.sets))
     starts = start_draws(material, settings, draws, seed, device)
     jobs = [(name, draw) for name in rows for draw in range(draws)]
@@ -155,7 +164,8 @@ def recognize(
         outcomes.keep(name, draw, outcome)
         return outcome
 
-    found |= zip(missing, map_in_parallel(train, missing, device, "recognize", imports=[OPTIMISERS]), strict=True)
+    trained = map_in_parallel(train, missing, device, "recognize", imports=[OPTIMISERS], streams=streams)
+    found |= zip(missing, trained, strict=True)
     return {name: [found[name, draw] for draw in range(draws)] for name in rows}
 
 

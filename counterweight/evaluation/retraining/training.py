@@ -63,11 +63,12 @@ def retrain_classifiers(
     config: ClassifierConfig,
     context: Context,
     outcomes: Outcomes,
+    streams: int = 1,
 ) -> dict[str, list[Outcome]]:
     """Return what classifiers of each method say in each draw; methods that are not applicable are left out.
 
     A draw's seed sets first weights, batches and dropout, whatever the method, and all methods share its images: their
-    differences are paired.
+    differences are paired. A GPU computes so many `streams` of them at once.
     """
     able = {name: method for name, method in methods.items() if method.not_applicable is None}
     jobs = [(name, draw) for name in able for draw in range(len(seeds))]
@@ -81,7 +82,8 @@ def retrain_classifiers(
         return outcome
 
     libraries = [name for method, _ in missing for name in find_recipe(able[method].recipe).recipe.libraries]
-    trained = map_in_parallel(train_and_keep, missing, context.device, "classify", imports=dict.fromkeys(libraries))
+    imports = dict.fromkeys(libraries)
+    trained = map_in_parallel(train_and_keep, missing, context.device, "classify", imports=imports, streams=streams)
     found |= zip(missing, trained, strict=True)
     return {name: [found[name, draw] for draw in range(len(seeds))] for name in able}
 

@@ -76,9 +76,12 @@ class StyleAnalysis(NamedTuple):
 
 
 def train_style_classifiers(
-    real: Images, synthetic: Images, settings: Discriminate, seed: int, device: torch.device
+    real: Images, synthetic: Images, settings: Discriminate, seed: int, device: torch.device, streams: int = 1
 ) -> StyleAnalysis:
     """Train the style classifier at every size with every seed, and score it on images that it has not seen.
+
+    Args:
+        streams: trainings that a GPU computes at once.
 
     Raises:
         UserError: the images are too small, or a training diverges.
@@ -113,7 +116,7 @@ def train_style_classifiers(
     def run(trial: Trial) -> Outcome:
         return run_trial(trial, settings, seed, device)
 
-    outcomes = map_in_parallel(run, trials, device, "discriminate", imports=[OPTIMISERS])
+    outcomes = map_in_parallel(run, trials, device, "discriminate", imports=[OPTIMISERS], streams=streams)
     of_size = {size: [found for found in outcomes if found.trial.size == size] for size in sizes}
     scores = {str(size): score_outcomes(found) for size, found in of_size.items()}
     variance = project_hidden(outcomes[0].hidden)[1]
