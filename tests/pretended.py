@@ -222,6 +222,7 @@ class Pretending(TorchFunctionMode):
         if func in (Tensor.numpy, Tensor.__array__) and isinstance(args[0], Pretended):
             raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first")
         if func is Tensor.tolist and isinstance(args[0], Pretended):
+            streams.read("tolist", [args[0].inner])
             wait("tolist")
             return args[0].inner.tolist()
         if named.get("generator") is not None:
@@ -252,6 +253,7 @@ def fetch(values: Tensor) -> Tensor:
     """Bring a tensor to the CPU."""
     if not isinstance(values, Pretended):
         return values
+    streams.read("a copy to the CPU", [values.inner])
     wait("a copy to the CPU")
     return Fetch.apply(values)  # type: ignore[no-any-return,no-untyped-call]
 

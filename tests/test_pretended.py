@@ -1,13 +1,15 @@
 """The device that is pretended refuses what a GPU refuses, and computes what the CPU computes."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.pretended import Device, Pretended, pretend_device
+from tests.pretended import Device, Pretended, pretend_device, streams
+from tests.pretended_streams import PretendedStream
 
 CPU = torch.device("cpu")
 ONES = torch.ones(3)
@@ -90,6 +92,74 @@ def test_what_stays_on_a_gpu_does_not_wait(run: Callable[[Tensor], Tensor], ther
     there.refuse_waits(False)
     assert isinstance(made, Pretended)
     assert type(made.cpu()) is Tensor
+
+
+@pytest.fixture
+def beside(there: Device) -> tuple[Tensor, PretendedStream]:
+    """A tensor that the default stream is computing, and another stream that this thread is on."""
+    gpu, other = ONES.to(there.name) * 2, torch.cuda.Stream(there.name)
+    torch.cuda.set_stream(other)
+    assert torch.cuda.current_stream(there.name) is other
+    return gpu, other
+
+
+READINGS: list[Callable[[Tensor], object]] = [
+    lambda gpu: gpu + 1,
+    lambda gpu: gpu[1:].sum(),
+    lambda gpu: gpu.add_(1),
+    lambda gpu: gpu.cpu(),
+    lambda gpu: gpu.tolist(),
+    lambda gpu: torch.zeros(3, device=gpu.device).copy_(gpu),
+    deepcopy,
+]
+
+
+@pytest.mark.parametrize("run", READINGS)
+def test_what_a_stream_reads_of_another_too_early_is_refused(
+    run: Callable[[Tensor], object], beside: tuple[Tensor, PretendedStream]
+) -> None:
+    gpu, _ = beside
+    with pytest.raises(RuntimeError, match="a stream reads what another may still be computing"):
+        run(gpu)
+
+
+@pytest.mark.parametrize("ready", ["waited", "synchronized", "fetched"])
+@pytest.mark.parametrize("run", READINGS)
+def test_what_is_done_may_be_read(
+    run: Callable[[Tensor], object], ready: str, beside: tuple[Tensor, PretendedStream]
+) -> None:
+    gpu, other = beside
+    if ready == "waited":
+        other.wait_stream(streams.default)
+    elif ready == "synchronized":
+        streams.default.synchronize()
+    else:
+        torch.cuda.set_stream(streams.default)
+        gpu.sum().item()
+        torch.cuda.set_stream(other)
+    run(gpu)
+
+
+@pytest.mark.parametrize("write", [lambda gpu: gpu.add_(1), lambda gpu: gpu[0].zero_(), lambda gpu: gpu[:2].mul_(2)])
+def test_what_is_written_in_place_is_computed_anew(
+    write: Callable[[Tensor], object], beside: tuple[Tensor, PretendedStream]
+) -> None:
+    gpu, other = beside
+    other.wait_stream(streams.default)
+    write(gpu)
+    torch.cuda.set_stream(streams.default)
+    with pytest.raises(RuntimeError, match="may still be computing"):
+        gpu.sum()
+    streams.default.wait_stream(other)
+    gpu.sum()
+
+
+def test_a_view_is_not_written(beside: tuple[Tensor, PretendedStream]) -> None:
+    gpu, other = beside
+    other.wait_stream(streams.default)
+    gpu[1:].view(2, 1)
+    torch.cuda.set_stream(streams.default)
+    gpu.sum()
 
 
 def test_gradients_reach_what_came_from_the_cpu_and_back(there: Device) -> None:
