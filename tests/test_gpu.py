@@ -186,9 +186,9 @@ def test_an_autoencoder_has_a_latent_space(device: Device) -> None:
 
 
 def ask_for(device: Device, params: Path) -> Path:
-    """Let a file of settings ask for the device."""
+    """Let a file of settings ask for the device, and for two streams of it."""
     settings = json.loads(params.read_text(encoding="utf-8"))
-    params.write_text(json.dumps(settings | {"device": str(device.name)}), encoding="utf-8")
+    params.write_text(json.dumps(settings | {"device": str(device.name), "streams": 2}), encoding="utf-8")
     return params
 
 
