@@ -164,7 +164,10 @@ def compare(run: Callable[[int], Any], device: Device) -> tuple[Any, Any]:
     "changes",
     [
         {"augmentation": ["flip", "crop"]},
-        {"network": "efficientnet_lite0", "weights": "imagenet", "frozen": True, "input_size": 32, "epochs": 1},
+        pytest.param(
+            {"network": "efficientnet_lite0", "weights": "imagenet", "frozen": True, "input_size": 32, "epochs": 1},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["small", "frozen"],
 )

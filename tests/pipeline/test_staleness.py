@@ -96,5 +96,14 @@ def test_an_edit_makes_stale_what_it_can_change(path: str, scratch: Project) -> 
         file.write_bytes(content)
 
 
+def test_a_setting_of_speed_alone_makes_nothing_stale_but_what_reads_all_settings(scratch: Project) -> None:
+    before = (scratch / "params.yaml").read_bytes()
+    try:
+        scratch.edit("device: cpu\n", "device: cpu\nstreams: 4\n")
+        assert stale_stages(scratch) == {"check", "page"}
+    finally:
+        (scratch / "params.yaml").write_bytes(before)
+
+
 def test_nothing_is_stale_before_an_edit(scratch: Project) -> None:
     assert stale_stages(scratch) == set()

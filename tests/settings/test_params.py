@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 from counterweight.core import schema
 from counterweight.core.errors import UserError
+from counterweight.core.params_file import read_params_file
 from counterweight.core.process import fail
 from counterweight.core.registry import names_in
 from counterweight.core.schema import parse_settings, suggest_name
@@ -196,6 +197,9 @@ MISTAKES: list[tuple[str, object, str]] = [
     ("seed", -1, "seed: -1 is not allowed: input should be greater than or equal to 0"),
     ("device", "tpu", "device: 'tpu' is not allowed"),
     ("device", "cuda:", "device: 'cuda:' is not allowed"),
+    ("streams", 0, "streams: 0 is not allowed: input should be greater than or equal to 1"),
+    ("streams", 33, "streams: 33 is not allowed: input should be less than or equal to 32"),
+    ("streams", "4", "streams: '4' is not allowed: input should be a valid integer"),
     ("datasets.digits.test_fraction", 1.0, "datasets.digits.test_fraction: 1.0 is not allowed"),
     ("datasets.digits.size", 0, "datasets.digits.size: 0 is not allowed"),
     ("datasets.digits.size", 100_000, "datasets.digits.size: 100000 is not allowed"),
@@ -254,6 +258,33 @@ def test_the_keys_that_the_graph_names_are_known() -> None:
     graph = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
     lists = {name for name in re.findall(r"\$\{table\.(\w+)\}", graph) if not Table.model_fields[name].is_required()}
     assert {*re.findall(r"- table\.(\w+)", graph)} | lists == {*IN_GRAPH}
+
+
+def test_a_file_that_says_nothing_of_streams_means_one(committed: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(written(edited(committed, "streams", 4)), encoding="utf-8")
+    assert (load_params(path).streams, read_params_file(path).run.streams) == (4, 4)
+    path.write_text(written(edited(committed, "streams", GONE)), encoding="utf-8")
+    assert (load_params(path).streams, read_params_file(path).run.streams) == (1, 1)
+
+
+@pytest.mark.parametrize("key", ["seed", "device"])
+def test_what_stands_above_all_sections_has_to_be_there(key: str, committed: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(written(edited(committed, key, GONE)), encoding="utf-8")
+    with pytest.raises(UserError, match=f"params.yaml: {key}: missing; it must be set"):
+        _ = read_params_file(path).run
+
+
+def test_only_what_reads_the_whole_file_is_stale_when_streams_change() -> None:
+    """Results do not depend on them; `check` looks for mistakes, and `page` shows settings."""
+    stages = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    of_keys = {name: [key for key in stage.get("params", []) if isinstance(key, str)] for name, stage in stages.items()}
+    assert "device" in of_keys["train"]
+    assert [name for name, keys in of_keys.items() if "streams" in keys] == []
+    whole = [name for name, stage in stages.items() if "params.yaml" in stage.get("deps", [])]
+    whole += [name for name, stage in stages.items() if {"params.yaml": None} in stage.get("params", [])]
+    assert sorted(whole) == ["check", "page"]
 
 
 @pytest.mark.parametrize(("key", "value", "message"), MISTAKES)
