@@ -2,11 +2,15 @@
 
     python -m benchmarks.gpu cvae bagan cgan ddpm --out metrics/benchmarks/gpu.json
     python -m benchmarks.gpu cvae bagan cgan ddpm --device cuda --precision bfloat16 --out metrics/benchmarks/gpu.json
+    python -m benchmarks.gpu cvae bagan cgan ddpm --streams 1 2 4 8 --out metrics/benchmarks/gpu_streams.json
 
 torch.profiler counts, over some steps of the last phase of each generator, those of the project's loop and those of a
 plain one: a DataLoader with two workers, the loss fetched after every step. Counts are the same on any machine, but for
 kernels, copies to and from the device and waits for it, which a CPU has none of. Speed and memory are measured where
 there is a device, and on a CPU too if asked for by --speed.
+
+--streams trains so many draws at once, as `streams` in params.yaml does, and says how many images a second all of them
+learn from, and the memory that they fill and that torch holds for their streams. On a CPU it is draws on cores.
 """
 
 import argparse
@@ -16,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import torch
@@ -24,6 +29,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks.training import Pictures
 from counterweight.cli.gallery import name_hardware, read_parts
+from counterweight.core.devices import map_in_parallel, prepare_workers
 from counterweight.core.images import ImageSet
 from counterweight.core.tensors import to_labelled
 from counterweight.generators.base.generator import LearnedGenerator, Phase
@@ -34,6 +40,7 @@ from counterweight.settings.train import TrainingConfig
 from counterweight.training.loop import Loop, build_optimizers
 from counterweight.training.progress import Progress
 
+CPU = torch.device("cpu")
 WARM = 1
 WORKERS = 2
 FETCHES = ("aten::_local_scalar_dense", "aten::nonzero")
@@ -132,6 +139,70 @@ def time_epochs(run: Run, batch: int, epochs: int, device: torch.device) -> dict
     return found
 
 
+def time_draws(
+    build: Callable[[int], Run], count: int, batch: int, epochs: int, device: torch.device
+) -> dict[str, Any]:
+    """Return images a second that so many draws learn from at once, and MiB of the device's memory that they take.
+
+    Args:
+        build: returns an epoch of a draw, given its number.
+    """
+    draws = prepare_workers(count, device, [], count)
+    on_gpu = device.type == "cuda"
+    if on_gpu:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    runs = [build(draw) for draw in range(draws)]
+    ready = Barrier(draws)
+
+    def train(run: Run) -> tuple[int, float, float]:
+        try:
+            for _ in range(WARM):
+                run()
+            ready.wait()
+        except BaseException:
+            ready.abort()  # else the others would wait for ever
+            raise
+        began = time.perf_counter()
+        # An epoch ends with its losses' being fetched.
+        return sum(run() for _ in range(epochs)), began, time.perf_counter()
+
+    steps, begins, ends = zip(*map_in_parallel(train, runs, device, None, streams=count), strict=True)
+    found: dict[str, Any] = {"draws": draws}
+    found["images_per_second"] = round(sum(steps) * batch / (max(ends) - min(begins)))
+    if on_gpu:
+        found["peak_mebibytes"] = round(torch.cuda.max_memory_allocated(device) / 2**20)
+        found["reserved_mebibytes"] = round(torch.cuda.max_memory_reserved(device) / 2**20)
+    return found
+
+
+def prepare(
+    name: str, block: dict[str, Any], images: ImageSet, seed: int, device: torch.device
+) -> tuple[LearnedGenerator, Phase]:
+    """Return an untrained generator, and its last phase, which has begun."""
+    model = build_generator(name, block, images, seed, name)
+    assert isinstance(model, LearnedGenerator)
+    phase = model.to(device).phases()[-1]
+    model.on_phase_start(phase.name, to_labelled(images.images, images.labels))
+    return model, phase
+
+
+def measure_streams(
+    name: str, block: dict[str, Any], images: ImageSet, config: TrainingConfig, arguments: argparse.Namespace
+) -> dict[str, dict[str, Any]]:
+    """Train several draws of a generator at once, and return speeds by the number of streams."""
+    device, found = torch.device(arguments.device), {}
+    for streams in arguments.streams:
+        with tempfile.TemporaryDirectory() as folder:
+
+            def build(draw: int, folder: Path = Path(folder)) -> Run:
+                return make_ours(*prepare(name, block, images, draw, device), images, config, folder / str(draw))
+
+            size = prepare(name, block, images, 0, CPU)[1].batch_size
+            found[str(streams)] = time_draws(build, streams, size, arguments.epochs, device)
+    return found
+
+
 def measure(name: str, images: ImageSet, arguments: argparse.Namespace) -> dict[str, Any]:
     """Let both loops train a generator and return counts and, if wanted, speeds of each."""
     device = torch.device(arguments.device)
@@ -140,10 +211,7 @@ def measure(name: str, images: ImageSet, arguments: argparse.Namespace) -> dict[
     found: dict[str, Any] = {"settings": block}
     with tempfile.TemporaryDirectory() as folder:
         for kind in ("loop", "plain"):
-            model = build_generator(name, block, images, 0, name)
-            assert isinstance(model, LearnedGenerator)
-            phase = model.to(device).phases()[-1]
-            model.on_phase_start(phase.name, to_labelled(images.images, images.labels))
+            model, phase = prepare(name, block, images, 0, device)
             ours = kind == "loop"
             own = model, phase, images, config
             run = make_ours(*own, Path(folder)) if ours else make_plain(*own)
@@ -152,6 +220,8 @@ def measure(name: str, images: ImageSet, arguments: argparse.Namespace) -> dict[
             found[kind] = count(run, device)
             if arguments.speed or device.type == "cuda":
                 found[kind] |= time_epochs(run, phase.batch_size, arguments.epochs, device)
+    if arguments.streams:
+        found["streams"] = measure_streams(name, block, images, config, arguments)
     return found | {"on": name_hardware(device)}
 
 
@@ -163,6 +233,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--epochs", type=int, default=4, help="that are timed")
+    parser.add_argument("--streams", type=int, nargs="*", default=[], help="numbers of draws that are trained at once")
     parser.add_argument("--speed", action="store_true", help="measure speed on a CPU, too")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     arguments = parser.parse_args()

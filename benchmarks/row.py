@@ -1,6 +1,7 @@
 """How long the classifiers of a whole table take: every recipe in every draw, on images of CIFAR-10's counts.
 
     python -m benchmarks.row --device cuda --out metrics/benchmarks/row.json
+    python -m benchmarks.row --device cuda --streams 4 --out metrics/benchmarks/row_streams.json
     python -m benchmarks.row --images 100 --tests 100 --epochs 1 --draws 2 --out metrics/benchmarks/row.json
 
 The images are noise about a pattern of their class, 42,000 to train on and 18,000 to test on as by default, of which
@@ -68,17 +69,19 @@ def measure(arguments: argparse.Namespace) -> dict[str, object]:
     methods = list_baselines(params.table.recipes, params.recipes, train, draws, params.seed)
     clock, began = Clock(), time.perf_counter()
     parts, context = Parts(train, test, draws), Context(params.seed, device)
-    retrain_classifiers(methods, parts, seeds, config, context, clock)
+    retrain_classifiers(methods, parts, seeds, config, context, clock, arguments.streams)
     found: dict[str, object] = {
         "draws": len(seeds),
+        "streams": arguments.streams,
         "classifier": config.model_dump(),
         "images": [len(train), len(test)],
         "seconds": round(time.perf_counter() - began, 1),
     }
-    if prepare_workers(len(seeds), device, []) == 1:  # one after the other
+    if prepare_workers(len(seeds), device, [], arguments.streams) == 1:  # one after the other
         found["seconds_by_method"] = {name: round(seconds, 2) for name, seconds in clock.seconds.items()}
     if device.type == "cuda":
         found["peak_mebibytes"] = round(torch.cuda.max_memory_allocated(device) / 2**20)
+        found["reserved_mebibytes"] = round(torch.cuda.max_memory_reserved(device) / 2**20)
     return found | {"on": name_hardware(device), "torch": torch.__version__}
 
 
@@ -90,6 +93,7 @@ def main() -> None:
     parser.add_argument("--tests", type=int, default=1800, help="of each class to test on")
     parser.add_argument("--draws", type=int, help="as in params.yaml by default")
     parser.add_argument("--epochs", type=int, help="as in the preset by default")
+    parser.add_argument("--streams", type=int, default=1, help="classifiers that a GPU trains at once")
     parser.add_argument("--out", type=Path, required=True, help="JSON to write")
     arguments = parser.parse_args()
     found = measure(arguments)

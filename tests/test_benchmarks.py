@@ -3,10 +3,16 @@
 import importlib
 import json
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 import torch
+
+from counterweight.settings.train import TrainingConfig
+from tests.generators.test_contract import SMALL
+from tests.pretended import PRETENDED, Device, streams
+from tests.stages.made import small_set
 
 FILES = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
 script = pytest.mark.parametrize("name", [path.stem for path in FILES])
@@ -53,14 +59,33 @@ def test_a_script_that_runs_stages_gets_to_its_end(
     assert figure in json.loads(out.read_text(encoding="utf-8"))
 
 
+def test_draws_that_are_trained_at_once_are_timed(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a device that is pretended it is a CPU's time, and no memory."""
+    gpu = importlib.import_module("benchmarks.gpu")
+    if device.kind == PRETENDED:
+        monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: None)
+        for name in ("max_memory_allocated", "max_memory_reserved"):
+            monkeypatch.setattr(torch.cuda, name, lambda _: 3 * 2**20)
+    images = small_set("train", 20)
+    arguments = Namespace(device=str(device.name), streams=[1, 3], epochs=2)
+    found = gpu.measure_streams("cvae", SMALL["cvae"], images, TrainingConfig(checkpoint_seconds=None), arguments)
+    assert [(key, own["draws"]) for key, own in found.items()] == [("1", 1), ("3", 3)]
+    assert all(own["images_per_second"] > 0 for own in found.values())
+    assert all(own["reserved_mebibytes"] >= own["peak_mebibytes"] > 0 for own in found.values())
+    if device.kind == PRETENDED:
+        assert len(streams.opened) == 3
+        assert all("convolution" in stream.log for stream in streams.opened)
+
+
 @pytest.mark.slow
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("gpu", ["cvae", "--epochs", "1", "--device", "cuda"]),
+        ("gpu", ["cvae", "--epochs", "1", "--device", "cuda", "--streams", "1", "2"]),
         ("row", ["--images", "40", "--tests", "20", "--epochs", "1", "--draws", "1", "--device", "cuda"]),
+        ("row", ["--images", "40", "--tests", "20", "--epochs", "1", "--draws", "2", *("--streams", "2")]),
     ],
 )
 def test_a_gpu_is_measured(name: str, options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
