@@ -153,7 +153,9 @@ def compute_on_stream(
         own = torch.cuda.current_stream(before.device)
         own.wait_stream(before)
         try:
-            return function(item)
+            # Backward passes would have to take turns in the one thread that torch has for those of a device.
+            with torch.autograd.set_multithreading_enabled(False):
+                return function(item)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise

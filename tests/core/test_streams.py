@@ -2,6 +2,7 @@
 
 import threading
 import time
+from typing import Any
 
 import pytest
 import torch
@@ -45,6 +46,36 @@ def test_one_stream_is_one_item_at_a_time_on_the_callers(device: Device) -> None
         return one_at_a_time(barrier), torch.cuda.current_stream(device.name) == here
 
     assert map_in_parallel(look, range(3), device.name, None, streams=1) == [(True, True)] * 3
+
+
+class Noting(torch.autograd.Function):
+    """Notes in which thread its backward pass is."""
+
+    @staticmethod
+    def forward(context: Any, values: Tensor, noted: list[int]) -> Tensor:  # type: ignore[override]  # noqa: ANN401
+        context.noted = noted
+        return values * 2
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]  # noqa: ANN401
+        context.noted.append(threading.get_ident())
+        return gradient * 2, None
+
+
+def test_each_item_has_its_backward_pass_in_its_own_thread(device: Device) -> None:
+    """Where torch would have them all in one."""
+
+    def differentiate(_: int) -> tuple[bool, bool, list[float]]:
+        noted: list[int] = []
+        values = torch.ones(2, device=device.name, requires_grad=True)
+        Noting.apply(values, noted).sum().backward()  # type: ignore[no-untyped-call]
+        assert values.grad is not None
+        return torch._C._is_multithreading_enabled(), noted == [threading.get_ident()], values.grad.tolist()
+
+    found = map_in_parallel(differentiate, range(4), device.name, None, streams=2)
+    assert found == [(False, True, [2.0, 2.0])] * 4
+    assert map_in_parallel(differentiate, range(2), device.name, None)[0][0]
+    assert torch._C._is_multithreading_enabled()
 
 
 def test_a_cpu_has_as_many_items_under_way_as_it_has_cores(monkeypatch: pytest.MonkeyPatch) -> None:
