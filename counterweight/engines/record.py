@@ -181,9 +181,13 @@ class Record:
         return self.settings[name, key]
 
     def release(self, name: str) -> None:
-        """Let others write again what a stage that has ended writes."""
+        """Let others write again what a stage that has ended writes.
+
+        Raises:
+            UserError: DVC's lock cannot be had, as where the disk is full.
+        """
         if (stack := self.locks.pop(name, None)) is not None:
-            with self.locked():
+            with as_user_errors(), self.locked():
                 stack.close()
 
     def finish(self, name: str) -> None:

@@ -318,6 +318,25 @@ def test_a_time_is_written_down_in_each_workspace(tmp_path: Path, monkeypatch: p
     assert not (tmp_path / "c").exists()
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b'{"stage": "train@di\x98its", "seconds": 3.0, "cpu_seconds": 3.0, "peak_bytes": 9}',
+        b'{"stage": "train@digits", "seco\xffds": 3.0, "cpu_seconds": 3.0, "peak_bytes": 9}',
+        b'{"stage": "train@digits", "seconds": NaN, "cpu_seconds": 3.0, "peak_bytes": 9}',
+        b'{"stage": "train@digits", "seconds": "3.0", "cpu_seconds": 3.0, "peak_bytes": 9}',
+        b'{"stage": ["train@digits"], "seconds": 3.0, "cpu_seconds": 3.0, "peak_bytes": 9}',
+        b'{"stage": "train@digits", "seconds": 3.0, "cpu_seconds": 3.0, "peak_bytes": 9, "device": 1}',
+        b"[]",
+    ],
+)
+def test_a_damaged_time_counts_as_none(damaged: bytes, tmp_path: Path) -> None:
+    """Flipped bits of a file that is in no result stop nothing."""
+    good = {"stage": "train@digits", "seconds": 2.0, "cpu_seconds": 1.0, "peak_bytes": 5}
+    (tmp_path / "times").write_bytes(json.dumps(good).encode() + b"\n" + damaged + b"\n")
+    assert read_times(tmp_path / "times")["train@digits"] == good
+
+
 def test_of_a_table_without_datasets_no_generators_are_told(tmp_path: Path) -> None:
     text = (ROOT / "params.yaml").read_text()
     assert "  datasets:\n  - digits\n" in text

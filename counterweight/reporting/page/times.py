@@ -1,6 +1,8 @@
 """How long stages took, and on what: a file beside the data, which is in no result."""
 
+import contextlib
 import json
+import math
 import os
 import resource
 import socket
@@ -15,6 +17,7 @@ TIMES = Path("data/times.jsonl")
 """A line for each run of a stage, the last one last."""
 STAGE = "DVC_STAGE"
 """What DVC calls the stage that it runs, in a variable of its environment."""
+NUMBERS = ("seconds", "cpu_seconds", "peak_bytes")
 KIBIBYTE = 1024 if sys.platform.startswith("linux") else 1
 """Unit of the peak memory that the kernel tells: bytes on macOS."""
 
@@ -65,12 +68,12 @@ def add_times(workspace: Path, lines: str, stage: str) -> None:
 
 
 def read_times(path: Path = TIMES) -> dict[str, Mapping[str, Any]]:
-    """Return the last line on each stage; what came from a cache has none."""
+    """Return the last line on each stage; what came from a cache has none, and lines that are damaged count as none."""
     last: dict[str, Mapping[str, Any]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []:
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # Cut off by a full disk, or flipped bits.
             record = json.loads(line)
-            last[record["stage"]] = record
-        except (ValueError, KeyError, TypeError):  # Cut off by a full disk.
-            continue
+            numbers = all(math.isfinite(record[name]) for name in NUMBERS)
+            if numbers and isinstance(record["stage"], str) and isinstance(record.get("device", ""), str):
+                last[record["stage"]] = record
     return last
