@@ -24,8 +24,6 @@ from counterweight.data.sources.base.layout_doubts import (
     check_paired_classes,
     check_pictures,
     check_pieces,
-    check_sets,
-    check_wrapped,
     has_classes,
     holds_texts_alone,
     is_kind,
@@ -33,6 +31,13 @@ from counterweight.data.sources.base.layout_doubts import (
     name_some,
     offer_one_of_each,
     unwrap,
+)
+from counterweight.data.sources.base.layout_sets import (
+    check_copies,
+    check_letters,
+    check_sets,
+    check_wrapped,
+    enter_images,
 )
 from counterweight.data.sources.base.lazy_images import (
     Validation,
@@ -167,8 +172,9 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
     if wanted.masks:
         check_pictures(names, where)
         check_inner_pictures(folders, set.intersection(*inner), where)
-    check_wrapped(folders, where)
-    plain = [{name for name in own if not is_kind(name)} for own in inner]
+    check_copies(folders, where)
+    check_letters(folders, where)
+    plain = [{name for name in list_classes(enter_images(folder)) if not is_kind(name)} for folder in folders]
     every = {name for own in plain for name in own}
     shared = {name for name in every if sum(name in own for own in plain) > len(folders) / 2}
     if all(plain) and shared and len(folders) > 1 and len(every) > 1:
@@ -177,6 +183,7 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
         example = f"set train: [{', '.join(some[:NAMED])}] and test: [{last}] as an example"
         choice = f"set layout: classes takes the first; {example} the other{offer_one_of_each(folders, shared)}"
         raise UserError(f"{where}: {first}, or parts {name_some(names)} of classes {name_some(every)}? {choice}")
+    check_wrapped(folders, where)
     check_pieces(names, where)
     return take_classes(root, note_nested(folders))
 
@@ -274,7 +281,9 @@ def take_named_parts(root: Tree, wanted: Wanted, where: str) -> Layout:
     trained = [*wanted.train] or [name for name in known if parse_part_name(name) == "train"]
     if not trained:
         raise UserError(f"{where}: test folders are named and no folder is called train; set train: [FOLDER, ...]")
-    return join_parts(root, [known[name] for name in trained], [known[name] for name in wanted.test], {})
+    layout = join_parts(root, [known[name] for name in trained], [known[name] for name in wanted.test], {})
+    check_names([folder.name for part in layout.train for folder in part.classes], where)
+    return layout
 
 
 def join_parts(root: Tree, train: Sequence[Tree], test: Sequence[Tree], words: dict[str, str]) -> Layout:

@@ -122,39 +122,6 @@ def check_pieces(names: Sequence[str], where: str) -> None:
         raise UserError(f"{where}: classes {name_some(names)}, or pieces of one set? {choice}; {table}")
 
 
-def check_sets(folders: Sequence[Tree], where: str) -> None:
-    """Refuse folders of parts in those of classes if all have the same folders in them, as folds with a split each.
-
-    Raises:
-        UserError: it is so.
-    """
-    parts = [part for folder in folders for part in folder.folders]
-    shared = {name for name in set.intersection(*(list_classes(unwrap(part)) for part in parts)) if not is_kind(name)}
-    if len(shared) > 1:
-        first = f"classes {name_some(folder.name for folder in folders)}, or sets of classes {name_some(shared)}"
-        choice = (
-            f"give {folders[-1].path} for one of these sets, set layout: classes takes the first, without the parts"
-        )
-        raise UserError(f"{where}: {first}, each with parts {name_some({part.name for part in parts})}? {choice}")
-
-
-def check_wrapped(folders: Sequence[Tree], where: str) -> None:
-    """Refuse folders one of which has nearly all images, in folders that might be the classes.
-
-    Raises:
-        UserError: it is so.
-    """
-    total = sum(folder.images for folder in folders)
-    for folder in folders:
-        if holds_classes(folder) and folder.images >= (1 - FEW) * total:
-            inner = {name for name in list_classes(folder) if not is_kind(name)}
-            if are_part_names([*inner]):
-                raise UserError(f"{where}: parts {name_some(inner)} lie in {folder.name}: give {folder.path} for these")
-            other = f"classes {name_some(inner)} in {folder.name}, where {folder.images:,} of {total:,} images are"
-            choice = f"set layout: classes takes the first, set train: [{folder.name}] the other"
-            raise UserError(f"{where}: classes {name_some(each.name for each in folders)}, or {other}? {choice}")
-
-
 def check_inner_pictures(folders: Sequence[Tree], shared: Collection[str], where: str) -> None:
     """Refuse classes with a folder in which files have the names of other images, and which is not called masks.
 

@@ -112,10 +112,12 @@ def find_templates(tables: Sequence[Table]) -> list[tuple[Table, str]]:
     """Return the tables that are to be filled in, with the reason: they give all images one label, beside other tables.
 
     That alone is no reason, as there may be a table for each class: such a one is called so, or none of its images is
-    there, or it names no part where others do.
+    there, or it names no part where others do, and no other label than other such tables.
     """
     several = [table for table in tables if len({*table.classes} - {None}) > 1]
     parted = any(part for table in several for part in table.parts)
+    bare = {name for table in tables if table not in several and not any(table.parts) for name in table.classes}
+    parted = parted and len(bare - {None}) < 2
     found = []
     for table in tables if several else ():
         labels = {*table.classes} - {None}

@@ -144,20 +144,21 @@ def describe_partly(columns: Columns, others: Collection[str]) -> list[str]:
 
 
 def part_by_folders(tables: Sequence[Table]) -> tuple[list[Table], list[str]]:
-    """Return tables with the parts that the folders of all of their images name, if nothing else names any; and a note.
+    """Return tables with the parts that the folders of images name, of all rows of which nothing else says any; a note.
 
-    One of training images must be among them.
+    One of training images must be among all parts.
     """
-    if any(part for table in tables for part in table.parts if part != DROPPED):
-        return [*tables], []
-    named = {place: find_part_of(place) for table in tables for place in map(os.path.dirname, table.origins)}
+    words = {part for table in tables for part in table.parts} - {"", None, DROPPED}
+    bare = [table for table in tables if "" in table.parts]
+    named = {place: find_part_of(place) for table in bare for place in map(os.path.dirname, table.origins)}
     used = {
         named[os.path.dirname(origin)]
-        for table in tables
+        for table in bare
         for origin, part in zip(table.origins, table.parts, strict=True)
         if part == ""
     }
-    if None in used or "train" not in used or len(used) < 2 or any(table.paths is None for table in tables):
+    every = used | words
+    if not bare or None in used or not {"train"} < every or any(table.paths is None for table in bare):
         return [*tables], []
     parted = [
         table._replace(
@@ -168,7 +169,7 @@ def part_by_folders(tables: Sequence[Table]) -> tuple[list[Table], list[str]]:
         )
         for table in tables
     ]
-    names = ", ".join(table.columns.file.name for table in tables[:2]) + (", ..." if len(tables) > 2 else "")
+    names = ", ".join(table.columns.file.name for table in bare[:2]) + (", ..." if len(bare) > 2 else "")
     said = f"{names}: the folders that images lie in say which part each is in"
     return parted, [f"{said}; set keep_split: false splits all images here"]
 

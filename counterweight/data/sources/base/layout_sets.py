@@ -1,0 +1,100 @@
+"""Folders that are no classes, but hold them: sets beside others, copies of all classes, letters they begin with."""
+
+from collections.abc import Sequence
+
+from counterweight.core.errors import UserError
+from counterweight.data.decode.tree import Tree, is_image
+from counterweight.data.sources.base.labels import order_names
+from counterweight.data.sources.base.layout_doubts import (
+    FEW,
+    IMAGES,
+    holds_classes,
+    is_kind,
+    list_classes,
+    name_some,
+    unwrap,
+)
+from counterweight.data.sources.base.lazy_images import are_part_names, guess_part_name
+
+
+def check_sets(folders: Sequence[Tree], where: str) -> None:
+    """Refuse folders of parts in those of classes if all have the same folders in them, as folds with a split each.
+
+    Raises:
+        UserError: it is so.
+    """
+    parts = [part for folder in folders for part in folder.folders]
+    shared = {name for name in set.intersection(*(list_classes(unwrap(part)) for part in parts)) if not is_kind(name)}
+    if len(shared) > 1:
+        first = f"classes {name_some(folder.name for folder in folders)}, or sets of classes {name_some(shared)}"
+        choice = (
+            f"give {folders[-1].path} for one of these sets, set layout: classes takes the first, without the parts"
+        )
+        raise UserError(f"{where}: {first}, each with parts {name_some({part.name for part in parts})}? {choice}")
+
+
+def check_wrapped(folders: Sequence[Tree], where: str) -> None:
+    """Refuse folders one of which holds folders that might be the classes, and seems to be a set as a whole.
+
+    So it does where it has nearly all images, or parts in it, or lies in one of its own name, as archives have it, or
+    where one is called as a part is.
+
+    Raises:
+        UserError: it is so.
+    """
+    total = sum(folder.images for folder in folders)
+    parted = any(guess_part_name(folder.name) for folder in folders)
+    goals = [(folder, goal) for folder in folders if holds_classes(goal := unwrap(folder))]
+    found = [(folder, goal, {name for name in list_classes(goal) if not is_kind(name)}) for folder, goal in goals]
+    for folder, goal, inner in found:
+        if are_part_names([*inner]):
+            raise UserError(f"{where}: parts {name_some(inner)} lie in {folder.name}: give {goal.path} for these")
+    for folder, _, inner in found:
+        if parted or is_doubled(folder) or folder.images >= (1 - FEW) * total:
+            other = f"classes {name_some(inner)} in {folder.name}, where {folder.images:,} of {total:,} images are"
+            choice = f"set layout: classes takes the first, set train: [{folder.name}] the other"
+            raise UserError(f"{where}: classes {name_some(each.name for each in folders)}, or {other}? {choice}")
+
+
+def is_doubled(folder: Tree) -> bool:
+    """Say whether a folder holds one of its own name and no other with images."""
+    return list_classes(folder) == {folder.name} and not any(map(is_image, folder.files))
+
+
+def check_copies(folders: Sequence[Tree], where: str) -> None:
+    """Refuse folders one of which has the others in it once more: some archives hold all images twice.
+
+    Raises:
+        UserError: it is so.
+    """
+    plain = {folder.name for folder in folders if not list_classes(folder)}
+    for folder in folders:
+        inner = list_classes(unwrap(folder))
+        if len(both := inner & plain) > 1 and 2 * len(both) >= len(inner):
+            said = f"{folder.name} has folders {name_some(inner)}, which are beside it, too: a copy, or a class?"
+            choice = f"set leave_out: [{folder.name}] goes on without, set layout: classes takes it as a class"
+            raise UserError(f"{where}: {said} {choice}")
+
+
+def check_letters(folders: Sequence[Tree], where: str) -> None:
+    """Refuse folders that are called by the letter that all folders in them begin with, as `a/abbey` and `b/bakery`.
+
+    Raises:
+        UserError: it is so.
+    """
+    letters = [folder.name.lower() for folder in folders]
+    inner = [list_classes(folder) for folder in folders]
+    if len(folders) < 2 or not all(len(letter) == 1 and letter.isalpha() for letter in letters):
+        return
+    if all(own and all(name.lower().startswith(one) for name in own) for one, own in zip(letters, inner, strict=True)):
+        names = order_names(folder.name for folder in folders)
+        first = f"classes {name_some(names)}, or {name_some(set[str]().union(*inner))}, by the letters they begin with"
+        choice = f"set layout: classes takes the first, set train: [{', '.join(names)}] the other"
+        raise UserError(f"{where}: {first}? {choice}")
+
+
+def enter_images(folder: Tree) -> Tree:
+    """Return the folder of images in a folder that holds nothing else, as `dslr/images/mug`; else the folder itself."""
+    inner = [own for own in folder.folders if own.images]
+    alone = len(inner) == 1 and not any(map(is_image, folder.files))
+    return inner[0] if alone and IMAGES.fullmatch(inner[0].name) else folder

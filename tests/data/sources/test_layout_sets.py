@@ -1,0 +1,102 @@
+"""Folders that are no classes, but hold them: sets beside others, copies of all classes, and letters above them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.data.sources.tables import counts as count_rows
+from tests.data.sources.tables import find as find_table
+from tests.data.sources.test_layout import check_sum, counts, find, make, refused
+from tests.data.sources.test_public_layouts import write_images, write_table
+
+
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [
+        (
+            {"big/big/cat": 3, "big/big/dog": 3, "tiles/tiles": 3},
+            "big, tiles, or classes cat, dog in big, where",
+        ),
+        ({"set_256/cat": 3, "set_256/dog": 3, "val_256": 3}, "set_256, val_256, or classes cat, dog in set_256, where"),
+        (
+            {"images_evaluation/b/c": 2, "images_evaluation/d/c": 2, "images_more/a/c": 4},
+            "or classes b, d in images_",
+        ),
+    ],
+)
+def test_folders_that_are_sets_as_a_whole_are_asked_about(
+    folders: Mapping[str, int], said: str, tmp_path: Path
+) -> None:
+    """They are doubled as archives have it, or one beside them is called as a part is."""
+    make(tmp_path, folders)
+    refused(tmp_path, rf"{said}.*\? set layout: classes takes the first, set train: \[\w+\] the other")
+    assert len(counts(find(tmp_path, layout="classes"))[0]) == 2
+
+
+def test_a_folder_of_a_set_is_taken_alone_where_it_is_named(tmp_path: Path) -> None:
+    make(tmp_path, {"big/big/cat": 3, "big/big/dog": 3, "tiles/tiles": 3})
+    found = find(tmp_path, train=["big"])
+    assert counts(found) == [{"cat": 3, "dog": 3}]
+    assert check_sum(tmp_path, found) == {"tiles": 3}
+
+
+def test_classes_with_folders_in_some_of_them_are_no_sets(tmp_path: Path) -> None:
+    make(tmp_path, {"cat/tabby": 3, "cat/persian": 3, "dog": 3, "bird/bird": 3})
+    assert counts(find(tmp_path)) == [{"bird": 3, "cat": 6, "dog": 3}]
+
+
+def test_parts_in_one_of_several_folders_are_pointed_to(tmp_path: Path) -> None:
+    parts = {f"cast/cast/{part}/{name}": 3 for part in ("train", "test") for name in ("bad", "good")}
+    make(tmp_path, {**parts, "big/big/bad": 3, "big/big/good": 3})
+    refused(tmp_path, rf"parts test, train lie in cast: give {tmp_path}/cast/cast for these")
+    refused(tmp_path, "test, train look like parts, not classes", train=["cast"])
+    assert counts(find(tmp_path / "cast/cast")) == [{"bad": 3, "good": 3}] * 2
+
+
+def test_a_folder_with_all_classes_once_more_is_asked_about(tmp_path: Path) -> None:
+    make(tmp_path, {"no": 4, "yes": 4, "brain/no": 4, "brain/yes": 4})
+    refused(
+        tmp_path, r"brain has folders no, yes, which are beside it, too: .*\? set leave_out: \[brain\] goes on with"
+    )
+    assert counts(find(tmp_path, leave_out=["brain"])) == [{"no": 4, "yes": 4}]
+    assert counts(find(tmp_path, layout="classes")) == [{"brain": 8, "no": 4, "yes": 4}]
+
+
+@pytest.mark.parametrize("name", ["brain/mixed", "yes/brain"])
+def test_one_folder_called_as_another_class_is_no_copy(name: str, tmp_path: Path) -> None:
+    make(tmp_path, {"no": 4, "yes": 4, "brain/no": 4, name: 4})
+    assert "brain" in counts(find(tmp_path))[0]
+
+
+@pytest.mark.parametrize(("names", "asked"), [(("abbey", "alley", "bar"), True), (("abbey", "alley", "dock"), False)])
+def test_folders_called_by_first_letters_are_asked_about(names: Sequence[str], asked: bool, tmp_path: Path) -> None:
+    make(tmp_path, {f"{letter}/{name}": 3 for letter, name in zip("aab", names, strict=True)})
+    if not asked:
+        assert counts(find(tmp_path)) == [{"a": 6, "b": 3}]
+        return
+    refused(tmp_path, r"classes a, b, or abbey, alley, bar, by the letters .* set train: \[a, b\] the other")
+    make(tmp_path, {"b/bank": 3})  # one alone would be taken for a folder around classes
+    assert counts(find(tmp_path, train=["a", "b"])) == [{"abbey": 3, "alley": 3, "bank": 3, "bar": 3}]
+
+
+def test_sets_with_the_same_classes_in_a_folder_of_images_are_asked_about(tmp_path: Path) -> None:
+    make(tmp_path, {f"{place}/images/{name}": 3 for place in ("amazon", "webcam") for name in ("bike", "mug")})
+    refused(
+        tmp_path, r"classes amazon, webcam, each with folders bike, mug, or parts amazon, webcam of classes bike, m"
+    )
+    assert counts(find(tmp_path, train=["amazon", "webcam"])) == [{"bike": 6, "mug": 6}]
+
+
+def test_tables_of_one_class_each_beside_one_of_all_are_no_templates(tmp_path: Path) -> None:
+    """Traffic signs have a table for each class in training, and one for the test images."""
+    for label in "ab":
+        paths = [f"Final_Training/{label}/{number}.png" for number in range(3)]
+        write_images(tmp_path, *paths)
+        rows = [f"{Path(path).name},{label}" for path in paths]
+        write_table(tmp_path / f"Final_Training/{label}/GT-{label}.csv", "Filename,label", *rows)
+    write_images(tmp_path, *(f"Final_Test/{number}.png" for number in range(4)))
+    write_table(tmp_path / "GT-final_test.csv", "Filename,label", *(f"{n}.png,{'ab'[n % 2]}" for n in range(4)))
+    found = find_table(tmp_path)
+    assert count_rows(found) == [{"a": 3, "b": 3}, {"a": 2, "b": 2}]
+    assert "GT-a.csv, GT-b.csv: the folders that images lie in say which part" in found.train.provenance["notes"][-1]
