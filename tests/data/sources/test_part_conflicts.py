@@ -171,6 +171,19 @@ def test_files_that_name_some_images(file: str, lines: tuple[str, ...], said: st
     assert said is None or notes[0].startswith(said)
 
 
+@pytest.mark.parametrize(("tables", "notes"), [(3, 3), (4, 1)])
+def test_many_files_that_name_some_images_are_told_of_in_one_note(tables: int, notes: int, tmp_path: Path) -> None:
+    """Traffic signs have a table in the folder of each class."""
+    write_images(tmp_path, *(f"{name}/x{number}.png" for name in "abcd" for number in range(2)))
+    for name in "abcd"[:tables]:
+        write_table(tmp_path / name / f"GT-{name}.csv", "Filename;Width", f"{name}/x0.png;8", f"{name}/x1.png;8")
+    found = notes_of(tmp_path)
+    assert len(found) == notes
+    if notes == 1:
+        some = "a/GT-a.csv, b/GT-b.csv, c/GT-c.csv and 1 more together name 8 of the 8 images, and are not read: set"
+        assert found[0].startswith(some)
+
+
 def test_lists_beside_a_folder_of_images(tmp_path: Path) -> None:
     write_images(tmp_path, "images/cat/0.png", "images/dog/1.png")
     images = ["cat/0.png", "dog/1.png"]

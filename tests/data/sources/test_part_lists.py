@@ -101,6 +101,33 @@ def test_files_that_seem_to_say_the_parts_are_named(file: str, text: str, tmp_pa
 
 
 @pytest.mark.parametrize(
+    ("file", "lines", "offer"),
+    [
+        ("validation_ground_truth.txt", ("5", "7"), "set test_lists: [FILE] takes texts"),
+        ("list_eval_partition.txt", ("cat/0.png train", "dog/1.png test"), "set test_lists: [FILE] takes texts"),
+        ("metadata.csv", ("name,y,split", "cat/0.png,0,0", "dog/1.png,1,2"), "set layout: table takes the labels of"),
+        ("train.lst", ("0\t1\tcat/0.png",), "set test_lists: [FILE] takes texts"),
+        ("val.lst", ("0\t1\tcat/0.png",), "set test_lists: [val.lst] tests on its images"),
+    ],
+)
+def test_only_lists_of_a_single_part_are_offered_as_such(
+    file: str, lines: tuple[str, ...], offer: str, tmp_path: Path
+) -> None:
+    write_images(tmp_path, "cat/0.png", "dog/1.png")
+    write_table(tmp_path / file, *lines)
+    said, _, offered = describe_lists_of(tmp_path).partition(": ")
+    assert said.startswith(f"{file} says which images are in which part")
+    assert offered.startswith(offer)
+
+
+def test_a_list_of_all_parts_contradicts_no_folder(tmp_path: Path) -> None:
+    files = [f"{part}/{name}/{number}{part}.png" for part in ("train", "test") for name in CLASSES for number in "01"]
+    write_images(tmp_path, *files)
+    write_table(tmp_path / "list_eval_partition.txt", *(f"{file} {file.split('/')[0]}" for file in files))
+    assert describe_lists_of(tmp_path) == ""
+
+
+@pytest.mark.parametrize(
     ("file", "text"),
     [
         ("README.txt", "0 cats; train your own model"),

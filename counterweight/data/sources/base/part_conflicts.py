@@ -105,7 +105,8 @@ def describe_contrary_lists(
     """Return notes if lists that are called as parts are name images of another; arguments as above."""
     called = {file: guess_part_name(find_stem(file)) for file in files if find_ending(file) in PLAIN}
     own = [file for file, word in called.items() if word == "train" or word in TESTS]
-    found = [*find_lists(own, lambda: {find_stem(path) for path in paths})][:MOST]
+    looked = find_lists(own, lambda: {find_stem(path) for path in paths})
+    found = [file.path for file in looked if file.single][:MOST]
     index, notes = PathIndex(paths if found else []), list[str]()
     for file in found:
         named: list[str | None] = [None] * len(paths)

@@ -15,6 +15,7 @@ from counterweight.data.sources.base.listed_paths import PathIndex, find_places,
 
 PLAIN = (".txt", ".lst", ".list", ".data", ".csv", ".tsv", NO_ENDING)
 TEXTS = (*PLAIN, ".json", ".yaml", ".yml")
+TABLES = (".csv", ".tsv")
 WHOLE = (".json", ".yaml", ".yml")  # an image and its part may be in different lines of these
 OTHERS = (".mat", ".pkl", ".npy", ".npz")  # not looked into
 SPLIT = re.compile(r"split|folds?(?![a-z])|train|test(?![a-z])", re.IGNORECASE)
@@ -23,6 +24,14 @@ BETWEEN = re.compile(r"[\s,;|\"'\[\]{}:]+")  # the words of a line, of JSON, too
 CELLS = re.compile(r"[,;|\t]")
 WITH_LISTS = "set test_lists: [FILE] takes a text with the path of each image that is tested on in a line"
 SHOWN = 3  # files that a note names
+COLUMNS = {"split", "subset", "partition"}  # of tables that say parts by words or numbers
+
+
+class ListFile(NamedTuple):
+    """A file that seems to say which images are in which part, and whether it is a list of those of a single one."""
+
+    path: str
+    single: bool
 
 
 class Lists(NamedTuple):
@@ -37,7 +46,7 @@ def describe_lists(tree: Tree) -> list[str]:
     """Return a note if files of a folder seem to say which of its images are in which part; they are not read."""
     files = [file for own in tree.walk() for file in own.files]
     classes = {own.name for own in tree.walk() if own.images}
-    found = [os.path.relpath(file, tree.path) for file in find_lists(files, partial(list_stems, tree), classes)]
+    found = name_from(find_lists(files, partial(list_stems, tree), classes), Path(tree.path))
     return [f"{describe_unread(found)}: {offer_lists(found)}"] if found else []
 
 
@@ -47,29 +56,41 @@ def describe_lists_beside(files: Iterable[str], images: Sequence[Path], root: Pa
     Args:
         images: those that the table names.
     """
-    found = [os.path.relpath(file, root) for file in find_lists(files, lambda: {image.stem for image in images})]
+    found = name_from(find_lists(files, lambda: {image.stem for image in images}), root)
     return [f"{describe_unread(found)}: a column of the table may say it, set split: COLUMN"] if found else []
 
 
-def describe_unread(found: Sequence[str]) -> str:
+def name_from(files: Iterable[ListFile], root: Path) -> list[ListFile]:
+    """Return files with their paths from a folder on."""
+    return [file._replace(path=os.path.relpath(file.path, root)) for file in files]
+
+
+def describe_unread(found: Sequence[ListFile]) -> str:
     """Return what is said of files that seem to be lists of parts."""
-    some = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else "")
+    some = ", ".join(file.path for file in found[:SHOWN])
+    some += f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     verb = "say" if len(found) > 1 else "says"
     return f"{some} {verb} which images are in which part, as it seems, and nothing of that is read"
 
 
-def offer_lists(found: Sequence[str]) -> str:
+def offer_lists(found: Sequence[ListFile]) -> str:
     """Return the settings that take the parts from lists, the first of each part."""
-    plain = [name for name in found if find_ending(name) in PLAIN]
-    parts = {name: guess_part_name(find_stem(name).replace("trainval", "train")) for name in plain}
+    parts = {file.path: guess_list_part(file.path) for file in found if file.single}
     first = {part: name for name, part in reversed(parts.items()) if part}
     test = next((first[word] for word in (*TESTS, *first) if word in first and word != "train"), None)
     if test is None:
-        return "set test_lists: [FILE] takes texts with the path of an image in each line"
+        table = next((file.path for file in found if find_ending(file.path) in TABLES), None)
+        ways = "set test_lists: [FILE] takes texts with the path of an image in each line"
+        return f"set layout: table takes the labels of {table}, too, if it has them" if table else ways
     if "train" not in first:
         return f"set test_lists: [{test}] tests on its images and trains on the others"
     train = sorted(name for word, name in first.items() if word not in TESTS and name != test)
     return f"set train_lists: [{', '.join(train)}] and test_lists: [{test}] take their parts"
+
+
+def guess_list_part(file: str) -> str | None:
+    """Return the part that a list is called after."""
+    return guess_part_name(find_stem(file).replace("trainval", "train"))
 
 
 def describe_named_parts(files: Mapping[str, Sequence[Path]], ways: str) -> list[str]:
@@ -91,7 +112,7 @@ def describe_named_parts(files: Mapping[str, Sequence[Path]], ways: str) -> list
 
 def find_lists(
     files: Iterable[str], list_images: Callable[[], set[str]], classes: Collection[str] = ()
-) -> Iterator[str]:
+) -> Iterator[ListFile]:
     """Yield the files that are called as lists of parts are, or say of images in which part they are.
 
     Args:
@@ -102,30 +123,34 @@ def find_lists(
     for file in files:
         ending = find_ending(file)
         if ending in OTHERS and SPLIT.search(find_stem(file)):
-            yield file
+            yield ListFile(file, single=False)
         elif ending in TEXTS and not PROSE.match(find_stem(file)):
             stems = stems or list_images()
-            if names_images(file, stems, classes):
-                yield file
+            if found := look_into(file, stems, classes):
+                yield found
 
 
-def names_images(file: str, stems: set[str], classes: Collection[str]) -> bool:
-    """Say whether a text names images, and its own name or its words a part, by its beginning.
+def look_into(file: str, stems: set[str], classes: Collection[str]) -> ListFile | None:
+    """Return what a text seems to be that names images, if its own name, or what stands in it, names parts.
+
+    Only its beginning is read.
 
     Args:
         stems: names of the images without their endings.
         classes: as of `find_lists`.
     """
-    called, text = bool(SPLIT.search(find_stem(file)) or guess_part_name(find_stem(file))), read_beginning(file)
-    if called:
+    text, table = read_beginning(file), find_ending(file) in TABLES
+    lines = [text] if find_ending(file) in WHOLE else [line for line in text.splitlines() if line.strip()]
+    header = {cell.strip("\"' ").lower() for cell in CELLS.split(lines[0])} if table and lines else set[str]()
+    if SPLIT.search(find_stem(file)) or guess_part_name(find_stem(file)) or header & COLUMNS:
         words = [word for word in BETWEEN.split(text) if word]
         numbered = bool(words) and all(word.isdecimal() for word in words)  # of images that other files name
-        return numbered or is_named(text, stems, bare=True)
-    bare = find_ending(file) in (".csv", ".tsv")
-    lines = [text] if find_ending(file) in WHOLE else [line for line in text.splitlines() if line.strip()]
+        named = is_named(text, stems, bare=True)
+        single = find_ending(file) in PLAIN and guess_list_part(file) is not None and not has_part(text, classes)
+        return ListFile(file, single and named and not header & COLUMNS) if named or numbered else None
     # Half of them, at least: an account in words may name an image and a part, too.
-    told = sum(has_part(line, classes) and is_named(line, stems, bare) for line in lines)
-    return 0 < told >= len(lines) / 2
+    told = sum(has_part(line, classes) and is_named(line, stems, table) for line in lines)
+    return ListFile(file, single=False) if 0 < told >= len(lines) / 2 else None
 
 
 def has_part(text: str, classes: Collection[str]) -> bool:

@@ -9,17 +9,26 @@ from counterweight.data.decode.tree import find_ending, find_stem
 from counterweight.data.sources.base.layout_doubts import IMAGES
 from counterweight.data.sources.base.lazy_images import guess_part_name
 from counterweight.data.sources.base.listed_paths import HEAD, is_path, read_beginning
-from counterweight.data.sources.base.part_lists import CELLS, PROSE, SPLIT, TEXTS, describe_unread, find_lists
+from counterweight.data.sources.base.part_lists import (
+    CELLS,
+    PROSE,
+    SHOWN,
+    SPLIT,
+    TABLES,
+    TEXTS,
+    describe_unread,
+    find_lists,
+    name_from,
+)
 
-TABLES = (".csv", ".tsv")
 LISTS = (*TABLES, ".txt", ".lst", ".list")
-MOST = 20  # files that are looked at whole
+MOST = 100  # files that are looked at whole
 LARGEST = 2**26  # bytes of one
 AROUND = 1000  # files in a folder that are looked at
 
 
 def describe_partial(files: Iterable[str], images: Sequence[str], root: Path) -> list[str]:
-    """Return a note for each file that names some images and not all: it may be a choice of them.
+    """Return a note for each file that names some images and not all, or one for many: it may be a choice of them.
 
     Files that are called as lists of parts are told of elsewhere.
 
@@ -27,17 +36,28 @@ def describe_partial(files: Iterable[str], images: Sequence[str], root: Path) ->
         files: those beside the images.
         images: their paths below `root`.
     """
-    keys, notes = [*map(list_keys, images)], list[str]()
-    stems = {own[-1] for own in keys}
+    places = dict[str, list[int]]()
+    for place, image in enumerate(images):
+        for key in list_keys(image):
+            places.setdefault(key, []).append(place)
+    counts, every, stems = dict[str, int](), set[int](), {find_stem(image) for image in images}
     for file in islice(find_partial(files, stems), MOST):
         named = {name for line in read_lines(file, LARGEST) for name in list_named(line, file, stems)}
-        count = sum(not named.isdisjoint(own) for own in keys)
-        if 0 < count < len(images):
-            table = find_ending(file) in TABLES
-            ways = ": set layout: table takes these alone, if it has their labels" if table else ""
-            said = f"names {count:,} of the {len(images):,} images, and is not read"
-            notes.append(f"{os.path.relpath(file, root)} {said}{ways}")
-    return notes
+        found = {place for name in named for place in places.get(name, ())}
+        if 0 < len(found) < len(images):
+            counts[os.path.relpath(file, root)] = len(found)
+            every |= found
+    if len(counts) <= SHOWN:
+        return [describe_some(f"{file} names {count:,}", [file], images) for file, count in counts.items()]
+    said = f"{', '.join([*counts][:SHOWN])} and {len(counts) - SHOWN:,} more together name {len(every):,}"
+    return [describe_some(said, [*counts], images)]
+
+
+def describe_some(said: str, files: Sequence[str], images: Sequence[str]) -> str:
+    """Return the note of files that name some images, given how it begins."""
+    tables = all(find_ending(file) in TABLES for file in files)
+    ways = ": set layout: table takes these alone, if it has their labels" if tables else ""
+    return f"{said} of the {len(images):,} images, and {'are' if len(files) > 1 else 'is'} not read{ways}"
 
 
 def list_keys(path: str) -> list[str]:
@@ -83,7 +103,7 @@ def describe_lists_around(root: Path, images: Sequence[str]) -> list[str]:
     around = root.absolute().parent
     folders = [around, *sorted(place for place in around.iterdir() if place.is_dir() and place.name != root.name)]
     files = [file for place in folders for file in list_texts(place)]
-    found = [os.path.relpath(file, around) for file in find_lists(files, lambda: {*map(find_stem, images)})]
+    found = name_from(find_lists(files, lambda: {*map(find_stem, images)}), around)
     return [f"beside {root.name}, {describe_unread(found)}: give {around} to choose"] if found else []
 
 
