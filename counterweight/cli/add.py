@@ -21,6 +21,7 @@ from counterweight.data.findings import Findings
 from counterweight.data.sources.base.batches import LINES
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.group_names import check_enough_groups, find_groups
+from counterweight.data.sources.base.layout_sets import offer_folders
 from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.data.sources.base.partial_lists import describe_lists_around
 from counterweight.generators.base.generator import find_generator
@@ -216,16 +217,18 @@ def check_found(request: Request, found: Findings, counts: Mapping[str, int]) ->
     missing, total = found.faults().get("missing", []), found.total + len(found.bad)
     needed = 1 if len(found.counts) > 1 else 2  # Without parts, one to train on and one to test on.
     for part, sizes in found.counts.items():
-        for name, count in sizes.items():
-            if count < needed and missing:
-                said = f"{len(missing):,} of {total:,} files missing, first: {missing[0]}"
-                ways = "paths are relative to the table; --image-folder FOLDER says where they begin otherwise"
-                raise UserError(f"{request.path}: {said}; {ways}")
-            if count < needed:
-                where = f"{request.path}: class '{name}': {count} images that can be read"
-                why = f"; {describe_bad_files(found.bad)}" if found.bad else ""
-                alike = "".join(f"; {note}" for note in found.notes if f"'{name}'" in note)
-                raise UserError(f"{where} in part {part}; at least {needed} are needed, or remove it{why}{alike}")
+        few = [name for name, count in sizes.items() if count < needed]
+        if few and missing:
+            said = f"{len(missing):,} of {total:,} files missing, first: {missing[0]}"
+            ways = "paths are relative to the table; --image-folder FOLDER says where they begin otherwise"
+            raise UserError(f"{request.path}: {said}; {ways}{offer_folders(request.path)}")
+        if few:
+            where = f"{request.path}: class '{few[0]}': {sizes[few[0]]} images that can be read in part {part}"
+            where += f", and {len(few) - 1:,} more classes with fewer than {needed}" if few[1:] else ""
+            why = f"; {describe_bad_files(found.bad)}" if found.bad else ""
+            alike = "".join(f"; {note}" for note in found.notes if f"'{few[0]}'" in note)
+            ways = f"at least {needed} are needed, or remove {'them' if few[1:] else 'it'}"
+            raise UserError(f"{where}; {ways}{why}{alike}")
 
 
 def list_blocks(name: str, block: Json, counts: Mapping[str, int], images: int, params: Params) -> Iterator[Addition]:

@@ -28,6 +28,7 @@ from counterweight.data.sources.base.layout_doubts import (
     name_some,
     unwrap,
 )
+from counterweight.data.sources.base.layout_sets import find_inner
 from counterweight.data.sources.base.lazy_images import (
     DatasetSplits,
     are_part_names,
@@ -37,7 +38,7 @@ from counterweight.data.sources.base.lazy_images import (
 from counterweight.data.sources.base.part_conflicts import describe_contrary_folders
 from counterweight.data.sources.base.part_lists import describe_lists
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
-from counterweight.data.sources.base.table_paths import FIRST
+from counterweight.data.sources.base.table_paths import FIRST, CopiesError
 from counterweight.data.split.pictures import find_mixed
 
 LISTED = 0.5  # of the rows of a table name a file, where it is one of images
@@ -87,6 +88,7 @@ def detect_source(path: Path) -> str:
             return choose_labels(path, classes, Path(table).name, tree.images)
         return "folder"
     if table:
+        check_inner(path, tree)
         return "table"
     if len(classes) > 1:
         raise UserError(
@@ -103,6 +105,26 @@ def find_table(path: Path, tree: Tree) -> str | None:
     if second and tree.images:
         return second if may_label(path) else None
     return second
+
+
+def check_inner(path: Path, tree: Tree) -> None:
+    """Refuse tables that label less than half of the images, where folders with most of them are in a single one.
+
+    Raises:
+        UserError: it is so; either may be meant.
+    """
+    if (inner := find_inner(tree)) is None:
+        return
+    try:
+        parts = table.find_in_tables(path, table.Settings(size=1))
+    except UserError:  # told when it is read
+        return
+    count, names = sum(len(part) for part in parts if part is not None), parts.train.provenance["tables"]
+    if count < LISTED * inner.images:
+        first = (
+            f"the {count:,} images of {names[0]}, or the {inner.images:,} in folders {name_some(list_classes(inner))}"
+        )
+        raise UserError(f"{path}: {first}? set layout: table takes the first, give {inner.path} for the others")
 
 
 def are_pieces(tree: Tree) -> bool:
@@ -147,17 +169,6 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
     raise UserError(f"{path}: {seen}; {WANTED}")
 
 
-def find_inner(tree: Tree) -> Tree | None:
-    """Return the first folder with several folders of images that lies in one that is alone; None without any."""
-    inner = [folder for folder in tree.folders if folder.images]
-    if len(inner) != 1:
-        return None
-    names = list_classes(inner[0])
-    if len(names) > 1 and are_part_names([*names]) and not any(map(list_classes, inner[0].folders)):
-        return None  # parts without classes
-    return inner[0] if len(names) > 1 else find_inner(inner[0])
-
-
 def find_class_folders(tree: Tree) -> list[str]:
     """Return the names of the sub-folders that hold images, at any depth; those in a training part if that has any."""
     folders = [folder for folder in tree.folders if folder.images]
@@ -194,6 +205,9 @@ def choose_labels(path: Path, classes: Sequence[str], name: str, images: int) ->
     """
     try:
         train, test = table.find_in_tables(path, table.Settings(size=1), guess=False)
+    except CopiesError as error:
+        first = f"classes {name_some(classes)} by their folders, or the labels of a table"
+        raise UserError(f"{path}: {first}? set layout: classes takes the first; {error}") from error
     except UserError:  # It lists no images here.
         return "folder"
     parts = [part for part in (train, test) if part is not None]

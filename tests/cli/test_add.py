@@ -608,6 +608,10 @@ LAYOUTS: list[tuple[Callable[[Path], object], str]] = [
     ),
     (lambda root: pets(root, cat=3, dog=1), r"pets: class 'dog': 1 images that can be read in part train; at least 2"),
     (
+        lambda root: pets(root, ant=1, cat=3, dog=1),
+        r"class 'ant': 1 images .* in part train, and 1 more classes with fewer than 2; at least 2 are needed",
+    ),
+    (
         lambda root: pets(root, cat=3, Cat=1),
         r"class 'Cat': 1 images .*; classes 'Cat', 'cat' differ .*; --merge-labels",
     ),

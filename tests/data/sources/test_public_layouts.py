@@ -195,7 +195,8 @@ def test_a_table_without_the_column_that_is_asked_for_is_left_out(tmp_path: Path
     write_table(tmp_path / "parts.csv", "id,partition", *(f"{number}.png,{number % 2}" for number in range(4)))
     found = find(tmp_path, label="male")
     assert counts(found) == [{"0": 2, "1": 2}]
-    assert "parts.csv is not read beside attributes.csv: no column 'male'" in found.train.provenance["notes"]
+    said = "parts.csv is not read beside attributes.csv: no column 'male'; its column 'partition' may say which"
+    assert found.train.provenance["notes"][-1].startswith(said)
     refused(tmp_path, r"attributes.csv: no column 'mal'; did you mean 'male'\? .*; nor has any of 1 more", label="mal")
 
 
@@ -308,3 +309,81 @@ def test_paths_from_the_folder_around_that_of_the_table(tmp_path: Path) -> None:
     write_images(tmp_path, *(f"images/{number}.png" for number in range(4)))
     write_table(tmp_path / "labels/a.csv", "path,label", *(f"images/{n}.png,{'ab'[n % 2]}" for n in range(4)))
     assert counts(find(tmp_path)) == [{"a": 2, "b": 2}]
+
+
+def test_tables_that_label_nothing_beside_folders_in_one(tmp_path: Path) -> None:
+    """What else is there is named, folders of classes and pictures that are not read."""
+    write_images(tmp_path, *(f"data/data/{name}/{number}.png" for name in "ab" for number in range(3)))
+    write_table(tmp_path / "names.csv", "name,images", "a,3", "b,3")
+    refused(tmp_path, rf"it has name, images; .*; folders a, b are in {tmp_path}/data/data: give that for these")
+    scans = tmp_path / "scans"
+    write_table(scans / "labels.csv", "patientId,class", "0a,normal", "0b,opacity")
+    (scans / "0a.dcm").write_bytes(b"DICM")
+    refused(scans, r"it has patientId, class; .*; 1 .dcm in .: of no kind that is read; convert them to PNG or JPEG")
+
+
+def test_a_table_of_few_images_beside_folders_of_the_others_is_asked_about(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"data/train/{name}/{number}{name}.png" for name in "ab" for number in range(3)))
+    write_images(tmp_path, *(f"data/val/{number}.png" for number in range(4)))
+    write_table(tmp_path / "val.csv", "id,label", *(f"{number},{'ab'[number % 2]}" for number in range(4)))
+    said = rf"the 4 images of val.csv, or the 10 in folders train, val\? set layout: table .*, give {tmp_path}/data for"
+    with pytest.raises(UserError, match=said):
+        detect_source(tmp_path)
+    assert counts(find(tmp_path)) == [{"a": 2, "b": 2}]
+    write_images(tmp_path, *(f"data/val/{number}.png" for number in range(4, 8)))
+    write_table(tmp_path / "val.csv", "id,label", *(f"{number},{'ab'[number % 2]}" for number in range(8)))
+    assert detect_source(tmp_path) == "table"
+
+
+def test_a_folder_that_lacks_some_of_the_first_images_has_the_others(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"deep/a/b/c/{number}.png" for number in range(4)))
+    write_table(tmp_path / "a.csv", "path,label", *(f"{number}.png,{'ab'[number % 2]}" for number in range(6)))
+    found = find(tmp_path)
+    assert [path.is_file() for path in found.train.files] == [True] * 4 + [False] * 2
+    assert found.train.provenance["notes"] == ["a.csv: the images that it names are in deep/a/b/c"]
+    write_images(tmp_path, "more/4.png")
+    found = find(tmp_path)  # the others may be anywhere
+    assert not any(path.is_file() for path in found.train.files)
+
+
+def test_copies_of_all_images_that_a_table_names_are_asked_about(tmp_path: Path) -> None:
+    """They would be taken for two classes otherwise."""
+    write_images(tmp_path, *(f"{place}/{number}.png" for place in ("full", "small") for number in range(4)))
+    rows = [f"{number}.png,{'ab'[number % 2]}" for number in range(4)]
+    write_table(tmp_path / "a.csv", "path,label", *rows)
+    with pytest.raises(UserError, match=r"classes full, small by their folders, or the labels of a table\? set"):
+        detect_source(tmp_path)
+    assert counts(find(tmp_path, image_folder="full")) == [{"a": 2, "b": 2}]
+    write_table(tmp_path / "a.csv", "path,label", *rows, *rows)  # one row may be of each
+    assert detect_source(tmp_path) == "folder"
+
+
+def test_parts_in_folders_that_none_can_be_told_from_are_offered(tmp_path: Path) -> None:
+    write_images(
+        tmp_path, *(f"abc_train/abc_train/{name}/{n}.png" for name in "ab" for n in range(3)), "abc_test/a.png"
+    )
+    with pytest.raises(UserError, match=r"abc_test, abc_train look like parts, .*; set train: \[abc_train\] takes"):
+        find_folder(tmp_path)
+    assert count_folders(find_folder(tmp_path, train=["abc_train"])) == [{"a": 3, "b": 3}]
+
+
+def test_columns_of_which_one_alone_says_1_are_no_classes(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{number}.png" for number in range(4)))
+    write_table(tmp_path / "a.csv", "path,region_count,region_id", *(f"{number}.png,1,0" for number in range(4)))
+    refused(tmp_path, r"no column label, .*; it has path, region_count, region_id; set label: COLUMN")
+
+
+def test_numbers_of_parts_are_offered_by_the_last(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{number}.png" for number in range(9)))
+    rows = [f"{number}.png,{'ab'[number % 2]},{(0, 2, 2, 1)[number % 4]}" for number in range(9)]
+    write_table(tmp_path / "a.csv", "path,label,split", *rows)
+    refused(tmp_path, r"row 1: 'split' says '0'; .*; or set test: \[2\] tests on rows that say so and trains on")
+    assert counts(find(tmp_path, test=[2])) == [{"a": 3, "b": 2}, {"a": 2, "b": 2}]
+
+
+def test_tables_that_contradict_each_other_are_named_with_the_way_to_one(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{number}.png" for number in range(4)))
+    write_table(tmp_path / "a.csv", "path,label", *(f"{number}.png,{'ab'[number % 2]}" for number in range(4)))
+    write_table(tmp_path / "b.csv", "path,label", *(f"{number}.png,{number % 2}" for number in range(4)))
+    refused(tmp_path, r"'a' in a.csv row 1, '0' in b.csv row 1 \(and 3 more .*\); give one of the tables, or")
+    assert counts(find(tmp_path / "b.csv")) == [{"0": 2, "1": 2}]

@@ -126,7 +126,7 @@ def find_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
     if "train" not in words:
         if wanted.kind == "parts":
             raise UserError(f"{where}: no folder train; set train: [FOLDER, ...] says which are trained on")
-        check_names([folder.name for folder in folders], where)
+        check_names([folder.name for folder in folders], where, folders)
         return find_parts_below(root, folders, wanted, where) or check_classes(root, folders, wanted, where)
     if wanted.kind != "parts" and are_part_names([*list_classes(words["train"])]):  # a class, which has parts in it
         below = find_parts_below(root, folders, wanted, where)

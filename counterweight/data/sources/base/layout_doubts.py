@@ -43,10 +43,17 @@ def name_some(names: Iterable[str]) -> str:
     return ", ".join(every[:NAMED]) + (f" and {len(every) - NAMED} more" if len(every) > NAMED else "")
 
 
-def check_names(names: Sequence[str], where: str) -> None:
-    """Refuse classes whose names all look like those of parts: a table of these would answer another question."""
+def check_names(names: Sequence[str], where: str, folders: Sequence[Tree] = ()) -> None:
+    """Refuse classes whose names all look like those of parts: a table of these would answer another question.
+
+    Args:
+        folders: in which there may be classes; the first with such is offered.
+    """
     if are_part_names(names):
         expected = "expected folders train and test with a sub-folder per class, or a table of labels"
+        if found := [folder for folder in folders if holds_classes(unwrap(folder))]:
+            one = max(found, key=lambda folder: guess_part_name(folder.name) == "train")
+            expected += f"; set train: [{one.name}] takes its folders {name_some(list_classes(unwrap(one)))} alone"
         raise UserError(f"{where}: {', '.join(names)} look like parts, not classes; {expected}")
 
 

@@ -1,9 +1,12 @@
 """Folders that are no classes, but hold them: sets beside others, copies of all classes, letters they begin with."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.tree import Tree, is_image
+from counterweight.data.decode import account
+from counterweight.data.decode.tree import Tree, is_image, scan_tree
 from counterweight.data.sources.base.labels import order_names
 from counterweight.data.sources.base.layout_doubts import (
     FEW,
@@ -98,3 +101,27 @@ def enter_images(folder: Tree) -> Tree:
     inner = [own for own in folder.folders if own.images]
     alone = len(inner) == 1 and not any(map(is_image, folder.files))
     return inner[0] if alone and IMAGES.fullmatch(inner[0].name) else folder
+
+
+def find_inner(tree: Tree) -> Tree | None:
+    """Return the first folder with several folders of images that lies in one that is alone; None without any."""
+    inner = [folder for folder in tree.folders if folder.images]
+    if len(inner) != 1:
+        return None
+    names = list_classes(inner[0])
+    if len(names) > 1 and are_part_names([*names]) and not any(map(list_classes, inner[0].folders)):
+        return None  # parts without classes
+    return inner[0] if len(names) > 1 else find_inner(inner[0])
+
+
+def offer_folders(root: Path) -> str:
+    """Return what else a folder has whose tables label nothing, to end an error's message with.
+
+    That are folders in a single one, which may be classes or parts, and pictures that are not read.
+    """
+    if not root.is_dir():
+        return ""
+    tree = scan_tree(os.fspath(root), Path(os.path.realpath(root)))
+    inner = find_inner(tree)
+    said = f"; folders {name_some(list_classes(inner))} are in {inner.path}: give that for these" if inner else ""
+    return said + account.describe_unread(tree)

@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import OTHER_KIND, LeftOut, find_ending
-from counterweight.data.sources.base.columns import UnreadableError
+from counterweight.data.sources.base.columns import UnreadableError, list_usual, read_columns
 from counterweight.data.sources.base.delimited_text import DELIMITERS
+from counterweight.data.sources.base.layout_sets import offer_folders
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
+from counterweight.data.sources.base.table_parts import SPLIT
 from counterweight.data.sources.base.table_prefixes import TRIED
 from counterweight.data.sources.base.table_rows import Table
 
@@ -50,9 +52,11 @@ def choose_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table]
     else:
         first = find_nearest(lacking.values())
         more = f"; nor has any of {len(lacking) - 1:,} more tables" if len(lacking) > 1 else ""
-        raise type(first)(f"{first}{more}")
+        raise type(first)(f"{first}{more}{offer_folders(root)}")
     check_template(found)
-    said = {file: str(error).removeprefix(f"{file}: ").split(";")[0] for file, error in lacking.items()}
+    said = {
+        file: str(error).removeprefix(f"{file}: ").split(";")[0] + offer_parts(file) for file, error in lacking.items()
+    }
     templates = find_templates(found)
     said |= {table.columns.file: why for table, why in templates}
     dropped = {table.columns.file for table, _ in templates}
@@ -64,6 +68,16 @@ def choose_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table]
     names = ", ".join(table.columns.file.name for table in kept[:2]) + (", ..." if len(kept) > 2 else "")
     notes = [f"{file.relative_to(root)} is not read beside {names}: {why}" for file, why in said.items()]
     return Chosen(kept, left_out, notes)
+
+
+def offer_parts(file: Path) -> str:
+    """Return what is to be done with a table without labels that may say the parts; empty where none does."""
+    try:
+        found = list_usual(read_columns(file), SPLIT)
+    except UserError:  # it is written as the settings say
+        return ""
+    ways = "write it into the table of labels to have the parts from there"
+    return f"; its column '{found[0]}' may say which part each image is in: {ways}" if found else ""
 
 
 def find_nearest(errors: Iterable[NoColumnError]) -> NoColumnError:

@@ -167,8 +167,8 @@ def find_labels(
         return found, Labels(read.labels, notes + read.notes)
     if not guess:
         raise NoLabelsError(f"{describe_lack(columns, LABEL)}; set label: COLUMN takes one of them")
-    if names := find_one_hot(columns, image):
-        return None, read_one_hot(columns, names)
+    if (names := find_one_hot(columns, image)) and len({*(read := read_one_hot(columns, names)).labels}) > 1:
+        return None, read
     several = len({*columns.names}) < len(columns.names)  # of one name
     own = [name for name in columns.names if not NUMBERS.fullmatch(name.strip("\ufeff "))]
     rest = [] if several else [name for name in own if name not in {image, *others()}]

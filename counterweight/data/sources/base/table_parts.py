@@ -202,6 +202,7 @@ def offer_words(values: Sequence[str]) -> str:
     if not tested and any(find_part(word) for word in counts):
         return ""
     words = tested or [min(counts.items(), key=lambda own: own[1])[0]] if counts else []
+    words = ["2"] if {*counts} == {"0", "1", "2"} else words  # training, validation and test, as some number them
     return f"; or set test: [{', '.join(words)}] tests on rows that say so and trains on all others" if words else ""
 
 

@@ -18,7 +18,11 @@ from counterweight.data.sources.base.table_prefixes import TRIED, strip_foreign
 DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 FIRST = (*DELIMITERS, ".parquet")
 CACHE = "cache-"  # begins the names of Arrow files in which `datasets` keeps what it makes of others
-DEPTH = 3  # folders below the table that are looked into
+DEPTH = 5  # folders below the table that are looked into
+
+
+class CopiesError(UserError):
+    """Several folders have all images of a table that names each once."""
 
 
 class PathResolver:
@@ -156,7 +160,7 @@ def locate_below(
     """
     said = f"{file.name}: the images that it names are in"
     for start in dict.fromkeys((file.parent, root)):
-        place = find_place(paths[:TRIED], file, start, root)
+        place = find_place(paths[:TRIED], file, start, root, once=len({*words}) == len(words))
         found = [] if place is None else [*resolve(words, PathResolver(place, root, follow), file, empty)]
         names = [path.name if path.parent == file.parent else "" for path in paths]
         spread = find_spread({*names}, start)
@@ -174,16 +178,25 @@ def locate_below(
     return Located(paths, [])
 
 
-def find_place(paths: Sequence[Path], file: Path, start: Path, root: Path) -> Path | None:
+def find_place(paths: Sequence[Path], file: Path, start: Path, root: Path, once: bool) -> Path | None:
     """Return the only folder that has the first files of a table, `start` or below; of those of parts, the table's own.
 
-    One that is called masks is none, if another has them, too.
+    One that is called masks is none, if another has them, too; where none has all, it is the one that has most, if all
+    are there that are anywhere.
+
+    Args:
+        once: whether the table names each file once.
 
     Raises:
         UserError: several have them.
     """
     around = [] if start == file.parent or any(".." in path.parts for path in paths) else [start]
-    places = [place for place in (*around, *list_folders(start)) if has_all(paths, file.parent, place)]
+    every = [*around, *list_folders(start)]
+    places = [place for place in every if all(are_there(paths, file.parent, place))]
+    if not places:
+        some = [place for place in every if any(are_there(paths, file.parent, place))]
+        enough = len(some) == 1 and sum(are_there(paths, file.parent, some[0])) >= len(paths) / 2
+        return some[0] if enough else None
     places = [place for place in places if not COMPANION_FOLDER.fullmatch(place.name)] or places
     parts = [guess_part_name(place.name) for place in places]
     own = guess_part_name(file.stem)
@@ -192,7 +205,8 @@ def find_place(paths: Sequence[Path], file: Path, start: Path, root: Path) -> Pa
     if len(places) > 1:
         several = ", ".join(os.path.relpath(place, root) for place in places)
         ways = "set image_folder: FOLDER takes one of them"
-        raise UserError(f"{file}: the images that it names are in {several}; {ways}")
+        kind = CopiesError if once else UserError
+        raise kind(f"{file}: the images that it names are in {several}; {ways}")
     return places[0] if places else None
 
 
@@ -255,13 +269,14 @@ def list_folders(start: Path) -> Iterator[Path]:
         yield from (Path(place) / name for name in names)
 
 
-def has_all(paths: Sequence[Path], start: Path, place: Path) -> bool:
-    """Say whether another folder has the first files that a table names."""
-    try:
-        resolver = PathResolver(place, place, follow=True)
-        return all(resolver.file(os.path.relpath(path, start)).is_file() for path in paths)
-    except OSError:
-        return False
+def are_there(paths: Sequence[Path], start: Path, place: Path) -> Iterator[bool]:
+    """Yield whether another folder has each of the first files that a table names."""
+    resolver = PathResolver(place, place, follow=True)
+    for path in paths:
+        try:
+            yield resolver.file(os.path.relpath(path, start)).is_file()
+        except OSError:
+            yield False
 
 
 def follow_links(path: Path) -> Path:

@@ -45,7 +45,8 @@ def drop_repeats(tables: list[Table], two_labels: TwoLabels) -> Repeats:
     several = [places for places in seen.values() if len(places) > 1]
     conflicts = [places for places in several if len({place.label for place in places}) > 1]
     if conflicts and two_labels == "refuse":
-        ways = "mend the rows; set two_labels: leave_out goes on without such images"
+        one = "give one of the tables, or " if len({place.table for place in conflicts[0]}) > 1 else ""
+        ways = f"{one}mend the rows; set two_labels: leave_out goes on without such images"
         raise UserError(f"{describe_conflicts(tables, conflicts)}; {ways}")
     notes = [f"{describe_conflicts(tables, conflicts)}: left out"] if conflicts else []
     repeated, conflicting = list[Place](), {places[0] for places in conflicts}
