@@ -92,7 +92,8 @@ def detect_source(path: Path) -> str:
         return "table"
     if len(classes) > 1:
         raise UserError(
-            f"{path}: {', '.join(classes)} look like parts, not classes{account.describe_labels(tree)}; {WANTED}"
+            f"{path}: {', '.join(classes)} look like parts, not classes{account.describe_labels(tree)}; {WANTED}; "
+            "set layout: classes takes them as classes"
         )
     return check_single(path, tree, classes)
 

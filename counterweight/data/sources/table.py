@@ -6,7 +6,7 @@ numbers whose names stand in the table's metadata.
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,13 +19,8 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode import account
 from counterweight.data.decode.opening import Encoded
 from counterweight.data.decode.tree import LeftOut
-from counterweight.data.sources.base.columns import (
-    Columns,
-    choose_column,
-    describe_empty,
-    read_columns,
-    read_values,
-)
+from counterweight.data.sources.base.column_texts import read_values
+from counterweight.data.sources.base.columns import Columns, choose_column, describe_empty, read_columns
 from counterweight.data.sources.base.embedded import holds_images, read_paths
 from counterweight.data.sources.base.labels import (
     describe_combined,
@@ -47,13 +42,18 @@ from counterweight.data.sources.base.lazy_images import (
     name_setting,
     wrap_files,
 )
-from counterweight.data.sources.base.part_conflicts import describe_contrary_tables
+from counterweight.data.sources.base.part_conflicts import describe_contrary_tables, describe_unread_parts
 from counterweight.data.sources.base.part_flags import describe_marks
-from counterweight.data.sources.base.part_lists import describe_lists_beside, describe_named_parts
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables
 from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels
-from counterweight.data.sources.base.table_parts import PartColumns, list_part_columns, part_by_folders, read_parts
+from counterweight.data.sources.base.table_parts import (
+    PartColumns,
+    list_part_columns,
+    part_by_folders,
+    part_by_lists,
+    read_parts,
+)
 from counterweight.data.sources.base.table_paths import PathResolver, check_near, find_table_files, locate_images
 from counterweight.data.sources.base.table_repeats import TwoLabels, drop_repeats
 from counterweight.data.sources.base.table_rows import (
@@ -93,6 +93,11 @@ class Settings(OwnFileSettings):
     test: list[str | int] = Field(default_factory=list)
     """What that column says of the images that are tested on, where it names no parts, as `[4]` of folds 0 to 4; all
     others are trained on."""
+    train_lists: list[str] = Field(default_factory=list)
+    """Texts in the folder with the path of an image in each line, as `[train.txt]`, all of which are trained on; `[]`:
+    those that `test_lists` does not name."""
+    test_lists: list[str] = Field(default_factory=list)
+    """Texts with the paths of the images that are tested on, whatever tables say; images in no list are left out."""
     group_column: Column = None
     """Column that names the patient, video or camera of each image, whose images no split parts; null: none does."""
     image_folder: Column = None
@@ -146,12 +151,14 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
     Args:
         guess: as of `find_labels`.
     """
-    files = find_table_files(root, settings.links == "follow")
+    follow = settings.links == "follow"
+    files = find_table_files(root, follow)
     chosen = choose_tables(files.tables, lambda file: read_table(file, root, settings, guess), root)
     check_near([table.paths or [] for table in chosen.tables], root)
     read, renamed = name_classes(chosen.tables, settings.merge_labels)
     tables, repeated, said = drop_repeats(read, settings.two_labels)
-    tables, more = part_by_folders(tables)
+    lists = (settings.train_lists, settings.test_lists)
+    tables, more = part_by_lists(tables, *lists, root, follow) if any(lists) else part_by_folders(tables)
     present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
     words = choose_parts(present, tables, settings, root)
     trained, tested = ([select_rows(tables, word) for word in own] for own in words)
@@ -171,23 +178,11 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
             trained, tested = [*trained, *tested], []
         else:
             trained, tested = ([keep_classes(rows, names, left_out) for rows in own] for own in (trained, tested))
-            notes += describe_contrary_tables(trained, tested, files.others, root)
+            notes += [] if any(lists) else describe_contrary_tables(trained, tested, files.others, root)
     return DatasetSplits(
         make_table_part(trained, names, settings, root, left_out, notes),
         make_table_part(tested, names, settings, root, Counter(), []) if tested else None,
     )
-
-
-def describe_unread_parts(trained: list[Rows], others: Sequence[str], root: Path) -> list[str]:
-    """Return notes of what seems to say the parts of images, and is not read, where tables have none."""
-    named: dict[str, list[Path]] = {}
-    for rows in trained:
-        for name, number, row in zip(rows.classes, rows.table.tolist(), rows.row.tolist(), strict=True):
-            if (paths := rows.tables[number].paths) is not None:
-                named.setdefault(name, []).append(paths[row])
-    images = [path for paths in named.values() for path in paths]
-    ways = "a column of the table may say it, set split: COLUMN"
-    return [*describe_lists_beside(others, images, root), *describe_named_parts(named, ways)]
 
 
 def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table:
@@ -288,7 +283,7 @@ def make_table_part(
 
 def describe_settings(settings: Settings) -> dict[str, object]:
     """Return settings but for a folder, which may be one of this machine alone, and for some that are not used."""
-    usual: dict[str, object] = {"group_column": None, "two_labels": "refuse", "white": None}
-    usual |= {"merge_labels": False, "test": []}  # all of these are newer than tables that are there already
+    usual: dict[str, object] = {"group_column": None, "two_labels": "refuse", "white": None, "merge_labels": False}
+    usual |= {"test": [], "train_lists": [], "test_lists": []}  # all of these are newer than tables that are there
     values = settings.model_dump(exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

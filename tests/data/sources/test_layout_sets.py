@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from counterweight.core.errors import UserError
+from counterweight.data.inspection import detect_source
 from tests.data.sources.tables import counts as count_rows
 from tests.data.sources.tables import find as find_table
 from tests.data.sources.test_layout import check_sum, counts, find, make, refused
@@ -100,3 +102,18 @@ def test_tables_of_one_class_each_beside_one_of_all_are_no_templates(tmp_path: P
     found = find_table(tmp_path)
     assert count_rows(found) == [{"a": 3, "b": 3}, {"a": 2, "b": 2}]
     assert "GT-a.csv, GT-b.csv: the folders that images lie in say which part" in found.train.provenance["notes"][-1]
+
+
+def test_another_folder_of_training_images_is_offered_as_such(tmp_path: Path) -> None:
+    make(tmp_path, {f"{part}/{name}": 3 for part in ("train", "train_aug", "test") for name in "ab"})
+    both = "set train: [train, train_aug] and test: [test] trains on them, too"
+    assert find(tmp_path).train.provenance["notes"] == [f"6 images in 'train_aug' are in no part; {both}"]
+    assert counts(find(tmp_path, train=["train", "train_aug"], test=["test"])) == [{"a": 6, "b": 6}, {"a": 3, "b": 3}]
+
+
+def test_classes_called_as_parts_are_taken_if_asked_for(tmp_path: Path) -> None:
+    make(tmp_path, {"test_tube": 3, "train_car": 3})
+    with pytest.raises(UserError, match=r"look like parts, .*; set layout: classes takes them as classes"):
+        detect_source(tmp_path)
+    refused(tmp_path, "look like parts, .*; set layout: classes takes them as classes")
+    assert counts(find(tmp_path, layout="classes")) == [{"test_tube": 3, "train_car": 3}]

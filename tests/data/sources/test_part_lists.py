@@ -8,6 +8,10 @@ import pytest
 
 from counterweight.core.errors import UserError
 from counterweight.data.inspection import detect_source
+from tests.data.sources.tables import counts as count_rows
+from tests.data.sources.tables import find as find_rows
+from tests.data.sources.tables import left_out
+from tests.data.sources.tables import refused as refuse_rows
 from tests.data.sources.test_layout import counts, find
 from tests.data.sources.test_public_layouts import write_images, write_table
 
@@ -279,3 +283,42 @@ def test_a_table_without_parts_or_beside_folders_of_these_is_none_of_labels(tmp_
     write_images(parts, *files)
     write_table(parts / "a.csv", "path,label,split", *(",".join((file, *file.split("/")[1::-1])) for file in files))
     assert detect_source(parts) == "folder"
+
+
+def test_lists_beside_a_table_say_the_parts(tmp_path: Path) -> None:
+    """As of chest X-rays: a table of labels, and two texts with names."""
+    write_images(tmp_path, *(f"images_{n // 4}/images/{n}.png" for n in range(12)))
+    write_table(tmp_path / "labels.csv", "Image Index,label", *(f"{n}.png,{CLASSES[n % 2]}" for n in range(12)))
+    write_table(tmp_path / "train_val_list.txt", *(f"{n}.png" for n in range(7)))
+    write_table(tmp_path / "test_list.txt", *(f"{n}.png" for n in range(8, 12)))
+    offer = "set train_lists: [train_val_list.txt] and test_lists: [test_list.txt] take their parts, or a column"
+    assert any(offer in note for note in find_rows(tmp_path).train.provenance["notes"])
+    lists = {"train_lists": ["train_val_list.txt"], "test_lists": ["test_list.txt"]}
+    found = find_rows(tmp_path, **lists)
+    assert count_rows(found) == [{"cat": 4, "dog": 3}, {"cat": 2, "dog": 2}]
+    assert ("in no list of a part", ".png", "labels.csv", 1) in left_out(found)
+    assert found.train.provenance["notes"][-1] == "the parts are those of train_val_list.txt, test_list.txt"
+    found = find_rows(tmp_path, test_lists=["test_list.txt"])
+    assert count_rows(found) == [{"cat": 4, "dog": 4}, {"cat": 2, "dog": 2}]
+
+
+def test_lists_beside_a_table_that_cannot_be_taken_are_refused(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{n}.png" for n in range(8)))
+    write_table(tmp_path / "a.csv", "path,label,split", *(f"{n}.png,{CLASSES[n % 2]},train" for n in range(8)))
+    write_table(tmp_path / "test.txt", "0.png", "1.png")
+    assert count_rows(find_rows(tmp_path, test_lists=["test.txt"]))[1] == {"cat": 1, "dog": 1}
+    refuse_rows(tmp_path, "train_lists without test_lists", train_lists=["test.txt"])
+    refuse_rows(tmp_path / "a.csv", "a.csv: train_lists and test_lists lie in a folder", test_lists=["test.txt"])
+    write_table(tmp_path / "test.txt", "8.png")
+    refuse_rows(tmp_path, "none of the images that test.txt names is there, first '8.png'", test_lists=["test.txt"])
+
+
+def test_lists_of_each_class_are_offered_together(tmp_path: Path) -> None:
+    write_classes(tmp_path)
+    for name in CLASSES:
+        write_table(tmp_path / f"lists/{name}_train.txt", *(f"{name} {n}.png" for n in range(3)))
+        write_table(tmp_path / f"lists/{name}_test.txt", f"{name} 3.png")
+    train, test = ([f"lists/{name}_{part}.txt" for name in CLASSES] for part in ("train", "test"))
+    offer = f"set train_lists: [{', '.join(train)}] and test_lists: [{', '.join(test)}] take their parts"
+    assert find(tmp_path).train.provenance["notes"][-1].endswith(offer)
+    assert counts(find(tmp_path, train_lists=train, test_lists=test)) == [{"cat": 3, "dog": 3}, {"cat": 1, "dog": 1}]

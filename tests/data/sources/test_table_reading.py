@@ -550,6 +550,46 @@ def test_an_empty_row_in_the_middle_is_none(end: int, root: Path) -> None:
     refused(root, r"a.csv: row 3: 'path' is empty$")
 
 
+def test_an_empty_row_in_a_table_without_names_of_columns_is_none(root: Path) -> None:
+    """The rows are others than those below a line of names: that after the empty one was left out in its place."""
+    write(root / "a.csv", [*label_rows(WORDS)[1:3], ["", ""], *label_rows(WORDS)[3:]])
+    found = find(root)
+    assert counts(found) == [{"cat": 2, "dog": 2}]
+    assert "a.csv: 1 rows have nothing in any column and are none, first row 3" in found.train.provenance["notes"]
+
+
+@pytest.mark.parametrize("quoted", [True, False])
+def test_a_blank_before_a_quote_is_refused(quoted: bool, root: Path) -> None:
+    """The quotes would be parts of labels."""
+    mark = '"' if quoted else ""
+    rows = [f"{path}, {mark}{label}{mark}" for path, label in label_rows(WORDS)]
+    (root / "a.csv").write_text("\n".join(rows) + "\n")
+    if quoted:
+        refused(root, r"a.csv: cannot be read: a blank stands between ',' and a quote, .*; remove the blanks")
+    else:
+        assert counts(find(root)) == [{"cat": 2, "dog": 2}]
+
+
+@pytest.mark.parametrize("name", ["path", "label"])
+def test_two_columns_of_images_or_labels_of_one_name_are_refused(name: str, root: Path) -> None:
+    write(root / "a.csv", [[*row, row[0] if number else name] for number, row in enumerate(label_rows(WORDS))])
+    refused(root, rf"a.csv: 2 columns are called '{name}'; rename all but the one that is meant")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("True", "1", "0", "False"), ["classes '1', 'True' may all mean yes; write it in one way if they do"]),
+        (("True", "False", "no", "no"), ["classes 'False', 'no' may all mean no; write it in one way if they do"]),
+        (("True", "1", "2", "False"), []),
+        (("True", "False", "True", "False"), []),
+    ],
+)
+def test_yes_and_no_written_in_several_ways_are_named(words: tuple[str, ...], said: list[str], root: Path) -> None:
+    write(root / "a.csv", label_rows(words))
+    assert find(root).train.provenance["notes"] == said
+
+
 def test_an_empty_row_in_the_middle_hides_no_column_of_parts(root: Path) -> None:
     parts = ("train", "test", "train", "test")
     rows = [f"img/{number}.png,{word},{part}" for number, (word, part) in enumerate(zip("aabb", parts, strict=True))]

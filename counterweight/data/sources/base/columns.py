@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -20,13 +20,13 @@ from counterweight.data.sources.base.batches import ARROW, LINES, read_batches, 
 from counterweight.data.sources.base.delimited_text import (
     DELIMITERS,
     SAID,
+    check_blank_before_quotes,
     choose_delimiter,
     count_blank_rows,
     detect_encoding,
     number_row,
     read_head,
 )
-from counterweight.data.sources.base.labels import describe_written, is_missing, normalize_label
 
 FIRST = 10_000  # rows that tell what a column holds
 ROWS = 1024  # of a column that are read at a time
@@ -104,6 +104,7 @@ def read_columns(file: Path, delimiter: str | None = None, encoding: str | None 
         head = read_head(file, encoding)
         said = SAID.fullmatch(head.strip())
         delimiter = delimiter or (said["mark"] if said else choose_delimiter(file, head))
+        check_blank_before_quotes(file, head, delimiter)
         blank = count_blank_rows(file, encoding, delimiter)
         found = Columns(file, pa.schema([]), delimiter, encoding, skipped=1 if said else 0, blank=blank)
         reading, parsing = found.reading
@@ -191,9 +192,8 @@ def list_usual(columns: Columns, usual: Sequence[str]) -> list[str]:
 
 def drop_header(columns: Columns) -> Columns:
     """Return a table of texts whose first line is a row as others are."""
-    return columns._replace(
-        header=False, schema=pa.schema([(f"f{place}", pa.string()) for place in range(len(columns.names))])
-    )
+    schema = pa.schema([(f"f{place}", pa.string()) for place in range(len(columns.names))])
+    return columns._replace(header=False, schema=schema, empty=tuple(row + 1 for row in columns.empty))
 
 
 def read_column(columns: Columns, name: str, field: str | None = None) -> pa.ChunkedArray:
@@ -223,115 +223,6 @@ def read_typed_column(columns: Columns, name: str, field: str | None) -> pa.Chun
             said = f"holds more than {MOST / 2**30:.0f} GiB; it can name nothing"
             raise UserError(f"{columns.file}: column '{name}' {said}")
     return pa.chunked_array(chunks, None if chunks else columns.kind(name))
-
-
-def read_texts(columns: Columns, name: str) -> list[str]:
-    """Return a column as texts, none empty: whole numbers by their names where the table gives such.
-
-    Raises:
-        UserError: a value is missing or has no name, or the column holds something else.
-    """
-    values = read_values(columns, name)
-    for place, value in enumerate(values):
-        if not value:
-            raise UserError(f"{columns.file}: row {columns.number(place)}: '{name}' is empty")
-    return [value for value in values if value]
-
-
-def read_values(columns: Columns, name: str) -> list[str | None]:
-    """Return a column as texts, None where nothing is: whole numbers by their names where the table gives such.
-
-    Raises:
-        UserError: a value has no name, or the column holds something else.
-    """
-    kind, array, names = columns.kind(name), read_column(columns, name), columns.class_names(name)
-    if pa.types.is_dictionary(kind):
-        with translate_errors(columns.file):
-            kind, array = kind.value_type, array.cast(kind.value_type)
-    if pa.types.is_floating(kind) and (whole := read_whole_numbers(array)) is not None:
-        return whole
-    if not (is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
-        raise UserError(f"{columns.file}: column '{name}' holds {kind}; texts or whole numbers are needed")
-    with translate_errors(columns.file):  # A text may not be one: Arrow looks at it only now.
-        values = array.to_pylist()
-    for row, value in enumerate(values, 1):
-        # Not isinstance: True and False are ints, too.
-        if names and type(value) is int and not 0 <= value < len(names):
-            raise UserError(f"{columns.file}: row {row}: '{name}' is {value}, which none of the {len(names)} names has")
-    texts = [names[value] if names and type(value) is int else value for value in values]
-    return [None if text is None or text == "" else str(text) for text in texts]
-
-
-def read_whole_numbers(array: pa.ChunkedArray) -> list[str | None] | None:
-    """Return numbers with decimals as texts if they are whole, None where there is none; else nothing.
-
-    So are whole numbers kept by programs that have no others for columns with empty cells.
-    """
-    values = [None if value is None or value != value else value for value in array.to_pylist()]  # NaN is not itself
-    if not all(value is None or float(value).is_integer() for value in values):
-        return None
-    return [None if value is None else str(int(value)) for value in values]
-
-
-class Labels(NamedTuple):
-    """The label of each row, None where there is none, and what is to be said of them."""
-
-    labels: list[str | None]
-    notes: list[str]
-
-
-def read_labels(columns: Columns, name: str, keep_missing: bool) -> Labels:
-    """Return a column of labels without blanks around them, in Unicode's composed form.
-
-    Args:
-        keep_missing: whether `nan`, `N/A` and the like are labels as others are.
-
-    Raises:
-        UserError: as of `read_texts`; a row without any label if `keep_missing`.
-    """
-    words = read_texts(columns, name) if keep_missing else read_values(columns, name)
-    named = columns.class_names(name) is not None
-    plain = [word if word is None else normalize_label(word) for word in words]
-    labels = [None if word is None or (not (keep_missing or named) and is_missing(word)) else word for word in plain]
-    notes = []
-    if pa.types.is_floating(columns.kind(name)):
-        notes = [f"{columns.file.name}: column '{name}' holds decimals, which are whole: taken as whole numbers"]
-    changed = sum(word != own for word, own in zip(words, plain, strict=True))
-    if not changed:
-        return Labels(labels, notes)
-    written: dict[str, set[str]] = {}
-    for word, label in zip(words, labels, strict=True):
-        if word is not None and label is not None:
-            written.setdefault(label, set()).add(word)
-    said = [
-        f"{changed:,} labels had blanks around them or another form of Unicode",
-        *describe_written(written, "labels"),
-    ]
-    return Labels(labels, notes + [f"{columns.file.name}: {note}" for note in said])
-
-
-def find_part_columns(columns: Columns, others: Collection[str], is_part: Callable[[str], bool]) -> list[str]:
-    """Return the columns of texts all of which name parts, by the first rows.
-
-    Args:
-        others: columns that are something else.
-    """
-    found = find_words(columns, others)
-    return [name for name, words in found.items() if words and all(word and is_part(word) for word in words)]
-
-
-def find_words(columns: Columns, others: Collection[str]) -> dict[str, set[str | None]]:
-    """Return the words of each column of texts in the first rows, None or nothing where a row has none.
-
-    Args:
-        others: columns that are something else.
-    """
-    names = [name for name in columns.names if name not in others and is_text(columns.kind(name))]
-    if not names:
-        return {}
-    with translate_errors(columns.file):
-        batch = read_first_rows(columns, names)
-        return {name: {*batch.column(name).unique().to_pylist()} for name in names}
 
 
 def read_first_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:

@@ -92,3 +92,14 @@ def choose_delimiter(file: Path, head: str) -> str:
     """Return what parts the columns in a first line: what the ending says, unless others are there more often."""
     usual = DELIMITERS[file.suffix.lower()]
     return max((usual, *OTHER_DELIMITERS), key=re.sub(r'"[^"]*"', "", head).count)
+
+
+def check_blank_before_quotes(file: Path, head: str, delimiter: str) -> None:
+    """Refuse a table in whose first line names are in quotes behind blanks: the quotes would be part of all texts.
+
+    Raises:
+        UserError: it is so.
+    """
+    if re.search(rf'{re.escape(delimiter)} +"[^"]*"(?:{re.escape(delimiter)}|\s*$)', head):
+        said = f"a blank stands between '{delimiter}' and a quote, which would be part of the text then"
+        raise UserError(f"{file}: cannot be read: {said}; remove the blanks")

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.batches import read_batches
-from counterweight.data.sources.base.columns import Columns, Indices, is_text, read_column, read_texts, translate_errors
+from counterweight.data.sources.base.column_texts import read_texts
+from counterweight.data.sources.base.columns import Columns, Indices, is_text, read_column, translate_errors
 
 PARQUET = ".parquet"
 BATCH = 32  # images of a column that are read at a time: a row group may be the whole file

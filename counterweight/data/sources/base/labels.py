@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 MISSING = frozenset({"", "nan", "-nan", "n/a", "#n/a", "na", "#na", "<na>", "null"})
 """In lower case; what programs write where there is no label. `none` is none of them: it is a class of some."""
+YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 WHOLE = re.compile(r"([+-]?\d+)(?:\.0+)?")
 DASH = re.compile(r"(?<=\w)_(?=\w)|(?<=[^\W\d_])-(?=[^\W\d_])")  # for a blank: no sign of a number, no range
@@ -90,7 +91,7 @@ def describe_lookalikes(names: Collection[str]) -> list[str]:
         notes.append(
             f"classes {', '.join(map(quote_alike, group) if more else map(repr, group))} differ {said} only; {ways}"
         )
-    return notes + describe_mixed_scripts(names) + describe_equal_numbers(names)
+    return notes + describe_mixed_scripts(names) + describe_equal_numbers(names) + describe_truth(names)
 
 
 def quote_alike(name: str) -> str:
@@ -123,6 +124,17 @@ def describe_equal_numbers(names: Iterable[str], what: str = "classes") -> list[
     found = [", ".join(map(repr, order_names(group))) for _, group in sorted(groups.items()) if len(group) > 1]
     more = f" (and {len(found) - 1:,} more numbers)" if len(found) > 1 else ""
     return [f"{what} {found[0]} are the same number{more}; write it in one way if they are one"] if found else []
+
+
+def describe_truth(names: Collection[str]) -> list[str]:
+    """Return a note if labels say yes or no in several ways, as `True` and `1`, and nothing else."""
+    every = order_names({*names})
+    for word, others in ((YES, NO), (NO, YES)):
+        same = [name for name in every if name.lower() in word]
+        if len({name.lower() for name in same}) > 1 and all(name.lower() in word | others for name in every):
+            some = ", ".join(map(repr, same))
+            return [f"classes {some} may all mean {'yes' if word is YES else 'no'}; write it in one way if they do"]
+    return []
 
 
 def describe_like_groups(names: Collection[str]) -> list[str]:

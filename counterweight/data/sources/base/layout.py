@@ -181,7 +181,8 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
         first = f"classes {name_some(names)}, each with folders {name_some(every)}"
         *some, last = sorted(order_names(names), key=lambda name: TESTED.search(name) is not None)
         example = f"set train: [{', '.join(some[:NAMED])}] and test: [{last}] as an example"
-        choice = f"set layout: classes takes the first; {example} the other{offer_one_of_each(folders, shared)}"
+        choice = f"set layout: classes takes the first; {example} the other, train alone splits its images here"
+        choice += offer_one_of_each(folders, shared)
         raise UserError(f"{where}: {first}, or parts {name_some(names)} of classes {name_some(every)}? {choice}")
     check_wrapped(folders, where)
     check_pieces(names, where)
@@ -299,8 +300,7 @@ def join_parts(root: Tree, train: Sequence[Tree], test: Sequence[Tree], words: d
             reason = WITHOUT_CLASSES
         left_out.update(count_all(folder, reason, folder.name))
         if (count := folder.images) and reason != WITHOUT_CLASSES:
-            own = ", ".join([*(part.name for part in test), folder.name])
-            ways = f"; set test: [{own}] tests on them, too" if list_classes(unwrap(folder)) & classes else ""
+            ways = offer_part(folder, train, test) if list_classes(unwrap(folder)) & classes else ""
             notes.append(f"{count:,} images in '{folder.name}' are in no part{ways}")
     made: list[list[Part]] = []
     for own_parts in (train, test):
@@ -312,6 +312,17 @@ def join_parts(root: Tree, train: Sequence[Tree], test: Sequence[Tree], words: d
             left_out.update(count_wrapping(folder, root.path))
     notes += note_nested([folder.tree for part in made[0] for folder in part.classes])
     return Layout(made[0], made[1], left_out, notes, [folder.name for folder in ignored])
+
+
+def offer_part(folder: Tree, train: Sequence[Tree], test: Sequence[Tree]) -> str:
+    """Return the setting that takes a folder with the same classes as the parts have, to end a note with."""
+    trained, tested = ([part.name for part in own] for own in (train, test))
+    if guess_part_name(folder.name) != "train":
+        return f"; set test: [{', '.join([*tested, folder.name])}] tests on them, too"
+    more = f"set train: [{', '.join([*trained, folder.name])}]" + (
+        f" and test: [{', '.join(tested)}]" if tested else ""
+    )
+    return f"; {more} trains on them, too"
 
 
 def count_wrapping(tree: Tree, root: str) -> Counter[LeftOut]:

@@ -54,6 +54,7 @@ def check_names(names: Sequence[str], where: str, folders: Sequence[Tree] = ()) 
         if found := [folder for folder in folders if holds_classes(unwrap(folder))]:
             one = max(found, key=lambda folder: guess_part_name(folder.name) == "train")
             expected += f"; set train: [{one.name}] takes its folders {name_some(list_classes(unwrap(one)))} alone"
+        expected += "; set layout: classes takes them as classes" if folders else ""
         raise UserError(f"{where}: {', '.join(names)} look like parts, not classes; {expected}")
 
 

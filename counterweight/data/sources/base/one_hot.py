@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from counterweight.core.errors import UserError
-from counterweight.data.sources.base.columns import Columns, Labels, read_first_rows, read_values
+from counterweight.data.sources.base.column_texts import Labels, read_values
+from counterweight.data.sources.base.columns import Columns, read_first_rows
 from counterweight.data.sources.base.labels import normalize_label
 from counterweight.data.sources.base.part_flags import is_plain, name_flag
 

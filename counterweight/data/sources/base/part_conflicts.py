@@ -6,11 +6,12 @@ from pathlib import Path
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import find_ending, find_stem
-from counterweight.data.sources.base.columns import Columns, find_part_columns, read_values
+from counterweight.data.sources.base.column_texts import find_part_columns, read_values
+from counterweight.data.sources.base.columns import Columns
 from counterweight.data.sources.base.lazy_images import TESTS, VALIDATION, guess_part_name, parse_part_name
 from counterweight.data.sources.base.listed_paths import PathIndex, find_places, read_lists
 from counterweight.data.sources.base.part_flags import YES, find_flag_columns, name_flag
-from counterweight.data.sources.base.part_lists import PLAIN, find_lists
+from counterweight.data.sources.base.part_lists import PLAIN, describe_lists_beside, describe_named_parts, find_lists
 from counterweight.data.sources.base.table_rows import Rows
 
 MOST = 20  # lists that are looked at
@@ -145,3 +146,15 @@ def describe_contrary_tables(
         *describe_contrary_names(paths, in_test),
         *describe_contrary_lists(others, paths, in_test, root),
     ]
+
+
+def describe_unread_parts(trained: Sequence[Rows], others: Sequence[str], root: Path) -> list[str]:
+    """Return notes of what seems to say the parts of images, and is not read, where tables have none."""
+    named: dict[str, list[Path]] = {}
+    for rows in trained:
+        for name, number, row in zip(rows.classes, rows.table.tolist(), rows.row.tolist(), strict=True):
+            if (paths := rows.tables[number].paths) is not None:
+                named.setdefault(name, []).append(paths[row])
+    images = [path for paths in named.values() for path in paths]
+    ways = "a column of the table may say it, set split: COLUMN"
+    return [*describe_lists_beside(others, images, root), *describe_named_parts(named, ways)]

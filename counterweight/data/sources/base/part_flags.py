@@ -6,7 +6,8 @@ from collections.abc import Collection
 import pyarrow as pa
 
 from counterweight.core.errors import UserError
-from counterweight.data.sources.base.columns import Columns, is_text, read_first_rows, read_values
+from counterweight.data.sources.base.column_texts import read_values
+from counterweight.data.sources.base.columns import Columns, is_text, read_first_rows
 from counterweight.data.sources.base.lazy_images import parse_part_name
 
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})  # in lower case

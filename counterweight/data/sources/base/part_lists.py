@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import NO_ENDING, Tree, find_ending, find_stem, is_image, list_stems
-from counterweight.data.sources.base.lazy_images import TESTS, guess_part_name, parse_part_name
+from counterweight.data.sources.base.lazy_images import NAMED_PART, TESTS, guess_part_name, parse_part_name
 from counterweight.data.sources.base.listed_paths import PathIndex, find_places, read_beginning, read_lists
 
 PLAIN = (".txt", ".lst", ".list", ".data", ".csv", ".tsv", NO_ENDING)
@@ -47,7 +47,7 @@ def describe_lists(tree: Tree) -> list[str]:
     files = [file for own in tree.walk() for file in own.files]
     classes = {own.name for own in tree.walk() if own.images}
     found = name_from(find_lists(files, partial(list_stems, tree), classes), Path(tree.path))
-    return [f"{describe_unread(found)}: {offer_lists(found)}"] if found else []
+    return [f"{describe_unread(found)}: {offer_lists(found, classes)}"] if found else []
 
 
 def describe_lists_beside(files: Iterable[str], images: Sequence[Path], root: Path) -> list[str]:
@@ -57,7 +57,8 @@ def describe_lists_beside(files: Iterable[str], images: Sequence[Path], root: Pa
         images: those that the table names.
     """
     found = name_from(find_lists(files, lambda: {image.stem for image in images}), root)
-    return [f"{describe_unread(found)}: a column of the table may say it, set split: COLUMN"] if found else []
+    ways = "or a column of the table may say it, set split: COLUMN"
+    return [f"{describe_unread(found)}: {offer_lists(found, ())}, {ways}"] if found else []
 
 
 def name_from(files: Iterable[ListFile], root: Path) -> list[ListFile]:
@@ -73,9 +74,15 @@ def describe_unread(found: Sequence[ListFile]) -> str:
     return f"{some} {verb} which images are in which part, as it seems, and nothing of that is read"
 
 
-def offer_lists(found: Sequence[ListFile]) -> str:
-    """Return the settings that take the parts from lists, the first of each part."""
+def offer_lists(found: Sequence[ListFile], classes: Collection[str]) -> str:
+    """Return the settings that take the parts from lists, the first of each part; all where each is of a class.
+
+    Args:
+        classes: names of folders that may be in those of lists, as in `cat_test.txt`.
+    """
     parts = {file.path: guess_list_part(file.path) for file in found if file.single}
+    if whole := offer_class_lists(parts, classes):
+        return whole
     first = {part: name for name, part in reversed(parts.items()) if part}
     test = next((first[word] for word in (*TESTS, *first) if word in first and word != "train"), None)
     if test is None:
@@ -88,9 +95,18 @@ def offer_lists(found: Sequence[ListFile]) -> str:
     return f"set train_lists: [{', '.join(train)}] and test_lists: [{test}] take their parts"
 
 
+def offer_class_lists(parts: Mapping[str, str | None], classes: Collection[str]) -> str:
+    """Return the settings that take all lists, given the part of each, if all are called by a class and a part."""
+    rest = {name: NAMED_PART.sub("", find_stem(name)).strip(" _.-") for name in parts}
+    every = [sorted(name for name, part in parts.items() if (part == "train") == trained) for trained in (True, False)]
+    if not all(every) or None in parts.values() or not all(own in classes for own in rest.values()):
+        return ""
+    return f"set train_lists: [{', '.join(every[0])}] and test_lists: [{', '.join(every[1])}] take their parts"
+
+
 def guess_list_part(file: str) -> str | None:
     """Return the part that a list is called after."""
-    return guess_part_name(find_stem(file).replace("trainval", "train"))
+    return guess_part_name(re.sub("train[ _-]?val(?![a-z])", "train", find_stem(file)))
 
 
 def describe_named_parts(files: Mapping[str, Sequence[Path]], ways: str) -> list[str]:

@@ -9,16 +9,15 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import is_image
+from counterweight.data.sources.base.column_texts import Labels, read_labels
 from counterweight.data.sources.base.columns import (
     Columns,
-    Labels,
     choose_column,
     describe_missing,
     drop_header,
     is_text,
     list_usual,
     read_first_rows,
-    read_labels,
 )
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.embedded import is_binary, list_fields
@@ -110,6 +109,7 @@ def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> t
         raise NoColumnError(describe_missing(columns, wanted))
     usual = list_usual(columns, IMAGE)
     if (found := choose_column(columns, wanted, IMAGE, only)) and (wanted or len(usual) < 2):
+        check_single(columns, found)
         return found, []
     named = name_files(columns, lookup)
     if found:  # several of the usual: the first that names files
@@ -118,6 +118,16 @@ def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> t
         return named[0], [f"{columns.file.name}: column '{named[0]}' is taken for the images: it names files"]
     absent = describe_absent(columns)
     raise NoColumnError(f"{describe_lack(columns, IMAGE)}{absent}; set image: COLUMN takes one of them")
+
+
+def check_single(columns: Columns, name: str) -> None:
+    """Refuse a column of images or labels whose name others have, too.
+
+    Raises:
+        UserError: it is so.
+    """
+    if (count := columns.names.count(name)) > 1:
+        raise UserError(f"{columns.file}: {count} columns are called '{name}'; rename all but the one that is meant")
 
 
 def describe_absent(columns: Columns) -> str:
@@ -162,6 +172,7 @@ def find_labels(
         raise NoLabelsError(describe_missing(columns, wanted))
     found = choose_column(columns, wanted, LABEL, lambda name: columns.class_names(name) is not None)
     if found is not None:
+        check_single(columns, found)
         notes = [] if wanted else note_others(columns, found)
         read = read_labels(columns, found, keep_missing)
         return found, Labels(read.labels, notes + read.notes)

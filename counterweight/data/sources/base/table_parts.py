@@ -8,14 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.sources.base.columns import (
-    Columns,
-    choose_column,
-    find_part_columns,
-    find_words,
-    list_usual,
-    read_values,
-)
+from counterweight.data.sources.base.column_texts import find_part_columns, find_words, read_values
+from counterweight.data.sources.base.columns import Columns, choose_column, list_usual
 from counterweight.data.sources.base.labels import is_missing, normalize_label
 from counterweight.data.sources.base.lazy_images import NAMED_PART, PARTS, guess_part_name, parse_part_name
 from counterweight.data.sources.base.part_conflicts import check_columns, find_part_of
@@ -27,7 +21,8 @@ from counterweight.data.sources.base.part_flags import (
     read_flags,
 )
 from counterweight.data.sources.base.part_folds import Folds, describe_unused, find_folds, read_folds
-from counterweight.data.sources.base.table_rows import DROPPED, Table
+from counterweight.data.sources.base.part_lists import find_listed
+from counterweight.data.sources.base.table_rows import DROPPED, UNLISTED, Table
 
 SPLIT = ("split", "subset", "partition")
 USUAL = re.compile(r"(?:data[ _-]?)?(?:set|split|usage|phase|purpose|mode|part|cv)", re.IGNORECASE)
@@ -172,6 +167,35 @@ def part_by_folders(tables: Sequence[Table]) -> tuple[list[Table], list[str]]:
     names = ", ".join(table.columns.file.name for table in bare[:2]) + (", ..." if len(bare) > 2 else "")
     said = f"{names}: the folders that images lie in say which part each is in"
     return parted, [f"{said}; set keep_split: false splits all images here"]
+
+
+def part_by_lists(
+    tables: Sequence[Table], train: Sequence[str], test: Sequence[str], root: Path, follow: bool
+) -> tuple[list[Table], list[str]]:
+    """Return tables with the parts of texts that name images, whatever else names any, and notes.
+
+    Args:
+        train, test, root, follow: as of `find_listed`.
+
+    Raises:
+        UserError: as of `find_listed`; there are lists of training images alone, or a table without its folder.
+    """
+    if not root.is_dir():
+        raise UserError(f"{root}: train_lists and test_lists lie in a folder with tables; give that")
+    if not test:
+        raise UserError(f"{root}: train_lists without test_lists; both say which images are in which part")
+    rows = [(number, row) for number, own in enumerate(tables) for row, part in enumerate(own.parts) if is_used(part)]
+    found = find_listed([tables[number].origins[row] for number, row in rows], train, test, root, follow)
+    parts = [[UNLISTED if is_used(part) else part for part in own.parts] for own in tables]
+    for word, places in (("train", found.train), ("test", found.test)):
+        for number, row in (rows[place] for place in places):
+            parts[number][row] = word
+    return [table._replace(parts=own) for table, own in zip(tables, parts, strict=True)], found.notes
+
+
+def is_used(part: str | None) -> bool:
+    """Say whether a row with a part is not left out already."""
+    return part is not None and part != DROPPED
 
 
 def find_part(word: str) -> str | None:

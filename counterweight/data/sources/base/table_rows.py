@@ -20,6 +20,7 @@ from counterweight.data.sources.base.table_paths import PathResolver
 
 UNUSED_ROWS, OTHER_CLASS = "a part that is not used", "a class of one part only"
 DROPPED = "dropped"  # what stands for the part of a row that is accounted for already
+UNLISTED = "in no list of a part"  # what stands for the part of a row where lists name those of others
 NO_LABEL, NO_ROW = "a row without a label", "an image that no row names"
 
 
@@ -71,7 +72,7 @@ def leave_out_rows(tables: list[Table], used: list[str]) -> Counter[LeftOut]:
     for table in tables:
         for origin, part in zip(table.origins, table.parts, strict=True):
             if part not in used and part != DROPPED:
-                reason = NO_LABEL if part is None else UNUSED_ROWS
+                reason = NO_LABEL if part is None else part if part == UNLISTED else UNUSED_ROWS
                 found[LeftOut(reason, find_ending(origin), table.columns.file.name)] += 1
     return found
 
