@@ -175,7 +175,10 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         notes += [*describe_lists(tree), *describe_named_parts(train.group(), WITH_LISTS)]
         notes += describe_partial_files(tree, train.files)
         return Found(train, None, tuple(order_names({*train.classes})), left_out, layout.ignored, notes)
-    common = agree_on_classes(train.counts, test.counts, settings.missing_classes, where)
+    try:
+        common = agree_on_classes(train.counts, test.counts, settings.missing_classes, where)
+    except UserError as error:  # of lists, lines may name no image here
+        raise UserError("; ".join([str(error), *(said[:-1] if settings.test_lists else [])])) from error
     notes += common.notes
     if common.joined:
         joined = Listing(train.files + test.files, train.classes + test.classes, train.places + test.places)

@@ -49,6 +49,7 @@ from counterweight.data.sources.base.table_choice import choose_tables
 from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels
 from counterweight.data.sources.base.table_parts import (
     PartColumns,
+    forget_parts,
     list_part_columns,
     part_by_folders,
     part_by_lists,
@@ -156,9 +157,11 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
     chosen = choose_tables(files.tables, lambda file: read_table(file, root, settings, guess), root)
     check_near([table.paths or [] for table in chosen.tables], root)
     read, renamed = name_classes(chosen.tables, settings.merge_labels)
-    tables, repeated, said = drop_repeats(read, settings.two_labels)
     lists = (settings.train_lists, settings.test_lists)
-    tables, more = part_by_lists(tables, *lists, root, follow) if any(lists) else part_by_folders(tables)
+    parted, more = (forget_parts(read), []) if any(lists) else part_by_folders(read)
+    tables, repeated, said = drop_repeats(parted, settings.two_labels)
+    if any(lists):
+        tables, more = part_by_lists(tables, *lists, root, follow)
     present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
     words = choose_parts(present, tables, settings, root)
     trained, tested = ([select_rows(tables, word) for word in own] for own in words)

@@ -78,6 +78,8 @@ def test_folders_called_by_first_letters_are_asked_about(names: Sequence[str], a
         assert counts(find(tmp_path)) == [{"a": 6, "b": 3}]
         return
     refused(tmp_path, r"classes a, b, or abbey, alley, bar, by the letters .* set train: \[a, b\] the other")
+    make(tmp_path / "loose", {"a": 1, "a/abbey": 3, "b/bar": 3})
+    assert counts(find(tmp_path / "loose")) == [{"a": 4, "b": 3}]
     make(tmp_path, {"b/bank": 3})  # one alone would be taken for a folder around classes
     assert counts(find(tmp_path, train=["a", "b"])) == [{"abbey": 3, "alley": 3, "bank": 3, "bar": 3}]
 

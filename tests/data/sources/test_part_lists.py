@@ -36,6 +36,7 @@ def write_lists(root: Path, line: str, train: str = "train.txt", test: str = "te
     [
         "{name}/{name} {number}.png",
         "{name}/{name} {number}",
+        "https://x.org/pets/{name}/{name} {number}.png?size=large#a",
         "./{name}\\{name} {number}.png",
         "/home/me/pets/{name}/{name} {number}.png {label}",
         "pets/{name}/{name} {number}.png,{name}",
@@ -221,6 +222,13 @@ def test_lists_in_other_encodings(encoding: str, tmp_path: Path) -> None:
     (tmp_path / "test.txt").write_text("cat\\cat 0.png\r\ndog\\dog 4.png\r\n", encoding=encoding)
     assert describe_lists_of(tmp_path).startswith("test.txt says which images are in which part")
     assert counts(find(tmp_path, test_lists=["test.txt"])) == [{"cat": 4, "dog": 4}, {"cat": 1, "dog": 1}]
+
+
+def test_lines_that_name_nothing_are_told_of_where_a_class_is_lacking(tmp_path: Path) -> None:
+    write_classes(tmp_path)
+    write_table(tmp_path / "test.txt", "cat/cat 9.png", "dog/dog 1.png")
+    with pytest.raises(UserError, match=r"test lacks cat .*; 1 lines of test.txt name no image here, first 'cat/cat 9"):
+        find(tmp_path, test_lists=["test.txt"])
 
 
 def test_a_name_that_two_images_have_is_asked_about(tmp_path: Path) -> None:

@@ -88,8 +88,8 @@ def test_what_seems_to_say_parts_beside_a_table_is_named(tmp_path: Path) -> None
     assert find(tmp_path).train.provenance["notes"] == [
         "a.csv: column 'set' ('T', 'V') may name parts and is not heeded; set split: set and test: [V] tests on these "
         "rows and trains on the others",
-        "test.txt says which images are in which part, as it seems, and nothing of that is read: a column of the table "
-        "may say it, set split: COLUMN",
+        "test.txt says which images are in which part, as it seems, and nothing of that is read: set test_lists: "
+        "[test.txt] tests on its images and trains on the others, or a column of the table may say it, set split: COLUMN",
         "names of files in every class name parts (2 with 'test' and 4 with 'train'), and nothing of that is read: a "
         "column of the table may say it, set split: COLUMN",
     ]
@@ -387,3 +387,29 @@ def test_tables_that_contradict_each_other_are_named_with_the_way_to_one(tmp_pat
     write_table(tmp_path / "b.csv", "path,label", *(f"{number}.png,{number % 2}" for number in range(4)))
     refused(tmp_path, r"'a' in a.csv row 1, '0' in b.csv row 1 \(and 3 more .*\); give one of the tables, or")
     assert counts(find(tmp_path / "b.csv")) == [{"0": 2, "1": 2}]
+
+
+def test_paths_of_which_only_some_begin_elsewhere_are_named(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{number}.png" for number in range(4)))
+    write_table(tmp_path / "a.csv", *(f"{'/abs/' if number == 2 else ''}{number}.png,a" for number in range(4)))
+    refused(tmp_path, "it has f0, f1; 'f0' names images that are there each, but not from one folder on; set image:")
+    (tmp_path / "3.png").unlink()
+    refused(tmp_path, "it has f0, f1; 'f0' names images that are not there, first 3.png; set image:")
+
+
+def test_folders_called_as_classes_name_no_parts_of_rows(tmp_path: Path) -> None:
+    paths = [f"{name}/{number}.png" for name in ("test_tube", "train_car") for number in range(3)]
+    write_images(tmp_path, *paths)
+    write_table(tmp_path / "a.csv", "path,label", *(f"{path},{Path(path).parent}" for path in paths))
+    assert counts(find(tmp_path)) == [{"test_tube": 3, "train_car": 3}]
+
+
+def test_a_table_of_all_rows_beside_those_of_parts_counts_none_twice(tmp_path: Path) -> None:
+    rows = {part: [f"{part}/{part}{n}.png,{'ab'[n % 2]}" for n in range(4)] for part in ("train", "test")}
+    for part, own in rows.items():
+        write_images(tmp_path, *(row.partition(",")[0] for row in own))
+        write_table(tmp_path / f"{part}.csv", "path,label", *own)
+    write_table(tmp_path / "all.csv", "path,label", *rows["train"], *rows["test"])
+    assert counts(find(tmp_path)) == [{"a": 2, "b": 2}] * 2
+    write_table(tmp_path / "test.txt", "train/train0.png", "train/train1.png")
+    assert counts(find(tmp_path, test_lists=["test.txt"])) == [{"a": 3, "b": 3}, {"a": 1, "b": 1}]

@@ -87,7 +87,8 @@ def check_letters(folders: Sequence[Tree], where: str) -> None:
     """
     letters = [folder.name.lower() for folder in folders]
     inner = [list_classes(folder) for folder in folders]
-    if len(folders) < 2 or not all(len(letter) == 1 and letter.isalpha() for letter in letters):
+    loose = any(is_image(file) for folder in folders for file in folder.files)
+    if len(folders) < 2 or loose or not all(len(letter) == 1 and letter.isalpha() for letter in letters):
         return
     if all(own and all(name.lower().startswith(one) for name in own) for one, own in zip(letters, inner, strict=True)):
         names = order_names(folder.name for folder in folders)

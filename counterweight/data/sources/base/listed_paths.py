@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from counterweight.data.sources.base.delimited_text import find_wide_encoding
 from counterweight.data.sources.base.table_paths import compose, fold_name
 
 LONGEST = 2**16  # characters of a line that is looked at by its cells
+QUERY = re.compile(r"[?#].*")  # after the path of an address
 HEAD = 2**14  # bytes of a file that tell whether it names images
 
 
@@ -71,7 +73,8 @@ class PathIndex:
 
     def find(self, text: str) -> set[int]:
         """Return the places of the images that a path means, which may begin in folders that are not here."""
-        words = [word for word in compose(text).replace("\\", "/").split("/") if word not in ("", ".", "..")]
+        plain = QUERY.sub("", text) if "://" in text else text
+        words = [word for word in compose(plain).replace("\\", "/").split("/") if word not in ("", ".", "..")]
         for folded in (False, True):
             # A name alone may be that of images of several classes: where folders are given, one must fit.
             for depth in range(len(words), min(len(words), 2) - 1, -1):

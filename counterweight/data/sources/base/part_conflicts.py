@@ -8,6 +8,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import find_ending, find_stem
 from counterweight.data.sources.base.column_texts import find_part_columns, read_values
 from counterweight.data.sources.base.columns import Columns
+from counterweight.data.sources.base.labels import normalize_label
 from counterweight.data.sources.base.lazy_images import TESTS, VALIDATION, guess_part_name, parse_part_name
 from counterweight.data.sources.base.listed_paths import PathIndex, find_places, read_lists
 from counterweight.data.sources.base.part_flags import YES, find_flag_columns, name_flag
@@ -94,10 +95,10 @@ def describe_contrary_folders(paths: Sequence[str], tested: Sequence[bool]) -> l
     return describe_contrary(paths, tested, named, "the folders that they lie in")
 
 
-def find_part_of(place: str) -> str | None:
-    """Return the part that the nearest folder of a path names, if one does."""
-    words = (parse_part_name(name) or guess_part_name(name.strip()) for name in reversed(place.split(os.sep)))
-    return next((word for word in words if word), None)
+def find_part_of(place: str, classes: Collection[str] = ()) -> str | None:
+    """Return the part that the nearest folder of a path names, if one does, that is not called as a class is."""
+    names = (name.strip() for name in reversed(place.split(os.sep)) if normalize_label(name) not in classes)
+    return next((word for name in names if (word := parse_part_name(name) or guess_part_name(name))), None)
 
 
 def describe_contrary_lists(

@@ -116,7 +116,7 @@ def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> t
         return next((name for name in usual if name in named), found), []
     if len(named) == 1:
         return named[0], [f"{columns.file.name}: column '{named[0]}' is taken for the images: it names files"]
-    absent = describe_absent(columns)
+    absent = describe_absent(columns, lookup)
     raise NoColumnError(f"{describe_lack(columns, IMAGE)}{absent}; set image: COLUMN takes one of them")
 
 
@@ -130,8 +130,8 @@ def check_single(columns: Columns, name: str) -> None:
         raise UserError(f"{columns.file}: {count} columns are called '{name}'; rename all but the one that is meant")
 
 
-def describe_absent(columns: Columns) -> str:
-    """Say which column names images by their endings, none of which can be there; empty where none does."""
+def describe_absent(columns: Columns, lookup: Lookup) -> str:
+    """Say which column names images by their endings, some of which cannot be there; empty where none does."""
     names = [name for name in columns.names if is_text(columns.kind(name)) and columns.names.count(name) == 1]
     if not names:
         return ""
@@ -139,7 +139,9 @@ def describe_absent(columns: Columns) -> str:
     for name in names:
         words = [str(word) for word in batch.column(name)[:TRIED].to_pylist()]
         if words and all(map(is_image, words)):
-            return f"; '{name}' names images that are not there, first {words[0]}"
+            if first := next((word for word in words if not lookup.has_all([word], columns.file)), None):
+                return f"; '{name}' names images that are not there, first {first}"
+            return f"; '{name}' names images that are there each, but not from one folder on"
     return ""
 
 

@@ -141,11 +141,12 @@ def describe_partly(columns: Columns, others: Collection[str]) -> list[str]:
 def part_by_folders(tables: Sequence[Table]) -> tuple[list[Table], list[str]]:
     """Return tables with the parts that the folders of images name, of all rows of which nothing else says any; a note.
 
-    One of training images must be among all parts.
+    One of training images must be among all parts. Folders that are called as classes are, as `test_tube`, name none.
     """
-    words = {part for table in tables for part in table.parts} - {"", None, DROPPED}
+    words = {part for table in tables for part in table.parts} - {"", None}
     bare = [table for table in tables if "" in table.parts]
-    named = {place: find_part_of(place) for table in bare for place in map(os.path.dirname, table.origins)}
+    classes = {name for table in bare for name in table.classes if name is not None}
+    named = {place: find_part_of(place, classes) for table in bare for place in map(os.path.dirname, table.origins)}
     used = {
         named[os.path.dirname(origin)]
         for table in bare
@@ -167,6 +168,11 @@ def part_by_folders(tables: Sequence[Table]) -> tuple[list[Table], list[str]]:
     names = ", ".join(table.columns.file.name for table in bare[:2]) + (", ..." if len(bare) > 2 else "")
     said = f"{names}: the folders that images lie in say which part each is in"
     return parted, [f"{said}; set keep_split: false splits all images here"]
+
+
+def forget_parts(tables: Sequence[Table]) -> list[Table]:
+    """Return tables whose rows are in no part."""
+    return [table._replace(parts=[None if part is None else "" for part in table.parts]) for table in tables]
 
 
 def part_by_lists(
