@@ -119,3 +119,16 @@ def test_classes_called_as_parts_are_taken_if_asked_for(tmp_path: Path) -> None:
         detect_source(tmp_path)
     refused(tmp_path, "look like parts, .*; set layout: classes takes them as classes")
     assert counts(find(tmp_path, layout="classes")) == [{"test_tube": 3, "train_car": 3}]
+
+
+def test_folders_around_others_are_no_parts_of_one_class(tmp_path: Path) -> None:
+    """Two of three hold a folder of the same name, which holds parts."""
+    inner = {f"plants/{part}/{name}": 3 for part in ("train", "valid") for name in "ab"}
+    make(tmp_path, {f"{copy}/{place}": count for copy in ("Plants", "plants") for place, count in inner.items()})
+    make(tmp_path, {"test/test": 3})
+    refused(tmp_path, rf"parts train, valid lie in Plants: give {tmp_path}/Plants/plants for these")
+
+
+def test_an_example_tests_on_what_is_called_validation(tmp_path: Path) -> None:
+    make(tmp_path, {f"{place}/{name}": 3 for place in ("A-VAL-7", "B-100") for name in "ab"})
+    refused(tmp_path, r"set train: \[B-100\] and test: \[A-VAL-7\] as an example the other, train alone splits its ima")

@@ -329,4 +329,8 @@ def test_lists_of_each_class_are_offered_together(tmp_path: Path) -> None:
     train, test = ([f"lists/{name}_{part}.txt" for name in CLASSES] for part in ("train", "test"))
     offer = f"set train_lists: [{', '.join(train)}] and test_lists: [{', '.join(test)}] take their parts"
     assert find(tmp_path).train.provenance["notes"][-1].endswith(offer)
+    for name in CLASSES:
+        write_table(tmp_path / f"lists/val_{name}.txt", f"{name} 4.png")
+    validation = f"set train_lists: [{', '.join([*train, *(f'lists/val_{name}.txt' for name in CLASSES)])}] and test"
+    assert validation in find(tmp_path).train.provenance["notes"][-1]
     assert counts(find(tmp_path, train_lists=train, test_lists=test)) == [{"cat": 3, "dog": 3}, {"cat": 1, "dog": 1}]

@@ -88,8 +88,9 @@ def test_what_seems_to_say_parts_beside_a_table_is_named(tmp_path: Path) -> None
     assert find(tmp_path).train.provenance["notes"] == [
         "a.csv: column 'set' ('T', 'V') may name parts and is not heeded; set split: set and test: [V] tests on these "
         "rows and trains on the others",
-        "test.txt says which images are in which part, as it seems, and nothing of that is read: set test_lists: "
-        "[test.txt] tests on its images and trains on the others, or a column of the table may say it, set split: COLUMN",
+        "test.txt says which images are in which part, as it seems, and nothing of that is read: set "
+        "test_lists: [test.txt] tests on its images and trains on the others, or a column of the table may say it, set "
+        "split: COLUMN",
         "names of files in every class name parts (2 with 'test' and 4 with 'train'), and nothing of that is read: a "
         "column of the table may say it, set split: COLUMN",
     ]

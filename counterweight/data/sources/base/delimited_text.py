@@ -23,7 +23,7 @@ def count_blank_rows(file: Path, encoding: str, delimiter: str) -> int:
             lines = stream.read().decode(encoding, "replace").splitlines()
         blank = 0
         for line in reversed(lines[0 if tail >= size else 1 :]):
-            if line.strip(f"{delimiter}\"' \t"):
+            if line.strip(f"{delimiter}\"' \t") or line.count('"') % 2:  # the end of a quoted text is no row
                 return blank
             blank += bool(line)  # an empty line is no row
         if tail >= size:

@@ -177,9 +177,10 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
     plain = [{name for name in list_classes(enter_images(folder)) if not is_kind(name)} for folder in folders]
     every = {name for own in plain for name in own}
     shared = {name for name in every if sum(name in own for own in plain) > len(folders) / 2}
-    if all(plain) and shared and len(folders) > 1 and len(every) > 1:
+    several = any(len(own) > 1 for own in plain)  # else those are folders around others
+    if all(plain) and shared and several and len(folders) > 1 and len(every) > 1:
         first = f"classes {name_some(names)}, each with folders {name_some(every)}"
-        *some, last = sorted(order_names(names), key=lambda name: TESTED.search(name) is not None)
+        *some, last = sorted(order_names(names), key=is_tested)
         example = f"set train: [{', '.join(some[:NAMED])}] and test: [{last}] as an example"
         choice = f"set layout: classes takes the first; {example} the other, train alone splits its images here"
         choice += offer_one_of_each(folders, shared)
@@ -187,6 +188,11 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
     check_wrapped(folders, where)
     check_pieces(names, where)
     return take_classes(root, note_nested(folders))
+
+
+def is_tested(name: str) -> bool:
+    """Say whether the name of a folder suggests that it is tested on."""
+    return TESTED.search(name) is not None or guess_part_name(name) not in (None, "train")
 
 
 def note_nested(folders: Sequence[Tree]) -> list[str]:

@@ -98,8 +98,10 @@ def offer_lists(found: Sequence[ListFile], classes: Collection[str]) -> str:
 def offer_class_lists(parts: Mapping[str, str | None], classes: Collection[str]) -> str:
     """Return the settings that take all lists, given the part of each, if all are called by a class and a part."""
     rest = {name: NAMED_PART.sub("", find_stem(name)).strip(" _.-") for name in parts}
-    every = [sorted(name for name, part in parts.items() if (part == "train") == trained) for trained in (True, False)]
-    if not all(every) or None in parts.values() or not all(own in classes for own in rest.values()):
+    words = {*parts.values()}
+    tested = words & {*TESTS} or words - {"train"}
+    every = [sorted(name for name, part in parts.items() if (part in tested) == is_test) for is_test in (False, True)]
+    if not all(every) or None in words or not all(own in classes for own in rest.values()):
         return ""
     return f"set train_lists: [{', '.join(every[0])}] and test_lists: [{', '.join(every[1])}] take their parts"
 
