@@ -161,10 +161,12 @@ def locate_below(
     said = f"{file.name}: the images that it names are in"
     for start in dict.fromkeys((file.parent, root)):
         place = find_place(paths[:TRIED], file, start, root, once=len({*words}) == len(words))
-        found = [] if place is None else [*resolve(words, PathResolver(place, root, follow), file, empty)]
         names = [path.name if path.parent == file.parent else "" for path in paths]
         spread = find_spread({*names}, start)
-        tried, whole = names if place else names[:TRIED], all(map(os.path.lexists, found))
+        tried = names if place else names[:TRIED]
+        place = place or find_most(names[:TRIED], spread)
+        found = [] if place is None else [*resolve(words, PathResolver(place, root, follow), file, empty)]
+        whole = all(map(os.path.lexists, found))
         elsewhere = all(name in spread for name in tried) and (not whole or len({*found}) < len(names))
         if elsewhere:
             check_twice(names, spread, file, root)
@@ -181,8 +183,7 @@ def locate_below(
 def find_place(paths: Sequence[Path], file: Path, start: Path, root: Path, once: bool) -> Path | None:
     """Return the only folder that has the first files of a table, `start` or below; of those of parts, the table's own.
 
-    One that is called masks is none, if another has them, too; where none has all, it is the one that has most, if all
-    are there that are anywhere.
+    One that is called masks is none, if another has them, too.
 
     Args:
         once: whether the table names each file once.
@@ -191,12 +192,8 @@ def find_place(paths: Sequence[Path], file: Path, start: Path, root: Path, once:
         UserError: several have them.
     """
     around = [] if start == file.parent or any(".." in path.parts for path in paths) else [start]
-    every = [*around, *list_folders(start)]
-    places = [place for place in every if all(are_there(paths, file.parent, place))]
-    if not places:
-        some = [place for place in every if any(are_there(paths, file.parent, place))]
-        enough = len(some) == 1 and sum(are_there(paths, file.parent, some[0])) >= len(paths) / 2
-        return some[0] if enough else None
+    every = (*around, *list_folders(start))
+    places = [place for place in every if has_all(paths, file.parent, place)]
     places = [place for place in places if not COMPANION_FOLDER.fullmatch(place.name)] or places
     parts = [guess_part_name(place.name) for place in places]
     own = guess_part_name(file.stem)
@@ -208,6 +205,13 @@ def find_place(paths: Sequence[Path], file: Path, start: Path, root: Path, once:
         kind = CopiesError if once else UserError
         raise kind(f"{file}: the images that it names are in {several}; {ways}")
     return places[0] if places else None
+
+
+def find_most(names: Sequence[str], spread: Mapping[str, Sequence[str]]) -> Path | None:
+    """Return the folder in which half of some names or more are, if no other has any of them."""
+    there = [spread[name] for name in names if name in spread]
+    places = {os.path.dirname(path) for paths in there for path in paths}
+    return Path(places.pop()) if len(places) == 1 and len(there) >= len(names) / 2 else None
 
 
 def check_twice(names: Sequence[str], spread: Mapping[str, Sequence[str]], file: Path, root: Path) -> None:
@@ -269,14 +273,13 @@ def list_folders(start: Path) -> Iterator[Path]:
         yield from (Path(place) / name for name in names)
 
 
-def are_there(paths: Sequence[Path], start: Path, place: Path) -> Iterator[bool]:
-    """Yield whether another folder has each of the first files that a table names."""
-    resolver = PathResolver(place, place, follow=True)
-    for path in paths:
-        try:
-            yield resolver.file(os.path.relpath(path, start)).is_file()
-        except OSError:
-            yield False
+def has_all(paths: Sequence[Path], start: Path, place: Path) -> bool:
+    """Say whether another folder has the first files that a table names."""
+    try:
+        resolver = PathResolver(place, place, follow=True)
+        return all(resolver.file(os.path.relpath(path, start)).is_file() for path in paths)
+    except OSError:
+        return False
 
 
 def follow_links(path: Path) -> Path:
