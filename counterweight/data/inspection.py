@@ -38,7 +38,8 @@ from counterweight.data.sources.base.lazy_images import (
 from counterweight.data.sources.base.part_conflicts import describe_contrary_folders
 from counterweight.data.sources.base.part_lists import describe_lists
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
-from counterweight.data.sources.base.table_paths import FIRST, CopiesError
+from counterweight.data.sources.base.table_files import FIRST
+from counterweight.data.sources.base.table_paths import CopiesError
 from counterweight.data.split.pictures import find_mixed
 
 LISTED = 0.5  # of the rows of a table name a file, where it is one of images

@@ -47,6 +47,7 @@ from counterweight.data.sources.base.part_flags import describe_marks
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables
 from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels
+from counterweight.data.sources.base.table_files import find_table_files
 from counterweight.data.sources.base.table_parts import (
     PartColumns,
     forget_parts,
@@ -55,7 +56,7 @@ from counterweight.data.sources.base.table_parts import (
     part_by_lists,
     read_parts,
 )
-from counterweight.data.sources.base.table_paths import PathResolver, check_near, find_table_files, locate_images
+from counterweight.data.sources.base.table_paths import PathResolver, check_near, locate_images
 from counterweight.data.sources.base.table_repeats import TwoLabels, drop_repeats
 from counterweight.data.sources.base.table_rows import (
     DROPPED,

@@ -1,4 +1,4 @@
-"""Which tables a folder has, and where images lie that they name: paths of other systems, names without endings."""
+"""Where images lie that a table names: paths of other systems, names without endings, folders elsewhere."""
 
 import os
 import re
@@ -8,16 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.tree import COMPANION_FOLDER, Tree, check_faults, find_stem, is_image, scan_tree
-from counterweight.data.sources.base.batches import ARROW, LINES
-from counterweight.data.sources.base.columns import SUFFIXES
-from counterweight.data.sources.base.delimited_text import DELIMITERS, number_row
+from counterweight.data.decode.tree import COMPANION_FOLDER, find_stem, is_image
+from counterweight.data.sources.base.delimited_text import number_row
 from counterweight.data.sources.base.lazy_images import guess_part_name
 from counterweight.data.sources.base.table_prefixes import TRIED, strip_foreign
 
 DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-FIRST = (*DELIMITERS, ".parquet")
-CACHE = "cache-"  # begins the names of Arrow files in which `datasets` keeps what it makes of others
 DEPTH = 5  # folders below the table that are looked into
 
 
@@ -280,72 +276,3 @@ def has_all(paths: Sequence[Path], start: Path, place: Path) -> bool:
         return all(resolver.file(os.path.relpath(path, start)).is_file() for path in paths)
     except OSError:
         return False
-
-
-def follow_links(path: Path) -> Path:
-    """Return the file that a path leads to, by the last name on the way that ends like a table's.
-
-    The links of caches lead to files that are named by their content alone.
-    """
-    goal = Path(os.path.realpath(path))
-    if goal.suffix.lower() in SUFFIXES:
-        return goal
-    while path.suffix.lower() not in SUFFIXES and path.is_symlink():
-        path = path.parent / os.readlink(path)
-    return path
-
-
-def check_revisions(root: Path) -> None:
-    """Refuse a cache of Hugging Face that holds a dataset more than once.
-
-    Raises:
-        UserError: it does; the revisions are named.
-    """
-    snapshots = root / "snapshots"
-    if (root / "blobs").is_dir() and snapshots.is_dir():
-        revisions = sorted(place.name for place in snapshots.iterdir() if place.is_dir())
-        if len(revisions) > 1:
-            said = f"a cache of Hugging Face with {len(revisions)} revisions of one dataset: {', '.join(revisions)}"
-            raise UserError(f"{root}: {said}; give {snapshots} / one of them and set links: follow")
-
-
-class TableFiles(NamedTuple):
-    """The tables of a folder by how likely their kind is one of labels, and the paths of the other files in it."""
-
-    tables: list[list[Path]]
-    others: list[str]
-
-
-def find_table_files(root: Path, follow: bool) -> TableFiles:
-    """Return the tables, sorted, of which there must be one, and what else is there.
-
-    Tables of texts and Parquet come before lines of JSON, which many programs write, and Arrow, which is often a copy.
-
-    Args:
-        follow: links that lead out of the folder.
-    """
-    if root.is_file():
-        files = [follow_links(root)]  # the link may have another name
-    elif root.is_dir():
-        check_revisions(root)
-        tree = scan_tree(os.fspath(root), Path(os.path.realpath(root)), follow)
-        files = [Path(path) for path in list_files(tree)]
-    else:
-        raise UserError(f"{root}: no such table or folder of tables")
-    first = [path for path in files if path.suffix.lower() in FIRST]
-    second = [path for path in files if path.suffix.lower() in (LINES, ARROW) and not path.name.startswith(CACHE)]
-    if not first and not second:
-        raise UserError(f"{root}: no table there; expected {', '.join(SUFFIXES)}")
-    tables = {*first, *second}
-    return TableFiles([first, second], [os.fspath(path) for path in files if path not in tables])
-
-
-def list_files(tree: Tree) -> Iterator[str]:
-    """Yield the files of a folder at any depth, sorted.
-
-    Raises:
-        UserError: a link leads out of it.
-    """
-    check_faults(tree)
-    for entry in tree.entries:
-        yield from list_files(entry) if isinstance(entry, Tree) else (entry,)
