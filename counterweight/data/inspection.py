@@ -35,7 +35,7 @@ from counterweight.data.sources.base.lazy_images import (
     guess_part_name,
     parse_part_name,
 )
-from counterweight.data.sources.base.part_conflicts import describe_contrary_folders
+from counterweight.data.sources.base.part_conflicts import check_same_parts
 from counterweight.data.sources.base.part_lists import describe_lists
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
 from counterweight.data.sources.base.table_files import FIRST
@@ -244,22 +244,6 @@ def are_numbers_of_folders(pairs: Sequence[tuple[str, str]]) -> bool:
     both = {(label, Path(origin).parent.name) for label, origin in pairs}
     one_to_one = len(both) == len({label for label, _ in both}) == len({folder for _, folder in both})
     return one_to_one and all(label.isdecimal() for label, _ in both)
-
-
-def check_same_parts(path: Path, trained: Sequence[str], tested: Sequence[str], name: str) -> None:
-    """Refuse folders of parts beside a table that gives images other parts.
-
-    Args:
-        trained, tested: paths of the images of both parts by the table.
-
-    Raises:
-        UserError: it does; which is meant cannot be known.
-    """
-    in_test = [False] * len(trained) + [True] * len(tested)
-    if said := describe_contrary_folders([*trained, *tested], in_test):
-        first = f"the parts of {name}, by which {said[0]}, or those of the folders"
-        choice = "set layout: table takes the first, set layout: parts the other"
-        raise UserError(f"{path}: {first}? {choice}")
 
 
 def inspect_dataset(found: DatasetSplits) -> Findings:

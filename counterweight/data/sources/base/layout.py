@@ -1,7 +1,6 @@
 """Which folders are classes and which are parts: by their names, by what they hold, and by how many images each has."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -15,6 +14,7 @@ from counterweight.data.decode.tree import (
     find_ending,
 )
 from counterweight.data.sources.base.labels import normalize_label, order_names
+from counterweight.data.sources.base.layout_beside import IN_NO_CLASS, count_wrapping, leave_beside, offer_part
 from counterweight.data.sources.base.layout_doubts import (
     NAMED,
     are_parts,
@@ -27,6 +27,7 @@ from counterweight.data.sources.base.layout_doubts import (
     has_classes,
     holds_texts_alone,
     is_kind,
+    is_tested,
     list_classes,
     name_some,
     offer_one_of_each,
@@ -47,9 +48,7 @@ from counterweight.data.sources.base.lazy_images import (
     parse_part_name,
 )
 
-TESTED = re.compile(r"(?<!la)test|prueba|тест|测试|測試|テスト", re.IGNORECASE)  # in the name of what may be tested on
 ONLY_CLASS = "all"  # what the class is called where images lie in no sub-folder
-IN_NO_CLASS = "beside the folders of classes"
 IN_NO_PART = "beside the folders of parts"
 UNUSED_PART = "a part that is not used"
 WITHOUT_CLASSES = "a part without folders of classes"
@@ -190,11 +189,6 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
     return take_classes(root, note_nested(folders))
 
 
-def is_tested(name: str) -> bool:
-    """Say whether the name of a folder suggests that it is tested on."""
-    return TESTED.search(name) is not None or guess_part_name(name) not in (None, "train")
-
-
 def note_nested(folders: Sequence[Tree]) -> list[str]:
     """Return a note if there are folders in those of classes."""
     nested = sum(bool(list_classes(folder)) for folder in folders)
@@ -253,18 +247,6 @@ def make_part(tree: Tree, place: str) -> tuple[Part, Counter[LeftOut]]:
     return Part(tree.name, classes), leave_beside(tree, folders, IN_NO_CLASS, place)
 
 
-def leave_beside(tree: Tree, used: Sequence[Tree], reason: str, place: str = "") -> Counter[LeftOut]:
-    """Count what lies in a folder beside those that are used."""
-    own = place.rstrip("/") or "."
-    found: Counter[LeftOut] = Counter({LeftOut(*kind, own): count for kind, count in tree.left_out.items()})
-    found.update(LeftOut(reason, find_ending(file), own) for file in tree.files)
-    paths = {folder.path for folder in used}
-    for folder in tree.folders:
-        if folder.path not in paths:
-            found.update(count_all(folder, reason, f"{place}{folder.name}"))
-    return found
-
-
 def take_parts(root: Tree, words: dict[str, Tree], wanted: Wanted) -> Layout:
     """Return the parts that folders are by their names; those without labels train and test nothing."""
     known = list_classes(unwrap(words["train"]))
@@ -318,24 +300,3 @@ def join_parts(root: Tree, train: Sequence[Tree], test: Sequence[Tree], words: d
             left_out.update(count_wrapping(folder, root.path))
     notes += note_nested([folder.tree for part in made[0] for folder in part.classes])
     return Layout(made[0], made[1], left_out, notes, [folder.name for folder in ignored])
-
-
-def offer_part(folder: Tree, train: Sequence[Tree], test: Sequence[Tree]) -> str:
-    """Return the setting that takes a folder with the same classes as the parts have, to end a note with."""
-    trained, tested = ([part.name for part in own] for own in (train, test))
-    if guess_part_name(folder.name) != "train":
-        return f"; set test: [{', '.join([*tested, folder.name])}] tests on them, too"
-    more = f"set train: [{', '.join([*trained, folder.name])}]" + (
-        f" and test: [{', '.join(tested)}]" if tested else ""
-    )
-    return f"; {more} trains on them, too"
-
-
-def count_wrapping(tree: Tree, root: str) -> Counter[LeftOut]:
-    """Count what lies in the folders that are around a part's folder of classes alone."""
-    goal = unwrap(tree)
-    if goal is tree:
-        return Counter()
-    inner = next(folder for folder in tree.folders if folder.images)
-    place = f"{os.path.relpath(tree.path, root)}/"
-    return leave_beside(tree, [inner], IN_NO_CLASS, place) + count_wrapping(inner, root)

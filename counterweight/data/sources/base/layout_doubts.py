@@ -28,6 +28,7 @@ PIECES = r"fold|part|split|batch|chunk|shard|volume|vol|images?|imgs?|photos?|pi
 PIECE = re.compile(rf"(?:.*[^a-z])?(?:{PIECES})[ _-]?\d+", re.IGNORECASE)
 BATCH = re.compile(r"(?:batch|session|sequence|seq|video|clip|camera|cam|day|run)[ _-]?\d+", re.IGNORECASE)
 SIZE = re.compile(r"(?:x*[ _-]?(?:small|medium|large)|tiny|full|low|high|[lh]r|originals?|\d+(?:x\d+)?(?:px)?)", re.I)
+TESTED = re.compile(r"(?<!la)test|prueba|тест|测试|測試|テスト", re.IGNORECASE)  # in the name of what may be tested on
 FEW = 0.1  # of all images; so many may lie beside parts without a question
 NAMED = 5
 
@@ -232,3 +233,8 @@ def are_parts(words: dict[str, Tree], folders: Sequence[Tree], where: str) -> bo
     loses = f"with {lost:,} of {total:,} images in no part"
     choice = "set layout: parts takes the first, set layout: classes the other"
     raise UserError(f"{where}: {first}, {loses}, or {other}? {choice}; set test: [FOLDER] names a test part")
+
+
+def is_tested(name: str) -> bool:
+    """Say whether the name of a folder suggests that it is tested on."""
+    return TESTED.search(name) is not None or guess_part_name(name) not in (None, "train")

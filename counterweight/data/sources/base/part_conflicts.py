@@ -159,3 +159,19 @@ def describe_unread_parts(trained: Sequence[Rows], others: Sequence[str], root: 
     images = [path for paths in named.values() for path in paths]
     ways = "a column of the table may say it, set split: COLUMN"
     return [*describe_lists_beside(others, images, root), *describe_named_parts(named, ways)]
+
+
+def check_same_parts(path: Path, trained: Sequence[str], tested: Sequence[str], name: str) -> None:
+    """Refuse folders of parts beside a table that gives images other parts.
+
+    Args:
+        trained, tested: paths of the images of both parts by the table.
+
+    Raises:
+        UserError: it does; which is meant cannot be known.
+    """
+    in_test = [False] * len(trained) + [True] * len(tested)
+    if said := describe_contrary_folders([*trained, *tested], in_test):
+        first = f"the parts of {name}, by which {said[0]}, or those of the folders"
+        choice = "set layout: table takes the first, set layout: parts the other"
+        raise UserError(f"{path}: {first}? {choice}")

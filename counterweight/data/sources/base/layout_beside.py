@@ -1,0 +1,44 @@
+"""What lies beside the folders that are used, for the account, and what may be done with it."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+
+from counterweight.data.decode.tree import LeftOut, Tree, count_all, find_ending
+from counterweight.data.sources.base.layout_doubts import unwrap
+from counterweight.data.sources.base.lazy_images import guess_part_name
+
+IN_NO_CLASS = "beside the folders of classes"
+
+
+def leave_beside(tree: Tree, used: Sequence[Tree], reason: str, place: str = "") -> Counter[LeftOut]:
+    """Count what lies in a folder beside those that are used."""
+    own = place.rstrip("/") or "."
+    found: Counter[LeftOut] = Counter({LeftOut(*kind, own): count for kind, count in tree.left_out.items()})
+    found.update(LeftOut(reason, find_ending(file), own) for file in tree.files)
+    paths = {folder.path for folder in used}
+    for folder in tree.folders:
+        if folder.path not in paths:
+            found.update(count_all(folder, reason, f"{place}{folder.name}"))
+    return found
+
+
+def offer_part(folder: Tree, train: Sequence[Tree], test: Sequence[Tree]) -> str:
+    """Return the setting that takes a folder with the same classes as the parts have, to end a note with."""
+    trained, tested = ([part.name for part in own] for own in (train, test))
+    if guess_part_name(folder.name) != "train":
+        return f"; set test: [{', '.join([*tested, folder.name])}] tests on them, too"
+    more = f"set train: [{', '.join([*trained, folder.name])}]" + (
+        f" and test: [{', '.join(tested)}]" if tested else ""
+    )
+    return f"; {more} trains on them, too"
+
+
+def count_wrapping(tree: Tree, root: str) -> Counter[LeftOut]:
+    """Count what lies in the folders that are around a part's folder of classes alone."""
+    goal = unwrap(tree)
+    if goal is tree:
+        return Counter()
+    inner = next(folder for folder in tree.folders if folder.images)
+    place = f"{os.path.relpath(tree.path, root)}/"
+    return leave_beside(tree, [inner], IN_NO_CLASS, place) + count_wrapping(inner, root)
