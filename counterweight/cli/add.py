@@ -155,6 +155,8 @@ def choose_source(path: Path, changes: Json) -> str:
     Args:
         changes: settings that are asked for; `layout: table` is none of the source's, and is taken out.
     """
+    if path.is_dir() and "label_pattern" in changes:
+        return "folder"
     if not path.is_dir() or "layout" not in changes:
         try:
             return inspection.detect_source(path)
@@ -206,6 +208,7 @@ def name_options(message: str) -> str:
     """Return a message with the options of this command in place of settings that it says are to be made."""
     message = re.sub(r"\bset layout: (\w+)", r"--layout \1", message)
     message = re.sub(r"\bset merge_labels: true", "--merge-labels", message)
+    message = re.sub(r"\bset label_pattern: '", "--label-pattern '", message)
     message = re.sub(r"\bset split: (?!to )(\w+)", r"--split-column \1", message)
     message = re.sub(r"\b(set|and) (\w+): (\[[^]]*\])", r"\1 --set '\2=\3'", message).replace("set --set", "--set")
     message = re.sub(r"\bor set (\w+): (?!to )(\w+)", r"or add --set \1=\2", message)

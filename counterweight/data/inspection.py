@@ -35,6 +35,7 @@ from counterweight.data.sources.base.lazy_images import (
     guess_part_name,
     parse_part_name,
 )
+from counterweight.data.sources.base.name_labels import describe_label_files
 from counterweight.data.sources.base.part_conflicts import check_same_parts
 from counterweight.data.sources.base.part_lists import describe_lists
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
@@ -93,7 +94,7 @@ def detect_source(path: Path) -> str:
         return "table"
     if len(classes) > 1:
         raise UserError(
-            f"{path}: {', '.join(classes)} look like parts, not classes{account.describe_labels(tree)}; {WANTED}; "
+            f"{path}: {', '.join(classes)} look like parts, not classes{describe_label_files(tree)}; {WANTED}; "
             "set layout: classes takes them as classes"
         )
     return check_single(path, tree, classes)
@@ -165,10 +166,9 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
         where = f"in which {below} holds" if os.sep in below else "which holds"
         lists = "".join(f"; {note}" for note in describe_lists(tree))
         raise UserError(f"{path}: {seen}, {where} folders {within}: give {inner.path} for these{lists}")
-    seen += account.describe_unread(tree) + account.describe_labels(tree)
     if len(classes) == 1 and not loose and (path / classes[0]).is_dir():
         seen += f" (of one class, for a gallery: give {path / classes[0]} itself)"
-    raise UserError(f"{path}: {seen}; {WANTED}")
+    raise UserError(f"{path}: {seen}{account.describe_unread(tree)}{describe_label_files(tree)}; {WANTED}")
 
 
 def find_class_folders(tree: Tree) -> list[str]:

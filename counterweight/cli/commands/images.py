@@ -77,6 +77,7 @@ Examples:
   counterweight add pets ~/pets/labels.csv --split-column usage --image-folder photos
   counterweight add pets ~/pets/labels.csv --split-column fold --set 'test=[4]' --merge-labels
   counterweight add scans ~/scans --group-pattern 'patient[0-9]+'
+  counterweight add pets ~/pets --label-pattern '([^/]*)_[0-9]+[.]'
   counterweight add cifar ~/cifar10/plain_text --size 32
   counterweight add scans ~/scans --pair ~/generated_scans
 """,
@@ -94,6 +95,7 @@ Examples:
 )
 @click.option("--split-column", metavar="NAME", help="Column of a table that says train or test of each image.")
 @click.option("--group-column", metavar="NAME", help="Column of a table that names the patient or video of each image.")
+@click.option("--label-pattern", metavar="REGEX", help="What in an image's path names its class, in place of folders.")
 @click.option("--group-pattern", metavar="REGEX", help="What in an image's path names its patient or video.")
 @click.option("--image-folder", metavar="FOLDER", help="Where the paths in a table begin.")
 @click.option(
@@ -113,6 +115,7 @@ def add(
     layout: str | None,
     split_column: str | None,
     group_column: str | None,
+    label_pattern: str | None,
     group_pattern: str | None,
     image_folder: str | None,
     merge_labels: bool,
@@ -129,7 +132,7 @@ def add(
     from counterweight.cli import add as tool
 
     named = {"split": split_column, "image_folder": image_folder}
-    named |= {"group_column": group_column, "group_pattern": group_pattern}
+    named |= {"group_column": group_column, "group_pattern": group_pattern, "label_pattern": label_pattern}
     changes += tuple(f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None)
     changes += ("merge_labels=true",) if merge_labels else ()
     request = tool.Request(params, name, path.expanduser(), minority, size, channels, changes, layout)

@@ -4,6 +4,7 @@ Where there are no sub-folders of classes, all images are of one class.
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,13 +32,14 @@ from counterweight.data.sources.base.lazy_images import (
     strip_root,
     wrap_files,
 )
+from counterweight.data.sources.base.listing import Listing, keep_classes, list_part
+from counterweight.data.sources.base.name_labels import Named, describe_label_files, describe_name_labels, list_by_names
 from counterweight.data.sources.base.name_pairs import describe_name_pairs
 from counterweight.data.sources.base.part_conflicts import describe_contrary_lists, describe_contrary_names
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
 from counterweight.data.sources.base.partial_lists import describe_partial
 
 LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
-OTHER_CLASS = "a class of one part only"
 IN_NO_LIST = "in no list of a part"
 
 
@@ -58,6 +60,10 @@ class Settings(OwnFileSettings):
     `[]`: those that `test_lists` does not name."""
     test_lists: list[str] = Field(default_factory=list)
     """Texts with the paths of the images that are tested on, whatever folders say; images in no list are left out."""
+    label_pattern: re.Pattern[str] | None = None
+    """A regular expression that is found in the path of an image below the folder: what its first parentheses hold, or
+    all of it, is the image's class, whatever folders but parts are called, as `([^/]*?)[0-9]+[.]` for `cat12.jpg`.
+    Images in whose path it is not found are left out; null: folders are the classes."""
     leave_out: list[str] | None = None
     """Names of folders and files to be left out, as `[masks, "*_mask.png"]`; null: masks and thumbnails that have the
     names of images beside them; `[]`: none."""
@@ -69,34 +75,6 @@ class Settings(OwnFileSettings):
     graph does not notice what changes behind links to other folders."""
     validation: Validation = "use"
     """What becomes of `val`: it joins the training images, or is the test part where there is no `test`; or nothing."""
-
-
-class Listing(NamedTuple):
-    """The image files of a part in the order of their paths, their classes, and the names of their folders."""
-
-    files: list[Path]
-    classes: list[str]
-    places: list[str]
-
-    @property
-    def counts(self) -> Counter[str]:
-        """How many images each class has."""
-        return Counter(self.classes)
-
-    def take(self, kept: Sequence[int]) -> "Listing":
-        """Return the images at some places."""
-        return Listing(
-            [self.files[place] for place in kept],
-            [self.classes[place] for place in kept],
-            [self.places[place] for place in kept],
-        )
-
-    def group(self) -> dict[str, list[Path]]:
-        """Return the files of each class."""
-        found: dict[str, list[Path]] = {}
-        for name, file in zip(self.classes, self.files, strict=True):
-            found.setdefault(name, []).append(file)
-        return found
 
 
 class Found(NamedTuple):
@@ -158,23 +136,16 @@ def read_tree(root: Path, settings: Settings) -> tuple[Tree, Counter[LeftOut]]:
 
 def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where: str) -> Found:
     """Return the parts and classes of what lies in a folder."""
-    masks = settings.leave_out is None
-    layout = choose_layout(tree, read_wanted(settings, tree), where)
-    left_out.update(layout.left_out)
-    layout, said = name_classes(layout, masks, settings.merge_labels)
-    train, test = (list_part(parts, masks, left_out) for parts in (layout.train, layout.test))
-    check_empty(tree, layout, train.classes + test.classes, where)
-    notes = [*layout.notes, *said, *describe_lookalikes(train.classes + test.classes)]
-    notes += describe_name_pairs(train.group()) if masks else []
-    if {*train.classes} == {ONLY_CLASS} and (labels := account.describe_labels(tree)):
-        notes.append(f"all images are of one class{labels}")
+    train, test, tested, ignored, notes = list_images(tree, left_out, settings, where)
+    notes += describe_lookalikes(train.classes + test.classes)
+    notes += describe_name_pairs(train.group()) if settings.leave_out is None else []
     if settings.test_lists:
         train, test, said = split_by_lists(train, test, settings, Path(tree.path), left_out)
         notes += said
-    elif not layout.test:
+    elif not tested:
         notes += [*describe_lists(tree), *describe_named_parts(train.group(), WITH_LISTS)]
         notes += describe_partial_files(tree, train.files)
-        return Found(train, None, tuple(order_names({*train.classes})), left_out, layout.ignored, notes)
+        return Found(train, None, tuple(order_names({*train.classes})), left_out, ignored, notes)
     try:
         common = agree_on_classes(train.counts, test.counts, settings.missing_classes, where)
     except UserError as error:  # of lists, lines may name no image here
@@ -182,12 +153,30 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
     notes += common.notes
     if common.joined:
         joined = Listing(train.files + test.files, train.classes + test.classes, train.places + test.places)
-        return Found(joined, None, common.names, left_out, layout.ignored, notes)
+        return Found(joined, None, common.names, left_out, ignored, notes)
     kept = [keep_classes(part, common.names, left_out) for part in (train, test)]
     if not settings.test_lists:
         notes += describe_contrary_parts(kept[0], kept[1], tree)
         notes += describe_partial_files(tree, [*train.files, *test.files])
-    return Found(kept[0], kept[1], common.names, left_out, layout.ignored, notes)
+    return Found(kept[0], kept[1], common.names, left_out, ignored, notes)
+
+
+def list_images(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where: str) -> Named:
+    """Return the images of both parts with their classes, of folders or of names; others join the account."""
+    wanted, masks = read_wanted(settings, tree), settings.leave_out is None
+    if settings.label_pattern is not None:
+        return list_by_names(tree, settings.label_pattern, wanted, settings.merge_labels, left_out, where)
+    try:
+        layout = choose_layout(tree, wanted, where)
+    except UserError as error:
+        raise UserError(f"{error}{describe_name_labels(tree)}") from error
+    left_out.update(layout.left_out)
+    layout, notes = name_classes(layout, masks, settings.merge_labels)
+    train, test = (list_part(parts, masks, left_out) for parts in (layout.train, layout.test))
+    check_empty(tree, layout, train.classes + test.classes, where)
+    if {*train.classes} == {ONLY_CLASS} and (said := describe_label_files(tree)):
+        notes.append(f"all images are of one class{said}")
+    return Named(train, test, bool(layout.test), layout.ignored, [*layout.notes, *notes])
 
 
 def describe_contrary_parts(train: Listing, test: Listing, tree: Tree) -> list[str]:
@@ -258,22 +247,6 @@ def name_classes(layout: Layout, masks: bool, merge: bool) -> tuple[Layout, list
     return layout._replace(train=train, test=test), notes + merged
 
 
-def list_part(parts: Sequence[Part], masks: bool, left_out: Counter[LeftOut]) -> Listing:
-    """List the image files of every class of some folders; what else is there joins the account.
-
-    Args:
-        masks: whether masks and thumbnails are left out.
-    """
-    listing = Listing([], [], [])
-    for folder in (folder for part in parts for folder in part.classes):
-        found = collect(folder.tree, folder.place, masks)
-        listing.files.extend(found.files)
-        listing.classes.extend([folder.name] * len(found.files))
-        listing.places.extend([folder.place] * len(found.files))
-        left_out.update(found.left_out)
-    return listing
-
-
 def check_empty(tree: Tree, layout: Layout, classes: Sequence[str], where: str) -> None:
     """Refuse classes that have no image in any part; pictures that are not read are told of."""
     names = order_names({folder.name for part in (*layout.train, *layout.test) for folder in part.classes})
@@ -282,15 +255,6 @@ def check_empty(tree: Tree, layout: Layout, classes: Sequence[str], where: str) 
     empty = order_names({*names} - {*classes})
     ways = f"set leave_out: [{', '.join(empty)}] goes on without, or remove its folder"
     check_counts(names, labels, where, LAYOUT, f"{ways}{account.describe_unread(tree)}")
-
-
-def keep_classes(listing: Listing, names: Sequence[str], left_out: Counter[LeftOut]) -> Listing:
-    """Return the images of some classes; the others join the account."""
-    kept = [place for place, name in enumerate(listing.classes) if name in names]
-    for file, name, place in zip(*listing, strict=True):
-        if name not in names:
-            left_out[LeftOut(OTHER_CLASS, find_ending(str(file)), place)] += 1
-    return listing.take(kept)
 
 
 def make_folder_part(listing: Listing, found: Found, settings: Settings, root: Path) -> LazyImages:
@@ -316,7 +280,11 @@ def make_folder_part(listing: Listing, found: Found, settings: Settings, root: P
 
 def describe_settings(settings: Settings) -> dict[str, object]:
     """Return settings but for the folder, which may be one of this machine alone, and for some that are not used."""
-    usual: dict[str, object] = {"white": None, "merge_labels": False}  # newer than tables that are there already
-    usual |= {"train_lists": [], "test_lists": []}
-    values = settings.model_dump(exclude={"path"})
+    usual: dict[str, object] = {
+        "white": None,
+        "merge_labels": False,
+        "label_pattern": None,
+    }  # newer than tables that are there already
+    usual |= {"train_lists": [], "test_lists": [], "label_pattern": None}
+    values = settings.model_dump(mode="json", exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}
