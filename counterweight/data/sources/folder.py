@@ -33,7 +33,7 @@ from counterweight.data.sources.base.lazy_images import (
     wrap_files,
 )
 from counterweight.data.sources.base.listing import Listing, keep_classes, list_part
-from counterweight.data.sources.base.name_labels import Named, describe_label_files, describe_name_labels, list_by_names
+from counterweight.data.sources.base.name_labels import Named, describe_label_files, list_by_names
 from counterweight.data.sources.base.name_pairs import describe_name_pairs
 from counterweight.data.sources.base.part_conflicts import describe_contrary_lists, describe_contrary_names
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
@@ -166,10 +166,7 @@ def list_images(tree: Tree, left_out: Counter[LeftOut], settings: Settings, wher
     wanted, masks = read_wanted(settings, tree), settings.leave_out is None
     if settings.label_pattern is not None:
         return list_by_names(tree, settings.label_pattern, wanted, settings.merge_labels, left_out, where)
-    try:
-        layout = choose_layout(tree, wanted, where)
-    except UserError as error:
-        raise UserError(f"{error}{describe_name_labels(tree)}") from error
+    layout = choose_layout(tree, wanted, where)
     left_out.update(layout.left_out)
     layout, notes = name_classes(layout, masks, settings.merge_labels)
     train, test = (list_part(parts, masks, left_out) for parts in (layout.train, layout.test))
