@@ -2,12 +2,14 @@
 
     python -m benchmarks.gpu cvae bagan cgan ddpm --out metrics/benchmarks/gpu.json
     python -m benchmarks.gpu cvae bagan cgan ddpm --device cuda --precision bfloat16 --out metrics/benchmarks/gpu.json
+    python -m benchmarks.gpu cvae bagan cgan ddpm --compile --out metrics/benchmarks/gpu_compiled.json
     python -m benchmarks.gpu cvae bagan cgan ddpm --streams 1 2 4 8 --out metrics/benchmarks/gpu_streams.json
 
 torch.profiler counts, over some steps of the last phase of each generator, those of the project's loop and those of a
 plain one: a DataLoader with two workers, the loss fetched after every step. Counts are the same on any machine, but for
 kernels, copies to and from the device and waits for it, which a CPU has none of. Speed and memory are measured where
-there is a device, and on a CPU too if asked for by --speed.
+there is a device, and on a CPU too if asked for by --speed; before that an epoch warms up, in which torch.compile
+translates the networks where --compile asks for it, those of the project's loop alone.
 
 --streams trains so many draws at once, as `streams` in params.yaml does, and says how many images a second all of them
 learn from, and the memory that they fill and that torch holds for their streams. On a CPU it is draws on cores.
@@ -37,6 +39,7 @@ from counterweight.generators.base.saved import build_generator, find_generator_
 from counterweight.networks.layers import use_rng
 from counterweight.settings.params import load_params
 from counterweight.settings.train import TrainingConfig
+from counterweight.training.compile import compile_networks
 from counterweight.training.loop import Loop, build_optimizers
 from counterweight.training.progress import Progress
 
@@ -215,11 +218,14 @@ def measure(name: str, images: ImageSet, arguments: argparse.Namespace) -> dict[
             ours = kind == "loop"
             own = model, phase, images, config
             run = make_ours(*own, Path(folder)) if ours else make_plain(*own)
-            for _ in range(WARM):
-                run()
-            found[kind] = count(run, device)
-            if arguments.speed or device.type == "cuda":
-                found[kind] |= time_epochs(run, phase.batch_size, arguments.epochs, device)
+            with compile_networks(model, arguments.compile and ours):
+                began = time.perf_counter()
+                for _ in range(WARM):
+                    run()
+                warm_up = round(time.perf_counter() - began, 1)
+                found[kind] = {**count(run, device), "warm_up_seconds": warm_up}
+                if arguments.speed or device.type == "cuda":
+                    found[kind] |= time_epochs(run, phase.batch_size, arguments.epochs, device)
     if arguments.streams:
         found["streams"] = measure_streams(name, block, images, config, arguments)
     return found | {"on": name_hardware(device)}
@@ -232,6 +238,7 @@ def main() -> None:
     parser.add_argument("--dataset", default="digits", help="dataset and block of settings")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
+    parser.add_argument("--compile", action="store_true", help="let torch.compile translate networks of the loop")
     parser.add_argument("--epochs", type=int, default=4, help="that are timed")
     parser.add_argument("--streams", type=int, nargs="*", default=[], help="numbers of draws that are trained at once")
     parser.add_argument("--speed", action="store_true", help="measure speed on a CPU, too")
@@ -242,7 +249,7 @@ def main() -> None:
     for name in arguments.names:
         found[name] = measure(name, images, arguments)
         print(name, json.dumps(found[name]))
-    facts = {key: getattr(arguments, key) for key in ("dataset", "device", "precision", "epochs")}
+    facts = {key: getattr(arguments, key) for key in ("dataset", "device", "precision", "compile", "epochs")}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     facts |= {"images": len(images), "torch": torch.__version__}
     arguments.out.write_text(json.dumps({**facts, "generators": found}, indent=1) + "\n", encoding="utf-8")

@@ -77,6 +77,20 @@ def test_draws_that_are_trained_at_once_are_timed(device: Device, monkeypatch: p
         assert all("convolution" in stream.log for stream in streams.opened)
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+def test_networks_of_the_loop_alone_are_translated_and_if_asked_for(
+    wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu, seen = importlib.import_module("benchmarks.gpu"), []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: seen.append(self))
+    monkeypatch.setattr(gpu, "find_generator_block", lambda *_: SMALL["cvae"])
+    facts = {"dataset": "digits", "device": "cpu", "precision": "float32", "speed": False, "streams": []}
+    found = gpu.measure("cvae", small_set("train", 64), Namespace(compile=wanted, **facts))
+    model, _ = gpu.prepare("cvae", SMALL["cvae"], small_set("train", 64), 0, torch.device("cpu"))
+    assert len(seen) == (len([*model.compilable()]) if wanted else 0)
+    assert all(found[loop]["warm_up_seconds"] >= 0 for loop in ("loop", "plain"))
+
+
 @pytest.mark.slow
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -84,6 +98,7 @@ def test_draws_that_are_trained_at_once_are_timed(device: Device, monkeypatch: p
     ("name", "options"),
     [
         ("gpu", ["cvae", "--epochs", "1", "--device", "cuda", "--streams", "1", "2"]),
+        ("gpu", ["cvae", "--epochs", "1", "--device", "cuda", "--compile"]),
         ("row", ["--images", "40", "--tests", "20", "--epochs", "1", "--draws", "1", "--device", "cuda"]),
         ("row", ["--images", "40", "--tests", "20", "--epochs", "1", "--draws", "2", *("--streams", "2")]),
     ],
