@@ -36,7 +36,12 @@ if __name__ == "__main__":
     if spec is None or main is None:
         sys.exit(fail(f"there is no stage '{name}'; name one, as in `python -m stages train --help`"))
     sys.argv[0] = str(spec.origin)  # as if the stage itself had been called
-    run(main)
+    try:
+        run(main)
+    except SystemExit as error:  # of a stage that is refused or interrupted, for which somebody waits
+        if isinstance(error.code, int):
+            leave(error.code)
+        raise
     if LAUNCHED not in os.environ:  # Of several processes, that tells which launched them.
         workspace = find_workspace(Path.cwd())
         write_time(started, [Path()] if workspace is None else [Path(), workspace])

@@ -100,8 +100,8 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
         sys.exit(INTERRUPTED)
 
 
-def leave() -> NoReturn:
-    """End with exit code 0 as Python does, but for taking all modules apart, which nobody needs any more.
+def leave(code: int = 0) -> NoReturn:
+    """End with an exit code as Python does, but for taking all modules apart, which nobody needs any more.
 
     That takes over a second where torch, SciPy and more were imported, and longer in a fork of a process that had them:
     every page of them is written to, and so copied.
@@ -112,8 +112,8 @@ def leave() -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError:
-        os._exit(UNPRINTED)
-    os._exit(0)
+        os._exit(code or UNPRINTED)
+    os._exit(code)
 
 
 @contextmanager

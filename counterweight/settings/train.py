@@ -25,7 +25,7 @@ class TrainingConfig(Settings):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Format in which layers multiply (torch.autocast); weights and optimisers stay in float32."""
     compile: bool = False
-    """Translate networks with torch.compile, which takes a minute and pays off in long trainings."""
+    """Translate networks with torch.compile, which takes a minute; whether it pays is for each machine to measure."""
     processes: Positive = 1
     """Processes that train one draw together, on a GPU each or a core each, and share each batch: for large networks.
     The train stage alone has several."""

@@ -547,7 +547,7 @@ def test_libraries_that_a_limit_of_memory_keeps_out_are_one_line() -> None:
 
 
 LEAVING = """
-import atexit, threading, time
+import atexit, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from counterweight.core.process import leave
 
@@ -564,13 +564,15 @@ atexit.register(print, "last")
 ThreadPoolExecutor(1).submit(work, "pool")
 threading.Thread(target=work, args=["thread"]).start()
 print("no line", end="; ")
-leave()
+leave(int(sys.argv[1]))
 """
 
 
-def test_a_stage_leaves_when_its_threads_have_ended_and_takes_nothing_apart() -> None:
-    done = subprocess.run([sys.executable, "-c", LEAVING], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stderr == ""
+@pytest.mark.parametrize("code", [0, 2, 130])
+def test_a_stage_leaves_when_its_threads_have_ended_and_takes_nothing_apart(code: int) -> None:
+    words = [sys.executable, "-c", LEAVING, str(code)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "")
     assert done.stdout.startswith("no line; ")
     assert sorted(done.stdout.removeprefix("no line; ").split()) == ["last", "pool", "thread"]
     assert done.stdout.endswith("last\n")

@@ -77,7 +77,7 @@ Examples:
   counterweight add pets ~/pets/labels.csv --split-column usage --image-folder photos
   counterweight add pets ~/pets/labels.csv --split-column fold --set 'test=[4]' --merge-labels
   counterweight add scans ~/scans --group-pattern 'patient[0-9]+'
-  counterweight add pets ~/pets --label-pattern '([^/]*)_[0-9]+[.]'
+  counterweight add pets ~/pets --label-pattern 'cat|dog'
   counterweight add cifar ~/cifar10/plain_text --size 32
   counterweight add scans ~/scans --pair ~/generated_scans
 """,
