@@ -41,6 +41,8 @@ def write_numbered(root: Path, *names: str, count: int = 6) -> None:
         ("cat|dog", ["a/cat{}.png", "b/my dog{}.png"], {"cat": 6, "dog": 6}),
         ("(cat)|(dog)", ["cat{}.png", "dog{}.png"], {"cat": 6, "dog": 6}),
         ("^(cat ?)[0-9]", ["cat{}.png", "cat {}.png"], {"cat": 12}),
+        (r"(\w+?)_", ["e\u0301te\u0301_{}.png", "\xf1u_{}.png"], {"\xe9t\xe9": 6, "\xf1u": 6}),  # composed, or not
+        ("e\u0301|\xf1", ["\xe9_{}.png", "n\u0303_{}.png"], {"\xe9": 6, "\xf1": 6}),
     ],
 )
 def test_a_pattern_finds_the_class(pattern: str, names: list[str], expected: dict[str, int], tmp_path: Path) -> None:
@@ -220,3 +222,12 @@ def test_the_command_takes_the_pattern_that_it_names(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, [*words, "--label-pattern", DOTTED], standalone_mode=False)
     assert "18 found = 12 images + 6 left out" in done.output
     assert f"label_pattern: {DOTTED}" in done.output or f"label_pattern: '{DOTTED}'" in done.output
+
+
+@pytest.mark.parametrize(("file", "more"), [("labels.csv", []), ("", ["--layout", "table"])])
+def test_a_table_takes_no_pattern_of_labels(file: str, more: list[str], tmp_path: Path) -> None:
+    write_numbered(tmp_path, "cat_{}.png", "dog_{}.png")
+    write_table(tmp_path / "labels.csv", "path,label", "cat_0.png,cat")
+    words = ["add", "mine", str(tmp_path / file), "--params", str(COMMITTED), "--dry-run", "--label-pattern", "cat"]
+    refused = CliRunner().invoke(cli, [*words, *more], standalone_mode=False)
+    assert "--label-pattern reads classes of the paths of a folder's images" in str(refused.exception)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -97,12 +98,13 @@ def list_labelled(
     tree: Tree, pattern: re.Pattern[str], masks: bool, left_out: Counter[LeftOut], where: str
 ) -> list[Labelled]:
     """Return the images in whose path a pattern is found; others join the account."""
+    composed = re.compile(unicodedata.normalize("NFC", pattern.pattern), pattern.flags)
     found: list[Labelled] = []
     first = None
     for place, own in collect_each(tree, masks):
         left_out.update(own.left_out)
         for file, path in zip(own.files, strip_root(Path(tree.path), own.files), strict=True):
-            if label := normalize_label(name_group(pattern.search(path))):
+            if label := find_label(composed, path):
                 found.append(Labelled(file, label, place))
             else:
                 first = first or path
@@ -111,6 +113,14 @@ def list_labelled(
         said = f"first: {first}" if first else "there are none"
         raise UserError(f"{where}: label_pattern: '{pattern.pattern}' finds a label in no image's path, {said}")
     return found
+
+
+def find_label(pattern: re.Pattern[str], path: str) -> str:
+    """Return the label that a pattern finds in a path in Unicode's composed form (NFC), or nothing.
+
+    Some systems write an accent as a character of its own, which no letter is for a pattern.
+    """
+    return normalize_label(name_group(pattern.search(unicodedata.normalize("NFC", path))))
 
 
 def collect_each(tree: Tree, masks: bool) -> Iterator[tuple[str, Collected]]:
@@ -201,7 +211,7 @@ def describe_name_labels(tree: Tree, masks: bool = True) -> str:
         return ""
     found = [own for _, collected in collect_each(tree, masks) for own in collected.files]
     paths = strip_root(Path(tree.path), found)
-    matches = [NUMBERED.fullmatch(file.stem) for file in found]
+    matches = [NUMBERED.fullmatch(unicodedata.normalize("NFC", file.stem)) for file in found]
     labels = [normalize_label(match["label"]) if match else "" for match in matches]
     counts = Counter(filter(None, labels))
     enough = FEWEST <= len(counts) <= MOST * counts.total() and min(counts.values(), default=0) >= FEWEST
