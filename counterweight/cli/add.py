@@ -166,7 +166,8 @@ def choose_source(path: Path, changes: Json) -> str:
         try:
             return inspection.detect_source(path)
         except UserError as error:
-            if path.is_dir() and "test_lists" in changes:  # in a folder beside that of the classes
+            lists = path.is_dir() and "test_lists" in changes  # in a folder beside that of the classes
+            if lists and not isinstance(error, inspection.LabelsError):
                 return "folder"
             raise UserError(name_options(str(error))) from error
     if changes["layout"] == "table":
