@@ -147,6 +147,7 @@ def test_what_cannot_be_is_one_line(settings: dict[str, object], said: str, tmp_
         (["train_{}.png", "test_{}.png"], None),
         (["image_{}.png", "mask_{}.png"], None),
         (["IMG_{}.png", "photo_{}.png"], None),
+        (["IMG_{}.png", "_DSC{:04}.png"], None),
         (["cat_{}.png", "dog_{}.png", "{}a.png", "{}b.png", "{}c.png"], None),  # most of which say none
     ],
 )

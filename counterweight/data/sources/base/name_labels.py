@@ -38,6 +38,7 @@ from counterweight.data.sources.base.part_lists import WITH_LISTS
 NO_LABEL = "without a label in its path"
 NUMBERED = re.compile(r"(?P<label>.*?[^\W\d_]\)?)(?P<between>[ ._-]*)\d+")
 """The name of a file, without its ending, that has a label and a number."""
+CAMERA = re.compile(r"_?(?:dsc[fn]?|img|imag|pxl|p|gopr|scan|frame|screenshot|whatsapp image)", re.IGNORECASE)
 FEWEST = 2  # classes, and images of each
 MOST = 0.25  # as many classes, at most, as a part of the images
 EXACT = r"([^/]*?[^\W\d_]\)?)[ ._-]*\d+[.][^/.]*$"
@@ -229,8 +230,9 @@ def describe_name_labels(tree: Tree, masks: bool = True) -> str:
 
 
 def is_other(names: Sequence[str]) -> bool:
-    """Say whether words are those of parts, of images or of images and masks, and so no labels."""
-    return are_part_names(names) or are_pictures(names) or all(map(IMAGES.fullmatch, names))
+    """Say whether words are those of parts, of images, as cameras write them, or of images and masks: no labels."""
+    called = all(IMAGES.fullmatch(name) or CAMERA.fullmatch(name) for name in names)
+    return called or are_part_names(names) or are_pictures(names)
 
 
 def reads(pattern: str, paths: Sequence[str], labels: Sequence[str]) -> bool:
