@@ -155,13 +155,19 @@ def choose_source(path: Path, changes: Json) -> str:
     Args:
         changes: settings that are asked for; `layout: table` is none of the source's, and is taken out.
     """
-    if path.is_dir() and "label_pattern" in changes:
-        return "folder"
+    if changes.get("label_pattern") is not None:
+        if path.is_file() or changes.get("layout") == "table":
+            raise UserError(
+                f"{path}: --label-pattern reads classes of the paths of a folder's images, not of a table's"
+            )
+        if path.is_dir():
+            return "folder"
     if not path.is_dir() or "layout" not in changes:
         try:
             return inspection.detect_source(path)
         except UserError as error:
-            if path.is_dir() and "test_lists" in changes:  # in a folder beside that of the classes
+            lists = path.is_dir() and "test_lists" in changes  # in a folder beside that of the classes
+            if lists and not isinstance(error, inspection.LabelsError):
                 return "folder"
             raise UserError(name_options(str(error))) from error
     if changes["layout"] == "table":

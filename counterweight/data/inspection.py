@@ -47,6 +47,10 @@ LISTED = 0.5  # of the rows of a table name a file, where it is one of images
 WANTED = "expected a folder with a sub-folder of images per class, or train and test above them, or tables"
 
 
+class LabelsError(UserError):
+    """Folders and a table have different labels, or label different images; which are meant cannot be known."""
+
+
 def inspect_folder(path: Path, label: str) -> Findings:
     """Inspect all images of a folder, at any depth.
 
@@ -127,7 +131,7 @@ def check_inner(path: Path, tree: Tree) -> None:
         first = (
             f"the {count:,} images of {names[0]}, or the {inner.images:,} in folders {name_some(list_classes(inner))}"
         )
-        raise UserError(f"{path}: {first}? set layout: table takes the first, give {inner.path} for the others")
+        raise LabelsError(f"{path}: {first}? set layout: table takes the first, give {inner.path} for the others")
 
 
 def are_pieces(tree: Tree) -> bool:
@@ -209,7 +213,7 @@ def choose_labels(path: Path, classes: Sequence[str], name: str, images: int) ->
         train, test = table.find_in_tables(path, table.Settings(size=1), guess=False)
     except CopiesError as error:
         first = f"classes {name_some(classes)} by their folders, or the labels of a table"
-        raise UserError(f"{path}: {first}? set layout: classes takes the first; {error}") from error
+        raise LabelsError(f"{path}: {first}? set layout: classes takes the first; {error}") from error
     except UserError:  # It lists no images here.
         return "folder"
     parts = [part for part in (train, test) if part is not None]
@@ -227,7 +231,7 @@ def choose_labels(path: Path, classes: Sequence[str], name: str, images: int) ->
     if not all(label in map(normalize_label, Path(origin).parts[:-1]) for label, origin in there):
         folders, labels = name_some(classes), name_some({label for label, _ in pairs})
         first = f"classes {folders} by their folders, or {labels} by {name}, which lists {len(there):,} images"
-        raise UserError(f"{path}: {first}? {choice}")
+        raise LabelsError(f"{path}: {first}? {choice}")
     if test is None:
         return "folder"
     if any(guess_part_name(word) for _, origin in there for word in Path(origin).parts[:-1]):

@@ -171,7 +171,7 @@ def list_images(tree: Tree, left_out: Counter[LeftOut], settings: Settings, wher
     layout, notes = name_classes(layout, masks, settings.merge_labels)
     train, test = (list_part(parts, masks, left_out) for parts in (layout.train, layout.test))
     check_empty(tree, layout, train.classes + test.classes, where)
-    if {*train.classes} == {ONLY_CLASS} and (said := describe_label_files(tree)):
+    if {*train.classes} == {ONLY_CLASS} and (said := describe_label_files(tree, masks)):
         notes.append(f"all images are of one class{said}")
     return Named(train, test, bool(layout.test), layout.ignored, [*layout.notes, *notes])
 
@@ -277,11 +277,7 @@ def make_folder_part(listing: Listing, found: Found, settings: Settings, root: P
 
 def describe_settings(settings: Settings) -> dict[str, object]:
     """Return settings but for the folder, which may be one of this machine alone, and for some that are not used."""
-    usual: dict[str, object] = {
-        "white": None,
-        "merge_labels": False,
-        "label_pattern": None,
-    }  # newer than tables that are there already
+    usual: dict[str, object] = {"white": None, "merge_labels": False}  # newer than tables that are there already
     usual |= {"train_lists": [], "test_lists": [], "label_pattern": None}
     values = settings.model_dump(mode="json", exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

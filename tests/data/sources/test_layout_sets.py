@@ -48,6 +48,14 @@ def test_classes_with_folders_in_some_of_them_are_no_sets(tmp_path: Path) -> Non
     assert counts(find(tmp_path)) == [{"bird": 3, "cat": 6, "dog": 3}]
 
 
+def test_the_largest_of_classes_is_no_set_where_all_hold_folders(tmp_path: Path) -> None:
+    """As those of patients, of whom most are healthy."""
+    make(tmp_path, {"normal/p1": 30, "normal/p2": 30, "tumor/p8": 1, "tumor/p9": 1})
+    assert counts(find(tmp_path)) == [{"normal": 60, "tumor": 2}]
+    make(tmp_path, {"other": 1})
+    refused(tmp_path, r"classes normal, other, tumor, or classes p1, p2 in normal, where 60 of 63 images are\?")
+
+
 def test_parts_in_one_of_several_folders_are_pointed_to(tmp_path: Path) -> None:
     parts = {f"cast/cast/{part}/{name}": 3 for part in ("train", "test") for name in ("bad", "good")}
     make(tmp_path, {**parts, "big/big/bad": 3, "big/big/good": 3})
@@ -71,7 +79,10 @@ def test_one_folder_called_as_another_class_is_no_copy(name: str, tmp_path: Path
     assert "brain" in counts(find(tmp_path))[0]
 
 
-@pytest.mark.parametrize(("names", "asked"), [(("abbey", "alley", "bar"), True), (("abbey", "alley", "dock"), False)])
+@pytest.mark.parametrize(
+    ("names", "asked"),
+    [(("abbey", "alley", "bar"), True), (("abbey", "alley", "dock"), False), (("a1", "a2", "b1"), False)],
+)
 def test_folders_called_by_first_letters_are_asked_about(names: Sequence[str], asked: bool, tmp_path: Path) -> None:
     make(tmp_path, {f"{letter}/{name}": 3 for letter, name in zip("aab", names, strict=True)})
     if not asked:

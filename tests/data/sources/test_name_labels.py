@@ -11,8 +11,9 @@ from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import scan_tree
 from counterweight.data.inspection import detect_source
+from counterweight.data.sources.base.labels import order_names
 from counterweight.data.sources.base.lazy_images import DatasetSplits
-from counterweight.data.sources.base.name_labels import describe_name_labels
+from counterweight.data.sources.base.name_labels import EXACT, describe_name_labels
 from tests.data.sources.test_layout import counts, find
 from tests.data.sources.test_public_layouts import write_images, write_table
 
@@ -40,6 +41,8 @@ def write_numbered(root: Path, *names: str, count: int = 6) -> None:
         ("cat|dog", ["a/cat{}.png", "b/my dog{}.png"], {"cat": 6, "dog": 6}),
         ("(cat)|(dog)", ["cat{}.png", "dog{}.png"], {"cat": 6, "dog": 6}),
         ("^(cat ?)[0-9]", ["cat{}.png", "cat {}.png"], {"cat": 12}),
+        (r"(\w+?)_", ["e\u0301te\u0301_{}.png", "\xf1u_{}.png"], {"\xe9t\xe9": 6, "\xf1u": 6}),  # composed, or not
+        ("e\u0301|\xf1", ["\xe9_{}.png", "n\u0303_{}.png"], {"\xe9": 6, "\xf1": 6}),
     ],
 )
 def test_a_pattern_finds_the_class(pattern: str, names: list[str], expected: dict[str, int], tmp_path: Path) -> None:
@@ -114,12 +117,14 @@ def test_masks_and_labels_that_differ_by_case(tmp_path: Path) -> None:
             {"label_pattern": "x([0-9])"},
             r"label_pattern: 'x\(\[0-9\]\)' finds a label in no image's path, first: a/",
         ),
-        ({"label_pattern": "cat", "test": ["b"]}, "no folder 'b' for train and test; there are a"),
+        ({"label_pattern": "cat", "test": ["b"]}, "no folder 'b' for train and test; there are a, c"),
         ({"label_pattern": "cat", "train": ["a"], "test": ["a"]}, "a in train and in test"),
+        ({"label_pattern": "cat", "test": ["a"]}, "test folders are named and no folder is called train"),
+        ({"label_pattern": "cat", "train": ["a"], "test": ["c"]}, "folder 'c' for train and test has no image in"),
     ],
 )
 def test_what_cannot_be_is_one_line(settings: dict[str, object], said: str, tmp_path: Path) -> None:
-    write_numbered(tmp_path, "a/cat.{}.png")
+    write_numbered(tmp_path, "a/cat.{}.png", "c/{}.png")
     with pytest.raises(UserError, match=said):
         find(tmp_path, **settings)
 
@@ -136,6 +141,14 @@ def test_what_cannot_be_is_one_line(settings: dict[str, object], said: str, tmp_
         (["{}.png"], None),
         (["cat.{}.png", "dog {}.png", "bird3.png"], None),  # a single image of a class
         (["a{}.png", "b{}.png", "c{}.png"], "([^/]*?)[0-9]+[.]"),
+        (["v1.2.cat.{}.png", "dog.{}.png"], EXACT),  # the number is the last one
+        (["set_1.0/cat_{}.png", "set_1.0/dog_{}.png"], EXACT),
+        (["cat_{}.png", "dog_{}.png", "cat_{}_1.png"], EXACT),  # which leaves the third ones out
+        (["train_{}.png", "test_{}.png"], None),
+        (["image_{}.png", "mask_{}.png"], None),
+        (["IMG_{}.png", "photo_{}.png"], None),
+        (["IMG_{}.png", "_DSC{:04}.png"], None),
+        (["cat_{}.png", "dog_{}.png", "{}a.png", "{}b.png", "{}c.png"], None),  # most of which say none
     ],
 )
 def test_names_that_seem_to_say_classes_are_told_with_what_reads_them(
@@ -145,7 +158,51 @@ def test_names_that_seem_to_say_classes_are_told_with_what_reads_them(
     said = describe_name_labels(scan_tree(os.fspath(tmp_path), tmp_path))
     assert (f"set label_pattern: '{pattern}' reads them" in said) == (pattern is not None)
     if pattern is not None:
-        assert sum(sum(own.values()) for own in counts(find(tmp_path, label_pattern=pattern))) == 6 * len(names)
+        found = [f"{name} ({count})" for name, count in counts(find(tmp_path, label_pattern=pattern))[0].items()]
+        assert f"classes: {', '.join(order_names(found))}; set" in said
+
+
+def test_only_images_are_counted_that_the_pattern_would_take(tmp_path: Path) -> None:
+    write_numbered(tmp_path, "train/cat_{}.png", "train/dog_{}.png", "test/cat_{}.png", "test/dog_{}.png")
+    write_numbered(tmp_path, "train/cat_{}_mask.png", "more/cat_{}.png")
+    said = describe_name_labels(scan_tree(os.fspath(tmp_path), tmp_path))
+    assert "cat (12), dog (12); set label_pattern: '([^/]*?)_[0-9]+[.]' reads them" in said
+    assert counts(find(tmp_path, label_pattern="([^/]*?)_[0-9]+[.]")) == [{"cat": 6, "dog": 6}] * 2
+
+
+def test_a_folder_called_train_beside_others_is_asked_about(tmp_path: Path) -> None:
+    """It was the only part: all other images were left out."""
+    write_numbered(tmp_path, "bus/a_{}.png", "bus/b_{}.png", "train/a_{}.png", "train/b_{}.png")
+    said = "part train with 12 of 24 images in none, or folders that are no parts.*layout: parts .*layout: classes"
+    with pytest.raises(UserError, match=said):
+        find(tmp_path, label_pattern="([ab])_")
+    assert counts(find(tmp_path, label_pattern="([ab])_", layout="classes")) == [{"a": 12, "b": 12}]
+    assert counts(find(tmp_path, label_pattern="([ab])_", layout="parts")) == [{"a": 6, "b": 6}]
+    (tmp_path / "train").rename(tmp_path / "car")
+    with pytest.raises(UserError, match=r"no folder train; set train: \[FOLDER"):
+        find(tmp_path, label_pattern="([ab])_", layout="parts")
+
+
+def test_folders_that_are_called_like_parts_are_parts_if_all_are(tmp_path: Path) -> None:
+    write_numbered(tmp_path, *(f"{place}/{name}_{{}}.png" for place in ("seg_train", "seg_test") for name in "ab"))
+    assert counts(find(tmp_path, label_pattern="([ab])_")) == [{"a": 6, "b": 6}] * 2
+    assert counts(find(tmp_path, label_pattern="([ab])_", layout="classes")) == [{"a": 12, "b": 12}]
+    write_numbered(tmp_path, "more/a_{}.png")
+    assert counts(find(tmp_path, label_pattern="([ab])_")) == [{"a": 18, "b": 12}]
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        (["set/train", "set/test"], "(test, train), and nothing of that is read: give {root}/set to have them"),
+        (["a/train", "a/test", "b/train"], "(test, train), and nothing of that is read: set test_lists: [FILE]"),
+        (["a/2019", "train/2020"], None),
+    ],
+)
+def test_parts_in_other_folders_are_told_of(places: list[str], said: str | None, tmp_path: Path) -> None:
+    write_numbered(tmp_path, *(f"{place}/{name}_{{}}.png" for place in places for name in "ab"))
+    notes = find(tmp_path, label_pattern="([ab])_", layout="classes").train.provenance["notes"]
+    assert [said is not None and said.format(root=tmp_path) in note for note in notes] == ([True] if said else [])
 
 
 def test_errors_and_notes_of_a_layout_tell_of_labels_in_names(tmp_path: Path) -> None:
@@ -166,3 +223,12 @@ def test_the_command_takes_the_pattern_that_it_names(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, [*words, "--label-pattern", DOTTED], standalone_mode=False)
     assert "18 found = 12 images + 6 left out" in done.output
     assert f"label_pattern: {DOTTED}" in done.output or f"label_pattern: '{DOTTED}'" in done.output
+
+
+@pytest.mark.parametrize(("file", "more"), [("labels.csv", []), ("", ["--layout", "table"])])
+def test_a_table_takes_no_pattern_of_labels(file: str, more: list[str], tmp_path: Path) -> None:
+    write_numbered(tmp_path, "cat_{}.png", "dog_{}.png")
+    write_table(tmp_path / "labels.csv", "path,label", "cat_0.png,cat")
+    words = ["add", "mine", str(tmp_path / file), "--params", str(COMMITTED), "--dry-run", "--label-pattern", "cat"]
+    refused = CliRunner().invoke(cli, [*words, *more], standalone_mode=False)
+    assert "--label-pattern reads classes of the paths of a folder's images" in str(refused.exception)

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from click.testing import CliRunner
 
+from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
 from counterweight.data.inspection import detect_source
 from tests.data.sources.tables import counts as count_rows
@@ -14,6 +16,8 @@ from tests.data.sources.tables import left_out
 from tests.data.sources.tables import refused as refuse_rows
 from tests.data.sources.test_layout import counts, find
 from tests.data.sources.test_public_layouts import write_images, write_table
+
+COMMITTED = Path(__file__).parents[3] / "params.yaml"
 
 CLASSES = ("cat", "dog")
 BOTH = {"train_lists": ["train.txt"], "test_lists": ["test.txt"]}
@@ -334,3 +338,32 @@ def test_lists_of_each_class_are_offered_together(tmp_path: Path) -> None:
     validation = f"set train_lists: [{', '.join([*train, *(f'lists/val_{name}.txt' for name in CLASSES)])}] and test"
     assert validation in find(tmp_path).train.provenance["notes"][-1]
     assert counts(find(tmp_path, train_lists=train, test_lists=test)) == [{"cat": 3, "dog": 3}, {"cat": 1, "dog": 1}]
+
+
+def test_a_list_of_all_images_leaves_none_to_train_on(tmp_path: Path) -> None:
+    """The table that labels them was taken for such: all were trained on, as those of a single part are."""
+    names = [f"images/{number}.png" for number in range(8)]
+    write_images(tmp_path, *names)
+    write_table(tmp_path / "labels.csv", "path,label", *(f"{name},{name[-5] in '0123'}" for name in names))
+    refuse_rows(tmp_path, r"labels\.csv names all 8 images: none is left to train on", test_lists=["labels.csv"])
+    write_images(tmp_path / "sorted", *(f"{name}/{number}.png" for name in ("cat", "dog") for number in range(2)))
+    write_table(tmp_path / "sorted/all.txt", "cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png")
+    with pytest.raises(UserError, match=r"all\.txt names all 4 images: none is left to train on"):
+        find(tmp_path / "sorted", test_lists=["all.txt"])
+
+
+@pytest.mark.parametrize("layout", [None, "table", "classes"])
+def test_lists_settle_no_other_labels_of_a_table(layout: str | None, tmp_path: Path) -> None:
+    """The folders were taken for the classes unasked, as soon as lists were named."""
+    names = [f"{folder}/{number}.png" for folder in ("north", "south") for number in range(4)]
+    write_images(tmp_path / "pets", *names)
+    rows = [f"{name},{'cat' if int(name[-5]) % 2 else 'dog'}" for name in names]
+    write_table(tmp_path / "pets/labels.csv", "path,label", *rows)
+    write_table(tmp_path / "pets/test.txt", *names[:2], *names[4:6])
+    changes = () if layout is None else ("--layout", layout)
+    words = ["add", "mine", str(tmp_path / "pets"), "--params", str(COMMITTED), "--dry-run"]
+    done = CliRunner().invoke(cli, [*words, "--set", "test_lists=[test.txt]", *changes], standalone_mode=False)
+    if layout is None:
+        assert "classes north, south by their folders, or cat, dog by labels.csv" in str(done.exception)
+    else:
+        assert ("cat" in done.output, "north" in done.output) == (layout == "table", layout == "classes")

@@ -39,8 +39,8 @@ def check_sets(folders: Sequence[Tree], where: str) -> None:
 def check_wrapped(folders: Sequence[Tree], where: str) -> None:
     """Refuse folders one of which holds folders that might be the classes, and seems to be a set as a whole.
 
-    So it does where it has nearly all images, or parts in it, or lies in one of its own name, as archives have it, or
-    where one is called as a part is.
+    So it does where it has nearly all images and not all others hold folders, or parts in it, or lies in one of its own
+    name, as archives have it, or where one is called as a part is.
 
     Raises:
         UserError: it is so.
@@ -52,8 +52,9 @@ def check_wrapped(folders: Sequence[Tree], where: str) -> None:
     for folder, goal, inner in found:
         if are_part_names([*inner]):
             raise UserError(f"{where}: parts {name_some(inner)} lie in {folder.name}: give {goal.path} for these")
+    alone = not 1 < len(folders) == len(found)  # where all hold folders, the largest is a class as the others are
     for folder, _, inner in found:
-        if parted or is_doubled(folder) or folder.images >= (1 - FEW) * total:
+        if parted or is_doubled(folder) or (alone and folder.images >= (1 - FEW) * total):
             other = f"classes {name_some(inner)} in {folder.name}, where {folder.images:,} of {total:,} images are"
             choice = f"set layout: classes takes the first, set train: [{folder.name}] the other"
             raise UserError(f"{where}: classes {name_some(each.name for each in folders)}, or {other}? {choice}")
@@ -90,7 +91,9 @@ def check_letters(folders: Sequence[Tree], where: str) -> None:
     loose = any(is_image(file) for folder in folders for file in folder.files)
     if len(folders) < 2 or loose or not all(len(letter) == 1 and letter.isalpha() for letter in letters):
         return
-    if all(own and all(name.lower().startswith(one) for name in own) for one, own in zip(letters, inner, strict=True)):
+    words = any(name[1:2].isalpha() for own in inner for name in own)  # not numbered, as `a/a1` and `a/a2` are
+    begin = (own and all(name.lower().startswith(one) for name in own) for one, own in zip(letters, inner, strict=True))
+    if words and all(begin):
         names = order_names(folder.name for folder in folders)
         first = f"classes {name_some(names)}, or {name_some(set[str]().union(*inner))}, by the letters they begin with"
         choice = f"set layout: classes takes the first, set train: [{', '.join(names)}] the other"

@@ -1,8 +1,10 @@
 """Labels that stand in the names of files, as in `cat.12.jpg`."""
 
+import os
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,20 +20,29 @@ from counterweight.data.decode.tree import (
     count_all,
     find_companions,
     find_ending,
-    is_image,
 )
 from counterweight.data.sources.base.group_names import name_group
 from counterweight.data.sources.base.labels import merge_labels, normalize_label, order_names
-from counterweight.data.sources.base.layout import IN_NO_PART, UNUSED_PART, Wanted
-from counterweight.data.sources.base.layout_doubts import name_some
-from counterweight.data.sources.base.lazy_images import assign_parts, parse_part_name, strip_root
+from counterweight.data.sources.base.layout import IN_NO_PART, UNUSED_PART, Kind, Wanted
+from counterweight.data.sources.base.layout_doubts import FEW, IMAGES, are_pictures, name_some
+from counterweight.data.sources.base.lazy_images import (
+    are_part_names,
+    assign_parts,
+    guess_part_name,
+    parse_part_name,
+    strip_root,
+)
 from counterweight.data.sources.base.listing import Listing
+from counterweight.data.sources.base.part_lists import WITH_LISTS
 
 NO_LABEL = "without a label in its path"
 NUMBERED = re.compile(r"(?P<label>.*?[^\W\d_]\)?)(?P<between>[ ._-]*)\d+")
 """The name of a file, without its ending, that has a label and a number."""
+CAMERA = re.compile(r"_?(?:dsc[fn]?|img|imag|pxl|p|gopr|scan|frame|screenshot|whatsapp image)", re.IGNORECASE)
 FEWEST = 2  # classes, and images of each
 MOST = 0.25  # as many classes, at most, as a part of the images
+EXACT = r"([^/]*?[^\W\d_]\)?)[ ._-]*\d+[.][^/.]*$"
+"""What reads `NUMBERED` where numbers stand elsewhere in paths, too."""
 
 
 class Named(NamedTuple):
@@ -64,11 +75,12 @@ def list_by_names(
         merge: whether labels that differ by case only are one.
 
     Raises:
-        UserError: the pattern is found in no path, or a folder of a part is not there.
+        UserError: the pattern is found in no path, or as of `choose_parts`.
     """
     images = list_labelled(tree, pattern, wanted.masks, left_out, where)
     named, notes = merge_labels(Counter(image.label for image in images)) if merge else ({}, [])
-    parts = choose_parts(tree, {image.place for image in images}, wanted, where)
+    parts = choose_parts(tree, Counter(image.place for image in images), wanted, where)
+    notes += [] if parts else describe_inner_parts(tree, images)
     train, test = (Listing([], [], []) for _ in range(2))
     for file, label, place in images:
         part = parts.get(place, IN_NO_PART) if parts else "train"
@@ -87,12 +99,13 @@ def list_labelled(
     tree: Tree, pattern: re.Pattern[str], masks: bool, left_out: Counter[LeftOut], where: str
 ) -> list[Labelled]:
     """Return the images in whose path a pattern is found; others join the account."""
+    composed = re.compile(unicodedata.normalize("NFC", pattern.pattern), pattern.flags)
     found: list[Labelled] = []
     first = None
     for place, own in collect_each(tree, masks):
         left_out.update(own.left_out)
         for file, path in zip(own.files, strip_root(Path(tree.path), own.files), strict=True):
-            if label := normalize_label(name_group(pattern.search(path))):
+            if label := find_label(composed, path):
                 found.append(Labelled(file, label, place))
             else:
                 first = first or path
@@ -101,6 +114,14 @@ def list_labelled(
         said = f"first: {first}" if first else "there are none"
         raise UserError(f"{where}: label_pattern: '{pattern.pattern}' finds a label in no image's path, {said}")
     return found
+
+
+def find_label(pattern: re.Pattern[str], path: str) -> str:
+    """Return the label that a pattern finds in a path in Unicode's composed form (NFC), or nothing.
+
+    Some systems write an accent as a character of its own, which no letter is for a pattern.
+    """
+    return normalize_label(name_group(pattern.search(unicodedata.normalize("NFC", path))))
 
 
 def collect_each(tree: Tree, masks: bool) -> Iterator[tuple[str, Collected]]:
@@ -117,49 +138,124 @@ def collect_each(tree: Tree, masks: bool) -> Iterator[tuple[str, Collected]]:
         )
 
 
-def choose_parts(tree: Tree, places: set[str], wanted: Wanted, where: str) -> dict[str, str]:
+def choose_parts(tree: Tree, places: Counter[str], wanted: Wanted, where: str) -> dict[str, str]:
     """Return which folders are trained on and which are tested on, and why others are not; nothing without parts.
 
     Args:
-        places: folders with images that have labels.
+        places: how many images with labels each folder has.
+
+    Raises:
+        UserError: a folder that is named is not there, none is trained on, or `train` may be a folder as others are.
     """
     if wanted.train or wanted.test:
-        there = {folder.name for folder in tree.folders}
-        if missing := [name for name in (*wanted.train, *wanted.test) if name not in there]:
-            known = name_some(order_names(there))
-            raise UserError(f"{where}: no folder '{missing[0]}' for train and test; there are {known}")
-        if both := {*wanted.train} & {*wanted.test}:
-            raise UserError(f"{where}: {name_some(both)} in train and in test; a folder belongs to one part")
-        trained = wanted.train or [name for name in places if parse_part_name(name) == "train"]
-        return {**dict.fromkeys(trained, "train"), **dict.fromkeys(wanted.test, "test")}
-    words = {place: word for place in sorted(places) if (word := parse_part_name(place))}
+        return take_named(tree, places, wanted, where)
+    words = {} if wanted.kind == "classes" else find_words(places, wanted.kind)
     if "train" not in words.values():
+        if wanted.kind == "parts":
+            raise UserError(f"{where}: no folder train; set train: [FOLDER, ...] says which are trained on")
         return {}
+    lost, total = sum(count for place, count in places.items() if place not in words), places.total()
+    if wanted.kind == "auto" and {*words.values()} == {"train"} and lost > FEW * total:
+        first = f"part {name_some(words)} with {lost:,} of {total:,} images in none, or folders that are no parts"
+        raise UserError(f"{where}: {first}? set layout: parts takes the first, set layout: classes the other")
     train, test = assign_parts({*words.values()}, wanted.validation)
     return {
         place: "train" if word in train else "test" if word in test else UNUSED_PART for place, word in words.items()
     }
 
 
-def describe_name_labels(tree: Tree) -> str:
-    """Return which classes the names of files seem to say, and the setting that reads them; nothing if they do not."""
-    names = [Path(file).stem for own in tree.walk() for file in own.files if is_image(file)]
-    matches = [match for name in names if (match := NUMBERED.fullmatch(name))]
-    counts = Counter(match["label"] for match in matches)
-    labels = [name for name, count in counts.items() if count >= FEWEST]
-    between = {match["between"] for match in matches}
-    if not FEWEST <= len(labels) == len(counts) <= MOST * len(matches):
+def take_named(tree: Tree, places: Collection[str], wanted: Wanted, where: str) -> dict[str, str]:
+    """Return the parts of the folders that the settings name; arguments and errors as of `choose_parts`."""
+    there = {folder.name for folder in tree.folders}
+    if missing := [name for name in (*wanted.train, *wanted.test) if name not in there]:
+        known = name_some(order_names(there))
+        raise UserError(f"{where}: no folder '{missing[0]}' for train and test; there are {known}")
+    if both := {*wanted.train} & {*wanted.test}:
+        raise UserError(f"{where}: {name_some(both)} in train and in test; a folder belongs to one part")
+    trained = wanted.train or [name for name in places if parse_part_name(name) == "train"]
+    if not trained:
+        raise UserError(f"{where}: test folders are named and no folder is called train; set train: [FOLDER, ...]")
+    if empty := [name for name in (*trained, *wanted.test) if name not in places]:
+        raise UserError(f"{where}: folder '{empty[0]}' for train and test has no image in whose path a label is found")
+    return {**dict.fromkeys(trained, "train"), **dict.fromkeys(wanted.test, "test")}
+
+
+def find_words(places: Iterable[str], kind: Kind) -> dict[str, str]:
+    """Return the part that each folder is called after: exactly so, or, if all are called as parts, as `seg_train`."""
+    exact = {place: word for place in sorted(places) if (word := parse_part_name(place))}
+    guessed = {place: word for place in sorted(places) if (word := exact.get(place) or guess_part_name(place))}
+    every = len(guessed) == len({*places}) and len({*guessed.values()}) > 1
+    return guessed if kind == "parts" or ("train" not in exact.values() and every) else exact
+
+
+def describe_inner_parts(tree: Tree, images: Iterable[Labelled]) -> list[str]:
+    """Return a note if images lie in folders called as parts that are no folders of the root; they make no parts."""
+    folders = {os.path.dirname(path) for path in strip_root(Path(tree.path), [image.file for image in images])}
+    words = {word for folder in folders for name in folder.split("/")[1:] if (word := parse_part_name(name))}
+    if "train" not in words or len(words) == 1:
+        return []
+    said = f"folders in others are called as parts ({', '.join(sorted(words))}), and nothing of that is read"
+    around = {folder.split("/")[0] for folder in folders}
+    ways = f"give {tree.path}/{around.pop()} to have them as parts" if len(around) == 1 else WITH_LISTS
+    return [f"{said}: {ways}"]
+
+
+def describe_name_labels(tree: Tree, masks: bool = True) -> str:
+    """Return which classes the names of files seem to say, and the setting that reads them; nothing if they do not.
+
+    The classes and how many images they have are what this setting reads.
+
+    Args:
+        masks: whether masks and thumbnails are left out.
+    """
+    if any(own.faults for own in tree.walk()):
         return ""
-    said = name_some([f"{name} ({counts[name]:,})" for name in order_names(labels)])
-    pattern = f"([^/]*?){write_between(between)}[0-9]+[.]"
+    found = [own for _, collected in collect_each(tree, masks) for own in collected.files]
+    paths = strip_root(Path(tree.path), found)
+    matches = [NUMBERED.fullmatch(unicodedata.normalize("NFC", file.stem)) for file in found]
+    labels = [normalize_label(match["label"]) if match else "" for match in matches]
+    counts = Counter(filter(None, labels))
+    enough = FEWEST <= len(counts) <= MOST * counts.total() and min(counts.values(), default=0) >= FEWEST
+    if not enough or 2 * counts.total() < len(found) or is_other([*counts]):
+        return ""
+    simple = f"([^/]*?){write_between({match['between'] for match in matches if match})}[0-9]+[.]"
+    pattern = simple if reads(simple, paths, labels) else EXACT
+    if not reads(pattern, paths, labels):
+        return ""
+    try:
+        named = list_by_names(tree, re.compile(pattern), Wanted("auto", [], [], "use", masks), False, Counter(), "")
+    except UserError:  # folders may be parts or not: told when the setting is made
+        return offer_pattern(counts, pattern)
+    return offer_pattern(Counter(named.train.classes + named.test.classes), pattern)
+
+
+def is_other(names: Sequence[str]) -> bool:
+    """Say whether words are those of parts, of images, as cameras write them, or of images and masks: no labels."""
+    called = all(IMAGES.fullmatch(name) or CAMERA.fullmatch(name) for name in names)
+    return called or are_part_names(names) or are_pictures(names)
+
+
+def reads(pattern: str, paths: Sequence[str], labels: Sequence[str]) -> bool:
+    """Say whether a pattern finds just these labels in paths, and nothing where there is none."""
+    known = re.compile(pattern)
+    return all(normalize_label(name_group(known.search(path))) == own for path, own in zip(paths, labels, strict=True))
+
+
+def offer_pattern(counts: Counter[str], pattern: str) -> str:
+    """Return what names of files say and the setting that reads it, to go on with an error's message."""
+    said = name_some([f"{name} ({count:,})" for name, count in counts.items()])
     return f"; names of files seem to say classes: {said}; set label_pattern: '{pattern}' reads them"
 
 
-def describe_label_files(tree: Tree) -> str:
-    """Return what seems to have labels that are not read, names of files or files, to go on with an error's message."""
-    return describe_name_labels(tree) or account.describe_labels(tree)
+def describe_label_files(tree: Tree, masks: bool = True) -> str:
+    """Return what seems to have labels that are not read, names of files or files, to go on with an error's message.
+
+    Args:
+        masks: as of `describe_name_labels`.
+    """
+    return describe_name_labels(tree, masks) or account.describe_labels(tree)
 
 
-def write_between(between: Sequence[str] | set[str]) -> str:
+def write_between(between: Collection[str]) -> str:
     """Return a pattern of what stands between label and number."""
     return re.escape(min(between)) if len(between) == 1 else "[ ._-]*"

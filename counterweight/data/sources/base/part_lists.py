@@ -202,7 +202,8 @@ def find_listed(
         follow: whether they may lie elsewhere.
 
     Raises:
-        UserError: a list cannot be read, a line means several images, none is there, or one is in both parts.
+        UserError: a list cannot be read, a line means several images, none is there, one is in both parts, or none is
+            left to train on.
     """
     index, notes, places = PathIndex(paths), list[str](), list[list[int]]()
     for names in (train, test):
@@ -219,4 +220,7 @@ def find_listed(
         raise UserError(f"{root / test[0]}: {said}; mend the lists")
     taken = {*tested}
     rest = trained if train else [place for place in range(len(paths)) if place not in taken]
+    if not rest:
+        said = f"{', '.join(test)} names all {len(paths):,} images: none is left to train on"
+        raise UserError(f"{root / test[0]}: {said}")
     return Lists(rest, tested, [*notes, f"the parts are those of {', '.join([*train, *test])}"])
