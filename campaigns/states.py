@@ -3,7 +3,7 @@
     python -m campaigns.states --kind shell --examples 9 --steps 8 --seed 0 --out metrics/reliability/states.json
 
 Hypothesis draws sequences of steps in a workspace, of a tiny table (`tiny`) or of a graph whose stages are shell
-scripts (`shell`), with which a sequence takes half a minute, not a quarter of an hour. Settings and the table are
+scripts (`shell`), with which a sequence takes half a minute, not several. Settings and the table are
 changed and put back; `counterweight repro` runs, is killed, or meets a disk that is full at one of its writes; code is
 edited, the cache is emptied, files of the cache and outputs are damaged. Each sequence ends with a run: its results
 have the bytes of those of a clean run with the same settings, DVC finds nothing stale, no process and nothing half
