@@ -1,5 +1,6 @@
 """What a generator is: its paper, its settings, its networks layer by layer."""
 
+import datetime
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -59,9 +60,16 @@ def parse_change(change: str) -> tuple[str, object]:
     if not sign or not key:
         raise UserError(f"--set {change}: KEY=VALUE wanted, as in latent_dim=10")
     try:
-        return key.strip(), YAML(typ="safe", pure=True).load(value)
+        return key.strip(), keep_dates(YAML(typ="safe", pure=True).load(value))
     except YAMLError as error:
         raise UserError(f"--set {change}: the value is not valid YAML") from error
+
+
+def keep_dates(value: object) -> object:
+    """Return a value of YAML in which dates are texts: no setting is one, and folders are called so."""
+    if isinstance(value, list):
+        return [keep_dates(own) for own in value]
+    return value.isoformat() if isinstance(value, datetime.date) else value
 
 
 def read_paper(name: str) -> str:

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 
@@ -131,7 +132,9 @@ def check_inner(path: Path, tree: Tree) -> None:
         first = (
             f"the {count:,} images of {names[0]}, or the {inner.images:,} in folders {name_some(list_classes(inner))}"
         )
-        raise LabelsError(f"{path}: {first}? set layout: table takes the first, give {inner.path} for the others")
+        raise LabelsError(
+            f"{path}: {first}? set layout: table takes the first, give {quote(inner.path)} for the others"
+        )
 
 
 def are_pieces(tree: Tree) -> bool:
@@ -169,9 +172,9 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
         within, below = name_some(list_classes(inner)), os.path.relpath(inner.path, path)
         where = f"in which {below} holds" if os.sep in below else "which holds"
         lists = "".join(f"; {note}" for note in describe_lists(tree))
-        raise UserError(f"{path}: {seen}, {where} folders {within}: give {inner.path} for these{lists}")
+        raise UserError(f"{path}: {seen}, {where} folders {within}: give {quote(inner.path)} for these{lists}")
     if len(classes) == 1 and not loose and (path / classes[0]).is_dir():
-        seen += f" (of one class, for a gallery: give {path / classes[0]} itself)"
+        seen += f" (of one class, for a gallery: give {quote(os.fspath(path / classes[0]))} itself)"
     raise UserError(f"{path}: {seen}{account.describe_unread(tree)}{describe_label_files(tree)}; {WANTED}")
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -749,3 +750,24 @@ def test_what_is_set_is_what_is_said_to_be_chosen(tmp_path: Path, project: Path)
 def test_a_settings_file_that_is_read_only_is_left_alone(tmp_path: Path, project: Path) -> None:
     (project / "params.yaml").chmod(0o444)
     refused(project, r"params.yaml: read-only; make it writable first", "pets", pets(tmp_path / "pets"))
+
+
+def test_folders_called_by_dates_and_paths_with_blanks_are_taken_as_they_are_offered(project: Path) -> None:
+    """What a message prints can be typed as it stands."""
+    days = [f"2023-05-0{day}" for day in (1, 2, 3)]
+    path = project.parent / "my tiles"
+    for day in days:
+        pets(path / day, ok=4, nok=3)
+    with pytest.raises(UserError) as caught:
+        done("tiles", path)
+    offered = re.findall(r"--set '([^']*)'", str(caught.value))
+    assert offered == ["train=[2023-05-01, 2023-05-02]", "test=[2023-05-03]"]
+    found = facts("tiles", path, *(word for each in offered for word in ("--set", each)))
+    assert found["blocks"]["datasets.tiles"]["train"] == days[:2]
+    (own,) = found["found"].values()
+    assert own["classes"] == {"train": {"nok": 6, "ok": 8}, "test": {"nok": 3, "ok": 4}}
+    pets(project.parent / "around/all of it", cat=3, dog=3)
+    with pytest.raises(UserError) as caught:
+        done("inner", project.parent / "around")
+    (inner,) = re.findall(r"give '([^']*)' for these", str(caught.value))
+    assert done("inner", inner).startswith(inner)

@@ -18,7 +18,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode import account
 from counterweight.data.decode.tree import LeftOut, Tree, collect, find_ending, is_image, prune, scan_tree
 from counterweight.data.sources.base.labels import describe_lookalikes, describe_written, merge_labels, order_names
-from counterweight.data.sources.base.layout import ONLY_CLASS, Layout, Part, Wanted, choose_layout
+from counterweight.data.sources.base.layout import Layout, Part, Wanted, choose_layout
 from counterweight.data.sources.base.lazy_images import (
     DatasetSplits,
     LazyImages,
@@ -171,7 +171,7 @@ def list_images(tree: Tree, left_out: Counter[LeftOut], settings: Settings, wher
     layout, notes = name_classes(layout, masks, settings.merge_labels)
     train, test = (list_part(parts, masks, left_out) for parts in (layout.train, layout.test))
     check_empty(tree, layout, train.classes + test.classes, where)
-    if {*train.classes} == {ONLY_CLASS} and (said := describe_label_files(tree, masks)):
+    if len({*train.classes}) == 1 and (said := describe_label_files(tree, masks)):
         notes.append(f"all images are of one class{said}")
     return Named(train, test, bool(layout.test), layout.ignored, [*layout.notes, *notes])
 

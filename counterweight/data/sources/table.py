@@ -39,6 +39,7 @@ from counterweight.data.sources.base.lazy_images import (
     agree_on_classes,
     assign_parts,
     check_counts,
+    describe_joined,
     name_setting,
     wrap_files,
 )
@@ -165,6 +166,7 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
         tables, more = part_by_lists(tables, *lists, root, follow)
     present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
     words = choose_parts(present, tables, settings, root)
+    more = [*more, *describe_joined(words[0])]
     trained, tested = ([select_rows(tables, word) for word in own] for own in words)
     notes = [note for table in tables for note in table.notes] + chosen.notes + renamed + said + more
     classes = [name for rows in (*trained, *tested) for name in rows.classes]

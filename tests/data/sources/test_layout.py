@@ -580,3 +580,23 @@ def test_numbered_names_and_pairs_in_one_class_alone_are_not_told_of(tmp_path: P
     for number in range(5):
         Image.new("L", (4, 4), 9).save(tmp_path / "cat" / f"img_{number:03}_b.png")
     assert find(tmp_path).train.provenance["notes"] == []
+
+
+@pytest.mark.parametrize("shape", ["{part}/{name}", "{name}/{part}"])
+@pytest.mark.parametrize(
+    ("parts", "others", "joined"),
+    [
+        (("train", "valid", "test"), {}, True),
+        (("train", "valid", "test"), {"validation": "leave_out"}, False),
+        (("train", "valid"), {}, False),  # which is tested on
+        (("train", "test"), {}, False),
+    ],
+)
+def test_that_validation_images_are_trained_on_is_said(
+    shape: str, parts: tuple[str, ...], others: dict[str, object], joined: bool, tmp_path: Path
+) -> None:
+    make(tmp_path, {shape.format(part=part, name=name): 3 for part in parts for name in ("cat", "dog")})
+    found = find(tmp_path, **others)
+    assert len(found.train) == (12 if joined else 6)
+    note = "images of valid join the training part; set validation: leave_out leaves them out"
+    assert (note in found.train.provenance["notes"]) == joined

@@ -145,7 +145,7 @@ def test_columns_that_deny_no_part(head: str, line: str, tmp_path: Path) -> None
         for n in range(8)
     ]
     write_table(tmp_path / "a.csv", head, *rows)
-    assert table_notes(tmp_path) == []
+    assert table_notes(tmp_path) == ["images of val join the training part; set validation: leave_out leaves them out"]
 
 
 # Files that name some of the images.

@@ -44,6 +44,7 @@ from counterweight.data.sources.base.lazy_images import (
     Validation,
     are_part_names,
     assign_parts,
+    describe_joined,
     guess_part_name,
     parse_part_name,
 )
@@ -225,7 +226,7 @@ def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted, where:
     for folder, parts in zip(folders, inner, strict=True):
         used = [parts[word] for word in (*train, *test) if word in parts]
         left_out.update(leave_beside(folder, used, UNUSED_PART, f"{folder.name}/"))
-    notes = ["the folders of parts lie in those of the classes"]
+    notes = ["the folders of parts lie in those of the classes", *describe_joined(train)]
     return Layout([make(word) for word in train], [make(word) for word in test], left_out, notes, [])
 
 
@@ -251,8 +252,10 @@ def take_parts(root: Tree, words: dict[str, Tree], wanted: Wanted) -> Layout:
     """Return the parts that folders are by their names; those without labels train and test nothing."""
     known = list_classes(unwrap(words["train"]))
     labelled = [word for word, folder in words.items() if not known or has_classes(folder, known)]
-    train, test = ([words[word] for word in own] for own in assign_parts(labelled, wanted.validation))
-    return join_parts(root, train, test, {folder.path: word for word, folder in words.items()})
+    parts = assign_parts(labelled, wanted.validation)
+    train, test = ([words[word] for word in own] for own in parts)
+    layout = join_parts(root, train, test, {folder.path: word for word, folder in words.items()})
+    return layout._replace(notes=[*layout.notes, *describe_joined(parts[0])])
 
 
 def take_named_parts(root: Tree, wanted: Wanted, where: str) -> Layout:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
@@ -30,9 +31,8 @@ def check_sets(folders: Sequence[Tree], where: str) -> None:
     shared = {name for name in set.intersection(*(list_classes(unwrap(part)) for part in parts)) if not is_kind(name)}
     if len(shared) > 1:
         first = f"classes {name_some(folder.name for folder in folders)}, or sets of classes {name_some(shared)}"
-        choice = (
-            f"give {folders[-1].path} for one of these sets, set layout: classes takes the first, without the parts"
-        )
+        way = f"give {quote(folders[-1].path)} for one of these sets"
+        choice = f"{way}, set layout: classes takes the first, without the parts"
         raise UserError(f"{where}: {first}, each with parts {name_some({part.name for part in parts})}? {choice}")
 
 
@@ -51,7 +51,9 @@ def check_wrapped(folders: Sequence[Tree], where: str) -> None:
     found = [(folder, goal, {name for name in list_classes(goal) if not is_kind(name)}) for folder, goal in goals]
     for folder, goal, inner in found:
         if are_part_names([*inner]):
-            raise UserError(f"{where}: parts {name_some(inner)} lie in {folder.name}: give {goal.path} for these")
+            raise UserError(
+                f"{where}: parts {name_some(inner)} lie in {folder.name}: give {quote(goal.path)} for these"
+            )
     alone = not 1 < len(folders) == len(found)  # where all hold folders, the largest is a class as the others are
     for folder, _, inner in found:
         if parted or is_doubled(folder) or (alone and folder.images >= (1 - FEW) * total):

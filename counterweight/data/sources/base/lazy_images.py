@@ -169,6 +169,18 @@ def assign_parts(present: Collection[str], validation: Validation) -> tuple[list
     return ["train", *(word for word in own if word not in tested)], tested
 
 
+def describe_joined(trained: Collection[str]) -> list[str]:
+    """Return a note if images of other parts are trained on beside those of `train`.
+
+    Args:
+        trained: names of PARTS.
+    """
+    others = [word for word in trained if word != "train"]
+    if not others or len(others) == len(trained):
+        return []
+    return [f"images of {', '.join(others)} join the training part; set validation: leave_out leaves them out"]
+
+
 def check_counts(names: Sequence[str], labels: npt.NDArray[np.int64], where: str, layout: str, mend: str) -> None:
     """Refuse classes without images.
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
@@ -28,6 +29,7 @@ from counterweight.data.sources.base.layout_doubts import FEW, IMAGES, are_pictu
 from counterweight.data.sources.base.lazy_images import (
     are_part_names,
     assign_parts,
+    describe_joined,
     guess_part_name,
     parse_part_name,
     strip_root,
@@ -81,6 +83,8 @@ def list_by_names(
     named, notes = merge_labels(Counter(image.label for image in images)) if merge else ({}, [])
     parts = choose_parts(tree, Counter(image.place for image in images), wanted, where)
     notes += [] if parts else describe_inner_parts(tree, images)
+    joined = [place for place, part in parts.items() if part == "train"]
+    notes += [] if wanted.train else describe_joined([parse_part_name(place) or place for place in joined])
     train, test = (Listing([], [], []) for _ in range(2))
     for file, label, place in images:
         part = parts.get(place, IN_NO_PART) if parts else "train"
@@ -196,7 +200,7 @@ def describe_inner_parts(tree: Tree, images: Iterable[Labelled]) -> list[str]:
         return []
     said = f"folders in others are called as parts ({', '.join(sorted(words))}), and nothing of that is read"
     around = {folder.split("/")[0] for folder in folders}
-    ways = f"give {tree.path}/{around.pop()} to have them as parts" if len(around) == 1 else WITH_LISTS
+    ways = f"give {quote(f'{tree.path}/{around.pop()}')} to have them as parts" if len(around) == 1 else WITH_LISTS
     return [f"{said}: {ways}"]
 
 
