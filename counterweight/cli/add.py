@@ -24,6 +24,7 @@ from counterweight.data.sources.base.group_names import check_enough_groups, fin
 from counterweight.data.sources.base.layout_sets import offer_folders
 from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.data.sources.base.partial_lists import describe_lists_around
+from counterweight.data.wrapping import find_wrapped
 from counterweight.generators.base.generator import find_generator
 from counterweight.settings.datasets import plan_dataset
 from counterweight.settings.editing import Addition, insert_additions
@@ -60,6 +61,10 @@ class Request(NamedTuple):
         return self.params.parent / "images" / self.name
 
 
+OF_FOLDERS = frozenset({"label_pattern", "leave_out", "test", "test_lists", "train", "train_lists", "image_folder"})
+"""Settings that name what lies in the folder that is given, not in one that lies in it alone."""
+
+
 class Plan(NamedTuple):
     """What is to be changed, and what to say about it."""
 
@@ -77,8 +82,14 @@ def add(request: Request, dry_run: bool, as_json: bool) -> str:
     Raises:
         UserError: there is no such dataset, a name is taken, or a setting cannot be; nothing is changed then.
     """
-    params = check_request(request)
-    return carry_out(request, plan_dataset_addition(request, params), dry_run, as_json)
+    params, given = check_request(request), request.path
+    if request.layout is None and not {change.partition("=")[0] for change in request.changes} & OF_FOLDERS:
+        request = request._replace(path=find_wrapped(given))
+    plan = plan_dataset_addition(request, params)
+    if request.path != given:
+        said = f"Note: all of {given} lies in {request.path}, whose folders are taken"
+        plan = plan._replace(notes=[*plan.notes, said])
+    return carry_out(request, plan, dry_run, as_json)
 
 
 def add_pair(request: Request, synthetic: Path, dry_run: bool, as_json: bool) -> str:

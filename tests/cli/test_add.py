@@ -767,7 +767,26 @@ def test_folders_called_by_dates_and_paths_with_blanks_are_taken_as_they_are_off
     (own,) = found["found"].values()
     assert own["classes"] == {"train": {"nok": 6, "ok": 8}, "test": {"nok": 3, "ok": 4}}
     pets(project.parent / "around/all of it", cat=3, dog=3)
+    (project.parent / "around/README").touch()
     with pytest.raises(UserError) as caught:
         done("inner", project.parent / "around")
     (inner,) = re.findall(r"give '([^']*)' for these", str(caught.value))
     assert done("inner", inner).startswith(inner)
+
+
+def test_a_folder_around_all_others_is_stepped_into(project: Path) -> None:
+    """As many archives have one; where anything else lies there, or settings are of it, it is asked about."""
+    inner = pets(project.parent / "eurosat/2750/all")
+    (project.parent / "eurosat/.DS_Store").touch()
+    (project.parent / "eurosat/__MACOSX").mkdir()
+    printed = done("pets", project.parent / "eurosat")
+    assert printed.startswith(f"{inner}\n")
+    assert f"Note: all of {project.parent / 'eurosat'} lies in {inner}, whose folders are taken" in printed
+    assert (project / "images/pets").resolve() == inner.resolve()
+    (project.parent / "eurosat/2750/labels.mat").touch()
+    for words in ((), ("--set", "leave_out=[x]")):
+        with pytest.raises(UserError, match=f"which holds folders cat, dog, no: give {inner} for these"):
+            done("more", project.parent / "eurosat/2750", *words)
+    pets(project.parent / "one/dog", dog=5)
+    with pytest.raises(UserError, match="one sub-folder with images only, 'dog'"):
+        done("more", project.parent / "one")
