@@ -18,6 +18,7 @@ from counterweight.core.schema import parse_settings
 from counterweight.data import findings, inspection
 from counterweight.data.decode.images import describe_bad_files
 from counterweight.data.findings import Findings
+from counterweight.data.labelled_texts import LabelsError, describe_unplaced
 from counterweight.data.sources.base.batches import LINES
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.group_names import check_enough_groups, find_groups
@@ -61,7 +62,9 @@ class Request(NamedTuple):
         return self.params.parent / "images" / self.name
 
 
-OF_FOLDERS = frozenset({"label_pattern", "leave_out", "test", "test_lists", "train", "train_lists", "image_folder"})
+OF_FOLDERS = frozenset(
+    {"label_pattern", "leave_out", "tables", "test", "test_lists", "train", "train_lists", "image_folder"}
+)
 """Settings that name what lies in the folder that is given, not in one that lies in it alone."""
 
 
@@ -173,12 +176,15 @@ def choose_source(path: Path, changes: Json) -> str:
             )
         if path.is_dir():
             return "folder"
+    if changes.get("tables") and changes.get("layout") in (None, "table"):
+        changes.pop("layout", None)
+        return "table"
     if not path.is_dir() or "layout" not in changes:
         try:
             return inspection.detect_source(path)
         except UserError as error:
             lists = path.is_dir() and "test_lists" in changes  # in a folder beside that of the classes
-            if lists and not isinstance(error, inspection.LabelsError):
+            if lists and not isinstance(error, LabelsError):
                 return "folder"
             raise UserError(name_options(str(error))) from error
     if changes["layout"] == "table":
@@ -204,6 +210,7 @@ def inspect_images(request: Request, settings: Json, params: Params) -> Findings
     found = inspection.inspect_dataset(images)
     unasked = settings["source"] == "folder" and images.test is None
     around = describe_lists_around(request.path, images.train.origins) if unasked else []
+    around += describe_unplaced(request.path, images.train.origins) if unasked else []
     return found._replace(notes=[*map(name_options, found.notes), *around])
 
 

@@ -17,6 +17,7 @@ from counterweight.data.decode.opening import Encoded
 from counterweight.data.decode.pool import inspect_images
 from counterweight.data.decode.tree import LeftOut, Tree, find_ending, is_image, scan_tree
 from counterweight.data.findings import Findings, Results, summarize_findings
+from counterweight.data.labelled_texts import LabelsError, check_labelled, offer_labelled
 from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import SUFFIXES
 from counterweight.data.sources.base.group_names import count_members
@@ -46,10 +47,6 @@ from counterweight.data.split.pictures import find_mixed
 
 LISTED = 0.5  # of the rows of a table name a file, where it is one of images
 WANTED = "expected a folder with a sub-folder of images per class, or train and test above them, or tables"
-
-
-class LabelsError(UserError):
-    """Folders and a table have different labels, or label different images; which are meant cannot be known."""
 
 
 def inspect_folder(path: Path, label: str) -> Findings:
@@ -93,6 +90,7 @@ def detect_source(path: Path) -> str:
             return "table"
         if table:
             return choose_labels(path, classes, Path(table).name, tree.images)
+        check_labelled(path, tree, classes)
         return "folder"
     if table:
         check_inner(path, tree)
@@ -166,16 +164,18 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
     seen = f"{name_some(bare)} are called as parts, and train has no folders of classes" if bare else seen
     loose = sum(is_image(file) for file in tree.files)
     if loose and not classes:
+        check_labelled(path, tree, [])
         return "folder"
     seen += f", {loose} images beside it" if loose else ""
     if inner:
         within, below = name_some(list_classes(inner)), os.path.relpath(inner.path, path)
         where = f"in which {below} holds" if os.sep in below else "which holds"
-        lists = "".join(f"; {note}" for note in describe_lists(tree))
+        lists = offer_labelled(tree) or "".join(f"; {note}" for note in describe_lists(tree))
         raise UserError(f"{path}: {seen}, {where} folders {within}: give {quote(inner.path)} for these{lists}")
     if len(classes) == 1 and not loose and (path / classes[0]).is_dir():
         seen += f" (of one class, for a gallery: give {quote(os.fspath(path / classes[0]))} itself)"
-    raise UserError(f"{path}: {seen}{account.describe_unread(tree)}{describe_label_files(tree)}; {WANTED}")
+    labelled = offer_labelled(tree) or describe_label_files(tree)
+    raise UserError(f"{path}: {seen}{account.describe_unread(tree)}{labelled}; {WANTED}")
 
 
 def find_class_folders(tree: Tree) -> list[str]:

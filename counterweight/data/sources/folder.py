@@ -143,7 +143,7 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         train, test, said = split_by_lists(train, test, settings, Path(tree.path), left_out)
         notes += said
     elif not tested:
-        notes += [*describe_lists(tree), *describe_named_parts(train.group(), WITH_LISTS)]
+        notes += [*describe_lists(tree, train.files), *describe_named_parts(train.group(), WITH_LISTS)]
         notes += describe_partial_files(tree, train.files)
         return Found(train, None, tuple(order_names({*train.classes})), left_out, ignored, notes)
     try:

@@ -46,7 +46,7 @@ from counterweight.data.sources.base.lazy_images import (
 from counterweight.data.sources.base.part_conflicts import describe_contrary_tables, describe_unread_parts
 from counterweight.data.sources.base.part_flags import describe_marks
 from counterweight.data.sources.base.stray_quotes import check_quotes
-from counterweight.data.sources.base.table_choice import choose_tables
+from counterweight.data.sources.base.table_choice import choose_tables, take_tables
 from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels
 from counterweight.data.sources.base.table_files import find_table_files
 from counterweight.data.sources.base.table_parts import (
@@ -84,6 +84,9 @@ class Settings(OwnFileSettings):
     path: Annotated[str, MinLen(1)] | None = None
     """A table or a folder of tables; null: `images/` and the dataset's name, which is all that the graph can watch:
     make that a symbolic link to the folder of tables and images, or to a Parquet file that holds the images."""
+    tables: list[str] = Field(default_factory=list)
+    """Files in the folder that are its tables, all others being none, as `[Train.csv, Test.csv]`; texts, too, with a
+    path and a label in a line, as `[train.txt, test.txt]`; `[]`: all tables that are there."""
     image: Column = None
     """Column of the images, or of their paths, which are relative to the table's folder; null: `image`, `path`,
     `file_name`... whichever is there, or the only one that holds images."""
@@ -155,8 +158,9 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
         guess: as of `find_labels`.
     """
     follow = settings.links == "follow"
-    files = find_table_files(root, follow)
-    chosen = choose_tables(files.tables, lambda file: read_table(file, root, settings, guess), root)
+    files = find_table_files(root, follow, settings.tables)
+    choose = take_tables if settings.tables else choose_tables
+    chosen = choose(files.tables, lambda file: read_table(file, root, settings, guess), root)
     check_near([table.paths or [] for table in chosen.tables], root)
     read, renamed = name_classes(chosen.tables, settings.merge_labels)
     lists = (settings.train_lists, settings.test_lists)
@@ -290,6 +294,6 @@ def make_table_part(
 def describe_settings(settings: Settings) -> dict[str, object]:
     """Return settings but for a folder, which may be one of this machine alone, and for some that are not used."""
     usual: dict[str, object] = {"group_column": None, "two_labels": "refuse", "white": None, "merge_labels": False}
-    usual |= {"test": [], "train_lists": [], "test_lists": []}  # all of these are newer than tables that are there
+    usual |= {"tables": [], "test": [], "train_lists": [], "test_lists": []}  # newer than tables that are there already
     values = settings.model_dump(exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

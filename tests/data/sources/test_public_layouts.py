@@ -255,9 +255,17 @@ def test_parts_in_classes_of_which_one_lacks_one(tmp_path: Path) -> None:
     assert count_folders(find_folder(tmp_path, missing_classes="leave_out")) == [{"a": 2, "b": 2}, {"a": 1, "b": 1}]
 
 
+def test_what_is_trained_and_validated_on_is_a_training_part(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{part}/{name}/{n}.png" for part in ("test", "TrainVal") for name in "ab" for n in "01"))
+    assert count_folders(find_folder(tmp_path)) == [{"a": 2, "b": 2}] * 2
+    write_images(tmp_path, *(f"train/{name}/0.png" for name in "ab"))
+    with pytest.raises(UserError, match="TrainVal and train are the same part"):
+        find_folder(tmp_path)
+
+
 def test_an_example_of_parts_tests_on_what_is_called_test(tmp_path: Path) -> None:
-    write_images(tmp_path, *(f"{part}/{name}/0.png" for part in ("test", "trainval") for name in "ab"))
-    with pytest.raises(UserError, match=r"set train: \[trainval\] and test: \[test\] as an example"):
+    write_images(tmp_path, *(f"{part}/{name}/0.png" for part in ("test", "learned") for name in "ab"))
+    with pytest.raises(UserError, match=r"set train: \[learned\] and test: \[test\] as an example"):
         find_folder(tmp_path)
     patients = tmp_path / "patients"
     write_images(patients, *(f"{patient}/{label}/0.png" for patient in range(30) for label in (0, 1)))

@@ -60,7 +60,8 @@ def test_a_template_of_kaggle_and_a_test_without_labels_are_named(root: Path) ->
     write(root / "sample_submission.csv", [["id", "breed"], ["10", "cat"], ["11", "cat"]])
     found = find(root)
     assert counts(found) == [{"cat": 2, "dog": 2}]
-    why = "is not read beside train.csv: no column label, labels, class, class_name, category, target"
+    usual = "label, labels, class, class_name, category, target, class_id, classid, category_id"
+    why = f"is not read beside train.csv: no column {usual}"
     said = [note for note in notes(found) if "not read" in note]
     assert said == [f"sample_submission.csv {why}", f"test.csv {why}"]
     assert left_out(found) == {

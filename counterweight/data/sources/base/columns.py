@@ -27,11 +27,13 @@ from counterweight.data.sources.base.delimited_text import (
     number_row,
     read_head,
 )
+from counterweight.data.sources.base.label_texts import is_parted_by_blanks, read_label_text
 
 FIRST = 10_000  # rows that tell what a column holds
 ROWS = 1024  # of a column that are read at a time
 MOST = 2**31  # bytes of a column of texts or numbers
-SUFFIXES = (*DELIMITERS, ".parquet", LINES, ARROW)
+TYPED = (".parquet", LINES, ARROW)
+SUFFIXES = (*DELIMITERS, *TYPED)
 
 Indices = npt.NDArray[np.int64]
 
@@ -56,6 +58,8 @@ class Columns(NamedTuple):
     """Rows at the end of a table of texts with nothing in them, which are not read."""
     empty: tuple[int, ...] = ()
     """Rows above these with nothing in them, which are not read either, counted from 0."""
+    texts: pa.Table | None = None
+    """All of a text that is parted by blanks."""
 
     def number(self, place: int) -> int:
         """Return the number of a row in the file, from 1, given its place among those that are read."""
@@ -98,9 +102,12 @@ def read_columns(file: Path, delimiter: str | None = None, encoding: str | None 
         UserError: it cannot be read.
     """
     with translate_errors(file):
-        if file.suffix.lower() not in DELIMITERS:
+        if file.suffix.lower() in TYPED:
             return Columns(file, read_schema(file))
         encoding = encoding or detect_encoding(file)
+        if not delimiter and file.suffix.lower() not in DELIMITERS and is_parted_by_blanks(file, encoding):
+            texts, skipped = read_label_text(file, encoding)
+            return Columns(file, texts.schema, encoding=encoding, header=False, empty=skipped, texts=texts)
         head = read_head(file, encoding)
         said = SAID.fullmatch(head.strip())
         delimiter = delimiter or (said["mark"] if said else choose_delimiter(file, head))
@@ -134,6 +141,8 @@ def describe_empty(columns: Columns) -> list[str]:
     """Return a note if rows above others have nothing in any column."""
     if not columns.empty:
         return []
+    if columns.texts is not None:
+        return [f"{columns.file.name}: {len(columns.empty):,} lines are empty or comments"]
     said = f"{len(columns.empty):,} rows have nothing in any column and are none, first row {columns.empty[0] + 1}"
     return [f"{columns.file.name}: {said}"]
 
@@ -199,7 +208,9 @@ def drop_header(columns: Columns) -> Columns:
 def read_column(columns: Columns, name: str, field: str | None = None) -> pa.ChunkedArray:
     """Return a column, or structs of one field of it alone."""
     with translate_errors(columns.file):
-        if columns.file.suffix.lower() not in DELIMITERS:
+        if columns.texts is not None:
+            return columns.texts.column(name)
+        if not columns.delimiter:
             return read_typed_column(columns, name, field)
         require_memory(2 * columns.file.stat().st_size, str(columns.file))
         # As text: 007 would become a number otherwise.
@@ -227,7 +238,10 @@ def read_typed_column(columns: Columns, name: str, field: str | None) -> pa.Chun
 
 def read_first_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:
     """Return some columns of the first rows of a table."""
-    if columns.file.suffix.lower() in DELIMITERS:
+    if columns.texts is not None:
+        first = columns.texts.select(names).slice(0, FIRST)
+        return pa.RecordBatch.from_pydict(first.to_pydict(), first.schema)
+    if columns.delimiter:
         options = pyarrow.csv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.string()))
         with pyarrow.csv.open_csv(columns.file, *columns.reading, options) as reader:
             empty = pa.RecordBatch.from_pylist([], pa.schema([(name, pa.string()) for name in names]))

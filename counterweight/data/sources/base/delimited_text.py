@@ -90,7 +90,7 @@ def read_head(file: Path, encoding: str) -> str:
 
 def choose_delimiter(file: Path, head: str) -> str:
     """Return what parts the columns in a first line: what the ending says, unless others are there more often."""
-    usual = DELIMITERS[file.suffix.lower()]
+    usual = DELIMITERS.get(file.suffix.lower(), ",")
     return max((usual, *OTHER_DELIMITERS), key=re.sub(r'"[^"]*"', "", head).count)
 
 

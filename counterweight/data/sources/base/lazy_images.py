@@ -27,6 +27,7 @@ VALIDATION = ("val", "valid", "validation", "dev")
 TESTS = ("test", "eval", "evaluation", "holdout")  # the first that is there is tested on
 PARTS = ("train", *TESTS, *VALIDATION)
 HELD_OUT = re.compile(r"h[eo]ld[ _-]?out")
+JOINED = re.compile(r"train[ _-]?val(?![a-z])")  # what is trained on at last
 NAMED_PART = re.compile(rf"(?<![a-z])({'|'.join(PARTS)})(?:ing|set|data)?(?![a-z])")  # in lower case: test_images
 LUMINANCE = np.array([19595, 38470, 7471], dtype=np.uint32)  # fractions of red, green and blue, times 2^16
 
@@ -127,7 +128,7 @@ def make_fetch(images: Sequence[Encoded]) -> Fetch:
 
 def parse_part_name(name: str) -> str | None:
     """Return which of PARTS a name means, however it is written (`Train`, `testing`); None if it is none."""
-    word = HELD_OUT.sub("holdout", name.strip().lower()).removesuffix("ing")
+    word = JOINED.sub("train", HELD_OUT.sub("holdout", name.strip().lower())).removesuffix("ing")
     return word if word in PARTS else None
 
 
@@ -140,7 +141,7 @@ def guess_part_name(name: str) -> str | None:
 def find_part_words(name: str) -> list[str]:
     """Return which of PARTS are named in a name, those in `TestSet` and `trainA`, too."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-    return NAMED_PART.findall(HELD_OUT.sub("holdout", spaced))
+    return NAMED_PART.findall(JOINED.sub("train", HELD_OUT.sub("holdout", spaced)))
 
 
 def are_part_names(names: Sequence[str]) -> bool:

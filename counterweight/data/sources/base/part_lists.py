@@ -42,12 +42,34 @@ class Lists(NamedTuple):
     notes: list[str]
 
 
-def describe_lists(tree: Tree) -> list[str]:
-    """Return a note if files of a folder seem to say which of its images are in which part; they are not read."""
+def describe_lists(tree: Tree, images: Iterable[Path] | None = None) -> list[str]:
+    """Return a note if files of a folder seem to say which of its images are in which part; they are not read.
+
+    Lists of images that are in no class say nothing, but for tables, which may label them.
+
+    Args:
+        images: those that are in a class; None: all.
+    """
     files = [file for own in tree.walk() for file in own.files]
     classes = {own.name for own in tree.walk() if own.images}
-    found = name_from(find_lists(files, partial(list_stems, tree), classes), Path(tree.path))
-    return [f"{describe_unread(found)}: {offer_lists(found, classes)}"] if found else []
+    found = [*find_lists(files, partial(list_stems, tree), classes)]
+    stems = None if images is None or not found else {image.stem for image in images}
+    kept = [own for own in found if stems is None or not own.single or names_any(own.path, stems)]
+    if kept != found and (tables := name_from((own for own in found if is_table(own.path)), Path(tree.path))):
+        every = ", ".join(own.path for own in tables)
+        return [f"{describe_unread(tables)}: set tables: [{every}] takes labels and parts of tables alone"]
+    kept = name_from(kept, Path(tree.path))
+    return [f"{describe_unread(kept)}: {offer_lists(kept, classes)}"] if kept else []
+
+
+def names_any(file: str, stems: set[str]) -> bool:
+    """Say whether the beginning of a list names one of some images."""
+    return is_named(read_beginning(file), stems, bare=True)
+
+
+def is_table(file: str) -> bool:
+    """Say whether a file is called as a table of texts is."""
+    return find_ending(file) in TABLES
 
 
 def describe_lists_beside(files: Iterable[str], images: Sequence[Path], root: Path) -> list[str]:
@@ -80,13 +102,13 @@ def offer_lists(found: Sequence[ListFile], classes: Collection[str]) -> str:
     Args:
         classes: names of folders that may be in those of lists, as in `cat_test.txt`.
     """
-    parts = {file.path: guess_list_part(file.path) for file in found if file.single}
+    parts = {file.path: guess_part_name(find_stem(file.path)) for file in found if file.single}
     if whole := offer_class_lists(parts, classes):
         return whole
     first = {part: name for name, part in reversed(parts.items()) if part}
     test = next((first[word] for word in (*TESTS, *first) if word in first and word != "train"), None)
     if test is None:
-        table = next((file.path for file in found if find_ending(file.path) in TABLES), None)
+        table = next((file.path for file in found if is_table(file.path)), None)
         ways = "set test_lists: [FILE] takes texts with the path of an image in each line"
         return f"set layout: table takes the labels of {table}, too, if it has them" if table else ways
     if "train" not in first:
@@ -104,11 +126,6 @@ def offer_class_lists(parts: Mapping[str, str | None], classes: Collection[str])
     if not all(every) or None in words or not all(own in classes for own in rest.values()):
         return ""
     return f"set train_lists: [{', '.join(every[0])}] and test_lists: [{', '.join(every[1])}] take their parts"
-
-
-def guess_list_part(file: str) -> str | None:
-    """Return the part that a list is called after."""
-    return guess_part_name(re.sub("train[ _-]?val(?![a-z])", "train", find_stem(file)))
 
 
 def describe_named_parts(files: Mapping[str, Sequence[Path]], ways: str) -> list[str]:
@@ -157,14 +174,16 @@ def look_into(file: str, stems: set[str], classes: Collection[str]) -> ListFile 
         stems: names of the images without their endings.
         classes: as of `find_lists`.
     """
-    text, table = read_beginning(file), find_ending(file) in TABLES
+    text, table = read_beginning(file), is_table(file)
     lines = [text] if find_ending(file) in WHOLE else [line for line in text.splitlines() if line.strip()]
     header = {cell.strip("\"' ").lower() for cell in CELLS.split(lines[0])} if table and lines else set[str]()
     if SPLIT.search(find_stem(file)) or guess_part_name(find_stem(file)) or header & COLUMNS:
         words = [word for word in BETWEEN.split(text) if word]
         numbered = bool(words) and all(word.isdecimal() for word in words)  # of images that other files name
         named = is_named(text, stems, bare=True)
-        single = find_ending(file) in PLAIN and guess_list_part(file) is not None and not has_part(text, classes)
+        single = (
+            find_ending(file) in PLAIN and guess_part_name(find_stem(file)) is not None and not has_part(text, classes)
+        )
         return ListFile(file, single and named and not header & COLUMNS) if named or numbered else None
     # Half of them, at least: an account in words may name an image and a part, too.
     told = sum(has_part(line, classes) and is_named(line, stems, table) for line in lines)

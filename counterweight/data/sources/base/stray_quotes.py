@@ -8,7 +8,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.memory import require_memory
 from counterweight.data.decode.tree import NO_ENDING, find_ending
 from counterweight.data.sources.base.columns import Columns, translate_errors
-from counterweight.data.sources.base.delimited_text import BLOCK, DELIMITERS
+from counterweight.data.sources.base.delimited_text import BLOCK
 
 QUOTE = '"'
 
@@ -22,7 +22,7 @@ def check_quotes(columns: Columns, image: str) -> None:
     Raises:
         UserError: it is so; the row and how many it takes are named.
     """
-    if columns.file.suffix.lower() not in DELIMITERS or not has_quotes(columns):
+    if not columns.delimiter or not has_quotes(columns):
         return
     with translate_errors(columns.file):
         require_memory(2 * columns.file.stat().st_size, str(columns.file))

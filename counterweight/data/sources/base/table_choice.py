@@ -70,6 +70,17 @@ def choose_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table]
     return Chosen(kept, left_out, notes)
 
 
+def take_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table], root: Path) -> Chosen:
+    """Read tables that are asked for, each of which must have images and labels; arguments as above.
+
+    Raises:
+        UserError: one has not, or cannot be read.
+    """
+    found = [read(file) for tier in tiers for file in tier]
+    check_template(found)
+    return Chosen(found, Counter(), [])
+
+
 def offer_parts(file: Path) -> str:
     """Return what is to be done with a table without labels that may say the parts; empty where none does."""
     try:

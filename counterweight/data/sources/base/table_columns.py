@@ -19,14 +19,13 @@ from counterweight.data.sources.base.columns import (
     list_usual,
     read_first_rows,
 )
-from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.embedded import is_binary, list_fields
 from counterweight.data.sources.base.one_hot import find_one_hot, read_one_hot
 from counterweight.data.sources.base.table_paths import locate_images
 from counterweight.data.sources.base.table_prefixes import TRIED
 
 IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # the first that is there
-LABEL = ("label", "labels", "class", "class_name", "category", "target")
+LABEL = ("label", "labels", "class", "class_name", "category", "target", "class_id", "classid", "category_id")
 NUMBERS = re.compile(r"|Unnamed: \d+|__index_level_\d+__|index", re.IGNORECASE)  # of rows, as pandas calls them
 FEW = 0.5  # of the rows have different labels, at most, where nothing else says that a column has labels
 
@@ -66,8 +65,7 @@ def check_header(columns: Columns, lookup: Lookup, wanted: str | None) -> tuple[
     Args:
         wanted: a column that is asked for.
     """
-    texts = columns.file.suffix.lower() in DELIMITERS
-    if not texts or wanted in columns.names or list_usual(columns, IMAGE):
+    if not columns.delimiter or wanted in columns.names or list_usual(columns, IMAGE):
         return columns, []
     bare = drop_header(columns)
     if not any(map(is_image, columns.names)) and not name_files(bare, lookup):
@@ -148,7 +146,7 @@ def describe_absent(columns: Columns, lookup: Lookup) -> str:
 def describe_lack(columns: Columns, usual: Sequence[str]) -> str:
     """Say that a table has no column of some names, and which it has."""
     said = f"{columns.file}: no column {', '.join(usual)}; it has {', '.join(columns.names)}"
-    alone = columns.file.suffix.lower() in DELIMITERS and len(columns.names) == 1
+    alone = columns.delimiter and len(columns.names) == 1
     return f"{said} alone; set delimiter: CHARACTER parts a line into more" if alone else said
 
 

@@ -1,7 +1,7 @@
 """Which tables a folder has, through links and in caches, and which other files."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,14 +49,20 @@ class TableFiles(NamedTuple):
     others: list[str]
 
 
-def find_table_files(root: Path, follow: bool) -> TableFiles:
+def find_table_files(root: Path, follow: bool, wanted: Sequence[str] = ()) -> TableFiles:
     """Return the tables, sorted, of which there must be one, and what else is there.
 
     Tables of texts and Parquet come before lines of JSON, which many programs write, and Arrow, which is often a copy.
 
     Args:
         follow: links that lead out of the folder.
+        wanted: files below `root` that are the tables, whatever else is one, in the order that they have here.
+
+    Raises:
+        UserError: one is not there, or links lead out.
     """
+    if wanted and not root.is_dir():
+        raise UserError(f"{root}: tables: {wanted[0]} lies in a folder; give that")
     if root.is_file():
         files = [follow_links(root)]  # the link may have another name
     elif root.is_dir():
@@ -65,12 +71,29 @@ def find_table_files(root: Path, follow: bool) -> TableFiles:
         files = [Path(path) for path in list_files(tree)]
     else:
         raise UserError(f"{root}: no such table or folder of tables")
+    if wanted:
+        return pick_tables(files, wanted, root)
     first = [path for path in files if path.suffix.lower() in FIRST]
     second = [path for path in files if path.suffix.lower() in (LINES, ARROW) and not path.name.startswith(CACHE)]
     if not first and not second:
         raise UserError(f"{root}: no table there; expected {', '.join(SUFFIXES)}")
     tables = {*first, *second}
     return TableFiles([first, second], [os.fspath(path) for path in files if path not in tables])
+
+
+def pick_tables(files: Sequence[Path], wanted: Sequence[str], root: Path) -> TableFiles:
+    """Return files that are asked for by their paths below a folder as tables, and the other files in it.
+
+    Raises:
+        UserError: one is not there.
+    """
+    chosen = [root / name for name in dict.fromkeys(map(os.path.normpath, wanted))]
+    known = {*files}
+    for path in chosen:
+        if path not in known:
+            said = "not there" if not path.exists() else "a folder" if path.is_dir() else "not below the folder"
+            raise UserError(f"{path}: tables: {said}; expected files in {root}")
+    return TableFiles([chosen], [os.fspath(path) for path in files if path not in {*chosen}])
 
 
 def list_files(tree: Tree) -> Iterator[str]:

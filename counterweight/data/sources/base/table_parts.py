@@ -11,7 +11,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.sources.base.column_texts import find_part_columns, find_words, read_values
 from counterweight.data.sources.base.columns import Columns, choose_column, list_usual
 from counterweight.data.sources.base.labels import is_missing, normalize_label
-from counterweight.data.sources.base.lazy_images import NAMED_PART, PARTS, guess_part_name, parse_part_name
+from counterweight.data.sources.base.lazy_images import PARTS, find_part_words, guess_part_name, parse_part_name
 from counterweight.data.sources.base.part_conflicts import check_columns, find_part_of
 from counterweight.data.sources.base.part_flags import (
     are_flags,
@@ -85,8 +85,8 @@ def read_parts(
         if wanted.split is None:
             check_columns(columns, column, parts, others)
         return parts, notes
-    stem, above = columns.file.stem.lower(), columns.file.relative_to(folder).parent.parts
-    names = NAMED_PART.findall(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
+    stem, above = columns.file.stem, columns.file.relative_to(folder).parent.parts
+    names = find_part_words(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
     return [names[0]] * count, notes
 
 

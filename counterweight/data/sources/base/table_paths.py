@@ -157,6 +157,8 @@ def locate_below(
     said = f"{file.name}: the images that it names are in"
     for start in dict.fromkeys((file.parent, root)):
         place = find_place(paths[:TRIED], file, start, root, once=len({*words}) == len(words))
+        if place and start != root and COMPANION_FOLDER.fullmatch(place.name):  # others may have them, too
+            continue
         names = [path.name if path.parent == file.parent else "" for path in paths]
         spread = find_spread({*names}, start)
         tried = names if place else names[:TRIED]

@@ -1,0 +1,188 @@
+"""Texts beside images that label them and that nobody has asked for: which, and the settings that read them."""
+
+import os
+import re
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from counterweight.core.errors import UserError
+from counterweight.data.decode.tree import NO_ENDING, Tree, find_ending, find_stem, list_stems, scan_tree
+from counterweight.data.sources import table
+from counterweight.data.sources.base.labels import normalize_label, order_names
+from counterweight.data.sources.base.layout_doubts import name_some
+from counterweight.data.sources.base.lazy_images import JOINED, NAMED_PART, TESTS, guess_part_name
+from counterweight.data.sources.base.listed_paths import read_beginning
+from counterweight.data.sources.base.part_lists import BETWEEN, PROSE, is_named
+from counterweight.data.sources.base.table_columns import FEW, NoLabelsError, is_measure
+
+ENDINGS = (".txt", ".lst", ".list", ".data", NO_ENDING)
+MOST = 200  # texts that are looked into
+TRIED = 8  # kinds of texts that are read
+SHOWN = 3  # of these, that are named
+NAMED = 0.9  # of the lines of such a text name an image
+CALLED = re.compile(r"label|class|annot|list|categor|target|truth|(?<![a-z])gt(?![a-z])", re.IGNORECASE)
+COLUMNS = (None, "f1", "f2", "f3")  # that may have the labels where there are several
+
+
+class LabelsError(UserError):
+    """Folders and a table have different labels, or label different images; which are meant cannot be known."""
+
+
+class LabelledTexts(NamedTuple):
+    """Texts of one kind that label images, the column of labels if it must be named, and the label of each image."""
+
+    files: list[str]
+    column: str | None
+    pairs: list[tuple[str, str]]
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels, each once, in their order."""
+        return order_names({label for label, _ in self.pairs})
+
+    @property
+    def way(self) -> str:
+        """The setting that reads them."""
+        column = f" and set label: {self.column}" if self.column else ""
+        return f"set tables: [{', '.join(self.files)}]{column}"
+
+    def is_contrary(self, classes: Collection[str]) -> bool:
+        """Say whether these are called as labels or parts are and mean other classes than folders do.
+
+        Images in no folder of a class, as those of a part without labels, say nothing of that.
+
+        Args:
+            classes: names of folders; none where these are no classes.
+        """
+        if not any(CALLED.search(find_stem(file)) or guess_part_name(find_stem(file)) for file in self.files):
+            return False
+        above = [(label, [normalize_label(name) for name in origin.split("/")[:-1]]) for label, origin in self.pairs]
+        own = [(label, names) for label, names in above if not classes or not {*classes}.isdisjoint(names)]
+        if all(label in names for label, names in own):
+            return False
+        both = {(label, "/".join(names)) for label, names in own}
+        return not len(both) == len({label for label, _ in both}) == len({place for _, place in both})
+
+
+def find_labelled_texts(tree: Tree) -> list[LabelledTexts]:
+    """Return what texts of a folder label its images: those of both parts first, then those of most labels."""
+    root, found = Path(tree.path), list[LabelledTexts]()
+    for files in islice(group_texts(find_candidates(tree), root), TRIED):
+        for column in COLUMNS:
+            try:
+                pairs = read_pairs(root, files, column)
+            except NoLabelsError:
+                continue
+            except UserError:  # it is something else
+                break
+            labels = {label for label, _ in pairs}
+            if 1 < len(labels) <= FEW * len(pairs) and not is_measure(labels):
+                found.append(LabelledTexts(files, column, pairs))
+                break
+    # One text may have what two of parts have.
+    kinds = {tuple(sorted(own.pairs)): own for own in sorted(found, key=lambda own: len(own.files))}
+    return sorted(kinds.values(), key=lambda own: (-len(own.files), -len(own.labels)))
+
+
+def read_pairs(root: Path, files: Sequence[str], column: str | None) -> list[tuple[str, str]]:
+    """Return the label and the path of each image that is there, of texts as tables.
+
+    Raises:
+        UserError: they cannot be read as such, or most images are not there.
+    """
+    settings = table.Settings(size=1, tables=[*files], label=column, missing_classes="leave_out")
+    parts = [part for part in table.find_in_tables(root, settings) if part is not None]
+    pairs = [
+        (part.class_names[label], origin)
+        for part in parts
+        for label, origin in zip(part.labels.tolist(), part.origins, strict=True)
+    ]
+    there = [(label, origin) for label, origin in pairs if os.path.isfile(root / origin)]
+    if len(there) < NAMED * len(pairs):
+        raise UserError(f"{root}: {len(pairs) - len(there):,} images are not there")
+    return there
+
+
+def find_candidates(tree: Tree) -> Iterator[str]:
+    """Yield the texts of a folder most of whose first lines name an image and have something beside it."""
+    stems = list_stems(tree)
+    files = (file for own in tree.walk() for file in own.files if find_ending(file) in ENDINGS)
+    plain = (file for file in files if find_stem(file) not in stems and not PROSE.match(find_stem(file)))
+    for file in islice(plain, MOST):
+        lines = [line for line in read_beginning(file).splitlines()[:-1] if line.strip()]
+        several = [line for line in lines if len(BETWEEN.split(line.strip())) > 1]
+        if len(lines) > 1 and sum(is_named(line, stems, bare=True) for line in several) >= NAMED * (len(lines) - 1):
+            yield file
+
+
+def group_texts(files: Iterator[str], root: Path) -> Iterator[list[str]]:
+    """Yield the paths below a folder of texts whose names differ by a part alone, or of each that has no part."""
+    groups: dict[str, list[str]] = {}
+    for file in files:
+        path = os.path.relpath(file, root)
+        stem = NAMED_PART.sub("", JOINED.sub("train", find_stem(path).lower())).strip(" _.-")
+        groups.setdefault(os.path.join(os.path.dirname(path), stem), []).append(path)
+    for own in groups.values():
+        parted = choose_parted(own)
+        yield from [parted] if parted else ([path] for path in own)
+
+
+def choose_parted(paths: Sequence[str]) -> list[str]:
+    """Return the texts that are called as parts are, if one is of training images and another is not.
+
+    What `trainval` holds is not named twice.
+    """
+    parts = {path: guess_part_name(find_stem(path)) for path in paths}
+    whole = [path for path in paths if JOINED.search(find_stem(path).lower())]
+    kept = [path for path, part in parts.items() if part in TESTS or (path in whole if whole else part)]
+    words = {parts[path] for path in kept}
+    return kept if "train" in words and len(words) > 1 else []
+
+
+def check_labelled(path: Path, tree: Tree, classes: Sequence[str]) -> None:
+    """Refuse a folder of classes, or of images alone, that texts beside them label otherwise.
+
+    Args:
+        classes: the folders of classes; none where the images are of one class.
+
+    Raises:
+        LabelsError: it is so; which is meant cannot be known.
+    """
+    found = [own for own in find_labelled_texts(tree) if not classes or own.is_contrary(classes)]
+    if found:
+        first = f"classes {name_some(classes)} by their folders" if classes else "all images of one class"
+        choice = f"set layout: classes takes the first; {describe_labelled(found)}"
+        raise LabelsError(f"{path}: {first}, or labels of texts? {choice}")
+
+
+def offer_labelled(tree: Tree) -> str:
+    """Return which texts label images otherwise than folders do, to go on with an error's message; empty if none do."""
+    found = [own for own in find_labelled_texts(tree) if own.is_contrary(())]
+    return f"; {describe_labelled(found)}" if found else ""
+
+
+def describe_unplaced(root: Path, images: Collection[str]) -> list[str]:
+    """Return a note for texts that label images in no folder of a class, as those of a part may be.
+
+    Args:
+        images: paths below `root` of those that are in a class.
+    """
+    notes, placed = list[str](), {*images}
+    for own in find_labelled_texts(scan_tree(os.fspath(root), Path(os.path.realpath(root)), follow_links=True)):
+        if all(origin not in placed for _, origin in own.pairs):
+            said = f"{', '.join(own.files)} label{'' if len(own.files) > 1 else 's'} {len(own.pairs):,} images that are"
+            ways = "sort them into folders of classes to have them, too"
+            notes.append(f"{said} in no folder of a class ({name_some(own.labels)}): {ways}")
+    return notes
+
+
+def describe_labelled(found: Sequence[LabelledTexts]) -> str:
+    """Return what texts label, and the settings that read them."""
+    said = [
+        f"{', '.join(own.files)} label{'' if len(own.files) > 1 else 's'} {len(own.pairs):,} images "
+        f"({name_some(own.labels)}): {own.way} takes these"
+        for own in found[:SHOWN]
+    ]
+    return "; ".join(said)

@@ -1,0 +1,96 @@
+"""Texts with an image and its label in each line, parted by blanks, as Caffe reads them and many datasets have them."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from counterweight.core.memory import require_memory
+from counterweight.data.decode.tree import is_image
+from counterweight.data.sources.base.delimited_text import OTHER_DELIMITERS, number_row
+
+COPIES = 8  # of a text that are in memory while it is read
+BLANKS = re.compile(r"\s+")
+COMMENT = "#"
+FIRST = 100  # lines that tell how a text is written
+
+
+class LabelText(NamedTuple):
+    """The columns of a text, `f0`, `f1`..., and the lines that are no rows of it, counted from 0."""
+
+    columns: pa.Table
+    skipped: tuple[int, ...]
+
+
+def is_parted_by_blanks(file: Path, encoding: str) -> bool:
+    """Say whether a text of no ending that says so has no other character between its columns."""
+    with file.open(encoding=encoding) as stream:
+        lines = [line for _, line in zip(range(FIRST), stream, strict=False) if is_row(line)]
+    return not any(lines and all(mark in line.strip() for line in lines) for mark in OTHER_DELIMITERS)
+
+
+def read_label_text(file: Path, encoding: str) -> LabelText:
+    """Return the columns of a text whose lines are parted by blanks; empty lines and comments are no rows.
+
+    Raises:
+        UserError: it needs more memory than there is.
+        OSError, UnicodeDecodeError, LookupError: it cannot be read.
+        pa.ArrowInvalid: a line has no label.
+    """
+    require_memory(COPIES * file.stat().st_size, str(file))
+    lines = file.read_text(encoding).removeprefix("\ufeff").splitlines()
+    skipped = tuple(place for place, line in enumerate(lines) if not is_row(line))
+    rows = part_rows([line.strip() for line in lines if is_row(line)])
+    for place, row in enumerate(rows):
+        if len(row) < 2:
+            raise pa.ArrowInvalid(f"row {number_row(place, skipped)}: '{row[0]}' has no label beside it")
+    names = name_columns(len(rows[0]) if rows else 2)
+    arrays = [pa.array([row[place] for row in rows], pa.string()) for place in range(len(names))]
+    return LabelText(pa.table(arrays, names), skipped)
+
+
+def is_row(line: str) -> bool:
+    """Say whether a line is neither empty nor a comment."""
+    return bool(line.strip()) and not line.lstrip().startswith(COMMENT)
+
+
+def name_columns(count: int) -> list[str]:
+    """Return what the columns of a text are called: a path and its label, or any."""
+    return ["image", "label"] if count == 2 else [f"f{place}" for place in range(count)]
+
+
+def part_rows(lines: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the cells of lines: a name and numbers where all have as many of these, else a path and its label.
+
+    Both may have blanks in them: a path ends where it ends as those of images do, else at the first blank. Labels stand
+    first where all lines end in a path and none begins with one.
+    """
+    words = [line.split() for line in lines]
+    count = len(words[0]) if words else 0
+    if count > 2 and all(len(own) == count and all(map(is_number, own[1:])) for own in words):
+        return [tuple(own) for own in words]
+    if all(
+        len(own) > 1 and is_image(own[-1]) and part_line(line) == (line,)
+        for own, line in zip(words, lines, strict=True)
+    ):
+        return [tuple(reversed(line.split(None, 1))) for line in lines]
+    return [part_line(line) for line in lines]
+
+
+def part_line(line: str) -> tuple[str, ...]:
+    """Return the path and the label of a line; the line alone if it is a path, or has no blank."""
+    for blank in BLANKS.finditer(line):
+        if is_image(line[: blank.start()]):
+            return line[: blank.start()], line[blank.end() :]
+    return (line,) if is_image(line) else tuple(line.split(None, 1))
+
+
+def is_number(word: str) -> bool:
+    """Say whether a word is a number."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,126 @@
+"""Texts that label images and that nobody has asked for: which are asked about, and which only named."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from counterweight.cli.main import cli
+from counterweight.core.errors import UserError
+from counterweight.data.decode.tree import scan_tree
+from counterweight.data.inspection import detect_source
+from counterweight.data.sources.base.part_lists import describe_lists
+from tests.data.sources.test_public_layouts import write_images, write_table
+
+COMMITTED = Path(__file__).parents[2] / "params.yaml"
+NAMES = ("owl", "sea lion")
+
+
+def asked(root: Path, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        detect_source(root)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_text_that_labels_images_in_no_folder_is_asked_about(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{number}.png" for number in range(8)))
+    write_table(tmp_path / "notes.txt", *(f"{number}.png {NAMES[number % 2]}" for number in range(8)))
+    way = re.escape("set layout: classes takes the first; notes.txt labels 8 images (owl, sea lion): ")
+    asked(
+        tmp_path,
+        f"all images of one class, or labels of texts\\? {way}" + re.escape("set tables: [notes.txt] takes these"),
+    )
+    write_table(tmp_path / "notes.txt", *(f"{number}.png {number}" for number in range(8)))  # as many labels as images
+    assert detect_source(tmp_path) == "folder"
+
+
+def test_the_way_that_is_printed_can_be_typed(tmp_path: Path) -> None:
+    """As of aircraft: three kinds of labels, four texts of each, and some that label nothing."""
+    write_images(tmp_path, *(f"images/{number:03}.jpg" for number in range(16)))
+    for kind, names in {"maker": ("Boeing", "de Havilland"), "variant": ("737-300", "A320", "DHC-6", "747")}.items():
+        rows = [f"{number:03} {names[number % len(names)]}" for number in range(16)]
+        for part, own in {"train": rows[:4], "val": rows[4:8], "trainval": rows[:8], "test": rows[8:]}.items():
+            write_table(tmp_path / f"images_{kind}_{part}.txt", *own)
+        write_table(tmp_path / f"{kind}s.txt", *names)
+    write_table(
+        tmp_path / "images_box.txt", *(f"{number:03} {3 * number} 2 {40 + 7 * number} 30" for number in range(16))
+    )
+    write_table(tmp_path / "images_train.txt", *(f"{number:03}" for number in range(4)))
+    words = ["add", "planes", str(tmp_path), "--dry-run", "--params", str(COMMITTED)]
+    result = CliRunner().invoke(cli, words, standalone_mode=False)
+    said = str(result.exception)
+    ways = re.findall(r"--set '([^']*)' takes these", said)
+    assert ways == [f"tables=[images_{kind}_test.txt, images_{kind}_trainval.txt]" for kind in ("variant", "maker")], (
+        said
+    )
+    result = CliRunner().invoke(cli, [*words, "--set", ways[1]], standalone_mode=False, catch_exceptions=False)
+    assert re.search(r"Boeing +4 +4\n +de Havilland +4 +4\n", result.stdout)
+    assert "files: 26 found = 16 images + 10 left out" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "labels"),
+    [
+        ("labels.txt", ("0", "1")),
+        ("train.txt", NAMES),
+        ("labels.txt", ("tench", "shark")),
+        ("quality.txt", ("good", "bad")),
+    ],
+)
+def test_folders_of_classes_stand_against_texts_that_agree(file: str, labels: tuple[str, str], tmp_path: Path) -> None:
+    """Numbers and other words stand for folders; what is called as neither labels nor parts are is not asked about."""
+    write_images(tmp_path, *(f"{name}/{number}.png" for name in NAMES for number in range(4)))
+    shift = file == "quality.txt"
+    rows = [f"{name}/{n}.png {labels[(place + n * shift) % 2]}" for place, name in enumerate(NAMES) for n in range(4)]
+    write_table(tmp_path / file, *rows)
+    assert detect_source(tmp_path) == "folder"
+
+
+@pytest.mark.parametrize("file", ["labels.txt", "test.txt"])
+def test_folders_that_are_no_classes_are_asked_about(file: str, tmp_path: Path) -> None:
+    """As of scans of documents, sorted into folders by the first letters of their numbers."""
+    write_images(tmp_path, *(f"images{number % 3}/{number}.png" for number in range(12)))
+    write_table(tmp_path / file, *(f"images{number % 3}/{number}.png {number // 6}" for number in range(12)))
+    asked(
+        tmp_path,
+        rf"classes images0, images1, images2 by their folders, or labels .*: set tables: \[{file}\] takes these",
+    )
+    around = tmp_path / "around"
+    write_images(around, *(f"images/images{number % 3}/{number}.png" for number in range(12)))
+    write_table(around / file, *(f"images{number % 3}/{number}.png {number // 6}" for number in range(12)))
+    asked(around, rf"give \S+/images for these; {file} labels 12 images \(0, 1\): set tables: \[{file}\]")
+
+
+def test_texts_of_a_part_without_classes_are_named(tmp_path: Path) -> None:
+    """As of a small ImageNet: folders of classes to train on, and a text for the others."""
+    write_images(tmp_path, *(f"train/{name}/images/{name}_{n}.JPEG" for name in NAMES for n in range(4)))
+    write_images(tmp_path, *(f"val/images/val_{n}.JPEG" for n in range(4)))
+    write_table(tmp_path / "val/val_annotations.txt", *(f"val_{n}.JPEG\t{NAMES[n % 2]}\t0\t{9 * n}" for n in range(4)))
+    words = ["add", "tiny", str(tmp_path), "--dry-run", "--params", str(COMMITTED)]
+    result = CliRunner().invoke(cli, words, standalone_mode=False, catch_exceptions=False)
+    said = "val/val_annotations.txt labels 4 images that are in no folder of a class (owl, sea lion)"
+    assert said in result.stdout
+    assert "test_lists" not in result.stdout
+
+
+def test_tables_that_label_images_in_no_class_are_offered_as_such(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"Train/{name}/0_{n}.png" for name in "ab" for n in range(3)))
+    write_images(tmp_path, *(f"Test/{n}.png" for n in range(3)))
+    write_table(
+        tmp_path / "Train.csv", "ClassId,Path", *(f"{name},Train/{name}/0_{n}.png" for name in "ab" for n in range(3))
+    )
+    write_table(tmp_path / "Test.csv", "ClassId,Path", *(f"{'aab'[n]},Test/{n}.png" for n in range(3)))
+    tree = scan_tree(str(tmp_path), tmp_path, follow_links=False)
+    (note,) = describe_lists(tree, [*(tmp_path / "Train").rglob("*.png")])
+    assert note.endswith("set tables: [Test.csv, Train.csv] takes labels and parts of tables alone")
+
+
+def test_texts_of_boxes_and_of_other_things_are_none(tmp_path: Path) -> None:
+    """One beside each image, as detectors have them; measures; an account in words."""
+    write_images(tmp_path, *(f"{number}.png" for number in range(8)))
+    for number in range(8):
+        write_table(tmp_path / f"{number}.txt", *(f"{n} 0.5 0.5 0.1 0.{number}" for n in range(3)))
+    write_table(tmp_path / "ages.txt", *(f"{number}.png {20 + 9 * (number // 2)}" for number in range(8)))
+    write_table(tmp_path / "README.txt", *(f"{number}.png is fine" for number in range(8)))
+    assert detect_source(tmp_path) == "folder"
