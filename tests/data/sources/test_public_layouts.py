@@ -263,6 +263,17 @@ def test_what_is_trained_and_validated_on_is_a_training_part(tmp_path: Path) -> 
         find_folder(tmp_path)
 
 
+def test_sets_of_the_same_files_may_be_forms_of_the_same_pictures(tmp_path: Path) -> None:
+    """As of leaves in colour, in grey and cut out: parts of these would share all pictures."""
+    sets = ("color", "grey", "cut")
+    write_images(tmp_path, *(f"{own}/{name}/{name}_{n}.png" for own in sets for name in "ab" for n in "01"))
+    with pytest.raises(UserError, match=rf"give {tmp_path}/color if they are forms of the same pictures$"):
+        find_folder(tmp_path)
+    (tmp_path / "cut/a/a_1.png").rename(tmp_path / "cut/a/a_9.png")
+    with pytest.raises(UserError, match=r"train alone splits its images here$"):
+        find_folder(tmp_path)
+
+
 def test_an_example_of_parts_tests_on_what_is_called_test(tmp_path: Path) -> None:
     write_images(tmp_path, *(f"{part}/{name}/0.png" for part in ("test", "learned") for name in "ab"))
     with pytest.raises(UserError, match=r"set train: \[learned\] and test: \[test\] as an example"):

@@ -1,5 +1,6 @@
 """Tables as other programs and systems write them: labels, delimiters, encodings, paths, and columns of parts."""
 
+import shutil
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -212,7 +213,15 @@ def test_paths_with_backslashes(root: Path) -> None:
     assert counts(found) == [{"cat": 2, "dog": 2}]
     assert [*found.train.origins] == [f"img/{number}.png" for number in range(4)]
     write(root / "a.csv", label_rows(WORDS, "C:\\pets\\"))
-    refused(root, r"row 1: C:\\pets\\0.png: an absolute path")
+    found = find(root)
+    assert [*found.train.origins] == [f"img/{number}.png" for number in range(4)]
+    note = "a.csv: all paths begin with 'C:/pets/', which is not here: what follows is looked for in img"
+    assert note in found.train.provenance["notes"]
+    (root / "more").mkdir()
+    for number in range(4):
+        shutil.copy(root / f"img/{number}.png", root / "more")
+    refused(root, r"row 1: C:\\pets\\0.png: an absolute path; write it relative to .* set image_folder: FOLDER")
+    assert counts(find(root, image_folder="more")) == [{"cat": 2, "dog": 2}]
 
 
 @pytest.mark.parametrize(

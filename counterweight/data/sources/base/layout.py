@@ -31,6 +31,7 @@ from counterweight.data.sources.base.layout_doubts import (
     list_classes,
     name_some,
     offer_one_of_each,
+    offer_one_set,
     unwrap,
 )
 from counterweight.data.sources.base.layout_sets import (
@@ -183,7 +184,7 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
         *some, last = sorted(order_names(names), key=is_tested)
         example = f"set train: [{', '.join(some[:NAMED])}] and test: [{last}] as an example"
         choice = f"set layout: classes takes the first; {example} the other, train alone splits its images here"
-        choice += offer_one_of_each(folders, shared)
+        choice += offer_one_of_each(folders, shared) + offer_one_set(folders)
         raise UserError(f"{where}: {first}, or parts {name_some(names)} of classes {name_some(every)}? {choice}")
     check_wrapped(folders, where)
     check_pieces(names, where)

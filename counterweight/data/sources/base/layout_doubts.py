@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from shlex import quote
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import (
@@ -158,6 +159,19 @@ def offer_one_of_each(folders: Sequence[Tree], shared: Iterable[str]) -> str:
             return ""
     same = f"the files in {name_some([first, *others])} have the same names"
     return f"; {same}: set leave_out: [{', '.join(others)}] takes one of each" if others else ""
+
+
+def offer_one_set(folders: Sequence[Tree]) -> str:
+    """Return the way out where all folders have files of the same names in the same classes, as forms of one set have.
+
+    Parts of these would have the same pictures on both sides. Empty where it is not so, or names are numbers alone.
+    """
+    first, *others = ({inner.name: list_stems(inner) for inner in folder.folders} for folder in folders)
+    same = all({*own} == {*first} and all(has_same_names(own[name], first[name]) for name in own) for own in others)
+    if not others or not same or any(stem.isdecimal() for stems in first.values() for stem in stems):
+        return ""
+    ways = f"give {quote(folders[0].path)} if they are forms of the same pictures"
+    return f"; files of the same names are in all of these: {ways}"
 
 
 def is_beside(folder: Tree, other: str, pictures: str | None) -> bool:

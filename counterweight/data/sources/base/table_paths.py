@@ -4,6 +4,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +49,8 @@ class PathResolver:
         if self.follow:
             return Path(path)
         if os.path.isabs(word) or DRIVE.match(word):
-            raise UserError(f"{word}: an absolute path; write it relative to the table, or set links: follow")
+            ways = "write it relative to the table, or to a folder and set image_folder: FOLDER, or set links: follow"
+            raise UserError(f"{word}: an absolute path; {ways}")
         parent = os.path.dirname(path)
         if parent not in self.known:  # most files share their folder with others
             self.check(parent)
@@ -139,7 +141,8 @@ def locate_images(
     if folder is not None and not (root / folder).is_dir():
         raise UserError(f"{root / folder}: no such folder, which image_folder says")
     start = file.parent if folder is None else root / folder
-    words, notes = strip_foreign(words, start, file.name)
+    others = () if folder is not None else chain((root,), list_folders(root))
+    words, start, notes = strip_foreign(words, start, others, root, file.name)
     resolver = PathResolver(start, root, follow)
     paths = list(resolve(words, resolver, file, empty))
     if folder is None and paths and not notes and not any(os.path.lexists(path) for path in paths[:TRIED]):

@@ -2,22 +2,33 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
+from typing import NamedTuple
 
 ELSEWHERE = re.compile(r"/|[A-Za-z]:/|//|\.\./|[a-z0-9]+://", re.IGNORECASE)
 TRIED = 50  # paths that tell in which folder images lie
 
 
-def strip_foreign(words: Sequence[str], start: Path, name: str) -> tuple[Sequence[str], list[str]]:
+class Stripped(NamedTuple):
+    """Paths, the folder that they begin in, and what was taken away of them."""
+
+    words: Sequence[str]
+    start: Path
+    notes: list[str]
+
+
+def strip_foreign(words: Sequence[str], start: Path, others: Iterable[Path], root: Path, name: str) -> Stripped:
     """Return paths without the beginning that all share, if that leads out of the folder and the rest is there.
 
-    What is left is as long as can be; nothing changes where the first files are not all there then, or are where the
-    paths say. A note says what was taken away.
+    What is left is as long as can be; nothing changes where the first files are not all there then, or in several
+    folders, or are where the paths say. A note says what was taken away.
 
     Args:
-        start: folder that paths begin in.
+        start: the folder that paths begin in.
+        others: those that they may begin in, which are not looked at in vain.
+        root: the folder that all of these are in, for the note.
         name: of the table, for the note.
     """
     plain = [word.strip().replace("\\", "/") for word in words]
@@ -26,14 +37,36 @@ def strip_foreign(words: Sequence[str], start: Path, name: str) -> tuple[Sequenc
         or not all(map(ELSEWHERE.match, plain))
         or any(os.path.lexists(start / word) for word in plain[:TRIED])
     ):
-        return words, []
+        return Stripped(words, start, [])
     parts = [word.split("/") for word in plain]
+    for places in ([start], others):
+        if found := find_rest(parts, [*places]):
+            where = "here" if found.start == start else f"in {os.path.relpath(found.start, root)}"
+            gone = "/".join(parts[0][: found.cut])
+            note = f"{name}: all paths begin with '{gone}/', which is not here: what follows is looked for {where}"
+            return Stripped(["/".join(own[found.cut :]) for own in parts], found.start, [note])
+    return Stripped(words, start, [])
+
+
+class Rest(NamedTuple):
+    """How many of the first names of paths are to be taken away, and in which folder the rest is."""
+
+    cut: int
+    start: Path
+
+
+def find_rest(parts: Sequence[Sequence[str]], places: Sequence[Path]) -> Rest | None:
+    """Return the longest ends of paths that are in one of some folders; None if they are in none, or in several.
+
+    Args:
+        parts: the names in each path.
+    """
     columns = zip(*(own[:-1] for own in parts), strict=False)  # up to the shortest
     shared = sum(1 for _ in takewhile(lambda names: len({*names}) == 1, columns))
     for cut in range(1, shared + 1):
         first = ["/".join(own[cut:]) for own in parts[:TRIED]]
-        if not any(ELSEWHERE.match(word) for word in first) and all(os.path.isfile(start / word) for word in first):
-            gone = "/".join(parts[0][:cut])
-            note = f"{name}: all paths begin with '{gone}/', which is not here: what follows is looked for here"
-            return ["/".join(own[cut:]) for own in parts], [note]
-    return words, []
+        if any(ELSEWHERE.match(word) for word in first):
+            continue
+        if found := [place for place in places if all(os.path.isfile(place / word) for word in first)]:
+            return Rest(cut, found[0]) if len(found) == 1 else None
+    return None
