@@ -38,9 +38,10 @@ ADVICE = {
     ),
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "save them as CSV to have labels read"),
     **dict.fromkeys(
-        (".eps", ".pdf", ".ai", ".mp4", ".mov", ".avi", ".npy", ".npz", ".mat", ".h5", ".hdf5", ".tfrecord"),
+        (".eps", ".pdf", ".ai", ".mp4", ".mov", ".avi", ".npy", ".npz", ".h5", ".hdf5", ".tfrecord"),
         "export their images as PNG",
     ),
+    ".mat": "export images in them as PNG, labels as CSV",
 }
 
 LABELS = (".json", ".xml", ".txt")  # files that may have the labels of images beside them

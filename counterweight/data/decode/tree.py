@@ -34,8 +34,8 @@ SYSTEM = re.compile(
 )
 """Folders, and one file, that systems and storages make by themselves; hidden ones are left out as such."""
 COMPANION = (
-    r"masks?|mask[ _-]?images|tri[ _-]?maps?|seg|segmentations?|annotations?|ann|gt|ground[ _-]?truths?|"
-    r"thumbs?|thumbnails?|previews?"
+    r"masks?|mask[ _-]?images|tri[ _-]?maps?|seg|segmentations?(?:[ _-]?(?:class|object)(?:aug|raw)?)?|"
+    r"annotations?|ann|gt|ground[ _-]?truths?|thumbs?|thumbnails?|previews?"
 )
 COMPANION_FOLDER = re.compile(rf"(?:.*[^a-z])?(?:{COMPANION})", re.IGNORECASE)
 COMPANION_FILE = re.compile(rf"(?P<of>.+?)[ _.-]+(?:{COMPANION})(?:[ _-]?\d+)?", re.IGNORECASE)

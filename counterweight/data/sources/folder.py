@@ -201,8 +201,9 @@ def read_wanted(settings: Settings, tree: Tree) -> Wanted:
         raise UserError(f"{tree.path}: train_lists without test_lists; both say which images are in which part")
     around = [folder.name for folder in tree.folders if folder.images]
     inside = settings.test_lists and len(around) == 1 and not any(map(is_image, tree.files))
-    train = settings.train or (around if inside and settings.layout == "auto" else [])
-    return Wanted(settings.layout, train, settings.test, settings.validation, settings.leave_out is None)
+    train = settings.train or (around if inside and settings.layout != "parts" else [])
+    masks, lists = settings.leave_out is None, bool(settings.test_lists)
+    return Wanted(settings.layout, train, settings.test, settings.validation, masks, lists)
 
 
 def split_by_lists(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from counterweight.core.errors import UserError
 from counterweight.data.sources.base.label_texts import part_rows
 from tests.data.sources.tables import counts, find, left_out, refused
 from tests.data.sources.test_public_layouts import write_images, write_table
@@ -88,6 +89,16 @@ def test_tables_that_are_asked_for_and_are_none_are_refused(tmp_path: Path) -> N
     outside.write_text("a.png 1\n")
     refused(tmp_path, "tables: not below the folder", tables=["../outside.txt"])
     refused(tmp_path / "plain.csv", "tables: lists/trainval.txt lies in a folder; give that", **tables)
+
+
+@pytest.mark.parametrize("head", ["label,pixel0,pixel1", "label," + ",".join(f"{n}x{n}" for n in range(784))])
+def test_tables_of_pixels_are_named_in_a_short_line(head: str, tmp_path: Path) -> None:
+    write_table(tmp_path / "train.csv", head, *(f"{n % 2}" + ",7" * head.count(",") for n in range(6)))
+    refused(tmp_path, r"columns such as \w+ hold pixels, which are not read: write each image as a file")
+    with pytest.raises(UserError) as caught:
+        find(tmp_path)
+    assert len(str(caught.value)) < 800
+    refused(tmp_path, "no column 'name'; allowed: label", image="name")
 
 
 def test_names_of_images_and_of_their_masks_mean_the_images(tmp_path: Path) -> None:

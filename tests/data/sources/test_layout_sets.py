@@ -1,5 +1,6 @@
 """Folders that are no classes, but hold them: sets beside others, copies of all classes, and letters above them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from counterweight.core.errors import UserError
 from counterweight.data.inspection import detect_source
+from counterweight.data.sources.base.layout_sets import FOLDER
 from tests.data.sources.tables import counts as count_rows
 from tests.data.sources.tables import find as find_table
 from tests.data.sources.test_layout import check_sum, counts, find, make, refused
@@ -143,3 +145,43 @@ def test_folders_around_others_are_no_parts_of_one_class(tmp_path: Path) -> None
 def test_an_example_tests_on_what_is_called_validation(tmp_path: Path) -> None:
     make(tmp_path, {f"{place}/{name}": 3 for place in ("A-VAL-7", "B-100") for name in "ab"})
     refused(tmp_path, r"set train: \[B-100\] and test: \[A-VAL-7\] as an example the other, train alone splits its ima")
+
+
+def test_letters_and_folds_in_a_part_are_asked_about(tmp_path: Path) -> None:
+    make(tmp_path, {f"{part}/{name[0]}/{name}": 3 for part in ("train", "val") for name in ("abbey", "attic", "bar")})
+    way = (
+        rf"set layout: parts takes the first, set label_pattern: '{re.escape(FOLDER)}' the folder that each image is in"
+    )
+    refused(tmp_path, rf"classes a, b, or abbey, attic, bar in these\? {way}")
+    assert counts(find(tmp_path, layout="parts"))[0] == {"a": 6, "b": 3}
+    assert counts(find(tmp_path, label_pattern=FOLDER)) == [{"abbey": 3, "attic": 3, "bar": 3}] * 2
+    folds = tmp_path / "folds"
+    make(folds, {f"{part}/{fold}/{name}": 3 for part in ("train", "test") for fold in ("one", "two") for name in "xy"})
+    refused(folds, rf"classes one, two, or x, y in these\? {way}")
+    assert counts(find(folds, label_pattern=FOLDER)) == [{"x": 6, "y": 6}] * 2
+    plain = tmp_path / "plain"
+    make(plain, {f"{part}/{name}/images": 3 for part in ("train", "test") for name in "xy"})
+    assert counts(find(plain)) == [{"x": 3, "y": 3}] * 2
+
+
+def test_letters_above_the_classes_of_lists_are_asked_about(tmp_path: Path) -> None:
+    """As of places: a folder around the letters, and lists of both parts beside it."""
+    files = [f"data/{name[0]}/{name}/{number}.jpg" for name in ("abbey", "bar") for number in range(4)]
+    write_images(tmp_path, *files)
+    write_table(tmp_path / "train.txt", *(file.removeprefix("data") for file in files if file[-5] != "3"))
+    write_table(tmp_path / "val.txt", *(file.removeprefix("data") for file in files if file[-5] == "3"))
+    lists = {"train_lists": ["train.txt"], "test_lists": ["val.txt"]}
+    refused(tmp_path, r"classes a, b, or abbey, bar in these\? set layout: classes takes the first", **lists)
+    assert counts(find(tmp_path, **lists, layout="classes")) == [{"a": 3, "b": 3}, {"a": 1, "b": 1}]
+    assert counts(find(tmp_path, **lists, label_pattern=FOLDER)) == [{"abbey": 3, "bar": 3}, {"abbey": 1, "bar": 1}]
+
+
+@pytest.mark.parametrize(("one", "other"), [("JPEGImages", "SegmentationClass"), ("scans", "drawn")])
+def test_files_of_the_same_names_in_two_kinds_may_be_masks(one: str, other: str, tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{one}/2007_{n}.jpg" for n in range(4)), *(f"{other}/2007_{n}.png" for n in range(4)))
+    message = rf"images and their masks, or classes\? set leave_out: \[{other}\] leaves"
+    refused(tmp_path, message)
+    assert counts(find(tmp_path, leave_out=[])) == [{one: 4, other: 4}]
+    plain = tmp_path / "plain"  # numbers alone may be those of any images
+    write_images(plain, *(f"real/{n}.jpg" for n in range(4)), *(f"made/{n}.png" for n in range(4)))
+    assert counts(find(plain)) == [{"made": 4, "real": 4}]

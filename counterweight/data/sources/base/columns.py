@@ -31,6 +31,7 @@ from counterweight.data.sources.base.label_texts import is_parted_by_blanks, rea
 
 FIRST = 10_000  # rows that tell what a column holds
 ROWS = 1024  # of a column that are read at a time
+NAMED = 20  # columns that a message names
 MOST = 2**31  # bytes of a column of texts or numbers
 TYPED = (".parquet", LINES, ARROW)
 SUFFIXES = (*DELIMITERS, *TYPED)
@@ -187,9 +188,16 @@ def choose_column(
 
 def describe_missing(columns: Columns, wanted: str) -> str:
     """Say that a table has no column that is asked for, and which it has."""
-    near, every = suggest_name(wanted, columns.names), ", ".join(columns.names)
-    offer = near if near.startswith("; allowed") else f"{near} It has {every}"
-    return f"{columns.file}: no column '{wanted}'{offer}"
+    near = suggest_name(wanted, columns.names)
+    if near.startswith("; allowed"):
+        return f"{columns.file}: no column '{wanted}'; allowed: {name_all(columns)}"
+    return f"{columns.file}: no column '{wanted}'{near} It has {name_all(columns)}"
+
+
+def name_all(columns: Columns) -> str:
+    """Return the names of the columns, the first of many."""
+    first, rest = columns.names[:NAMED], len(columns.names) - NAMED
+    return ", ".join(first) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def list_usual(columns: Columns, usual: Sequence[str]) -> list[str]:

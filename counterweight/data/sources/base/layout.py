@@ -24,6 +24,7 @@ from counterweight.data.sources.base.layout_doubts import (
     check_paired_classes,
     check_pictures,
     check_pieces,
+    check_twins,
     has_classes,
     holds_texts_alone,
     is_kind,
@@ -36,10 +37,12 @@ from counterweight.data.sources.base.layout_doubts import (
 )
 from counterweight.data.sources.base.layout_sets import (
     check_copies,
+    check_in_part,
     check_letters,
     check_sets,
     check_wrapped,
     enter_images,
+    find_shared,
 )
 from counterweight.data.sources.base.lazy_images import (
     Validation,
@@ -89,7 +92,7 @@ class Layout(NamedTuple):
 class Wanted(NamedTuple):
     """What the settings say of a layout: its kind, the folders of the parts, and what becomes of validation images.
 
-    `masks` says whether it is asked what folders are that might be of masks.
+    `masks` says whether it is asked what folders are that might be of masks, `lists` whether lists name the parts.
     """
 
     kind: Kind
@@ -97,6 +100,7 @@ class Wanted(NamedTuple):
     test: Sequence[str]
     validation: Validation
     masks: bool
+    lists: bool = False
 
 
 def choose_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
@@ -111,6 +115,10 @@ def choose_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
         check_pictures(order_names({folder.name for part in layout.train for folder in part.classes}), where)
         for part in layout.train:
             check_paired_classes([folder.tree for folder in part.classes], where)
+            check_twins([folder.tree for folder in part.classes], where)
+    if wanted.kind == "auto":
+        for part in layout.train:
+            check_in_part([folder.tree for folder in part.classes], where, "classes" if wanted.lists else "parts")
     return layout
 
 
@@ -175,11 +183,8 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
         check_inner_pictures(folders, set.intersection(*inner), where)
     check_copies(folders, where)
     check_letters(folders, where)
-    plain = [{name for name in list_classes(enter_images(folder)) if not is_kind(name)} for folder in folders]
-    every = {name for own in plain for name in own}
-    shared = {name for name in every if sum(name in own for own in plain) > len(folders) / 2}
-    several = any(len(own) > 1 for own in plain)  # else those are folders around others
-    if all(plain) and shared and several and len(folders) > 1 and len(every) > 1:
+    if shared := find_shared(folders):
+        every = {name for folder in folders for name in list_classes(enter_images(folder)) if not is_kind(name)}
         first = f"classes {name_some(names)}, each with folders {name_some(every)}"
         *some, last = sorted(order_names(names), key=is_tested)
         example = f"set train: [{', '.join(some[:NAMED])}] and test: [{last}] as an example"

@@ -18,12 +18,14 @@ from counterweight.data.decode.tree import (
 from counterweight.data.sources.base.labels import order_names
 from counterweight.data.sources.base.lazy_images import are_part_names, guess_part_name
 
-IMAGES = re.compile(r"(?:images?|imgs?|img|photos?|pictures?|rgb|jpe?gs?|pngs?|originals?|raw)", re.IGNORECASE)
+KINDS = r"rgb|jpe?gs?|pngs?|originals?|raw"
+IMAGES = re.compile(rf"(?:(?:(?:{KINDS})[ _-]?)?(?:images?|imgs?|img|photos?|pictures?)|{KINDS})", re.IGNORECASE)
 REST = re.compile(
     r"all|data|extras?|un[ _-]?labell?ed(?:[ _-]?data)?|samples?|pool|predict(?:ion)?s?|infer(?:ence)?", re.I
 )
 PAIRED = re.compile(r".+?(?P<word>[ _.-]+[^ _.-]+)")
 LABELS = re.compile(r"(?:labels?|targets?|outputs?)(?:[ _-]?(?:images?|imgs?|tr|ts))?", re.IGNORECASE)  # of pixels
+PHOTOGRAPHS = (".jpg", ".jpeg")
 DATE = re.compile(r"(?:19|20)\d\d(?:[-_.]?\d\d){0,2}")
 PIECES = r"fold|part|split|batch|chunk|shard|volume|vol|images?|imgs?|photos?|pictures?|pics?|data|files?"
 PIECE = re.compile(rf"(?:.*[^a-z])?(?:{PIECES})[ _-]?\d+", re.IGNORECASE)
@@ -112,6 +114,26 @@ def check_paired_classes(folders: Sequence[Tree], where: str) -> None:
             both = f"classes {name_some(one for one, _ in pairs)} and {name_some(other for _, other in pairs)}"
             choice = f'set leave_out: ["*{word}"] leaves the masks out, set leave_out: [] takes all as classes'
             raise UserError(f"{where}: {both}: images and their masks, or classes? {choice}")
+
+
+def check_twins(folders: Sequence[Tree], where: str) -> None:
+    """Refuse two classes of files of the same names that are kept as JPEG in one and as other kinds in the other.
+
+    So are photographs and what was drawn into them; names that are numbers alone may be those of any images.
+    """
+    photographs = [folder for folder in folders if {*map(find_ending, list_images(folder))} <= {*PHOTOGRAPHS}]
+    for one in photographs:
+        stems = list_stems(one)
+        for other in (folder for folder in folders if {*map(find_ending, list_images(folder))}.isdisjoint(PHOTOGRAPHS)):
+            if has_same_names(list_stems(other), stems) and not any(map(str.isdecimal, stems)):
+                said = f"files in {one.name} have the names of those in {other.name}, which are no JPEG"
+                choice = f"set leave_out: [{other.name}] leaves these out, set leave_out: [] takes both as classes"
+                raise UserError(f"{where}: {said}: images and their masks, or classes? {choice}")
+
+
+def list_images(tree: Tree) -> list[str]:
+    """Return the image files in a folder, at any depth."""
+    return [file for own in tree.walk() for file in own.files if is_image(file)]
 
 
 def is_kind(name: str) -> bool:

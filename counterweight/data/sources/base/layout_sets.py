@@ -20,6 +20,8 @@ from counterweight.data.sources.base.layout_doubts import (
 )
 from counterweight.data.sources.base.lazy_images import are_part_names, guess_part_name
 
+FOLDER = "([^/]+)/[^/]+$"  # of an image, in its path
+
 
 def check_sets(folders: Sequence[Tree], where: str) -> None:
     """Refuse folders of parts in those of classes if all have the same folders in them, as folds with a split each.
@@ -88,17 +90,46 @@ def check_letters(folders: Sequence[Tree], where: str) -> None:
     Raises:
         UserError: it is so.
     """
+    if found := find_under_letters(folders):
+        names = order_names(folder.name for folder in folders)
+        first = f"classes {name_some(names)}, or {name_some(found)}, by the letters they begin with"
+        choice = f"set layout: classes takes the first, set train: [{', '.join(names)}] the other"
+        raise UserError(f"{where}: {first}? {choice}")
+
+
+def find_under_letters(folders: Sequence[Tree]) -> set[str]:
+    """Return the names of the folders in some that are called by the letter which these begin with; none otherwise."""
     letters = [folder.name.lower() for folder in folders]
     inner = [list_classes(folder) for folder in folders]
     loose = any(is_image(file) for folder in folders for file in folder.files)
     if len(folders) < 2 or loose or not all(len(letter) == 1 and letter.isalpha() for letter in letters):
-        return
+        return set()
     words = any(name[1:2].isalpha() for own in inner for name in own)  # not numbered, as `a/a1` and `a/a2` are
     begin = (own and all(name.lower().startswith(one) for name in own) for one, own in zip(letters, inner, strict=True))
-    if words and all(begin):
-        names = order_names(folder.name for folder in folders)
-        first = f"classes {name_some(names)}, or {name_some(set[str]().union(*inner))}, by the letters they begin with"
-        choice = f"set layout: classes takes the first, set train: [{', '.join(names)}] the other"
+    return set[str]().union(*inner) if words and all(begin) else set()
+
+
+def find_shared(folders: Sequence[Tree]) -> set[str]:
+    """Return the names of the folders in some if these have most of them, as folds of classes have; none otherwise."""
+    plain = [{name for name in list_classes(enter_images(folder)) if not is_kind(name)} for folder in folders]
+    every = {name for own in plain for name in own}
+    shared = {name for name in every if sum(name in own for own in plain) > len(folders) / 2}
+    several = any(len(own) > 1 for own in plain)  # else those are folders around others
+    return shared if all(plain) and shared and several and len(folders) > 1 and len(every) > 1 else set()
+
+
+def check_in_part(folders: Sequence[Tree], where: str, kept: str) -> None:
+    """Refuse classes of a part that are letters which others begin with, or hold the same folders each.
+
+    Args:
+        kept: the layout that takes them as they are.
+
+    Raises:
+        UserError: it is so.
+    """
+    if inner := find_under_letters(folders) or find_shared(folders):
+        first = f"classes {name_some(folder.name for folder in folders)}, or {name_some(inner)} in these"
+        choice = f"set layout: {kept} takes the first, set label_pattern: '{FOLDER}' the folder that each image is in"
         raise UserError(f"{where}: {first}? {choice}")
 
 

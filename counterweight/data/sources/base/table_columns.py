@@ -17,6 +17,7 @@ from counterweight.data.sources.base.columns import (
     drop_header,
     is_text,
     list_usual,
+    name_all,
     read_first_rows,
 )
 from counterweight.data.sources.base.embedded import is_binary, list_fields
@@ -27,6 +28,7 @@ from counterweight.data.sources.base.table_prefixes import TRIED
 IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # the first that is there
 LABEL = ("label", "labels", "class", "class_name", "category", "target", "class_id", "classid", "category_id")
 NUMBERS = re.compile(r"|Unnamed: \d+|__index_level_\d+__|index", re.IGNORECASE)  # of rows, as pandas calls them
+PIXELS = re.compile(r"(?:pixel|px|pix)s?[ _-]?(?:\d+|\d+x\d+)?|\d+x\d+", re.IGNORECASE)
 FEW = 0.5  # of the rows have different labels, at most, where nothing else says that a column has labels
 
 
@@ -114,8 +116,14 @@ def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> t
         return next((name for name in usual if name in named), found), []
     if len(named) == 1:
         return named[0], [f"{columns.file.name}: column '{named[0]}' is taken for the images: it names files"]
-    absent = describe_absent(columns, lookup)
+    absent = describe_pixels(columns) or describe_absent(columns, lookup)
     raise NoColumnError(f"{describe_lack(columns, IMAGE)}{absent}; set image: COLUMN takes one of them")
+
+
+def describe_pixels(columns: Columns) -> str:
+    """Say that columns hold pixels, as those called pixel0 to pixel783, or texts of many numbers, do; or nothing."""
+    names = [name for name in columns.names if PIXELS.fullmatch(name)]
+    return f"; columns such as {names[0]} hold pixels, which are not read: write each image as a file" if names else ""
 
 
 def check_single(columns: Columns, name: str) -> None:
@@ -145,7 +153,7 @@ def describe_absent(columns: Columns, lookup: Lookup) -> str:
 
 def describe_lack(columns: Columns, usual: Sequence[str]) -> str:
     """Say that a table has no column of some names, and which it has."""
-    said = f"{columns.file}: no column {', '.join(usual)}; it has {', '.join(columns.names)}"
+    said = f"{columns.file}: no column {', '.join(usual)}; it has {name_all(columns)}"
     alone = columns.delimiter and len(columns.names) == 1
     return f"{said} alone; set delimiter: CHARACTER parts a line into more" if alone else said
 
