@@ -79,6 +79,17 @@ def read_label_table(path: Path) -> None:
                 decode_if_held(image)
 
 
+def read_named_table(path: Path) -> None:
+    """Read a text as a table that is asked for, and with its columns named where it asks for these."""
+    asked = {"path": str(path.parent), "size": 8, "tables": [path.name]}
+    try:
+        table.find(table.Settings.model_validate(asked), "things")
+    except UserError as error:
+        if ": COLUMN takes one of them" not in str(error):
+            raise
+        table.find(table.Settings.model_validate({**asked, "image": "f0", "label": "f1"}), "things")
+
+
 def write_class_folders(root: Path) -> None:
     """Write four images of each of two classes."""
     for place in (root / name for name in ("cat", "dog")):
@@ -176,6 +187,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "csv": Kind("labels.csv", partial(samples.make_texts, ","), read_label_table),
         "tsv": Kind("labels.tsv", partial(samples.make_texts, "\t"), read_label_table),
         "lists of parts": Kind("test.txt", samples.make_lists, read_part_list, write_class_folders),
+        "texts of labels": Kind("labels.txt", samples.make_label_texts, read_named_table),
+        "json of labels": Kind("labels.json", samples.make_label_json, read_named_table),
         "json lines": Kind("metadata.jsonl", samples.make_lines, read_label_table),
         "label arrow": Kind("data.arrow", samples.make_arrow, read_label_table),
         "label parquet": Kind("labels.parquet", samples.make_label_tables, read_label_table),

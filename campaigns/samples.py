@@ -179,6 +179,27 @@ def make_lists() -> list[Sample]:
     return [Sample(b"cat/0.png\n./dog/0\ncat\\1.png 0\n/home/me/dog/1.png,dog\n")]
 
 
+def make_label_texts() -> list[Sample]:
+    """Return texts of paths and labels parted by blanks, and of a name and numbers."""
+    rows = "".join(f"a/{number} b.png {CLASSES[number % 3]} {number % 2}\n" for number in range(24))
+    numbers = "".join(f"pug_{number} {number % 3} 7 {number}\n" for number in range(24))
+    return [Sample(f"# path label\n\n{rows}".encode()), Sample(numbers.encode()), Sample(rows.encode("utf-16"))]
+
+
+def make_label_json() -> list[Sample]:
+    """Return JSON of rows, of labels by names, of pairs, and of images, annotations and categories apart."""
+    names = [f"{number}.png" for number in range(24)]
+    labels = [CLASSES[number % 3] for number in range(24)]
+    rows = [{"path": name, "label": label, "box": [1]} for name, label in zip(names, labels, strict=True)]
+    apart = {
+        "images": [{"id": number, "file_name": name} for number, name in enumerate(names)],
+        "annotations": [{"image_id": number, "category_id": number % 3} for number in range(24)],
+        "categories": [{"id": number, "name": name} for number, name in enumerate(CLASSES)],
+    }
+    pairs = {"labels": [*zip(names, range(24), strict=True)]}
+    return [Sample(json.dumps(own).encode()) for own in (rows, dict(zip(names, labels, strict=True)), pairs, apart)]
+
+
 def make_lines() -> list[Sample]:
     """Return tables of paths and labels as lines of JSON."""
     rows = [{"file_name": f"{number}.png", "label": CLASSES[number % 3], "box": [number]} for number in range(24)]

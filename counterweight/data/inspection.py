@@ -17,7 +17,7 @@ from counterweight.data.decode.opening import Encoded
 from counterweight.data.decode.pool import inspect_images
 from counterweight.data.decode.tree import LeftOut, Tree, find_ending, is_image, scan_tree
 from counterweight.data.findings import Findings, Results, summarize_findings
-from counterweight.data.labelled_texts import LabelsError, check_labelled, offer_labelled
+from counterweight.data.labelled_texts import ENDINGS, LabelsError, check_labelled, offer_labelled
 from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import SUFFIXES
 from counterweight.data.sources.base.group_names import count_members
@@ -82,6 +82,9 @@ def detect_source(path: Path) -> str:
             return "table"
         if path.suffix.lower() in account.ARCHIVES:
             raise UserError(f"{path}: an archive; unpack it, then give the folder")
+        if find_ending(str(path)) in ENDINGS:
+            ways = f"give {quote(os.fspath(path.parent))} and set tables: [{path.name}] has its labels read"
+            raise UserError(f"{path}: a text: {ways}; {WANTED}")
         raise UserError(f"{path}: a file that is no table ({', '.join(SUFFIXES)}); {WANTED}")
     tree = scan_tree(os.fspath(path), path.resolve(), follow_links=True)
     classes, table = find_class_folders(tree), find_table(path, tree)
@@ -170,11 +173,11 @@ def check_single(path: Path, tree: Tree, classes: Sequence[str]) -> str:
     if inner:
         within, below = name_some(list_classes(inner)), os.path.relpath(inner.path, path)
         where = f"in which {below} holds" if os.sep in below else "which holds"
-        lists = offer_labelled(tree) or "".join(f"; {note}" for note in describe_lists(tree))
+        lists = offer_labelled(tree, classes=True) or "".join(f"; {note}" for note in describe_lists(tree))
         raise UserError(f"{path}: {seen}, {where} folders {within}: give {quote(inner.path)} for these{lists}")
     if len(classes) == 1 and not loose and (path / classes[0]).is_dir():
         seen += f" (of one class, for a gallery: give {quote(os.fspath(path / classes[0]))} itself)"
-    labelled = offer_labelled(tree) or describe_label_files(tree)
+    labelled = offer_labelled(tree, classes=False) or describe_label_files(tree)
     raise UserError(f"{path}: {seen}{account.describe_unread(tree)}{labelled}; {WANTED}")
 
 

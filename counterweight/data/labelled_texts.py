@@ -10,6 +10,7 @@ from typing import NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import NO_ENDING, Tree, find_ending, find_stem, list_stems, scan_tree
 from counterweight.data.sources import table
+from counterweight.data.sources.base.json_tables import JSON
 from counterweight.data.sources.base.labels import normalize_label, order_names
 from counterweight.data.sources.base.layout_doubts import name_some
 from counterweight.data.sources.base.lazy_images import JOINED, NAMED_PART, TESTS, guess_part_name
@@ -17,7 +18,7 @@ from counterweight.data.sources.base.listed_paths import read_beginning
 from counterweight.data.sources.base.part_lists import BETWEEN, PROSE, is_named
 from counterweight.data.sources.base.table_columns import FEW, NoLabelsError, is_measure
 
-ENDINGS = (".txt", ".lst", ".list", ".data", NO_ENDING)
+ENDINGS = (".txt", ".lst", ".list", ".data", JSON, NO_ENDING)
 MOST = 200  # texts that are looked into
 TRIED = 8  # kinds of texts that are read
 SHOWN = 3  # of these, that are named
@@ -111,6 +112,10 @@ def find_candidates(tree: Tree) -> Iterator[str]:
     files = (file for own in tree.walk() for file in own.files if find_ending(file) in ENDINGS)
     plain = (file for file in files if find_stem(file) not in stems and not PROSE.match(find_stem(file)))
     for file in islice(plain, MOST):
+        if find_ending(file) == JSON:
+            if is_named(read_beginning(file), stems, bare=True):
+                yield file
+            continue
         lines = [line for line in read_beginning(file).splitlines()[:-1] if line.strip()]
         several = [line for line in lines if len(BETWEEN.split(line.strip())) > 1]
         if len(lines) > 1 and sum(is_named(line, stems, bare=True) for line in several) >= NAMED * (len(lines) - 1):
@@ -157,9 +162,13 @@ def check_labelled(path: Path, tree: Tree, classes: Sequence[str]) -> None:
         raise LabelsError(f"{path}: {first}, or labels of texts? {choice}")
 
 
-def offer_labelled(tree: Tree) -> str:
-    """Return which texts label images otherwise than folders do, to go on with an error's message; empty if none do."""
-    found = [own for own in find_labelled_texts(tree) if own.is_contrary(())]
+def offer_labelled(tree: Tree, classes: bool) -> str:
+    """Return which texts label images otherwise than folders do, to go on with an error's message; empty if none do.
+
+    Args:
+        classes: whether folders may be classes, which stand against what is called neither as labels nor as parts are.
+    """
+    found = [own for own in find_labelled_texts(tree) if not classes or own.is_contrary(())]
     return f"; {describe_labelled(found)}" if found else ""
 
 

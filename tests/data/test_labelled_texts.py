@@ -1,5 +1,6 @@
 """Texts that label images and that nobody has asked for: which are asked about, and which only named."""
 
+import json
 import re
 from pathlib import Path
 
@@ -114,6 +115,14 @@ def test_tables_that_label_images_in_no_class_are_offered_as_such(tmp_path: Path
     tree = scan_tree(str(tmp_path), tmp_path, follow_links=False)
     (note,) = describe_lists(tree, [*(tmp_path / "Train").rglob("*.png")])
     assert note.endswith("set tables: [Test.csv, Train.csv] takes labels and parts of tables alone")
+
+
+def test_json_that_labels_images_is_named_with_its_setting(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"images/{number}.png" for number in range(8)))
+    (tmp_path / "data.json").write_text(json.dumps({f"{number}.png": NAMES[number % 2] for number in range(8)}))
+    asked(tmp_path, r"data.json labels 8 images \(owl, sea lion\): set tables: \[data.json\] takes these")
+    (tmp_path / "data.json").write_text(json.dumps({f"{number}.png": number for number in range(8)}))
+    asked(tmp_path, "there are 1 .json in .: labels are read of CSV")
 
 
 def test_texts_of_boxes_and_of_other_things_are_none(tmp_path: Path) -> None:

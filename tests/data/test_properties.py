@@ -148,6 +148,25 @@ def test_a_table_of_any_texts_is_read_or_refused_in_one_line(given_rows: list[tu
 
 
 @few
+@given(
+    st.binary(max_size=200) | st.lists(words).map("\n".join).map(str.encode), st.sampled_from(["a.txt", "a.json", "a"])
+)
+def test_a_text_of_anything_is_a_table_that_is_asked_for_or_is_refused_in_one_line(content: bytes, file: str) -> None:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / file).write_bytes(content)
+        accepted(lambda path: table.find(table.Settings(path=str(path), size=4, tables=[file]), "things"), Path(folder))
+
+
+@few
+@given(values)
+def test_json_of_anything_is_a_table_that_is_asked_for_or_is_refused_in_one_line(value: object) -> None:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "a.json").write_text(json.dumps(value), encoding="utf-8")
+        settings = table.Settings(path=folder, size=4, tables=["a.json"])
+        accepted(lambda path: table.find(settings, "things"), Path(folder))
+
+
+@few
 @given(rows)
 def test_a_parquet_table_of_any_texts_has_its_labels_or_is_refused(given_rows: list[tuple[str, str]]) -> None:
     paths, labels = [f"a{path}.png" for path, _ in given_rows], [label for _, label in given_rows]

@@ -86,7 +86,7 @@ class Settings(OwnFileSettings):
     make that a symbolic link to the folder of tables and images, or to a Parquet file that holds the images."""
     tables: list[str] = Field(default_factory=list)
     """Files in the folder that are its tables, all others being none, as `[Train.csv, Test.csv]`; texts, too, with a
-    path and a label in a line, as `[train.txt, test.txt]`; `[]`: all tables that are there."""
+    path and a label in a line, as `[train.txt, test.txt]`, and JSON; `[]`: all tables that are there."""
     image: Column = None
     """Column of the images, or of their paths, which are relative to the table's folder; null: `image`, `path`,
     `file_name`... whichever is there, or the only one that holds images."""

@@ -1,5 +1,6 @@
-"""Tables that are asked for by name, and texts with a path and a label in each line as such."""
+"""Tables that are asked for by name, and texts with a path and a label in each line as such, and JSON."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,60 @@ def test_names_of_images_and_of_their_masks_mean_the_images(tmp_path: Path) -> N
     found = find(tmp_path, tables=["annotations/list.txt"], label="f1")
     assert found.train.origins[0] == "images/pug_0.jpg"
     assert counts(found) == [{"1": 3, "2": 3}]
+
+
+NAMES = [f"{number}.png" for number in range(6)]
+APART = {
+    "images": [{"id": 9 * n, "file_name": name} for n, name in enumerate(NAMES)],
+    "annotations": [{"image_id": 9 * n, "category_id": n % 2, "bbox": [1, 2]} for n in reversed(range(6))],
+    "categories": [{"id": 0, "name": "owl"}, {"id": 1, "name": "sea lion"}],
+}
+LABELS = [("owl", "sea lion")[n % 2] for n in range(6)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"file": name, "category": label, "size": [3, 4]} for name, label in zip(NAMES, LABELS, strict=True)],
+        {"version": "1", "items": [{"path": n, "label": own} for n, own in zip(NAMES, LABELS, strict=True)]},
+        dict(zip(NAMES, LABELS, strict=True)),
+        {"labels": [*zip(NAMES, LABELS, strict=True)]},
+        APART,
+    ],
+)
+def test_json_that_labels_images_is_a_table_if_asked_for(content: object, tmp_path: Path) -> None:
+    """Rows, a label of each image, pairs as of StyleGAN's dataset.json, and images and annotations as of COCO."""
+    write_images(tmp_path, *(f"photos/{name}" for name in NAMES))
+    (tmp_path / "labels.json").write_text(json.dumps(content))
+    found = find(tmp_path, tables=["labels.json"])
+    assert counts(found) == [{"owl": 3, "sea lion": 3}]
+    owls = [origin for origin, label in zip(found.train.origins, found.train.labels.tolist(), strict=True) if not label]
+    assert sorted(owls) == [f"photos/{number}.png" for number in (0, 2, 4)]
+
+
+def test_json_of_several_annotations_of_an_image_is_asked_about(tmp_path: Path) -> None:
+    write_images(tmp_path, *NAMES)
+    twice = {**APART, "annotations": [*APART["annotations"], {"image_id": 0, "category_id": 1}]}
+    (tmp_path / "labels.json").write_text(json.dumps(twice))
+    refused(
+        tmp_path,
+        "0.png is 'owl' in .*, 'sea lion' in labels.json row 7; .* set two_labels: leave_out",
+        tables=["labels.json"],
+    )
+    assert counts(find(tmp_path, tables=["labels.json"], two_labels="leave_out")) == [{"owl": 2, "sea lion": 3}]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "cannot be read: no JSON: "),
+        ("[" * 100_000, "cannot be read: no JSON: "),
+        ("3", "cannot be read: no labels of images: expected rows with an image and its label"),
+        ('{"a": [1], "b": [2]}', "cannot be read: no labels of images"),
+        ('[{"path": "0.png", "label": 1}, {"path": "1.png", "label": "x"}]', "cannot be read: "),
+    ],
+)
+def test_json_of_other_things_is_refused(content: str, message: str, tmp_path: Path) -> None:
+    write_images(tmp_path, *NAMES)
+    (tmp_path / "labels.json").write_text(content)
+    refused(tmp_path, f"labels.json: {message}", tables=["labels.json"])

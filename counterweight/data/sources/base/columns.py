@@ -27,6 +27,7 @@ from counterweight.data.sources.base.delimited_text import (
     number_row,
     read_head,
 )
+from counterweight.data.sources.base.json_tables import JSON, read_json_table
 from counterweight.data.sources.base.label_texts import is_parted_by_blanks, read_label_text
 
 FIRST = 10_000  # rows that tell what a column holds
@@ -60,7 +61,7 @@ class Columns(NamedTuple):
     empty: tuple[int, ...] = ()
     """Rows above these with nothing in them, which are not read either, counted from 0."""
     texts: pa.Table | None = None
-    """All of a text that is parted by blanks."""
+    """All of a text that is parted by blanks, or of JSON."""
 
     def number(self, place: int) -> int:
         """Return the number of a row in the file, from 1, given its place among those that are read."""
@@ -106,6 +107,9 @@ def read_columns(file: Path, delimiter: str | None = None, encoding: str | None 
         if file.suffix.lower() in TYPED:
             return Columns(file, read_schema(file))
         encoding = encoding or detect_encoding(file)
+        if file.suffix.lower() == JSON:
+            texts = read_json_table(file, encoding)
+            return Columns(file, texts.schema, encoding=encoding, texts=texts)
         if not delimiter and file.suffix.lower() not in DELIMITERS and is_parted_by_blanks(file, encoding):
             texts, skipped = read_label_text(file, encoding)
             return Columns(file, texts.schema, encoding=encoding, header=False, empty=skipped, texts=texts)

@@ -1,0 +1,70 @@
+"""Labels of images in JSON: rows, a label of each name, pairs of both, or images, annotations and categories apart."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from counterweight.core.memory import require_memory
+
+JSON = ".json"
+COPIES = 12  # of a text that are in memory while it is read
+APART = ("images", "annotations")  # and `categories`: as COCO has them, https://cocodataset.org/#format-data
+PLAIN = (str, int, float, bool, type(None))
+
+
+def read_json_table(file: Path, encoding: str) -> pa.Table:
+    """Return the rows of a text of JSON, of which values that are no texts and numbers are left away.
+
+    Raises:
+        UserError: it needs more memory than there is.
+        OSError, UnicodeDecodeError, LookupError: it cannot be read.
+        pa.ArrowInvalid: it is no JSON, or holds nothing of the kind, or values of several types in a column.
+    """
+    require_memory(COPIES * file.stat().st_size, str(file))
+    text = file.read_text(encoding).removeprefix("\ufeff")
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits are refused, too
+        raise pa.ArrowInvalid(f"no JSON: {error}") from error
+    rows = list_rows(found)
+    if not rows:
+        ways = "rows with an image and its label, a label of each image, or images, annotations and categories"
+        raise pa.ArrowInvalid(f"no labels of images: expected {ways}")
+    names = dict.fromkeys(name for row in rows for name in row)
+    try:
+        return pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
+    except (OverflowError, UnicodeEncodeError) as error:  # half a character, a number of more than 64 bits
+        raise pa.ArrowInvalid(f"no texts and numbers: {error}") from error
+
+
+def list_rows(found: object) -> list[dict[str, object]]:
+    """Return the rows of what JSON holds, by the names of their columns; none where it holds no such thing."""
+    if isinstance(found, Mapping):
+        if all(isinstance(found.get(key), list) for key in APART):
+            return join_annotations(*(found.get(key) or [] for key in (*APART, "categories")))
+        if found and all(isinstance(value, PLAIN) for value in found.values()):
+            return [{"image": name, "label": value} for name, value in found.items()]
+        lists = [value for value in found.values() if isinstance(value, list)]
+        return list_rows(lists[0]) if len(lists) == 1 else []
+    if not isinstance(found, list):
+        return []
+    if all(isinstance(row, list) and len(row) == 2 and all(isinstance(cell, PLAIN) for cell in row) for row in found):
+        return [{"image": name, "label": value} for name, value in found]
+    if not all(isinstance(row, Mapping) for row in found):
+        return []
+    return [{name: value for name, value in row.items() if isinstance(value, PLAIN)} for row in found]
+
+
+def join_annotations(
+    images: Sequence[object], annotations: Sequence[object], categories: Sequence[object]
+) -> list[dict[str, object]]:
+    """Return a row for each annotation: the file that it is of, and the name of its category, or its number."""
+    files = {own.get("id"): own.get("file_name") for own in images if isinstance(own, Mapping)}
+    names = {own.get("id"): own.get("name") for own in categories if isinstance(own, Mapping)}
+    known = [own for own in annotations if isinstance(own, Mapping) and own.get("image_id") in files]
+    return [
+        {"image": files[own["image_id"]], "label": names.get(own.get("category_id"), own.get("category_id"))}
+        for own in known
+    ]
