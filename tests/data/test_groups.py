@@ -1,6 +1,7 @@
 """Groups of images, as a patient's, are on one side of every split: found by a pattern or a column, and kept."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -194,13 +195,13 @@ def test_too_few_groups_are_told_with_numbers() -> None:
 
 def test_the_first_group_in_parentheses_that_takes_part_names_a_group() -> None:
     paths = ["cat/p1_0.png", "cat/p12_1.png", "dog/p1_2.png"]
-    assert name_groups(r"/(p\d+)_", paths, "here") == ["p1", "p12", "p1"]
-    assert name_groups(r"p\d+", paths, "here") == ["p1", "p12", "p1"]
-    assert name_groups(r"x(\d)|/p(\d+)", paths, "here") == ["1", "12", "1"]
+    assert name_groups(re.compile(r"/(p\d+)_"), paths, "here") == ["p1", "p12", "p1"]
+    assert name_groups(re.compile(r"p\d+"), paths, "here") == ["p1", "p12", "p1"]
+    assert name_groups(re.compile(r"x(\d)|/p(\d+)"), paths, "here") == ["1", "12", "1"]
     with pytest.raises(UserError, match=r"^here: '\(p\\d\\d\)' finds none in 2 of 3 paths, first: cat/p1_0.png; every"):
-        name_groups(r"(p\d\d)", paths, "here")
+        name_groups(re.compile(r"(p\d\d)"), paths, "here")
     with pytest.raises(UserError, match="finds none in 3 of 3"):
-        name_groups(r"(z?)", paths, "here")
+        name_groups(re.compile(r"(z?)"), paths, "here")
 
 
 # From the settings to the tables.
@@ -267,6 +268,8 @@ def test_patients_of_a_table_are_on_one_side(project: Path) -> None:
         ({"group_column": "patient", "group_pattern": "p"}, "scans.group_pattern: not beside group_column"),
         ({"group_pattern": "x(.)"}, r"scans.group_pattern: 'x\(.\)' finds none in 60 of 60 paths, first: pictures/ill"),
         ({"group_pattern": "("}, r"scans.group_pattern: '\(' is not allowed: input should be a valid regular expres"),
+        ({"group_pattern": "a{99999999999}"}, "a valid regular expression: the repetition number is too large"),
+        ({"group_pattern": "(" * 3000 + ")" * 3000}, "a valid regular expression: maximum recursion depth exceeded"),
         ({"group_pattern": "(png)"}, "scans: .*: class 'ill' has 30 images of 1 group; . or more are needed"),
     ],
 )

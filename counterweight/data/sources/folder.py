@@ -4,7 +4,6 @@ Where there are no sub-folders of classes, all images are of one class.
 """
 
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +37,7 @@ from counterweight.data.sources.base.name_pairs import describe_name_pairs
 from counterweight.data.sources.base.part_conflicts import describe_contrary_lists, describe_contrary_names
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
 from counterweight.data.sources.base.partial_lists import describe_partial
+from counterweight.settings.datasets import Pattern
 
 LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
 IN_NO_LIST = "in no list of a part"
@@ -60,7 +60,7 @@ class Settings(OwnFileSettings):
     `[]`: those that `test_lists` does not name."""
     test_lists: list[str] = Field(default_factory=list)
     """Texts with the paths of the images that are tested on, whatever folders say; images in no list are left out."""
-    label_pattern: re.Pattern[str] | None = None
+    label_pattern: Pattern | None = None
     """A regular expression that is found in the path of an image below the folder: what its first parentheses hold, or
     all of it, is the image's class, whatever folders but parts are called, as `([^/]*?)[0-9]+[.]` for `cat12.jpg`.
     Images in whose path it is not found are left out; null: folders are the classes."""
