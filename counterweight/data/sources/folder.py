@@ -278,7 +278,11 @@ def make_folder_part(listing: Listing, found: Found, settings: Settings, root: P
 
 def describe_settings(settings: Settings) -> dict[str, object]:
     """Return settings but for the folder, which may be one of this machine alone, and for some that are not used."""
-    usual: dict[str, object] = {"white": None, "merge_labels": False}  # newer than tables that are there already
+    usual: dict[str, object] = {
+        "white": None,
+        "black": None,
+        "merge_labels": False,
+    }  # newer than tables that are there already
     usual |= {"train_lists": [], "test_lists": [], "label_pattern": None}
     values = settings.model_dump(mode="json", exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}
