@@ -230,6 +230,7 @@ def name_options(message: str) -> str:
     message = re.sub(r"\bset layout: (\w+)", r"--layout \1", message)
     message = re.sub(r"\bset merge_labels: true", "--merge-labels", message)
     message = re.sub(r"\bset label_pattern: '", "--label-pattern '", message)
+    message = re.sub(r"\bset group_column: ('[^']*'|\w+)", r"--group-column \1", message)
     message = re.sub(r"\bset split: (?!to )(\w+)", r"--split-column \1", message)
     message = re.sub(r"\b(set|and) (\w+): (\[[^]]*\])", r"\1 --set '\2=\3'", message).replace("set --set", "--set")
     message = re.sub(r"\bor set (\w+): (?!to )(\w+)", r"or add --set \1=\2", message)

@@ -22,6 +22,7 @@ from counterweight.data.decode.tree import LeftOut
 from counterweight.data.sources.base.column_texts import read_values
 from counterweight.data.sources.base.columns import Columns, choose_column, describe_empty, read_columns
 from counterweight.data.sources.base.embedded import holds_images, read_paths
+from counterweight.data.sources.base.group_columns import describe_group_columns
 from counterweight.data.sources.base.labels import (
     describe_combined,
     describe_lookalikes,
@@ -175,6 +176,7 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
     notes = [note for table in tables for note in table.notes] + chosen.notes + renamed + said + more
     classes = [name for rows in (*trained, *tested) for name in rows.classes]
     notes += describe_lookalikes(classes) + describe_combined(Counter(classes))
+    notes += describe_group_columns(tables) if settings.group_column is None else []
     names = tuple(order_names({*classes}))
     left_out = leave_out_rows(tables, [*words[0], *words[1]])
     left_out.update(repeated + chosen.left_out)

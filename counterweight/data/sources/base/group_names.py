@@ -31,6 +31,8 @@ class GroupCounts(NamedTuple):
         return f"{said}; {self.in_train:,} test images are of a group in train" if self.in_train else said
 
 
+OFFER = "set group_column: "
+"""In a note of a column that may name groups."""
 NEEDED = 3
 """Groups of a class, at least, where it is parted into what is fitted, validated and tested."""
 
@@ -51,7 +53,9 @@ def find_groups(found: DatasetSplits, pattern: re.Pattern[str] | None, where: st
     parts = [part for part in found if part is not None]
     origins = [origin for part in parts for origin in part.origins]
     names = name_groups(pattern, origins, f"{where}.group_pattern")
-    train = replace(found.train, groups=names[: len(found.train)])
+    said = [note for note in found.train.provenance.get("notes", []) if OFFER not in note]
+    facts = {**found.train.provenance, "notes": said} if "notes" in found.train.provenance else found.train.provenance
+    train = replace(found.train, groups=names[: len(found.train)], provenance=facts)
     return DatasetSplits(train, None if found.test is None else replace(found.test, groups=names[len(found.train) :]))
 
 
