@@ -39,12 +39,13 @@ from counterweight.data.sources.base.pattern_search import name_match
 from counterweight.data.sources.base.patterns import find_all
 
 NO_LABEL = "without a label in its path"
-NUMBERED = re.compile(r"(?P<label>.*?[^\W\d_]\)?)(?P<between>[ ._-]*)\d+")
-"""The name of a file, without its ending, that has a label and a number."""
-CAMERA = re.compile(r"_?(?:dsc[fn]?|img|imag|pxl|p|gopr|scan|frame|screenshot|whatsapp image)", re.IGNORECASE)
+NUMBERED = re.compile(r"(?P<label>.*?[^\W\d_]\)?)(?P<between>[ ._-]*)(?P<open>\()?\d+(?(open)\))")
+"""The name of a file, without its ending, that has a label and a number, which may be in parentheses."""
+CAMERA = re.compile(r"_?(?:dsc[fn]?|img|imag|pxl|p|gopr|scan|frame|screenshot|whatsapp image|downloads?|unnamed)", re.I)
 FEWEST = 2  # classes, and images of each
 MOST = 0.25  # as many classes, at most, as a part of the images
-EXACT = r"([^/]*?[^\W\d_]\)?)[ ._-]*\d+[.][^/.]*$"
+NUMBER = "(?:[0-9]+|[(][0-9]+[)])"
+EXACT = rf"([^/]*?[^\W\d_]\)?)[ ._-]*{NUMBER}[.][^/.]*$"
 """What reads `NUMBERED` where numbers stand elsewhere in paths, too."""
 
 
@@ -226,7 +227,7 @@ def describe_name_labels(tree: Tree, masks: bool = True) -> str:
     enough = FEWEST <= len(counts) <= MOST * counts.total() and min(counts.values(), default=0) >= FEWEST
     if not enough or 2 * counts.total() < len(found) or is_other([*counts]):
         return ""
-    simple = f"([^/]*?){write_between({match['between'] for match in matches if match})}[0-9]+[.]"
+    simple = f"([^/]*?){write_between({match['between'] for match in matches if match})}{write_number(matches)}[.]"
     pattern = simple if reads(simple, paths, labels) else EXACT
     if not reads(pattern, paths, labels):
         return ""
@@ -262,6 +263,12 @@ def describe_label_files(tree: Tree, masks: bool = True) -> str:
         masks: as of `describe_name_labels`.
     """
     return describe_name_labels(tree, masks) or account.describe_labels(tree)
+
+
+def write_number(matches: Iterable[re.Match[str] | None]) -> str:
+    """Return a pattern of the numbers of names, of which none, all or some are in parentheses."""
+    opened = {bool(match["open"]) for match in matches if match}
+    return NUMBER if len(opened) > 1 else "[(][0-9]+[)]" if opened == {True} else "[0-9]+"
 
 
 def write_between(between: Collection[str]) -> str:
