@@ -122,7 +122,12 @@ def find_broken(origin: str, fault: str, name: str) -> LeftOut:
     Args:
         name: of its class.
     """
-    return LeftOut(fault, find_ending(ROW.sub("", origin)), name)
+    return LeftOut(fault, find_origin_ending(origin), name)
+
+
+def find_origin_ending(origin: str) -> str:
+    """Return the ending of the file that an image comes from, a table's where that holds it."""
+    return find_ending(ROW.sub("", origin))
 
 
 def render_broken(broken: Counter[LeftOut]) -> list[str]:
