@@ -324,6 +324,30 @@ def test_groups_that_may_be_one_are_named(name: str, note: str, project: Path) -
     assert ("groups 'p" in said.lower()) == bool(note)
 
 
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        ("Patient3", "groups 'Patient3', 'patient3' differ by case, blanks or form only; rename them if they are one"),
+        (
+            "patient 3",
+            "groups 'patient3', 'patient 3' differ by case, blanks or form only; rename them if they are one",
+        ),
+        ("patient33", ""),
+    ],
+)
+def test_groups_of_a_pattern_that_may_be_one_are_named_too(
+    name: str, note: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = project / "images/scans"
+    write_patients(folder)
+    for file in sorted(folder.rglob("patient3_*"))[:2]:
+        file.rename(file.with_name(file.name.replace("patient3", name)))
+    ingest.main(write_settings(project, {"source": "folder", "group_pattern": "([Pp]atient ?[0-9]+)_"}))
+    notes = read_images(Path("train")).provenance["notes"]
+    assert [own for own in notes if own.startswith("groups ")] == ([note] if note else [])
+    assert note in capsys.readouterr().err
+
+
 def test_one_number_in_two_forms_is_named_of_groups_too() -> None:
     assert describe_like_groups(["1", "01", "2", "02", "3"]) == [
         "groups '01', '1' are the same number (and 1 more numbers); write it in one way if they are one"

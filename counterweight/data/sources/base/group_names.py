@@ -10,6 +10,7 @@ import numpy as np
 
 from counterweight.core.errors import UserError
 from counterweight.core.groups import Indices, check_groups, number_names
+from counterweight.data.sources.base.labels import describe_like_groups
 from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages
 from counterweight.data.sources.base.patterns import find_all
 
@@ -53,8 +54,10 @@ def find_groups(found: DatasetSplits, pattern: re.Pattern[str] | None, where: st
     parts = [part for part in found if part is not None]
     origins = [origin for part in parts for origin in part.origins]
     names = name_groups(pattern, origins, f"{where}.group_pattern")
-    said = [note for note in found.train.provenance.get("notes", []) if OFFER not in note]
-    facts = {**found.train.provenance, "notes": said} if "notes" in found.train.provenance else found.train.provenance
+    facts = found.train.provenance
+    if "notes" in facts:
+        kept = [note for note in facts["notes"] if OFFER not in note]
+        facts = {**facts, "notes": kept + describe_like_groups({*names})}
     train = replace(found.train, groups=names[: len(found.train)], provenance=facts)
     return DatasetSplits(train, None if found.test is None else replace(found.test, groups=names[len(found.train) :]))
 
