@@ -138,12 +138,7 @@ def plan_dataset_addition(request: Request, params: Params) -> Plan:
     if several := len(counts) > 1:
         chosen["minority"] = choices.choose_minority(counts, request.minority)
         chosen["scenario"] = choices.choose_scenario(counts, params)
-    if white := choices.choose_white(found):
-        chosen["white"] = white
-    for key, value in changes.items():
-        chosen[key] = choices.Choice(value, "as asked for")
-    if found.bad and "bad_files" not in changes:
-        chosen["bad_files"] = choices.Choice("skip", f"{len(found.bad):,} cannot be read; error: stop instead")
+    chosen |= choices.choose_others(found, changes)
     # A list comes first: DVC takes the comment after one away with it, when it sets the list anew.
     written = ("minority", "size", "channels", "white", "bad_files")
     shown: Json = {key: chosen[key].value for key in written if key in chosen}
@@ -206,8 +201,10 @@ def parse_changes(request: Request) -> Json:
 
 def inspect_images(request: Request, settings: Json, params: Params) -> Findings:
     """Read all images; what is said of how names the options of this command."""
-    images = find_images(request, settings, params)
-    found = inspection.inspect_dataset(images)
+    images, black = find_images(request, settings, params), settings.get("black")
+    found = inspection.inspect_dataset(images, None if black is None else (black, settings["white"]))
+    if "bad_files" not in settings:
+        choices.check_negative(found, request.path)
     unasked = settings["source"] == "folder" and images.test is None
     around = describe_lists_around(request.path, images.train.origins) if unasked else []
     around += describe_unplaced(request.path, images.train.origins) if unasked else []
@@ -233,6 +230,7 @@ def name_options(message: str) -> str:
     message = re.sub(r"\bset layout: (\w+)", r"--layout \1", message)
     message = re.sub(r"\bset merge_labels: true", "--merge-labels", message)
     message = re.sub(r"\bset label_pattern: '", "--label-pattern '", message)
+    message = re.sub(r"\bset group_column: ('[^']*'|\w+)", r"--group-column \1", message)
     message = re.sub(r"\bset split: (?!to )(\w+)", r"--split-column \1", message)
     message = re.sub(r"\b(set|and) (\w+): (\[[^]]*\])", r"\1 --set '\2=\3'", message).replace("set --set", "--set")
     message = re.sub(r"\bor set (\w+): (?!to )(\w+)", r"or add --set \1=\2", message)

@@ -70,8 +70,8 @@ class Findings(NamedTuple):
     def faults(self) -> dict[str, list[str]]:
         """Return the names of bad files by what is wrong with them."""
         found: dict[str, list[str]] = {}
-        for name, fault, _ in self.bad:
-            found.setdefault(fault, []).append(name)
+        for file in self.bad:
+            found.setdefault(file.fault, []).append(file.name)
         return dict(sorted(found.items()))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from counterweight.core.errors import UserError
 from counterweight.core.twins import find_identical, number_twins, stack_digests
 from counterweight.data.decode import account
-from counterweight.data.decode.facts import Facts
+from counterweight.data.decode.facts import Ends, Facts
 from counterweight.data.decode.images import BadFile, find_image_files
 from counterweight.data.decode.opening import Encoded
 from counterweight.data.decode.pool import inspect_images
@@ -256,8 +256,12 @@ def are_numbers_of_folders(pairs: Sequence[tuple[str, str]]) -> bool:
     return one_to_one and all(label.isdecimal() for label, _ in both)
 
 
-def inspect_dataset(found: DatasetSplits) -> Findings:
-    """Read every image of a dataset."""
+def inspect_dataset(found: DatasetSplits, ends: Ends | None = None) -> Findings:
+    """Read every image of a dataset.
+
+    Args:
+        ends: which values of more than 8 bits become black and white; None: not known yet, and none may be below 0.
+    """
     results, counts, digests, origins, trained = Results(), {}, list[bytes](), list[str](), 0
     labels: list[int] = []
     frames: dict[str, int] = {}
@@ -265,7 +269,7 @@ def inspect_dataset(found: DatasetSplits) -> Findings:
     for label, part in (("train", found.train), ("test", found.test)):
         if part is None or part.fetch is None:
             continue
-        own = inspect_all(part.fetch(np.arange(len(part))), len(part), label)
+        own = inspect_all(part.fetch(np.arange(len(part))), len(part), label, ends)
         good = np.array([isinstance(result, Facts) for result in own], dtype=np.bool_)
         sizes = np.bincount(part.labels[good], minlength=len(part.class_names)).tolist()
         counts[label] = dict(zip(part.class_names, sizes, strict=True))
@@ -294,6 +298,6 @@ def inspect_dataset(found: DatasetSplits) -> Findings:
     return findings._replace(identical=identical, mixed=mixed, notes=notes, groups=groups, broken=broken)
 
 
-def inspect_all(images: Iterable[Encoded], total: int, label: str) -> Results:
+def inspect_all(images: Iterable[Encoded], total: int, label: str, ends: Ends | None = None) -> Results:
     """Inspect images by all cores."""
-    return [result for chunk in inspect_images(images, total, label) for result in chunk]
+    return [result for chunk in inspect_images(images, total, label, ends) for result in chunk]

@@ -3,12 +3,32 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from counterweight.core.params_file import Blocks
 from counterweight.core.registry import require_one_of
 from counterweight.core.schema import Fraction, Settings, parse_settings, refuse_repetition
 from counterweight.core.source_plans import SourcePlan, plan_source
+
+
+def check_pattern(value: object) -> object:
+    """Let pass a regular expression, and what is none to be refused as such.
+
+    Raises:
+        ValueError: it is one of which Python's compiler raises what is told of no settings: a number of repetitions
+            too large, or parentheses in parentheses too deep.
+    """
+    try:
+        if isinstance(value, str):
+            re.compile(value)
+    except (OverflowError, RecursionError) as error:
+        raise ValueError(f"Input should be a valid regular expression: {error}") from error
+    except re.error:
+        pass  # which pydantic tells of
+    return value
+
+
+Pattern = Annotated[re.Pattern[str], BeforeValidator(check_pattern)]
 
 
 class Dataset(Settings):
@@ -25,7 +45,7 @@ class Dataset(Settings):
     near_duplicates: Literal["together", "ignore"] = "together"
     """Whether near duplicates, as the same picture saved at another size or quality, are looked for and kept on one
     side of every split made here, as identical images always are."""
-    group_pattern: re.Pattern[str] | None = None
+    group_pattern: Pattern | None = None
     """Regular expression that is looked for in each image's path below the dataset's folder: its first group in
     parentheses, or all of it without one, names the patient, video or camera, whose images no split parts."""
 

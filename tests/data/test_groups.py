@@ -1,6 +1,7 @@
 """Groups of images, as a patient's, are on one side of every split: found by a pattern or a column, and kept."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -194,13 +195,13 @@ def test_too_few_groups_are_told_with_numbers() -> None:
 
 def test_the_first_group_in_parentheses_that_takes_part_names_a_group() -> None:
     paths = ["cat/p1_0.png", "cat/p12_1.png", "dog/p1_2.png"]
-    assert name_groups(r"/(p\d+)_", paths, "here") == ["p1", "p12", "p1"]
-    assert name_groups(r"p\d+", paths, "here") == ["p1", "p12", "p1"]
-    assert name_groups(r"x(\d)|/p(\d+)", paths, "here") == ["1", "12", "1"]
+    assert name_groups(re.compile(r"/(p\d+)_"), paths, "here") == ["p1", "p12", "p1"]
+    assert name_groups(re.compile(r"p\d+"), paths, "here") == ["p1", "p12", "p1"]
+    assert name_groups(re.compile(r"x(\d)|/p(\d+)"), paths, "here") == ["1", "12", "1"]
     with pytest.raises(UserError, match=r"^here: '\(p\\d\\d\)' finds none in 2 of 3 paths, first: cat/p1_0.png; every"):
-        name_groups(r"(p\d\d)", paths, "here")
+        name_groups(re.compile(r"(p\d\d)"), paths, "here")
     with pytest.raises(UserError, match="finds none in 3 of 3"):
-        name_groups(r"(z?)", paths, "here")
+        name_groups(re.compile(r"(z?)"), paths, "here")
 
 
 # From the settings to the tables.
@@ -267,6 +268,8 @@ def test_patients_of_a_table_are_on_one_side(project: Path) -> None:
         ({"group_column": "patient", "group_pattern": "p"}, "scans.group_pattern: not beside group_column"),
         ({"group_pattern": "x(.)"}, r"scans.group_pattern: 'x\(.\)' finds none in 60 of 60 paths, first: pictures/ill"),
         ({"group_pattern": "("}, r"scans.group_pattern: '\(' is not allowed: input should be a valid regular expres"),
+        ({"group_pattern": "a{99999999999}"}, "a valid regular expression: the repetition number is too large"),
+        ({"group_pattern": "(" * 3000 + ")" * 3000}, "a valid regular expression: maximum recursion depth exceeded"),
         ({"group_pattern": "(png)"}, "scans: .*: class 'ill' has 30 images of 1 group; . or more are needed"),
     ],
 )
@@ -319,6 +322,30 @@ def test_groups_that_may_be_one_are_named(name: str, note: str, project: Path) -
     said = (project / "account").read_text(encoding="utf-8")
     assert note in said
     assert ("groups 'p" in said.lower()) == bool(note)
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        ("Patient3", "groups 'Patient3', 'patient3' differ by case, blanks or form only; rename them if they are one"),
+        (
+            "patient 3",
+            "groups 'patient3', 'patient 3' differ by case, blanks or form only; rename them if they are one",
+        ),
+        ("patient33", ""),
+    ],
+)
+def test_groups_of_a_pattern_that_may_be_one_are_named_too(
+    name: str, note: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = project / "images/scans"
+    write_patients(folder)
+    for file in sorted(folder.rglob("patient3_*"))[:2]:
+        file.rename(file.with_name(file.name.replace("patient3", name)))
+    ingest.main(write_settings(project, {"source": "folder", "group_pattern": "([Pp]atient ?[0-9]+)_"}))
+    notes = read_images(Path("train")).provenance["notes"]
+    assert [own for own in notes if own.startswith("groups ")] == ([note] if note else [])
+    assert note in capsys.readouterr().err
 
 
 def test_one_number_in_two_forms_is_named_of_groups_too() -> None:

@@ -110,13 +110,24 @@ def describe_frames(names: Sequence[str]) -> str:
     return f"{len(names):,} files have several frames, of which the first is read: {some}; {ways}"
 
 
+def describe_clipped(names: Sequence[str]) -> str:
+    """Return how many images have values outside of black and white, and name the first."""
+    some = ", ".join(names[:FIRST]) + (", ..." if len(names) > FIRST else "")
+    return f"{len(names):,} images have values outside of black and white, which become the nearer one: {some}"
+
+
 def find_broken(origin: str, fault: str, name: str) -> LeftOut:
     """Return what the account has of an image that cannot be read.
 
     Args:
         name: of its class.
     """
-    return LeftOut(fault, find_ending(ROW.sub("", origin)), name)
+    return LeftOut(fault, find_origin_ending(origin), name)
+
+
+def find_origin_ending(origin: str) -> str:
+    """Return the ending of the file that an image comes from, a table's where that holds it."""
+    return find_ending(ROW.sub("", origin))
 
 
 def render_broken(broken: Counter[LeftOut]) -> list[str]:

@@ -67,16 +67,24 @@ def join_bytes(upper: Image.Image, lower: Image.Image, grey: bool) -> npt.NDArra
     return joined
 
 
-def scale_colours(values: npt.NDArray[np.uint16], upper: Image.Image, white: float) -> Image.Image:
+def scale_colours(
+    values: npt.NDArray[np.uint16], upper: Image.Image, white: float, black: float | None = None
+) -> Image.Image:
     """Return colours of 16 bits as those of 8, with the alpha of an image that has one.
+
+    Args:
+        black: what becomes black, and what lies outside the nearer end; None: 0, and nothing may exceed `white`.
 
     Raises:
         ValueError: a value exceeds `white`.
     """
-    if (high := values.max()) > white:
+    if black is None and (high := values.max()) > white:
         raise ValueError(f"colours up to {high}, allowed are 0...{white:g}")
-    scaled = np.rint(np.multiply(values, np.float32(255 / white), dtype=np.float32)).astype(np.uint8)
-    image = Image.fromarray(scaled)
+    if black is None:
+        scaled = np.multiply(values, np.float32(255 / white), dtype=np.float32)
+    else:
+        scaled = np.subtract(values, np.float32(black), dtype=np.float32) * np.float32(255 / (white - black))
+    image = Image.fromarray(np.rint(scaled).clip(0, 255).astype(np.uint8))
     if upper.mode == "RGBA":
         image.putalpha(upper.getchannel("A"))
     return image

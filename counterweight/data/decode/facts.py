@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 from hashlib import sha256
 from math import ceil, isfinite
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,8 @@ UNSAID = ("AVIF", "JPEG2000", "WEBP")
 """Formats that lose something and do not say how much: their files' sizes tell."""
 PALETTE = 256  # colours at most
 BYTE = 255
+Deep = npt.NDArray[Any]
+Ends = tuple[float, float]
 ALMOST_GREY = 2  # of 255; what the rounding of a JPEG leaves of equal colours
 
 
@@ -59,6 +61,8 @@ class Facts(NamedTuple):
     """Whether its format keeps what it is given; of HEIF, AVIF and JPEG 2000, which may, it is not known."""
     top: float | None = None
     """The largest grey or colour of an image whose values have more than 8 bits or are floats."""
+    bottom: float | None = None
+    """The least of them."""
     frames: int = 1
     """How many there are of the size of the first, which alone is read."""
     bars: Bars | None = None
@@ -79,8 +83,11 @@ class Facts(NamedTuple):
     """Bytes of the file, if its format is one of UNSAID; else 0."""
 
 
-def inspect(image: Encoded) -> Facts:
+def inspect(image: Encoded, ends: Ends | None = None) -> Facts:
     """Return what is to be known of an image before its size and channels are chosen.
+
+    Args:
+        ends: which values of more than 8 bits become black and white; None: not known yet, and none may be below 0.
 
     Raises:
         Exception: exactly where `decode` raises one that is told which grey is white: the whole file is decoded.
@@ -96,20 +103,16 @@ def inspect(image: Encoded) -> Facts:
         profile, turned = name_profile(file), load_upright(file, GLANCE)
         transparent = is_transparent(file)
         colours = len(file.getcolors(PALETTE) or ()) if file.mode == "P" else None
-        top = float(np.asarray(file).max()) if is_deep(file) else None
         dithered = is_dithered(file) if file.mode == "P" else None
-        # Floats may have any range; which one all files have is known when all were looked at.
-        opaque = make_opaque(file, "RGB", find_own_white(top) if file.mode == "F" and top is not None else None)
-        if deep:
-            values = read_deep_colours(image, file)
-            top = float(values.max())
-            opaque = make_opaque(scale_colours(values, file, find_own_white(top) or BYTE), "RGB")
+        values = read_deep_colours(image, file) if deep else np.asarray(file) if is_deep(file) else None
+        bottom, top = (None, None) if values is None else (float(values.min()), float(values.max()))
+        opaque = make_plain(file, values, deep, ends)
     grid = has_grid(opaque) if lossless and palette is None else None
     pixels = np.asarray(opaque)
     grey = bool((pixels.max(axis=2) - pixels.min(axis=2)).max() <= ALMOST_GREY)
     size = (height, width) if turned else (width, height)
     digest = sha256(repr(size).encode() + pixels.tobytes()).digest()
-    facts = Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, palette, lossless, top)
+    facts = Facts(*size, mode, kind, grey, quality, digest, subsampling, colours, palette, lossless, top, bottom)
     frames = count_frames(image) if several else 1
     facts = facts._replace(bars=find_bars(pixels, *size), grid=grid, dithered=dithered)
     usual = is_usual(tables, quality)
@@ -118,6 +121,23 @@ def inspect(image: Encoded) -> Facts:
     return facts._replace(
         transparent=transparent, profile=profile, length=measure_length(image) if kind in UNSAID else 0
     )
+
+
+def make_plain(image: Image.Image, values: Deep | None, colours: bool, ends: Ends | None) -> Image.Image:
+    """Return an image as colours of 8 bits.
+
+    Args:
+        values: those that have more than 8 bits; None: none have.
+        colours: whether these are of colours.
+        ends: as of `inspect`.
+    """
+    if values is None:
+        return make_opaque(image, "RGB")
+    black, white = ends or (None, find_own_white(float(values.max())))
+    if colours:
+        return make_opaque(scale_colours(values, image, BYTE if white is None else white, black), "RGB")
+    # Floats may have any range; which one all files have is known when all were looked at.
+    return make_opaque(image, "RGB", white if ends or image.mode == "F" else None, black)
 
 
 def is_transparent(image: Image.Image) -> bool:

@@ -4,8 +4,9 @@ import os
 import re
 import warnings
 from collections.abc import Callable
+from math import inf, isfinite
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -49,13 +50,15 @@ class Target(NamedTuple):
 
     `channels` is 1 for grey, 3 for colour; `fit` is `stretch` to the size whatever the proportions, `crop` what is too
     long, or `pad` with white. `white` is which grey or colour of more than 8 bits becomes white, the same in all files;
-    None: as `scale_to_8_bits` guesses it, and of colours the upper 8 of 16 bits.
+    None: as `scale_to_8_bits` guesses it, and of colours the upper 8 of 16 bits. `black`, never without `white`, is
+    which becomes black, and what lies outside of both becomes the nearer one; None: 0, and nothing may lie outside.
     """
 
     size: tuple[int, int]
     channels: int
     fit: Fit
     white: float | None = None
+    black: float | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -64,10 +67,11 @@ class Target(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """The pixels of an image, uint8 (C, H, W), and whether it has more frames than the one that they are of."""
+    """The pixels of an image, uint8 (C, H, W), whether it has more frames than theirs, and values outside the range."""
 
     pixels: npt.NDArray[np.uint8]
     several: bool
+    clipped: bool = False
 
 
 class BadFile(NamedTuple):
@@ -76,6 +80,17 @@ class BadFile(NamedTuple):
     name: str
     fault: str
     details: str
+    span: tuple[float, float] | None = None
+    """The least and the largest value of an image that could be read, was it told which is black."""
+
+
+class NegativeValuesError(ValueError):
+    """Values below 0 of which none is known to be black, all of which a range can hold."""
+
+    def __init__(self, message: str, span: tuple[float, float]) -> None:
+        """Keep the least and the largest value."""
+        super().__init__(message)
+        self.span = span
 
 
 Result = TypeVar("Result")
@@ -115,42 +130,80 @@ def decode_picture(image: Encoded, target: Target) -> Picture:
         several = has_frames(file)
         # Twice the side: the JPEG decoder may shrink that far, and the bicubic filter does the rest.
         load_upright(file, None if isinstance(image, Altered) else 2 * max(height, width))
-        whole = scale_colours(read_deep_colours(image, file), file, target.white or MOST) if deep else file
-        upright = make_opaque(whole, "L" if target.channels == 1 else "RGB", target.white)
+        colours, white = (
+            read_deep_colours(image, file) if deep else None,
+            MOST if target.white is None else target.white,
+        )
+        clipped = exceeds(file, colours, target)
+        whole = file if colours is None else scale_colours(colours, file, white, target.black)
+        upright = make_opaque(whole, "L" if target.channels == 1 else "RGB", target.white, target.black)
     if isinstance(image, Altered):
         upright = apply_changes(upright, image.changes)
     pixels_of_it = np.asarray(fit_to_size(upright, (width, height), target.fit))
     pixels = pixels_of_it.reshape(height, width, target.channels).transpose(2, 0, 1)  # (H, W, C) -> (C, H, W)
-    return Picture(pixels, several and count_frames(image) > 1)
+    return Picture(pixels, several and count_frames(image) > 1, clipped)
 
 
-def make_opaque(image: Image.Image, mode: str, white: float | None = None) -> Image.Image:
-    """Turn an image of any mode into grey (`L`) or colour (`RGB`) of 8 bits; `white` as in `Target`."""
+def exceeds(image: Image.Image, colours: npt.NDArray[np.uint16] | None, target: Target) -> bool:
+    """Say whether values of more than 8 bits become black or white though they lie outside the range.
+
+    Args:
+        colours: those values of an image of colours; None: it has none such.
+    """
+    if target.black is None or target.white is None or (colours is None and not is_deep(image)):
+        return False
+    values = np.asarray(image) if colours is None else colours
+    return bool(values.min() < target.black or values.max() > target.white)
+
+
+def make_opaque(image: Image.Image, mode: str, white: float | None = None, black: float | None = None) -> Image.Image:
+    """Turn an image of any mode into grey (`L`) or colour (`RGB`) of 8 bits; `white` and `black` as in `Target`."""
     if is_deep(image):
-        return scale_to_8_bits(image, white).convert(mode)
+        return scale_to_8_bits(image, white, black).convert(mode)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image)
     return image if image.mode == mode else image.convert(mode)
 
 
-def scale_to_8_bits(image: Image.Image, given: float | None = None) -> Image.Image:
+def scale_to_8_bits(image: Image.Image, given: float | None = None, black: float | None = None) -> Image.Image:
     """Scale greys of more than 8 bits to 8: integers from 0...65535, floats from 0...1 or, if any exceeds 1, 0...255.
 
     Args:
         given: the grey that becomes white, of integers and of floats; None: as above.
+        black: the grey that becomes black, beside `given`; what lies outside becomes the nearer of both; None: 0.
 
     Raises:
-        ValueError: a value lies outside, or is not a number.
+        ValueError: a value lies outside of what no black is given for, or is not a number.
+        NegativeValuesError: the like, and a black can be given.
     """
     values = np.asarray(image)
     low, high = values.min(), values.max()
+    if black is not None and given is not None:
+        return clip_to_8_bits(values, black, given)
+    guessed = image.mode == "F" and not given
     white = given or (DEEP_GREY if image.mode != "F" else 1 if high <= 1 else 255)
     if not (low >= 0 and high <= white):
-        allowed = f"0...{white:g}" if given or image.mode != "F" else "0...1 or 0...255, or what `white` says"
-        raise ValueError(f"greys from {low:g} to {high:g}, allowed are {allowed}")
+        said = f"greys from {low:g} to {high:g}, allowed are {'0...1 or 0...255' if guessed else f'0...{white:g}'}"
+        if -inf < low < 0 and high <= DEEP_GREY:
+            raise NegativeValuesError(f"{said}, or what `black` and `white` say", (float(low), float(high)))
+        raise ValueError(f"{said}, or what `white` says" if guessed else said)
     scaled = np.multiply(values, np.float32(255 / white), dtype=np.float32)  # exact enough
     return Image.fromarray(np.rint(scaled, out=scaled).astype(np.uint8))
+
+
+def clip_to_8_bits(values: npt.NDArray[Any], black: float, white: float) -> Image.Image:
+    """Scale values, of which those outside a range become its nearer end, to 8 bits.
+
+    Raises:
+        ValueError: a value is not a finite number.
+    """
+    low, high = values.min(), values.max()
+    if not (isfinite(low) and isfinite(high)):
+        raise ValueError(f"values from {low:g} to {high:g}, allowed are finite ones")
+    scaled = np.subtract(values, np.float32(black), dtype=np.float32)
+    scaled *= np.float32(255 / (white - black))
+    return Image.fromarray(np.rint(scaled, out=scaled).clip(0, 255).astype(np.uint8))
 
 
 def fit_to_size(image: Image.Image, size: tuple[int, int], fit: Fit) -> Image.Image:
@@ -182,6 +235,8 @@ def diagnose(image: Encoded, error: Exception) -> BadFile:
         return BadFile(name, "too large", f"{said}, at most {Image.MAX_IMAGE_PIXELS} are read")
     if isinstance(error, FileNotFoundError):
         return BadFile(name, "missing", "no such file")
+    if isinstance(error, NegativeValuesError):
+        return BadFile(name, "unreadable", str(error), error.span)
     if not isinstance(error, UnidentifiedImageError):
         return BadFile(name, "unreadable", " ".join(str(error).split()) or type(error).__name__)
     length = content.stat().st_size if isinstance(content, Path) else len(content.content)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from counterweight.core.process import die_with_parent
-from counterweight.data.decode.facts import Facts, inspect
+from counterweight.data.decode.facts import Ends, Facts, inspect
 from counterweight.data.decode.images import BadFile, Picture, Target, decode_picture, try_image
 from counterweight.data.decode.opening import Encoded, name_image
 
@@ -37,12 +37,14 @@ PRELOADED = ["counterweight.data.decode.images", "counterweight.data.decode.life
 class Decoded(NamedTuple):
     """Some images in the order in which they were given, uint8 (N, C, H, W), and of each why it is bad, or None.
 
-    `several` are the places of those that have more frames than the one that is read.
+    `several` are the places of those that have more frames than the one that is read, `clipped` of those that have
+    values outside of black and white.
     """
 
     images: npt.NDArray[np.uint8]
     bad: list[BadFile | None]
     several: Sequence[int] = ()
+    clipped: Sequence[int] = ()
 
     @property
     def good(self) -> npt.NDArray[np.bool_]:
@@ -116,19 +118,23 @@ def stack_images(results: Iterable[Picture | BadFile], shape: tuple[int, int, in
     Each goes there at once: kept until the last is there, they scatter over the memory that the next is decoded in,
     which measured a tenth of the time.
     """
-    images, bad, several = np.zeros(shape, dtype=np.uint8), list[BadFile | None](), list[int]()
+    images, bad = np.zeros(shape, dtype=np.uint8), list[BadFile | None]()
+    several, clipped = list[int](), list[int]()
     for image, result in zip(images, results, strict=False):  # The last chunk may be shorter than the array.
         bad.append(result if isinstance(result, BadFile) else None)
         if not isinstance(result, BadFile):
             image[...] = result.pixels
             several += [len(bad) - 1] if result.several else []
-    return Decoded(images[: len(bad)], bad, several)
+            clipped += [len(bad) - 1] if result.clipped else []
+    return Decoded(images[: len(bad)], bad, several, clipped)
 
 
-def inspect_images(images: Iterable[Encoded], total: int, label: str | None) -> Iterator[list[Facts | BadFile]]:
-    """Look at images, a chunk at a time; arguments as of `decode_images`."""
+def inspect_images(
+    images: Iterable[Encoded], total: int, label: str | None, ends: Ends | None = None
+) -> Iterator[list[Facts | BadFile]]:
+    """Look at images, a chunk at a time; arguments as of `decode_images` and `inspect`."""
     with Workers() as workers:
-        yield from process_images(images, total, Job(inspect, list), label, CHUNK, workers)
+        yield from process_images(images, total, Job(partial(inspect, ends=ends), list), label, CHUNK, workers)
 
 
 def process_images(

@@ -107,7 +107,7 @@ def make_side(
         provenance={"source": source, "settings": own, **account},
         settings=settings,
     )
-    return side if groups is None else replace(side, groups=name_groups(groups, side.origins, source))
+    return side if groups is None else replace(side, groups=name_groups(re.compile(groups), side.origins, source))
 
 
 def scale_greys(side: LazyImages, settings: FileSettings, white: float | None) -> LazyImages:

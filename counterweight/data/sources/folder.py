@@ -4,7 +4,6 @@ Where there are no sub-folders of classes, all images are of one class.
 """
 
 import os
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +37,7 @@ from counterweight.data.sources.base.name_pairs import describe_name_pairs
 from counterweight.data.sources.base.part_conflicts import describe_contrary_lists, describe_contrary_names
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
 from counterweight.data.sources.base.partial_lists import describe_partial
+from counterweight.settings.datasets import Pattern
 
 LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
 IN_NO_LIST = "in no list of a part"
@@ -60,7 +60,7 @@ class Settings(OwnFileSettings):
     `[]`: those that `test_lists` does not name."""
     test_lists: list[str] = Field(default_factory=list)
     """Texts with the paths of the images that are tested on, whatever folders say; images in no list are left out."""
-    label_pattern: re.Pattern[str] | None = None
+    label_pattern: Pattern | None = None
     """A regular expression that is found in the path of an image below the folder: what its first parentheses hold, or
     all of it, is the image's class, whatever folders but parts are called, as `([^/]*?)[0-9]+[.]` for `cat12.jpg`.
     Images in whose path it is not found are left out; null: folders are the classes."""
@@ -278,7 +278,11 @@ def make_folder_part(listing: Listing, found: Found, settings: Settings, root: P
 
 def describe_settings(settings: Settings) -> dict[str, object]:
     """Return settings but for the folder, which may be one of this machine alone, and for some that are not used."""
-    usual: dict[str, object] = {"white": None, "merge_labels": False}  # newer than tables that are there already
+    usual: dict[str, object] = {
+        "white": None,
+        "black": None,
+        "merge_labels": False,
+    }  # newer than tables that are there already
     usual |= {"train_lists": [], "test_lists": [], "label_pattern": None}
     values = settings.model_dump(mode="json", exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

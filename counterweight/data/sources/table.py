@@ -22,6 +22,8 @@ from counterweight.data.decode.tree import LeftOut
 from counterweight.data.sources.base.column_texts import read_values
 from counterweight.data.sources.base.columns import Columns, choose_column, describe_empty, read_columns
 from counterweight.data.sources.base.embedded import holds_images, read_paths
+from counterweight.data.sources.base.group_columns import describe_group_columns
+from counterweight.data.sources.base.hidden_labels import drop_hidden
 from counterweight.data.sources.base.labels import (
     describe_combined,
     describe_lookalikes,
@@ -114,8 +116,9 @@ class Settings(OwnFileSettings):
     encoding: Column = None
     """Encoding of a CSV or TSV table, such as `cp1252`; null: UTF-8, or UTF-16 by its first bytes."""
     missing_labels: Literal["leave_out", "keep"] = "leave_out"
-    """What becomes of rows whose label is empty, `nan`, `N/A`, `NA` or `null`: left out and counted, or taken as labels
-    as they are, of which none may be empty."""
+    """What becomes of rows whose label is empty, `nan`, `N/A`, `NA` or `null`, and of parts all of whose labels are
+    `-1`, `?` or `unknown`, which no other has: left out and counted, or taken as labels as they are, of which none may
+    be empty."""
     two_labels: TwoLabels = "refuse"
     """What becomes of paths that stand in several rows with different labels: `refuse` the dataset, or `leave_out` all
     of their rows. Those with one label count once."""
@@ -168,13 +171,15 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
     tables, repeated, said = drop_repeats(parted, settings.two_labels)
     if any(lists):
         tables, more = part_by_lists(tables, *lists, root, follow)
+    tables, hidden = drop_hidden(tables) if settings.missing_labels == "leave_out" else (tables, [])
     present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
     words = choose_parts(present, tables, settings, root)
-    more = [*more, *describe_joined(words[0])]
+    more = [*more, *hidden, *describe_joined(words[0])]
     trained, tested = ([select_rows(tables, word) for word in own] for own in words)
     notes = [note for table in tables for note in table.notes] + chosen.notes + renamed + said + more
     classes = [name for rows in (*trained, *tested) for name in rows.classes]
     notes += describe_lookalikes(classes) + describe_combined(Counter(classes))
+    notes += describe_group_columns(tables) if settings.group_column is None else []
     names = tuple(order_names({*classes}))
     left_out = leave_out_rows(tables, [*words[0], *words[1]])
     left_out.update(repeated + chosen.left_out)
@@ -241,7 +246,9 @@ def choose_parts(
 ) -> tuple[list[str], list[str]]:
     """Return the names of the parts that make the training part, and of those that make the test part."""
     if not words:
-        raise UserError(f"{root}: tables without rows; {LAYOUT}")
+        raise UserError(
+            f"{root}: tables without rows{' that have a label' if any(own.classes for own in tables) else ''}; {LAYOUT}"
+        )
     if len(words) == 1:  # one part alone is no split
         return [*words], []
     if "" in words:
@@ -295,5 +302,6 @@ def describe_settings(settings: Settings) -> dict[str, object]:
     """Return settings but for a folder, which may be one of this machine alone, and for some that are not used."""
     usual: dict[str, object] = {"group_column": None, "two_labels": "refuse", "white": None, "merge_labels": False}
     usual |= {"tables": [], "test": [], "train_lists": [], "test_lists": []}  # newer than tables that are there already
+    usual |= {"black": None}
     values = settings.model_dump(exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

@@ -32,8 +32,9 @@ def report_account(parts: Mapping[str, LazyImages], where: str) -> list[str]:
     if "left_out" not in facts:
         return []
     left_out, notes = account.from_json(facts["left_out"]), list[str](facts["notes"])
-    if white := facts["settings"].get("white"):
-        notes.append(f"values of more than 8 bits: 0...{white:g} become 0...255 in all files")
+    if (white := facts["settings"].get("white")) is not None:
+        black = facts["settings"].get("black") or 0
+        notes.append(f"values of more than 8 bits: {black:g}...{white:g} become 0...255 in all files")
     total = account.summarize({word: len(part) for word, part in parts.items()}, left_out)
     say([total, *account.render(left_out), *notes], where)
     return notes

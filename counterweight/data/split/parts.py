@@ -59,11 +59,12 @@ def spool(images: LazyImages, how: Splitting, workers: Workers) -> tuple[LazyIma
     """Read all images into a file; return them as what reads it, and which of them show the same."""
     with TemporaryFile(dir=how.folder) as file:  # mapped below, it outlives its handle
         digests, sketches, bad = unreadable(len(images)), list[Sketches](), dict[int, BadFile]()
-        several: set[int] = set()
+        several, clipped = set[int](), set[int]()
         blank = np.zeros((1, *images.shape), dtype=np.uint8)
         written = 0
-        for some, indices, faults, _, frames in read_subset(choose_all(images), how.where, "images", workers):
+        for some, indices, faults, _, frames, outside in read_subset(choose_all(images), how.where, "images", workers):
             several.update(frames)
+            clipped.update(outside)
             digests[indices] = digest_pixels(some)
             ends = written + len(some) + len(faults)
             places = np.setdiff1d(np.arange(written, ends), indices)
@@ -80,8 +81,8 @@ def spool(images: LazyImages, how: Splitting, workers: Workers) -> tuple[LazyIma
     def read(indices: Indices, bar: str | None, workers: Workers) -> Iterator[Decoded]:
         for start in range(0, len(indices), CHUNK):
             own = indices[start : start + CHUNK]
-            frames = [place for place, index in enumerate(own.tolist()) if index in several]
-            yield Decoded(pixels[own], [bad.get(index) for index in own.tolist()], frames)
+            named = ([place for place, index in enumerate(own.tolist()) if index in of] for of in (several, clipped))
+            yield Decoded(pixels[own], [bad.get(index) for index in own.tolist()], *named)
 
     pictures = number_pictures(digests, join_sketches(sketches) if sketches else None)
     return replace(images, read=read, fetch=None), pictures

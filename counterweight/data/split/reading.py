@@ -34,7 +34,8 @@ class Subset(NamedTuple):
 class Readable(NamedTuple):
     """Images that could be read, uint8 (n, C, H, W), their indices in the part, and those that could not.
 
-    `lost` has the indices of the latter, `several` those of images with more frames than the one that is read.
+    `lost` has the indices of the latter, `several` those of images with more frames than the one that is read, and
+    `clipped` of those with values outside of black and white.
     """
 
     images: npt.NDArray[np.uint8]
@@ -42,6 +43,7 @@ class Readable(NamedTuple):
     bad: list[BadFile]
     lost: list[int]
     several: list[int]
+    clipped: list[int]
 
 
 class WrittenPart(NamedTuple):
@@ -148,6 +150,8 @@ class Seen:
     broken: Counter[LeftOut] = field(default_factory=Counter)
     several: list[str] = field(default_factory=list)
     """Where images come from that have more frames."""
+    clipped: list[str] = field(default_factory=list)
+    """Where those come from that have values outside of black and white."""
 
     def add(self, read: Readable) -> Written:
         """Take in some images, and return what is known of them."""
@@ -155,14 +159,17 @@ class Seen:
         for index, fault in zip(read.lost, read.bad, strict=True):
             self.broken[find_broken(self.part, index, fault)] += 1
         self.several += [self.part.origins[index] for index in read.several]
+        self.clipped += [self.part.origins[index] for index in read.clipped]
         origins = [self.part.origins[index] for index in read.indices]
         sketches = sketch(read.images) if self.near else None
         self.lots.append(Written(digest_pixels(read.images), sketches, origins, self.part.labels[read.indices]))
         return self.lots[-1]
 
     def describe(self) -> list[str]:
-        """Say which images are broken, and which have more frames."""
-        return account.render_broken(self.broken) + ([account.describe_frames(self.several)] if self.several else [])
+        """Say which images are broken, which have more frames, and which more than the range that is read."""
+        said = [account.describe_frames(self.several)] if self.several else []
+        said += [account.describe_clipped(self.clipped)] if self.clipped else []
+        return account.render_broken(self.broken) + said
 
 
 def find_broken(part: LazyImages, index: int, fault: BadFile) -> LeftOut:
@@ -173,15 +180,15 @@ def find_broken(part: LazyImages, index: int, fault: BadFile) -> LeftOut:
 def read_subset(chosen: Subset, where: str, label: str, workers: Workers) -> Iterator[Readable]:
     """Yield the images some at a time; one that cannot be read stops everything if it is not to be skipped."""
     start = 0
-    for images, faults, several in chosen.part.read(chosen.indices, label, workers):
+    for images, faults, several, clipped in chosen.part.read(chosen.indices, label, workers):
         indices = chosen.indices[start : start + len(faults)]
         start += len(faults)  # One entry for each image, None for a good one.
         bad = [fault for fault in faults if fault]
         if bad and not chosen.part.skip_bad:  # the number of others is not known yet
             raise UserError(f"{where}: {describe_bad_files(bad[:1])}; mend or remove it, or set bad_files: skip")
         good = Decoded(images, faults).good
-        lost, frames = indices[~good].tolist(), indices[np.array(several, dtype=np.int64)].tolist()
-        yield Readable(images[good] if bad else images, indices[good], bad, lost, frames)
+        named = [indices[np.array(places, dtype=np.int64)].tolist() for places in (several, clipped)]
+        yield Readable(images[good] if bad else images, indices[good], bad, indices[~good].tolist(), *named)
 
 
 def check_counts(counts: npt.NDArray[np.int64], chosen: Subset, where: str, label: str) -> None:

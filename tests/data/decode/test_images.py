@@ -86,7 +86,7 @@ def test_palettes_may_have_an_alpha_for_every_colour(tmp_path: Path) -> None:
     assert decode(tmp_path / "x.png", Target((1, 2), 3, "stretch"))[:, 0].T.tolist() == [[255, 255, 255], [0, 200, 0]]
 
 
-@pytest.mark.parametrize("colour", [1000.0, -1.0, float("nan")])
+@pytest.mark.parametrize("colour", [1000.0, float("inf"), float("nan")])
 def test_floats_of_unknown_scale_are_refused(colour: float, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"greys from .*, allowed are 0\.\.\.1 or 0\.\.\.255, or what `white` says$"):
         decode(write(tmp_path / "x.tiff", colour, "F"), Target((2, 2), 3, "stretch"))
@@ -301,7 +301,7 @@ def test_a_missing_file_is_a_bad_one(tmp_path: Path) -> None:
             "png",
             Facts(6, 4, "RGBA", "PNG", True, transparent=True),
         ),  # white once it is laid on white
-        ("I;16", 25700, "tiff", Facts(6, 4, "I;16", "TIFF", True, top=25700)),
+        ("I;16", 25700, "tiff", Facts(6, 4, "I;16", "TIFF", True, top=25700, bottom=25700)),
     ],
 )
 def test_facts_of_an_image(mode: str, colour: Colour, suffix: str, expected: Facts, tmp_path: Path) -> None:

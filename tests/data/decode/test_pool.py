@@ -118,7 +118,7 @@ def test_an_image_that_crashes_its_decoder_is_a_bad_file_and_the_others_are_read
     chunks = list(decode_images(images, 300, TARGET, None, Workers()))
     bad = [fault for chunk in chunks for fault in chunk.bad]
     assert [number for number, fault in enumerate(bad) if fault] == [70]
-    assert bad[70] == (deadly.name, "unreadable", "its decoder crashes, or takes over 60 s")
+    assert bad[70] == BadFile(deadly.name, "unreadable", "its decoder crashes, or takes over 60 s")
     greys = np.concatenate([chunk.images for chunk in chunks])[:, 0, 0, 0]
     assert np.delete(greys, 70).tolist() == [number % 256 for number in range(300) if number != 70]
 

@@ -134,7 +134,16 @@ def test_what_cannot_be_is_one_line(settings: dict[str, object], said: str, tmp_
     [
         (["cat.{}.png", "dog.{}.png"], r"([^/]*?)\.[0-9]+[.]"),
         (["cat{:03}.png", "dog{:03}.png"], "([^/]*?)[0-9]+[.]"),
-        (["glass ({}).png", "plastic ({}).png"], None),  # which no name that is made of a label and a number is
+        (["glass ({}).png", "plastic ({}).png"], r"([^/]*?)\ [(][0-9]+[)][.]"),  # as Windows renames many at once
+        (["glass({}).png", "plastic({}).png"], "([^/]*?)[(][0-9]+[)][.]"),
+        (["glass ({}).png", "plastic_({}).png"], "([^/]*?)[ ._-]*[(][0-9]+[)][.]"),
+        (["glass ({}).png", "plastic {}.png"], r"([^/]*?)\ (?:[0-9]+|[(][0-9]+[)])[.]"),
+        (["glass ({}).png", "plastic(2) ({}).png", "wood (a) ({}).png"], EXACT),
+        (["green glass ({}).png", "kitchen-wood ({}).png"], r"([^/]*?)\ [(][0-9]+[)][.]"),
+        (["glass ({}.png", "plastic ({}.png"], None),
+        (["IMG_1 ({}).png", "IMG_2 ({}).png"], None),  # copies
+        (["download ({}).png", "images ({}).png", "unnamed ({}).png"], None),  # as browsers keep them
+        (["Screenshot ({}).png", "Screenshot_{}.png"], None),
         (["x/american_bulldog_{}.png", "x/Bengal_{}.png"], "([^/]*?)_[0-9]+[.]"),
         (["a_{}.png", "b-{}.png"], "([^/]*?)[ ._-]*[0-9]+[.]"),
         (["image{}.png"], None),

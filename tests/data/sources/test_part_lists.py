@@ -168,7 +168,12 @@ def test_lists_that_cannot_be_read_as_such_are_refused(tmp_path: Path) -> None:
     write_classes(tmp_path)
     write_lists(tmp_path, "{name}/{name} {number}.png")
     for values, message in (
-        ({"test_lists": ["tests.txt"]}, r"tests.txt: cannot be read as a list of paths in UTF-8"),
+        ({"test_lists": ["tests.txt"]}, r"tests.txt: no such list; .* name texts below .*; did you mean 'test.txt'\?$"),
+        (
+            {"test_lists": ["a/xyz.txt"]},
+            rf"a/xyz.txt: no such list; train_lists and test_lists name texts below {tmp_path}$",
+        ),
+        ({"test_lists": ["."]}, "cannot be read as a list of paths in UTF-8: Is a directory$"),
         ({"train_lists": ["train.txt"]}, "train_lists without test_lists"),
         (
             {"train_lists": ["test.txt"], "test_lists": ["test.txt"]},

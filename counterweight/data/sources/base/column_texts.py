@@ -1,6 +1,6 @@
 """Columns of tables as texts: paths and words, labels as they are meant, and which columns have words of some kind."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -14,6 +14,8 @@ from counterweight.data.sources.base.columns import (
     translate_errors,
 )
 from counterweight.data.sources.base.labels import describe_written, is_missing, normalize_label
+
+UNKNOWN = -1
 
 
 def read_texts(columns: Columns, name: str) -> list[str]:
@@ -32,6 +34,8 @@ def read_texts(columns: Columns, name: str) -> list[str]:
 def read_values(columns: Columns, name: str) -> list[str | None]:
     """Return a column as texts, None where nothing is: whole numbers by their names where the table gives such.
 
+    Beside names -1 is none: so `datasets` keeps labels that are not known (`ClassLabel`).
+
     Raises:
         UserError: a value has no name, or the column holds something else.
     """
@@ -47,10 +51,17 @@ def read_values(columns: Columns, name: str) -> list[str | None]:
         values = array.to_pylist()
     for row, value in enumerate(values, 1):
         # Not isinstance: True and False are ints, too.
-        if names and type(value) is int and not 0 <= value < len(names):
+        if names and type(value) is int and not UNKNOWN <= value < len(names):
             raise UserError(f"{columns.file}: row {row}: '{name}' is {value}, which none of the {len(names)} names has")
-    texts = [names[value] if names and type(value) is int else value for value in values]
+    texts = [name_value(value, names) for value in values]
     return [None if text is None or text == "" else str(text) for text in texts]
+
+
+def name_value(value: object, names: Sequence[str] | None) -> object:
+    """Return what a whole number stands for, where there are names; anything else as it is."""
+    if not names or type(value) is not int:
+        return value
+    return None if value == UNKNOWN else names[value]
 
 
 def read_whole_numbers(array: pa.ChunkedArray) -> list[str | None] | None:

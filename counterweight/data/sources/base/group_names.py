@@ -10,7 +10,9 @@ import numpy as np
 
 from counterweight.core.errors import UserError
 from counterweight.core.groups import Indices, check_groups, number_names
+from counterweight.data.sources.base.labels import describe_like_groups
 from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages
+from counterweight.data.sources.base.patterns import find_all
 
 
 class GroupCounts(NamedTuple):
@@ -30,6 +32,8 @@ class GroupCounts(NamedTuple):
         return f"{said}; {self.in_train:,} test images are of a group in train" if self.in_train else said
 
 
+OFFER = "set group_column: "
+"""In a note of a column that may name groups."""
 NEEDED = 3
 """Groups of a class, at least, where it is parted into what is fitted, validated and tested."""
 
@@ -50,34 +54,29 @@ def find_groups(found: DatasetSplits, pattern: re.Pattern[str] | None, where: st
     parts = [part for part in found if part is not None]
     origins = [origin for part in parts for origin in part.origins]
     names = name_groups(pattern, origins, f"{where}.group_pattern")
-    train = replace(found.train, groups=names[: len(found.train)])
+    facts = found.train.provenance
+    if "notes" in facts:
+        kept = [note for note in facts["notes"] if OFFER not in note]
+        facts = {**facts, "notes": kept + describe_like_groups({*names})}
+    train = replace(found.train, groups=names[: len(found.train)], provenance=facts)
     return DatasetSplits(train, None if found.test is None else replace(found.test, groups=names[len(found.train) :]))
 
 
-def name_groups(pattern: str | re.Pattern[str], origins: Sequence[str], where: str) -> list[str]:
+def name_groups(pattern: re.Pattern[str], origins: Sequence[str], where: str) -> list[str]:
     """Return the name of each image's group: what the first group in parentheses has that takes part in a match.
 
     Without such a group it is the whole match.
 
     Raises:
-        UserError: an origin does not match, or what names its group is empty.
+        UserError: an origin does not match, or what names its group is empty, or the pattern takes too long.
     """
-    names = [name_group(re.search(pattern, origin)) for origin in origins]
+    names = find_all(pattern, origins, where)
     strange = [origin for origin, name in zip(origins, names, strict=True) if not name]
     if strange:
-        told = re.compile(pattern).pattern
         ways = "every image must have a group; end the pattern with |(.+) to let others stand alone"
-        raise UserError(
-            f"{where}: '{told}' finds none in {len(strange):,} of {len(origins):,} paths, first: {strange[0]}; {ways}"
-        )
-    return [name for name in names if name]
-
-
-def name_group(match: re.Match[str] | None) -> str:
-    """Return what a match says of a group; nothing without one."""
-    if match is None:
-        return ""
-    return next((own for own in match.groups() if own is not None), match[0])
+        said = f"finds none in {len(strange):,} of {len(origins):,} paths, first: {strange[0]}"
+        raise UserError(f"{where}: '{pattern.pattern}' {said}; {ways}")
+    return names
 
 
 def number_groups(images: LazyImages) -> Indices:

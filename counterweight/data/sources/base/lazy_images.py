@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from annotated_types import Gt, Le
+from annotated_types import Le
 from PIL import Image
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from counterweight.core import schema
 from counterweight.core.errors import UserError
@@ -280,17 +280,36 @@ class FileSettings(schema.Settings):
 class OwnFileSettings(FileSettings):
     """Settings of images of one's own, which may have greys and colours of more than 8 bits."""
 
-    white: Annotated[float, Gt(0), Le(DEEP_GREY)] | None = None
+    black: float | None = None
+    """Which value of greys and colours of more than 8 bits becomes black, in all files alike: -1024 where CT has air,
+    -1 of floats around 0; it needs `white`, and what lies outside of both becomes the nearer one, and is counted; null:
+    0, and files with values outside are not read."""
+    white: Annotated[float, Le(DEEP_GREY)] | None = Field(default=None, validate_default=True)
     """Which value of greys and colours of more than 8 bits becomes white, in all files alike: 4095 where 12 bits are
-    used, 1 or 255 of most floats; null: 65535, of each file of floats 1 or, if any exceeds it, 255. `counterweight
-    add` chooses it."""
+    used, 1 or 255 of most floats; above `black`, or 0; null: 65535, of each file of floats 1 or, if any exceeds it,
+    255. `counterweight add` chooses it."""
     merge_labels: bool = False
     """Whether labels that differ by case only, as `Cat` and `cat`, are one class, by the name that most images have."""
+
+    @field_validator("white")
+    @classmethod
+    def above_black(cls, white: float | None, info: ValidationInfo) -> float | None:
+        """Refuse a white that is not above black, and a black alone.
+
+        Raises:
+            ValueError: it is so.
+        """
+        black = info.data.get("black")
+        if white is None and black is not None:
+            raise ValueError(f"White must be set, too, where black is ({black:g})")
+        if white is not None and white <= (black or 0):
+            raise ValueError(f"White must be above {'0, or set black' if black is None else f'black, {black:g}'}")
+        return white
 
     @property
     def target(self) -> Target:
         """The shape and the range of greys that every image is brought to."""
-        return super().target._replace(white=self.white)
+        return super().target._replace(white=self.white, black=self.black)
 
 
 def parse_size(size: int | list[int]) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import csv
 import os
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,11 +43,22 @@ def read_lists(names: Sequence[str], root: Path, follow: bool) -> list[Line]:
         try:
             content = file.read_bytes()
             text = content.decode(find_wide_encoding(content[:64]) or "utf-8-sig")
+        except FileNotFoundError as error:
+            said = f"no such list; train_lists and test_lists name texts below {root}"
+            raise UserError(f"{file}: {said}{offer_nearest(file)}") from error
         except (OSError, ValueError) as error:
-            raise UserError(f"{file}: cannot be read as a list of paths in UTF-8: {error}") from error
+            why = (error.strerror or str(error)) if isinstance(error, OSError) else error
+            raise UserError(f"{file}: cannot be read as a list of paths in UTF-8: {why}") from error
         own = enumerate(text.splitlines(), 1)
         lines += [Line(line.strip(), file, row) for row, line in own if line.strip()]
     return lines
+
+
+def offer_nearest(file: Path) -> str:
+    """Return a clause that offers the file beside one that is not there whose name is nearest, if any is near."""
+    beside = [own.name for own in file.parent.iterdir()] if file.parent.is_dir() else []
+    nearest = get_close_matches(file.name, sorted(beside), n=1)
+    return f"; did you mean '{nearest[0]}'?" if nearest else ""
 
 
 def read_beginning(file: str, size: int = HEAD) -> str:

@@ -22,7 +22,6 @@ from counterweight.data.decode.tree import (
     find_companions,
     find_ending,
 )
-from counterweight.data.sources.base.group_names import name_group
 from counterweight.data.sources.base.labels import merge_labels, normalize_label, order_names
 from counterweight.data.sources.base.layout import IN_NO_PART, UNUSED_PART, Kind, Wanted
 from counterweight.data.sources.base.layout_doubts import FEW, IMAGES, are_pictures, name_some
@@ -36,14 +35,17 @@ from counterweight.data.sources.base.lazy_images import (
 )
 from counterweight.data.sources.base.listing import Listing
 from counterweight.data.sources.base.part_lists import WITH_LISTS
+from counterweight.data.sources.base.pattern_search import name_match
+from counterweight.data.sources.base.patterns import find_all
 
 NO_LABEL = "without a label in its path"
-NUMBERED = re.compile(r"(?P<label>.*?[^\W\d_]\)?)(?P<between>[ ._-]*)\d+")
-"""The name of a file, without its ending, that has a label and a number."""
-CAMERA = re.compile(r"_?(?:dsc[fn]?|img|imag|pxl|p|gopr|scan|frame|screenshot|whatsapp image)", re.IGNORECASE)
+NUMBERED = re.compile(r"(?P<label>.*?[^\W\d_]\)?)(?P<between>[ ._-]*)(?P<open>\()?\d+(?(open)\))")
+"""The name of a file, without its ending, that has a label and a number, which may be in parentheses."""
+CAMERA = re.compile(r"_?(?:dsc[fn]?|img|imag|pxl|p|gopr|scan|frame|screenshot|whatsapp image|downloads?|unnamed)", re.I)
 FEWEST = 2  # classes, and images of each
 MOST = 0.25  # as many classes, at most, as a part of the images
-EXACT = r"([^/]*?[^\W\d_]\)?)[ ._-]*\d+[.][^/.]*$"
+NUMBER = "(?:[0-9]+|[(][0-9]+[)])"
+EXACT = rf"([^/]*?[^\W\d_]\)?)[ ._-]*{NUMBER}[.][^/.]*$"
 """What reads `NUMBERED` where numbers stand elsewhere in paths, too."""
 
 
@@ -77,7 +79,7 @@ def list_by_names(
         merge: whether labels that differ by case only are one.
 
     Raises:
-        UserError: the pattern is found in no path, or as of `choose_parts`.
+        UserError: the pattern is found in no path or takes too long, or as of `choose_parts`.
     """
     images = list_labelled(tree, pattern, wanted.masks, left_out, where)
     named, notes = merge_labels(Counter(image.label for image in images)) if merge else ({}, [])
@@ -102,30 +104,33 @@ def list_by_names(
 def list_labelled(
     tree: Tree, pattern: re.Pattern[str], masks: bool, left_out: Counter[LeftOut], where: str
 ) -> list[Labelled]:
-    """Return the images in whose path a pattern is found; others join the account."""
-    composed = re.compile(unicodedata.normalize("NFC", pattern.pattern), pattern.flags)
-    found: list[Labelled] = []
-    first = None
+    """Return the images in whose path a pattern is found; others join the account.
+
+    It is looked for in Unicode's composed form (NFC): some systems write an accent as a character of its own, which no
+    letter is for a pattern.
+    """
+    every: list[tuple[Path, str]] = []
     for place, own in collect_each(tree, masks):
         left_out.update(own.left_out)
-        for file, path in zip(own.files, strip_root(Path(tree.path), own.files), strict=True):
-            if label := find_label(composed, path):
-                found.append(Labelled(file, label, place))
-            else:
-                first = first or path
-                left_out[LeftOut(NO_LABEL, find_ending(path), place)] += 1
+        every += [(file, place) for file in own.files]
+    paths = strip_root(Path(tree.path), [file for file, _ in every])
+    composed = re.compile(compose(pattern.pattern), pattern.flags)
+    labels = find_all(composed, [compose(path) for path in paths], f"{where}: label_pattern")
+    found: list[Labelled] = []
+    for (file, place), path, written in zip(every, paths, labels, strict=True):
+        if label := normalize_label(written):
+            found.append(Labelled(file, label, place))
+        else:
+            left_out[LeftOut(NO_LABEL, find_ending(path), place)] += 1
     if not found:
-        said = f"first: {first}" if first else "there are none"
+        said = f"first: {paths[0]}" if paths else "there are none"
         raise UserError(f"{where}: label_pattern: '{pattern.pattern}' finds a label in no image's path, {said}")
     return found
 
 
-def find_label(pattern: re.Pattern[str], path: str) -> str:
-    """Return the label that a pattern finds in a path in Unicode's composed form (NFC), or nothing.
-
-    Some systems write an accent as a character of its own, which no letter is for a pattern.
-    """
-    return normalize_label(name_group(pattern.search(unicodedata.normalize("NFC", path))))
+def compose(text: str) -> str:
+    """Return a text in Unicode's composed form."""
+    return unicodedata.normalize("NFC", text)
 
 
 def collect_each(tree: Tree, masks: bool) -> Iterator[tuple[str, Collected]]:
@@ -222,7 +227,7 @@ def describe_name_labels(tree: Tree, masks: bool = True) -> str:
     enough = FEWEST <= len(counts) <= MOST * counts.total() and min(counts.values(), default=0) >= FEWEST
     if not enough or 2 * counts.total() < len(found) or is_other([*counts]):
         return ""
-    simple = f"([^/]*?){write_between({match['between'] for match in matches if match})}[0-9]+[.]"
+    simple = f"([^/]*?){write_between({match['between'] for match in matches if match})}{write_number(matches)}[.]"
     pattern = simple if reads(simple, paths, labels) else EXACT
     if not reads(pattern, paths, labels):
         return ""
@@ -242,7 +247,7 @@ def is_other(names: Sequence[str]) -> bool:
 def reads(pattern: str, paths: Sequence[str], labels: Sequence[str]) -> bool:
     """Say whether a pattern finds just these labels in paths, and nothing where there is none."""
     known = re.compile(pattern)
-    return all(normalize_label(name_group(known.search(path))) == own for path, own in zip(paths, labels, strict=True))
+    return all(normalize_label(name_match(known.search(path))) == own for path, own in zip(paths, labels, strict=True))
 
 
 def offer_pattern(counts: Counter[str], pattern: str) -> str:
@@ -258,6 +263,12 @@ def describe_label_files(tree: Tree, masks: bool = True) -> str:
         masks: as of `describe_name_labels`.
     """
     return describe_name_labels(tree, masks) or account.describe_labels(tree)
+
+
+def write_number(matches: Iterable[re.Match[str] | None]) -> str:
+    """Return a pattern of the numbers of names, of which none, all or some are in parentheses."""
+    opened = {bool(match["open"]) for match in matches if match}
+    return NUMBER if len(opened) > 1 else "[(][0-9]+[)]" if opened == {True} else "[0-9]+"
 
 
 def write_between(between: Collection[str]) -> str:

@@ -153,7 +153,7 @@ def find_templates(tables: Sequence[Table]) -> list[tuple[Table, str]]:
             else "none of its images is there"
             if paths and not any(map(os.path.lexists, paths))
             else "it names no part as others do"
-            if parted and not any(table.parts)
+            if parted and labels and not any(table.parts)
             else None
         )
         if len(labels) <= 1 and why:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from counterweight.core.errors import UserError
+from counterweight.data.decode.account import find_origin_ending
 from counterweight.data.decode.opening import Embedded, Encoded
 from counterweight.data.decode.tree import OTHER_KIND, LeftOut, find_ending, is_image
 from counterweight.data.sources.base.columns import Columns
@@ -61,7 +62,7 @@ def keep_classes(rows: Rows, names: tuple[str, ...], left_out: Counter[LeftOut])
     kept = np.array([name in names for name in rows.classes], dtype=np.bool_)
     for table, row in zip(rows.table[~kept].tolist(), rows.row[~kept].tolist(), strict=True):
         own = rows.tables[table]
-        left_out[LeftOut(OTHER_CLASS, find_ending(own.origins[row]), own.columns.file.name)] += 1
+        left_out[LeftOut(OTHER_CLASS, find_origin_ending(own.origins[row]), own.columns.file.name)] += 1
     classes = [name for name in rows.classes if name in names]
     return Rows(rows.tables, rows.table[kept], rows.row[kept], classes)
 
@@ -73,7 +74,7 @@ def leave_out_rows(tables: list[Table], used: list[str]) -> Counter[LeftOut]:
         for origin, part in zip(table.origins, table.parts, strict=True):
             if part not in used and part != DROPPED:
                 reason = NO_LABEL if part is None else part if part == UNLISTED else UNUSED_ROWS
-                found[LeftOut(reason, find_ending(origin), table.columns.file.name)] += 1
+                found[LeftOut(reason, find_origin_ending(origin), table.columns.file.name)] += 1
     return found
 
 
