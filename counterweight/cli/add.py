@@ -1,24 +1,23 @@
-"""A dataset of your own, or a pair of folders to compare, from a path to blocks in params.yaml."""
+"""A dataset of your own, from a path to blocks in params.yaml."""
 
-import json
-import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from counterweight.cli import choices
+from counterweight.cli.additions import Plan, Request, carry_out, check_request
 from counterweight.cli.describe import parse_change
-from counterweight.cli.links import Links, create_links, plan_link
-from counterweight.cli.params_editing import check_writable, render_params, write_additions
+from counterweight.cli.links import plan_link
 from counterweight.core.errors import UserError
 from counterweight.core.registry import require_one_of
 from counterweight.core.schema import parse_settings
-from counterweight.data import findings, inspection
+from counterweight.data import inspection
 from counterweight.data.decode.images import describe_bad_files
 from counterweight.data.findings import Findings
 from counterweight.data.labelled_texts import LabelsError, describe_unplaced
+from counterweight.data.source_choice import detect_source
 from counterweight.data.sources.base.batches import LINES
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.group_names import check_enough_groups, find_groups
@@ -28,8 +27,8 @@ from counterweight.data.sources.base.partial_lists import describe_lists_around
 from counterweight.data.wrapping import find_wrapped
 from counterweight.generators.base.generator import find_generator
 from counterweight.settings.datasets import plan_dataset
-from counterweight.settings.editing import Addition, insert_additions
-from counterweight.settings.params import NAME, RESERVED, Params, load_params
+from counterweight.settings.editing import Addition
+from counterweight.settings.params import Params
 
 Json = dict[str, Any]
 
@@ -41,45 +40,13 @@ ONE_CLASS = (
 )
 ONLY_TABLE = "Note: DVC sees changes of this table, not of the images it names; give the folder to have both watched"
 
-
-class Request(NamedTuple):
-    """What was asked for: a name, where the images are, and what is not to be chosen."""
-
-    params: Path
-    name: str
-    path: Path
-    minority: Sequence[str] = ()
-    size: int | None = None
-    channels: int | None = None
-    changes: Sequence[str] = ()
-    """Settings of the dataset as KEY=VALUE, the value written as in params.yaml."""
-    layout: str | None = None
-    """Which of several readings is meant: `classes` or `parts` for folders, `table` for tables beside them."""
-
-    @property
-    def images(self) -> Path:
-        """Where the graph looks for the images."""
-        return self.params.parent / "images" / self.name
-
-
 OF_FOLDERS = frozenset(
     {"label_pattern", "leave_out", "tables", "test", "test_lists", "train", "train_lists", "image_folder"}
 )
 """Settings that name what lies in the folder that is given, not in one that lies in it alone."""
 
 
-class Plan(NamedTuple):
-    """What is to be changed, and what to say about it."""
-
-    findings: Mapping[str, Findings]
-    chosen: Mapping[str, choices.Choice]
-    links: Links
-    additions: Sequence[Addition]
-    commands: Sequence[str]
-    notes: Sequence[str] = ()
-
-
-def add(request: Request, dry_run: bool, as_json: bool) -> str:
+def add_dataset(request: Request, dry_run: bool, as_json: bool) -> str:
     """Inspect a dataset, add its blocks to params.yaml and a link to `images`; return what was found and done.
 
     Raises:
@@ -93,31 +60,6 @@ def add(request: Request, dry_run: bool, as_json: bool) -> str:
         said = f"Note: all of {given} lies in {request.path}, whose folders are taken"
         plan = plan._replace(notes=[*plan.notes, said])
     return carry_out(request, plan, dry_run, as_json)
-
-
-def add_pair(request: Request, synthetic: Path, dry_run: bool, as_json: bool) -> str:
-    """Inspect two folders of images, add a pair to params.yaml and links to `images`; as `add`."""
-    check_request(request)
-    return carry_out(request, plan_pair_addition(request, synthetic), dry_run, as_json)
-
-
-def check_request(request: Request) -> Params:
-    """Return the settings if the file may be changed and the name is still free."""
-    params, name, file = load_params(request.params), request.name, request.params
-    check_writable(file)
-    if not NAME.fullmatch(name) or name in RESERVED or not re.search("[a-z]", name):
-        taken = ", ".join(sorted(RESERVED))
-        raise UserError(f"NAME '{name}': names consist of a-z, 0-9 and _, with a letter, and are not {taken}")
-    sections: dict[str, Mapping[str, object]] = {
-        "datasets": params.datasets,
-        "pairs": params.pairs,
-        "classifiers": params.classifiers,
-        **{f"generators.{generator}": blocks for generator, blocks in params.generators.items()},
-    }
-    for section, blocks in sections.items():
-        if name in blocks:
-            raise UserError(f"{file}: {section}.{name} is there already; take another name, or remove it first")
-    return params
 
 
 def plan_dataset_addition(request: Request, params: Params) -> Plan:
@@ -176,7 +118,7 @@ def choose_source(path: Path, changes: Json) -> str:
         return "table"
     if not path.is_dir() or "layout" not in changes:
         try:
-            return inspection.detect_source(path)
+            return detect_source(path)
         except UserError as error:
             lists = path.is_dir() and "test_lists" in changes  # in a folder beside that of the classes
             if lists and not isinstance(error, LabelsError):
@@ -286,74 +228,3 @@ def build_command(name: str, scenario: str, additions: Sequence[Addition], param
     if rows != params.table.generators:
         words += ["-S", f"table.generators=[{','.join(rows or known)}]"]
     return shlex.join(words)
-
-
-def plan_pair_addition(request: Request, synthetic: Path) -> Plan:
-    """Inspect two folders of images and choose the shape in which they are compared."""
-    folders = {"real": request.path, "synthetic": synthetic}
-    if request.images.exists() or request.images.is_symlink():
-        raise UserError(f"{request.images}: is there already; take another name, or remove it first")
-    links = {
-        goal: way for word, path in folders.items() for goal, way in plan_link(request.images / word, path).items()
-    }
-    if os.path.samefile(request.path, synthetic):
-        raise UserError(f"{synthetic}: the folder of the real images, too; the pair must be of two folders")
-    found = {str(path): inspection.inspect_folder(path, word) for word, path in folders.items()}
-    real, made = found.values()
-    chosen = {
-        "size": choices.choose_size(real, request.size),
-        "channels": choices.choose_channels(real, request.channels),
-    }
-    if request.channels is None and made.grey < made.total:
-        chosen["channels"] = choices.choose_channels(made if chosen["channels"].value == 1 else real, None)
-    bad = real.bad + made.bad
-    if bad:
-        chosen["bad_files"] = choices.Choice("skip", f"{len(bad):,} cannot be read; error: stop instead")
-    block = {"source": "folders", **{key: own.value for key, own in chosen.items()}}
-    run = shlex.join(["dvc", "exp", "run", "-S", "table.datasets=[]", "-S", f"table.pairs=[{request.name}]"])
-    commands = [run, "counterweight report"]
-    return Plan(found, chosen, links, [Addition(("pairs",), request.name, block)], commands)
-
-
-def carry_out(request: Request, plan: Plan, dry_run: bool, as_json: bool) -> str:
-    """Change params.yaml and make the links, unless it is only a trial; return the account."""
-    if dry_run:
-        render_params(request.params, plan.additions)
-    else:
-        with create_links(plan.links):
-            write_additions(request.params, plan.additions)
-    return json.dumps(to_json(request, plan, dry_run), indent=1) if as_json else render_account(request, plan, dry_run)
-
-
-def to_json(request: Request, plan: Plan, dry_run: bool) -> Json:
-    """Return everything as plain JSON."""
-    blocks = {".".join(addition.path): addition.values for addition in plan.additions}
-    return {
-        "name": request.name,
-        "found": {path: findings.to_json(found) for path, found in plan.findings.items()},
-        "chosen": {key: {"value": own.value, "reason": own.reason} for key, own in plan.chosen.items()},
-        "links": {str(link): str(goal) for link, goal in plan.links.items()},
-        "blocks": blocks,
-        "commands": [*plan.commands],
-        "notes": [*plan.notes],
-        "changed": not dry_run,
-    }
-
-
-def render_account(request: Request, plan: Plan, dry_run: bool) -> str:
-    """Return everything as text for people."""
-    lines: list[str] = []
-    for path, found in plan.findings.items():
-        lines += [path, *(f"  {line}" for line in findings.render_findings(found)), ""]
-    lines.append("Chosen, all of which can be changed in params.yaml")
-    lines += [f"  {key}: {format_value(own.value)} ({own.reason})" for key, own in plan.chosen.items()]
-    lines += ["", f"{'Would be added' if dry_run else 'Added'} to {request.params}"]
-    lines += [f"  {line}".rstrip() for line in insert_additions("", plan.additions, "").splitlines()]
-    lines += [""] if plan.links else []
-    lines += [f"{'Would link' if dry_run else 'Linked'} {link} to {goal}" for link, goal in plan.links.items()]
-    return "\n".join([*lines, "", *plan.notes, "Next", *(f"  {words}" for words in plan.commands)])
-
-
-def format_value(value: object) -> str:
-    """Return a value for people."""
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -17,11 +17,12 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from counterweight.cli import add as datasets
 from counterweight.cli import choices
 from counterweight.cli.main import cli, main
 from counterweight.core import outputs
 from counterweight.core.errors import UserError
-from counterweight.data import findings, inspection
+from counterweight.data import findings
 from counterweight.data.decode import account, images, tree
 from counterweight.data.decode.facts import Facts
 from counterweight.evaluation.prechecks import check_blocks, check_dataset, check_pair
@@ -725,7 +726,7 @@ def test_a_folder_that_cannot_be_read_is_one_line(
     def refuse(path: Path) -> str:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(inspection, "detect_source", refuse)
+    monkeypatch.setattr(datasets, "detect_source", refuse)
     monkeypatch.setattr(sys, "argv", ["counterweight", "add", "pets", str(pets(tmp_path / "pets"))])
     with pytest.raises(SystemExit, match="2"):
         main()

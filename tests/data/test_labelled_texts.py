@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import scan_tree
-from counterweight.data.inspection import detect_source
+from counterweight.data.source_choice import detect_source
 from counterweight.data.sources.base.part_lists import describe_lists
 from tests.data.sources.test_public_layouts import write_images, write_table
 

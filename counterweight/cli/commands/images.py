@@ -129,19 +129,21 @@ def add(
     PATH is a folder with a sub-folder per class (or train and test above them), a table in CSV, TSV, Parquet, Arrow or
     lines of JSON, or a folder of such tables, as Hugging Face keeps datasets.
     """
-    from counterweight.cli import add as tool
+    from counterweight.cli.add import add_dataset
+    from counterweight.cli.add_pair import add_pair
+    from counterweight.cli.additions import Request
 
     named = {"split": split_column, "image_folder": image_folder}
     named |= {"group_column": group_column, "group_pattern": group_pattern, "label_pattern": label_pattern}
     changes += tuple(f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None)
     changes += ("merge_labels=true",) if merge_labels else ()
-    request = tool.Request(params, name, path.expanduser(), minority, size, channels, changes, layout)
+    request = Request(params, name, path.expanduser(), minority, size, channels, changes, layout)
     if pair is None:
-        click.echo(tool.add(request, dry_run, as_json))
+        click.echo(add_dataset(request, dry_run, as_json))
     elif minority or changes or layout:
         raise click.UsageError("--minority, --set, --layout and those of tables are for datasets, not for a --pair")
     else:
-        click.echo(tool.add_pair(request, pair.expanduser(), dry_run, as_json))
+        click.echo(add_pair(request, pair.expanduser(), dry_run, as_json))
 
 
 @click.command(

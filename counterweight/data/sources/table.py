@@ -300,8 +300,8 @@ def make_table_part(
 
 def describe_settings(settings: Settings) -> dict[str, object]:
     """Return settings but for a folder, which may be one of this machine alone, and for some that are not used."""
-    usual: dict[str, object] = {"group_column": None, "two_labels": "refuse", "white": None, "merge_labels": False}
-    usual |= {"tables": [], "test": [], "train_lists": [], "test_lists": []}  # newer than tables that are there already
-    usual |= {"black": None}
+    usual: dict[str, object] = {"group_column": None, "two_labels": "refuse", "merge_labels": False}
+    usual |= {"white": None, "black": None}  # all of these are newer than tables that are there already
+    usual |= {"tables": [], "test": [], "train_lists": [], "test_lists": []}
     values = settings.model_dump(exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

@@ -9,7 +9,7 @@ from PIL import Image
 
 from counterweight.core.errors import UserError
 from counterweight.core.schema import parse_settings
-from counterweight.data.inspection import detect_source
+from counterweight.data.source_choice import detect_source
 from counterweight.data.sources import folder
 from counterweight.data.sources.base.lazy_images import DatasetSplits, guess_part_name
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from counterweight.core.errors import UserError
-from counterweight.data.inspection import detect_source
+from counterweight.data.source_choice import detect_source
 from counterweight.data.sources.base.layout_sets import FOLDER
 from tests.data.sources.tables import counts as count_rows
 from tests.data.sources.tables import find as find_table

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import scan_tree
-from counterweight.data.inspection import detect_source
+from counterweight.data.source_choice import detect_source
 from counterweight.data.sources.base.labels import order_names
 from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.data.sources.base.name_labels import EXACT, describe_name_labels

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from counterweight.core.errors import UserError
-from counterweight.data.inspection import detect_source
+from counterweight.data.source_choice import detect_source
 from counterweight.data.sources import table
 from counterweight.data.sources.base.partial_lists import describe_lists_around
 from tests.data.sources.test_layout import counts, find, refused

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
-from counterweight.data.inspection import detect_source
+from counterweight.data.source_choice import detect_source
 from tests.data.sources.tables import counts as count_rows
 from tests.data.sources.tables import find as find_rows
 from tests.data.sources.tables import left_out

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from counterweight.core.errors import UserError
-from counterweight.data.inspection import detect_source
+from counterweight.data.source_choice import detect_source
 from tests.data.sources.tables import counts, find, refused
 from tests.data.sources.test_layout import counts as count_folders
 from tests.data.sources.test_layout import find as find_folder

@@ -13,7 +13,7 @@ from PIL import Image
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.pool import Workers
-from counterweight.data.inspection import detect_source
+from counterweight.data.source_choice import detect_source
 from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.data.sources.base.table_columns import is_measure
 from counterweight.data.split.reading import choose_all, read_into_memory
