@@ -29,8 +29,10 @@ PLAIN, WAVES = 2.5, 6.0
 and below which others are near by chance: such images are near duplicates if they are so much nearer than others."""
 SURE = 0.03
 """Distance of sketches of length 1 below which they are of one picture, however near others are."""
-NEAR = 0.2
-"""Distance above which they are not."""
+NEAR, NEAR_OF_UNLIKE = 0.2, 0.4
+"""Distances above which they are not: of any images, and of those that are all as far from the nearest other as
+photographs are; between, the distance is in proportion to how far half of all images are from their nearest. What is
+drawn by a few numbers, as bars are by place, slope and width, is near to others of its kind by chance."""
 RATIO = 0.4
 """Of a near duplicate's distance to that of the first image that is none. Of points in k dimensions the nearest is so
 near by chance with probability ratio ** k: with fewer than `WAVES` the ratio is the one that has the same chance."""
@@ -139,11 +141,12 @@ def find_near_duplicates(sketches: Sketches) -> Indices:
         return np.empty((0, 2), dtype=np.int64)
     pairs = find_candidates(sketches.digits[rows])
     distances = measure_pairs(sketches.digits, rows[pairs])
-    close = distances <= NEAR / RATIO
+    most = choose_most(pairs, distances, len(rows))
+    close = distances <= most / RATIO
     pairs, distances = pairs[close], distances[close]
     waves = sketches.waves[rows]
     ratios = (RATIO ** np.maximum(1, WAVES / waves)).astype(np.float32)
-    limits = np.maximum(np.where(waves < WAVES, 0, SURE), find_limits(pairs, distances, ratios))
+    limits = np.maximum(np.where(waves < WAVES, 0, SURE), find_limits(pairs, distances, ratios, most))
     pairs = rows[pairs[distances <= limits[pairs].min(axis=1)]]
     light, spread = sketches.mean[pairs], sketches.deviation[pairs]
     alike = np.abs(light[:, 0] - light[:, 1]) <= BRIGHTNESS
@@ -210,13 +213,25 @@ def measure_pairs(digits: npt.NDArray[np.float16], pairs: Indices) -> Floats:
     return np.concatenate(found)
 
 
-def find_limits(pairs: Indices, distances: Floats, ratios: Floats) -> Floats:
-    """Return how near another image must be to each (N,) for one of its few near duplicates, 0 if it has none.
-
-    The largest distance up to `NEAR` of one of its nearest to which the next one is far enough.
+def choose_most(pairs: Indices, distances: Floats, count: int) -> float:
+    """Return the distance above which images of a set are no near duplicates: from `NEAR` to `NEAR_OF_UNLIKE`.
 
     Args:
-        pairs: (P, 2), of all that are within `NEAR / RATIO`; and their distances (P,).
+        pairs: candidates (P, 2) among so many images, in which each is; and their distances (P,).
+    """
+    nearest = np.full(count, np.inf, dtype=np.float32)
+    for side in pairs.T:
+        np.minimum.at(nearest, side, distances)
+    return float(np.clip(RATIO * np.median(nearest), NEAR, NEAR_OF_UNLIKE))
+
+
+def find_limits(pairs: Indices, distances: Floats, ratios: Floats, most: float) -> Floats:
+    """Return how near another image must be to each (N,) for one of its few near duplicates, 0 if it has none.
+
+    The largest distance up to `most` of one of its nearest to which the next one is far enough.
+
+    Args:
+        pairs: (P, 2), of all that are within `most / RATIO`; and their distances (P,).
         ratios: of the distance of a near duplicate to the next one, `RATIO` at most (N,).
     """
     images, both = pairs.ravel(), np.repeat(distances, 2)
@@ -226,8 +241,8 @@ def find_limits(pairs: Indices, distances: Floats, ratios: Floats) -> Floats:
     nearest = np.full((len(ratios), FAMILY + 1), np.inf, dtype=np.float32)
     few = rank <= FAMILY
     nearest[images[few], rank[few]] = both[few]
-    nearest[np.isinf(nearest)] = NEAR / RATIO  # or more
-    ends = (nearest[:, :-1] <= NEAR) & (nearest[:, :-1] <= ratios[:, None] * nearest[:, 1:])
+    nearest[np.isinf(nearest)] = most / RATIO  # or more
+    ends = (nearest[:, :-1] <= most) & (nearest[:, :-1] <= ratios[:, None] * nearest[:, 1:])
     limits: Floats = np.where(ends, nearest[:, :-1], 0).max(axis=1)
     return limits
 
