@@ -6,7 +6,7 @@ numbers whose names stand in the table's metadata.
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -39,7 +39,6 @@ from counterweight.data.sources.base.lazy_images import (
     OwnFileSettings,
     Validation,
     agree_on_classes,
-    assign_parts,
     check_counts,
     describe_joined,
     name_setting,
@@ -52,7 +51,9 @@ from counterweight.data.sources.base.table_choice import choose_tables, take_tab
 from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels
 from counterweight.data.sources.base.table_files import find_table_files
 from counterweight.data.sources.base.table_parts import (
+    WANTED,
     PartColumns,
+    choose_parts,
     forget_parts,
     list_part_columns,
     part_by_folders,
@@ -74,8 +75,6 @@ from counterweight.data.sources.base.table_rows import (
     select_rows,
     wrap_images,
 )
-
-LAYOUT = "expected images and their labels"
 
 Column = Annotated[str, MinLen(1)] | None
 
@@ -173,7 +172,7 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
         tables, more = part_by_lists(tables, *lists, root, follow)
     tables, hidden = drop_hidden(tables) if settings.missing_labels == "leave_out" else (tables, [])
     present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
-    words = choose_parts(present, tables, settings, root)
+    words = choose_parts(present, tables, settings.validation, root)
     more = [*more, *hidden, *describe_joined(words[0])]
     trained, tested = ([select_rows(tables, word) for word in own] for own in words)
     notes = [note for table in tables for note in table.notes] + chosen.notes + renamed + said + more
@@ -241,25 +240,6 @@ def read_groups(columns: Columns, group: str, keep: bool) -> list[str | None]:
     return [None if name is None or (is_missing(name) and not keep) else name for name in names]
 
 
-def choose_parts(
-    words: Collection[str], tables: list[Table], settings: Settings, root: Path
-) -> tuple[list[str], list[str]]:
-    """Return the names of the parts that make the training part, and of those that make the test part."""
-    if not words:
-        raise UserError(
-            f"{root}: tables without rows{' that have a label' if any(own.classes for own in tables) else ''}; {LAYOUT}"
-        )
-    if len(words) == 1:  # one part alone is no split
-        return [*words], []
-    if "" in words:
-        bare = next(table.columns.file for table in tables if "" in table.parts)
-        ways = "give one table itself, or take this one out of the folder"
-        raise UserError(f"{bare}: neither its name nor a column split says which part it is, as others do; {ways}")
-    if "train" not in words:
-        raise UserError(f"{root}: no part train, only {', '.join(sorted(words))}")
-    return assign_parts(words, settings.validation)
-
-
 def make_table_part(
     listed: list[Rows],
     names: tuple[str, ...],
@@ -273,7 +253,7 @@ def make_table_part(
     table, row = (np.concatenate(column) for column in zip(*((rows.table, rows.row) for rows in listed), strict=True))
     places = {name: place for place, name in enumerate(names)}
     labels = np.array([places[word] for rows in listed for word in rows.classes], dtype=np.int64)
-    check_counts(names, labels, str(root), LAYOUT, "or remove it")
+    check_counts(names, labels, str(root), WANTED, "or remove it")
 
     def fetch(indices: Indices) -> Iterator[Encoded]:
         return wrap_images(tables, table[indices], row[indices])

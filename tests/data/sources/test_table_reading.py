@@ -133,8 +133,9 @@ def test_whole_numbers_with_decimals_are_the_classes_without(root: Path) -> None
     found = find(root)
     assert counts(found) == [{"2": 2, "10": 2}, {"2": 2, "10": 1}]
     assert found.train.provenance["notes"] == [
+        "test.csv: no label in 1 rows: nothing",
         "3 labels are whole numbers written with decimals, as all numbers here are whole: '2.0' as '2', '2.00' as '2', "
-        "'10.0' as '10'"
+        "'10.0' as '10'",
     ]
     assert left_out(found) == {("a row without a label", ".png", "test.csv", 1)}
 
@@ -154,10 +155,28 @@ def test_a_parquet_that_pandas_made_of_numbers_with_an_empty_cell(root: Path) ->
     found = find(root)
     assert counts(found) == [{"2": 2, "10": 1}]
     assert found.train.provenance["notes"] == [
-        "a.parquet: column 'label' holds decimals, which are whole: taken as " + ("whole numbers")
+        "a.parquet: column 'label' holds decimals, which are whole: taken as whole numbers",
+        "a.parquet: no label in 1 rows: nothing",
     ]
     frame.assign(label=[2, None, 0.5, 2]).to_parquet(root / "a.parquet")
     refused(root, "column 'label' holds double; texts or whole numbers are needed$")
+
+
+def test_words_for_no_label_are_named_with_the_setting_that_keeps_them(root: Path) -> None:
+    """A class of North America goes this way."""
+    write(
+        root / "a.csv",
+        [["path", "label"], ["img/0.png", "NA"], ["img/1.png", ""], ["img/2.png", "EU"], ["img/3.png", "NA"]],
+    )
+    found = find(root, missing_labels="leave_out")
+    note = "a.csv: no label in 3 rows: 'NA' (2), nothing; set missing_labels: keep takes such words as labels"
+    assert found.train.provenance["notes"] == [note]
+    write(root / "a.csv", label_rows(["NA"] * 4))
+    refused(
+        root, r"no row has a label; a.csv: no label in 4 rows: 'NA' \(4\); set missing_labels: keep takes such words"
+    )
+    write(root / "a.csv", label_rows([""] * 4, "away/"))
+    refused(root, "4 of 4 files missing, first: .*away/0.png; nor has any row a label")
 
 
 def test_groups_that_differ_by_decimals_or_blanks_only_are_one(root: Path) -> None:

@@ -1,5 +1,6 @@
 """Columns of tables as texts: paths and words, labels as they are meant, and which columns have words of some kind."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
@@ -75,6 +76,9 @@ def read_whole_numbers(array: pa.ChunkedArray) -> list[str | None] | None:
     return [None if value is None else str(int(value)) for value in values]
 
 
+NO_LABELS = "no label"
+
+
 class Labels(NamedTuple):
     """The label of each row, None where there is none, and what is to be said of them."""
 
@@ -98,6 +102,8 @@ def read_labels(columns: Columns, name: str, keep_missing: bool) -> Labels:
     notes = []
     if pa.types.is_floating(columns.kind(name)):
         notes = [f"{columns.file.name}: column '{name}' holds decimals, which are whole: taken as whole numbers"]
+    missing = Counter(word or None for word, label in zip(plain, labels, strict=True) if label is None)
+    notes += [f"{columns.file.name}: {describe_missing_labels(missing)}"] if missing else []
     changed = sum(word != own for word, own in zip(words, plain, strict=True))
     if not changed:
         return Labels(labels, notes)
@@ -110,6 +116,13 @@ def read_labels(columns: Columns, name: str, keep_missing: bool) -> Labels:
         *describe_written(written, "labels"),
     ]
     return Labels(labels, notes + [f"{columns.file.name}: {note}" for note in said])
+
+
+def describe_missing_labels(words: Counter[str | None]) -> str:
+    """Return what is said of rows that have no label, by what stands there, None for nothing."""
+    named = [f"'{word}' ({count:,})" for word, count in words.most_common() if word is not None]
+    said = f"{NO_LABELS} in {words.total():,} rows: {', '.join([*named, *(['nothing'] if None in words else [])])}"
+    return f"{said}; set missing_labels: keep takes such words as labels" if named else said
 
 
 def find_part_columns(columns: Columns, others: Collection[str], is_part: Callable[[str], bool]) -> list[str]:

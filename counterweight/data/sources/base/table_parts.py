@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.sources.base.column_texts import find_part_columns, find_words, read_values
+from counterweight.data.sources.base.column_texts import NO_LABELS, find_part_columns, find_words, read_values
 from counterweight.data.sources.base.columns import Columns, choose_column, list_usual
 from counterweight.data.sources.base.labels import is_missing, normalize_label
-from counterweight.data.sources.base.lazy_images import PARTS, find_part_words, guess_part_name, parse_part_name
+from counterweight.data.sources.base.lazy_images import (
+    PARTS,
+    Validation,
+    assign_parts,
+    find_part_words,
+    guess_part_name,
+    parse_part_name,
+)
 from counterweight.data.sources.base.part_conflicts import check_columns, find_part_of
 from counterweight.data.sources.base.part_flags import (
     are_flags,
@@ -24,6 +31,7 @@ from counterweight.data.sources.base.part_folds import Folds, describe_unused, f
 from counterweight.data.sources.base.part_lists import find_listed
 from counterweight.data.sources.base.table_rows import DROPPED, UNLISTED, Table
 
+WANTED = "expected images and their labels"
 SPLIT = ("split", "subset", "partition")
 USUAL = re.compile(r"(?:data[ _-]?)?(?:set|split|usage|phase|purpose|mode|part|cv)", re.IGNORECASE)
 FEW = 8  # words of a column that may name parts
@@ -202,6 +210,35 @@ def part_by_lists(
 def is_used(part: str | None) -> bool:
     """Say whether a row with a part is not left out already."""
     return part is not None and part != DROPPED
+
+
+def describe_none(tables: Sequence[Table]) -> str:
+    """Say why tables list no image, where they have rows: files are missing, or labels."""
+    paths = [path for own in tables for path in own.paths or ()]
+    missing = [path for path in paths if not os.path.lexists(path)]
+    if missing and len(missing) == len(paths):
+        return f"{len(missing):,} of {len(paths):,} files missing, first: {missing[0]}; nor has any row a label"
+    if not any(own.classes for own in tables):
+        return "tables without rows"
+    said = [note for own in tables for note in own.notes if f": {NO_LABELS} in " in note]
+    return "; ".join(["no row has a label", *said])
+
+
+def choose_parts(
+    words: Collection[str], tables: Sequence[Table], validation: Validation, root: Path
+) -> tuple[list[str], list[str]]:
+    """Return the names of the parts that make the training part, and of those that make the test part."""
+    if not words:
+        raise UserError(f"{root}: {describe_none(tables)}; {WANTED}")
+    if len(words) == 1:  # one part alone is no split
+        return [*words], []
+    if "" in words:
+        bare = next(table.columns.file for table in tables if "" in table.parts)
+        ways = "give one table itself, or take this one out of the folder"
+        raise UserError(f"{bare}: neither its name nor a column split says which part it is, as others do; {ways}")
+    if "train" not in words:
+        raise UserError(f"{root}: no part train, only {', '.join(sorted(words))}")
+    return assign_parts(words, validation)
 
 
 def find_part(word: str) -> str | None:
