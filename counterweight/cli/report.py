@@ -41,4 +41,9 @@ def report(params: Path, opens: bool, as_json: bool) -> str:
         return json.dumps({"page": str(page), "answers": [found._asdict() for found in answers]}, indent=1)
     # Over SSH the answers are there all the same.
     where = f"All of it: {page}" + (" (no browser was found here to open it with)" if shown is False else "")
-    return "\n".join([*(f"{found.place}: {found.advice}" for found in answers), where])
+    return "\n".join([*map(render_answer, answers), where])
+
+
+def render_answer(found: Answer) -> str:
+    """Return an answer in a line, after what has to be known first."""
+    return f"{found.place}: {found.warning}{' ' if found.warning else ''}{found.advice}"

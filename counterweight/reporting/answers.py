@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from counterweight.reporting.remarks import describe_draws_needed, join_some, quote
+from counterweight.reporting.remarks import describe_draws_needed, describe_seen, join_some, quote
 from counterweight.reporting.results import Comparison, Results, Verdicts
 from counterweight.reporting.verdicts import describe_reach, verdict
 from counterweight.results.imbalance import ClassCounts
@@ -21,6 +21,8 @@ class Answer(NamedTuple):
     advice: str
     reasons: list[str]
     certainty: str
+    warning: str = ""
+    """What is to be known before all else: test images that are trained on."""
 
 
 def answer(results: Results) -> Answer:
@@ -37,6 +39,7 @@ def answer(results: Results) -> Answer:
         advice=advise(groups),
         reasons=[reason for reason in reasons if reason],
         certainty=describe_certainty(results, groups),
+        warning=describe_seen(results.counts),
     )
 
 

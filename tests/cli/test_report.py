@@ -58,6 +58,17 @@ def test_the_answers_are_printed_a_line_each(params: Path) -> None:
     assert found["answers"][0]["reasons"]
 
 
+def test_test_images_that_are_trained_on_are_told_first(params: Path) -> None:
+    counts = results(draws=8).counts
+    first = next(iter(counts))
+    seen = {**counts, first: counts[first].model_copy(update={"in_train": 2, "near_train": 1})}
+    write_result(Counts(seen), params.parent / "metrics/imbalance/digits/drop75.json")
+    tested = sum(count.test for count in counts.values())
+    warning = f"3 of {tested:,} test images are in the training part, too (2 exact, 1 near)."
+    assert report(params, opens=False, as_json=False).startswith(f"{ANSWER}{warning} Nothing tried here is shown")
+    assert json.loads(report(params, opens=False, as_json=True))["answers"][0]["warning"] == warning
+
+
 def test_the_page_is_opened(params: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address) or True)
