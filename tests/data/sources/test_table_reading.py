@@ -179,6 +179,18 @@ def test_words_for_no_label_are_named_with_the_setting_that_keeps_them(root: Pat
     refused(root, "4 of 4 files missing, first: .*away/0.png; nor has any row a label")
 
 
+def test_words_that_mean_one_part_are_named(root: Path) -> None:
+    rows = [(0, "Training"), (1, "Training"), (2, "PublicTest"), (3, "PrivateTest")]
+    write(root / "a.csv", [["path", "label", "Usage"], *([f"img/{n}.png", "ab"[n % 2], word] for n, word in rows)])
+    note = "a.csv: column 'Usage': 'PublicTest' and 'PrivateTest' mean test"
+    assert note in find(root).train.provenance["notes"]
+    write(
+        root / "a.csv",
+        [["path", "label", "set"], *([f"img/{n}.png", "ab"[n % 2], ("train", "test")[n // 2]] for n in range(4))],
+    )
+    assert not any("mean" in own for own in find(root).train.provenance["notes"])
+
+
 def test_groups_that_differ_by_decimals_or_blanks_only_are_one(root: Path) -> None:
     rows = [["path", "label", "patient"]]
     rows += [[f"img/{number}.png", WORDS[number], ("7", "7.0", " 8", "8")[number]] for number in range(4)]

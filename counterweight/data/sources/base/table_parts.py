@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,10 +92,24 @@ def read_parts(
         parts = [name_part(word, columns, column, place, ways) for place, word in enumerate(values)]
         if wanted.split is None:
             check_columns(columns, column, parts, others)
-        return parts, notes
+        return parts, notes + describe_same_parts(columns, column, dict(zip(values, parts, strict=True)))
     stem, above = columns.file.stem, columns.file.relative_to(folder).parent.parts
     names = find_part_words(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
     return [names[0]] * count, notes
+
+
+def describe_same_parts(columns: Columns, column: str, parts: Mapping[str, str]) -> list[str]:
+    """Return a note if words of a column that differ by more than their form mean one part, as `PublicTest` may.
+
+    Args:
+        parts: the part that each word means.
+    """
+    found: dict[str, list[str]] = {}
+    for word, part in parts.items():
+        found.setdefault(part, []).append(word)
+    several = {part: words for part, words in found.items() if len({word.strip().lower() for word in words}) > 1}
+    said = [f"{' and '.join(map(repr, words))} mean {part}" for part, words in several.items()]
+    return [f"{columns.file.name}: column '{column}': {'; '.join(said)}"] if said else []
 
 
 def read_tested(columns: Columns, test: Sequence[str | int], column: str | None, folds: Sequence[Folds]) -> list[str]:
