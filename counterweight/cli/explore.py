@@ -1,5 +1,8 @@
 """The explorer of trained models, in a browser."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,11 +24,28 @@ def explore(params: Path, model: Path | None, host: str, port: int, opens: bool)
     if model is not None:
         find_models(params.parent, model)
     click.echo("starting the explorer, which takes some seconds", err=True)
-    from counterweight.explorer.page.serve import Address, check_address, is_loopback, serve
+    with ending_at_once():
+        from counterweight.explorer.page.serve import Address, check_address, is_loopback, serve
 
-    address = Address(host, port)
-    check_address(address)
-    if not is_loopback(host):
-        click.echo(f"warning: {host} is reached from other machines, without a password", err=True)
-    click.echo(f"{address.url} shows the explorer; Ctrl-C ends it")
-    serve(params.parent, model, address, opens)
+        address = Address(host, port)
+        check_address(address)
+        if not is_loopback(host):
+            click.echo(f"warning: {host} is reached from other machines, without a password", err=True)
+        click.echo(f"{address.url} shows the explorer; Ctrl-C ends it")
+        serve(params.parent, model, address, opens)
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Let Ctrl-C end this process as it ends any program, until a server has a handler of its own.
+
+    Nothing is written that could be left in part. The exception would wait for imports of many seconds, and is caught
+    and forgotten by what starts servers now and then: the explorer went on.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # as in a job in the background
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

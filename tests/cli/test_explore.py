@@ -2,9 +2,12 @@
 
 import logging
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +154,19 @@ def test_the_command_line_brings_neither_panel_nor_torch() -> None:
     code = "import sys, counterweight.cli.main, counterweight.cli.explore; print({'panel', 'torch'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.7, 1.5])
+def test_ctrl_c_before_it_serves_ends_it_at_once(seconds: float, tmp_path: Path) -> None:
+    """While panel and torch are imported, whose code forgets the exception at times and makes it wait at others."""
+    pytest.importorskip("panel", reason="panel is not installed: it is the extra `explore`")
+    words = (sys.executable, "-m", "counterweight", "explore", "--no-open", "--port", free_port())
+    # Ctrl-C is ignored in what runs in the background, as these tests may.
+    start = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=start) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "starting the explorer, which takes some seconds\n"
+        time.sleep(0.1 + seconds)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) in (-signal.SIGINT, 0)  # 0: of panel's own handler
+        assert "Traceback" not in process.stderr.read()
