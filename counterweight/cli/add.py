@@ -40,10 +40,8 @@ ONE_CLASS = (
 )
 ONLY_TABLE = "Note: DVC sees changes of this table, not of the images it names; give the folder to have both watched"
 
-OF_FOLDERS = frozenset(
-    {"label_pattern", "leave_out", "tables", "test", "test_lists", "train", "train_lists", "image_folder"}
-)
-"""Settings that name what lies in the folder that is given, not in one that lies in it alone."""
+OF_FOLDERS = ("leave_out", "tables", "test", "test_lists", "train", "train_lists", "image_folder")
+"""Settings that name what lies in the folder that is given, if it is there, or in one that lies in it alone."""
 
 
 def add_dataset(request: Request, dry_run: bool, as_json: bool) -> str:
@@ -53,13 +51,24 @@ def add_dataset(request: Request, dry_run: bool, as_json: bool) -> str:
         UserError: there is no such dataset, a name is taken, or a setting cannot be; nothing is changed then.
     """
     params, given = check_request(request), request.path
-    if request.layout is None and not {change.partition("=")[0] for change in request.changes} & OF_FOLDERS:
+    if not any((given / name).exists() for name in list_named(request)):
         request = request._replace(path=find_wrapped(given))
     plan = plan_dataset_addition(request, params)
     if request.path != given:
         said = f"Note: all of {given} lies in {request.path}, whose folders are taken"
         plan = plan._replace(notes=[*plan.notes, said])
     return carry_out(request, plan, dry_run, as_json)
+
+
+def list_named(request: Request) -> list[str]:
+    """Return what settings that are asked for name in the folder of the dataset."""
+    own = parse_changes(request)
+    return [str(name) for key in OF_FOLDERS for name in as_list(own.get(key))]
+
+
+def as_list(value: object) -> list[object]:
+    """Return a list as it is, nothing as an empty one, and anything else in one."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def plan_dataset_addition(request: Request, params: Params) -> Plan:
@@ -149,7 +158,11 @@ def inspect_images(request: Request, settings: Json, params: Params) -> Findings
         choices.check_negative(found, request.path)
     unasked = settings["source"] == "folder" and images.test is None
     around = describe_lists_around(request.path, images.train.origins) if unasked else []
-    around += describe_unplaced(request.path, images.train.origins) if unasked else []
+    around += (
+        [*map(name_options, describe_unplaced(request.path, images.train.origins, images.train.class_names))]
+        if unasked
+        else []
+    )
     return found._replace(notes=[*map(name_options, found.notes), *around])
 
 

@@ -13,6 +13,7 @@ from counterweight.data.findings import Findings
 from counterweight.settings.params import Params
 from counterweight.settings.scenarios import Drop, Natural, parse_scenario
 
+DARK = 8  # times as large a value as an image's largest makes it dark, as of 12 bits among images of 16
 LARGEST_SIZE = 64  # pixels; twice the side is four to five times the training
 SMALLEST_SIZE = 8
 GREY_SIZE = 32  # pixels; the grey classifier was made for 28
@@ -70,7 +71,8 @@ def choose_white(found: Findings) -> Choice | None:
     tops = list_tops(found.facts)
     noun = "grey" if {fact.mode for fact in found.facts if fact.top is not None} <= GREY_MODES else "value"
     said = f"the largest {noun} of {len(tops):,} images of more than 8 bits is {max(tops):g}; one range for all"
-    return Choice(white, said)
+    dark = sum(top <= white / DARK for top in tops)
+    return Choice(white, f"{said}, which {dark:,} images reach less than an eighth of" if dark else said)
 
 
 def choose_others(found: Findings, changes: Mapping[str, Any]) -> dict[str, Choice]:

@@ -10,10 +10,11 @@ from typing import NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import NO_ENDING, Tree, find_ending, find_stem, list_stems, scan_tree
 from counterweight.data.sources import table
+from counterweight.data.sources.base.columns import read_columns
 from counterweight.data.sources.base.json_tables import JSON
 from counterweight.data.sources.base.labels import normalize_label, order_names
-from counterweight.data.sources.base.layout_doubts import name_some
-from counterweight.data.sources.base.lazy_images import JOINED, NAMED_PART, TESTS, guess_part_name
+from counterweight.data.sources.base.layout_doubts import list_classes, name_some
+from counterweight.data.sources.base.lazy_images import JOINED, NAMED_PART, TESTS, find_part_words, guess_part_name
 from counterweight.data.sources.base.listed_paths import read_beginning
 from counterweight.data.sources.base.part_lists import BETWEEN, PROSE, is_named
 from counterweight.data.sources.base.table_columns import FEW, NoLabelsError, is_measure
@@ -23,8 +24,12 @@ MOST = 200  # texts that are looked into
 TRIED = 8  # kinds of texts that are read
 SHOWN = 3  # of these, that are named
 NAMED = 0.9  # of the lines of such a text name an image
+PRESENT = 0.5  # of which as many are there
 CALLED = re.compile(r"label|class|annot|list|categor|target|truth|(?<![a-z])gt(?![a-z])", re.IGNORECASE)
-COLUMNS = (None, "f1", "f2", "f3")  # that may have the labels where there are several
+UNNAMED = ("f1", "f2", "f3")  # columns of a text without names of such
+COLUMNS = 8  # that may have the labels where there are several, the first that are looked at
+DATASET = re.compile(r"dataset", re.IGNORECASE)
+PARTED = re.compile(r"split|partition|fold", re.IGNORECASE)  # whose numbers are those of parts
 
 
 class LabelsError(UserError):
@@ -50,28 +55,33 @@ class LabelledTexts(NamedTuple):
         return f"set tables: [{', '.join(self.files)}]{column}"
 
     def is_contrary(self, classes: Collection[str]) -> bool:
-        """Say whether these are called as labels or parts are and mean other classes than folders do.
+        """Say whether these mean other classes than folders do.
 
         Images in no folder of a class, as those of a part without labels, say nothing of that.
 
         Args:
             classes: names of folders; none where these are no classes.
         """
-        if not any(CALLED.search(find_stem(file)) or guess_part_name(find_stem(file)) for file in self.files):
-            return False
         above = [(label, [normalize_label(name) for name in origin.split("/")[:-1]]) for label, origin in self.pairs]
         own = [(label, names) for label, names in above if not classes or not {*classes}.isdisjoint(names)]
         if all(label in names for label, names in own):
             return False
-        both = {(label, "/".join(names)) for label, names in own}
+        kept = [(label, [name for name in names if name in classes][:1] or names) for label, names in own]
+        both = {(label, "/".join(names)) for label, names in kept}
         return not len(both) == len({label for label, _ in both}) == len({place for _, place in both})
+
+    @property
+    def is_called_so(self) -> bool:
+        """Whether these are called as labels or parts are."""
+        stems = [*map(find_stem, self.files)]
+        return any(CALLED.search(stem) or DATASET.search(stem) or guess_part_name(stem) for stem in stems)
 
 
 def find_labelled_texts(tree: Tree) -> list[LabelledTexts]:
     """Return what texts of a folder label its images: those of both parts first, then those of most labels."""
     root, found = Path(tree.path), list[LabelledTexts]()
     for files in islice(group_texts(find_candidates(tree), root), TRIED):
-        for column in COLUMNS:
+        for column in list_columns(root / files[0]):
             try:
                 pairs = read_pairs(root, files, column)
             except NoLabelsError:
@@ -87,13 +97,22 @@ def find_labelled_texts(tree: Tree) -> list[LabelledTexts]:
     return sorted(kinds.values(), key=lambda own: (-len(own.files), -len(own.labels)))
 
 
+def list_columns(file: Path) -> list[str | None]:
+    """Return the columns of a text that may have its labels, None first, for what tells itself which has."""
+    try:
+        return [None, *UNNAMED, *read_columns(file).names[:COLUMNS]]
+    except UserError:  # it is something else
+        return []
+
+
 def read_pairs(root: Path, files: Sequence[str], column: str | None) -> list[tuple[str, str]]:
     """Return the label and the path of each image that is there, of texts as tables.
 
     Raises:
         UserError: they cannot be read as such, or most images are not there.
     """
-    settings = table.Settings(size=1, tables=[*files], label=column, missing_classes="leave_out")
+    lenient = {"missing_classes": "leave_out", "two_labels": "leave_out"}
+    settings = table.Settings.model_validate({"size": 1, "tables": [*files], "label": column, **lenient})
     parts = [part for part in table.find_in_tables(root, settings) if part is not None]
     pairs = [
         (part.class_names[label], origin)
@@ -101,7 +120,7 @@ def read_pairs(root: Path, files: Sequence[str], column: str | None) -> list[tup
         for label, origin in zip(part.labels.tolist(), part.origins, strict=True)
     ]
     there = [(label, origin) for label, origin in pairs if os.path.isfile(root / origin)]
-    if len(there) < NAMED * len(pairs):
+    if len(there) < PRESENT * len(pairs):
         raise UserError(f"{root}: {len(pairs) - len(there):,} images are not there")
     return there
 
@@ -111,6 +130,7 @@ def find_candidates(tree: Tree) -> Iterator[str]:
     stems = list_stems(tree)
     files = (file for own in tree.walk() for file in own.files if find_ending(file) in ENDINGS)
     plain = (file for file in files if find_stem(file) not in stems and not PROSE.match(find_stem(file)))
+    plain = (file for file in plain if not PARTED.search(find_stem(file)))
     for file in islice(plain, MOST):
         if find_ending(file) == JSON:
             if is_named(read_beginning(file), stems, bare=True):
@@ -127,8 +147,8 @@ def group_texts(files: Iterator[str], root: Path) -> Iterator[list[str]]:
     groups: dict[str, list[str]] = {}
     for file in files:
         path = os.path.relpath(file, root)
-        stem = NAMED_PART.sub("", JOINED.sub("train", find_stem(path).lower())).strip(" _.-")
-        groups.setdefault(os.path.join(os.path.dirname(path), stem), []).append(path)
+        key = NAMED_PART.sub("", JOINED.sub("train", os.path.splitext(path)[0].lower())).strip(" _.-")
+        groups.setdefault(key, []).append(path)
     for own in groups.values():
         parted = choose_parted(own)
         yield from [parted] if parted else ([path] for path in own)
@@ -139,8 +159,9 @@ def choose_parted(paths: Sequence[str]) -> list[str]:
 
     What `trainval` holds is not named twice.
     """
-    parts = {path: guess_part_name(find_stem(path)) for path in paths}
-    whole = [path for path in paths if JOINED.search(find_stem(path).lower())]
+    parts = {path: next(iter(reversed(find_part_words(path))), None) for path in paths}
+    whole = [path for path in paths if JOINED.search(find_stem(path).lower())] if {*parts.values()} & {*TESTS} else []
+    parts = {path: part for path, part in parts.items() if whole or not JOINED.search(find_stem(path).lower())}
     kept = [path for path, part in parts.items() if part in TESTS or (path in whole if whole else part)]
     words = {parts[path] for path in kept}
     return kept if "train" in words and len(words) > 1 else []
@@ -155,10 +176,11 @@ def check_labelled(path: Path, tree: Tree, classes: Sequence[str]) -> None:
     Raises:
         LabelsError: it is so; which is meant cannot be known.
     """
-    found = [own for own in find_labelled_texts(tree) if not classes or own.is_contrary(classes)]
+    found = find_labelled_texts(tree)
+    found = [own for own in found if not classes or (own.is_called_so and own.is_contrary(classes))]
     if found:
         first = f"classes {name_some(classes)} by their folders" if classes else "all images of one class"
-        choice = f"set layout: classes takes the first; {describe_labelled(found)}"
+        choice = f"set layout: {name_layout(tree, classes)} takes the first; {describe_labelled(found)}"
         raise LabelsError(f"{path}: {first}, or labels of texts? {choice}")
 
 
@@ -168,15 +190,22 @@ def offer_labelled(tree: Tree, classes: bool) -> str:
     Args:
         classes: whether folders may be classes, which stand against what is called neither as labels nor as parts are.
     """
-    found = [own for own in find_labelled_texts(tree) if not classes or own.is_contrary(())]
+    found = find_labelled_texts(tree)
+    found = [own for own in found if not classes or (own.is_called_so and own.is_contrary(()))]
     return f"; {describe_labelled(found)}" if found else ""
 
 
-def describe_unplaced(root: Path, images: Collection[str]) -> list[str]:
-    """Return a note for texts that label images in no folder of a class, as those of a part may be.
+def name_layout(tree: Tree, classes: Sequence[str]) -> str:
+    """Return the layout that takes folders for classes, which may lie in those of parts."""
+    return "classes" if not classes or {*classes} <= list_classes(tree) else "parts"
+
+
+def describe_unplaced(root: Path, images: Collection[str], classes: Sequence[str]) -> list[str]:
+    """Return a note for texts that label images in no folder of a class, or otherwise than folders do.
 
     Args:
         images: paths below `root` of those that are in a class.
+        classes: their names.
     """
     notes, placed = list[str](), {*images}
     for own in find_labelled_texts(scan_tree(os.fspath(root), Path(os.path.realpath(root)), follow_links=True)):
@@ -184,6 +213,8 @@ def describe_unplaced(root: Path, images: Collection[str]) -> list[str]:
             said = f"{', '.join(own.files)} label{'' if len(own.files) > 1 else 's'} {len(own.pairs):,} images that are"
             ways = "sort them into folders of classes to have them, too"
             notes.append(f"{said} in no folder of a class ({name_some(own.labels)}): {ways}")
+        elif not own.is_called_so and own.is_contrary(classes):
+            notes.append(f"{describe_labelled([own])}, in place of the folders")
     return notes
 
 

@@ -8,7 +8,7 @@ from shlex import quote
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
 from counterweight.data.decode.tree import Tree, find_ending, is_image, scan_tree
-from counterweight.data.labelled_texts import ENDINGS, LabelsError, check_labelled, offer_labelled
+from counterweight.data.labelled_texts import ENDINGS, LabelsError, check_labelled, name_layout, offer_labelled
 from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import SUFFIXES
 from counterweight.data.sources.base.labels import normalize_label, order_names
@@ -60,15 +60,16 @@ def detect_source(path: Path) -> str:
         if table and (are_pieces(tree) or are_pictures(classes)) and may_label(path):
             return "table"
         if table:
-            return choose_labels(path, classes, Path(table).name, tree.images)
+            return choose_labels(path, tree, classes, Path(table).name)
         check_labelled(path, tree, classes)
         return "folder"
     if table:
         check_inner(path, tree)
         return "table"
     if len(classes) > 1:
+        labelled = offer_labelled(tree, classes=False) or describe_label_files(tree)
         raise UserError(
-            f"{path}: {', '.join(classes)} look like parts, not classes{describe_label_files(tree)}; {WANTED}; "
+            f"{path}: {', '.join(classes)} look like parts, not classes{labelled}; {WANTED}; "
             "set layout: classes takes them as classes"
         )
     return check_single(path, tree, classes)
@@ -174,20 +175,19 @@ def find_file(tree: Tree, endings: Collection[str]) -> str | None:
     return next((file for own in tree.walk() for file in own.files if find_ending(file) in endings), None)
 
 
-def choose_labels(path: Path, classes: Sequence[str], name: str, images: int) -> str:
+def choose_labels(path: Path, tree: Tree, classes: Sequence[str], name: str) -> str:
     """Return the kind of source of folders of classes beside a table: that, if it says of which part all images are.
-
-    Args:
-        images: how many there are in the folder.
 
     Raises:
         UserError: the table gives images other labels, or parts to some of them; which is meant cannot be known.
     """
+    kept = name_layout(tree, classes)
     try:
-        train, test = table.find_in_tables(path, table.Settings(size=1), guess=False)
+        lenient = table.Settings(size=1, two_labels="leave_out", missing_classes="leave_out")
+        train, test = table.find_in_tables(path, lenient, guess=False)
     except CopiesError as error:
         first = f"classes {name_some(classes)} by their folders, or the labels of a table"
-        raise LabelsError(f"{path}: {first}? set layout: classes takes the first; {error}") from error
+        raise LabelsError(f"{path}: {first}? set layout: {kept} takes the first; {error}") from error
     except UserError:  # It lists no images here.
         return "folder"
     parts = [part for part in (train, test) if part is not None]
@@ -199,7 +199,7 @@ def choose_labels(path: Path, classes: Sequence[str], name: str, images: int) ->
     there = [(label, origin) for label, origin in pairs if os.path.isfile(path / origin)]
     if len(there) < LISTED * len(pairs):
         return "folder"
-    choice = "set layout: classes takes the first, set layout: table the other"
+    choice = f"set layout: {kept} takes the first, set layout: table the other"
     if test is None and are_numbers_of_folders(there):
         return "folder"
     if not all(label in map(normalize_label, Path(origin).parts[:-1]) for label, origin in there):
@@ -211,9 +211,9 @@ def choose_labels(path: Path, classes: Sequence[str], name: str, images: int) ->
     if any(guess_part_name(word) for _, origin in there for word in Path(origin).parts[:-1]):
         check_same_parts(path, train.origins, test.origins, name)
         return "folder"
-    if len(there) == len(pairs) == images:
+    if len(there) == len(pairs) == tree.images:
         return "table"
-    first = f"all {images:,} images without parts, or those of {name}, which lists {len(there):,} of them"
+    first = f"all {tree.images:,} images without parts, or those of {name}, which lists {len(there):,} of them"
     raise UserError(f"{path}: {first}? {choice}")
 
 

@@ -125,6 +125,66 @@ def test_json_that_labels_images_is_named_with_its_setting(tmp_path: Path) -> No
     asked(tmp_path, "there are 1 .json in .: labels are read of CSV")
 
 
+@pytest.mark.parametrize("fault", ["again", "gone", "bare"])
+def test_one_bad_line_hides_no_labels(fault: str, tmp_path: Path) -> None:
+    """A path a second time with another label, one that is not there, one without a label."""
+    write_images(tmp_path, *(f"session{number % 2}/{number}.png" for number in range(20)))
+    rows = [f"session{number % 2}/{number}.png {NAMES[number // 10]}" for number in range(20)]
+    rows.append({"again": "session0/0.png sea lion", "gone": "session0/99.png owl", "bare": "session1/1.png"}[fault])
+    write_table(tmp_path / "labels.txt", *rows)
+    asked(
+        tmp_path, r"classes session0, session1 by their folders, or labels .*: set tables: \[labels.txt\] takes these"
+    )
+    (tmp_path / "labels.txt").unlink()
+    if fault != "bare":
+        table = [row.replace(".png ", ".png,") for row in rows]
+        write_table(tmp_path / "labels.csv", "path,label", *table)
+        asked(tmp_path, r"by their folders, or owl, sea lion by labels.csv, which lists (19|20) images\?")
+
+
+@pytest.mark.parametrize(("file", "asks"), [("dataset.json", True), ("meta.json", False)])
+def test_labels_of_other_names_are_named_at_least(file: str, asks: bool, tmp_path: Path) -> None:
+    """As of StyleGAN, whose images lie in folders of a thousand each."""
+    paths = [f"0000{number % 2}/img{number}.png" for number in range(12)]
+    write_images(tmp_path, *paths)
+    (tmp_path / file).write_text(json.dumps({"labels": [[path, place // 6] for place, path in enumerate(paths)]}))
+    if asks:
+        asked(tmp_path, rf"classes 00000, 00001 by their folders, .*: set tables: \[{file}\] takes these")
+        return
+    words = ["add", "faces", str(tmp_path), "--dry-run", "--params", str(COMMITTED)]
+    result = CliRunner().invoke(cli, words, standalone_mode=False, catch_exceptions=False)
+    assert f"note: {file} labels 12 images (0, 1): --set 'tables=[{file}]' takes these, in place of" in result.stdout
+
+
+def test_what_is_printed_holds_for_the_folder_that_was_given(tmp_path: Path) -> None:
+    """All lies in one folder, which is stepped into with the options, too."""
+    write_images(tmp_path, *(f"outer/session{number % 2}/{number}.png" for number in range(12)))
+    rows = [f"session{number % 2}/{number}.png {NAMES[number // 6]}" for number in range(12)]
+    write_table(tmp_path / "outer/labels.txt", *rows)
+    words = ["add", "owls", str(tmp_path), "--dry-run", "--params", str(COMMITTED)]
+    for option, classes in (
+        (("--set", "tables=[labels.txt]"), NAMES),
+        (("--layout", "classes"), ("session0", "session1")),
+    ):
+        result = CliRunner().invoke(cli, [*words, *option], standalone_mode=False, catch_exceptions=False)
+        assert all(re.search(rf"^ +{name} +6$", result.stdout, re.MULTILINE) for name in classes), result.stdout
+
+
+def test_labels_of_part_folders_are_read_together(tmp_path: Path) -> None:
+    """As Roboflow writes them: the same name in each."""
+    for part, numbers in (("train", range(8)), ("valid", range(8, 12))):
+        write_images(tmp_path, *(f"{part}/{number}.jpg" for number in numbers))
+        labels = {f"{number}.jpg": NAMES[number % 2] for number in numbers}
+        (tmp_path / part / "_annotations.json").write_text(json.dumps(labels))
+    asked(tmp_path, r"set tables: \[train/_annotations.json, valid/_annotations.json\] takes these")
+
+
+def test_numbers_of_parts_are_no_labels(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"img/{number}.jpg" for number in range(12)))
+    write_table(tmp_path / "list_eval_partition.txt", *(f"{number}.jpg {number // 4}" for number in range(12)))
+    asked(tmp_path, "there are 1 .txt in .: labels are read of CSV")
+
+
 def test_texts_of_boxes_and_of_other_things_are_none(tmp_path: Path) -> None:
     """One beside each image, as detectors have them; measures; an account in words."""
     write_images(tmp_path, *(f"{number}.png" for number in range(8)))

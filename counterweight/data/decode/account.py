@@ -158,7 +158,9 @@ def describe_labels(tree: Tree) -> str:
         place = os.path.relpath(own.path, tree.path)
         found.update(LeftOut(OTHER_KIND, find_ending(file), place) for file in own.files if find_ending(file) in LABELS)
     said = [f"{group['files']:,} {group['ending']} in {group['place']}" for group in to_json(found)[:FIRST]]
-    ways = "labels are read of CSV, TSV, Parquet and JSON lines: write paths and labels as such"
+    ways = (
+        "labels are read of CSV, TSV, Parquet, JSON, and texts of a path and a label in each line: write them as such"
+    )
     return f"; there are {', '.join(said)}: {ways}" if said else ""
 
 

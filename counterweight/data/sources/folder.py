@@ -15,7 +15,7 @@ from pydantic import Field
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
-from counterweight.data.decode.tree import LeftOut, Tree, collect, find_ending, is_image, prune, scan_tree
+from counterweight.data.decode.tree import COMPANION_OF, LeftOut, Tree, collect, find_ending, is_image, prune, scan_tree
 from counterweight.data.sources.base.labels import describe_lookalikes, describe_written, merge_labels, order_names
 from counterweight.data.sources.base.layout import Layout, Part, Wanted, choose_layout
 from counterweight.data.sources.base.lazy_images import (
@@ -170,7 +170,8 @@ def list_images(tree: Tree, left_out: Counter[LeftOut], settings: Settings, wher
     left_out.update(layout.left_out)
     layout, notes = name_classes(layout, masks, settings.merge_labels)
     train, test = (list_part(parts, masks, left_out) for parts in (layout.train, layout.test))
-    check_empty(tree, layout, train.classes + test.classes, where)
+    beside = any(own.reason == COMPANION_OF for own in left_out)
+    check_empty(tree, layout, train.classes + test.classes, where, beside)
     if len({*train.classes}) == 1 and (said := describe_label_files(tree, masks)):
         notes.append(f"all images are of one class{said}")
     return Named(train, test, bool(layout.test), layout.ignored, [*layout.notes, *notes])
@@ -245,13 +246,19 @@ def name_classes(layout: Layout, masks: bool, merge: bool) -> tuple[Layout, list
     return layout._replace(train=train, test=test), notes + merged
 
 
-def check_empty(tree: Tree, layout: Layout, classes: Sequence[str], where: str) -> None:
-    """Refuse classes that have no image in any part; pictures that are not read are told of."""
+def check_empty(tree: Tree, layout: Layout, classes: Sequence[str], where: str, masks: bool) -> None:
+    """Refuse classes that have no image in any part; pictures that are not read are told of.
+
+    Args:
+        masks: whether some were left out, which a list of what is to be left out would have to name.
+    """
     names = order_names({folder.name for part in (*layout.train, *layout.test) for folder in part.classes})
     places = {name: place for place, name in enumerate(names)}
     labels = np.array([places[name] for name in classes], dtype=np.int64)
     empty = order_names({*names} - {*classes})
-    ways = f"set leave_out: [{', '.join(empty)}] goes on without, or remove its folder"
+    ways = (
+        "remove its folder" if masks else f"set leave_out: [{', '.join(empty)}] goes on without, or remove its folder"
+    )
     check_counts(names, labels, where, LAYOUT, f"{ways}{account.describe_unread(tree)}")
 
 

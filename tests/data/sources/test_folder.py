@@ -368,6 +368,14 @@ def test_an_empty_class_is_refused(tmp_path: Path) -> None:
     assert load(tmp_path, leave_out=["bird"]).train.class_names == ("cat", "dog")
 
 
+def test_a_class_without_images_beside_masks_that_are_left_out_is_refused(tmp_path: Path) -> None:
+    """What is to be left out would name all of it then: the masks became images with the option that was offered."""
+    write(tmp_path / "cat" / "a.png")
+    write(tmp_path / "cat" / "a_mask.png")
+    (tmp_path / "bird").mkdir()
+    expect(tmp_path, "no images of class bird; every class needs some, remove its folder")
+
+
 def test_a_class_that_skipping_empties_is_refused(tmp_path: Path) -> None:
     pets(tmp_path)
     (tmp_path / "bird").mkdir()

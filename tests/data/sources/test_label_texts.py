@@ -59,11 +59,21 @@ def test_lists_in_other_encodings_and_in_none(tmp_path: Path) -> None:
     refused(tmp_path, "test.txt: cannot be read: .* set encoding: cp1252", **tables)
 
 
-def test_a_line_without_a_label_is_named_by_its_row(tmp_path: Path) -> None:
+def test_a_line_without_a_label_is_counted_as_an_empty_cell_is(tmp_path: Path) -> None:
     tables = write_parts(tmp_path)
-    with (tmp_path / "lists/trainval.txt").open("a") as stream:
-        stream.write("\nphotos/9 a.png\n")
-    refused(tmp_path, r"trainval.txt: cannot be read: row 12: 'photos/9 a.png' has no label beside it", **tables)
+    with (tmp_path / "lists/test.txt").open("a") as stream:
+        stream.write("\nphotos/7 a.png\n")
+    found = find(tmp_path, **tables)
+    assert counts(found) == [{"owl": 4, "sea lion": 4}, {"owl": 2, "sea lion": 2}]
+    assert "test.txt: no label in 1 rows: nothing" in found.train.provenance["notes"]
+    assert ("a row without a label", ".png", "test.txt", 1) in left_out(found)
+    refused(tmp_path, r"test.txt: row 6: 'label' is empty", **tables, missing_labels="keep")
+
+
+def test_a_first_line_with_names_of_columns_is_none(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{n}.png" for n in range(4)))
+    write_table(tmp_path / "labels.txt", "", "image label", *(f"{n}.png {'ab'[n % 2]}" for n in range(4)))
+    assert counts(find(tmp_path, tables=["labels.txt"])) == [{"a": 2, "b": 2}]
 
 
 def test_tables_that_are_asked_for_are_read_alone(tmp_path: Path) -> None:
@@ -129,6 +139,8 @@ LABELS = [("owl", "sea lion")[n % 2] for n in range(6)]
         {"version": "1", "items": [{"path": n, "label": own} for n, own in zip(NAMES, LABELS, strict=True)]},
         dict(zip(NAMES, LABELS, strict=True)),
         {"labels": [*zip(NAMES, LABELS, strict=True)]},
+        {"owl": NAMES[::2], "sea lion": NAMES[1::2]},
+        {"all": [{"image": name, "label": label} for name, label in zip(NAMES, LABELS, strict=True)]},
         APART,
     ],
 )
@@ -168,3 +180,12 @@ def test_json_of_other_things_is_refused(content: str, message: str, tmp_path: P
     write_images(tmp_path, *NAMES)
     (tmp_path / "labels.json").write_text(content)
     refused(tmp_path, f"labels.json: {message}", tables=["labels.json"])
+
+
+def test_json_of_both_parts_has_them(tmp_path: Path) -> None:
+    write_images(tmp_path, *NAMES)
+    rows = [{"image": name, "label": label} for name, label in zip(NAMES, LABELS, strict=True)]
+    (tmp_path / "labels.json").write_text(json.dumps({"train": rows[:4], "test": rows[4:]}))
+    assert counts(find(tmp_path, tables=["labels.json"])) == [{"owl": 2, "sea lion": 2}, {"owl": 1, "sea lion": 1}]
+    (tmp_path / "labels.json").write_text(json.dumps({"train": NAMES[:4], "test": NAMES[4:]}))  # these label nothing
+    refused(tmp_path, "no labels of images", tables=["labels.json"])

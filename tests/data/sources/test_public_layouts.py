@@ -180,7 +180,7 @@ def test_a_table_labels_images_in_pieces(tmp_path: Path) -> None:
     refused(tmp_path, r"a.csv: no column label, .*; it has image, kind, age; set label: .*; nor has any of 1 more")
     (tmp_path / "a.csv").unlink()
     assert detect_source(tmp_path) == "folder"
-    with pytest.raises(UserError, match=r"or pieces of one set\? .*; set layout: table has a table label them$"):
+    with pytest.raises(UserError, match=r"or pieces of one set\? .*; where a table labels them, set layout: table$"):
         find_folder(tmp_path)
 
 
@@ -305,8 +305,8 @@ def test_files_that_may_have_labels_are_named_where_all_images_are_of_one_class(
     assert find_folder(tmp_path).train.provenance["notes"] == []
     (tmp_path / "0.txt").write_text("cat", encoding="utf-8")
     assert find_folder(tmp_path).train.provenance["notes"] == [
-        "all images are of one class; there are 1 .txt in .: labels are read of CSV, TSV, Parquet and JSON lines: "
-        "write paths and labels as such"
+        "all images are of one class; there are 1 .txt in .: labels are read of CSV, TSV, Parquet, JSON, and texts of "
+        "a path and a label in each line: write them as such"
     ]
 
 

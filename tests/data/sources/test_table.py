@@ -380,7 +380,7 @@ def test_missing_columns_are_offered(tmp_path: Path) -> None:
         ),
         ([{"size": 1}], ["cat"], r"column 'image' holds struct<size: .*>; paths, "),
         (["a.png"], [0.5], r"column 'label' holds double; texts or whole numbers are needed$"),
-        (["a.png"], [None], r"column 'label' holds null; texts or whole"),
+        (["a.png"], [None], r"1 of 1 files missing, first: .*; nor has any row a label"),
     ],
 )
 def test_columns_of_other_kinds_are_refused(image: list[Any], label: list[Any], message: str, tmp_path: Path) -> None:

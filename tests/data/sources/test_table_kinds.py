@@ -356,7 +356,9 @@ def test_files_that_may_have_labels_are_named(images: list[str], labels: str, sa
     for folder in images:
         write_images(tmp_path / folder)
     write(tmp_path / labels, [["0 0.5 0.5 0.1 0.1"]])
-    with pytest.raises(UserError, match=f"; there are {said}: labels are read of CSV, TSV, Parquet and JSON lines"):
+    with pytest.raises(
+        UserError, match=f"; there are {said}: labels are read of CSV, TSV, Parquet, JSON, and texts of a path"
+    ):
         detect_source(tmp_path)
 
 

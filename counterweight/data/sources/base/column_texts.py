@@ -44,6 +44,8 @@ def read_values(columns: Columns, name: str) -> list[str | None]:
     if pa.types.is_dictionary(kind):
         with translate_errors(columns.file):
             kind, array = kind.value_type, array.cast(kind.value_type)
+    if pa.types.is_null(kind):  # a column in which nothing stands has no other type
+        return [None] * len(array)
     if pa.types.is_floating(kind) and (whole := read_whole_numbers(array)) is not None:
         return whole
     if not (is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):

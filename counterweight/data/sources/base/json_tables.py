@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from counterweight.core.memory import require_memory
+from counterweight.data.sources.base.lazy_images import are_part_names
 
 JSON = ".json"
 COPIES = 12  # of a text that are in memory while it is read
@@ -46,8 +47,8 @@ def list_rows(found: object) -> list[dict[str, object]]:
             return join_annotations(*(found.get(key) or [] for key in (*APART, "categories")))
         if found and all(isinstance(value, PLAIN) for value in found.values()):
             return [{"image": name, "label": value} for name, value in found.items()]
-        lists = [value for value in found.values() if isinstance(value, list)]
-        return list_rows(lists[0]) if len(lists) == 1 else []
+        lists = {str(name): value for name, value in found.items() if isinstance(value, list)}
+        return list_rows(next(iter(lists.values()))) if len(lists) == 1 else join_lists(lists)
     if not isinstance(found, list):
         return []
     if all(isinstance(row, list) and len(row) == 2 and all(isinstance(cell, PLAIN) for cell in row) for row in found):
@@ -55,6 +56,15 @@ def list_rows(found: object) -> list[dict[str, object]]:
     if not all(isinstance(row, Mapping) for row in found):
         return []
     return [{name: value for name, value in row.items() if isinstance(value, PLAIN)} for row in found]
+
+
+def join_lists(lists: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:
+    """Return the rows of several lists: those of parts, by their names, or the files of classes."""
+    if lists and all(isinstance(row, str) for rows in lists.values() for row in rows) and not are_part_names([*lists]):
+        return [{"image": row, "label": name} for name, rows in lists.items() for row in rows]
+    if not are_part_names([*lists]):
+        return []
+    return [{**row, "split": name} for name, rows in lists.items() for row in list_rows(rows)]
 
 
 def join_annotations(

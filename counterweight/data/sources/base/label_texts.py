@@ -14,6 +14,8 @@ from counterweight.data.sources.base.delimited_text import OTHER_DELIMITERS, num
 COPIES = 8  # of a text that are in memory while it is read
 BLANKS = re.compile(r"\s+")
 COMMENT = "#"
+IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # what columns are called, the first
+LABEL = ("label", "labels", "class", "class_name", "category", "target", "class_id", "classid", "category_id")
 FIRST = 100  # lines that tell how a text is written
 
 
@@ -34,21 +36,28 @@ def is_parted_by_blanks(file: Path, encoding: str) -> bool:
 def read_label_text(file: Path, encoding: str) -> LabelText:
     """Return the columns of a text whose lines are parted by blanks; empty lines and comments are no rows.
 
+    A line without a blank has no label, as an empty cell of a table. A first line with usual names of columns is none.
+
     Raises:
         UserError: it needs more memory than there is.
         OSError, UnicodeDecodeError, LookupError: it cannot be read.
-        pa.ArrowInvalid: a line has no label.
     """
     require_memory(COPIES * file.stat().st_size, str(file))
     lines = file.read_text(encoding).removeprefix("\ufeff").splitlines()
     skipped = tuple(place for place, line in enumerate(lines) if not is_row(line))
     rows = part_rows([line.strip() for line in lines if is_row(line)])
-    for place, row in enumerate(rows):
-        if len(row) < 2:
-            raise pa.ArrowInvalid(f"row {number_row(place, skipped)}: '{row[0]}' has no label beside it")
-    names = name_columns(len(rows[0]) if rows else 2)
-    arrays = [pa.array([row[place] for row in rows], pa.string()) for place in range(len(names))]
+    if rows and is_header(rows[0]):
+        rows = rows[1:]
+        skipped = tuple(sorted({*skipped, number_row(0, skipped) - 1}))
+    names = name_columns(max(map(len, rows), default=2))
+    cells = [[*row, *[None] * (len(names) - len(row))] for row in rows]
+    arrays = [pa.array([row[place] for row in cells], pa.string()) for place in range(len(names))]
     return LabelText(pa.table(arrays, names), skipped)
+
+
+def is_header(row: Sequence[str]) -> bool:
+    """Say whether a row has the names of the columns."""
+    return row[0].lower() in IMAGE and len(row) > 1 and row[1].lower() in LABEL
 
 
 def is_row(line: str) -> bool:
@@ -58,7 +67,7 @@ def is_row(line: str) -> bool:
 
 def name_columns(count: int) -> list[str]:
     """Return what the columns of a text are called: a path and its label, or any."""
-    return ["image", "label"] if count == 2 else [f"f{place}" for place in range(count)]
+    return ["image", "label"] if count <= 2 else [f"f{place}" for place in range(count)]
 
 
 def part_rows(lines: Sequence[str]) -> list[tuple[str, ...]]:

@@ -11,7 +11,9 @@ MISSING = frozenset({"", "nan", "-nan", "n/a", "#n/a", "na", "#na", "<na>", "nul
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 WHOLE = re.compile(r"([+-]?\d+)(?:\.0+)?")
-DASH = re.compile(r"(?<=\w)_(?=\w)|(?<=[^\W\d_])-(?=[^\W\d_])")  # for a blank: no sign of a number, no range
+DASH = re.compile(
+    r"(?<=\w)_(?=\w)|(?<=[^\W\d_]{2})-(?=[^\W_])|(?<=[^\W\d_])-(?=[^\W\d_])"
+)  # for a blank: no sign of a number, no range
 LATIN = str.maketrans("АВСЕНІЈКМОРЅТХУасеоріјѕхуΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABCEHIJKMOPSTXYaceopijsxyABEZHIKMNOPTYXo")
 """Cyrillic and Greek letters that look like Latin ones."""
 ACCENT = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
@@ -19,6 +21,7 @@ DIGIT = re.compile(r"(?<=[a-z])[01](?![0-9])(?![a-z]*[0-9])")  # the only one
 AROUND = "'\"`\u2018\u2019\u201c\u201d.,;:"
 WORD = 3  # letters, at least
 SCRIPTS = frozenset({"LATIN", "CYRILLIC"})  # of which some letters look alike; Greek ones stand in units
+BETWEEN_ALONE = re.compile(r"[|;]")  # what no name of one class has in it
 BETWEEN = re.compile(r"[|;,+&/]")  # the labels of an image of several
 NAMED = 3  # labels that a note gives as examples
 
@@ -155,7 +158,11 @@ def describe_combined(counts: Mapping[str, int]) -> list[str]:
         counts: how many images each label has.
     """
     pieces = {name: [normalize_label(piece) for piece in BETWEEN.split(name)] for name in order_names(counts)}
-    found = [name for name, own in pieces.items() if len(own) > 1 and all(piece in counts for piece in own)]
+    found = [
+        name
+        for name, own in pieces.items()
+        if len(own) > 1 and (any if BETWEEN_ALONE.search(name) else all)(piece in counts for piece in own)
+    ]
     if not found:
         return []
     images, some = sum(counts[name] for name in found), ", ".join(map(repr, found[:NAMED]))

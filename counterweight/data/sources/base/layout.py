@@ -111,7 +111,7 @@ def choose_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
     """
     check_faults(root)
     layout = find_layout(root, wanted, where)
-    if wanted.masks and wanted.kind != "classes":
+    if wanted.masks:
         check_pictures(order_names({folder.name for part in layout.train for folder in part.classes}), where)
         for part in layout.train:
             check_paired_classes([folder.tree for folder in part.classes], where)

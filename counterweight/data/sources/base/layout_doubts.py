@@ -150,7 +150,7 @@ def check_pieces(names: Sequence[str], where: str) -> None:
     """Refuse folders that are numbered as pieces of one set are, such as `images_part_1` and `images_part_2`."""
     if name_pieces(names):
         choice = "set layout: classes takes them as classes, set train: [FOLDER, ...] and test: [FOLDER] as parts"
-        table = "set layout: table has a table label them"
+        table = "where a table labels them, set layout: table"
         raise UserError(f"{where}: classes {name_some(names)}, or pieces of one set? {choice}; {table}")
 
 

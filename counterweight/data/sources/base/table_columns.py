@@ -21,12 +21,11 @@ from counterweight.data.sources.base.columns import (
     read_first_rows,
 )
 from counterweight.data.sources.base.embedded import is_binary, list_fields
+from counterweight.data.sources.base.label_texts import IMAGE, LABEL
 from counterweight.data.sources.base.one_hot import find_one_hot, read_one_hot
 from counterweight.data.sources.base.table_paths import locate_images
 from counterweight.data.sources.base.table_prefixes import TRIED
 
-IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # the first that is there
-LABEL = ("label", "labels", "class", "class_name", "category", "target", "class_id", "classid", "category_id")
 NUMBERS = re.compile(r"|Unnamed: \d+|__index_level_\d+__|index", re.IGNORECASE)  # of rows, as pandas calls them
 PIXELS = re.compile(r"(?:pixel|px|pix)s?[ _-]?(?:\d+|\d+x\d+)?|\d+x\d+", re.IGNORECASE)
 FEW = 0.5  # of the rows have different labels, at most, where nothing else says that a column has labels
