@@ -19,6 +19,8 @@ from campaigns.project import Built, Project, digest, draw_shapes, environment
 from campaigns.stages import STAGES, hidden, present, unlike
 
 SETTINGS, EXPORTED, AUDITED = "params.yaml", "exported", "audited"
+LONGEST = 120.0
+"""Seconds in which a command ends that was told to."""
 SERVED = 8.0
 """Seconds in which moments lie of what ends by no means."""
 STEP = 12.0
@@ -117,7 +119,11 @@ def end_at(project: Project, words: tuple[str, ...], moment: float, ending: sign
         time.sleep(moment)
         if process.poll() is None:
             send_signal(process, ending)
-        code = process.wait()
+        try:
+            code = process.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return [f"goes on for {LONGEST:g} s"]
     return judge_ending(ending, code, log) + find_orphans(project.root, set())
 
 
