@@ -15,7 +15,6 @@ from counterweight.data.sources.base.columns import (
     choose_column,
     describe_missing,
     drop_header,
-    is_text,
     list_usual,
     name_all,
     read_first_rows,
@@ -24,6 +23,7 @@ from counterweight.data.sources.base.embedded import is_binary, list_fields
 from counterweight.data.sources.base.one_hot import find_one_hot, read_one_hot
 from counterweight.data.sources.base.table_paths import locate_images
 from counterweight.data.sources.base.table_prefixes import TRIED
+from counterweight.data.sources.base.text_lengths import is_text
 
 IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # the first that is there
 LABEL = ("label", "labels", "class", "class_name", "category", "target", "class_id", "classid", "category_id")
