@@ -31,8 +31,8 @@ from counterweight.core.devices import choose_device
 from counterweight.core.images import ImageSet
 from counterweight.core.seeds import derive_seed
 from counterweight.data.imbalance import make_imbalance
-from counterweight.evaluation.retraining.methods import PLAIN, build_method
-from counterweight.evaluation.retraining.training import Outcomes, Parts, retrain_classifiers
+from counterweight.evaluation.retraining.methods import PLAIN, Parts, build_method
+from counterweight.evaluation.retraining.training import Outcomes, retrain_classifiers
 from counterweight.recipes.base.classifier_network import build_classifier
 from counterweight.recipes.base.recipe import Context
 from counterweight.settings.classify import ClassifierConfig

@@ -22,8 +22,8 @@ from counterweight.core.devices import prepare_workers
 from counterweight.core.images import ImageSet
 from counterweight.core.seeds import derive_seed
 from counterweight.data.imbalance import make_imbalance
-from counterweight.evaluation.retraining.methods import list_baselines
-from counterweight.evaluation.retraining.training import Outcome, Outcomes, Parts, retrain_classifiers
+from counterweight.evaluation.retraining.methods import Parts, list_baselines
+from counterweight.evaluation.retraining.training import Outcome, Outcomes, retrain_classifiers
 from counterweight.recipes.base.recipe import Context
 from counterweight.settings.classify import parse_classifier_config
 from counterweight.settings.params import load_params

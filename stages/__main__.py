@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
-from counterweight.core.process import die_with_parent, fail, leave, run
+from counterweight.core.process import describe_want, die_with_parent, fail, leave, run
 from counterweight.data.experiment_folder import find_workspace
 from counterweight.reporting.page.times import write_time
 
@@ -30,9 +30,9 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except ImportError as error:
-        if "failed to map segment" not in str(error):  # as the loader says where memory is limited (ulimit -v)
+        if (reason := describe_want(error)) is None:
             raise
-        sys.exit(fail(f"not enough memory to load the libraries of this stage: {error}"))
+        sys.exit(fail(reason))
     if spec is None or main is None:
         sys.exit(fail(f"there is no stage '{name}'; name one, as in `python -m stages train --help`"))
     sys.argv[0] = str(spec.origin)  # as if the stage itself had been called

@@ -12,9 +12,9 @@ from counterweight.core.params_file import read_params_file
 from counterweight.core.process import run, stage_parser
 from counterweight.core.results import write_result
 from counterweight.core.seeds import derive_seed
-from counterweight.evaluation.retraining.methods import list_baselines, list_generator_methods
+from counterweight.evaluation.retraining.methods import Parts, list_baselines, list_generator_methods
 from counterweight.evaluation.retraining.outcomes import score_methods, write_confusions, write_predictions
-from counterweight.evaluation.retraining.training import Parts, retrain_classifiers
+from counterweight.evaluation.retraining.training import retrain_classifiers
 from counterweight.evaluation.retraining.unfinished import keep_outcomes
 from counterweight.recipes.base.recipe import Context
 from counterweight.settings.classify import Classify, parse_classifier_config

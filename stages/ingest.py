@@ -48,12 +48,12 @@ def main(argv: Sequence[str]) -> None:
             train, test = split_parts(found, how, rng, workers)
             trained = write_part(train, train_partial, where, "train", workers, near=near)
             tested = write_part(test, test_partial, where, "test", workers, train=trained.images, near=near)
-        notes = report_account(name_parts(found), where)
-        kept = found.test is not None and plan.common.keep_split
+        kept, written = found.test is not None and plan.common.keep_split, {"train": trained, "test": tested}
+        notes = report_account(name_parts(found), where, None if kept else written)
         parts = trained.images, tested.images
         group_repeats((pictures := number_parts(*parts)).near, parts, (train_partial, test_partial))
         say(same := describe_same(*parts, pictures, kept, names), where)
-        write_result(make_account(name_parts(found), {"train": trained, "test": tested}, [*notes, *same]), account)
+        write_result(make_account(name_parts(found), written, [*notes, *same]), account)
 
 
 if __name__ == "__main__":

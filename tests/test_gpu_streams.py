@@ -17,9 +17,9 @@ from torch import Tensor
 
 from counterweight.core.errors import UserError
 from counterweight.evaluation.recognition.recognition import Material, Outcomes, recognize
-from counterweight.evaluation.retraining.methods import list_baselines
+from counterweight.evaluation.retraining.methods import Parts, list_baselines
 from counterweight.evaluation.retraining.training import Outcomes as Kept
-from counterweight.evaluation.retraining.training import Parts, retrain_classifiers
+from counterweight.evaluation.retraining.training import retrain_classifiers
 from counterweight.evaluation.style.discrimination import train_style_classifiers
 from counterweight.generators.base.generator import LearnedGenerator
 from counterweight.generators.base.saved import build_generator

@@ -10,6 +10,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.process import (
     INTERRUPTED,
     describe_failure,
+    describe_want,
     ending_when_interrupted,
     fail,
     keep_memory,
@@ -96,7 +97,7 @@ def main() -> None:
     except UserError as error:
         sys.exit(fail(name_settings(str(error), sys.argv[1:])))
     except OSError as error:
-        if (reason := describe_failure(error)) is None:
+        if (reason := describe_failure(error) or describe_want(error)) is None:
             raise
         sys.exit(fail(reason))
     except click.exceptions.NoArgsIsHelpError as error:
@@ -106,6 +107,10 @@ def main() -> None:
         sys.exit(fail(error.format_message()))
     except click.Abort:
         sys.exit(INTERRUPTED)
+    except (MemoryError, RuntimeError, ImportError) as error:
+        if (reason := describe_want(error)) is None:
+            raise
+        sys.exit(fail(reason))
 
 
 if __name__ == "__main__":

@@ -118,6 +118,11 @@ def prepare_workers(count: int, device: torch.device, imports: Iterable[str], st
     """Import modules that so many items need, before threads start, and return how many of these there should be."""
     for name in imports:
         import_module(name)
+    return count_workers(count, device, streams)
+
+
+def count_workers(count: int, device: torch.device, streams: int = 1) -> int:
+    """Return how many of so many items are computed side by side."""
     return max(1, min(count, streams if device.type == "cuda" else len(os.sched_getaffinity(0))))
 
 

@@ -1,7 +1,11 @@
 """How much memory is left: what cannot fit is refused in one line, before the kernel ends the process without any."""
 
+import math
+import mmap
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 
@@ -14,6 +18,14 @@ UNLIMITED = 2**60
 """Limits of the first version of control groups that are as large as a number can be mean none."""
 FILES = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
 """Limit and use of a control group in the second version, and in the first."""
+ADDRESSES = re.compile(r"^Max address space +(\d+)", re.MULTILINE)
+
+
+class Memory(NamedTuple):
+    """Bytes of memory that may still be taken, and all of it: of the machine, or of what limits this process."""
+
+    free: int
+    total: int
 
 
 def require_memory(wanted: int, where: str) -> None:
@@ -30,31 +42,49 @@ def require_memory(wanted: int, where: str) -> None:
         return
     free = measure_free_memory()
     if free is not None and wanted + RESERVE > free:
+        # Rounded apart: what is needed is never what may be used.
+        needed, usable = math.ceil(100 * wanted / GIB) / 100, math.floor(100 * max(0, free - RESERVE) / GIB) / 100
+        said = f"{needed:.2f} GiB of memory needed, {usable:.2f} may be used: {free / GIB:.2f} are left"
         ways = "smaller images (size), fewer of them, or a machine with more"
-        raise UserError(f"{where}: {wanted / GIB:.1f} GiB of memory needed, {free / GIB:.1f} GiB are left; {ways}")
+        raise UserError(f"{where}: {said}, of which {RESERVE / GIB:.2f} stay free; {ways}")
 
 
 def measure_free_memory(root: Path = Path("/")) -> int | None:
-    """Return the bytes that this process may still take, of the machine's and of its control groups'; None: not known.
+    """Return the bytes that this process may still take; None: not known. Argument as of `measure_memory`."""
+    found = measure_memory(root)
+    return None if found is None else found.free
+
+
+def measure_memory(root: Path = Path("/")) -> Memory | None:
+    """Return the memory of the machine, of a control group or of a limit of this process: where least is left of it.
 
     Args:
-        root: where `proc` and `sys` lie: Linux tells it there, and nobody else does.
+        root: where `proc` and `sys` lie: Linux tells it there, and nobody else does. None is returned without.
     """
-    known = [free for free in (read_machine(root), *read_groups(root)) if free is not None]
-    return min(known, default=None)
+    return min((*read_machine(root), *read_groups(root), *read_addresses(root)), default=None)
 
 
-def read_machine(root: Path) -> int | None:
-    """Return the bytes that the machine has left, memory that its caches would give back and swap included."""
+def read_machine(root: Path) -> Iterator[Memory]:
+    """Yield what the machine has, memory that its caches would give back and swap included."""
     path = root / "proc/meminfo"
     if not path.is_file():
-        return None
+        return
     lines = dict(line.split(":", 1) for line in path.read_text(encoding="utf-8").splitlines() if ":" in line)
-    kib = [int(lines[name].split()[0]) for name in ("MemAvailable", "SwapFree") if name in lines]
-    return sum(kib) * 1024 if kib else None
+    kib = {name: int(words.split()[0]) for name, words in lines.items() if words.split()[0].isdecimal()}
+    if "MemAvailable" in kib:
+        free, total = kib["MemAvailable"] + kib.get("SwapFree", 0), kib.get("MemTotal", 0) + kib.get("SwapTotal", 0)
+        yield Memory(1024 * free, 1024 * total)
 
 
-def read_groups(root: Path) -> Iterator[int]:
+def read_addresses(root: Path) -> Iterator[Memory]:
+    """Yield what is left of the addresses that this process may use, if they are limited, as by `ulimit -v`."""
+    limits, use = root / "proc/self/limits", root / "proc/self/statm"
+    if limits.is_file() and use.is_file() and (found := ADDRESSES.search(limits.read_text(encoding="ascii"))):
+        most, used = int(found[1]), int(use.read_text(encoding="ascii").split()[0]) * mmap.PAGESIZE
+        yield Memory(max(0, most - used), most)
+
+
+def read_groups(root: Path) -> Iterator[Memory]:
     """Yield what is left of the limit of each control group that this process is in: of a container, or a job."""
     path = root / "proc/self/cgroup"
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
@@ -69,14 +99,14 @@ def read_groups(root: Path) -> Iterator[int]:
             yield from read_limit(folder)
 
 
-def read_limit(folder: Path) -> Iterator[int]:
+def read_limit(folder: Path) -> Iterator[Memory]:
     """Yield what is left of one control group's limit, if it has one; what its caches would give back is left, too."""
     for limit, use in FILES:
         if (folder / limit).is_file() and (folder / use).is_file():
             most = (folder / limit).read_text(encoding="utf-8").strip()
             if most != "max" and int(most) < UNLIMITED:
                 used = int((folder / use).read_text(encoding="utf-8")) - read_cache(folder)
-                yield max(0, int(most) - used)
+                yield Memory(max(0, int(most) - used), int(most))
 
 
 def read_cache(folder: Path) -> int:

@@ -28,6 +28,8 @@ KEEPING = {M_MMAP_MAX: 0, M_ARENA_MAX: 1, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD
 """Blocks of any size on one heap for all threads (a thread's own has no room for large ones), 2 GiB of it kept."""
 USED_UP = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
 """What torch says when memory is, and what libraries of a GPU do."""
+UNMAPPED = "failed to map segment"
+"""What the loader of libraries says when addresses are (`ulimit -v`)."""
 INTERRUPTED = 128 + signal.SIGINT
 """Exit code, as shells report a process that a signal ended."""
 IMPORT = "<frozen importlib"
@@ -89,13 +91,13 @@ def run(main: Callable[[Sequence[str]], None]) -> None:
     except UserError as error:
         sys.exit(fail(name_settings(str(error), sys.argv[1:])))
     except OSError as error:
-        if (reason := describe_failure(error)) is None:
+        if (reason := describe_failure(error) or describe_want(error)) is None:
             raise
         sys.exit(fail(reason))
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
+    except (MemoryError, RuntimeError, ImportError) as error:
+        if (reason := describe_want(error)) is None:
             raise
-        sys.exit(fail(f"not enough memory{f': {error}' if str(error) else ''}; smaller images or fewer of them?"))
+        sys.exit(fail(reason))
     except KeyboardInterrupt:  # of a handler that the stage had in place of ours
         sys.exit(INTERRUPTED)
 
@@ -175,6 +177,15 @@ def describe_failure(error: OSError) -> str | None:
         return f"{error.filename or 'output'}: no space left on the disk; nothing was written"
     if error.errno in OUTSIDE:
         return f"{error.filename or 'a file'}: {os.strerror(error.errno or 0)}"
+    return None
+
+
+def describe_want(error: Exception) -> str | None:
+    """Return one line on a want of memory, for work or for libraries; None where an error is of something else."""
+    if UNMAPPED in str(error):
+        return f"not enough memory to load libraries: {error}"
+    if is_out_of_memory(error):
+        return f"not enough memory{f': {error}' if str(error) else ''}; smaller images or fewer of them?"
     return None
 
 

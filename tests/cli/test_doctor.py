@@ -21,6 +21,7 @@ from counterweight.cli.checkup.machine import Device, fits, judge_device
 from counterweight.cli.checkup.weights import check_weights
 from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
+from counterweight.core.memory import Memory
 from counterweight.settings.params import load_params
 
 ROOT = Path(__file__).parents[2]
@@ -168,8 +169,17 @@ def test_threads_load_and_memory() -> None:
     assert machine.read_quota("150000 100000\n") == 1.5
     assert machine.read_quota("max 100000\n") is None
     assert [machine.judge_load(load, 4).level for load in (1.9, 2.1)] == ["ok", "warning"]
-    memory = "MemTotal:       8000000 kB\nMemAvailable:   {} kB\nHugePages_Total:       0\n"
-    assert [machine.judge_memory(memory.format(free)).level for free in (4000000, 1000000)] == ["ok", "warning"]
+    found = [machine.judge_memory(Memory(free, 8 * GIB)) for free in (4 * GIB, GIB)]
+    assert [own.level for own in found] == ["ok", "warning"]
+    assert found[1].text == "1.0 GiB of 8.0 GiB free"
+
+
+def test_memory_is_that_of_a_group_that_limits_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a container: the machine has more."""
+    monkeypatch.setattr(machine, "measure_memory", lambda: Memory(GIB // 2, 2 * GIB))
+    assert of([found._asdict() for found in machine.check_load()], "memory")["text"] == "512 MiB of 2.0 GiB free"
+    monkeypatch.setattr(machine, "measure_memory", lambda: None)
+    assert [found.topic for found in machine.check_load()] == ["threads", "load"]
 
 
 def test_disks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """What cannot fit into memory is refused in one line: of a machine, of a container, of a job."""
 
 import json
+import mmap
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,23 @@ def test_a_group_of_the_first_version_limits_it(tmp_path: Path) -> None:
     assert memory.measure_free_memory(tmp_path) == 5 * GIB
 
 
+def test_all_there_is_is_that_of_what_limits_it(tmp_path: Path) -> None:
+    write(tmp_path, {"proc/meminfo": MACHINE})
+    assert memory.measure_memory(tmp_path) == (5 * GIB, 9_000_000 * 1024)
+    write(tmp_path, {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": f"{2 * GIB}"})
+    write(tmp_path, {"sys/fs/cgroup/memory.current": f"{GIB}"})
+    assert memory.measure_memory(tmp_path) == (GIB, 2 * GIB)
+
+
+def test_addresses_that_a_shell_limits_are_limits_too(tmp_path: Path) -> None:
+    line = "Max address space         {}           unlimited            bytes     \n"
+    write(tmp_path, {"proc/meminfo": MACHINE, "proc/self/limits": line.format("unlimited")})
+    write(tmp_path, {"proc/self/statm": f"{GIB // mmap.PAGESIZE} 444 416 5 0 123 0\n"})
+    assert memory.measure_free_memory(tmp_path) == 5 * GIB
+    write(tmp_path, {"proc/self/limits": f"Limit  Soft\n{line.format(4 * GIB)}"})
+    assert memory.measure_memory(tmp_path) == (3 * GIB, 4 * GIB)
+
+
 def test_what_this_machine_has_is_known() -> None:
     free = memory.measure_free_memory()
     assert free is None or 0 < free < 2**50
@@ -68,8 +86,15 @@ def test_what_needs_more_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "measure_free_memory", lambda: 0)
     memory.require_memory(memory.LITTLE - 1, "a.parquet")
     monkeypatch.setattr(memory, "measure_free_memory", lambda: GIB)
-    with pytest.raises(UserError, match=r"a.parquet: 2.0 GiB of memory needed, 1.0 GiB are left; smaller images"):
+    said = r"2.00 GiB of memory needed, 0.75 may be used: 1.00 are left, of which 0.25 stay free; smaller images"
+    with pytest.raises(UserError, match=rf"^a.parquet: {said}"):
         memory.require_memory(2 * GIB, "a.parquet")
+    # Of what is needed and what is there neither seems enough.
+    with pytest.raises(UserError, match=r"0.76 GiB of memory needed, 0.75 may be used"):
+        memory.require_memory(GIB - memory.RESERVE + 1, "a.parquet")
+    monkeypatch.setattr(memory, "measure_free_memory", lambda: MIB)
+    with pytest.raises(UserError, match=r"1.00 GiB of memory needed, 0.00 may be used: 0.00 are left"):
+        memory.require_memory(GIB, "a.parquet")
 
 
 def test_a_small_table_of_many_images_is_refused_before_it_is_read(
@@ -91,5 +116,5 @@ def test_a_small_table_of_many_images_is_refused_before_it_is_read(
         writer.add_key_value_metadata({key: json.dumps(fact) for key, fact in facts.items()})
     assert path.stat().st_size < MIB
     monkeypatch.setattr(memory, "measure_free_memory", lambda: 4 * GIB)
-    with pytest.raises(UserError, match=r"many.parquet: 4.6 GiB of memory needed, 4.0 GiB are left"):
+    with pytest.raises(UserError, match=r"many.parquet: 4.58 GiB of memory needed, 3.75 may be used: 4.00 are left"):
         read_images(path)

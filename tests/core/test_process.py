@@ -533,17 +533,29 @@ def test_a_stage_whose_parent_died_before_it_could_ask_does_not_start(monkeypatc
     assert stopped.value.code == 137
 
 
-def test_libraries_that_a_limit_of_memory_keeps_out_are_one_line() -> None:
-    limit = 2 * 2**30  # bytes of addresses; torch for CUDA takes more
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("stages", "train", "--help"),
+        ("counterweight", "add", "pets", "images", "--dry-run"),
+        ("counterweight", "audit", "images", "images"),
+        ("counterweight", "describe", "digits"),
+        ("counterweight", "doctor"),
+    ],
+)
+@pytest.mark.parametrize("limit", [2**29, 2**31])
+def test_libraries_that_a_limit_of_memory_keeps_out_are_one_line(words: tuple[str, ...], limit: int) -> None:
+    """Of addresses, in bytes; torch for CUDA takes more."""
 
     def restrict() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
-    words = [sys.executable, "-m", "stages", "train", "--help"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=restrict)
+    done = subprocess.run(
+        [sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=restrict
+    )
     if done.returncode == 0:
         pytest.skip("this torch needs less")
-    assert_one_line(done, "not enough memory to load the libraries of this stage: ")
+    assert_one_line(done, "not enough memory to load libraries: ")
 
 
 LEAVING = """

@@ -9,8 +9,8 @@ import torch
 from counterweight.core.draws import Draws
 from counterweight.core.images import ImageSet
 from counterweight.evaluation.retraining import training
-from counterweight.evaluation.retraining.methods import Method, build_method
-from counterweight.evaluation.retraining.training import Outcome, Parts, retrain_classifiers
+from counterweight.evaluation.retraining.methods import Method, Parts, build_method
+from counterweight.evaluation.retraining.training import Outcome, retrain_classifiers
 from counterweight.evaluation.retraining.unfinished import keep_outcomes
 from counterweight.recipes.base.recipe import Context
 from counterweight.settings.classify import ClassifierConfig

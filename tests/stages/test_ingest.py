@@ -35,7 +35,8 @@ def test_the_account_is_told_and_kept_with_the_images(
     (tmp_path / "params.yaml").write_text(PARAMS, encoding="utf-8")
     ingest.main(["--dataset", "pets", "--train", "train", "--test", "test", "--account", "account"])
     said = capsys.readouterr().err
-    assert "params.yaml: datasets.pets: files: 12 found = 8 train + 4 left out\n" in said
+    assert "params.yaml: datasets.pets: files: 12 found = 8 images + 4 left out\n" in said
+    assert "params.yaml: datasets.pets: split here: 6 train + 2 test\n" in said
     assert "params.yaml: datasets.pets: left out: 4 .png in dog: made by the system\n" in said
     kept = [{"reason": "made by the system", "ending": ".png", "place": "dog", "files": 4}]
     assert read_images(Path("train")).provenance["left_out"] == kept
@@ -43,6 +44,25 @@ def test_the_account_is_told_and_kept_with_the_images(
     assert written.found == 12
     assert written.parts == {"train": 6, "test": 2}
     assert [{key: value for key, value in group if key != "advice"} for group in written.left_out or []] == kept
+
+
+@pytest.mark.parametrize(("keep", "said"), [(True, "16 found = 8 train + 8 test"), (False, "16 found = 16 images")])
+def test_parts_of_the_source_are_told_if_they_are_kept(
+    keep: bool, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate(("train/cat", "train/dog", "test/cat", "test/dog")):
+        (tmp_path / "images/pets" / name).mkdir(parents=True)
+        for grey in range(4):
+            Image.new("L", (4, 4), 50 * number + 9 * grey).save(tmp_path / "images/pets" / name / f"{grey}.png")
+    (tmp_path / "params.yaml").write_text(f"{PARAMS}    keep_split: {str(keep).lower()}\n", encoding="utf-8")
+    ingest.main(["--dataset", "pets", "--train", "train", "--test", "test", "--account", "account"])
+    told = capsys.readouterr().err
+    assert f"params.yaml: datasets.pets: files: {said} + 0 left out\n" in told
+    parts = read_required(Path("account"), Account).parts
+    split = f"datasets.pets: split here: {parts['train']} train + {parts['test']} test\n"
+    assert (split in told) is not keep
+    assert ("split here" in told) is not keep
 
 
 def test_a_dataset_that_is_known_has_its_images_counted_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.cli.checkup.finding import GIB, Finding, render_size
+from counterweight.core.memory import Memory, measure_memory
+from counterweight.core.process import describe_want
 
 LITTLE_MEMORY = 2 * GIB
 NVIDIA = Path("/proc/driver/nvidia/version")
@@ -43,6 +45,8 @@ def check_torch() -> Iterator[Finding]:
         import torch
         import torchvision
     except (ImportError, OSError, RuntimeError) as error:  # RuntimeError: torchvision of another torch.
+        if describe_want(error) is not None:  # What is looked at next needs both, and torch is imported once only.
+            raise
         text = f"torch or torchvision cannot be imported: {' '.join(str(error).split())[:200]}"
         yield Finding("torch", "problem", text, "install both as requirements.lock pins them: make clean setup")
         return
@@ -117,9 +121,8 @@ def check_load() -> Iterator[Finding]:
     quota = read_quota(CPU_QUOTA.read_text(encoding="ascii")) if CPU_QUOTA.is_file() else None
     yield judge_threads(read_first_environment().get("OMP_NUM_THREADS"), cores, quota)
     yield judge_load(os.getloadavg()[0], min(cores, quota or cores))
-    memory = Path("/proc/meminfo")
-    if memory.is_file():
-        yield judge_memory(memory.read_text(encoding="ascii"))
+    if (memory := measure_memory()) is not None:
+        yield judge_memory(memory)
 
 
 def read_first_environment() -> Mapping[str, str]:
@@ -161,11 +164,9 @@ def judge_load(load: float, cores: float) -> Finding:
     return Finding("load", "ok", text)
 
 
-def judge_memory(text: str) -> Finding:
-    """Say whether there is enough memory, given what the kernel says of it."""
-    sizes = {line.partition(":")[0]: int(line.split()[1]) * 1024 for line in text.splitlines() if ":" in line}
-    free, total = sizes.get("MemAvailable", 0), sizes.get("MemTotal", 0)
-    words = f"{render_size(free)} of {render_size(total)} free"
-    if free < LITTLE_MEMORY:
+def judge_memory(memory: Memory) -> Finding:
+    """Say whether there is enough memory, of the machine or of what limits this process."""
+    words = f"{render_size(memory.free)} of {render_size(memory.total)} free"
+    if memory.free < LITTLE_MEMORY:
         return Finding("memory", "warning", words, "a large extract.batch_size or images of many pixels may not fit")
     return Finding("memory", "ok", words)

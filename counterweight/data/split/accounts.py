@@ -18,12 +18,15 @@ def name_parts(found: DatasetSplits) -> dict[str, LazyImages]:
     return {word: part for word, part in (("train", found.train), ("test", found.test)) if part is not None}
 
 
-def report_account(parts: Mapping[str, LazyImages], where: str) -> list[str]:
+def report_account(
+    parts: Mapping[str, LazyImages], where: str, split: Mapping[str, WrittenPart] | None = None
+) -> list[str]:
     """Say on standard error what is read and what is left out beside it, where a source gives an account.
 
     Args:
         parts: of one source, which gives one account of all of them.
         where: file and key of the dataset.
+        split: what was written of the images where they were split here, and not by the source.
 
     Returns:
         What was said of the images themselves.
@@ -35,8 +38,12 @@ def report_account(parts: Mapping[str, LazyImages], where: str) -> list[str]:
     if (white := facts["settings"].get("white")) is not None:
         black = facts["settings"].get("black") or 0
         notes.append(f"values of more than 8 bits: {black:g}...{white:g} become 0...255 in all files")
-    total = account.summarize({word: len(part) for word, part in parts.items()}, left_out)
-    say([total, *account.render(left_out), *notes], where)
+    counts = {word: len(part) for word, part in parts.items()}
+    said = [account.summarize(counts if split is None else {"images": sum(counts.values())}, left_out)]
+    if split is not None:
+        made = " + ".join(f"{len(own.images.labels):,} {word}" for word, own in split.items())
+        said.append(f"split here: {made}")
+    say([*said, *account.render(left_out), *notes], where)
     return notes
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,14 @@ from counterweight.core.seeds import derive_seed
 from counterweight.recipes.base.recipe import find_recipe
 
 PLAIN = "plain"
+
+
+class Parts(NamedTuple):
+    """The real images of a dataset, and which of them are fitted and set aside in each draw."""
+
+    train: ImageSet
+    test: ImageSet
+    draws: Draws
 
 
 @dataclass(frozen=True)

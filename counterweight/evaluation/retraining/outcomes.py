@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from counterweight.core.draws import VALIDATION
 from counterweight.core.images import ImageSet
 from counterweight.core.results import NotApplicable
-from counterweight.evaluation.retraining.methods import Method
-from counterweight.evaluation.retraining.training import Outcome, Parts
+from counterweight.evaluation.retraining.methods import Method, Parts
+from counterweight.evaluation.retraining.training import Outcome
 from counterweight.results.classify import MethodScores, Scores
 from counterweight.statistics.classification import classification_scores, validation_scores
 

@@ -9,12 +9,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from counterweight.core.devices import map_in_parallel
-from counterweight.core.draws import FITTED, VALIDATION, Draws
+from counterweight.core.devices import count_workers, map_in_parallel
+from counterweight.core.draws import FITTED, VALIDATION
 from counterweight.core.images import ImageSet
+from counterweight.core.memory import require_memory
 from counterweight.core.schema import Settings
 from counterweight.core.tensors import Labelled, to_labelled
-from counterweight.evaluation.retraining.methods import Method
+from counterweight.evaluation.retraining.memory import foresee_memory
+from counterweight.evaluation.retraining.methods import Method, Parts
 from counterweight.networks.classifiers.base import Frozen
 from counterweight.recipes.base.classifier_network import build_classifier, check_dense_end, represent_frozen
 from counterweight.recipes.base.network_recipe import NetworkRecipe
@@ -22,14 +24,6 @@ from counterweight.recipes.base.recipe import Context, Recipe, find_recipe
 from counterweight.settings.classify import ClassifierConfig
 
 Labels = npt.NDArray[np.int64]
-
-
-class Parts(NamedTuple):
-    """The real images of a dataset, and which of them are fitted and set aside in each draw."""
-
-    train: ImageSet
-    test: ImageSet
-    draws: Draws
 
 
 def name_block(parts: Parts) -> str:
@@ -98,6 +92,9 @@ def make_trainer(
     untrained = [build_classifier(config, parts.test.shape, classes, seed, where).to(device) for seed in seeds]
     first, recipes = untrained[0], [method.recipe for method in methods.values()]
     check_dense_end(first, config, parts.test.shape, classes, recipes, where)
+    needed = foresee_memory(methods, parts, first, config.batch_size, device)
+    workers = count_workers(len(methods) * len(seeds), device)
+    require_memory(needed, f"{parts.draws.item}: classifiers, {workers} at a time")
     for other in untrained[1:]:
         if isinstance(first, Frozen) and isinstance(other, Frozen):
             other.trunk = first.trunk  # what does not learn is the same in all draws, and sees the images once

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 
 from counterweight.core.fingerprint import fingerprint
-from counterweight.evaluation.retraining.methods import Method
-from counterweight.evaluation.retraining.training import Outcome, Outcomes, Parts, name_block
+from counterweight.evaluation.retraining.methods import Method, Parts
+from counterweight.evaluation.retraining.training import Outcome, Outcomes, name_block
 from counterweight.recipes.base.classifier_network import hash_network
 from counterweight.settings.classify import ClassifierConfig
 

@@ -17,6 +17,7 @@ from counterweight.recipes.base.optimization import augment_images, build_optimi
 from counterweight.recipes.base.recipe import Classifier, Recipe
 from counterweight.settings.classify import ClassifierConfig
 
+CHUNK = 1024  # images that a network labels at a time
 SettingsType = TypeVar("SettingsType", bound=Settings)
 
 
@@ -139,7 +140,7 @@ def compute_balanced_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, images: Tensor, chunk: int = 1024) -> Tensor:
+def predict(network: nn.Module, images: Tensor, chunk: int = CHUNK) -> Tensor:
     """Return logits (N, K) of uint8 images (N, C, H, W), or of their features, in evaluation mode."""
     network.eval()
     return torch.cat([network(show(part)) for part in images.split(chunk)])

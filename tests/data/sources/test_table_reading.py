@@ -15,7 +15,7 @@ from PIL import Image
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.pool import Workers
-from counterweight.data.sources.base import columns
+from counterweight.data.sources.base import columns, text_lengths
 from counterweight.data.sources.base.labels import describe_lookalikes, find_lookalikes, order_names
 from counterweight.data.split.accounts import name_parts, report_account
 from counterweight.data.split.reading import check_present, choose_all, read_into_memory
@@ -525,12 +525,12 @@ def test_a_class_that_a_part_lacks(root: Path) -> None:
 
 def test_a_small_table_that_holds_more_than_memory_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long text that all rows share is written once, and read as often as there are rows."""
-    words = pa.DictionaryArray.from_arrays(np.zeros(20_000, dtype=np.int32), pa.array(["x" * 10_000]))
+    words = pa.DictionaryArray.from_arrays(np.zeros(50_000, dtype=np.int32), pa.array(["x" * 4_000]))
     path = root / "a.parquet"
     pq.write_table(pa.table({"path": words, "label": words}), path)
     assert path.stat().st_size < 2**20
-    monkeypatch.setattr(columns, "MOST", 2**26)
-    with pytest.raises(UserError, match=r"a.parquet: column 'label' holds more than 0 GiB; it can name nothing"):
+    monkeypatch.setattr(text_lengths, "MOST", 2**26)
+    with pytest.raises(UserError, match=r"a.parquet: column 'label' holds more than 0.1 GiB; it can name nothing"):
         columns.read_column(columns.read_columns(path), "label")
 
 

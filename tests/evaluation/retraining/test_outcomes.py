@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 
 from counterweight.core.draws import VALIDATION
 from counterweight.core.results import NotApplicable
-from counterweight.evaluation.retraining.methods import list_baselines, list_generator_methods
+from counterweight.evaluation.retraining.methods import Parts, list_baselines, list_generator_methods
 from counterweight.evaluation.retraining.outcomes import score_methods, write_confusions, write_predictions
-from counterweight.evaluation.retraining.training import Outcome, Parts
+from counterweight.evaluation.retraining.training import Outcome
 from counterweight.statistics.classification import classification_scores, validation_scores
 from tests.stages.made import TEST, TRAIN, small_draws
 

@@ -10,14 +10,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from counterweight.core import memory
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.core.schema import Settings
 from counterweight.core.seeds import derive_seed
 from counterweight.core.tensors import Labelled
 from counterweight.evaluation.retraining import training
-from counterweight.evaluation.retraining.methods import Method, list_baselines, list_generator_methods
-from counterweight.evaluation.retraining.training import Outcome, Outcomes, Parts, retrain_classifiers
+from counterweight.evaluation.retraining.memory import Layers, foresee_memory, measure_layers
+from counterweight.evaluation.retraining.methods import Method, Parts, list_baselines, list_generator_methods
+from counterweight.evaluation.retraining.training import Outcome, Outcomes, retrain_classifiers
 from counterweight.networks.classifiers.base import Frozen
 from counterweight.recipes.base.classifier_network import build_classifier
 from counterweight.recipes.base.network_recipe import NetworkRecipe
@@ -198,3 +200,40 @@ def test_a_recipe_that_needs_a_dense_end_is_refused_before_any_training(
     ):
         retrain_classifiers(given, PARTS, SEEDS, config, CONTEXT, Outcomes())
     assert len(retrain_classifiers(methods(), PARTS, SEEDS, config, CONTEXT, Outcomes())) == 7
+
+
+# What it takes of memory.
+
+
+def test_what_layers_take_is_known() -> None:
+    """Of 64 pixels 32 values are made, three times, and three logits of these."""
+    network = nn.Sequential(nn.Conv2d(1, 2, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(32, 3)).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert measure_layers(network, (1, 8, 8)) == Layers(4 * (64 + 64 + 32), 4 * (64 + 3 * 32 + 3))
+    assert network.training
+    assert not network[0]._forward_hooks
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_all_that_is_held_is_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    every, device, last = methods(), torch.device("cpu"), nn.Linear(64, 3)
+    frozen = Frozen(nn.Sequential(nn.Flatten(), last), last)  # its layers see images once
+    # 90 images for training and 18 for tests; 12 in each of three draws of `balanced`, `a` and `b`. Two at a time have
+    # the 48 that are fitted twice, 12 more, and 15 for validation.
+    images = 90 + 18 + 3 * 3 * 12 + 2 * (2 * 48 + 12 + 15)
+    layers = 1024 * 4 * 3 * 64 + 2 * 16 * 4 * 2 * 64
+    assert foresee_memory(every, PARTS, frozen, 16, device) == 64 * images
+    assert foresee_memory(every, PARTS, nn.Flatten(), 16, device) == 64 * images + int(1.25 * 2 * layers)
+    assert foresee_memory(every, PARTS, frozen, 16, torch.device("cuda")) == 0
+
+
+def test_what_does_not_fit_into_memory_is_refused_before_anything_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    every, fitted = methods(), list[int]()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(memory, "LITTLE", 0)
+    monkeypatch.setattr(memory, "measure_free_memory", lambda: memory.RESERVE)
+    monkeypatch.setattr(training, "map_in_parallel", lambda *_, **__: fitted.append(1))
+    with pytest.raises(UserError, match=r"^noise/drop: classifiers, 2 at a time: 0.02 GiB of memory needed, 0.00 may"):
+        retrain_classifiers(every, PARTS, SEEDS, CONFIG, CONTEXT, Outcomes())
+    assert fitted == []

@@ -8,6 +8,7 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from counterweight.core.memory import require_memory
+from counterweight.data.sources.base.text_lengths import check_promise
 
 ARROW, LINES = ".arrow", ".jsonl"
 LINE = 2**24  # bytes of a line of JSON, at most
@@ -40,27 +41,45 @@ def check_names(fields: Iterable[pa.Field]) -> None:
         check_names(field.type if pa.types.is_struct(field.type) else ())
 
 
-def read_batches(file: Path, name: str, rows: int, field: str | None = None) -> Iterator[pa.Array]:
+def read_batches(file: Path, name: str, rows: int, field: str | None = None, naming: bool = True) -> Iterator[pa.Array]:
     """Yield a column of a table, or structs of one field of it alone, so many rows at a time at most.
 
-    Arrow is mapped into memory, where the system takes and drops pages as it likes.
+    Arrow is mapped into memory, where the system takes and drops pages as it likes. Texts and bytes of Parquet that
+    are in no struct are dictionaries: what all rows share is in memory once.
+
+    Args:
+        naming: whether what it holds is to name something.
 
     Raises:
+        TooLongError: it holds more than that, as a file says that can be unpacked to any size.
         pa.ArrowException, OSError: it cannot be read.
     """
     if file.suffix.lower() == ARROW:
-        with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as reader:
-            for batch in reader:
-                column = select(batch.column(name), field)
+        with pa.memory_map(str(file)) as source:
+            for batch in open_column(source, name):
+                column = select(batch.column(0), field)
                 column.validate(full=True)  # lengths that lead out of the file are found by nobody else
                 yield from cut(column, rows)
     elif file.suffix.lower() == LINES:
         for chunk in read_lines(file).column(name).chunks:
             yield from cut(select(chunk, field), rows)
     else:
+        path = name if field is None else f"{name}.{field}"
         with pq.ParquetFile(file) as parquet:
-            names = [name if field is None else f"{name}.{field}"]
-            yield from (batch.column(0) for batch in parquet.iter_batches(rows, columns=names))
+            if naming:
+                check_promise(parquet, path, f"{file}: column '{name}'")
+            facts = parquet.metadata
+            # Of fields in structs pyarrow reads no large dictionaries.
+            shared = [own.path for own in parquet.schema if own.path == name and field is None]
+        with pq.ParquetFile(file, metadata=facts, read_dictionary=shared) as parquet:
+            yield from (batch.column(0) for batch in parquet.iter_batches(rows, columns=[path]))
+
+
+def open_column(source: pa.NativeFile, name: str) -> pa.ipc.RecordBatchStreamReader:
+    """Return what reads one column of a stream of Arrow; others may be unpacked to any size."""
+    place = pa.ipc.open_stream(source).schema.get_field_index(name)
+    source.seek(0)
+    return pa.ipc.open_stream(source, options=pa.ipc.IpcReadOptions(included_fields=[place]))
 
 
 def cut(column: pa.Array, rows: int) -> Iterator[pa.Array]:

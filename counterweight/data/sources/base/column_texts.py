@@ -9,12 +9,12 @@ import pyarrow as pa
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.columns import (
     Columns,
-    is_text,
     read_column,
     read_first_rows,
     translate_errors,
 )
 from counterweight.data.sources.base.labels import describe_written, is_missing, normalize_label
+from counterweight.data.sources.base.text_lengths import is_text
 
 UNKNOWN = -1
 

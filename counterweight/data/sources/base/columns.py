@@ -29,11 +29,18 @@ from counterweight.data.sources.base.delimited_text import (
 )
 from counterweight.data.sources.base.json_tables import JSON, read_json_table
 from counterweight.data.sources.base.label_texts import is_parted_by_blanks, read_label_text
+from counterweight.data.sources.base.text_lengths import (
+    ALLOWED,
+    TooLongError,
+    check_size,
+    find_long,
+    hide_long,
+    write_out,
+)
 
 FIRST = 10_000  # rows that tell what a column holds
 ROWS = 1024  # of a column that are read at a time
 NAMED = 20  # columns that a message names
-MOST = 2**31  # bytes of a column of texts or numbers
 TYPED = (".parquet", LINES, ARROW)
 SUFFIXES = (*DELIMITERS, *TYPED)
 
@@ -218,41 +225,58 @@ def drop_header(columns: Columns) -> Columns:
 
 
 def read_column(columns: Columns, name: str, field: str | None = None) -> pa.ChunkedArray:
-    """Return a column, or structs of one field of it alone."""
+    """Return a column of what names something, or structs of one field of it alone.
+
+    Raises:
+        UserError: it cannot be read, or there is more than texts and numbers of a table's rows can be.
+    """
     with translate_errors(columns.file):
         if columns.texts is not None:
-            return columns.texts.column(name)
+            return check_texts(columns, name, columns.texts.column(name))
         if not columns.delimiter:
             return read_typed_column(columns, name, field)
         require_memory(2 * columns.file.stat().st_size, str(columns.file))
         # As text: 007 would become a number otherwise.
         options = pyarrow.csv.ConvertOptions(include_columns=[name], column_types={name: pa.string()})
         found = pyarrow.csv.read_csv(columns.file, *columns.reading, options).column(0)
-        return drop_empty(columns, found.slice(0, max(0, len(found) - columns.blank)))
+        return check_texts(columns, name, drop_empty(columns, found.slice(0, max(0, len(found) - columns.blank))))
 
 
 def read_typed_column(columns: Columns, name: str, field: str | None) -> pa.ChunkedArray:
-    """Return a column of a table that knows types, some rows at a time: a small file may say that it holds anything.
-
-    Raises:
-        UserError: there is more than texts and numbers of a table's rows can be.
-    """
-    chunks, size = list[pa.Array](), 0
+    """Return a column of a table that knows types, some rows at a time: a small file may say that it holds anything."""
+    chunks, size, rows = list[pa.Array](), 0, 0
     for values in read_batches(columns.file, name, ROWS, field):
+        check_texts(columns, name, pa.chunked_array([values]), rows)
         # Written out: a text that all rows share would be as small in memory as in the file.
-        chunks.append(values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values)
-        size += chunks[-1].nbytes
-        if size > MOST:
-            said = f"holds more than {MOST / 2**30:.0f} GiB; it can name nothing"
-            raise UserError(f"{columns.file}: column '{name}' {said}")
+        chunks.append(write_out(values))
+        size, rows = size + chunks[-1].nbytes, rows + len(values)
+        check_size(size, f"{columns.file}: column '{name}'")
     return pa.chunked_array(chunks, None if chunks else columns.kind(name))
 
 
+def check_texts(columns: Columns, name: str, found: pa.ChunkedArray, start: int = 0) -> pa.ChunkedArray:
+    """Return rows of a column whose texts are short enough to name something; `start` is the place of the first."""
+    for values in found.chunks:
+        if long := find_long(values):
+            row = columns.number(start + long.place)
+            said = f"row {row}: '{name}' is a text of {long.size:,} bytes; {ALLOWED}"
+            raise TooLongError(f"{columns.file}: {said}")
+        start += len(values)
+    return found
+
+
 def read_first_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:
-    """Return some columns of the first rows of a table."""
+    """Return some columns of the first rows of a table, without texts that are too long to name anything."""
+    with translate_errors(columns.file):
+        found = read_rows(columns, names)
+    return pa.RecordBatch.from_arrays([hide_long(values) for values in found.columns], found.schema.names)
+
+
+def read_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:
+    """Return some columns of the first rows of a table as they are."""
     if columns.texts is not None:
         first = columns.texts.select(names).slice(0, FIRST)
-        return pa.RecordBatch.from_pydict(first.to_pydict(), first.schema)
+        return pa.RecordBatch.from_arrays([own.combine_chunks() for own in first.columns], names)
     if columns.delimiter:
         options = pyarrow.csv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.string()))
         with pyarrow.csv.open_csv(columns.file, *columns.reading, options) as reader:
@@ -262,14 +286,15 @@ def read_first_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:
                 rows = len(found) + sum(len(batch) for batch in reader) - columns.blank
                 found = found.slice(0, max(0, rows))
             return drop_empty(columns, found)
-    with translate_errors(columns.file):
-        own = [next(read_batches(columns.file, name, FIRST), None) for name in names]
-    kinds = [columns.kind(name) for name in names]
-    return pa.RecordBatch.from_arrays(
-        [pa.array([], kind) if values is None else values for values, kind in zip(own, kinds, strict=True)], names
-    )
+    found = {name: read_first_typed(columns, name) for name in names}
+    rows = max((len(values) for values in found.values() if values is not None), default=0)
+    blank = {name: pa.nulls(rows, columns.kind(name)) for name in names}
+    return pa.RecordBatch.from_arrays([blank[name] if own is None else own for name, own in found.items()], names)
 
 
-def is_text(kind: pa.DataType) -> bool:
-    """Say whether a type is one of texts."""
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+def read_first_typed(columns: Columns, name: str) -> pa.Array | None:
+    """Return the first rows of a column of a table that knows types; None: of none, or of texts that name nothing."""
+    try:
+        return next(read_batches(columns.file, name, FIRST), None)
+    except TooLongError:
+        return None

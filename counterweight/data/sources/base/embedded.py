@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.batches import read_batches
 from counterweight.data.sources.base.column_texts import read_texts
-from counterweight.data.sources.base.columns import Columns, Indices, is_text, read_column, translate_errors
+from counterweight.data.sources.base.columns import Columns, Indices, read_column, translate_errors
+from counterweight.data.sources.base.text_lengths import is_text
 
 PARQUET = ".parquet"
 BATCH = 32  # images of a column that are read at a time: a row group may be the whole file
@@ -49,7 +50,7 @@ def is_all_null(file: Path, name: str, field: str) -> bool:
     Statistics of Parquet would tell, too, but pyarrow crashes on some that are damaged.
     """
     with translate_errors(file):
-        own = (batch.field(field) for batch in read_batches(file, name, BATCH, field))
+        own = (batch.field(field) for batch in read_batches(file, name, BATCH, field, naming=False))
         return all(values.null_count == len(values) for values in own)
 
 
@@ -89,7 +90,7 @@ def read_contents(columns: Columns, name: str, rows: Indices) -> Iterator[Conten
     with translate_errors(columns.file):
         if columns.file.suffix.lower() != PARQUET:
             for run in np.split(rows, np.flatnonzero(np.diff(rows) <= 0) + 1) if len(rows) else []:
-                yield from take_rows(read_batches(columns.file, name, BATCH), 0, run)
+                yield from take_rows(read_batches(columns.file, name, BATCH, naming=False), 0, run)
             return
         with pq.ParquetFile(columns.file, memory_map=True) as file:
             yield from read_groups(file, name, rows)

@@ -10,11 +10,12 @@ import numpy.typing as npt
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import is_image
 from counterweight.data.sources.base.column_texts import read_values
-from counterweight.data.sources.base.columns import Columns, is_text, read_first_rows, translate_errors
+from counterweight.data.sources.base.columns import Columns, read_first_rows, translate_errors
 from counterweight.data.sources.base.group_names import NEEDED, OFFER
 from counterweight.data.sources.base.labels import is_missing, normalize_label
 from counterweight.data.sources.base.part_flags import is_plain
 from counterweight.data.sources.base.table_rows import DROPPED, Table
+from counterweight.data.sources.base.text_lengths import is_text
 
 WHO = "patient|subject|person|participant|volunteer|individual|identity|donor|lesion|nodule|specimen"
 WHAT = "study|exam|session|slide|video|movie|clip|seq|sequence|burst|photographer"

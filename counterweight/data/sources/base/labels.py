@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 MISSING = frozenset({"", "nan", "-nan", "n/a", "#n/a", "na", "#na", "<na>", "null"})
@@ -26,6 +27,7 @@ BETWEEN = re.compile(r"[|;,+&/]")  # the labels of an image of several
 NAMED = 3  # labels that a note gives as examples
 
 
+@lru_cache(2**10)  # a class has many images, and marks above letters take the square of their number
 def normalize_label(text: str) -> str:
     """Return a label without blanks around it, in the composed form of Unicode (NFC)."""
     return unicodedata.normalize("NFC", text).strip()
@@ -122,8 +124,8 @@ def describe_equal_numbers(names: Iterable[str], what: str = "classes") -> list[
     """Return a note if labels, or what else is named, are the same number written in two ways, as `1` and `01`."""
     groups: dict[int, set[str]] = {}
     for name in names:
-        if WHOLE.fullmatch(name):
-            groups.setdefault(int(float(name)), set()).add(name)
+        if match := WHOLE.fullmatch(name):
+            groups.setdefault(int(match[1]), set()).add(name)
     found = [", ".join(map(repr, order_names(group))) for _, group in sorted(groups.items()) if len(group) > 1]
     more = f" (and {len(found) - 1:,} more numbers)" if len(found) > 1 else ""
     return [f"{what} {found[0]} are the same number{more}; write it in one way if they are one"] if found else []

@@ -15,7 +15,6 @@ from counterweight.data.sources.base.columns import (
     choose_column,
     describe_missing,
     drop_header,
-    is_text,
     list_usual,
     name_all,
     read_first_rows,
@@ -25,6 +24,7 @@ from counterweight.data.sources.base.label_texts import IMAGE, LABEL
 from counterweight.data.sources.base.one_hot import find_one_hot, read_one_hot
 from counterweight.data.sources.base.table_paths import locate_images
 from counterweight.data.sources.base.table_prefixes import TRIED
+from counterweight.data.sources.base.text_lengths import is_text
 
 NUMBERS = re.compile(r"|Unnamed: \d+|__index_level_\d+__|index", re.IGNORECASE)  # of rows, as pandas calls them
 PIXELS = re.compile(r"(?:pixel|px|pix)s?[ _-]?(?:\d+|\d+x\d+)?|\d+x\d+", re.IGNORECASE)

@@ -1,0 +1,98 @@
+"""How long the texts of a table may be that name something: a small file may say that it holds any."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from counterweight.core.errors import UserError
+from counterweight.core.memory import require_memory
+
+LONGEST = 2**12  # bytes of a path, a label, a part or a group: Linux knows no longer path
+MOST = 2**29  # bytes of a column of such, or of numbers
+COPIES = 4  # of a column of texts that are in memory while it is read
+HEADERS = 2**20  # bytes that a row group may have beside its values
+ALLOWED = f"what names something has {LONGEST:,} at most"
+
+
+class TooLongError(UserError):
+    """A column holds more than can name anything."""
+
+
+class Long(NamedTuple):
+    """A text that is too long to name anything: its place in a column, and its bytes."""
+
+    place: int
+    size: int
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Say whether a type is one of texts."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def find_long(values: pa.Array) -> Long | None:
+    """Return the first text that is too long to name anything, if one of texts, a dictionary or structs of one is."""
+    if pa.types.is_struct(values.type):
+        return find_long(values.field(0))
+    if pa.types.is_dictionary(values.type):
+        if find_long(values.dictionary) is None:
+            return None
+        lengths = measure_texts(values.dictionary).take(values.indices)
+    elif is_text(values.type):
+        lengths = measure_texts(values)
+    else:
+        return None
+    place = pc.index(pc.greater(lengths, LONGEST), True).as_py()
+    return None if place < 0 else Long(place, lengths[place].as_py())
+
+
+def measure_texts(values: pa.Array) -> pa.Array:
+    """Return the bytes of each text."""
+    return pc.binary_length(values.cast(pa.large_string()) if pa.types.is_string_view(values.type) else values)
+
+
+def hide_long(values: pa.Array) -> pa.Array:
+    """Return values or a dictionary's, written out, without texts that are too long to name anything."""
+    if pa.types.is_dictionary(values.type):
+        return write_out(pa.DictionaryArray.from_arrays(values.indices, hide_long(values.dictionary)))
+    if find_long(values) is None:
+        return values
+    places = pa.array(np.arange(len(values)))
+    return values.take(pc.if_else(pc.less_equal(measure_texts(values), LONGEST), places, None))
+
+
+def write_out(values: pa.Array) -> pa.Array:
+    """Return the values of a dictionary, or of structs of one: what all rows share would be as small as in the file."""
+    if pa.types.is_struct(values.type):
+        return pa.StructArray.from_arrays([write_out(values.field(0))], [values.type.field(0).name])
+    return values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
+
+
+def check_size(size: int, where: str) -> None:
+    """Refuse a column of more bytes than can name anything, or than there is memory for.
+
+    Args:
+        where: file and column; begins the error's message.
+    """
+    if size > MOST:
+        raise TooLongError(f"{where} holds more than {MOST / 2**30:.1f} GiB; it can name nothing")
+    require_memory(COPIES * size, where)
+
+
+def check_promise(parquet: pq.ParquetFile, path: str, where: str) -> None:
+    """Refuse a column of Parquet that holds more than can name anything, by what the file says, before it is read.
+
+    Args:
+        path: of the column, or of a field in it, as `image.path`.
+        where: as of `check_size`.
+    """
+    places = [place for place in range(len(parquet.schema)) if parquet.schema.column(place).path == path]
+    groups = [parquet.metadata.row_group(number) for number in range(parquet.num_row_groups)]
+    sizes = [(group.column(place).total_uncompressed_size, group.num_rows) for group in groups for place in places]
+    for size, rows in sizes:
+        if size > rows * LONGEST + HEADERS:
+            raise TooLongError(f"{where} has {size:,} bytes in {rows:,} rows; {ALLOWED}")
+    check_size(sum(size for size, _ in sizes), where)

@@ -1,0 +1,181 @@
+"""Texts that are too long to name anything: refused before they are unpacked, or not taken where nothing needs them."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from counterweight.core.errors import UserError
+from counterweight.data.sources.base import labels
+from counterweight.data.sources.base.columns import read_column, read_columns
+from counterweight.data.sources.base.labels import describe_lookalikes
+from counterweight.data.sources.base.text_lengths import LONGEST
+from tests.data.sources.tables import counts, find, refused
+
+Rows = dict[str, list[str]]
+SHARED = "x" * 2**26
+"""A text that one page of Parquet holds, and that unpacks to this from some kilobytes."""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for number in range(4):
+        Image.new("L", (4, 4), number).save(tmp_path / f"{number}.png")
+    return tmp_path
+
+
+@contextmanager
+def at_most(size: int) -> Iterator[None]:
+    """See that Arrow takes no more memory than that at any time."""
+    usual = pa.default_memory_pool()
+    own = pa.proxy_memory_pool(usual)
+    pa.set_memory_pool(own)
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(usual)
+    assert own.max_memory() < size
+
+
+def rows(label: str = "a", text: str = "said") -> Rows:
+    """A table of four rows of which the third has other words."""
+    images = [f"{number}.png" for number in range(4)]
+    return {"path": images, "label": ["a", "b", label, "b"], "text": ["said", "said", text, "said"]}
+
+
+def write_csv(folder: Path, own: Rows) -> None:
+    lines = [",".join(own), *map(",".join, zip(*own.values(), strict=True))]
+    (folder / "a.csv").write_text("\n".join(lines) + "\n")
+
+
+def write_lines(folder: Path, own: Rows) -> None:
+    lines = [json.dumps(dict(zip(own, values, strict=True))) for values in zip(*own.values(), strict=True)]
+    (folder / "a.jsonl").write_text("\n".join(lines))
+
+
+def write_json(folder: Path, own: Rows) -> None:
+    (folder / "a.json").write_text(
+        json.dumps([dict(zip(own, values, strict=True)) for values in zip(*own.values(), strict=True)])
+    )
+
+
+def write_arrow(folder: Path, own: Rows) -> None:
+    table = pa.table(own)
+    with pa.ipc.new_stream(str(folder / "a.arrow"), table.schema) as stream:
+        stream.write_table(table)
+
+
+def write_parquet(folder: Path, own: Rows, dictionary: bool = True) -> None:
+    pq.write_table(pa.table(own), folder / "a.parquet", compression="zstd", use_dictionary=dictionary)
+
+
+def write_views(folder: Path, own: Rows) -> None:
+    table = pa.table({name: pa.array(values, pa.string_view()) for name, values in own.items()})
+    pq.write_table(table, folder / "a.parquet")
+
+
+def name_tables(folder: Path) -> list[str]:
+    return [file.name for file in folder.glob("a.*")]
+
+
+WRITERS = (write_csv, write_lines, write_json, write_arrow, write_parquet, write_views)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("column", ["path", "label"])
+def test_a_text_that_is_too_long_to_name_anything_is_refused(
+    write: Callable[[Path, Rows], None], column: str, root: Path
+) -> None:
+    own = rows()
+    own[column][2] = "x" * (LONGEST + 1)
+    write(root, own)
+    said = rf"row 3: '{column}' is a text of 4,097 bytes; what names something has 4,096 at most$"
+    refused(root, said, tables=name_tables(root))
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_long_name_is_one_and_a_description_is_not_taken(write: Callable[[Path, Rows], None], root: Path) -> None:
+    name = "x" * LONGEST
+    write(root, rows(name, "y" * (LONGEST + 1)) | {"more": ["train", "z" * 2**17, "z", "train"]})
+    assert counts(find(root, tables=name_tables(root))) == [{"a": 1, "b": 2, name: 1}]
+
+
+def test_columns_that_are_named_are_looked_at_too(root: Path) -> None:
+    write_csv(root, rows(text="x" * 5000))
+    for setting in ({"group_column": "text"}, {"split": "text"}):
+        refused(root, r"a.csv: row 3: 'text' is a text of 5,000 bytes; .* 4,096 at most$", **setting)
+
+
+def test_a_text_in_a_list_of_images_and_labels_is_refused(root: Path) -> None:
+    (root / "labels.txt").write_text(f"0.png a\n1.png b\n# more\n2.png {'x' * 5000}\n3.png b\n")
+    refused(root, "row 4: 'label' is a text of 5,000 bytes", tables=["labels.txt"])
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_a_label_that_a_small_file_unpacks_is_refused_unread(dictionary: bool, root: Path) -> None:
+    write_parquet(root, rows(SHARED), dictionary)
+    assert (root / "a.parquet").stat().st_size < 2**14
+    said = r"a.parquet: column 'label' has 67,1..,... bytes in 4 rows; what names something has 4,096 at most$"
+    with at_most(2**22):
+        refused(root, said)
+
+
+def test_a_description_that_a_small_file_unpacks_is_not_read(root: Path) -> None:
+    write_parquet(root, rows(text=SHARED))
+    with at_most(2**22):
+        assert counts(find(root)) == [{"a": 2, "b": 2}]
+
+
+def test_a_path_beside_images_is_looked_at_too(root: Path) -> None:
+    images = [{"bytes": None, "path": name} for name in ("0.png", "1.png", "x" * 5000, "3.png")]
+    pq.write_table(pa.table({"image": images, "label": ["a", "b", "a", "b"]}), root / "a.parquet")
+    refused(root, r"a.parquet: row 3: 'image' is a text of 5,000 bytes; .* 4,096 at most$")
+
+
+def test_texts_that_rows_share_are_looked_at_once(root: Path) -> None:
+    """10,000 rows share one text of 64 KiB: written out they were 640 MiB, of which none is taken."""
+    many = 10_000
+    own = {"path": ["0.png"] * many, "label": ["a"] * many, "text": ["x" * 2**16] * many}
+    write_parquet(root, own)
+    with at_most(2**25):
+        assert counts(find(root)) == [{"a": 1}]
+
+
+def test_a_column_of_all_that_can_be_named_is_read_and_more_refused(tmp_path: Path) -> None:
+    """A million paths of 200 bytes."""
+    many = 2**20
+    words = pa.array([str(number) * 200 for number in range(7)])
+    paths = pa.DictionaryArray.from_arrays(np.arange(many, dtype=np.int32) % 7, words)
+    pq.write_table(pa.table({"path": paths}), tmp_path / "a.parquet")
+    found = read_column(read_columns(tmp_path / "a.parquet"), "path")
+    assert len(found) == many
+    assert found.nbytes > 200 * many
+    long = pa.DictionaryArray.from_arrays(np.zeros(2**18, dtype=np.int32), pa.array(["x" * 4000]))
+    pq.write_table(pa.table({"path": long}), tmp_path / "a.parquet")
+    with pytest.raises(UserError, match=r"a.parquet: column 'path' holds more than 0.5 GiB; it can name nothing$"):
+        read_column(read_columns(tmp_path / "a.parquet"), "path")
+
+
+def test_marks_above_letters_of_a_label_are_ordered_once_for_all_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take the square of their number: 100,000 images of one such label took minutes."""
+    word, calls = "a" + "\u0301\u0316" * 9, list[str]()
+
+    def compose(form: str, text: str) -> str:
+        calls.append(text)
+        return text
+
+    monkeypatch.setattr(labels.unicodedata, "normalize", compose)
+    assert [labels.normalize_label(word) for _ in range(3)] == [word] * 3
+    assert calls == [word]
+
+
+def test_numbers_of_hundreds_of_digits_are_labels_as_others_are() -> None:
+    names = ["1" * 400, "01" + "1" * 399, "2" * LONGEST]
+    said = f"classes {names[1]!r}, {names[0]!r} are the same number"
+    assert describe_lookalikes(names) == [f"{said}; write it in one way if they are one"]
