@@ -157,8 +157,14 @@ def test_a_text_of_anything_is_a_table_that_is_asked_for_or_is_refused_in_one_li
         accepted(lambda path: table.find(table.Settings(path=str(path), size=4, tables=[file]), "things"), Path(folder))
 
 
+annotated = st.lists(
+    st.fixed_dictionaries({}, optional=dict.fromkeys(["id", "image_id", "category_id", "name"], values)) | values
+)
+apart = st.fixed_dictionaries({"images": annotated, "annotations": annotated, "categories": annotated})
+
+
 @few
-@given(values)
+@given(values | apart)
 def test_json_of_anything_is_a_table_that_is_asked_for_or_is_refused_in_one_line(value: object) -> None:
     with TemporaryDirectory() as folder:
         (Path(folder) / "a.json").write_text(json.dumps(value), encoding="utf-8")

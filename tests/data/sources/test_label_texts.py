@@ -173,6 +173,10 @@ def test_json_of_several_annotations_of_an_image_is_asked_about(tmp_path: Path) 
         ("[" * 100_000, "cannot be read: no JSON: "),
         ("3", "cannot be read: no labels of images: expected rows with an image and its label"),
         ('{"a": [1], "b": [2]}', "cannot be read: no labels of images"),
+        (
+            json.dumps([{str(number): 1} for number in range(9000)]),
+            "cannot be read: 9,000 names of columns in 9,000 rows",
+        ),
         ('[{"path": "0.png", "label": 1}, {"path": "1.png", "label": "x"}]', "cannot be read: "),
     ],
 )

@@ -11,6 +11,7 @@ from counterweight.data.sources.base.lazy_images import are_part_names
 
 JSON = ".json"
 COPIES = 12  # of a text that are in memory while it is read
+CELLS = 2**26  # in all columns, most
 APART = ("images", "annotations")  # and `categories`: as COCO has them, https://cocodataset.org/#format-data
 PLAIN = (str, int, float, bool, type(None))
 
@@ -34,6 +35,8 @@ def read_json_table(file: Path, encoding: str) -> pa.Table:
         ways = "rows with an image and its label, a label of each image, or images, annotations and categories"
         raise pa.ArrowInvalid(f"no labels of images: expected {ways}")
     names = dict.fromkeys(name for row in rows for name in row)
+    if len(names) * len(rows) > CELLS:  # each row may have names of its own
+        raise pa.ArrowInvalid(f"{len(names):,} names of columns in {len(rows):,} rows")
     try:
         return pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
     except (OverflowError, UnicodeEncodeError) as error:  # half a character, a number of more than 64 bits
@@ -45,17 +48,17 @@ def list_rows(found: object) -> list[dict[str, object]]:
     if isinstance(found, Mapping):
         if all(isinstance(found.get(key), list) for key in APART):
             return join_annotations(*(found.get(key) or [] for key in (*APART, "categories")))
-        if found and all(isinstance(value, PLAIN) for value in found.values()):
+        if found and all(map(is_plain, found.values())):
             return [{"image": name, "label": value} for name, value in found.items()]
         lists = {str(name): value for name, value in found.items() if isinstance(value, list)}
         return list_rows(next(iter(lists.values()))) if len(lists) == 1 else join_lists(lists)
     if not isinstance(found, list):
         return []
-    if all(isinstance(row, list) and len(row) == 2 and all(isinstance(cell, PLAIN) for cell in row) for row in found):
+    if all(isinstance(row, list) and len(row) == 2 and all(map(is_plain, row)) for row in found):
         return [{"image": name, "label": value} for name, value in found]
     if not all(isinstance(row, Mapping) for row in found):
         return []
-    return [{name: value for name, value in row.items() if isinstance(value, PLAIN)} for row in found]
+    return [{name: value for name, value in row.items() if is_plain(value)} for row in found]
 
 
 def join_lists(lists: Mapping[str, Sequence[object]]) -> list[dict[str, object]]:
@@ -71,10 +74,18 @@ def join_annotations(
     images: Sequence[object], annotations: Sequence[object], categories: Sequence[object]
 ) -> list[dict[str, object]]:
     """Return a row for each annotation: the file that it is of, and the name of its category, or its number."""
-    files = {own.get("id"): own.get("file_name") for own in images if isinstance(own, Mapping)}
-    names = {own.get("id"): own.get("name") for own in categories if isinstance(own, Mapping)}
-    known = [own for own in annotations if isinstance(own, Mapping) and own.get("image_id") in files]
-    return [
-        {"image": files[own["image_id"]], "label": names.get(own.get("category_id"), own.get("category_id"))}
-        for own in known
-    ]
+    files, names = (
+        {own.get("id"): own.get(key) for own in every if isinstance(own, Mapping) and is_plain(own.get("id"))}
+        for every, key in ((images, "file_name"), (categories, "name"))
+    )
+    found = []
+    for own in annotations:
+        image, kind = (own.get(key) if isinstance(own, Mapping) else None for key in ("image_id", "category_id"))
+        if is_plain(image) and is_plain(kind) and image in files:
+            found.append({"image": files[image], "label": names.get(kind, kind)})
+    return found
+
+
+def is_plain(value: object) -> bool:
+    """Say whether a value is a text, a number or nothing."""
+    return isinstance(value, PLAIN)
