@@ -10,7 +10,7 @@ from typing import NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import NO_ENDING, Tree, find_ending, find_stem, list_stems, scan_tree
 from counterweight.data.sources import table
-from counterweight.data.sources.base.columns import read_columns
+from counterweight.data.sources.base.columns import UnreadableError, read_columns
 from counterweight.data.sources.base.json_tables import JSON
 from counterweight.data.sources.base.labels import normalize_label, order_names
 from counterweight.data.sources.base.layout_doubts import list_classes, name_some
@@ -25,7 +25,7 @@ TRIED = 8  # kinds of texts that are read
 SHOWN = 3  # of these, that are named
 NAMED = 0.9  # of the lines of such a text name an image
 PRESENT = 0.5  # of which as many are there
-CALLED = re.compile(r"label|class|annot|list|categor|target|truth|(?<![a-z])gt(?![a-z])", re.IGNORECASE)
+CALLED = re.compile(r"label|class|annot|list|categor|target|truth|metadata|(?<![a-z])gt(?![a-z])", re.IGNORECASE)
 UNNAMED = ("f1", "f2", "f3")  # columns of a text without names of such
 COLUMNS = 8  # that may have the labels where there are several, the first that are looked at
 DATASET = re.compile(r"dataset", re.IGNORECASE)
@@ -42,6 +42,8 @@ class LabelledTexts(NamedTuple):
     files: list[str]
     column: str | None
     pairs: list[tuple[str, str]]
+    fault: str = ""
+    """Why they cannot be read, if they are called as labels are and name images."""
 
     @property
     def labels(self) -> list[str]:
@@ -62,12 +64,17 @@ class LabelledTexts(NamedTuple):
         Args:
             classes: names of folders; none where these are no classes.
         """
+        if self.fault:
+            return True
         above = [(label, [normalize_label(name) for name in origin.split("/")[:-1]]) for label, origin in self.pairs]
         own = [(label, names) for label, names in above if not classes or not {*classes}.isdisjoint(names)]
         if all(label in names for label, names in own):
             return False
         kept = [(label, [name for name in names if name in classes][:1] or names) for label, names in own]
         both = {(label, "/".join(names)) for label, names in kept}
+        places = {name for _, names in kept for name in names}
+        if any(label in places and label not in names for label, names in kept):
+            return True  # the name of another folder
         return not len(both) == len({label for label, _ in both}) == len({place for _, place in both})
 
     @property
@@ -86,6 +93,9 @@ def find_labelled_texts(tree: Tree) -> list[LabelledTexts]:
                 pairs = read_pairs(root, files, column)
             except NoLabelsError:
                 continue
+            except UnreadableError as error:
+                found.append(LabelledTexts(files, None, [], str(error)))
+                break
             except UserError:  # it is something else
                 break
             labels = {label for label, _ in pairs}
@@ -101,8 +111,8 @@ def list_columns(file: Path) -> list[str | None]:
     """Return the columns of a text that may have its labels, None first, for what tells itself which has."""
     try:
         return [None, *UNNAMED, *read_columns(file).names[:COLUMNS]]
-    except UserError:  # it is something else
-        return []
+    except UserError:  # told when it is read
+        return [None]
 
 
 def read_pairs(root: Path, files: Sequence[str], column: str | None) -> list[tuple[str, str]]:
@@ -177,7 +187,7 @@ def check_labelled(path: Path, tree: Tree, classes: Sequence[str]) -> None:
         LabelsError: it is so; which is meant cannot be known.
     """
     found = find_labelled_texts(tree)
-    found = [own for own in found if not classes or (own.is_called_so and own.is_contrary(classes))]
+    found = [own for own in found if (not classes and not own.fault) or (own.is_called_so and own.is_contrary(classes))]
     if found:
         first = f"classes {name_some(classes)} by their folders" if classes else "all images of one class"
         choice = f"set layout: {name_layout(tree, classes)} takes the first; {describe_labelled(found)}"
@@ -190,7 +200,7 @@ def offer_labelled(tree: Tree, classes: bool) -> str:
     Args:
         classes: whether folders may be classes, which stand against what is called neither as labels nor as parts are.
     """
-    found = find_labelled_texts(tree)
+    found = [own for own in find_labelled_texts(tree) if not own.fault]
     found = [own for own in found if not classes or (own.is_called_so and own.is_contrary(()))]
     return f"; {describe_labelled(found)}" if found else ""
 
@@ -209,6 +219,8 @@ def describe_unplaced(root: Path, images: Collection[str], classes: Sequence[str
     """
     notes, placed = list[str](), {*images}
     for own in find_labelled_texts(scan_tree(os.fspath(root), Path(os.path.realpath(root)), follow_links=True)):
+        if own.fault:
+            continue
         if all(origin not in placed for _, origin in own.pairs):
             said = f"{', '.join(own.files)} label{'' if len(own.files) > 1 else 's'} {len(own.pairs):,} images that are"
             ways = "sort them into folders of classes to have them, too"
@@ -221,7 +233,8 @@ def describe_unplaced(root: Path, images: Collection[str], classes: Sequence[str
 def describe_labelled(found: Sequence[LabelledTexts]) -> str:
     """Return what texts label, and the settings that read them."""
     said = [
-        f"{', '.join(own.files)} label{'' if len(own.files) > 1 else 's'} {len(own.pairs):,} images "
+        own.fault
+        or f"{', '.join(own.files)} label{'' if len(own.files) > 1 else 's'} {len(own.pairs):,} images "
         f"({name_some(own.labels)}): {own.way} takes these"
         for own in found[:SHOWN]
     ]

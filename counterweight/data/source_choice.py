@@ -8,7 +8,7 @@ from shlex import quote
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
 from counterweight.data.decode.tree import Tree, find_ending, is_image, scan_tree
-from counterweight.data.labelled_texts import ENDINGS, LabelsError, check_labelled, name_layout, offer_labelled
+from counterweight.data.labelled_texts import CALLED, ENDINGS, LabelsError, check_labelled, name_layout, offer_labelled
 from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import SUFFIXES
 from counterweight.data.sources.base.labels import normalize_label, order_names
@@ -188,8 +188,13 @@ def choose_labels(path: Path, tree: Tree, classes: Sequence[str], name: str) -> 
     except CopiesError as error:
         first = f"classes {name_some(classes)} by their folders, or the labels of a table"
         raise LabelsError(f"{path}: {first}? set layout: {kept} takes the first; {error}") from error
-    except UserError:  # It lists no images here.
+    except NoColumnError:  # It lists no images here.
         return "folder"
+    except UserError as error:
+        if not CALLED.search(name):
+            return "folder"
+        first = f"classes {name_some(classes)} by their folders, or the labels of a table"
+        raise LabelsError(f"{path}: {first}? set layout: {kept} takes the first; {error}") from error
     parts = [part for part in (train, test) if part is not None]
     pairs = [
         (part.class_names[label], origin)

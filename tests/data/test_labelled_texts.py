@@ -142,6 +142,49 @@ def test_one_bad_line_hides_no_labels(fault: str, tmp_path: Path) -> None:
         asked(tmp_path, r"by their folders, or owl, sea lion by labels.csv, which lists (19|20) images\?")
 
 
+@pytest.mark.parametrize("mark", ["\t", ",", ";"])
+@pytest.mark.parametrize("bad", ["a{0}b{0}c", "# a{0}b{0}c", "3.png"])
+def test_bad_lines_of_columns_hide_no_labels_either(mark: str, bad: str, tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"session{number % 2}/{number}.png" for number in range(20)))
+    rows = [f"session{number % 2}/{number}.png{mark}{NAMES[number // 10]}" for number in range(20)]
+    for lines in ([bad.format(mark), *rows], [*rows, bad.format(mark)]):
+        write_table(tmp_path / "labels.txt", *lines)
+        asked(tmp_path, r"labels.txt labels 20 images \(owl, sea lion\): set tables: \[labels.txt\] takes these$")
+
+
+@pytest.mark.parametrize("names", [("cat", "dog"), ("0", "1"), ("a", "b", "c")])
+def test_names_of_other_folders_are_no_other_names(names: tuple[str, ...], tmp_path: Path) -> None:
+    """Labels that are one to one with folders are those of others here."""
+    pairs = [(name, number) for name in names for number in range(4)]
+    write_images(tmp_path, *(f"{name}/{number}.png" for name, number in pairs))
+    turned = dict(zip(names, (*names[1:], names[0]), strict=True))
+    write_table(tmp_path / "labels.txt", *(f"{name}/{number}.png {turned[name]}" for name, number in pairs))
+    asked(tmp_path, f"classes {', '.join(names)} by their folders, or labels of texts")
+    write_table(tmp_path / "labels.txt", *(f"{name}/{number}.png {name.upper()}x" for name, number in pairs))
+    assert detect_source(tmp_path) == "folder"
+
+
+@pytest.mark.parametrize("file", ["labels.csv", "labels.json", "metadata.jsonl"])
+def test_labels_that_cannot_be_read_are_named_beside_folders(file: str, tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{name}/{number}.png" for name in NAMES for number in range(4)))
+    lines = {
+        "labels.csv": ["path,label", *(f"owl/{number}.png,owl" for number in range(4)), "a,b,c"],
+        "labels.json": ['{"owl/0.png": "owl",', '"owl/1.png": '],
+        "metadata.jsonl": [*('{"file_name": "owl/0.png", "label": "owl"}' for number in range(4)), '{"file_name": '],
+    }
+    write_table(tmp_path / file, *lines[file])
+    asked(tmp_path, rf"classes owl, sea lion by their folders, or .*{file}: cannot be read: ")
+
+
+def test_tables_without_names_of_columns_are_asked_about_beside_folders(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"session{number % 2}/{number}.png" for number in range(20)))
+    rows = [f"session{number % 2}/{number}.png,{NAMES[number // 10]}" for number in range(20)]
+    write_table(tmp_path / "labels.csv", *rows)
+    asked(
+        tmp_path, "classes session0, session1 by their folders, or owl, sea lion by labels.csv, which lists 20 images"
+    )
+
+
 @pytest.mark.parametrize(("file", "asks"), [("dataset.json", True), ("meta.json", False)])
 def test_labels_of_other_names_are_named_at_least(file: str, asks: bool, tmp_path: Path) -> None:
     """As of StyleGAN, whose images lie in folders of a thousand each."""

@@ -49,7 +49,7 @@ from counterweight.data.sources.base.part_flags import describe_marks
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables, take_tables
 from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels
-from counterweight.data.sources.base.table_files import find_table_files
+from counterweight.data.sources.base.table_files import describe_shards, find_table_files
 from counterweight.data.sources.base.table_parts import (
     WANTED,
     PartColumns,
@@ -175,7 +175,14 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
     words = choose_parts(present, tables, settings.validation, root)
     more = [*more, *hidden, *describe_joined(words[0])]
     trained, tested = ([select_rows(tables, word) for word in own] for own in words)
-    notes = [note for table in tables for note in table.notes] + chosen.notes + renamed + said + more
+    notes = (
+        describe_shards(files.tables[0])
+        + [note for table in tables for note in table.notes]
+        + chosen.notes
+        + renamed
+        + said
+        + more
+    )
     classes = [name for rows in (*trained, *tested) for name in rows.classes]
     notes += describe_lookalikes(classes) + describe_combined(Counter(classes))
     notes += describe_group_columns(tables) if settings.group_column is None else []

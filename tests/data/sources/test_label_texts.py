@@ -140,6 +140,7 @@ LABELS = [("owl", "sea lion")[n % 2] for n in range(6)]
         dict(zip(NAMES, LABELS, strict=True)),
         {"labels": [*zip(NAMES, LABELS, strict=True)]},
         {"owl": NAMES[::2], "sea lion": NAMES[1::2]},
+        {"labels": dict(zip(NAMES, LABELS, strict=True)), "version": 2},
         {"all": [{"image": name, "label": label} for name, label in zip(NAMES, LABELS, strict=True)]},
         APART,
     ],
@@ -193,3 +194,18 @@ def test_json_of_both_parts_has_them(tmp_path: Path) -> None:
     assert counts(find(tmp_path, tables=["labels.json"])) == [{"owl": 2, "sea lion": 2}, {"owl": 1, "sea lion": 1}]
     (tmp_path / "labels.json").write_text(json.dumps({"train": NAMES[:4], "test": NAMES[4:]}))  # these label nothing
     refused(tmp_path, "no labels of images", tables=["labels.json"])
+
+
+def test_pieces_that_are_not_there_are_named(tmp_path: Path) -> None:
+    write_images(tmp_path, *NAMES)
+    for number in (0, 2):
+        rows = [f"{NAMES[place]},{LABELS[place]}" for place in range(number, number + 2)]
+        write_table(tmp_path / f"train-0000{number}-of-00003.csv", "path,label", *rows)
+    assert "train: 2 of 3 pieces are there, as their names say" in find(tmp_path).train.provenance["notes"]
+
+
+def test_a_list_of_parts_in_json_is_refused(tmp_path: Path) -> None:
+    write_images(tmp_path, *NAMES)
+    write_table(tmp_path / "a.csv", "path,label", *(f"{n},{label}" for n, label in zip(NAMES, LABELS, strict=True)))
+    (tmp_path / "split.json").write_text(json.dumps({"train": NAMES[:4], "test": NAMES[4:]}, indent=1))
+    refused(tmp_path, "split.json: a list has the path of an image in each line", test_lists=["split.json"])

@@ -28,7 +28,7 @@ from counterweight.data.sources.base.delimited_text import (
     read_head,
 )
 from counterweight.data.sources.base.json_tables import JSON, read_json_table
-from counterweight.data.sources.base.label_texts import is_parted_by_blanks, read_label_text
+from counterweight.data.sources.base.label_texts import read_label_text
 from counterweight.data.sources.base.text_lengths import (
     ALLOWED,
     TooLongError,
@@ -117,7 +117,7 @@ def read_columns(file: Path, delimiter: str | None = None, encoding: str | None 
         if file.suffix.lower() == JSON:
             texts = read_json_table(file, encoding)
             return Columns(file, texts.schema, encoding=encoding, texts=texts)
-        if not delimiter and file.suffix.lower() not in DELIMITERS and is_parted_by_blanks(file, encoding):
+        if not delimiter and file.suffix.lower() not in DELIMITERS:
             texts, skipped = read_label_text(file, encoding)
             return Columns(file, texts.schema, encoding=encoding, header=False, empty=skipped, texts=texts)
         head = read_head(file, encoding)

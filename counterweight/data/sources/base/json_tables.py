@@ -50,6 +50,9 @@ def list_rows(found: object) -> list[dict[str, object]]:
             return join_annotations(*(found.get(key) or [] for key in (*APART, "categories")))
         if found and all(map(is_plain, found.values())):
             return [{"image": name, "label": value} for name, value in found.items()]
+        inner = [value for value in found.values() if isinstance(value, Mapping)]
+        if len(inner) == 1 and not any(isinstance(value, list) for value in found.values()):
+            return list_rows(inner[0])
         lists = {str(name): value for name, value in found.items() if isinstance(value, list)}
         return list_rows(next(iter(lists.values()))) if len(lists) == 1 else join_lists(lists)
     if not isinstance(found, list):

@@ -1,6 +1,8 @@
-"""Texts with an image and its label in each line, parted by blanks, as Caffe reads them and many datasets have them."""
+"""Texts with an image and its label in each line, parted by blanks, as Caffe reads them, or by commas and the like."""
 
+import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +19,7 @@ COMMENT = "#"
 IMAGE = ("image", "img", "path", "image_path", "file_name", "filename", "file")  # what columns are called, the first
 LABEL = ("label", "labels", "class", "class_name", "category", "target", "class_id", "classid", "category_id")
 FIRST = 100  # lines that tell how a text is written
+MOST = 0.9  # of which have what parts the columns
 
 
 class LabelText(NamedTuple):
@@ -26,17 +29,19 @@ class LabelText(NamedTuple):
     skipped: tuple[int, ...]
 
 
-def is_parted_by_blanks(file: Path, encoding: str) -> bool:
-    """Say whether a text of no ending that says so has no other character between its columns."""
-    with file.open(encoding=encoding) as stream:
-        lines = [line for _, line in zip(range(FIRST), stream, strict=False) if is_row(line)]
-    return not any(lines and all(mark in line.strip() for line in lines) for mark in OTHER_DELIMITERS)
+def find_mark(lines: Sequence[str]) -> str | None:
+    """Return what parts the columns in the first lines, all but one in ten of them; None: blanks do."""
+    first = lines[:FIRST]
+    counts = {mark: sum(mark in line for line in first) for mark in OTHER_DELIMITERS}
+    mark = max(OTHER_DELIMITERS, key=lambda own: counts[own])
+    return mark if first and counts[mark] >= MOST * len(first) else None
 
 
 def read_label_text(file: Path, encoding: str) -> LabelText:
-    """Return the columns of a text whose lines are parted by blanks; empty lines and comments are no rows.
+    """Return the columns of a text; empty lines and comments are no rows.
 
-    A line without a blank has no label, as an empty cell of a table. A first line with usual names of columns is none.
+    A line with too few cells lacks the last, as a table's empty ones; of one with too many the first are taken. A first
+    line with usual names of columns is none.
 
     Raises:
         UserError: it needs more memory than there is.
@@ -45,19 +50,35 @@ def read_label_text(file: Path, encoding: str) -> LabelText:
     require_memory(COPIES * file.stat().st_size, str(file))
     lines = file.read_text(encoding).removeprefix("\ufeff").splitlines()
     skipped = tuple(place for place, line in enumerate(lines) if not is_row(line))
-    rows = part_rows([line.strip() for line in lines if is_row(line)])
-    if rows and is_header(rows[0]):
+    plain = [line.strip(" ") for line in lines if is_row(line)]
+    mark = find_mark(plain)
+    rows = part_rows([line.strip() for line in plain]) if mark is None else part_by(plain, mark)
+    count = Counter(map(len, rows)).most_common(1)[0][0] if rows else 2
+    names = name_columns(count)
+    if rows and (head := [cell.lower() for cell in rows[0]])[0] in IMAGE and any(cell in LABEL for cell in head[1:]):
+        names = list(rows[0][:count]) + names[len(rows[0]) :]
         rows = rows[1:]
         skipped = tuple(sorted({*skipped, number_row(0, skipped) - 1}))
-    names = name_columns(max(map(len, rows), default=2))
-    cells = [[*row, *[None] * (len(names) - len(row))] for row in rows]
+    cells = [[*row[: len(names)], *[None] * (len(names) - len(row))] for row in rows]
     arrays = [pa.array([row[place] for row in cells], pa.string()) for place in range(len(names))]
-    return LabelText(pa.table(arrays, names), skipped)
+    return LabelText(pa.Table.from_arrays(arrays, names), skipped)
 
 
-def is_header(row: Sequence[str]) -> bool:
-    """Say whether a row has the names of the columns."""
-    return row[0].lower() in IMAGE and len(row) > 1 and row[1].lower() in LABEL
+def part_by(lines: Sequence[str], mark: str) -> list[tuple[str, ...]]:
+    """Return the cells of lines that a character parts, without blanks around them."""
+    return [tuple(cell.strip() for cell in part_cells(line, mark)) for line in lines]
+
+
+def part_cells(line: str, mark: str) -> list[str]:
+    """Return the cells of a line, some of which may be in quotes; a quote that is not closed ends with its line.
+
+    Raises:
+        pa.ArrowInvalid: a cell is longer than any name.
+    """
+    try:
+        return next(csv.reader([line], delimiter=mark, skipinitialspace=True))
+    except csv.Error as error:
+        raise pa.ArrowInvalid(f"'{line[:FIRST]}...': {error}") from error
 
 
 def is_row(line: str) -> bool:
@@ -90,6 +111,8 @@ def part_rows(lines: Sequence[str]) -> list[tuple[str, ...]]:
 
 def part_line(line: str) -> tuple[str, ...]:
     """Return the path and the label of a line; the line alone if it is a path, or has no blank."""
+    if line.startswith('"'):
+        return tuple(part_cells(line, " "))
     for blank in BLANKS.finditer(line):
         if is_image(line[: blank.start()]):
             return line[: blank.start()], line[blank.end() :]

@@ -14,6 +14,7 @@ from counterweight.data.sources.base.delimited_text import find_wide_encoding
 from counterweight.data.sources.base.table_paths import compose, fold_name
 
 LONGEST = 2**16  # characters of a line that is looked at by its cells
+WHOLE = (".json", ".yaml", ".yml")  # an image and its part may be in different lines of these
 QUERY = re.compile(r"[?#].*")  # after the path of an address
 HEAD = 2**14  # bytes of a file that tell whether it names images
 
@@ -38,6 +39,8 @@ def read_lists(names: Sequence[str], root: Path, follow: bool) -> list[Line]:
     """
     lines = list[Line]()
     for file in (root / name for name in names):
+        if file.suffix.lower() in WHOLE:
+            raise UserError(f"{file}: a list has the path of an image in each line; write one for each part")
         if not follow and not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(root)):
             raise UserError(f"{file}: a list outside of the folder; copy it there, or set links: follow")
         try:

@@ -11,12 +11,11 @@ from typing import NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import NO_ENDING, Tree, find_ending, find_stem, is_image, list_stems
 from counterweight.data.sources.base.lazy_images import NAMED_PART, TESTS, guess_part_name, parse_part_name
-from counterweight.data.sources.base.listed_paths import PathIndex, find_places, read_beginning, read_lists
+from counterweight.data.sources.base.listed_paths import WHOLE, PathIndex, find_places, read_beginning, read_lists
 
 PLAIN = (".txt", ".lst", ".list", ".data", ".csv", ".tsv", NO_ENDING)
 TEXTS = (*PLAIN, ".json", ".yaml", ".yml")
 TABLES = (".csv", ".tsv")
-WHOLE = (".json", ".yaml", ".yml")  # an image and its part may be in different lines of these
 OTHERS = (".mat", ".pkl", ".npy", ".npz")  # not looked into
 SPLIT = re.compile(r"split|folds?(?![a-z])|train|test(?![a-z])", re.IGNORECASE)
 PROSE = re.compile(r"read[ _-]?me|licen[cs]e|copying|change", re.IGNORECASE)

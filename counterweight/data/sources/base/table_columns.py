@@ -183,7 +183,7 @@ def find_labels(
         notes = [] if wanted else note_others(columns, found)
         read = read_labels(columns, found, keep_missing)
         return found, Labels(read.labels, notes + read.notes)
-    if not guess:
+    if not guess and columns.header:  # names of columns tell nothing where there are none
         raise NoLabelsError(f"{describe_lack(columns, LABEL)}; set label: COLUMN takes one of them")
     if (names := find_one_hot(columns, image)) and len({*(read := read_one_hot(columns, names)).labels}) > 1:
         return None, read

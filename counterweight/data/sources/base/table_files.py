@@ -1,6 +1,7 @@
 """Which tables a folder has, through links and in caches, and which other files."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from counterweight.data.sources.base.columns import SUFFIXES
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 
 FIRST = (*DELIMITERS, ".parquet")
+SHARD = re.compile(r"(?P<name>.+)-(?P<number>\d{5})-of-(?P<of>\d{5})(?:-[0-9a-f]+)?")
 CACHE = "cache-"  # begins the names of Arrow files in which `datasets` keeps what it makes of others
 
 
@@ -79,6 +81,18 @@ def find_table_files(root: Path, follow: bool, wanted: Sequence[str] = ()) -> Ta
         raise UserError(f"{root}: no table there; expected {', '.join(SUFFIXES)}")
     tables = {*first, *second}
     return TableFiles([first, second], [os.fspath(path) for path in files if path not in tables])
+
+
+def describe_shards(files: Sequence[Path]) -> list[str]:
+    """Return a note for tables that are called as pieces of a set, some of which are not there."""
+    found: dict[tuple[str, int], set[int]] = {}
+    for match in filter(None, (SHARD.fullmatch(file.stem) for file in files)):
+        found.setdefault((match["name"], int(match["of"])), set()).add(int(match["number"]))
+    return [
+        f"{name}: {len(numbers):,} of {of:,} pieces are there, as their names say"
+        for (name, of), numbers in found.items()
+        if len(numbers) < of
+    ]
 
 
 def pick_tables(files: Sequence[Path], wanted: Sequence[str], root: Path) -> TableFiles:
