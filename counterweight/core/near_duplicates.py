@@ -20,6 +20,8 @@ Floats = npt.NDArray[np.float32]
 FEWEST, MOST, SHRINK = 8, 16, 4
 """Pixels a side of what sketches are made of: a quarter of the image's, which resizing to a half leaves as it is. Of
 images that have fewer there is no telling."""
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""Parts of red, green and blue in brightness, as JPEG keeps it (Rec. 601); it keeps colours at half the size."""
 COARSE = 4
 """Frequencies a side of colours."""
 DETAIL = 20.0
@@ -31,8 +33,8 @@ SURE = 0.03
 """Distance of sketches of length 1 below which they are of one picture, however near others are."""
 NEAR, NEAR_OF_UNLIKE = 0.2, 0.4
 """Distances above which they are not: of any images, and of those that are all as far from the nearest other as
-photographs are; between, the distance is in proportion to how far half of all images are from their nearest. What is
-drawn by a few numbers, as bars are by place, slope and width, is near to others of its kind by chance."""
+photographs are; between, the distance is in proportion to how far half of all images are from the nearest beyond. What
+is drawn by a few numbers, as bars are by place, slope and width, is near to others of its kind by chance."""
 RATIO = 0.4
 """Of a near duplicate's distance to that of the first image that is none. Of points in k dimensions the nearest is so
 near by chance with probability ratio ** k: with fewer than `WAVES` the ratio is the one that has the same chance."""
@@ -97,7 +99,8 @@ def sketch_chunk(images: npt.NDArray[np.uint8]) -> Sketches:
     lines = lines.reshape(count * channels * len(columns), height) @ rows.T
     found = lines.reshape(count, channels, len(columns), len(rows))
     unit = np.sqrt(np.float32(len(rows) * len(columns)))
-    light: Floats = found.mean(axis=1) / unit
+    weights = LUMA if channels == 3 else np.full(channels, 1 / channels, dtype=np.float32)
+    light: Floats = np.tensordot(found, weights / unit, (1, 0)).astype(np.float32)
     mean, colours = light[:, 0, 0].copy(), (found[:, 1:, :COARSE, :COARSE] - found[:, :1, :COARSE, :COARSE]) / unit
     light[:, 0, 0] = 0
     deviation = np.sqrt((light**2).sum(axis=(1, 2)))
@@ -220,8 +223,9 @@ def choose_most(pairs: Indices, distances: Floats, count: int) -> float:
         pairs: candidates (P, 2) among so many images, in which each is; and their distances (P,).
     """
     nearest = np.full(count, np.inf, dtype=np.float32)
-    for side in pairs.T:
-        np.minimum.at(nearest, side, distances)
+    others = distances > NEAR_OF_UNLIKE  # nearer ones may be copies, which most images may have
+    for side in pairs[others].T:
+        np.minimum.at(nearest, side, distances[others])
     return float(np.clip(RATIO * np.median(nearest), NEAR, NEAR_OF_UNLIKE))
 
 

@@ -83,9 +83,10 @@ def test_textures_of_strong_colours_are_found_though_they_change_more(change: st
     """JPEG keeps colours at half the size, which takes detail away that photographs have little of."""
     textures = [Image.fromarray(own) for own in draw_textures(200, 0)]
     both = np.concatenate([bring(textures, 48), bring([CHANGES[change](own) for own in textures], 48)])
-    pairs = find_near_duplicates(sketch(both[:260]))  # most have no other, as in what people collect
-    assert (pairs[:, 1] - pairs[:, 0] == 200).all()
-    assert len(pairs) >= 0.95 * 60
+    for count in (60, 200):  # of few, or of all, there is another
+        pairs = find_near_duplicates(sketch(both[: 200 + count]))
+        assert (pairs[:, 1] - pairs[:, 0] == 200).all()
+        assert len(pairs) >= 0.95 * count
     assert len(find_near_duplicates(sketch(bring([Image.fromarray(own) for own in draw_textures(1500, 1)], 48)))) == 0
 
 
