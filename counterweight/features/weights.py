@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from counterweight.core.errors import UserError, shorten
+from counterweight.core.process import is_out_of_memory
 from counterweight.core.schema import suggest_name
 from counterweight.core.weight_files import (
     UNREADABLE,
@@ -43,6 +44,8 @@ def load_backbone(name: str, settings: Extract, seed: int) -> nn.Module:
     try:
         network = backbone.pretrained(read_weights(path), cut)
     except UNREADABLE as error:
+        if is_out_of_memory(error):
+            raise
         raise UserError(f"{path}: not the published weights of {name}: {shorten(error)}") from error
     check_output(name, network, size)
     return network

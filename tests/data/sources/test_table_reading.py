@@ -169,7 +169,10 @@ def test_words_for_no_label_are_named_with_the_setting_that_keeps_them(root: Pat
         [["path", "label"], ["img/0.png", "NA"], ["img/1.png", ""], ["img/2.png", "EU"], ["img/3.png", "NA"]],
     )
     found = find(root, missing_labels="leave_out")
-    note = "a.csv: no label in 3 rows: 'NA' (2), nothing; set missing_labels: keep takes such words as labels"
+    note = (
+        "a.csv: no label in 3 rows: 'NA' (2), nothing; set missing_labels: keep takes such words as labels, once no "
+        "label is empty"
+    )
     assert found.train.provenance["notes"] == [note]
     write(root / "a.csv", label_rows(["NA"] * 4))
     refused(

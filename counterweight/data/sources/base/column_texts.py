@@ -124,7 +124,8 @@ def describe_missing_labels(words: Counter[str | None]) -> str:
     """Return what is said of rows that have no label, by what stands there, None for nothing."""
     named = [f"'{word}' ({count:,})" for word, count in words.most_common() if word is not None]
     said = f"{NO_LABELS} in {words.total():,} rows: {', '.join([*named, *(['nothing'] if None in words else [])])}"
-    return f"{said}; set missing_labels: keep takes such words as labels" if named else said
+    once = ", once no label is empty" if None in words else ""
+    return f"{said}; set missing_labels: keep takes such words as labels{once}" if named else said
 
 
 def find_part_columns(columns: Columns, others: Collection[str], is_part: Callable[[str], bool]) -> list[str]:
