@@ -6,10 +6,10 @@ numbers whose names stand in the table's metadata.
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from annotated_types import MaxLen, MinLen
@@ -165,24 +165,10 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
     chosen = choose(files.tables, lambda file: read_table(file, root, settings, guess), root)
     check_near([table.paths or [] for table in chosen.tables], root)
     read, renamed = name_classes(chosen.tables, settings.merge_labels)
-    lists = (settings.train_lists, settings.test_lists)
-    parted, more = (forget_parts(read), []) if any(lists) else part_by_folders(read)
-    tables, repeated, said = drop_repeats(parted, settings.two_labels)
-    if any(lists):
-        tables, more = part_by_lists(tables, *lists, root, follow)
-    tables, hidden = drop_hidden(tables) if settings.missing_labels == "leave_out" else (tables, [])
-    present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
-    words = choose_parts(present, tables, settings.validation, root)
-    more = [*more, *hidden, *describe_joined(words[0])]
+    tables, repeated, words, said = part_tables(read, settings, root)
     trained, tested = ([select_rows(tables, word) for word in own] for own in words)
-    notes = (
-        describe_shards(files.tables[0])
-        + [note for table in tables for note in table.notes]
-        + chosen.notes
-        + renamed
-        + said
-        + more
-    )
+    notes = describe_shards(files.tables[0]) + [note for table in tables for note in table.notes]
+    notes += chosen.notes + renamed + said
     classes = [name for rows in (*trained, *tested) for name in rows.classes]
     notes += describe_lookalikes(classes) + describe_combined(Counter(classes))
     notes += describe_group_columns(tables) if settings.group_column is None else []
@@ -199,11 +185,33 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
             trained, tested = [*trained, *tested], []
         else:
             trained, tested = ([keep_classes(rows, names, left_out) for rows in own] for own in (trained, tested))
-            notes += [] if any(lists) else describe_contrary_tables(trained, tested, files.others, root)
+            notes += [] if settings.test_lists else describe_contrary_tables(trained, tested, files.others, root)
     return DatasetSplits(
         make_table_part(trained, names, settings, root, left_out, notes),
         make_table_part(tested, names, settings, root, Counter(), []) if tested else None,
     )
+
+
+class Parted(NamedTuple):
+    """Tables whose rows are in parts, an account of repeated ones, the parts of training and of testing, and notes."""
+
+    tables: list[Table]
+    repeated: Counter[LeftOut]
+    words: tuple[list[str], list[str]]
+    notes: list[str]
+
+
+def part_tables(read: Sequence[Table], settings: Settings, root: Path) -> Parted:
+    """Return tables with the parts that lists, columns or folders say, without rows that are there twice or hidden."""
+    lists = (settings.train_lists, settings.test_lists)
+    parted, more = (forget_parts(read), []) if any(lists) else part_by_folders(read)
+    tables, repeated, said = drop_repeats(parted, settings.two_labels)
+    if any(lists):
+        tables, more = part_by_lists(tables, *lists, root, settings.links == "follow")
+    tables, hidden = drop_hidden(tables) if settings.missing_labels == "leave_out" else (tables, [])
+    present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
+    words = choose_parts(present, tables, settings.validation, root)
+    return Parted(tables, repeated, words, [*said, *more, *hidden, *describe_joined(words[0])])
 
 
 def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table:
