@@ -33,7 +33,7 @@ SURE = 0.03
 """Distance of sketches of length 1 below which they are of one picture, however near others are."""
 NEAR, NEAR_OF_UNLIKE = 0.2, 0.4
 """Distances above which they are not: of any images, and of those that are all as far from the nearest other as
-photographs are; between, the distance is in proportion to how far half of all images are from the nearest beyond. What
+photographs are; between, the distance is in proportion to how far half of all images are from their nearest. What
 is drawn by a few numbers, as bars are by place, slope and width, is near to others of its kind by chance."""
 RATIO = 0.4
 """Of a near duplicate's distance to that of the first image that is none. Of points in k dimensions the nearest is so
@@ -223,9 +223,8 @@ def choose_most(pairs: Indices, distances: Floats, count: int) -> float:
         pairs: candidates (P, 2) among so many images, in which each is; and their distances (P,).
     """
     nearest = np.full(count, np.inf, dtype=np.float32)
-    others = distances > NEAR_OF_UNLIKE  # nearer ones may be copies, which most images may have
-    for side in pairs[others].T:
-        np.minimum.at(nearest, side, distances[others])
+    for side in pairs.T:
+        np.minimum.at(nearest, side, distances)
     return float(np.clip(RATIO * np.median(nearest), NEAR, NEAR_OF_UNLIKE))
 
 
