@@ -25,10 +25,11 @@ TRIED = 8  # kinds of texts that are read
 SHOWN = 3  # of these, that are named
 NAMED = 0.9  # of the lines of such a text name an image
 PRESENT = 0.5  # of which as many are there
-CALLED = re.compile(r"label|class|annot|list|categor|target|truth|metadata|(?<![a-z])gt(?![a-z])", re.IGNORECASE)
+CALLED = re.compile(
+    r"label|class|annot|list|categor|target|truth|metadata|dataset|(?<![a-z])gt(?![a-z])", re.IGNORECASE
+)
 UNNAMED = ("f1", "f2", "f3")  # columns of a text without names of such
 COLUMNS = 8  # that may have the labels where there are several, the first that are looked at
-DATASET = re.compile(r"dataset", re.IGNORECASE)
 PARTED = re.compile(r"split|partition|fold", re.IGNORECASE)  # whose numbers are those of parts
 
 
@@ -81,7 +82,7 @@ class LabelledTexts(NamedTuple):
     def is_called_so(self) -> bool:
         """Whether these are called as labels or parts are."""
         stems = [*map(find_stem, self.files)]
-        return any(CALLED.search(stem) or DATASET.search(stem) or guess_part_name(stem) for stem in stems)
+        return any(CALLED.search(stem) or guess_part_name(stem) for stem in stems)
 
 
 def find_labelled_texts(tree: Tree) -> list[LabelledTexts]:

@@ -70,6 +70,18 @@ def test_a_line_without_a_label_is_counted_as_an_empty_cell_is(tmp_path: Path) -
     refused(tmp_path, r"test.txt: row 6: 'label' is empty", **tables, missing_labels="keep")
 
 
+def test_no_part_of_a_label_is_cut_off(tmp_path: Path) -> None:
+    """A label may have the mark in it that parts the columns; of more columns nothing is guessed."""
+    write_images(tmp_path, *(f"{n}.png" for n in range(12)))
+    labels = ["cat", *["cat", "dog"] * 5, "cat, big"]
+    write_table(tmp_path / "labels.txt", *(f"{n}.png,{label}" for n, label in enumerate(labels)))
+    assert counts(find(tmp_path, tables=["labels.txt"])) == [{"cat": 6, "cat, big": 1, "dog": 5}]
+    write_table(tmp_path / "labels.txt", *(f"{n}.png,{label},7" for n, label in enumerate(labels)))
+    found = find(tmp_path, tables=["labels.txt"], label="f1")
+    assert counts(found) == [{"cat": 6, "dog": 5}]
+    assert "labels.txt: no label in 1 rows: nothing" in found.train.provenance["notes"]
+
+
 def test_a_first_line_with_names_of_columns_is_none(tmp_path: Path) -> None:
     write_images(tmp_path, *(f"{n}.png" for n in range(4)))
     write_table(tmp_path / "labels.txt", "", "image label", *(f"{n}.png {'ab'[n % 2]}" for n in range(4)))

@@ -40,8 +40,9 @@ def find_mark(lines: Sequence[str]) -> str | None:
 def read_label_text(file: Path, encoding: str) -> LabelText:
     """Return the columns of a text; empty lines and comments are no rows.
 
-    A line with too few cells lacks the last, as a table's empty ones; of one with too many the first are taken. A first
-    line with usual names of columns is none.
+    A line with too few cells lacks the last, as a table's empty ones. Where each has a path and a label, what follows
+    the first mark is the label, marks and all; elsewhere a line with too many cells has its path alone, and no label.
+    A first line with usual names of columns is none.
 
     Raises:
         UserError: it needs more memory than there is.
@@ -59,9 +60,16 @@ def read_label_text(file: Path, encoding: str) -> LabelText:
         names = list(rows[0][:count]) + names[len(rows[0]) :]
         rows = rows[1:]
         skipped = tuple(sorted({*skipped, number_row(0, skipped) - 1}))
-    cells = [[*row[: len(names)], *[None] * (len(names) - len(row))] for row in rows]
+    cells = [fit_row(row, len(names), mark) for row in rows]
     arrays = [pa.array([row[place] for row in cells], pa.string()) for place in range(len(names))]
     return LabelText(pa.Table.from_arrays(arrays, names), skipped)
+
+
+def fit_row(row: Sequence[str], count: int, mark: str | None) -> list[str | None]:
+    """Return so many cells of a row: none is cut off unsaid, as that may be part of a label."""
+    if len(row) > count:
+        return [row[0], f"{mark} ".join(row[1:])] if count == 2 else [row[0], *[None] * (count - 1)]
+    return [*row, *[None] * (count - len(row))]
 
 
 def part_by(lines: Sequence[str], mark: str) -> list[tuple[str, ...]]:
