@@ -33,8 +33,9 @@ SURE = 0.03
 """Distance of sketches of length 1 below which they are of one picture, however near others are."""
 NEAR, NEAR_OF_UNLIKE = 0.2, 0.4
 """Distances above which they are not: of any images, and of those that are all as far from the nearest other as
-photographs are; between, the distance is in proportion to how far half of all images are from their nearest. What
-is drawn by a few numbers, as bars are by place, slope and width, is near to others of its kind by chance."""
+photographs are; between, the distance is in proportion to how far half of all images are from the nearest that can be
+no copy. What is drawn by a few numbers, as bars are by place, slope and width, is near to others of its kind by
+chance."""
 RATIO = 0.4
 """Of a near duplicate's distance to that of the first image that is none. Of points in k dimensions the nearest is so
 near by chance with probability ratio ** k: with fewer than `WAVES` the ratio is the one that has the same chance."""
@@ -144,12 +145,10 @@ def find_near_duplicates(sketches: Sketches) -> Indices:
         return np.empty((0, 2), dtype=np.int64)
     pairs = find_candidates(sketches.digits[rows])
     distances = measure_pairs(sketches.digits, rows[pairs])
-    most = choose_most(pairs, distances, len(rows))
-    close = distances <= most / RATIO
-    pairs, distances = pairs[close], distances[close]
     waves = sketches.waves[rows]
     ratios = (RATIO ** np.maximum(1, WAVES / waves)).astype(np.float32)
-    limits = np.maximum(np.where(waves < WAVES, 0, SURE), find_limits(pairs, distances, ratios, most))
+    limits = find_limits(find_nearest(pairs, distances, len(rows)), ratios)
+    limits = np.maximum(np.where(waves < WAVES, 0, SURE), limits)
     pairs = rows[pairs[distances <= limits[pairs].min(axis=1)]]
     light, spread = sketches.mean[pairs], sketches.deviation[pairs]
     alike = np.abs(light[:, 0] - light[:, 1]) <= BRIGHTNESS
@@ -216,35 +215,40 @@ def measure_pairs(digits: npt.NDArray[np.float16], pairs: Indices) -> Floats:
     return np.concatenate(found)
 
 
-def choose_most(pairs: Indices, distances: Floats, count: int) -> float:
-    """Return the distance above which images of a set are no near duplicates: from `NEAR` to `NEAR_OF_UNLIKE`.
+def find_nearest(pairs: Indices, distances: Floats, count: int) -> Floats:
+    """Return the distances (N, FAMILY + 1) of those that are nearest to each of so many images, sorted.
 
     Args:
-        pairs: candidates (P, 2) among so many images, in which each is; and their distances (P,).
+        pairs: candidates (P, 2); and their distances (P,). What lies beyond is as far as nothing near can be.
     """
-    nearest = np.full(count, np.inf, dtype=np.float32)
-    for side in pairs.T:
-        np.minimum.at(nearest, side, distances)
-    return float(np.clip(RATIO * np.median(nearest), NEAR, NEAR_OF_UNLIKE))
-
-
-def find_limits(pairs: Indices, distances: Floats, ratios: Floats, most: float) -> Floats:
-    """Return how near another image must be to each (N,) for one of its few near duplicates, 0 if it has none.
-
-    The largest distance up to `most` of one of its nearest to which the next one is far enough.
-
-    Args:
-        pairs: (P, 2), of all that are within `most / RATIO`; and their distances (P,).
-        ratios: of the distance of a near duplicate to the next one, `RATIO` at most (N,).
-    """
-    images, both = pairs.ravel(), np.repeat(distances, 2)
+    farthest = NEAR_OF_UNLIKE / RATIO
+    close = distances <= farthest
+    images, both = pairs[close].ravel(), np.repeat(distances[close], 2)
     order = np.lexsort((both, images))
     images, both = images[order], both[order]
     rank = np.arange(len(images)) - np.searchsorted(images, images)
-    nearest = np.full((len(ratios), FAMILY + 1), np.inf, dtype=np.float32)
+    nearest = np.full((count, FAMILY + 1), farthest, dtype=np.float32)
     few = rank <= FAMILY
     nearest[images[few], rank[few]] = both[few]
-    nearest[np.isinf(nearest)] = most / RATIO  # or more
+    return nearest
+
+
+def find_limits(nearest: Floats, ratios: Floats) -> Floats:
+    """Return how near another image must be to each (N,) for one of its few near duplicates, 0 if it has none.
+
+    The largest distance up to a limit of one of its nearest to which the next one is far enough. The limit, from `NEAR`
+    to `NEAR_OF_UNLIKE`, is in proportion to how far from half of all images the first is that is none by any limit:
+    most images may have a copy.
+
+    Args:
+        nearest: distances of those that are nearest to each image, sorted (N, FAMILY + 1).
+        ratios: of the distance of a near duplicate to the next one, `RATIO` at most (N,).
+    """
+    ends = (nearest[:, :-1] <= NEAR_OF_UNLIKE) & (nearest[:, :-1] <= ratios[:, None] * nearest[:, 1:])
+    copies = (ends * np.arange(1, FAMILY + 1)).max(axis=1)
+    strangers = nearest[np.arange(len(nearest)), copies]
+    most = np.clip(RATIO * np.median(strangers), NEAR, NEAR_OF_UNLIKE)
+    nearest = np.minimum(nearest, most / RATIO)
     ends = (nearest[:, :-1] <= most) & (nearest[:, :-1] <= ratios[:, None] * nearest[:, 1:])
     limits: Floats = np.where(ends, nearest[:, :-1], 0).max(axis=1)
     return limits
