@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+from torch.utils._mode_utils import no_dispatch
 from torch.utils._pytree import tree_leaves, tree_map
 
 from tests.pretended_streams import Streams, find_memory, find_written
@@ -122,6 +123,9 @@ class Pretended(Tensor):
         streams.read(name, inner)
         args_inside, named_inside = tree_map(unwrap, args), tree_map(unwrap, named)
         made = func(*args_inside, **named_inside)
+        if torch.Tag.inplace_view in func.tags:  # `unsqueeze_`: the outer tensor's shape changes, too
+            with no_dispatch():
+                func(*args, **named)
         streams.write(name, find_written(func, args_inside, named_inside) + list_new(made, inner))
         own = {id(each.inner): each for each in given if isinstance(each, Pretended)}
         if name == "copy_" and not isinstance(args[0], Pretended):

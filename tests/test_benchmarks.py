@@ -47,7 +47,7 @@ def test_a_script_can_be_imported_and_names_its_command(
         ("ingest", ["--count", "20", "--rounds", "1"], "stage_ratio"),
         ("extraction", ["--divide", "256", "--rounds", "1"], "mobilenet_v2"),
         ("smote", ["--rounds", "1"], "ratio"),
-        ("duplicates", ["--images", "200", "--runs", "1"], "runs"),
+        ("duplicates", ["--images", "200", "--runs", "1"], "each"),
     ],
 )
 def test_a_script_that_runs_stages_gets_to_its_end(

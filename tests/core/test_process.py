@@ -558,7 +558,7 @@ def test_libraries_that_a_limit_of_memory_keeps_out_are_one_line(words: tuple[st
     assert_one_line(done, "not enough memory to load libraries: ")
 
 
-LEAVING = """
+LEAVING = r"""
 import atexit, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from counterweight.core.process import leave
@@ -569,7 +569,7 @@ class Left:
 
 def work(word):
     time.sleep(0.2)
-    print(word)
+    print(word + "\n", end="")  # at once: threads take turns between a word and the end of its line
 
 left = Left()
 atexit.register(print, "last")

@@ -50,8 +50,9 @@ def test_validation_chooses_the_strength_by_the_loss_averaged_over_classes() -> 
     strengths, losses, found = [1e-4, 1e-2, 0.1, 1.0, 100.0], [], []
     for strength in strengths:
         one = LogisticRegression(C=strength, class_weight="balanced").fit(x.numpy(), fitted.labels.numpy())
-        weights = (1 / validation.labels.bincount())[validation.labels]
-        losses.append(log_loss(validation.labels, one.predict_proba(other.numpy()), sample_weight=weights))
+        labels = validation.labels.numpy()
+        weights = (1 / np.bincount(labels))[labels]
+        losses.append(log_loss(labels, one.predict_proba(other.numpy()), sample_weight=weights))
         found.append(one.predict_log_proba(other.numpy()))
     best = int(np.argmin(losses))
     assert 0 < best < len(strengths) - 1
