@@ -101,7 +101,7 @@ def make_plain(model: LearnedGenerator, phase: Phase, images: ImageSet, config: 
 def count(run: Run, device: torch.device) -> dict[str, float]:
     """Return what the profiler sees in a step, on average over an epoch."""
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device.type == "cuda" else [])]
-    with profile(activities=kinds, acc_events=True) as seen:  # of one cycle, whose end torch 2.11 warns of
+    with profile(activities=kinds, acc_events=True) as seen:  # of one cycle, whose end torch 2.12 warns of
         steps = run()
     calls = Counter(event.name for event in seen.events() if not has_ancestor(event, INSIDE))
 

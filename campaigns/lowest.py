@@ -3,8 +3,8 @@
     python -m campaigns.lowest --out metrics/reliability/lowest_versions.json
 
 Bounds that are too low are noticed by nobody whose versions are locked. The versions are installed into an environment
-of its own, which may be there already (`--environment`); what is written is which they are, and how many tests passed,
-failed and were skipped.
+of its own, which may be there already (`--environment`); what is written is which they are, how many tests there were,
+failed and were skipped, and which failed.
 """
 
 import argparse
@@ -53,15 +53,19 @@ def make_environment(folder: Path) -> None:
     subprocess.run(command, check=True)
 
 
-def run_suite(python: Path, words: list[str], folder: Path) -> dict[str, int]:
-    """Run the tests and return how many there were, failed and were skipped."""
+def run_suite(python: Path, words: list[str], folder: Path) -> dict[str, object]:
+    """Run the tests and return how many there were, failed and were skipped, and which failed."""
     report = folder / "tests.xml"
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *words]
     found = os.environ | {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     subprocess.run(command, cwd=ROOT, env=found, check=False)
     suite = ElementTree.parse(report).getroot().find("testsuite")
     assert suite is not None
-    return {name: int(suite.get(name, 0)) for name in COUNTS}
+    wrong = [
+        case for case in suite.iter("testcase") if case.find("failure") is not None or case.find("error") is not None
+    ]
+    names = [f"{case.get('classname')}.{case.get('name')}" for case in wrong]
+    return {**{name: int(suite.get(name, 0)) for name in COUNTS}, "wrong": names}
 
 
 def main() -> None:

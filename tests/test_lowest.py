@@ -24,4 +24,5 @@ def test_tests_are_counted_with_the_versions_that_are_there(tmp_path: Path, monk
     lowest.main()
     found = json.loads(out.read_text(encoding="utf-8"))
     assert [found[name] for name in lowest.COUNTS] == [2, 1, 0, 0]
+    assert [name.rpartition(".")[2] for name in found["wrong"]] == ["test_two"]
     assert {*found["versions"]} == {"pillow", "pytest"}
