@@ -15,8 +15,9 @@ from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
 from counterweight.core.groups import choose_together, join_numbers
 from counterweight.core.images import ImageSet, choose_stratified
-from counterweight.core.near_duplicates import number_pictures, sketch
+from counterweight.core.near_duplicates import sketch
 from counterweight.core.outputs import atomic_output, make_room
+from counterweight.core.pictures import number_pictures
 from counterweight.core.registry import require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.core.seeds import derive_seed

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from counterweight.core.groups import Indices
-from counterweight.core.twins import Digests
 
 Floats = npt.NDArray[np.float32]
 
@@ -146,14 +145,29 @@ def find_near_duplicates(sketches: Sketches) -> Indices:
     pairs = find_candidates(sketches.digits[rows])
     distances = measure_pairs(sketches.digits, rows[pairs])
     waves = sketches.waves[rows]
-    ratios = (RATIO ** np.maximum(1, WAVES / waves)).astype(np.float32)
-    limits = find_limits(find_nearest(pairs, distances, len(rows)), ratios)
-    limits = np.maximum(np.where(waves < WAVES, 0, SURE), limits)
+    limits = np.maximum(find_sure(waves), find_limits(find_nearest(pairs, distances, len(rows)), find_ratios(waves)))
     pairs = rows[pairs[distances <= limits[pairs].min(axis=1)]]
-    light, spread = sketches.mean[pairs], sketches.deviation[pairs]
-    alike = np.abs(light[:, 0] - light[:, 1]) <= BRIGHTNESS
-    near: Indices = pairs[alike & (spread.max(axis=1) <= CONTRAST * spread.min(axis=1))]
+    near: Indices = pairs[find_alike(sketches.take(pairs[:, 0]), sketches.take(pairs[:, 1]))]
     return near
+
+
+def find_sure(waves: Floats) -> Floats:
+    """Return the distances (N,) below which other images show the same, however near others are; 0: there is none."""
+    return np.where(waves < WAVES, 0, SURE).astype(np.float32)
+
+
+def find_ratios(waves: Floats) -> Floats:
+    """Return the ratio (N,) of a near duplicate's distance to the next one, `RATIO` at most."""
+    ratios: Floats = (RATIO ** np.maximum(1, WAVES / waves)).astype(np.float32)
+    return ratios
+
+
+def find_alike(first: Sketches, second: Sketches) -> npt.NDArray[np.bool_]:
+    """Return of which images (N,) brightness and contrast are about those of others."""
+    spread = np.stack([first.deviation, second.deviation])
+    light = np.abs(first.mean - second.mean) <= BRIGHTNESS
+    alike: npt.NDArray[np.bool_] = light & (spread.max(axis=0) <= CONTRAST * spread.min(axis=0))
+    return alike
 
 
 def find_candidates(digits: npt.NDArray[np.float16]) -> Indices:
@@ -252,53 +266,3 @@ def find_limits(nearest: Floats, ratios: Floats) -> Floats:
     ends = (nearest[:, :-1] <= most) & (nearest[:, :-1] <= ratios[:, None] * nearest[:, 1:])
     limits: Floats = np.where(ends, nearest[:, :-1], 0).max(axis=1)
     return limits
-
-
-class Pictures(NamedTuple):
-    """Numbers that images share (N,): of those with the same pixels, and of these and near duplicates, through others.
-
-    `pair` has two images that are the first near duplicates, None where there are none.
-    """
-
-    exact: Indices
-    near: Indices
-    pair: tuple[int, int] | None
-
-
-def number_pictures(digests: Digests, sketches: Sketches | None) -> Pictures:
-    """Number images by what they show.
-
-    Args:
-        digests: of their pixels (N,).
-        sketches: of them; None: near duplicates are not looked for.
-    """
-    _, first, exact = np.unique(digests, return_index=True, return_inverse=True)
-    exact = exact.astype(np.int64)
-    if sketches is None:
-        return Pictures(exact, exact, None)
-    # In the images' own order, so that what is found does not hang on digests.
-    places = np.sort(first)
-    pairs = find_near_duplicates(sketches.take(places))
-    if not len(pairs):
-        return Pictures(exact, exact, None)
-    from scipy.sparse import coo_array  # a tenth of a second
-    from scipy.sparse.csgraph import connected_components
-
-    edges = exact[places][pairs]
-    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(first), len(first)))
-    near: Indices = connected_components(graph, directed=False)[1][exact].astype(np.int64)
-    one, other = places[pairs[0]].tolist()
-    return Pictures(exact, near, (one, other))
-
-
-class Seen(NamedTuple):
-    """Which images of a test part are in the training part: with the same pixels, and nearly so, bool (N,) each."""
-
-    exact: npt.NDArray[np.bool_]
-    near: npt.NDArray[np.bool_]
-
-
-def find_seen(pictures: Pictures, trained: int) -> Seen:
-    """Return which images after the first so many, which are trained on, show what one of these does."""
-    exact, near = (np.isin(own[trained:], own[:trained]) for own in (pictures.exact, pictures.near))
-    return Seen(exact, near & ~exact)

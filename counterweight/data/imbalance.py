@@ -10,7 +10,8 @@ from counterweight.core.draws import FITTED, REFERENCE, UNUSED, VALIDATION, WITH
 from counterweight.core.errors import UserError
 from counterweight.core.groups import Indices, check_groups, check_sides, choose_together, find_spanning, join_numbers
 from counterweight.core.images import GROUPED_REPEATS, ImageSet
-from counterweight.core.near_duplicates import number_pictures, sketch
+from counterweight.core.near_duplicates import sketch
+from counterweight.core.pictures import number_pictures
 from counterweight.core.twins import digest_pixels, gather_twins, part_copies
 from counterweight.results.imbalance import ClassCounts, Counts
 from counterweight.settings.scenarios import Drop, Longtail, Natural, Scenario

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from counterweight.core.images import ImageSet, read_images
-from counterweight.core.near_duplicates import WAVES, find_near_duplicates, number_pictures, sketch
+from counterweight.core.near_duplicates import WAVES, find_near_duplicates, sketch
+from counterweight.core.pictures import number_pictures
 from counterweight.core.twins import digest_pixels
 from stages import ingest
 

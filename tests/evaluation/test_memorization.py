@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from counterweight.core.images import ImageSet
 from counterweight.evaluation.comparison.memorization import MOST, draw_at_most, find_copies, make_thumbnails
@@ -24,6 +25,13 @@ def noise(count: int, seed: int, side: int = 8) -> npt.NDArray[np.uint8]:
 
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+def halve(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Return images (N, C, H, W) at half the size, and back."""
+    size = images.shape[2] // 2
+    means = images.reshape(*images.shape[:2], size, 2, size, 2).mean(axis=(3, 5))
+    return means.repeat(2, axis=2).repeat(2, axis=3)
 
 
 def test_new_images_are_as_near_as_real_ones() -> None:
@@ -85,6 +93,41 @@ def test_images_that_are_all_one_another_have_exact_copies_all_the_same() -> Non
 def test_images_that_are_no_copies_are_not_called_near() -> None:
     found = find_copies(image_set(noise(100, 0)), image_set(noise(100, 1)), None, QUANTILE, rng()).result
     assert (found.near, found.twins) == (0, 0)
+
+
+def draw_scenes(count: int, seed: int, side: int = 48) -> npt.NDArray[np.uint8]:
+    """Return soft pictures in colour, uint8 (N, 3, side, side)."""
+    soft = gaussian_filter(np.random.default_rng(seed).standard_normal((count, 3, side, side)), (0, 0, 3, 3))
+    return (soft / soft.std(axis=(1, 2, 3), keepdims=True) * 50 + 128).clip(0, 255).astype(np.uint8)
+
+
+def test_nearly_flat_images_of_two_sets_are_no_near_copies() -> None:
+    """Beside pictures of full contrast they are near to each other, whatever they show."""
+    rng = np.random.default_rng(0)
+    levels = rng.integers(60, 200, (2, 60, 1, 1, 1)) + rng.integers(-2, 3, (2, 60, 3, 48, 48))
+    real, other = (
+        np.concatenate([draw_scenes(60, seed), flat.astype(np.uint8)]) for seed, flat in enumerate(levels, start=1)
+    )
+    found = find_copies(image_set(other), image_set(real), None, QUANTILE, np.random.default_rng(0)).result
+    assert (found.near, found.twins, found.repeats) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("change", [halve, lambda images: np.clip(images * 1.08 + 6, 0, 255)])
+def test_near_copies_are_found_though_all_pixels_change(change: Callable[[Any], Any]) -> None:
+    real = draw_scenes(80, 0)
+    synthetic = np.concatenate([change(real[:40]).astype(np.uint8), draw_scenes(40, 1)])
+    found = find_copies(image_set(synthetic), image_set(real), None, QUANTILE, rng()).result
+    assert (found.near, found.twins, found.repeats) == (40, 0, 0)
+
+
+def test_many_near_copies_of_one_image_are_counted_and_repeat_each_other() -> None:
+    real = draw_scenes(80, 0)
+    noisy = [
+        np.clip(real[:2] + np.random.default_rng(seed).integers(-5, 6, (2, 3, 48, 48)), 0, 255) for seed in range(15)
+    ]
+    synthetic = np.concatenate([*noisy, draw_scenes(40, 1)]).astype(np.uint8)
+    found = find_copies(image_set(synthetic), image_set(real), None, QUANTILE, rng()).result
+    assert (found.near, found.repeats) == (30, 28)
 
 
 def test_pale_images_are_no_copies() -> None:

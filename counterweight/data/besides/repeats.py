@@ -8,7 +8,7 @@ import numpy as np
 
 from counterweight.core.groups import Indices, join_numbers
 from counterweight.core.image_file import ImageFile
-from counterweight.core.near_duplicates import number_pictures
+from counterweight.core.pictures import number_pictures
 from counterweight.data.besides.files import are_mixed_differently
 from counterweight.data.split.pictures import Written
 from counterweight.data.split.repeats import write_groups

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from counterweight.core.groups import check_groups, check_sides, choose_together, join_numbers
 from counterweight.core.images import choose_stratified
-from counterweight.core.near_duplicates import Pictures, Sketches, join_sketches, number_pictures, sketch
+from counterweight.core.near_duplicates import Sketches, join_sketches, sketch
+from counterweight.core.pictures import Pictures, number_pictures
 from counterweight.core.twins import Digests, digest_pixels, stack_digests
 from counterweight.data.decode.images import BadFile
 from counterweight.data.decode.pool import Decoded, Workers

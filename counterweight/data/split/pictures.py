@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from counterweight.core.groups import Indices, find_spanning
-from counterweight.core.near_duplicates import Pictures, Sketches, find_seen, join_sketches, number_pictures
+from counterweight.core.near_duplicates import Sketches, join_sketches
+from counterweight.core.pictures import Pictures, find_seen, number_pictures
 from counterweight.core.twins import Digests, find_identical, find_shared, stack_digests
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from counterweight.core.errors import UserError
 from counterweight.core.groups import Indices
 from counterweight.core.images import ImageSet
-from counterweight.core.near_duplicates import number_pictures, sketch
+from counterweight.core.near_duplicates import sketch
+from counterweight.core.pictures import number_pictures
 from counterweight.core.twins import digest_pixels
 from counterweight.data.besides.repeats import group_repeats
 from counterweight.data.besides.same import FEWEST

@@ -5,7 +5,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from counterweight.core.groups import join_numbers
 from counterweight.core.images import ImageSet
+from counterweight.core.near_duplicates import Sketches, sketch
+from counterweight.core.pictures import number_pictures
+from counterweight.core.twins import digest_pixels
+from counterweight.evaluation.comparison.near_copies import NONE, find_originals
 from counterweight.results.compare import Copies, Side
 from counterweight.statistics.images.nearest_neighbours import (
     Nearest,
@@ -16,10 +21,6 @@ from counterweight.statistics.images.nearest_neighbours import (
 )
 
 THUMBNAIL_SIZE = 32  # pixels; larger images are averaged down to about this, at most twice as much
-NEARLY = 0.1
-"""Of the median distance of two real images: those that are nearer are taken for the same image. Of MNIST's, CIFAR-10's
-and Caltech's no two different ones are (0.11 at least); stored as JPEGs of quality 75 nearly all are (0.02 to 0.1)."""
-PAIRS = 2000
 MOST = 2000  # synthetic images, and other real ones, whose neighbours are sought
 SHOWN = 10
 
@@ -42,8 +43,8 @@ def find_copies(
     """Count synthetic images that are nearer to one training image than other real images are.
 
     Distances are root mean squares over the pixels, in levels of 255. Of equal training images one is looked at; where
-    these are not known, one of nearly equal real images, too: a set that holds each image twice, or once more as a
-    JPEG, would take any copy for as near as real images are.
+    these are not known, one of near duplicates, too: a set that holds each image twice, or once more as a JPEG, would
+    take any copy for as near as real images are.
 
     Args:
         real: images that the generator has not seen.
@@ -58,26 +59,23 @@ def find_copies(
         empty = np.empty(0)
         nowhere = Nearest(np.empty(0, dtype=np.int64), empty, empty)
         return NearestPairs(count_likely_copies(nowhere, nowhere, quantile), none, none, empty)
-    keys = make_thumbnails(known.images)
-    distinct, nearness = find_distinct(keys), 0.0
+    keys, made = make_thumbnails(known.images), make_thumbnails(some.images)
+    distinct, near = find_distinct(keys), {}
     if train is None:
-        nearness = NEARLY * measure_spread(keys[distinct], rng)
-        distinct, reference = find_apart(keys, distinct, nearness)
-    else:
-        reference = find_nearest(make_thumbnails(others.images), keys[distinct])
-    made = make_thumbnails(some.images)
-    found = find_nearest(made, keys[distinct])
-    near = int(np.sum((found.distance > 0) & (found.distance < nearness)))
-    twins = len(keys) - len(reference.row) if train is None else 0
-    repeats = count_repeats(made, nearness) if train is None else 0
+        sketches = sketch(known.images)
+        distinct = find_pictures(known, sketches, keys, distinct)
+        near = {"twins": len(known) - len(distinct)}
+    own = keys[distinct]
+    reference = find_nearest_others(own) if train is None else find_nearest(make_thumbnails(others.images), own)
+    found = find_nearest(made, own)
+    if train is None:
+        near |= count_near(some, sketches.take(distinct), found.distance == 0)
     found = in_levels(found, keys.shape[1])
     order = np.argsort(found.distance, kind="stable")[:SHOWN]  # Stable: ties in the order of the images.
-    # Where training images are not known, the nearest others of all distinct ones, or of all where these are one.
-    own = known if len(reference.row) == len(known) else known.take(distinct)
-    groups = number_groups(some, others if train is not None else own)
+    groups = number_groups(some, others if train is not None else known.take(distinct))
     copies = count_likely_copies(found, in_levels(reference, keys.shape[1]), quantile, groups)
     return NearestPairs(
-        copies.model_copy(update={"near": near, "twins": twins, "repeats": repeats}),
+        copies.model_copy(update=near),
         some.images[order],
         known.images[distinct[found.row[order]]],
         found.distance[order],
@@ -90,45 +88,27 @@ def number_groups(synthetic: ImageSet, real: ImageSet) -> dict[Side, Indices]:
     return {side: own.groups for side, own in sides.items() if own.groups is not None}
 
 
-def measure_spread(keys: Floats, rng: np.random.Generator) -> float:
-    """Return the median distance of random pairs of distinct rows (N, D); 0 of a single one."""
-    first, second = rng.integers(0, len(keys), (2, PAIRS))
-    apart = first != second
-    return float(np.median(np.linalg.norm(keys[first[apart]] - keys[second[apart]], axis=1))) if apart.any() else 0.0
-
-
-def find_apart(keys: Floats, distinct: Indices, nearness: float) -> tuple[Indices, Nearest]:
-    """Return one of all images that are nearer to each other than that, and of each of them the nearest other one.
-
-    Where that leaves one image alone, or none are so near, it is all distinct ones; where even these are a single one,
-    that and what is nearest to all images, which is at no distance.
+def find_pictures(images: ImageSet, sketches: Sketches, keys: Floats, distinct: Indices) -> Indices:
+    """Return one of all images that show the same, sorted; all that are distinct where one would be left, or all.
 
     Args:
-        keys: all images (N, D).
-        distinct: rows (K,) of those that equal none before them.
+        keys: their thumbnails (N, D).
+        distinct: rows of those that equal none before them.
     """
-    if len(distinct) < 2:
-        return distinct, find_nearest_others(keys)
-    apart = find_nearest_others(keys[distinct])
-    crowded = np.flatnonzero(apart.distance < nearness)
-    if not len(crowded):
-        return distinct, apart
-    from scipy.sparse.csgraph import connected_components  # these take a second, and few sets get as far
-    from sklearn.neighbors import radius_neighbors_graph
-
-    # Any two that are so near are both among these.
-    pairs = radius_neighbors_graph(keys[distinct[crowded]], nearness)
-    firsts = np.unique(connected_components(pairs, directed=False)[1], return_index=True)[1]
-    kept = np.sort(np.append(np.flatnonzero(apart.distance >= nearness), crowded[firsts]))
-    if len(kept) < 2:
-        return distinct, apart
-    return distinct[kept], find_nearest_others(keys[distinct[kept]])
+    pictures = number_pictures(digest_pixels(images.images), sketches).near
+    apart = np.intersect1d(np.unique(pictures, return_index=True)[1], distinct)
+    return next((rows for rows in (apart, distinct) if len(rows) > 1), np.arange(len(keys)))
 
 
-def count_repeats(keys: Floats, nearness: float) -> int:
-    """Return how many images (N, D) are equal to another one that is not counted, or nearer to it than that."""
-    distinct = find_distinct(keys)
-    return len(keys) - (len(find_apart(keys, distinct, nearness)[1].row) if len(distinct) > 1 else 1)
+def count_near(synthetic: ImageSet, real: Sketches, exact: npt.NDArray[np.bool_]) -> dict[str, int]:
+    """Return how many synthetic images are near copies of a real one, and how many show what another one does."""
+    sketches = sketch(synthetic.images)
+    originals = find_originals(sketches, real)
+    alone = originals == NONE
+    originals[alone] = len(real.waves) + np.arange(alone.sum())
+    # Of a few each is a near duplicate of the others by itself; of many that copy one image each is one of that.
+    pictures = join_numbers(number_pictures(digest_pixels(synthetic.images), sketches).near, originals)
+    return {"near": int((~alone & ~exact).sum()), "repeats": len(pictures) - len(np.unique(pictures))}
 
 
 def in_levels(found: Nearest, pixels: int) -> Nearest:
