@@ -15,32 +15,46 @@ from counterweight.core.near_duplicates import (
 from counterweight.statistics.images.nearest_neighbours import find_nearest, find_nearest_others
 
 Indices = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.floating]
 NONE = -1
 
 
 def find_originals(made: Sketches, real: Sketches) -> Indices:
     """Return of which real image each (N,) is a near duplicate, `NONE` where of none.
 
-    By the rule by which images of a set are near duplicates of each other (`core/near_duplicates.py`), but for what
-    others of them are: a generator may repeat a real image often. Both the image and the real one are to be so much
-    nearer to each other than to the next real one.
+    By the rule by which images of a set are near duplicates of each other (`core/near_duplicates.py`), but for others
+    that are near duplicates of the same: a generator may repeat a real image often. The image and the real one are to
+    be so much nearer to each other than either is to another real one, or to another image that is no near duplicate.
 
     Args:
         real: of images no two of which are near duplicates of each other.
     """
     rows, own = np.flatnonzero(real.waves), np.flatnonzero(made.waves)
-    copied = np.full(len(made.waves), NONE)
+    originals = np.full(len(made.waves), NONE)
     if len(rows) == 0 or len(own) == 0:
-        return copied
-    keys = real.digits[rows].astype(np.float32)
+        return originals
+    keys, digits = real.digits[rows].astype(np.float32), made.digits[own].astype(np.float32)
     apart = find_nearest_others(keys).distance if len(rows) > 1 else np.full(1, np.inf)
-    farthest = np.clip(RATIO * np.median(apart), NEAR, NEAR_OF_UNLIKE)
-    found = find_nearest(made.digits[own].astype(np.float32), keys)
-    originals = rows[found.row]
-    near = find_alike(made.take(own), real.take(originals)) & (found.distance <= farthest)
-    for waves, following in ((made.waves[own], found.second), (real.waves[originals], apart[found.row])):
-        # Where the image equals one there is no second: it is sure, or not.
-        limits = find_ratios(waves) * np.nan_to_num(np.minimum(following, farthest / RATIO))
-        near &= found.distance <= np.maximum(find_sure(waves), limits)
-    copied[own[near]] = originals[near]
-    return copied
+    farthest = float(np.clip(RATIO * np.median(apart), NEAR, NEAR_OF_UNLIKE))
+    found = find_nearest(digits, keys)
+    first, second = made.take(own), real.take(rows[found.row])
+    near = find_alike(first, second)
+    near &= found.distance <= choose_limits(first, found.second, farthest)
+    near &= found.distance <= choose_limits(second, apart[found.row], farthest)
+    if near.any() and not near.all():
+        others = digits[~near]
+        for images, each in ((first, digits), (second, keys[found.row])):
+            near &= found.distance <= choose_limits(images, find_nearest(each, others).distance, farthest)
+    originals[own[near]] = rows[found.row[near]]
+    return originals
+
+
+def choose_limits(images: Sketches, following: Floats, farthest: float) -> Floats:
+    """Return how far a near duplicate of each image (N,) is at most.
+
+    Args:
+        following: the distance (N,) of the next image that is none; no number where the first equals the image.
+        farthest: what no near duplicate is beyond.
+    """
+    limits: Floats = find_ratios(images.waves) * np.nan_to_num(np.minimum(following, farthest / RATIO))
+    return np.maximum(limits, find_sure(images.waves))
