@@ -1,10 +1,11 @@
-"""Everything at once for half an hour: kills, failing writes and damaged inputs, mixed at random, on several cores.
+"""Everything at once for half an hour: kills, failing writes, damaged inputs, sequences of steps, on several cores.
 
     python -m campaigns.soak --minutes 30 --workers 2 --out metrics/reliability/soak.json
 
 Each worker takes one piece of a campaign after the other, a few kills of a stage or a command, a few failing calls of a
-stage, some hundred mutated inputs, in a fresh copy of the small project of the tests, while the others do the same:
-what one of them finds has to hold beside them, too. Told are the trials of each campaign, what was wrong, and the
+stage, some hundred mutated inputs, in a fresh copy of the small project of the tests, or a few sequences of steps in a
+workspace of shell scripts, at random, while the others do the same: what one of them finds has to hold beside them,
+too. Told are the trials of each campaign, what was wrong, and the
 memory of each worker after its first pieces and in the end.
 """
 
@@ -28,10 +29,13 @@ from campaigns.mutations import summarize as summarize_mutations
 from campaigns.project import Built, build
 from campaigns.readers import KINDS
 from campaigns.stages import STAGES
+from campaigns.states import Tally, try_sequences
 from campaigns.writes import ERRORS, run_stage
 
-KILLS, CALLS, INPUTS = 3, 4, 300
+KILLS, CALLS, INPUTS, SEQUENCES = 3, 4, 300, 2
 """Trials of a piece."""
+STEPS = 6
+"""Of a sequence, at most."""
 SETTLED = 5
 """Pieces after which a worker has imported what it needs."""
 EXCLUSIVE = "explore"
@@ -79,8 +83,20 @@ def read_some_inputs(built: Built, scratch: Path, rng: Random, worker: int) -> P
     return Piece("mutations", name, len(outcomes), [json.dumps(wrong)] if wrong else [])
 
 
+def try_some_sequences(built: Built, scratch: Path, rng: Random, worker: int) -> Piece:
+    """Let steps follow each other in a workspace."""
+    tally = Tally("shell", rng.randrange(2**31), scratch / "states.json")
+    (folder := scratch / "sequences").mkdir()
+    try_sequences(tally, SEQUENCES, STEPS, folder)
+    wrong = [f"{end['steps']}: {end['wrong']}" for end in tally.ends if end["wrong"]]
+    return Piece("sequences", tally.kind, len(tally.ends), wrong)
+
+
 DONE_BY: Mapping[str, Callable[[Built, Path, Random, int], Piece]] = MappingProxyType(
-    {each.__name__: each for each in (kill_some_stage, kill_some_command, fail_some_writes, read_some_inputs)}
+    {
+        each.__name__: each
+        for each in (kill_some_stage, kill_some_command, fail_some_writes, read_some_inputs, try_some_sequences)
+    }
 )
 
 
