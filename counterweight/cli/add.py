@@ -129,8 +129,9 @@ def choose_source(path: Path, changes: Json) -> str:
         try:
             return detect_source(path)
         except UserError as error:
-            lists = path.is_dir() and "test_lists" in changes  # in a folder beside that of the classes
-            if lists and not isinstance(error, LabelsError):
+            # Lists are in a folder beside that of the classes, or masks are, which are left out.
+            settled = path.is_dir() and ("test_lists" in changes or changes.get("leave_out"))
+            if settled and not isinstance(error, LabelsError):
                 return "folder"
             raise UserError(name_options(str(error))) from error
     if changes["layout"] == "table":

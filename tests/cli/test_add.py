@@ -97,6 +97,17 @@ def refused(project: Path, message: str, *words: object) -> None:
 # Folders.
 
 
+def test_what_is_left_in_a_folder_beside_a_text_is_taken_where_masks_are_left_out(
+    project: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "pets"
+    for kind in ("images", "masks"):
+        pets(root / "data" / kind, cat=3, dog=3)
+    (root / "about.txt").touch()
+    refused(project, "holds folders images, masks: give .*data for these", "pets", root)
+    assert "files: 13 found = 6 images + 7 left out" in done("pets", root, "--set", "leave_out=[masks]")
+
+
 def test_a_folder_of_classes_becomes_a_dataset(project: Path, tmp_path: Path) -> None:
     path = pets(tmp_path / "pets")
     (path / "notes.txt").touch()

@@ -204,7 +204,7 @@ def read_wanted(settings: Settings, tree: Tree) -> Wanted:
     inside = settings.test_lists and len(around) == 1 and not any(map(is_image, tree.files))
     train = settings.train or (around if inside and settings.layout != "parts" else [])
     masks, lists = settings.leave_out is None, bool(settings.test_lists)
-    return Wanted(settings.layout, train, settings.test, settings.validation, masks, lists)
+    return Wanted(settings.layout, train, settings.test, settings.validation, masks, lists, bool(settings.leave_out))
 
 
 def split_by_lists(
