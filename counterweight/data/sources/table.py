@@ -50,6 +50,7 @@ from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables, take_tables
 from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels
 from counterweight.data.sources.base.table_files import describe_shards, find_table_files
+from counterweight.data.sources.base.table_images import account_files
 from counterweight.data.sources.base.table_parts import (
     WANTED,
     PartColumns,
@@ -68,7 +69,6 @@ from counterweight.data.sources.base.table_rows import (
     Table,
     count_classes,
     keep_classes,
-    leave_out_files,
     leave_out_rows,
     list_groups,
     name_classes,
@@ -175,7 +175,9 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
     names = tuple(order_names({*classes}))
     left_out = leave_out_rows(tables, [*words[0], *words[1]])
     left_out.update(repeated + chosen.left_out)
-    left_out.update(leave_out_files(files.others, tables, root))
+    beside, said = account_files(files, tables, root)
+    left_out.update(beside)
+    notes += said
     if not tested:
         notes += describe_unread_parts(trained, files.others, root)
     else:
