@@ -34,7 +34,11 @@ from counterweight.data.sources.base.lazy_images import (
 from counterweight.data.sources.base.listing import Listing, keep_classes, list_part
 from counterweight.data.sources.base.name_labels import Named, describe_label_files, list_by_names
 from counterweight.data.sources.base.name_pairs import describe_name_pairs
-from counterweight.data.sources.base.part_conflicts import describe_contrary_lists, describe_contrary_names
+from counterweight.data.sources.base.part_conflicts import (
+    describe_contrary_lists,
+    describe_contrary_names,
+    describe_contrary_splits,
+)
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
 from counterweight.data.sources.base.partial_lists import describe_partial
 from counterweight.settings.datasets import Pattern
@@ -56,8 +60,8 @@ class Settings(OwnFileSettings):
     test: list[str] = Field(default_factory=list)
     """Sub-folders that are tested on, where their names do not say so, as `[fold5]`."""
     train_lists: list[str] = Field(default_factory=list)
-    """Texts in the folder with the path of an image in each line, as `[meta/train.txt]`, all of which are trained on;
-    `[]`: those that `test_lists` does not name."""
+    """Texts in the folder with the path of an image in each line, as `[meta/train.txt]`, all of which are trained on,
+    or JSON with a list of each part, as `[split.json]` in both; `[]`: those that `test_lists` does not name."""
     test_lists: list[str] = Field(default_factory=list)
     """Texts with the paths of the images that are tested on, whatever folders say; images in no list are left out."""
     label_pattern: Pattern | None = None
@@ -163,7 +167,7 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
 
 def list_images(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where: str) -> Named:
     """Return the images of both parts with their classes, of folders or of names; others join the account."""
-    wanted, masks = read_wanted(settings, tree), settings.leave_out is None
+    wanted, masks = read_wanted(settings, tree, bool(left_out)), settings.leave_out is None
     if settings.label_pattern is not None:
         return list_by_names(tree, settings.label_pattern, wanted, settings.merge_labels, left_out, where)
     layout = choose_layout(tree, wanted, where)
@@ -183,6 +187,7 @@ def describe_contrary_parts(train: Listing, test: Listing, tree: Tree) -> list[s
     tested = [False] * len(train.files) + [True] * len(test.files)
     lists = [file for own in tree.walk() for file in own.files]
     said = describe_contrary_lists(lists, paths, tested, Path(tree.path))
+    said += describe_contrary_splits(lists, paths, tested, Path(tree.path))
     return describe_contrary_names(paths, tested) + said
 
 
@@ -192,8 +197,11 @@ def describe_partial_files(tree: Tree, images: Sequence[Path]) -> list[str]:
     return describe_partial((file for own in tree.walk() for file in own.files), strip_root(root, images), root)
 
 
-def read_wanted(settings: Settings, tree: Tree) -> Wanted:
+def read_wanted(settings: Settings, tree: Tree, rest: bool) -> Wanted:
     """Return what the settings say of a layout; where lists name the parts, a folder around all classes is no class.
+
+    Args:
+        rest: whether something is left out by its name.
 
     Raises:
         UserError: there are lists of training images alone.
@@ -204,7 +212,7 @@ def read_wanted(settings: Settings, tree: Tree) -> Wanted:
     inside = settings.test_lists and len(around) == 1 and not any(map(is_image, tree.files))
     train = settings.train or (around if inside and settings.layout != "parts" else [])
     masks, lists = settings.leave_out is None, bool(settings.test_lists)
-    return Wanted(settings.layout, train, settings.test, settings.validation, masks, lists, bool(settings.leave_out))
+    return Wanted(settings.layout, train, settings.test, settings.validation, masks, lists, rest)
 
 
 def split_by_lists(

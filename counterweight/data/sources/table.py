@@ -101,8 +101,8 @@ class Settings(OwnFileSettings):
     """What that column says of the images that are tested on, where it names no parts, as `[4]` of folds 0 to 4; all
     others are trained on."""
     train_lists: list[str] = Field(default_factory=list)
-    """Texts in the folder with the path of an image in each line, as `[train.txt]`, all of which are trained on; `[]`:
-    those that `test_lists` does not name."""
+    """Texts in the folder with the path of an image in each line, as `[train.txt]`, all of which are trained on, or
+    JSON with a list of each part, as `[split.json]` in both; `[]`: those that `test_lists` does not name."""
     test_lists: list[str] = Field(default_factory=list)
     """Texts with the paths of the images that are tested on, whatever tables say; images in no list are left out."""
     group_column: Column = None

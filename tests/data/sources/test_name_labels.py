@@ -204,7 +204,7 @@ def test_folders_that_are_called_like_parts_are_parts_if_all_are(tmp_path: Path)
     ("places", "said"),
     [
         (["set/train", "set/test"], "(test, train), and nothing of that is read: give {root}/set to have them"),
-        (["a/train", "a/test", "b/train"], "(test, train), and nothing of that is read: set test_lists: [FILE]"),
+        (["a/train", "a/test", "b/train"], "(test, train), and nothing of that is read: set test_lists: [test.txt]"),
         (["a/2019", "train/2020"], None),
     ],
 )

@@ -100,7 +100,7 @@ class Wanted(NamedTuple):
     """What the settings say of a layout: its kind, the folders of the parts, and what becomes of validation images.
 
     `masks` says whether it is asked what folders are that might be of masks, `lists` whether lists name the parts,
-    `rest` whether names say what is left out, so that a folder which is left alone is no class, but holds these.
+    `rest` whether something is left out by its name, so that a folder which is left alone is no class, but holds these.
     """
 
     kind: Kind
