@@ -44,7 +44,7 @@ ONLY_TABLE = (
     "beside others are counted; give the folder to have all watched and counted"
 )
 
-OF_FOLDERS = ("leave_out", "tables", "test", "test_lists", "train", "train_lists", "image_folder")
+OF_FOLDERS = ("leave_out", "tables", "test", "test_lists", "test_tables", "train", "train_lists", "image_folder")
 """Settings that name what lies in the folder that is given, if it is there, or in one that lies in it alone."""
 
 
@@ -129,6 +129,8 @@ def choose_source(path: Path, changes: Json) -> str:
     if changes.get("tables") and changes.get("layout") in (None, "table"):
         changes.pop("layout", None)
         return "table"
+    if changes.get("test_tables") and path.is_dir() and changes.get("layout") != "table":
+        return "folder"
     if not path.is_dir() or "layout" not in changes:
         try:
             return detect_source(path)

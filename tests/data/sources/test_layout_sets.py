@@ -61,6 +61,18 @@ def test_what_is_left_when_masks_are_left_out_is_entered(parts: list[str], above
     assert found.train.origins[0] == f"{above}images/{places[0]}/000.png"
 
 
+@pytest.mark.parametrize("above", ["", "data/"])
+@pytest.mark.parametrize("layout", ["auto", "parts"])
+def test_a_part_that_is_left_alone_is_one(layout: str, above: str, tmp_path: Path) -> None:
+    make(tmp_path, {f"{above}{part}/{name}": 3 for part in ("train", "old") for name in ("cat", "dog")})
+    assert counts(find(tmp_path, leave_out=["old"], layout=layout)) == [{"cat": 3, "dog": 3}]
+
+
+def test_folders_in_a_class_that_is_left_alone_are_no_classes(tmp_path: Path) -> None:
+    make(tmp_path, {"cat/2020": 3, "cat/2021": 3, "dog": 3})
+    assert counts(find(tmp_path, leave_out=["dog"])) == [{"cat": 6}]
+
+
 def test_folders_of_images_alone_stay_classes_where_others_are_left_out(tmp_path: Path) -> None:
     make(tmp_path, {"cat/old": 3, "dog": 3, "masks": 3})
     assert counts(find(tmp_path, leave_out=["masks"])) == [{"cat": 3, "dog": 3}]

@@ -48,7 +48,7 @@ from counterweight.data.sources.base.layout_sets import (
     check_sets,
     check_wrapped,
     enter_images,
-    find_inner,
+    find_rest,
     find_shared,
 )
 from counterweight.data.sources.base.lazy_images import (
@@ -138,7 +138,8 @@ def find_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
     folders = [folder for folder in root.folders if folder.images]
     if wanted.kind == "classes" or not folders:
         return take_classes(root, [])
-    if wanted.rest and (inner := find_inner(root)) and inner.images == root.images:
+    name_part = guess_part_name if wanted.kind == "parts" else parse_part_name
+    if wanted.rest and (inner := find_rest(root, name_part)):
         return place_below(find_layout(inner, wanted, where), root, inner)
     if wanted.kind != "parts":
         check_flat_parts(folders, where)
