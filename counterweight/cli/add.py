@@ -15,6 +15,7 @@ from counterweight.core.registry import require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.data import inspection
 from counterweight.data.decode.images import describe_bad_files
+from counterweight.data.decode.tree import prune, scan_tree
 from counterweight.data.findings import Findings
 from counterweight.data.labelled_texts import LabelsError, describe_unplaced
 from counterweight.data.source_choice import detect_source
@@ -38,9 +39,12 @@ ONE_CLASS = (
     "generators make of them, vae, gan, wgan and wgan_gp, too, once generators.vae has a block of that name; "
     "counterweight audit compares such a folder with another"
 )
-ONLY_TABLE = "Note: DVC sees changes of this table, not of the images it names; give the folder to have both watched"
+ONLY_TABLE = (
+    "Note: DVC sees changes of this table, not of the images it names, and of images that it does not name only those "
+    "beside others are counted; give the folder to have all watched and counted"
+)
 
-OF_FOLDERS = ("leave_out", "tables", "test", "test_lists", "train", "train_lists", "image_folder")
+OF_FOLDERS = ("leave_out", "tables", "test", "test_lists", "test_tables", "train", "train_lists", "image_folder")
 """Settings that name what lies in the folder that is given, if it is there, or in one that lies in it alone."""
 
 
@@ -125,18 +129,27 @@ def choose_source(path: Path, changes: Json) -> str:
     if changes.get("tables") and changes.get("layout") in (None, "table"):
         changes.pop("layout", None)
         return "table"
+    if changes.get("test_tables") and path.is_dir() and changes.get("layout") != "table":
+        return "folder"
     if not path.is_dir() or "layout" not in changes:
         try:
             return detect_source(path)
         except UserError as error:
-            lists = path.is_dir() and "test_lists" in changes  # in a folder beside that of the classes
-            if lists and not isinstance(error, LabelsError):
+            # Lists are in a folder beside that of the classes, or masks are, which are left out.
+            settled = path.is_dir() and ("test_lists" in changes or leaves_out(path, changes))
+            if settled and not isinstance(error, LabelsError):
                 return "folder"
             raise UserError(name_options(str(error))) from error
     if changes["layout"] == "table":
         del changes["layout"]
         return "table"
     return "folder"
+
+
+def leaves_out(path: Path, changes: Json) -> bool:
+    """Say whether anything in a folder is left out by its name, as settings that are asked for say."""
+    patterns = [str(pattern) for pattern in as_list(changes.get("leave_out"))]
+    return bool(prune(scan_tree(str(path), path.resolve(), follow_links=True), patterns, "")[1])
 
 
 def parse_changes(request: Request) -> Json:

@@ -202,11 +202,10 @@ def choose_labels(path: Path, tree: Tree, classes: Sequence[str], name: str) -> 
         for label, origin in zip(part.labels.tolist(), part.origins, strict=True)
     ]
     there = [(label, origin) for label, origin in pairs if os.path.isfile(path / origin)]
-    if len(there) < LISTED * len(pairs):
+    if len(there) < LISTED * len(pairs) or (test is None and are_numbers_of_folders(there)):
         return "folder"
     choice = f"set layout: {kept} takes the first, set layout: table the other"
-    if test is None and are_numbers_of_folders(there):
-        return "folder"
+    check_tested(path, tree, there, train.provenance["tables"], choice)
     if not all(label in map(normalize_label, Path(origin).parts[:-1]) for label, origin in there):
         folders, labels = name_some(classes), name_some({label for label, _ in pairs})
         first = f"classes {folders} by their folders, or {labels} by {name}, which lists {len(there):,} images"
@@ -220,6 +219,28 @@ def choose_labels(path: Path, tree: Tree, classes: Sequence[str], name: str) -> 
         return "table"
     first = f"all {tree.images:,} images without parts, or those of {name}, which lists {len(there):,} of them"
     raise UserError(f"{path}: {first}? {choice}")
+
+
+def check_tested(path: Path, tree: Tree, there: Sequence[tuple[str, str]], tables: Sequence[str], choice: str) -> None:
+    """Refuse folders of classes beside tables with the same classes, all of whose images lie in other folders.
+
+    Args:
+        there: labels and paths of the images of the tables.
+        tables: their names.
+        choice: what takes only one of both.
+
+    Raises:
+        LabelsError: it is so; these may be what is tested on.
+    """
+    labels = {label for label, _ in there}
+    folders = {normalize_label(own.name) for own in tree.walk() if own.images}
+    if not labels <= folders or any(labels & {*map(normalize_label, Path(origin).parts)} for _, origin in there):
+        return
+    files = [os.path.relpath(file, path) for own in tree.walk() for file in own.files]
+    names = ", ".join(file for file in files if os.path.basename(file) in tables)
+    first = f"images in folders of classes {name_some(labels)}, or {len(there):,} others that {names} has of these"
+    ways = f"set test_tables: [{names}] trains on the first and tests on the others"
+    raise LabelsError(f"{path}: {first}? {ways}, {choice}")
 
 
 def are_numbers_of_folders(pairs: Sequence[tuple[str, str]]) -> bool:

@@ -97,6 +97,31 @@ def refused(project: Path, message: str, *words: object) -> None:
 # Folders.
 
 
+def test_what_is_left_in_a_folder_beside_a_text_is_taken_where_masks_are_left_out(
+    project: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "pets"
+    for kind in ("images", "masks"):
+        pets(root / "data" / kind, cat=3, dog=3)
+    (root / "about.txt").touch()
+    refused(project, "holds folders images, masks: give .*data for these", "pets", root)
+    assert "files: 13 found = 6 images + 7 left out" in done("pets", root, "--set", "leave_out=[masks]")
+
+
+def test_a_table_of_test_images_is_offered_and_taken(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "pets"
+    pets(root / "train", cat=3, dog=4)
+    write(root / "test", 4)
+    rows = [f"{number:03}.png,{name}" for number, name in enumerate(["cat", "dog"] * 2)]
+    (root / "test.csv").write_text("\n".join(["path,label", *rows]))
+    refused(project, r"--set 'test_tables=\[test.csv\]' trains on the first and tests on the others, --l", "pets", root)
+    found = facts("pets", root, "--set", "test_tables=[test.csv]")
+    (own,) = found["found"].values()
+    assert own["classes"] == {"train": {"cat": 3, "dog": 4}, "test": {"cat": 2, "dog": 2}}
+    block = load_params(project / "params.yaml").datasets["pets"]
+    assert (block["source"], block["test_tables"]) == ("folder", ["test.csv"])
+
+
 def test_a_folder_of_classes_becomes_a_dataset(project: Path, tmp_path: Path) -> None:
     path = pets(tmp_path / "pets")
     (path / "notes.txt").touch()

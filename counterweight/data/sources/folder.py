@@ -16,6 +16,7 @@ from pydantic import Field
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
 from counterweight.data.decode.tree import COMPANION_OF, LeftOut, Tree, collect, find_ending, is_image, prune, scan_tree
+from counterweight.data.sources import table
 from counterweight.data.sources.base.labels import describe_lookalikes, describe_written, merge_labels, order_names
 from counterweight.data.sources.base.layout import Layout, Part, Wanted, choose_layout
 from counterweight.data.sources.base.lazy_images import (
@@ -26,6 +27,7 @@ from counterweight.data.sources.base.lazy_images import (
     Validation,
     agree_on_classes,
     check_counts,
+    describe_joined,
     make_fetch,
     name_setting,
     strip_root,
@@ -34,9 +36,21 @@ from counterweight.data.sources.base.lazy_images import (
 from counterweight.data.sources.base.listing import Listing, keep_classes, list_part
 from counterweight.data.sources.base.name_labels import Named, describe_label_files, list_by_names
 from counterweight.data.sources.base.name_pairs import describe_name_pairs
-from counterweight.data.sources.base.part_conflicts import describe_contrary_lists, describe_contrary_names
+from counterweight.data.sources.base.part_conflicts import (
+    describe_contrary_lists,
+    describe_contrary_names,
+    describe_contrary_splits,
+)
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
 from counterweight.data.sources.base.partial_lists import describe_partial
+from counterweight.data.sources.base.tested_tables import (
+    check_untested,
+    describe_other_folders,
+    drop_files,
+    keep_present,
+    list_tested,
+    name_as_folders,
+)
 from counterweight.settings.datasets import Pattern
 
 LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
@@ -56,10 +70,13 @@ class Settings(OwnFileSettings):
     test: list[str] = Field(default_factory=list)
     """Sub-folders that are tested on, where their names do not say so, as `[fold5]`."""
     train_lists: list[str] = Field(default_factory=list)
-    """Texts in the folder with the path of an image in each line, as `[meta/train.txt]`, all of which are trained on;
-    `[]`: those that `test_lists` does not name."""
+    """Texts in the folder with the path of an image in each line, as `[meta/train.txt]`, all of which are trained on,
+    or JSON with a list of each part, as `[split.json]` in both; `[]`: those that `test_lists` does not name."""
     test_lists: list[str] = Field(default_factory=list)
     """Texts with the paths of the images that are tested on, whatever folders say; images in no list are left out."""
+    test_tables: list[str] = Field(default_factory=list)
+    """Tables in the folder with the paths and labels of the images that are tested on, as `[Test.csv]`, wherever these
+    lie; all others are trained on, by their folders."""
     label_pattern: Pattern | None = None
     """A regular expression that is found in the path of an image below the folder: what its first parentheses hold, or
     all of it, is the image's class, whatever folders but parts are called, as `([^/]*?)[0-9]+[.]` for `cat12.jpg`.
@@ -136,7 +153,7 @@ def read_tree(root: Path, settings: Settings) -> tuple[Tree, Counter[LeftOut]]:
 
 def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where: str) -> Found:
     """Return the parts and classes of what lies in a folder."""
-    train, test, tested, ignored, notes = list_images(tree, left_out, settings, where)
+    train, test, tested, ignored, notes = list_parts(tree, left_out, settings, where)
     notes += describe_lookalikes(train.classes + test.classes)
     notes += describe_name_pairs(train.group()) if settings.leave_out is None else []
     if settings.test_lists:
@@ -152,8 +169,7 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         raise UserError("; ".join([str(error), *(said[:-1] if settings.test_lists else [])])) from error
     notes += common.notes
     if common.joined:
-        joined = Listing(train.files + test.files, train.classes + test.classes, train.places + test.places)
-        return Found(joined, None, common.names, left_out, ignored, notes)
+        return Found(train.join(test), None, common.names, left_out, ignored, notes)
     kept = [keep_classes(part, common.names, left_out) for part in (train, test)]
     if not settings.test_lists:
         notes += describe_contrary_parts(kept[0], kept[1], tree)
@@ -161,9 +177,35 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
     return Found(kept[0], kept[1], common.names, left_out, ignored, notes)
 
 
+def list_parts(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where: str) -> Named:
+    """Return the images of both parts, those that are tested on by tables if these are named; others join the account.
+
+    Raises:
+        UserError: a table is not there or cannot be read as such, or lists name parts, too.
+    """
+    if not settings.test_tables:
+        return list_images(tree, left_out, settings, where)
+    if settings.test_lists or settings.test:
+        raise UserError(f"{tree.path}: test_tables beside test or test_lists; one of them says what is tested on")
+    root, follow = Path(tree.path), settings.links == "follow"
+    own = table.Settings(size=settings.size, tables=settings.test_tables, links=settings.links)
+    tested = list_tested(
+        root, settings.test_tables, lambda file: table.read_table(file, root, own, True), follow, settings.merge_labels
+    )
+    found = list_images(drop_files(tree, tested.files), left_out, settings, where)
+    left_out.update(tested.left_out)
+    check_untested(found.test, tree.path)
+    train = found.train.join(found.test)  # that are images of validation
+    joined = describe_joined(["train", "val"]) if found.test.files else []
+    test, said = name_as_folders(keep_present(tested.listing, tree), train.classes)
+    notes = [*found.notes, *joined, *tested.notes, *said, *describe_other_folders(test, {*train.classes}, root)]
+    return Named(train, test, True, found.ignored, notes)
+
+
 def list_images(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where: str) -> Named:
     """Return the images of both parts with their classes, of folders or of names; others join the account."""
-    wanted, masks = read_wanted(settings, tree), settings.leave_out is None
+    rest = bool(left_out or settings.test_tables)
+    wanted, masks = read_wanted(settings, tree, rest), settings.leave_out is None
     if settings.label_pattern is not None:
         return list_by_names(tree, settings.label_pattern, wanted, settings.merge_labels, left_out, where)
     layout = choose_layout(tree, wanted, where)
@@ -183,6 +225,7 @@ def describe_contrary_parts(train: Listing, test: Listing, tree: Tree) -> list[s
     tested = [False] * len(train.files) + [True] * len(test.files)
     lists = [file for own in tree.walk() for file in own.files]
     said = describe_contrary_lists(lists, paths, tested, Path(tree.path))
+    said += describe_contrary_splits(lists, paths, tested, Path(tree.path))
     return describe_contrary_names(paths, tested) + said
 
 
@@ -192,8 +235,11 @@ def describe_partial_files(tree: Tree, images: Sequence[Path]) -> list[str]:
     return describe_partial((file for own in tree.walk() for file in own.files), strip_root(root, images), root)
 
 
-def read_wanted(settings: Settings, tree: Tree) -> Wanted:
+def read_wanted(settings: Settings, tree: Tree, rest: bool) -> Wanted:
     """Return what the settings say of a layout; where lists name the parts, a folder around all classes is no class.
+
+    Args:
+        rest: whether something is left out by its name.
 
     Raises:
         UserError: there are lists of training images alone.
@@ -204,14 +250,14 @@ def read_wanted(settings: Settings, tree: Tree) -> Wanted:
     inside = settings.test_lists and len(around) == 1 and not any(map(is_image, tree.files))
     train = settings.train or (around if inside and settings.layout != "parts" else [])
     masks, lists = settings.leave_out is None, bool(settings.test_lists)
-    return Wanted(settings.layout, train, settings.test, settings.validation, masks, lists)
+    return Wanted(settings.layout, train, settings.test, settings.validation, masks, lists, rest)
 
 
 def split_by_lists(
     train: Listing, test: Listing, settings: Settings, root: Path, left_out: Counter[LeftOut]
 ) -> tuple[Listing, Listing, list[str]]:
     """Return the images of both parts as lists have them, and notes; images in no list join the account."""
-    every = Listing(train.files + test.files, train.classes + test.classes, train.places + test.places)
+    every = train.join(test)
     found = find_listed(
         strip_root(root, every.files), settings.train_lists, settings.test_lists, root, settings.links == "follow"
     )
@@ -290,6 +336,6 @@ def describe_settings(settings: Settings) -> dict[str, object]:
         "black": None,
         "merge_labels": False,
     }  # newer than tables that are there already
-    usual |= {"train_lists": [], "test_lists": [], "label_pattern": None}
+    usual |= {"train_lists": [], "test_lists": [], "test_tables": [], "label_pattern": None}
     values = settings.model_dump(mode="json", exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

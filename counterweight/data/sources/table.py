@@ -50,6 +50,7 @@ from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables, take_tables
 from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels
 from counterweight.data.sources.base.table_files import describe_shards, find_table_files
+from counterweight.data.sources.base.table_images import account_files
 from counterweight.data.sources.base.table_parts import (
     WANTED,
     PartColumns,
@@ -68,7 +69,6 @@ from counterweight.data.sources.base.table_rows import (
     Table,
     count_classes,
     keep_classes,
-    leave_out_files,
     leave_out_rows,
     list_groups,
     name_classes,
@@ -101,8 +101,8 @@ class Settings(OwnFileSettings):
     """What that column says of the images that are tested on, where it names no parts, as `[4]` of folds 0 to 4; all
     others are trained on."""
     train_lists: list[str] = Field(default_factory=list)
-    """Texts in the folder with the path of an image in each line, as `[train.txt]`, all of which are trained on; `[]`:
-    those that `test_lists` does not name."""
+    """Texts in the folder with the path of an image in each line, as `[train.txt]`, all of which are trained on, or
+    JSON with a list of each part, as `[split.json]` in both; `[]`: those that `test_lists` does not name."""
     test_lists: list[str] = Field(default_factory=list)
     """Texts with the paths of the images that are tested on, whatever tables say; images in no list are left out."""
     group_column: Column = None
@@ -175,7 +175,9 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
     names = tuple(order_names({*classes}))
     left_out = leave_out_rows(tables, [*words[0], *words[1]])
     left_out.update(repeated + chosen.left_out)
-    left_out.update(leave_out_files(files.others, tables, root))
+    beside, said = account_files(files, tables, root)
+    left_out.update(beside)
+    notes += said
     if not tested:
         notes += describe_unread_parts(trained, files.others, root)
     else:

@@ -216,8 +216,10 @@ def test_pieces_that_are_not_there_are_named(tmp_path: Path) -> None:
     assert "train: 2 of 3 pieces are there, as their names say" in find(tmp_path).train.provenance["notes"]
 
 
-def test_a_list_of_parts_in_json_is_refused(tmp_path: Path) -> None:
+def test_json_with_lists_of_parts_is_read_beside_a_table_and_yaml_refused(tmp_path: Path) -> None:
     write_images(tmp_path, *NAMES)
     write_table(tmp_path / "a.csv", "path,label", *(f"{n},{label}" for n, label in zip(NAMES, LABELS, strict=True)))
     (tmp_path / "split.json").write_text(json.dumps({"train": NAMES[:4], "test": NAMES[4:]}, indent=1))
-    refused(tmp_path, "split.json: a list has the path of an image in each line", test_lists=["split.json"])
+    found = find(tmp_path, test_lists=["split.json"])
+    assert [len(part) for part in found if part is not None] == [4, len(NAMES) - 4]
+    refused(tmp_path, "split.yaml: a list has the path of an image in each line", test_lists=["split.yaml"])

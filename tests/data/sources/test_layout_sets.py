@@ -45,6 +45,40 @@ def test_a_folder_of_a_set_is_taken_alone_where_it_is_named(tmp_path: Path) -> N
     assert check_sum(tmp_path, found) == {"tiles": 3}
 
 
+@pytest.mark.parametrize("above", ["", "data/"])
+@pytest.mark.parametrize("parts", [[], ["train", "test"]])
+def test_what_is_left_when_masks_are_left_out_is_entered(parts: list[str], above: str, tmp_path: Path) -> None:
+    """The user has said which folder is none: the one that is left alone is no class, but holds these."""
+    places = [f"{part}/{name}" for part in parts for name in ("cat", "dog")] or ["cat", "dog"]
+    make(tmp_path, {f"{above}{kind}/{place}": 3 for kind in ("images", "masks") for place in places})
+    (tmp_path / "README.md").touch()
+    (tmp_path / above / "images" / places[0] / "about.xyz").touch()
+    found = find(tmp_path, leave_out=["masks"])
+    assert counts(found) == [{"cat": 3, "dog": 3}] * (len(parts) or 1)
+    left = {above.strip("/") or ".": 3 * len(places), f"{above}images/{places[0]}": 1}
+    left["."] = left.get(".", 0) + 1
+    assert check_sum(tmp_path, found) == left
+    assert found.train.origins[0] == f"{above}images/{places[0]}/000.png"
+
+
+@pytest.mark.parametrize("above", ["", "data/"])
+@pytest.mark.parametrize("layout", ["auto", "parts"])
+def test_a_part_that_is_left_alone_is_one(layout: str, above: str, tmp_path: Path) -> None:
+    make(tmp_path, {f"{above}{part}/{name}": 3 for part in ("train", "old") for name in ("cat", "dog")})
+    assert counts(find(tmp_path, leave_out=["old"], layout=layout)) == [{"cat": 3, "dog": 3}]
+
+
+def test_folders_in_a_class_that_is_left_alone_are_no_classes(tmp_path: Path) -> None:
+    make(tmp_path, {"cat/2020": 3, "cat/2021": 3, "dog": 3})
+    assert counts(find(tmp_path, leave_out=["dog"])) == [{"cat": 6}]
+
+
+def test_folders_of_images_alone_stay_classes_where_others_are_left_out(tmp_path: Path) -> None:
+    make(tmp_path, {"cat/old": 3, "dog": 3, "masks": 3})
+    assert counts(find(tmp_path, leave_out=["masks"])) == [{"cat": 3, "dog": 3}]
+    assert counts(find(tmp_path, leave_out=["masks", "dog"])) == [{"cat": 3}]
+
+
 def test_classes_with_folders_in_some_of_them_are_no_sets(tmp_path: Path) -> None:
     make(tmp_path, {"cat/tabby": 3, "cat/persian": 3, "dog": 3, "bird/bird": 3})
     assert counts(find(tmp_path)) == [{"bird": 3, "cat": 6, "dog": 3}]

@@ -14,7 +14,7 @@ from counterweight.data.source_choice import detect_source
 from counterweight.data.sources.base.labels import order_names
 from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.data.sources.base.name_labels import EXACT, describe_name_labels
-from tests.data.sources.test_layout import counts, find
+from tests.data.sources.test_layout import counts, find, make, refused
 from tests.data.sources.test_public_layouts import write_images, write_table
 
 COMMITTED = Path(__file__).parents[3] / "params.yaml"
@@ -204,7 +204,7 @@ def test_folders_that_are_called_like_parts_are_parts_if_all_are(tmp_path: Path)
     ("places", "said"),
     [
         (["set/train", "set/test"], "(test, train), and nothing of that is read: give {root}/set to have them"),
-        (["a/train", "a/test", "b/train"], "(test, train), and nothing of that is read: set test_lists: [FILE]"),
+        (["a/train", "a/test", "b/train"], "(test, train), and nothing of that is read: set test_lists: [test.txt]"),
         (["a/2019", "train/2020"], None),
     ],
 )
@@ -241,3 +241,9 @@ def test_a_table_takes_no_pattern_of_labels(file: str, more: list[str], tmp_path
     words = ["add", "mine", str(tmp_path / file), "--params", str(COMMITTED), "--dry-run", "--label-pattern", "cat"]
     refused = CliRunner().invoke(cli, [*words, *more], standalone_mode=False)
     assert "--label-pattern reads classes of the paths of a folder's images" in str(refused.exception)
+
+
+def test_a_label_in_a_path_that_no_folder_could_be_called_is_refused(tmp_path: Path) -> None:
+    place = "/".join("ab" * 64 for _ in range(2))
+    make(tmp_path, {place: 2, "cat": 2})
+    refused(tmp_path, r"/000.png: label_pattern: '\^\(\.\*\)/' finds a label of 257 bytes", label_pattern="^(.*)/")

@@ -1,5 +1,7 @@
 """Folders, tables, columns, names and lists that name other parts of the same images."""
 
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.data.sources.test_layout import counts, find, refused
 from tests.data.sources.test_public_layouts import write_images, write_table
 
 CLASSES = ("cat", "dog")
+PARTS = ("train", "test")
 FILES = [
     f"{part}/{name}/{n}.png" for part, some in (("train", "012"), ("test", "34")) for name in CLASSES for n in some
 ]
@@ -47,6 +50,54 @@ def test_lists_beside_folders_of_parts(lists: dict[str, tuple[str, ...]], said: 
     notes = notes_of(tmp_path)
     assert len(notes) == len(said)
     assert all(note.startswith(own) for note, own in zip(notes, said, strict=True))
+
+
+Parts = Sequence[tuple[str, str]]
+
+
+def group(parts: Parts) -> list[tuple[str, list[str]]]:
+    return [(part, [path for path, own in parts if own == part]) for part in PARTS]
+
+
+@pytest.mark.parametrize(
+    ("file", "write"),
+    [
+        ("split.json", lambda parts: json.dumps(dict(group(parts)))),
+        (
+            "zhou.json",
+            lambda parts: json.dumps({part: [[own, 0] for own in some] for part, some in group(parts)}),
+        ),
+        ("split.json", lambda parts: json.dumps(dict(parts))),
+        ("split.csv", lambda parts: "\n".join(["path,split", *map(",".join, parts)])),
+        ("meta.csv", lambda parts: "\n".join(["split,path", *(f"{part},{path}" for path, part in parts)])),
+        ("split.txt", lambda parts: "\n".join(f"{path} {part}" for path, part in parts)),
+    ],
+)
+def test_files_that_name_several_parts_beside_folders_of_parts(
+    file: str, write: Callable[[Parts], str], tmp_path: Path
+) -> None:
+    write_images(tmp_path, *FILES)
+    parts = [(path.partition("/")[2], path.partition("/")[0]) for path in FILES]
+    (tmp_path / file).write_text(write(parts))
+    assert notes_of(tmp_path) == []
+    parts[0] = (parts[0][0], "test")
+    (tmp_path / file).write_text(write(parts))
+    said = f"1 images are in another part than entries of {file} say, first train/cat/0.png, which is trained on"
+    assert notes_of(tmp_path) == [f"{said}: nothing of that is read"]
+
+
+def test_json_of_parts_beside_a_table_with_a_column_of_these(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"img/{n}.png" for n in range(4)))
+    write_table(tmp_path / "a.csv", "path,label,split", *(f"img/{n}.png,{n % 2},{PARTS[n // 2]}" for n in range(4)))
+    (tmp_path / "split.json").write_text(json.dumps({"train": ["0", "1", "2"], "test": ["3"]}))
+    said = "1 images are in another part than entries of split.json say, first img/2.png, which is tested on"
+    assert table_notes(tmp_path) == [f"{said}: nothing of that is read"]
+
+
+def test_names_that_several_images_have_contradict_nothing(tmp_path: Path) -> None:
+    write_images(tmp_path, *FILES, "test/cat/0.png")
+    (tmp_path / "split.json").write_text(json.dumps({"test": ["cat/0.png", "3.png"], "train": ["cat/0.png"]}))
+    assert notes_of(tmp_path) == []
 
 
 def test_names_of_files_in_folders_of_parts(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Lists beside folders of classes that say which images are in which part, and tables that do."""
 
+import json
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +12,7 @@ from click.testing import CliRunner
 from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
 from counterweight.data.source_choice import detect_source
+from counterweight.data.sources.base.part_lists import WITH_LISTS
 from tests.data.sources.tables import counts as count_rows
 from tests.data.sources.tables import find as find_rows
 from tests.data.sources.tables import left_out
@@ -112,10 +115,10 @@ def test_files_that_seem_to_say_the_parts_are_named(file: str, text: str, tmp_pa
 @pytest.mark.parametrize(
     ("file", "lines", "offer"),
     [
-        ("validation_ground_truth.txt", ("5", "7"), "set test_lists: [FILE] takes texts"),
-        ("list_eval_partition.txt", ("cat/0.png train", "dog/1.png test"), "set test_lists: [FILE] takes texts"),
+        ("validation_ground_truth.txt", ("5", "7"), WITH_LISTS),
+        ("list_eval_partition.txt", ("cat/0.png train", "dog/1.png test"), WITH_LISTS),
         ("metadata.csv", ("name,y,split", "cat/0.png,0,0", "dog/1.png,1,2"), "set layout: table takes the labels of"),
-        ("train.lst", ("0\t1\tcat/0.png",), "set test_lists: [FILE] takes texts"),
+        ("train.lst", ("0\t1\tcat/0.png",), WITH_LISTS),
         ("val.lst", ("0\t1\tcat/0.png",), "set test_lists: [val.lst] tests on its images"),
     ],
 )
@@ -191,6 +194,53 @@ def test_lists_that_cannot_be_read_as_such_are_refused(tmp_path: Path) -> None:
     write_table(tmp_path / "test.txt", "bird/1.png", "cat/cat 3.png", "dog/dog 3.png")
     notes = find(tmp_path, **BOTH).train.provenance["notes"]
     assert notes[0] == "1 lines of test.txt name no image here, first 'bird/1.png' (test.txt row 1)"
+
+
+ENTRIES = {
+    "train": ["cat/cat 0.png", "cat/cat 1.png", "dog/dog 0.png", "dog/dog 1.png"],
+    "val": ["cat/cat 2.png", "dog/dog 2.png"],
+    "test": ["cat/cat 3.png", "dog/dog 3.png"],
+}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        lambda path: path,
+        lambda path: path.split("/")[1],
+        lambda path: [path, 0, "cat"],
+        lambda path: {"label": 0, "file_name": path},
+    ],
+)
+def test_json_with_lists_of_parts_says_them_where_it_is_offered(entry: Callable[[str], object], tmp_path: Path) -> None:
+    write_classes(tmp_path)
+    (tmp_path / "split.json").write_text(json.dumps({part: [*map(entry, own)] for part, own in ENTRIES.items()}))
+    assert describe_lists_of(tmp_path).endswith(
+        ": set train_lists: [split.json] and test_lists: [split.json] take their parts"
+    )
+    found = find(tmp_path, train_lists=["split.json"], test_lists=["split.json"])
+    assert counts(found) == [{"cat": 3, "dog": 3}, {"cat": 1, "dog": 1}]
+    assert counts(find(tmp_path, test_lists=["split.json"])) == [{"cat": 4, "dog": 4}, {"cat": 1, "dog": 1}]
+
+
+def test_json_with_the_part_of_each_image(tmp_path: Path) -> None:
+    write_classes(tmp_path)
+    parts = {path: part for part, own in ENTRIES.items() for path in own if part != "test"}
+    (tmp_path / "split.json").write_text(json.dumps(parts))
+    found = find(tmp_path, train_lists=["split.json"], test_lists=["split.json"])
+    assert counts(found) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]
+
+
+@pytest.mark.parametrize(
+    "text", ["[1]", "{", "[" * 10**5, '{"train": ["cat/cat 0.png"]}', '{"test": 3}', '{"a": "b"}', ""]
+)
+def test_json_without_lists_of_both_parts_is_refused_and_not_offered(text: str, tmp_path: Path) -> None:
+    write_classes(tmp_path)
+    (tmp_path / "split.json").write_text(text)
+    with pytest.raises(UserError, match=r"split.json: no lists of parts in JSON; expected") as caught:
+        find(tmp_path, test_lists=["split.json"])
+    assert "\n" not in str(caught.value)
+    assert "split.json] and" not in describe_lists_of(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -101,9 +101,32 @@ def test_a_text_that_is_too_long_to_name_anything_is_refused(
 
 @pytest.mark.parametrize("write", WRITERS)
 def test_a_long_name_is_one_and_a_description_is_not_taken(write: Callable[[Path, Rows], None], root: Path) -> None:
-    name = "x" * LONGEST
+    name = "x" * labels.LONGEST
     write(root, rows(name, "y" * (LONGEST + 1)) | {"more": ["train", "z" * 2**17, "z", "train"]})
     assert counts(find(root, tables=name_tables(root))) == [{"a": 1, "b": 2, name: 1}]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize(("letter", "size"), [("x", 256), ("ü", 256)])
+def test_a_label_that_no_folder_could_be_called_is_refused(
+    write: Callable[[Path, Rows], None], letter: str, size: int, root: Path
+) -> None:
+    """Bytes count, as in names of files, not letters; what is left of it without blanks."""
+    label = letter * (size // len(letter.encode()))
+    write(root, rows(label=f" {label} "))
+    refused(root, r"row 3: 'label' is a label of 256 bytes; a class's name has 255 at most$", tables=name_tables(root))
+
+
+def test_a_column_of_long_texts_is_no_guess_at_labels(root: Path) -> None:
+    write_csv(root, {"path": [f"{number}.png" for number in range(4)], "said": ["x" * 300, "y"] * 2})
+    refused(root, "no column .*; set label: COLUMN takes one of them")
+    refused(root, "a.csv: row 1: 'said' is a label of 300 bytes", label="said")
+
+
+def test_the_name_of_a_column_of_yes_and_no_may_be_too_long(root: Path) -> None:
+    names = [f"{number}.png" for number in range(4)]
+    write_csv(root, {"path": names, "a": ["0", "1"] * 2, "b" * 256: ["1", "0"] * 2})
+    refused(root, "a.csv: the name of column 3 is a label of 256 bytes")
 
 
 def test_columns_that_are_named_are_looked_at_too(root: Path) -> None:

@@ -13,7 +13,13 @@ from counterweight.data.sources.base.columns import (
     read_first_rows,
     translate_errors,
 )
-from counterweight.data.sources.base.labels import describe_written, is_missing, normalize_label
+from counterweight.data.sources.base.labels import (
+    describe_too_long,
+    describe_written,
+    find_too_long,
+    is_missing,
+    normalize_label,
+)
 from counterweight.data.sources.base.text_lengths import is_text
 
 UNKNOWN = -1
@@ -118,6 +124,17 @@ def read_labels(columns: Columns, name: str, keep_missing: bool) -> Labels:
         *describe_written(written, "labels"),
     ]
     return Labels(labels, notes + [f"{columns.file.name}: {note}" for note in said])
+
+
+def check_names(columns: Columns, name: str, labels: Sequence[str | None]) -> None:
+    """Refuse labels that are too long to be names of classes.
+
+    Raises:
+        UserError: one is.
+    """
+    if (place := find_too_long(labels)) is not None:
+        said = describe_too_long(labels[place] or "")
+        raise UserError(f"{columns.file}: row {columns.number(place)}: '{name}' is {said}")
 
 
 def describe_missing_labels(words: Counter[str | None]) -> str:

@@ -24,6 +24,7 @@ WORD = 3  # letters, at least
 SCRIPTS = frozenset({"LATIN", "CYRILLIC"})  # of which some letters look alike; Greek ones stand in units
 BETWEEN_ALONE = re.compile(r"[|;]")  # what no name of one class has in it
 BETWEEN = re.compile(r"[|;,+&/]")  # the labels of an image of several
+LONGEST = 255  # bytes of a class's name: file systems allow no longer one to a folder, in which some formats have it
 NAMED = 3  # labels that a note gives as examples
 
 
@@ -36,6 +37,16 @@ def normalize_label(text: str) -> str:
 def is_missing(label: str) -> bool:
     """Say whether a normalized label stands for none."""
     return label.lower() in MISSING
+
+
+def find_too_long(labels: Iterable[str | None]) -> int | None:
+    """Return the place of the first label that is too long to be a class's name; None where all may be."""
+    return next((place for place, name in enumerate(labels) if name and len(name.encode()) > LONGEST), None)
+
+
+def describe_too_long(label: str) -> str:
+    """Return what is said of a label that is too long."""
+    return f"a label of {len(label.encode()):,} bytes; a class's name has {LONGEST} at most"
 
 
 def order_names(names: Iterable[str]) -> list[str]:

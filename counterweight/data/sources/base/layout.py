@@ -14,7 +14,13 @@ from counterweight.data.decode.tree import (
     find_ending,
 )
 from counterweight.data.sources.base.labels import normalize_label, order_names
-from counterweight.data.sources.base.layout_beside import IN_NO_CLASS, count_wrapping, leave_beside, offer_part
+from counterweight.data.sources.base.layout_beside import (
+    IN_NO_CLASS,
+    count_around,
+    count_wrapping,
+    leave_beside,
+    offer_part,
+)
 from counterweight.data.sources.base.layout_doubts import (
     NAMED,
     are_parts,
@@ -42,6 +48,7 @@ from counterweight.data.sources.base.layout_sets import (
     check_sets,
     check_wrapped,
     enter_images,
+    find_rest,
     find_shared,
 )
 from counterweight.data.sources.base.lazy_images import (
@@ -92,7 +99,8 @@ class Layout(NamedTuple):
 class Wanted(NamedTuple):
     """What the settings say of a layout: its kind, the folders of the parts, and what becomes of validation images.
 
-    `masks` says whether it is asked what folders are that might be of masks, `lists` whether lists name the parts.
+    `masks` says whether it is asked what folders are that might be of masks, `lists` whether lists name the parts,
+    `rest` whether something is left out by its name, so that a folder which is left alone is no class, but holds these.
     """
 
     kind: Kind
@@ -101,6 +109,7 @@ class Wanted(NamedTuple):
     validation: Validation
     masks: bool
     lists: bool = False
+    rest: bool = False
 
 
 def choose_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
@@ -129,6 +138,9 @@ def find_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
     folders = [folder for folder in root.folders if folder.images]
     if wanted.kind == "classes" or not folders:
         return take_classes(root, [])
+    name_part = guess_part_name if wanted.kind == "parts" else parse_part_name
+    if wanted.rest and (inner := find_rest(root, name_part)):
+        return place_below(find_layout(inner, wanted, where), root, inner)
     if wanted.kind != "parts":
         check_flat_parts(folders, where)
     words = find_parts(root.folders if wanted.kind == "parts" else folders, wanted.kind, where)
@@ -146,6 +158,20 @@ def find_layout(root: Tree, wanted: Wanted, where: str) -> Layout:
     name, several = words["train"].name, list_classes(words["train"])
     notes = [f"folder '{name}' is a class as its neighbours are; set layout: parts takes it for the training part"]
     return take_classes(root, notes if several else [])
+
+
+def place_below(layout: Layout, root: Tree, inner: Tree) -> Layout:
+    """Return the layout of the only folder of images as one of the folder that it lies in, at any depth."""
+    above = os.path.relpath(inner.path, root.path)
+    left_out = count_around(root, inner)
+    for own, count in layout.left_out.items():
+        left_out[own._replace(place=os.path.normpath(f"{above}/{own.place}"))] += count
+
+    def place(part: Part) -> Part:
+        return part._replace(classes=[own._replace(place=f"{above}/{own.place}") for own in part.classes])
+
+    train, test = (list(map(place, parts)) for parts in (layout.train, layout.test))
+    return layout._replace(train=train, test=test, left_out=left_out)
 
 
 def find_parts(folders: Sequence[Tree], kind: Kind, where: str) -> dict[str, Tree]:

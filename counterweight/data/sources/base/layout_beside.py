@@ -34,6 +34,17 @@ def offer_part(folder: Tree, train: Sequence[Tree], test: Sequence[Tree]) -> str
     return f"; {more} trains on them, too"
 
 
+def count_around(root: Tree, inner: Tree) -> Counter[LeftOut]:
+    """Count what lies in the folders that are around another, each of which has all images in a single folder."""
+    found, tree = Counter[LeftOut](), root
+    while tree is not inner:
+        only = next(folder for folder in tree.folders if folder.images)
+        place = "" if tree is root else f"{os.path.relpath(tree.path, root.path)}/"
+        found.update(leave_beside(tree, [only], IN_NO_CLASS, place))
+        tree = only
+    return found
+
+
 def count_wrapping(tree: Tree, root: str) -> Counter[LeftOut]:
     """Count what lies in the folders that are around a part's folder of classes alone."""
     goal = unwrap(tree)

@@ -1,7 +1,7 @@
 """Folders that are no classes, but hold them: sets beside others, copies of all classes, letters they begin with."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -149,6 +149,21 @@ def find_inner(tree: Tree) -> Tree | None:
     if len(names) > 1 and are_part_names([*names]) and not any(map(list_classes, inner[0].folders)):
         return None  # parts without classes
     return inner[0] if len(names) > 1 else find_inner(inner[0])
+
+
+def find_rest(root: Tree, name_part: Callable[[str], str | None]) -> Tree | None:
+    """Return the folder of classes or of parts that has all images, in one or several folders that lie alone, if any.
+
+    Args:
+        name_part: returns the part that a folder is by its name; such a one is no folder around others.
+    """
+    tree = root
+    while len(inner := [own for own in tree.folders if own.images]) == 1 and inner[0].images == tree.images:
+        if name_part(inner[0].name):
+            break
+        tree = inner[0]
+    parted = "train" in map(guess_part_name, list_classes(tree))
+    return tree if tree is not root and (holds_classes(tree) or parted) else None
 
 
 def offer_folders(root: Path) -> str:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import is_image
 from counterweight.data.sources.base.delimited_text import find_wide_encoding
+from counterweight.data.sources.base.json_parts import LARGEST, choose_tested, has_both, read_json_parts
+from counterweight.data.sources.base.json_tables import JSON
 from counterweight.data.sources.base.table_paths import compose, fold_name
 
 LONGEST = 2**16  # characters of a line that is looked at by its cells
@@ -27,22 +29,26 @@ class Line(NamedTuple):
     row: int
 
 
-def read_lists(names: Sequence[str], root: Path, follow: bool) -> list[Line]:
+def read_lists(names: Sequence[str], root: Path, follow: bool, tested: bool = False) -> list[Line]:
     """Return the lines of some lists that say something.
 
     Args:
         names: of the lists below `root`.
         follow: whether they may lie elsewhere.
+        tested: which images are wanted of JSON with those of several parts: the ones tested on, or all others.
 
     Raises:
-        UserError: a file is not there, lies elsewhere, or is no text.
+        UserError: a file is not there, lies elsewhere, or is no text, or JSON without parts.
     """
     lines = list[Line]()
     for file in (root / name for name in names):
-        if file.suffix.lower() in WHOLE:
+        if file.suffix.lower() in WHOLE and file.suffix.lower() != JSON:
             raise UserError(f"{file}: a list has the path of an image in each line; write one for each part")
         if not follow and not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(root)):
             raise UserError(f"{file}: a list outside of the folder; copy it there, or set links: follow")
+        if file.suffix.lower() == JSON and file.is_file():
+            lines += read_json_list(file, tested)
+            continue
         try:
             content = file.read_bytes()
             text = content.decode(find_wide_encoding(content[:64]) or "utf-8-sig")
@@ -55,6 +61,20 @@ def read_lists(names: Sequence[str], root: Path, follow: bool) -> list[Line]:
         own = enumerate(text.splitlines(), 1)
         lines += [Line(line.strip(), file, row) for row, line in own if line.strip()]
     return lines
+
+
+def read_json_list(file: Path, tested: bool) -> list[Line]:
+    """Return the images that JSON has for one part; arguments as of `read_lists`.
+
+    Raises:
+        UserError: it has none that are trained on and others that are tested on.
+    """
+    named = read_json_parts(os.fspath(file))
+    if not has_both(named):
+        expected = f'expected {{"train": [PATH, ...], "test": [PATH, ...]}}, of {LARGEST:,} bytes at most'
+        raise UserError(f"{file}: no lists of parts in JSON; {expected}")
+    words = choose_tested(named)
+    return [Line(own.text, file, row) for row, own in enumerate(named, 1) if (own.part in words) == tested]
 
 
 def offer_nearest(file: Path) -> str:

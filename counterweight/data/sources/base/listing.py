@@ -23,6 +23,10 @@ class Listing(NamedTuple):
         """How many images each class has."""
         return Counter(self.classes)
 
+    def join(self, other: "Listing") -> "Listing":
+        """Return the images of both."""
+        return Listing(self.files + other.files, self.classes + other.classes, self.places + other.places)
+
     def take(self, kept: Sequence[int]) -> "Listing":
         """Return the images at some places."""
         return Listing(

@@ -22,7 +22,13 @@ from counterweight.data.decode.tree import (
     find_companions,
     find_ending,
 )
-from counterweight.data.sources.base.labels import merge_labels, normalize_label, order_names
+from counterweight.data.sources.base.labels import (
+    describe_too_long,
+    find_too_long,
+    merge_labels,
+    normalize_label,
+    order_names,
+)
 from counterweight.data.sources.base.layout import IN_NO_PART, UNUSED_PART, Kind, Wanted
 from counterweight.data.sources.base.layout_doubts import FEW, IMAGES, are_pictures, name_some
 from counterweight.data.sources.base.lazy_images import (
@@ -119,6 +125,8 @@ def list_labelled(
     found: list[Labelled] = []
     for (file, place), path, written in zip(every, paths, labels, strict=True):
         if label := normalize_label(written):
+            if find_too_long([label]) is not None:
+                raise UserError(f"{file}: label_pattern: '{pattern.pattern}' finds {describe_too_long(label)}")
             found.append(Labelled(file, label, place))
         else:
             left_out[LeftOut(NO_LABEL, find_ending(path), place)] += 1

@@ -6,7 +6,7 @@ import pyarrow as pa
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.column_texts import Labels, read_values
 from counterweight.data.sources.base.columns import Columns, read_first_rows
-from counterweight.data.sources.base.labels import normalize_label
+from counterweight.data.sources.base.labels import describe_too_long, find_too_long, normalize_label
 from counterweight.data.sources.base.part_flags import is_plain, name_flag
 
 YES, NO = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})  # in lower case
@@ -42,8 +42,11 @@ def read_one_hot(columns: Columns, names: list[str]) -> Labels:
     """Return the label of each row, the name of the column that says 1, and a note.
 
     Raises:
-        UserError: a row says 1 in none or in several, or something else.
+        UserError: a row says 1 in none or in several, or something else, or a name is too long for a class.
     """
+    if (place := find_too_long(names)) is not None:
+        number = columns.names.index(names[place]) + 1
+        raise UserError(f"{columns.file}: the name of column {number} is {describe_too_long(names[place])}")
     words = np.array([[*map(say, read_values(columns, name))] for name in names])  # (classes, rows)
     yes, no = np.isin(words, [*YES]), np.isin(words, [*NO])
     every = f"{', '.join(names[:NAMED])}{f' and {len(names) - NAMED:,} more' if len(names) > NAMED else ''}"

@@ -8,11 +8,20 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import find_ending, find_stem
 from counterweight.data.sources.base.column_texts import find_part_columns, read_values
 from counterweight.data.sources.base.columns import Columns
+from counterweight.data.sources.base.json_tables import JSON
 from counterweight.data.sources.base.labels import normalize_label
 from counterweight.data.sources.base.lazy_images import TESTS, VALIDATION, guess_part_name, parse_part_name
 from counterweight.data.sources.base.listed_paths import PathIndex, find_places, read_lists
+from counterweight.data.sources.base.named_parts import find_named_parts
 from counterweight.data.sources.base.part_flags import YES, find_flag_columns, name_flag
-from counterweight.data.sources.base.part_lists import PLAIN, describe_lists_beside, describe_named_parts, find_lists
+from counterweight.data.sources.base.part_lists import (
+    PLAIN,
+    SPLIT,
+    TABLES,
+    describe_lists_beside,
+    describe_named_parts,
+    find_lists,
+)
 from counterweight.data.sources.base.table_rows import Rows
 
 MOST = 20  # lists that are looked at
@@ -125,8 +134,24 @@ def describe_contrary_lists(
     return notes
 
 
+def describe_contrary_splits(
+    files: Iterable[str], paths: Sequence[str], tested: Sequence[bool], root: Path
+) -> list[str]:
+    """Return notes if files that name several parts, as `split.json`, have images in another; arguments as above."""
+    stems = {find_stem(path) for path in paths}
+    own = (file for file in files if find_ending(file) in (JSON, *TABLES) or SPLIT.search(find_stem(file)))
+    looked = find_lists((file for file in own if find_stem(file) not in stems), lambda: stems)
+    found = [file.path for file in looked if not file.single and find_ending(file.path) in (JSON, *PLAIN)][:MOST]
+    index, notes = PathIndex(paths if found else []), list[str]()
+    for file in found:
+        named = find_named_parts(file, index, len(paths))
+        by = f"entries of {os.path.relpath(file, root)}"
+        notes += [f"{note}: nothing of that is read" for note in describe_contrary(paths, tested, named, by)]
+    return notes
+
+
 def describe_contrary_tables(
-    trained: Sequence[Rows], tested: Sequence[Rows], others: Iterable[str], root: Path
+    trained: Sequence[Rows], tested: Sequence[Rows], others: Sequence[str], root: Path
 ) -> list[str]:
     """Return notes if something else than what has the parts of the rows of tables names others.
 
@@ -146,6 +171,7 @@ def describe_contrary_tables(
         *describe_contrary_folders(paths, in_test),
         *describe_contrary_names(paths, in_test),
         *describe_contrary_lists(others, paths, in_test, root),
+        *describe_contrary_splits(others, paths, in_test, root),
     ]
 
 

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import NO_ENDING, Tree, find_ending, find_stem, is_image, list_stems
+from counterweight.data.sources.base.json_parts import has_both, read_json_parts
+from counterweight.data.sources.base.json_tables import JSON
 from counterweight.data.sources.base.lazy_images import NAMED_PART, TESTS, guess_part_name, parse_part_name
 from counterweight.data.sources.base.listed_paths import WHOLE, PathIndex, find_places, read_beginning, read_lists
 
@@ -20,17 +22,22 @@ OTHERS = (".mat", ".pkl", ".npy", ".npz")  # not looked into
 SPLIT = re.compile(r"split|folds?(?![a-z])|train|test(?![a-z])", re.IGNORECASE)
 PROSE = re.compile(r"read[ _-]?me|licen[cs]e|copying|change", re.IGNORECASE)
 BETWEEN = re.compile(r"[\s,;|\"'\[\]{}:]+")  # the words of a line, of JSON, too
+AROUND = " \t\"'[]{}"  # a cell, or a text in JSON
 CELLS = re.compile(r"[,;|\t]")
-WITH_LISTS = "set test_lists: [FILE] takes a text with the path of each image that is tested on in a line"
+WITH_LISTS = "set test_lists: [test.txt] tests on the images of a text of that name, with the path of one in each line"
 SHOWN = 3  # files that a note names
 COLUMNS = {"split", "subset", "partition"}  # of tables that say parts by words or numbers
 
 
 class ListFile(NamedTuple):
-    """A file that seems to say which images are in which part, and whether it is a list of those of a single one."""
+    """A file that seems to say which images are in which part, and whether it is a list of those of a single one.
+
+    `parted` says whether it is JSON of which lists for both parts are read.
+    """
 
     path: str
     single: bool
+    parted: bool = False
 
 
 class Lists(NamedTuple):
@@ -108,8 +115,9 @@ def offer_lists(found: Sequence[ListFile], classes: Collection[str]) -> str:
     test = next((first[word] for word in (*TESTS, *first) if word in first and word != "train"), None)
     if test is None:
         table = next((file.path for file in found if is_table(file.path)), None)
-        ways = "set test_lists: [FILE] takes texts with the path of an image in each line"
-        return f"set layout: table takes the labels of {table}, too, if it has them" if table else ways
+        ways = f"set layout: table takes the labels of {table}, too, if it has them" if table else WITH_LISTS
+        name = next((file.path for file in found if file.parted), None)
+        return f"set train_lists: [{name}] and test_lists: [{name}] take their parts" if name else ways
     if "train" not in first:
         return f"set test_lists: [{test}] tests on its images and trains on the others"
     train = sorted(name for word, name in first.items() if word not in TESTS and name != test)
@@ -161,7 +169,7 @@ def find_lists(
         elif ending in TEXTS and not PROSE.match(find_stem(file)):
             stems = stems or list_images()
             if found := look_into(file, stems, classes):
-                yield found
+                yield found._replace(parted=ending == JSON and has_both(read_json_parts(file)))
 
 
 def look_into(file: str, stems: set[str], classes: Collection[str]) -> ListFile | None:
@@ -200,7 +208,7 @@ def is_named(text: str, stems: set[str], bare: bool) -> bool:
     Args:
         bare: whether by a name without ending and folders, too.
     """
-    cells = [cell.strip() for line in text.splitlines() for cell in CELLS.split(line)]  # paths may have blanks in them
+    cells = [cell.strip(AROUND) for line in text.splitlines() for cell in CELLS.split(line)]  # paths may have blanks
     words = (word.replace("\\", "/") for word in (*filter(None, BETWEEN.split(text)), *cells))
     paths = (word for word in words if bare or is_image(word) or "/" in word)
     return any(
@@ -224,21 +232,21 @@ def find_listed(
             left to train on.
     """
     index, notes, places = PathIndex(paths), list[str](), list[list[int]]()
-    for names in (train, test):
-        found, lost = find_places(read_lists(names, root, follow), index, paths)
+    for names, tested in ((train, False), (test, True)):
+        found, lost = find_places(read_lists(names, root, follow, tested), index, paths)
         some = f", first '{lost[0].text}' ({lost[0].file.name} row {lost[0].row})" if lost else ""
         if names and not found:
             raise UserError(f"{root / names[0]}: none of the images that {', '.join(names)} names is there{some}")
         if lost:
             notes.append(f"{len(lost):,} lines of {', '.join(names)} name no image here{some}")
         places.append(found)
-    trained, tested = places
-    if both := {*trained} & {*tested}:
+    trained, taken = places
+    if both := {*trained} & {*taken}:
         said = f"{len(both):,} images are in lists of both parts, first {paths[min(both)]}"
         raise UserError(f"{root / test[0]}: {said}; mend the lists")
-    taken = {*tested}
-    rest = trained if train else [place for place in range(len(paths)) if place not in taken]
+    rest = trained if train else sorted({*range(len(paths))} - {*taken})
     if not rest:
         said = f"{', '.join(test)} names all {len(paths):,} images: none is left to train on"
         raise UserError(f"{root / test[0]}: {said}")
-    return Lists(rest, tested, [*notes, f"the parts are those of {', '.join([*train, *test])}"])
+    said = f"the parts are those of {', '.join(dict.fromkeys([*train, *test]))}"
+    return Lists(rest, taken, [*notes, said])

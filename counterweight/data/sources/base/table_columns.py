@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import is_image
-from counterweight.data.sources.base.column_texts import Labels, read_labels
+from counterweight.data.sources.base.column_texts import Labels, check_names, read_labels
 from counterweight.data.sources.base.columns import (
     Columns,
     choose_column,
@@ -21,6 +21,7 @@ from counterweight.data.sources.base.columns import (
 )
 from counterweight.data.sources.base.embedded import is_binary, list_fields
 from counterweight.data.sources.base.label_texts import IMAGE, LABEL
+from counterweight.data.sources.base.labels import find_too_long
 from counterweight.data.sources.base.one_hot import find_one_hot, read_one_hot
 from counterweight.data.sources.base.table_paths import locate_images
 from counterweight.data.sources.base.table_prefixes import TRIED
@@ -173,7 +174,7 @@ def find_labels(
         guess: whether labels may be known by what stands in columns, where none is called so.
 
     Raises:
-        UserError: the wanted one is not there, or none or several may be it.
+        UserError: the wanted one is not there, none or several may be it, or what it says is too long for a name.
     """
     if wanted and wanted not in columns.names:
         raise NoLabelsError(describe_missing(columns, wanted))
@@ -182,6 +183,7 @@ def find_labels(
         check_single(columns, found)
         notes = [] if wanted else note_others(columns, found)
         read = read_labels(columns, found, keep_missing)
+        check_names(columns, found, read.labels)
         return found, Labels(read.labels, notes + read.notes)
     if not guess and columns.header:  # names of columns tell nothing where there are none
         raise NoLabelsError(f"{describe_lack(columns, LABEL)}; set label: COLUMN takes one of them")
@@ -193,7 +195,8 @@ def find_labels(
     if len(rest) == 1:
         read = read_labels(columns, rest[0], keep_missing)
         words = {word for word in read.labels if word is not None}
-        if 1 < len(words) <= FEW * len(read.labels) and not is_measure(words):
+        named = find_too_long(words) is None and not is_measure(words)
+        if 1 < len(words) <= FEW * len(read.labels) and named:
             note = f"{columns.file.name}: column '{rest[0]}' is taken for the labels: there is no other"
             return rest[0], Labels(read.labels, [note, *read.notes])
     raise NoLabelsError(f"{describe_lack(columns, LABEL)}; set label: COLUMN takes one of them")

@@ -2,12 +2,13 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.tree import Tree, check_faults, scan_tree
+from counterweight.data.decode.tree import LeftOut, Tree, check_faults, scan_tree
 from counterweight.data.sources.base.batches import ARROW, LINES
 from counterweight.data.sources.base.columns import SUFFIXES
 from counterweight.data.sources.base.delimited_text import DELIMITERS
@@ -45,10 +46,14 @@ def check_revisions(root: Path) -> None:
 
 
 class TableFiles(NamedTuple):
-    """The tables of a folder by how likely their kind is one of labels, and the paths of the other files in it."""
+    """The tables of a folder by how likely their kind is one of labels, and the paths of the other files in it.
+
+    `hidden` is the account of those that are hidden or the system's, which nothing reads.
+    """
 
     tables: list[list[Path]]
     others: list[str]
+    hidden: Counter[LeftOut]
 
 
 def find_table_files(root: Path, follow: bool, wanted: Sequence[str] = ()) -> TableFiles:
@@ -65,22 +70,23 @@ def find_table_files(root: Path, follow: bool, wanted: Sequence[str] = ()) -> Ta
     """
     if wanted and not root.is_dir():
         raise UserError(f"{root}: tables: {wanted[0]} lies in a folder; give that")
+    hidden = Counter[LeftOut]()
     if root.is_file():
         files = [follow_links(root)]  # the link may have another name
     elif root.is_dir():
         check_revisions(root)
         tree = scan_tree(os.fspath(root), Path(os.path.realpath(root)), follow)
-        files = [Path(path) for path in list_files(tree)]
+        files, hidden = [Path(path) for path in list_files(tree)], count_hidden(tree)
     else:
         raise UserError(f"{root}: no such table or folder of tables")
     if wanted:
-        return pick_tables(files, wanted, root)
+        return pick_tables(files, wanted, root)._replace(hidden=hidden)
     first = [path for path in files if path.suffix.lower() in FIRST]
     second = [path for path in files if path.suffix.lower() in (LINES, ARROW) and not path.name.startswith(CACHE)]
     if not first and not second:
         raise UserError(f"{root}: no table there; expected {', '.join(SUFFIXES)}")
     tables = {*first, *second}
-    return TableFiles([first, second], [os.fspath(path) for path in files if path not in tables])
+    return TableFiles([first, second], [os.fspath(path) for path in files if path not in tables], hidden)
 
 
 def describe_shards(files: Sequence[Path]) -> list[str]:
@@ -107,7 +113,16 @@ def pick_tables(files: Sequence[Path], wanted: Sequence[str], root: Path) -> Tab
         if path not in known:
             said = "not there" if not path.exists() else "a folder" if path.is_dir() else "not below the folder"
             raise UserError(f"{path}: tables: {said}; expected files in {root}")
-    return TableFiles([chosen], [os.fspath(path) for path in files if path not in {*chosen}])
+    return TableFiles([chosen], [os.fspath(path) for path in files if path not in {*chosen}], Counter())
+
+
+def count_hidden(tree: Tree) -> Counter[LeftOut]:
+    """Count the files of a folder that are hidden or the system's, by the folder in it that they lie in."""
+    found = Counter({LeftOut(*kind, "."): count for kind, count in tree.left_out.items()})
+    for folder in tree.folders:
+        for own in folder.walk():
+            found.update({LeftOut(*kind, folder.name): count for kind, count in own.left_out.items()})
+    return found
 
 
 def list_files(tree: Tree) -> Iterator[str]:

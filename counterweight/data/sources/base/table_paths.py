@@ -196,7 +196,7 @@ def find_place(paths: Sequence[Path], file: Path, start: Path, root: Path, once:
     every = (*around, *list_folders(start))
     places = [place for place in every if has_all(paths, file.parent, place)]
     places = [place for place in places if not COMPANION_FOLDER.fullmatch(place.name)] or places
-    parts = [guess_part_name(place.name) for place in places]
+    parts = [find_nearest_part(place.relative_to(root).parts) for place in places]
     own = guess_part_name(file.stem)
     if own and all(parts) and parts.count(own) == 1:
         return places[parts.index(own)]
@@ -206,6 +206,11 @@ def find_place(paths: Sequence[Path], file: Path, start: Path, root: Path, once:
         kind = CopiesError if once else UserError
         raise kind(f"{file}: the images that it names are in {several}; {ways}")
     return places[0] if places else None
+
+
+def find_nearest_part(names: Sequence[str]) -> str | None:
+    """Return the part that the last of some folders names, or the last above it that does; None: none does."""
+    return next((part for name in reversed(names) if (part := guess_part_name(name))), None)
 
 
 def find_most(names: Sequence[str], spread: Mapping[str, Sequence[str]]) -> Path | None:

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -78,13 +78,17 @@ def leave_out_rows(tables: list[Table], used: list[str]) -> Counter[LeftOut]:
     return found
 
 
-def leave_out_files(others: list[str], tables: list[Table], root: Path) -> Counter[LeftOut]:
-    """Count the files beside the tables that no row names."""
-    named = {os.path.normpath(path) for table in tables for path in table.paths or ()}
+def leave_out_files(others: Iterable[str], named: Collection[str], folder: Path) -> Counter[LeftOut]:
+    """Count the files beside tables that no row names.
+
+    Args:
+        named: absolute paths of those that rows name.
+        folder: that the account's places are in.
+    """
     found: Counter[LeftOut] = Counter()
     for path in others:
-        if os.path.normpath(path) not in named:
-            place = os.path.relpath(path, root).split(os.sep)
+        if os.path.abspath(path) not in named:
+            place = os.path.relpath(path, folder).split(os.sep)
             reason = NO_ROW if is_image(path) else OTHER_KIND
             found[LeftOut(reason, find_ending(path), place[0] if len(place) > 1 else ".")] += 1
     return found

@@ -1,0 +1,44 @@
+"""Which part files name of images: JSON, and texts with a path and a part in each line."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from counterweight.core.errors import UserError
+from counterweight.data.decode.tree import find_ending
+from counterweight.data.sources.base.json_parts import LARGEST, read_json_parts
+from counterweight.data.sources.base.json_tables import JSON
+from counterweight.data.sources.base.lazy_images import parse_part_name
+from counterweight.data.sources.base.listed_paths import PathIndex, find_lines, read_lists
+from counterweight.data.sources.base.part_lists import BETWEEN
+
+
+def find_named_parts(file: str, index: PathIndex, count: int) -> list[str | None]:
+    """Return the part that a file names of each of so many images; None: none, or it means several images.
+
+    In texts the part is the only word of a line that is one.
+    """
+    parts: list[str | None] = [None] * count
+    for places, part in [*find_in_json(file, index)] if find_ending(file) == JSON else find_in_text(file, index):
+        if len(places) == 1:
+            parts[next(iter(places))] = part
+    return parts
+
+
+def find_in_json(file: str, index: PathIndex) -> Iterator[tuple[set[int], str]]:
+    """Yield the images that each entry of JSON means, and its part."""
+    for own in read_json_parts(file):
+        yield index.find(own.text), own.part
+
+
+def find_in_text(file: str, index: PathIndex) -> Iterator[tuple[set[int], str]]:
+    """Yield the images that each line of a text with a part means, and that."""
+    try:
+        lines = read_lists([file], Path(), follow=True) if os.path.getsize(file) <= LARGEST else []
+    except (UserError, OSError):
+        return
+    words = [{*filter(None, map(parse_part_name, BETWEEN.split(line.text)))} for line in lines]
+    told = [(line, own.pop()) for line, own in zip(lines, words, strict=True) if len(own) == 1]
+    ends = [find_lines([line for line, _ in told], index, last) for last in (False, True)]
+    found = max(ends, key=lambda own: sum(map(bool, own)))
+    yield from zip(found, (part for _, part in told), strict=True)
