@@ -15,10 +15,11 @@ from pydantic import Field
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
-from counterweight.data.decode.tree import COMPANION_OF, LeftOut, Tree, collect, find_ending, is_image, prune, scan_tree
+from counterweight.data.decode.tree import COMPANION_OF, LeftOut, Tree, find_ending, is_image, prune, scan_tree
 from counterweight.data.sources import table
-from counterweight.data.sources.base.labels import describe_lookalikes, describe_written, merge_labels, order_names
-from counterweight.data.sources.base.layout import Layout, Part, Wanted, choose_layout
+from counterweight.data.sources.base.folder_classes import check_empty, name_classes
+from counterweight.data.sources.base.labels import describe_lookalikes, order_names
+from counterweight.data.sources.base.layout import Wanted, choose_layout
 from counterweight.data.sources.base.lazy_images import (
     DatasetSplits,
     LazyImages,
@@ -26,7 +27,6 @@ from counterweight.data.sources.base.lazy_images import (
     OwnFileSettings,
     Validation,
     agree_on_classes,
-    check_counts,
     describe_joined,
     make_fetch,
     name_setting,
@@ -53,7 +53,6 @@ from counterweight.data.sources.base.tested_tables import (
 )
 from counterweight.settings.datasets import Pattern
 
-LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
 IN_NO_LIST = "in no list of a part"
 
 
@@ -264,48 +263,6 @@ def split_by_lists(
     for place in {*range(len(every.files))} - {*found.train, *found.test}:
         left_out[LeftOut(IN_NO_LIST, find_ending(str(every.files[place])), every.places[place])] += 1
     return every.take(found.train), every.take(found.test), found.notes
-
-
-def name_classes(layout: Layout, masks: bool, merge: bool) -> tuple[Layout, list[str]]:
-    """Return a layout whose classes have their last names, and a note for each that several folders are of.
-
-    Args:
-        masks: whether masks and thumbnails are left out.
-        merge: whether those that differ by case only are one.
-    """
-    folders = [folder for part in (*layout.train, *layout.test) for folder in part.classes]
-    written: dict[str, set[str]] = {}
-    for folder in folders:
-        written.setdefault(folder.name, set()).add(folder.written)
-    notes = describe_written(written, "folders")
-    if not merge:
-        return layout, notes
-    counts: Counter[str] = Counter()
-    for folder in folders:
-        counts[folder.name] += len(collect(folder.tree, folder.place, masks).files)
-    names, merged = merge_labels(counts)
-
-    def rename(part: Part) -> Part:
-        return part._replace(classes=[own._replace(name=names[own.name]) for own in part.classes])
-
-    train, test = (list(map(rename, parts)) for parts in (layout.train, layout.test))
-    return layout._replace(train=train, test=test), notes + merged
-
-
-def check_empty(tree: Tree, layout: Layout, classes: Sequence[str], where: str, masks: bool) -> None:
-    """Refuse classes that have no image in any part; pictures that are not read are told of.
-
-    Args:
-        masks: whether some were left out, which a list of what is to be left out would have to name.
-    """
-    names = order_names({folder.name for part in (*layout.train, *layout.test) for folder in part.classes})
-    places = {name: place for place, name in enumerate(names)}
-    labels = np.array([places[name] for name in classes], dtype=np.int64)
-    empty = order_names({*names} - {*classes})
-    ways = (
-        "remove its folder" if masks else f"set leave_out: [{', '.join(empty)}] goes on without, or remove its folder"
-    )
-    check_counts(names, labels, where, LAYOUT, f"{ways}{account.describe_unread(tree)}")
 
 
 def make_folder_part(listing: Listing, found: Found, settings: Settings, root: Path) -> LazyImages:
