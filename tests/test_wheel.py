@@ -61,6 +61,11 @@ def test_the_wheel_holds_the_library_alone(wheel: Path) -> None:
     assert here <= set(names)
 
 
+def drop_python_variables() -> dict[str, str]:
+    """Return the environment without what would have Python look elsewhere first."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
 def test_two_folders_are_audited_from_another_directory(environment: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for name, level in (("photographs", 100), ("generated", 140)):
@@ -70,8 +75,8 @@ def test_two_folders_are_audited_from_another_directory(environment: Path, tmp_p
             Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
     command = [str(environment / "bin/counterweight"), "audit", "photographs", "generated"]
     options = ["--backbone", "mnasnet0_5", "--size", "16", "--out", "found"]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False, env=kept)
+    own = drop_python_variables()
+    done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False, env=own)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("`synthetic` differs from real images: ")
     assert {"audit.json", "report.md", "features.png"} <= {path.name for path in (tmp_path / "found").iterdir()}
@@ -79,7 +84,6 @@ def test_two_folders_are_audited_from_another_directory(environment: Path, tmp_p
 
 def test_the_library_is_imported_from_the_wheel(environment: Path, tmp_path: Path) -> None:
     code = "import counterweight.cli.main, sys; print(counterweight.cli.main.__file__); sys.exit('dvc' in sys.modules)"
-    done = subprocess.run(
-        [str(environment / "bin/python"), "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    words, own = [str(environment / "bin/python"), "-c", code], drop_python_variables()
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True, env=own)
     assert Path(done.stdout.strip()).is_relative_to(environment)

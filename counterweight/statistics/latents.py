@@ -80,7 +80,10 @@ def count_modes(points: Floats, seed: int) -> int:
         return 1
     scores /= scores[:, 0].std()  # The first component comes first; WIDTH is in its unit.
     best, lowest = 1, np.inf
-    for number in range(1, max(1, min(MOST_MODES, len(points) // FEWEST_PER_MODE)) + 1):
+    most = min(
+        MOST_MODES, len(points) // FEWEST_PER_MODE, len(np.unique(points, axis=0))
+    )  # copies of one are one place
+    for number in range(1, max(1, most) + 1):
         # Three starts: a single one may end in a poor optimum.
         mixture = GaussianMixture(number, reg_covar=WIDTH**2, n_init=3, random_state=seed).fit(scores)
         sizes = np.bincount(mixture.predict(scores), minlength=number)

@@ -26,6 +26,9 @@ def scarce(fresh: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     fresh.edit("    - bagan\n", "    - oversample\n")
     fresh.edit("  bagan:\n", SETTINGS)
     fresh.edit("fraction: 0.75", "fraction: 0.97")
+    fresh.edit(
+        "    size: 16\n", "    size: 16\n    near_duplicates: ignore\n"
+    )  # some are drawn alike, and stay together
     fresh.edit("  recognition:\n    - shapes\n", "  recognition: []\n")
     monkeypatch.chdir(fresh.root)
     return fresh

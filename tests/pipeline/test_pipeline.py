@@ -65,7 +65,8 @@ def test_nothing_unfinished_is_left(built: Built) -> None:
 
 def test_the_minority_is_thinned_out_whatever_yaml_could_take_its_name_for(built: Built) -> None:
     counts = json.loads((built.project / "metrics/imbalance/shapes/drop75.json").read_text())
-    sizes = {"before": 28, "fitted": 5, "validation": 2, "wanted": 16, "reference": 23 + 12, "test": 12}
+    # Seven are kept, of which four and three, not five and two: two are drawn alike, and of one picture.
+    sizes = {"before": 28, "fitted": 4, "validation": 3, "wanted": 16, "reference": 24 + 12, "test": 12}
     assert counts["no"] == {**sizes, "minority": True}
     assert {name: row["fitted"] for name, row in counts.items()} == {"disc": 21, "no": 5, "square": 21}
 
@@ -246,8 +247,9 @@ def test_a_pair_in_the_table_is_compared_and_costs_no_training(copy: Project) ->
         path.unlink()
     copy.repro()
     text = (copy / "metrics/report/pairs/two/report.md").read_text()
-    first = "- The files alone tell the sets apart: format (40 PNG against 40 JPEG). With both re-encoded as JPEG of "
-    assert f"{first}quality 30: `synthetic`" in text
+    copies = r"- (\d+ of the (real|synthetic) images (is a copy|are copies) or near cop(y|ies) of another one\. )+"
+    first = r"The files alone tell the sets apart: format \(40 PNG against 40 JPEG\)\. With both re-encoded as JPEG of "
+    assert re.search(f"^{copies}{first}quality 30: `synthetic`", text, re.MULTILINE)  # some are drawn alike
     assert " As they are: `synthetic`" in text
     assert "## The same images made the same (40 real and 40 synthetic ones)" in text
     shown = json.loads((copy / "metrics/compare/pairs/two.json").read_text())

@@ -61,6 +61,12 @@ def test_modes_of_few_or_equal_points(count: int) -> None:
     assert 1 <= count_modes(cloud(count, 4), 0) <= 2
 
 
+@pytest.mark.parametrize("distinct", [2, 3])
+def test_modes_of_copies_of_a_few_points_are_no_more_than_these(distinct: int) -> None:
+    """A mixture of more would begin at places that are not there."""
+    assert count_modes(np.repeat(cloud(distinct, 4), 10, axis=0), 0) <= distinct
+
+
 def test_a_mean_shift_moves_the_mean_and_nothing_else() -> None:
     origin, goal = cloud(20, 6), 3 + cloud(30, 6, 1)
     moved = mean_shift(origin, goal)(origin)
