@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from counterweight.core.confined import read_confined
 from counterweight.core.errors import UserError
-from counterweight.data.sources.base.batches import read_batches
+from counterweight.data.sources.base.batches import read_batches, read_parquet
 from counterweight.data.sources.base.column_texts import read_texts
 from counterweight.data.sources.base.columns import Columns, Indices, read_column, translate_errors
 from counterweight.data.sources.base.text_lengths import is_text
@@ -92,13 +93,13 @@ def read_contents(columns: Columns, name: str, rows: Indices) -> Iterator[Conten
             for run in np.split(rows, np.flatnonzero(np.diff(rows) <= 0) + 1) if len(rows) else []:
                 yield from take_rows(read_batches(columns.file, name, BATCH, naming=False), 0, run)
             return
-        with pq.ParquetFile(columns.file, memory_map=True) as file:
-            yield from read_groups(file, name, rows)
+        yield from read_groups(columns.file, name, rows)
 
 
-def read_groups(file: pq.ParquetFile, name: str, rows: Indices) -> Iterator[Content]:
+def read_groups(file: Path, name: str, rows: Indices) -> Iterator[Content]:
     """Yield the images in some rows of a Parquet column, in that order."""
-    sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    facts = pq.read_metadata(file)
+    sizes = [facts.row_group(number).num_rows for number in range(facts.num_row_groups)]
     ends = np.cumsum(sizes)
     groups = np.searchsorted(ends, rows, side="right")
     # A new run wherever the row group changes or rows go back: inside a run a group is read once.
@@ -108,9 +109,9 @@ def read_groups(file: pq.ParquetFile, name: str, rows: Indices) -> Iterator[Cont
         yield from read_group(file, name, group, int(ends[group]) - sizes[group], run)
 
 
-def read_group(file: pq.ParquetFile, name: str, group: int, start: int, rows: Indices) -> Iterator[Content]:
+def read_group(file: Path, name: str, group: int, start: int, rows: Indices) -> Iterator[Content]:
     """Yield the images in increasing rows of one row group, whose first row is `start`."""
-    batches = file.iter_batches(BATCH, row_groups=[group], columns=[name])
+    batches = read_confined(lambda: read_parquet(file, name, BATCH, [], [group]), file.stat().st_size)
     yield from take_rows((batch.column(0) for batch in batches), start, rows)
 
 
