@@ -115,7 +115,8 @@ def confine(sending: int, most: int) -> None:
     # Arrow's usual allocator takes addresses in advance.
     pa.set_memory_pool(pa.system_memory_pool())
     if USE.is_file():
-        used = int(USE.read_text(encoding="ascii").split()[0]) * mmap.PAGESIZE
-        known = [own for own in resource.getrlimit(resource.RLIMIT_AS) if own != resource.RLIM_INFINITY]
+        # Not all addresses: Arrow's threads reserve some hundred MiB each, of which they use nothing.
+        used = int(USE.read_text(encoding="ascii").split()[5]) * mmap.PAGESIZE
+        known = [own for own in resource.getrlimit(resource.RLIMIT_DATA) if own != resource.RLIM_INFINITY]
         limit = min([used + most, *known])
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

@@ -1,5 +1,7 @@
 """What reads strangers' tables may take so much memory, may crash, and may be left before it is done."""
 
+import contextlib
+import mmap
 import os
 import resource
 import signal
@@ -20,10 +22,23 @@ def batch(values: list[object]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict({"x": values})
 
 
-def has_children() -> bool:
+@pytest.fixture
+def forks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The processes that are forked."""
+    found, usual = list[int](), os.fork
+
+    def fork() -> int:
+        found.append(usual())
+        return found[-1]
+
+    monkeypatch.setattr(os, "fork", fork)
+    return found
+
+
+def is_there(process: int) -> bool:
     try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
+        os.kill(process, 0)
+    except ProcessLookupError:
         return False
     return True
 
@@ -42,7 +57,17 @@ def test_texts_that_rows_share_stay_shared() -> None:
     assert found.column(0).equals(column)
 
 
-def test_more_memory_than_allowed_is_not_taken() -> None:
+def test_threads_that_reserve_addresses_take_no_memory() -> None:
+    def read() -> Iterator[pa.RecordBatch]:
+        with contextlib.ExitStack() as stack:
+            for _ in range(4):
+                stack.enter_context(mmap.mmap(-1, 2**30, prot=mmap.PROT_READ))
+            yield batch([1])
+
+    assert [*read_confined(read, 0)] == [batch([1])]
+
+
+def test_more_memory_than_allowed_is_not_taken(forks: list[int]) -> None:
     def read() -> Iterator[pa.RecordBatch]:
         yield batch([1])
         yield batch([pa.allocate_buffer(2**32).size])
@@ -51,7 +76,7 @@ def test_more_memory_than_allowed_is_not_taken() -> None:
     assert next(found).column(0).to_pylist() == [1]
     with pytest.raises(pa.ArrowInvalid, match=r"^reading it takes more than 1.0 GiB of memory$"):
         next(found)
-    assert not has_children()
+    assert [is_there(own) for own in forks] == [False]
 
 
 def test_a_file_may_be_as_large_as_its_reading_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +115,7 @@ def test_errors_keep_their_words_and_mistakes_their_traceback() -> None:
         next(read_confined(mistaken, 0))
 
 
-def test_who_takes_no_more_ends_it_at_once() -> None:
+def test_who_takes_no_more_ends_it_at_once(forks: list[int]) -> None:
     def read() -> Iterator[pa.RecordBatch]:
         yield batch([1])
         time.sleep(600)
@@ -100,13 +125,13 @@ def test_who_takes_no_more_ends_it_at_once() -> None:
     next(found)
     found.close()
     assert time.monotonic() - begun < 60
-    assert not has_children()
+    assert [is_there(own) for own in forks] == [False]
 
 
 def test_nothing_is_limited_or_closed_for_the_process_that_asks(tmp_path: Path) -> None:
-    limits = resource.getrlimit(resource.RLIMIT_AS)
+    limits = resource.getrlimit(resource.RLIMIT_DATA)
     with (tmp_path / "x").open("w") as file:
         assert [*read_confined(lambda: iter([batch([1])]), 0)] == [batch([1])]
         file.write("y")
-    assert resource.getrlimit(resource.RLIMIT_AS) == limits
+    assert resource.getrlimit(resource.RLIMIT_DATA) == limits
     assert (tmp_path / "x").read_text() == "y"

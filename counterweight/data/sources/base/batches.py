@@ -89,7 +89,12 @@ def read_line_column(file: Path, name: str, rows: int, field: str | None) -> Ite
 
 
 def read_parquet(
-    file: Path, path: str, rows: int, shared: list[str], groups: list[int] | None = None
+    file: Path,
+    path: str,
+    rows: int,
+    shared: list[str],
+    groups: list[int] | None = None,
+    facts: pq.FileMetaData | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Yield a column of Parquet, so many rows at a time at most.
 
@@ -97,9 +102,10 @@ def read_parquet(
         path: of the column, or of a field in it, as `image.path`.
         shared: columns that are read as dictionaries.
         groups: row groups; None: all.
+        facts: of the file, if they are known.
     """
     # Neither threads, of which a fork has one, nor whole row groups at once.
-    with pq.ParquetFile(file, read_dictionary=shared, memory_map=True, pre_buffer=False) as parquet:
+    with pq.ParquetFile(file, metadata=facts, read_dictionary=shared, memory_map=True, pre_buffer=False) as parquet:
         yield from parquet.iter_batches(rows, groups, columns=[path], use_threads=False)
 
 
