@@ -129,7 +129,7 @@ def make_features(real: list[Image.Image], synthetic: list[Image.Image], ways: t
             folder.mkdir()
             for place, picture in enumerate(pictures):
                 way(picture, folder / f"{place:04}", place)
-        sides = read_folders(*folders, None, 0)
+        sides = read_folders(*folders, None, 0, {})
     plain = describe(sides.real), describe(sides.synthetic)
     same = plain if sides.same is None else (describe(sides.same[0]), describe(sides.same[1]))
     assert sides.files is not None

@@ -13,6 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+from counterweight.core.addresses import foresee_torch
 from counterweight.core.process import describe_want, die_with_parent, fail, leave, run
 from counterweight.data.experiment_folder import find_workspace
 from counterweight.reporting.page.times import write_time
@@ -23,6 +24,7 @@ LAUNCHED = "TORCHELASTIC_RUN_ID"
 if __name__ == "__main__":
     die_with_parent()
     started = time.monotonic()
+    foresee_torch()
     name = sys.argv.pop(1) if len(sys.argv) > 1 else ""
     spec = find_spec(f"stages.{name}") if name.isidentifier() else None
     try:

@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> None:
         # One name for both sides: of images made of one another, equal draws take both or neither.
         item, where = f"pairs/{arguments.pair}", f"params.yaml: pairs.{arguments.pair}"
         seed = derive_seed(file.run.seed, item)
-        found = compare_pair(pair, np.random.default_rng(seed))
+        found = compare_pair(pair, plan.settings, np.random.default_rng(seed))
         facts = {"item": item, **({FILE_DIFFERENCES: found.differences} if found.differences else {})}
         pair = scale_pair(pair, found, plan.settings)
         parts = [replace(part, provenance={**part.provenance, **facts}) for part in pair]

@@ -18,6 +18,7 @@ from counterweight.data.decode.images import describe_bad_files
 from counterweight.data.decode.tree import prune, scan_tree
 from counterweight.data.findings import Findings
 from counterweight.data.labelled_texts import LabelsError, describe_unplaced
+from counterweight.data.negative_values import check_negative
 from counterweight.data.source_choice import detect_source
 from counterweight.data.sources.base.batches import LINES
 from counterweight.data.sources.base.delimited_text import DELIMITERS
@@ -168,7 +169,7 @@ def inspect_images(request: Request, settings: Json, params: Params) -> Findings
     images, black = find_images(request, settings, params), settings.get("black")
     found = inspection.inspect_dataset(images, None if black is None else (black, settings["white"]))
     if "bad_files" not in settings:
-        choices.check_negative(found, request.path)
+        check_negative(found, request.path)
     unasked = settings["source"] == "folder" and images.test is None
     around = describe_lists_around(request.path, images.train.origins) if unasked else []
     around += (

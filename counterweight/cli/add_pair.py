@@ -6,9 +6,11 @@ from pathlib import Path
 
 from counterweight.cli import choices
 from counterweight.cli.additions import Plan, Request, carry_out, check_request
+from counterweight.cli.describe import parse_change
 from counterweight.cli.links import plan_link
 from counterweight.core.errors import UserError
 from counterweight.data import inspection
+from counterweight.data.sources.base.lazy_images import parse_range
 from counterweight.settings.editing import Addition
 
 
@@ -28,7 +30,9 @@ def plan_pair_addition(request: Request, synthetic: Path) -> Plan:
     }
     if os.path.samefile(request.path, synthetic):
         raise UserError(f"{synthetic}: the folder of the real images, too; the pair must be of two folders")
-    found = {str(path): inspection.inspect_folder(path, word) for word, path in folders.items()}
+    changes = dict(map(parse_change, request.changes))
+    ends = parse_range(changes).ends
+    found = {str(path): inspection.inspect_folder(path, word, ends) for word, path in folders.items()}
     real, made = found.values()
     chosen = {
         "size": choices.choose_size(real, request.size),
@@ -36,6 +40,7 @@ def plan_pair_addition(request: Request, synthetic: Path) -> Plan:
     }
     if request.channels is None and made.grey < made.total:
         chosen["channels"] = choices.choose_channels(made if chosen["channels"].value == 1 else real, None)
+    chosen |= {key: choices.Choice(value, "as asked for") for key, value in changes.items()}
     bad = real.bad + made.bad
     if bad:
         chosen["bad_files"] = choices.Choice("skip", f"{len(bad):,} cannot be read; error: stop instead")

@@ -1,13 +1,15 @@
 """The audit of two folders of images, or two image tables, without DVC."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.api.auditing import carry_out, check_out
+from counterweight.cli.describe import parse_change
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
+from counterweight.data.sources.base.lazy_images import parse_range
 from counterweight.evaluation.audit.measuring import AuditPlan, Wanted, plan_audit
 from counterweight.evaluation.audit.reading import read_sides
 
@@ -25,6 +27,8 @@ class Request(NamedTuple):
     weights: str | None
     full: bool
     """More than the verdict needs: further feature spaces, the style classifier, a latent space."""
+    changes: Sequence[str] = ()
+    """`black` and `white` of images of folders as KEY=VALUE, as in params.yaml."""
 
 
 class Audit(NamedTuple):
@@ -43,12 +47,13 @@ def audit(request: Request, out: Path, tell: Callable[[str], None]) -> Audit:
     Raises:
         UserError: a folder is missing or empty, the sets do not fit together, or `out` cannot be written.
     """
-    plan = read_plan(request)
+    plan, ends = read_plan(request), dict(map(parse_change, request.changes))
+    parse_range(ends)
     check_out(out, (request.real, request.synthetic), "--out")
     plan.check()
     with atomic_output(out) as folder:
         folder.mkdir()
-        sides = read_sides(request.real, request.synthetic, request.size, plan.settings.project_seed)
+        sides = read_sides(request.real, request.synthetic, request.size, plan.settings.project_seed, ends)
         found = carry_out(sides, plan, folder, tell)
     return Audit(found.result["verdict"], json.dumps(found.result, indent=1, allow_nan=False))
 

@@ -1,13 +1,10 @@
 """What settings fit the images that were found: a table that is made in minutes to hours on a CPU, to begin with."""
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from counterweight.core.errors import UserError
 from counterweight.data.decode.greys import choose_range, list_tops
 from counterweight.data.findings import Findings
 from counterweight.settings.params import Params
@@ -17,7 +14,6 @@ DARK = 8  # times as large a value as an image's largest makes it dark, as of 12
 LARGEST_SIZE = 64  # pixels; twice the side is four to five times the training
 SMALLEST_SIZE = 8
 GREY_SIZE = 32  # pixels; the grey classifier was made for 28
-DIGITS = 6  # of a number as `g` prints it
 UNEQUAL = 1.5  # times the smallest class
 SECONDS = 240  # of training of a generator, or of each phase of one that has two, on one CPU core
 PIXELS = 28 * 28  # of the images by which speeds were measured
@@ -95,27 +91,6 @@ def describe_black(found: Findings, black: float, white: float) -> Choice:
         f"as asked for; of {len(spans):,} images of more than 8 bits {below:,} have values below it, which become black"
     )
     return Choice(black, f"{said}, and {above:,} above {white:g}, which become white")
-
-
-def check_negative(found: Findings, path: Path) -> None:
-    """Refuse images with values below 0 of which none is known to be black.
-
-    Raises:
-        UserError: there are such.
-    """
-    spans = [file.span for file in found.bad if file.span is not None]
-    if not spans:
-        return
-    low, high = min(low for low, _ in spans), max([*(high for _, high in spans), *list_tops(found.facts)])
-    said = f"{len(spans):,} of {found.total + len(found.bad):,} images have values below 0"
-    ends = round_to(low, ROUND_FLOOR), round_to(high if high > low else max(high, 0), ROUND_CEILING)
-    ways = f"--set black={ends[0]:g} --set white={ends[1]:g} takes them all, from black to white"
-    raise UserError(f"{path}: {said}, and values of all go from {low:g} to {high:g}; {ways}")
-
-
-def round_to(value: float, how: str) -> float:
-    """Return a number of as many digits as are printed, the next lower or higher one, as decimal's `how` says."""
-    return float(Context(DIGITS, how).create_decimal(value))
 
 
 def choose_minority(counts: Mapping[str, int], wanted: Sequence[str]) -> Choice:

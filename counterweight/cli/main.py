@@ -6,6 +6,7 @@ import click
 
 from counterweight.cli import completion
 from counterweight.cli.commands import images, results, workspace
+from counterweight.core.addresses import foresee_torch
 from counterweight.core.errors import UserError
 from counterweight.core.process import (
     INTERRUPTED,
@@ -88,6 +89,7 @@ def main() -> None:
     """Run a command; a user's mistake is one line on standard error and exit code 2."""
     use_one_thread()  # Before a command imports what computes.
     keep_memory()
+    foresee_torch()
     try:
         with ending_when_interrupted():
             # click would print its errors its own way, and exit itself. What it returns is a command's exit code.

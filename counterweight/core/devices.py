@@ -43,6 +43,7 @@ def map_in_parallel(
     stop: Event | None = None,
     imports: Iterable[str] = (),
     streams: int = 1,
+    most: int | None = None,
 ) -> list[Result]:
     """Apply `function` to every item under a progress bar: in threads on the CPU, so many at once on a GPU.
 
@@ -57,12 +58,14 @@ def map_in_parallel(
         imports: modules that items import when they need them. They are imported before the threads start: of two that
             import libraries which import each other, one may see the other's half.
         streams: items that a GPU computes at once, from 1 to 32, which is as many as torch has.
+        most: items at once, where fewer fit into memory than would be computed; None: no matter.
 
     Raises:
         UserError: several items at once are more than a GPU has memory for.
         Exception: what the item raised that was the first to fail; items that have not begun are left.
     """
     workers = prepare_workers(len(items), device, imports, streams)
+    workers = workers if most is None else min(workers, most)
     own = open_streams(device, workers)
     run = function if len(own) < 2 else compute_on_stream(function, torch.cuda.current_stream(device), streams)
     disable = None if title is not None else True  # None: where nobody watches

@@ -38,15 +38,21 @@ def require_memory(wanted: int, where: str) -> None:
     Raises:
         UserError: there is less.
     """
-    if wanted < LITTLE:
-        return
-    free = measure_free_memory()
-    if free is not None and wanted + RESERVE > free:
+    free = find_shortage(wanted)
+    if free is not None:
         # Rounded apart: what is needed is never what may be used.
         needed, usable = math.ceil(100 * wanted / GIB) / 100, math.floor(100 * max(0, free - RESERVE) / GIB) / 100
         said = f"{needed:.2f} GiB of memory needed, {usable:.2f} may be used: {free / GIB:.2f} are left"
         ways = "smaller images (size), fewer of them, or a machine with more"
         raise UserError(f"{where}: {said}, of which {RESERVE / GIB:.2f} stay free; {ways}")
+
+
+def find_shortage(wanted: int) -> int | None:
+    """Return the bytes that this process may still take where that is too little for `wanted`; None where it fits."""
+    if wanted < LITTLE:
+        return None
+    free = measure_free_memory()
+    return free if free is not None and wanted + RESERVE > free else None
 
 
 def measure_free_memory(root: Path = Path("/")) -> int | None:

@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from threadpoolctl import threadpool_limits
 
+from counterweight.core.addresses import NoRoomError
 from counterweight.core.errors import UserError
 
 USUAL = "params.yaml"
@@ -182,7 +183,7 @@ def describe_failure(error: OSError) -> str | None:
 
 def describe_want(error: Exception) -> str | None:
     """Return one line on a want of memory, for work or for libraries; None where an error is of something else."""
-    if UNMAPPED in str(error):
+    if UNMAPPED in str(error) or isinstance(error, NoRoomError):
         return f"not enough memory to load libraries: {error}"
     if is_out_of_memory(error):
         return f"not enough memory{f': {error}' if str(error) else ''}; smaller images or fewer of them?"

@@ -15,6 +15,7 @@ from counterweight.data.decode.opening import Encoded
 from counterweight.data.decode.pool import inspect_images
 from counterweight.data.decode.tree import LeftOut
 from counterweight.data.findings import Findings, Results, summarize_findings
+from counterweight.data.negative_values import check_negative
 from counterweight.data.sources.base.group_names import count_members
 from counterweight.data.sources.base.lazy_images import (
     DatasetSplits,
@@ -22,11 +23,14 @@ from counterweight.data.sources.base.lazy_images import (
 from counterweight.data.split.pictures import find_mixed
 
 
-def inspect_folder(path: Path, label: str) -> Findings:
+def inspect_folder(path: Path, label: str, ends: Ends | None = None) -> Findings:
     """Inspect all images of a folder, at any depth.
 
+    Args:
+        ends: which values of more than 8 bits become black and white; None: not known yet, and none may be below 0.
+
     Raises:
-        UserError: there is no such folder, or no image in it that can be read.
+        UserError: there is no such folder, no image in it that can be read, or values below 0.
     """
     if not path.is_dir():
         raise UserError(f"{path}: no such folder; two folders of images are compared")
@@ -34,8 +38,9 @@ def inspect_folder(path: Path, label: str) -> Findings:
         files, left_out = find_image_files(path, path)
     except UserError as error:
         raise UserError(str(error).replace(", or set links: follow", "")) from error
-    results = inspect_all(files, len(files), label)
+    results = inspect_all(files, len(files), label, ends)
     found = summarize_findings(results, {}, left_out)
+    check_negative(found, path)
     if not found.total:
         raise UserError(f"{path}: no image that can be read, of {len(files):,}; other files: {found.others:,}")
     readable = [file for file, result in zip(files, results, strict=True) if isinstance(result, Facts)]

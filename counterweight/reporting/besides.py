@@ -30,13 +30,13 @@ def describe_besides(comparison: Comparison) -> str:
 def describe_greys(comparison: Comparison) -> str:
     """Return a sentence on which greys of more than 8 bits became white as they are, after a blank; else nothing."""
     files = comparison.files
-    found = {} if files is None else {"real": files.real.white, "synthetic": files.synthetic.white}
-    known = {side: white for side, white in found.items() if white is not None}
+    found = {} if files is None else {"real": files.real, "synthetic": files.synthetic}
+    known = {side: f"{own.black or 0:g}...{own.white:g}" for side, own in found.items() if own.white is not None}
     if not known:
         return ""
     if len({*known.values()}) == 1 and len(known) == len(found):
-        return f" Of greys of more than 8 bits 0...{known['real']:g} become 0...255 in all files of both sides."
-    ranges = join_some([f"0...{white:g} of the {side} images" for side, white in known.items()])
+        return f" Of greys of more than 8 bits {known['real']} become 0...255 in all files of both sides."
+    ranges = join_some([f"{ends} of the {side} images" for side, ends in known.items()])
     return f" Of greys of more than 8 bits {ranges} {'become' if len(known) > 1 else 'becomes'} 0...255 in all files."
 
 

@@ -39,6 +39,8 @@ class SideFiles(Result):
     """How many show nothing but greys, whatever their mode."""
     white: float | None = Field(default=None, exclude_if=is_missing)
     """Of greys of more than 8 bits the one that becomes white in all files, where there are such."""
+    black: float | None = Field(default=None, exclude_if=is_missing)
+    """The one that becomes black, where it is asked for; 0 otherwise."""
 
 
 class FileFacts(Result):

@@ -22,6 +22,7 @@ from counterweight.cli import choices
 from counterweight.cli.main import cli, main
 from counterweight.core import outputs
 from counterweight.core.errors import UserError
+from counterweight.core.images import read_images
 from counterweight.data import findings
 from counterweight.data.decode import account, images, tree
 from counterweight.data.decode.facts import Facts
@@ -29,6 +30,7 @@ from counterweight.evaluation.prechecks import check_blocks, check_dataset, chec
 from counterweight.generators import cvae_gan
 from counterweight.settings.pairs import plan_pair
 from counterweight.settings.params import load_params
+from stages import ingest_pair
 from tests.data.decode.test_deep_colours import draw, write_png
 
 ROOT = Path(__file__).parents[2]
@@ -714,6 +716,30 @@ def test_a_pair_of_folders(tmp_path: Path, project: Path) -> None:
     ]
     assert [own["images"] for own in found["found"].values()] == [3, 4]
     refused(project, "pairs.scans is there already", "scans", *scans(tmp_path))
+
+
+def test_a_pair_of_values_below_0_has_a_range_as_datasets_have(tmp_path: Path, project: Path) -> None:
+    sides = tmp_path / "real", tmp_path / "made"
+    for side, low in zip(sides, (-900, -200), strict=True):
+        side.mkdir()
+        for number in range(3):
+            values = np.linspace(low, 2000 + number, 64, dtype=np.float32).reshape(8, 8)
+            Image.fromarray(values).save(side / f"{number}.tif")
+    words = ["scans", sides[0], "--pair", sides[1]]
+    said = r"real: 3 of 3 images have values below 0, and values of all go from -900 to 2002; --set black=-900 --set "
+    refused(project, said + "white=2002 takes them all", *words)
+    refused(project, r"--set: white: None is not allowed: white must be set, too", *words, "--set", "black=-1")
+    refused(project, r"--set: there is no 'fit'; allowed: black, white", *words, "--set", "fit=crop")
+    done(*words, "--set", "black=-1024", "--set", "white=3071")
+    params = load_params(project / "params.yaml")
+    assert params.pairs["scans"] == {"source": "folders", "size": 8, "channels": 1, "black": -1024, "white": 3071}
+    ingest_pair.main(["--pair", "scans", "--real", "r", "--synthetic", "s", "--same", "t", "u", "--besides", "b.json"])
+    real, made = read_images(Path("r")), read_images(Path("s"))
+    assert (len(real), len(made)) == (3, 3)
+    low = [round(255 * (value + 1024) / 4095) for value in (-900, -200)]
+    assert [own.images.min() for own in (real, made)] == low
+    files = json.loads(Path("b.json").read_text())["files"]
+    assert [(files[side]["black"], files[side]["white"]) for side in ("real", "synthetic")] == [(-1024, 3071)] * 2
 
 
 def test_a_pair_can_be_compared(tmp_path: Path, project: Path) -> None:

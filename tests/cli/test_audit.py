@@ -4,7 +4,8 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,10 @@ from counterweight.cli.audit import Request, audit, read_plan
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet, write_images
 from counterweight.core.results import read_required
+from counterweight.evaluation.audit.reading import read_sides
 from counterweight.plots import figures
+from counterweight.reporting.besides import describe_greys
+from counterweight.reporting.results import Comparison
 from counterweight.results.compare import CompareResult
 from counterweight.results.discriminate import StyleResult
 from counterweight.results.latent import LatentResult
@@ -201,6 +205,70 @@ def test_the_mix_of_image_tables_is_named(params: Path, tmp_path: Path) -> None:
         "With the same mix of classes: `synthetic`: "
     )
     assert "as_they_are" not in result
+
+
+def write_floats(path: Path, count: int, side: int, seed: int) -> Path:
+    """Hounsfield units: floats from -900 to 2900."""
+    path.mkdir(parents=True)
+    for number, image in enumerate(np.random.default_rng(seed).uniform(-900, 2900, (count, side, side))):
+        Image.fromarray(image.astype(np.float32)).save(path / f"{number:03}.tif")
+    return path
+
+
+def test_values_below_0_are_refused_with_the_range_that_takes_all(params: Path, tmp_path: Path) -> None:
+    real, other = write_floats(tmp_path / "real", 4, 16, 0), write_floats(tmp_path / "made", 4, 16, 1)
+    said = (
+        r"real: 4 of 4 images have values below 0, and values of all go from -\d+.* to 2\d+.*; "
+        r"--set black=-\d+.* --set white=2\d+.* takes them all, from black to white$"
+    )
+    with pytest.raises(UserError, match=said):
+        audit_to_json(request_for(params, real, other), tmp_path / "audit")
+    assert not (tmp_path / "audit").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (["black=-1024"], r"^--set: white: None is not allowed: white must be set, too, where black is \(-1024\)$"),
+        (["black=5", "white=5"], r"^--set: white: 5 is not allowed: white must be above black, 5$"),
+        (["white=-1"], r"^--set: white: -1 is not allowed: white must be above 0, or set black$"),
+        (["fit=crop"], r"^--set: there is no 'fit'; allowed: black, white$"),
+        (["white"], r"^--set white: KEY=VALUE wanted"),
+    ],
+)
+def test_a_range_that_cannot_be_is_refused_before_any_work(
+    changes: list[str], said: str, params: Path, tmp_path: Path
+) -> None:
+    request = request_for(params, tmp_path / "away", tmp_path / "away")._replace(changes=changes)
+    with pytest.raises(UserError, match=said):
+        audit(request, tmp_path / "audit", lambda text: None)
+
+
+def test_a_range_that_is_asked_for_is_that_of_both_sides(params: Path, tmp_path: Path) -> None:
+    """Made the same, too: one side has larger images, of which most values lie outside."""
+    real, other = write_floats(tmp_path / "real", 12, 32, 0), write_floats(tmp_path / "made", 12, 16, 1)
+    sides = read_sides(real, other, None, 0, {"black": 0, "white": 1})
+    assert sides.files is not None
+    assert (sides.files.real.black, sides.files.real.white) == (0, 1)
+    assert not any("greys" in words for words in sides.files.differences)
+    assert sides.same is not None
+    for images in (sides.synthetic, sides.same[1]):  # few values lie between 0 and 1
+        assert np.isin(images.images, (0, 255)).mean() > 0.99
+        assert {*np.unique(images.images)} >= {0, 255}
+    wide = read_sides(real, other, None, 0, {"black": -9e5, "white": 9e3})
+    for images in (wide.real, wide.synthetic, *(wide.same or ())):
+        assert images.images.min() > 240
+    said = describe_greys(cast(Comparison, SimpleNamespace(files=sides.files)))
+    assert said == " Of greys of more than 8 bits 0...1 become 0...255 in all files of both sides."
+
+
+def test_image_tables_have_no_range(params: Path, tmp_path: Path) -> None:
+    images = ImageSet(np.zeros((4, 1, 8, 8), np.uint8), np.zeros(4, np.int64), ("a",), np.array(["x"] * 4), {})
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path in paths:
+        write_images(images, path)
+    with pytest.raises(UserError, match=r"^--set white: of files in folders alone; the images of tables are bytes$"):
+        read_sides(paths[0], paths[1], None, 0, {"white": 255})
 
 
 def test_near_copies_are_said_first_whatever_real_images_repeat(params: Path, tmp_path: Path) -> None:

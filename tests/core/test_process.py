@@ -543,9 +543,9 @@ def test_a_stage_whose_parent_died_before_it_could_ask_does_not_start(monkeypatc
         ("counterweight", "doctor"),
     ],
 )
-@pytest.mark.parametrize("limit", [2**29, 2**31])
+@pytest.mark.parametrize("limit", [2**29, 2**31, 3_300_000_000])
 def test_libraries_that_a_limit_of_memory_keeps_out_are_one_line(words: tuple[str, ...], limit: int) -> None:
-    """Of addresses, in bytes; torch for CUDA takes more."""
+    """Of addresses, in bytes; torch for CUDA takes more, and of the last so little more that it would abort."""
 
     def restrict() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

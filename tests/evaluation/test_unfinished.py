@@ -49,8 +49,8 @@ class Counter:
         monkeypatch.setattr(training, "make_trainer", self.make_counting)
         monkeypatch.setattr("os.sched_getaffinity", lambda process: {0})  # one after another
 
-    def make_counting(self, *arguments: object) -> object:
-        train = self.make(*arguments)  # type: ignore[arg-type]
+    def make_counting(self, *arguments: object) -> tuple[object, int | None]:
+        train, most = self.make(*arguments)  # type: ignore[arg-type]
 
         def count(name: str, draw: int) -> Outcome:
             if self.trained == self.most:
@@ -58,7 +58,7 @@ class Counter:
             self.trained += 1
             return train(name, draw)
 
-        return count
+        return count, most
 
 
 def test_what_was_trained_before_a_kill_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

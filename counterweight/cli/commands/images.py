@@ -140,8 +140,8 @@ def add(
     request = Request(params, name, path.expanduser(), minority, size, channels, changes, layout)
     if pair is None:
         click.echo(add_dataset(request, dry_run, as_json))
-    elif minority or changes or layout:
-        raise click.UsageError("--minority, --set, --layout and those of tables are for datasets, not for a --pair")
+    elif minority or layout or merge_labels or any(value is not None for value in named.values()):
+        raise click.UsageError("--minority, --layout and those of tables are for datasets, not for a --pair")
     else:
         click.echo(add_pair(request, pair.expanduser(), dry_run, as_json))
 
@@ -180,6 +180,7 @@ Examples:
   counterweight audit ~/photographs ~/generated
   counterweight audit ~/photographs ~/generated --full
   counterweight audit ~/photographs ~/generated --backbone mobilenet_v2 --weights imagenet --out pets_audit
+  counterweight audit ~/scans ~/generated_scans --set black=-1024 --set white=3071
   counterweight audit real.parquet synthetic.parquet --json
 """,
 )
@@ -187,6 +188,13 @@ Examples:
 @click.argument("synthetic", type=PATH)
 @click.option("--out", type=PATH, default=Path("audit"), show_default=True, help="Folder to write, anew.")
 @click.option("--size", type=click.IntRange(4, LARGEST), help="Side in pixels to which images of folders are brought.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="black or white: which value of more than 8 bits becomes it, in folders.",
+)
 @click.option(
     "--backbone",
     "backbones",
@@ -206,6 +214,7 @@ def audit(
     synthetic: Path,
     out: Path,
     size: int | None,
+    changes: tuple[str, ...],
     backbones: tuple[str, ...],
     weights: str | None,
     full: bool,
@@ -221,7 +230,7 @@ def audit(
     """
     from counterweight.cli import audit as tool
 
-    request = tool.Request(params, real.expanduser(), synthetic.expanduser(), size, backbones, weights, full)
+    request = tool.Request(params, real.expanduser(), synthetic.expanduser(), size, backbones, weights, full, changes)
     found = tool.audit(request, out, (lambda text: None) if as_json else click.echo)
     if as_json:
         click.echo(found.result)

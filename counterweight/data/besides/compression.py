@@ -3,9 +3,10 @@
 import numpy as np
 
 from counterweight.data.besides.codecs import MOST, measure_qualities
-from counterweight.data.besides.files import LEVEL, compare_files
+from counterweight.data.besides.files import LEVEL, WHITES, compare_files
 from counterweight.data.besides.sides import Numbers, Sides
 from counterweight.data.decode.changes import CODECS
+from counterweight.data.sources.base.lazy_images import FileSettings
 from counterweight.results.files import FileFacts
 
 MARGIN = 0.1
@@ -19,6 +20,20 @@ def compare_sides(sides: Sides) -> FileFacts:
     found = compare_files(sides[0].facts, sides[1].facts)
     named = [words for kind in CODECS if kind != "JPEG" and (words := name_compression(sides, kind))]
     return found.model_copy(update={"differences": [*found.differences, *named]})
+
+
+def use_range(found: FileFacts, settings: FileSettings) -> FileFacts:
+    """Return what was found with the range of greys that is asked for, if one is: it is that of both sides then."""
+    target = settings.target
+    if target.white is None:
+        return found
+    ends = {"white": target.white, "black": target.black}
+    sides = {
+        name: side if side.white is None else side.model_copy(update=ends)
+        for name, side in (("real", found.real), ("synthetic", found.synthetic))
+    }
+    kept = [words for words in found.differences if not words.startswith(WHITES)]
+    return found.model_copy(update={**sides, "differences": kept})
 
 
 def name_compression(sides: Sides, kind: str) -> str:

@@ -7,12 +7,12 @@ import numpy as np
 
 from counterweight.core.images import ImageSet, write_images
 from counterweight.core.schema import Settings
-from counterweight.data.besides.compression import compare_sides
+from counterweight.data.besides.compression import compare_sides, use_range
 from counterweight.data.besides.mix import compare_mix
 from counterweight.data.besides.repeats import group_tables
 from counterweight.data.besides.same import FEWEST, Besides, KnownSide, Same, make_same
 from counterweight.data.besides.sides import FileSide
-from counterweight.data.decode.facts import Facts
+from counterweight.data.decode.facts import Ends, Facts
 from counterweight.data.decode.greys import list_tops
 from counterweight.data.decode.images import BadFile
 from counterweight.data.decode.pool import Workers, inspect_images
@@ -32,16 +32,19 @@ UNWANTED = "equalise is false"
 UNTOUCHED = "nothing that both sides differ in besides pictures reaches the pixels"
 
 
-def compare_pair(pair: ImagePair, rng: np.random.Generator) -> PairFiles:
+def compare_pair(pair: ImagePair, settings: Settings, rng: np.random.Generator) -> PairFiles:
     """Describe the files of both sides, and the mix of their classes where that differs.
 
     At most 1,000 files of either are looked at; where one has greys of more than 8 bits, all: no other may exceed them.
     """
+    assert isinstance(settings, FileSettings), "pairs are files"
+    ends = settings.ends
     some = [np.sort(rng.permutation(len(part))[:MOST]) for part in pair]
-    found = [inspect_side(part, rows)[0] for part, rows in zip(pair, some, strict=True)]
+    found = [inspect_side(part, rows, ends)[0] for part, rows in zip(pair, some, strict=True)]
     if any(list_tops(own.facts) for own in found):
-        found = [inspect_side(part, np.arange(len(part)))[0] for part in pair]
+        found = [inspect_side(part, np.arange(len(part)), ends)[0] for part in pair]
     files = compare_sides((found[0], found[1])) if all(own.facts for own in found) else None
+    files = None if files is None else use_range(files, settings)
     mix = compare_mix(find_shared_classes(pair.real.origins, pair.synthetic.origins))
     return PairFiles(files=files, mix=mix)
 
@@ -55,19 +58,19 @@ def scale_pair(pair: ImagePair, found: PairFiles, settings: Settings) -> ImagePa
     return ImagePair(*(scale_greys(part, settings, white) for part, white in zip(pair, whites, strict=True)))
 
 
-def inspect_side(part: LazyImages, rows: Indices) -> tuple[FileSide, Indices]:
+def inspect_side(part: LazyImages, rows: Indices, ends: Ends | None) -> tuple[FileSide, Indices]:
     """Return the files at some places of one side that can be read, with what they are like, and their places."""
     assert part.fetch is not None, "pairs are files"
-    results = [*inspect_rows(part, rows)]
+    results = [*inspect_rows(part, rows, ends)]
     good = rows[[isinstance(result, Facts) for result in results]]
     files = [file for file in part.fetch(good) if isinstance(file, Path)]
     return FileSide(files, [result for result in results if isinstance(result, Facts)]), good
 
 
-def inspect_rows(part: LazyImages, rows: Indices) -> Iterator[Facts | BadFile]:
+def inspect_rows(part: LazyImages, rows: Indices, ends: Ends | None) -> Iterator[Facts | BadFile]:
     """Yield what the files at some places of one side are like."""
     assert part.fetch is not None, "pairs are files"
-    for results in inspect_images(part.fetch(rows), len(rows), None):
+    for results in inspect_images(part.fetch(rows), len(rows), None, ends):
         yield from results
 
 
@@ -81,7 +84,7 @@ def make_pair_same(
     if found.files is None or not found.differences:
         return None
     assert isinstance(settings, FileSettings), "pairs are files"
-    known = know_side(chosen[0]), know_side(chosen[1])
+    known = know_side(chosen[0], settings.ends), know_side(chosen[1], settings.ends)
     classes = find_shared_classes(known[0].origins, known[1].origins)
     besides = Besides(found.files, compare_mix(classes), classes)
     if not besides.differ or min(len(side.origins) for side in known) < FEWEST:
@@ -89,10 +92,10 @@ def make_pair_same(
     return make_same(known, besides, settings, False, rng)
 
 
-def know_side(chosen: Subset) -> KnownSide:
+def know_side(chosen: Subset, ends: Ends | None) -> KnownSide:
     """Return what is known of the files of one side that can be read."""
     part = chosen.part
-    side, rows = inspect_side(part, chosen.indices)
+    side, rows = inspect_side(part, chosen.indices, ends)
     groups = None if part.groups is None else [part.groups[row] for row in rows.tolist()]
     return KnownSide(side, [part.origins[row] for row in rows.tolist()], part.provenance, groups)
 

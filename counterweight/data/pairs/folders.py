@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from annotated_types import MinLen
 
 from counterweight.data.pairs.base import ImagePair, list_side_files, make_side
-from counterweight.data.sources.base.lazy_images import FileSettings
+from counterweight.data.sources.base.lazy_images import RangeSettings
 
 
-class Settings(FileSettings):
+class Settings(RangeSettings):
     """Settings of two folders."""
 
     real: Annotated[str, MinLen(1)] | None = None

@@ -1,5 +1,6 @@
 """The two sets of an audit read from folders or image tables: as they are, and made the same where they differ."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 from counterweight.core.errors import UserError
 from counterweight.core.images import read_images
 from counterweight.core.seeds import derive_seed
-from counterweight.data.besides.compression import compare_sides
+from counterweight.data.besides.compression import compare_sides, use_range
 from counterweight.data.besides.mix import compare_mix, describe_same_mix
 from counterweight.data.besides.same import Besides, KnownSide, choose_common_size, make_same
 from counterweight.data.besides.sides import FileSide
@@ -18,7 +19,7 @@ from counterweight.data.findings import Findings
 from counterweight.data.inspection import inspect_folder
 from counterweight.data.pairs.base import make_side, scale_greys
 from counterweight.data.sources.base.class_folders import SharedClasses, find_shared_classes
-from counterweight.data.sources.base.lazy_images import FileSettings, strip_root
+from counterweight.data.sources.base.lazy_images import FileSettings, parse_range, strip_root
 from counterweight.data.split.accounts import report_account
 from counterweight.data.split.reading import choose_all, read_into_memory
 from counterweight.evaluation.audit.sides import ITEM, Sides, check_sides
@@ -34,12 +35,15 @@ class Folders(NamedTuple):
     settings: FileSettings
 
 
-def read_sides(real: Path, synthetic: Path, size: int | None, seed: int) -> Sides:
+def read_sides(
+    real: Path, synthetic: Path, size: int | None, seed: int, ends: Mapping[str, object] | None = None
+) -> Sides:
     """Read two folders of images, or two image tables.
 
     Args:
         size: side in pixels to which images of folders are brought; None: see `choose_common_size`.
         seed: the project's, of what is drawn to make both the same.
+        ends: `black` and `white` of images of folders, as in `RangeSettings`; None: as these are.
 
     Raises:
         UserError: one is missing or empty, or they do not fit together.
@@ -53,7 +57,9 @@ def read_sides(real: Path, synthetic: Path, size: int | None, seed: int) -> Side
     tables = [path.is_file() and path.suffix == ".parquet" for path in (real, synthetic)]
     if any(tables) and not all(tables):
         raise UserError(f"{real}, {synthetic}: two folders or two image tables wanted, not one of each")
-    sides = read_tables(real, synthetic) if all(tables) else read_folders(real, synthetic, size, seed)
+    if all(tables) and ends:
+        raise UserError(f"--set {next(iter(ends))}: of files in folders alone; the images of tables are bytes")
+    sides = read_tables(real, synthetic) if all(tables) else read_folders(real, synthetic, size, seed, ends or {})
     return check_sides(sides, str(real), str(synthetic))
 
 
@@ -68,20 +74,24 @@ def read_tables(real: Path, synthetic: Path) -> Sides:
     return sides._replace(mix=mix, equalised=None if mix is None else describe_same_mix(mix, []))
 
 
-def read_folders(real: Path, synthetic: Path, size: int | None, seed: int) -> Sides:
+def read_folders(real: Path, synthetic: Path, size: int | None, seed: int, ends: Mapping[str, object]) -> Sides:
     """Read two folders of images at any depth: as they are, and made the same where they differ besides pictures.
 
     Sub-folders are looked at as classes for their mix alone.
     """
-    found = inspect_folder(real, "real"), inspect_folder(synthetic, "synthetic")
-    settings = FileSettings(
-        size=size or choose_common_size([each.shorter_sides for each in found]),
-        channels=3 if any(each.has_colours for each in found) else 1,
-        bad_files="skip",
+    asked = parse_range(ends)
+    found = inspect_folder(real, "real", asked.ends), inspect_folder(synthetic, "synthetic", asked.ends)
+    settings = asked.model_copy(
+        update={
+            "size": size or choose_common_size([each.shorter_sides for each in found]),
+            "channels": 3 if any(each.has_colours for each in found) else 1,
+            "bad_files": "skip",
+        }
     )
     folders = Folders((real, synthetic), found, settings)
     with Workers() as workers:
         files = compare_sides((FileSide(found[0].files, found[0].facts), FileSide(found[1].files, found[1].facts)))
+        files = use_range(files, settings)
         parts = [
             scale_greys(make_side(find_image_files(path, path), path, settings, "folder"), settings, own.white)
             for path, own in zip(folders.paths, (files.real, files.synthetic), strict=True)

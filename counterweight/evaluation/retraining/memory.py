@@ -1,14 +1,15 @@
-"""How much memory retraining takes beside the images that were read: where that is not there it is refused unbegun."""
+"""How much memory retraining takes beside the images that were read: how many classifiers fit at a time, if any do."""
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from counterweight.core.devices import count_workers
 from counterweight.core.draws import FITTED, VALIDATION
+from counterweight.core.memory import find_shortage, require_memory
 from counterweight.evaluation.retraining.methods import Method, Parts
 from counterweight.networks.classifiers.base import Frozen
 from counterweight.recipes.base.network_recipe import CHUNK
@@ -24,27 +25,58 @@ class Layers(NamedTuple):
     total: int
 
 
+class Needed(NamedTuple):
+    """Bytes that retraining takes: all sets as tensors, and what each worker has of its own."""
+
+    shared: int
+    each: int
+
+    def total(self, workers: int) -> int:
+        """Return the bytes that so many workers take."""
+        return self.shared + workers * self.each
+
+
+def choose_workers(needed: Needed, item: str, count: int) -> int:
+    """Return how many of so many classifiers fit into memory at a time, and say so where those are not all.
+
+    Args:
+        item: dataset and scenario; begins the message, and that of an error.
+
+    Raises:
+        UserError: not even one fits.
+    """
+    for workers in range(count, 1, -1):
+        if find_shortage(needed.total(workers)) is None:
+            break
+    else:
+        workers = 1
+        require_memory(needed.total(1), f"{item}: classifiers, 1 at a time")
+    if workers < count:
+        said = f"{workers} at a time, not {count}: there is memory for no more"
+        print(f"{item}: classifiers, {said}; results stay the same", file=sys.stderr)
+    return workers
+
+
 def foresee_memory(
     methods: Mapping[str, Method], parts: Parts, network: nn.Module, batch_size: int, device: torch.device
-) -> int:
-    """Return the bytes that retraining takes on a CPU: all sets as tensors, and what each worker has of its own.
-
-    On a GPU it is that one's memory.
+) -> Needed:
+    """Return what retraining takes on a CPU; on a GPU it is that one's memory.
 
     Args:
         network: an untrained one; of a frozen one, which sees images once, layers are not counted.
         batch_size: images in a batch of training.
     """
     if device.type != "cpu":
-        return 0
+        return Needed(0, 0)
     sets = {id(images): len(images) for method in methods.values() for images in method.added or ()}
     fitted, validation = (int((parts.draws.roles == role).sum(axis=1).max(initial=0)) for role in (FITTED, VALIDATION))
     own = 2 * fitted + max(sets.values(), default=0) + validation  # twice, while others are joined to them
-    workers = count_workers(len(methods) * len(parts.draws), device)
-    images = len(parts.train) + len(parts.test) + sum(sets.values()) + workers * own
+    images = len(parts.train) + len(parts.test) + sum(sets.values())
     layers = Layers(0, 0) if isinstance(network, Frozen) else measure_layers(network, parts.test.shape)
-    each = CHUNK * layers.most + 2 * batch_size * layers.total  # twice: values and their gradients
-    return images * math.prod(parts.test.shape) + int(ROOM * workers * each)
+    # Twice: values and their gradients.
+    blocks = ROOM * (CHUNK * layers.most + 2 * batch_size * layers.total)
+    pixels = math.prod(parts.test.shape)
+    return Needed(images * pixels, own * pixels + int(blocks))
 
 
 @torch.inference_mode()

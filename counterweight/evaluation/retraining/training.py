@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from counterweight.core.devices import count_workers, map_in_parallel
 from counterweight.core.draws import FITTED, VALIDATION
 from counterweight.core.images import ImageSet
-from counterweight.core.memory import require_memory
 from counterweight.core.schema import Settings
 from counterweight.core.tensors import Labelled, to_labelled
-from counterweight.evaluation.retraining.memory import foresee_memory
+from counterweight.evaluation.retraining.memory import choose_workers, foresee_memory
 from counterweight.evaluation.retraining.methods import Method, Parts
 from counterweight.networks.classifiers.base import Frozen
 from counterweight.recipes.base.classifier_network import build_classifier, check_dense_end, represent_frozen
@@ -68,7 +67,7 @@ def retrain_classifiers(
     jobs = [(name, draw) for name in able for draw in range(len(seeds))]
     found = {job: known for job in jobs if (known := outcomes.find(*job)) is not None}
     missing = [job for job in jobs if job not in found]
-    train = make_trainer({name: able[name] for name, _ in missing}, parts, seeds, config, context)
+    train, most = make_trainer({name: able[name] for name, _ in missing}, parts, seeds, config, context)
 
     def train_and_keep(job: tuple[str, int]) -> Outcome:
         outcome = train(*job)
@@ -77,15 +76,23 @@ def retrain_classifiers(
 
     libraries = [name for method, _ in missing for name in find_recipe(able[method].recipe).recipe.libraries]
     imports = dict.fromkeys(libraries)
-    trained = map_in_parallel(train_and_keep, missing, context.device, "classify", imports=imports, streams=streams)
+    trained = map_in_parallel(
+        train_and_keep, missing, context.device, "classify", imports=imports, streams=streams, most=most
+    )
     found |= zip(missing, trained, strict=True)
     return {name: [found[name, draw] for draw in range(len(seeds))] for name in able}
 
 
 def make_trainer(
     methods: Mapping[str, Method], parts: Parts, seeds: Sequence[int], config: ClassifierConfig, context: Context
-) -> Callable[[str, int], Outcome]:
-    """Return what trains and tests the classifier of a method in a draw; threads may call it side by side."""
+) -> tuple[Callable[[str, int], Outcome], int | None]:
+    """Return what trains and tests the classifier of a method in a draw, and how many threads may call it side by side.
+
+    None is no limit, as on a GPU.
+
+    Raises:
+        UserError: there is no memory for one.
+    """
     device, classes = context.device, len(parts.train.class_names)
     # Before the threads start, which share the generator that torch draws first weights from.
     where = name_block(parts)
@@ -93,8 +100,8 @@ def make_trainer(
     first, recipes = untrained[0], [method.recipe for method in methods.values()]
     check_dense_end(first, config, parts.test.shape, classes, recipes, where)
     needed = foresee_memory(methods, parts, first, config.batch_size, device)
-    workers = count_workers(len(methods) * len(seeds), device)
-    require_memory(needed, f"{parts.draws.item}: classifiers, {workers} at a time")
+    count = count_workers(len(methods) * len(seeds), device)
+    most = None if device.type == "cuda" else choose_workers(needed, parts.draws.item, count)
     for other in untrained[1:]:
         if isinstance(first, Frozen) and isinstance(other, Frozen):
             other.trunk = first.trunk  # what does not learn is the same in all draws, and sees the images once
@@ -114,7 +121,7 @@ def make_trainer(
         labels = [choose_classes(classifier(images)) for images in (validation.images, own.test)]
         return Outcome(labels[0], labels[1], len(fitted.labels))
 
-    return train
+    return train, most
 
 
 class Pool:

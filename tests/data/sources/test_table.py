@@ -18,7 +18,6 @@ from counterweight.core.schema import parse_settings
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources import table
 from counterweight.data.sources.base import columns, embedded
-from counterweight.data.sources.base.embedded import Content
 from counterweight.data.sources.base.lazy_images import DatasetSplits, Indices
 from counterweight.data.sources.base.table_parts import PartColumns, read_parts
 from counterweight.data.sources.table import Settings
@@ -205,20 +204,20 @@ def test_a_row_without_an_image_is_a_bad_file(tmp_path: Path) -> None:
 def test_only_row_groups_that_are_wanted_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_hugging_face(tmp_path / "a.parquet", [(struct(n), n % 2) for n in range(40)], row_group_size=10)
     monkeypatch.setattr(embedded, "BATCH", 4)
-    read = []
-    in_group = embedded.read_group
+    read = list[tuple[int, list[int]]]()
+    usual = embedded.take_rows
 
-    def noted(file: pq.ParquetFile, name: str, group: int, start: int, rows: Indices) -> Iterator[Content]:
-        read.append((group, rows.tolist()))
-        return in_group(file, name, group, start, rows)
+    def noted(batches: Iterable[pa.Array], start: int, rows: Indices) -> Iterator[pa.RecordBatch]:
+        read.append((start, rows.tolist()))
+        return usual(batches, start, rows)
 
-    monkeypatch.setattr(embedded, "read_group", noted)
-    train = find(tmp_path).train
-    assert read == [], "images are read when they are wanted"
     chosen = np.array([2, 3, 9, 31, 38, 30, 0])
-    chunks = [*train.read(chosen, None, Workers())]
+    monkeypatch.setattr(embedded, "take_rows", noted)
+    batches = [*embedded.read_groups(tmp_path / "a.parquet", "image", chosen)]  # here, not in a process of its own
+    assert [row for batch in batches for row in batch.column(0).to_pylist()] == chosen.tolist()
+    assert read == [(0, [2, 3, 9]), (30, [31, 38]), (30, [30]), (0, [0])]
+    chunks = [*find(tmp_path).train.read(chosen, None, Workers())]
     assert np.concatenate([chunk.images for chunk in chunks])[:, 0, 0, 0].tolist() == chosen.tolist()
-    assert read == [(0, [2, 3, 9]), (3, [31, 38]), (3, [30]), (0, [0])]
 
 
 def test_a_damaged_row_group_does_not_matter_until_it_is_wanted(tmp_path: Path) -> None:

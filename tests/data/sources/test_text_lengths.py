@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from counterweight.core import confined
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base import labels
 from counterweight.data.sources.base.columns import read_column, read_columns
@@ -147,6 +148,62 @@ def test_a_label_that_a_small_file_unpacks_is_refused_unread(dictionary: bool, r
     said = r"a.parquet: column 'label' has 67,1..,... bytes in 4 rows; what names something has 4,096 at most$"
     with at_most(2**22):
         refused(root, said)
+
+
+def write_lying_parquet(folder: Path, own: Rows) -> None:
+    """Write a table whose last part says that its column of labels has 100 bytes, whatever its pages say."""
+    file = folder / "a.parquet"
+    write_parquet(folder, own, dictionary=False)
+    content, column = file.read_bytes(), pq.read_metadata(file).row_group(0).column(1)
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    said = encode_number(column.total_uncompressed_size)
+    assert content[start:].count(said) == 1
+    file.write_bytes(content[:start] + content[start:].replace(said, encode_number(100, len(said))))
+    assert pq.read_metadata(file).row_group(0).column(1).total_uncompressed_size == 100
+
+
+def encode_number(number: int, length: int = 0) -> bytes:
+    """Return a number as Thrift writes it, in so many bytes at least."""
+    rest, own = 2 * number, list[int]()
+    while rest or len(own) < length:
+        own.append(rest & 127)
+        rest >>= 7
+    return bytes([*(byte | 128 for byte in own[:-1]), own[-1]])
+
+
+def write_compressed_arrow(folder: Path, own: Rows) -> None:
+    table = pa.table(own)
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(str(folder / "a.arrow"), table.schema, options=options) as stream:
+        stream.write_table(table)
+
+
+def write_wide_csv(folder: Path, own: Rows) -> None:
+    """Write a table of 20,000 columns of which nearly all cells are empty, each of which takes more in memory."""
+    more, empty = ",".join(f"c{number}" for number in range(20_000)), "," * 19_999
+    lines = [",".join(own), *map(",".join, zip(own["path"], own["label"], own["text"], strict=True))]
+    lines[2] = ",,"  # a row of nothing: all columns are looked at
+    (folder / "a.csv").write_text("\n".join([f"{lines[0]},{more}", *[f"{line},{empty}" for line in lines[1:] * 100]]))
+
+
+def write_wide_lines(folder: Path, own: Rows) -> None:
+    """Write lines of which the first has 2,000 keys, and 10,000 others have none."""
+    first = {"path": "0.png", "label": "a"} | {f"c{number}": "x" for number in range(2000)}
+    (folder / "a.jsonl").write_text("\n".join([json.dumps(first), *["{}"] * 10_000]))
+
+
+@pytest.mark.parametrize("write", [write_lying_parquet, write_compressed_arrow, write_wide_csv, write_wide_lines])
+def test_what_takes_many_times_its_size_is_refused_wherever_it_is_said(
+    write: Callable[[Path, Rows], None], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(root, rows(SHARED if write in (write_lying_parquet, write_compressed_arrow) else "a"))
+    monkeypatch.setattr(confined, "ROOM", 2**24)
+    with at_most(2**22):
+        refused(
+            root,
+            r"a.\w+: cannot be read: reading it takes more than 0.\d GiB of memory(, or is damaged)?$",
+            tables=name_tables(root),
+        )
 
 
 def test_a_description_that_a_small_file_unpacks_is_not_read(root: Path) -> None:

@@ -23,7 +23,7 @@ def read(tmp_path: Path, change: Callable[[Image.Image], Image.Image]) -> Sides:
         (tmp_path / name).mkdir()
         for place, image in enumerate(own):
             image.save(tmp_path / name / f"{place:02}.png")
-    return read_folders(tmp_path / "real", tmp_path / "synthetic", None, 0)
+    return read_folders(tmp_path / "real", tmp_path / "synthetic", None, 0, {})
 
 
 def count_grids(*sides: ImageSet) -> list[int]:
@@ -62,7 +62,7 @@ def read_deep(tmp_path: Path, real: float, synthetic: float) -> Sides:
             levels = np.asarray(image.convert("L"))
             deep = Image.fromarray(levels if scale == 1 else (levels * float(scale)).astype(np.uint16))
             deep.save(tmp_path / name / f"{place:02}.tiff")
-    return read_folders(tmp_path / "real", tmp_path / "synthetic", None, 0)
+    return read_folders(tmp_path / "real", tmp_path / "synthetic", None, 0, {})
 
 
 def whites(sides: Sides) -> tuple[float | None, float | None]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pytest
@@ -223,9 +224,9 @@ def test_all_that_is_held_is_foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
     # the 48 that are fitted twice, 12 more, and 15 for validation.
     images = 90 + 18 + 3 * 3 * 12 + 2 * (2 * 48 + 12 + 15)
     layers = 1024 * 4 * 3 * 64 + 2 * 16 * 4 * 2 * 64
-    assert foresee_memory(every, PARTS, frozen, 16, device) == 64 * images
-    assert foresee_memory(every, PARTS, nn.Flatten(), 16, device) == 64 * images + int(1.25 * 2 * layers)
-    assert foresee_memory(every, PARTS, frozen, 16, torch.device("cuda")) == 0
+    assert foresee_memory(every, PARTS, frozen, 16, device).total(2) == 64 * images
+    assert foresee_memory(every, PARTS, nn.Flatten(), 16, device).total(2) == 64 * images + int(1.25 * 2 * layers)
+    assert foresee_memory(every, PARTS, frozen, 16, torch.device("cuda")).total(2) == 0
 
 
 def test_what_does_not_fit_into_memory_is_refused_before_anything_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,6 +235,56 @@ def test_what_does_not_fit_into_memory_is_refused_before_anything_is_trained(mon
     monkeypatch.setattr(memory, "LITTLE", 0)
     monkeypatch.setattr(memory, "measure_free_memory", lambda: memory.RESERVE)
     monkeypatch.setattr(training, "map_in_parallel", lambda *_, **__: fitted.append(1))
-    with pytest.raises(UserError, match=r"^noise/drop: classifiers, 2 at a time: 0.02 GiB of memory needed, 0.00 may"):
+    with pytest.raises(UserError, match=r"^noise/drop: classifiers, 1 at a time: 0.01 GiB of memory needed, 0.00 may"):
         retrain_classifiers(every, PARTS, SEEDS, CONFIG, CONTEXT, Outcomes())
     assert fitted == []
+
+
+@pytest.mark.parametrize(("fit", "said"), [(1, 1), (2, 2), (3, None), (9, None)])
+def test_fewer_at_a_time_where_memory_has_no_room_for_more(
+    fit: int, said: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And whatever their number, what classifiers say is the same."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+    usual = retrain_classifiers(methods(), PARTS, SEEDS, CONFIG, CONTEXT, Outcomes())
+    assert "at a time" not in capsys.readouterr().err
+    monkeypatch.setattr(memory, "LITTLE", 0)
+    needed = foresee_memory(methods(), PARTS, build_classifier(CONFIG, (1, 8, 8), 3, 5, ""), 16, CONTEXT.device)
+    monkeypatch.setattr(memory, "measure_free_memory", lambda: memory.RESERVE + needed.total(fit))
+    watched = Watched(monkeypatch)
+    found = retrain_classifiers(methods(), PARTS, SEEDS, CONFIG, CONTEXT, Outcomes())
+    line = "noise/drop: classifiers, {} at a time, not 3: there is memory for no more; results stay the same"
+    shown = [own for own in capsys.readouterr().err.splitlines() if "at a time" in own]
+    assert shown == ([] if said is None else [line.format(said)])
+    assert watched.most <= (said or 3)
+    assert list(found) == list(usual)
+    for name, outcomes in found.items():
+        for own, other in zip(outcomes, usual[name], strict=True):
+            assert own.validation.tobytes() == other.validation.tobytes()
+            assert own.test.tobytes() == other.test.tobytes()
+
+
+class Watched:
+    """How many classifiers are fitted at once, at most: it can be no more than there are workers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.most, self.now, self.lock, usual = 0, 0, Lock(), NetworkRecipe.fit
+
+        def fit(
+            recipe: NetworkRecipe[Settings],
+            fitted: Labelled,
+            validation: Labelled,
+            network: nn.Module,
+            config: ClassifierConfig,
+            seed: int,
+        ) -> Classifier:
+            with self.lock:
+                self.now += 1
+                self.most = max(self.most, self.now)
+            try:
+                return usual(recipe, fitted, validation, network, config, seed)
+            finally:
+                with self.lock:
+                    self.now -= 1
+
+        monkeypatch.setattr(NetworkRecipe, "fit", fit)

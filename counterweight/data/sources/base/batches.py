@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet as pq
 
+from counterweight.core.confined import read_confined
 from counterweight.core.memory import require_memory
 from counterweight.data.sources.base.text_lengths import check_promise
 
@@ -25,7 +26,7 @@ def read_schema(file: Path) -> pa.Schema:
         with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as reader:
             schema = reader.schema
     else:
-        schema = read_lines(file).schema if file.suffix.lower() == LINES else pq.read_schema(file)
+        schema = read_line_schema(file) if file.suffix.lower() == LINES else pq.read_schema(file)
     check_names(schema)
     return schema
 
@@ -44,8 +45,8 @@ def check_names(fields: Iterable[pa.Field]) -> None:
 def read_batches(file: Path, name: str, rows: int, field: str | None = None, naming: bool = True) -> Iterator[pa.Array]:
     """Yield a column of a table, or structs of one field of it alone, so many rows at a time at most.
 
-    Arrow is mapped into memory, where the system takes and drops pages as it likes. Texts and bytes of Parquet that
-    are in no struct are dictionaries: what all rows share is in memory once.
+    They are read in a process of its own, which takes no more memory than their file and some. Texts and bytes of
+    Parquet that are in no struct are dictionaries: what all rows share is in memory once.
 
     Args:
         naming: whether what it holds is to name something.
@@ -55,36 +56,70 @@ def read_batches(file: Path, name: str, rows: int, field: str | None = None, nam
         pa.ArrowException, OSError: it cannot be read.
     """
     if file.suffix.lower() == ARROW:
-        with pa.memory_map(str(file)) as source:
-            for batch in open_column(source, name):
-                column = select(batch.column(0), field)
-                column.validate(full=True)  # lengths that lead out of the file are found by nobody else
-                yield from cut(column, rows)
+        found = read_confined(lambda: read_arrow(file, name, rows, field), file.stat().st_size)
     elif file.suffix.lower() == LINES:
-        for chunk in read_lines(file).column(name).chunks:
-            yield from cut(select(chunk, field), rows)
+        found = read_confined(lambda: read_line_column(file, name, rows, field), COPIES * file.stat().st_size)
     else:
         path = name if field is None else f"{name}.{field}"
         with pq.ParquetFile(file) as parquet:
             if naming:
                 check_promise(parquet, path, f"{file}: column '{name}'")
-            facts = parquet.metadata
             # Of fields in structs pyarrow reads no large dictionaries.
             shared = [own.path for own in parquet.schema if own.path == name and field is None]
-        with pq.ParquetFile(file, metadata=facts, read_dictionary=shared) as parquet:
-            yield from (batch.column(0) for batch in parquet.iter_batches(rows, columns=[path]))
+        found = read_confined(lambda: read_parquet(file, path, rows, shared), file.stat().st_size)
+    yield from (batch.column(0) for batch in found)
+
+
+def read_arrow(file: Path, name: str, rows: int, field: str | None) -> Iterator[pa.RecordBatch]:
+    """Yield a column of a stream of Arrow; arguments as of `read_batches`.
+
+    It is mapped into memory, where the system takes and drops pages as it likes.
+    """
+    with pa.memory_map(str(file)) as source:
+        for batch in open_column(source, name):
+            column = select(batch.column(0), field)
+            column.validate(full=True)  # lengths that lead out of the file are found by nobody else
+            yield from cut(column, rows)
+
+
+def read_line_column(file: Path, name: str, rows: int, field: str | None) -> Iterator[pa.RecordBatch]:
+    """Yield a column of lines of JSON; arguments as of `read_batches`."""
+    for chunk in read_lines(file).column(name).chunks:
+        yield from cut(select(chunk, field), rows)
+
+
+def read_parquet(
+    file: Path,
+    path: str,
+    rows: int,
+    shared: list[str],
+    groups: list[int] | None = None,
+    facts: pq.FileMetaData | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Yield a column of Parquet, so many rows at a time at most.
+
+    Args:
+        path: of the column, or of a field in it, as `image.path`.
+        shared: columns that are read as dictionaries.
+        groups: row groups; None: all.
+        facts: of the file, if they are known.
+    """
+    # Neither threads, of which a fork has one, nor whole row groups at once.
+    with pq.ParquetFile(file, metadata=facts, read_dictionary=shared, memory_map=True, pre_buffer=False) as parquet:
+        yield from parquet.iter_batches(rows, groups, columns=[path], use_threads=False)
 
 
 def open_column(source: pa.NativeFile, name: str) -> pa.ipc.RecordBatchStreamReader:
     """Return what reads one column of a stream of Arrow; others may be unpacked to any size."""
     place = pa.ipc.open_stream(source).schema.get_field_index(name)
     source.seek(0)
-    return pa.ipc.open_stream(source, options=pa.ipc.IpcReadOptions(included_fields=[place]))
+    return pa.ipc.open_stream(source, options=pa.ipc.IpcReadOptions(included_fields=[place], use_threads=False))
 
 
-def cut(column: pa.Array, rows: int) -> Iterator[pa.Array]:
+def cut(column: pa.Array, rows: int) -> Iterator[pa.RecordBatch]:
     """Yield a column, so many rows at a time at most."""
-    yield from (column[start : start + rows] for start in range(0, len(column), rows))
+    for start in range(0, len(column), rows):
+        yield pa.RecordBatch.from_arrays([column[start : start + rows]], [""])
 
 
 def select(column: pa.Array, field: str | None) -> pa.Array:
@@ -92,7 +127,13 @@ def select(column: pa.Array, field: str | None) -> pa.Array:
     return column if field is None else pa.StructArray.from_arrays([column.field(field)], [field])
 
 
+def read_line_schema(file: Path) -> pa.Schema:
+    """Return names and types of a table of JSON lines; arguments and errors as of `read_schema`."""
+    size = COPIES * file.stat().st_size
+    require_memory(size, str(file))
+    return next(read_confined(lambda: iter([pa.RecordBatch.from_pylist([], read_lines(file).schema)]), size)).schema
+
+
 def read_lines(file: Path) -> pa.Table:
     """Return a table of JSON lines, which is in memory as a whole."""
-    require_memory(COPIES * file.stat().st_size, str(file))
-    return pyarrow.json.read_json(file, pyarrow.json.ReadOptions(block_size=LINE))
+    return pyarrow.json.read_json(file, pyarrow.json.ReadOptions(block_size=LINE, use_threads=False))

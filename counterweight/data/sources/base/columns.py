@@ -4,17 +4,16 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 
 from counterweight.core.errors import UserError
-from counterweight.core.memory import require_memory
 from counterweight.core.schema import suggest_name
 from counterweight.data.sources.base.batches import ARROW, LINES, read_batches, read_schema
 from counterweight.data.sources.base.delimited_text import (
@@ -29,6 +28,7 @@ from counterweight.data.sources.base.delimited_text import (
 )
 from counterweight.data.sources.base.json_tables import JSON, read_json_table
 from counterweight.data.sources.base.label_texts import read_label_text
+from counterweight.data.sources.base.text_columns import find_nothing, read_first_texts, read_names, read_text_columns
 from counterweight.data.sources.base.text_lengths import (
     ALLOWED,
     TooLongError,
@@ -80,7 +80,7 @@ class Columns(NamedTuple):
         # A quoted text may hold line breaks.
         parsing = pyarrow.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
         named = {"skip_rows": self.skipped, "autogenerate_column_names": not self.header}
-        return pyarrow.csv.ReadOptions(encoding=self.encoding, **named), parsing
+        return pyarrow.csv.ReadOptions(use_threads=False, encoding=self.encoding, **named), parsing
 
     @property
     def names(self) -> list[str]:
@@ -126,9 +126,8 @@ def read_columns(file: Path, delimiter: str | None = None, encoding: str | None 
         check_blank_before_quotes(file, head, delimiter)
         blank = count_blank_rows(file, encoding, delimiter)
         found = Columns(file, pa.schema([]), delimiter, encoding, skipped=1 if said else 0, blank=blank)
-        reading, parsing = found.reading
-        with pyarrow.csv.open_csv(file, reading, parsing) as reader:
-            found = found._replace(schema=pa.schema([(name, pa.string()) for name in reader.schema.names]))
+        names = read_names(file, found.reading)
+        found = found._replace(schema=pa.schema([(name, pa.string()) for name in names]))
         return found._replace(empty=find_empty_rows(found))
 
 
@@ -139,14 +138,9 @@ def find_empty_rows(columns: Columns) -> tuple[int, ...]:
     with columns.file.open(encoding=columns.encoding) as stream:
         if sum(line.fullmatch(own) is not None for own in stream) <= columns.blank:
             return ()
-    require_memory(2 * columns.file.stat().st_size, str(columns.file))
-    options = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(columns.names, pa.string()))
-    read = pyarrow.csv.read_csv(columns.file, *columns.reading, options)
-    filled = np.zeros(max(0, read.num_rows - columns.blank), dtype=np.bool_)
-    for column in read.columns:
-        lengths = pc.fill_null(pc.binary_length(pc.utf8_trim_whitespace(column)), 0)
-        filled |= lengths.slice(0, len(filled)).to_numpy() > 0
-    return tuple(np.flatnonzero(~filled).tolist())
+    choose = partial(find_nothing, blank=columns.blank)
+    found = read_text_columns(columns.file, columns.reading, columns.names, choose)
+    return tuple(row for batch in found for row in batch.column(0).to_pylist())
 
 
 def describe_empty(columns: Columns) -> list[str]:
@@ -235,10 +229,8 @@ def read_column(columns: Columns, name: str, field: str | None = None) -> pa.Chu
             return check_texts(columns, name, columns.texts.column(name))
         if not columns.delimiter:
             return read_typed_column(columns, name, field)
-        require_memory(2 * columns.file.stat().st_size, str(columns.file))
-        # As text: 007 would become a number otherwise.
-        options = pyarrow.csv.ConvertOptions(include_columns=[name], column_types={name: pa.string()})
-        found = pyarrow.csv.read_csv(columns.file, *columns.reading, options).column(0)
+        read = [batch.column(0) for batch in read_text_columns(columns.file, columns.reading, [name])]
+        found = pa.chunked_array(read, pa.string())
         return check_texts(columns, name, drop_empty(columns, found.slice(0, max(0, len(found) - columns.blank))))
 
 
@@ -278,14 +270,7 @@ def read_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:
         first = columns.texts.select(names).slice(0, FIRST)
         return pa.RecordBatch.from_arrays([own.combine_chunks() for own in first.columns], names)
     if columns.delimiter:
-        options = pyarrow.csv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.string()))
-        with pyarrow.csv.open_csv(columns.file, *columns.reading, options) as reader:
-            empty = pa.RecordBatch.from_pylist([], pa.schema([(name, pa.string()) for name in names]))
-            found = next(iter(reader), empty)
-            if columns.blank:
-                rows = len(found) + sum(len(batch) for batch in reader) - columns.blank
-                found = found.slice(0, max(0, rows))
-            return drop_empty(columns, found)
+        return drop_empty(columns, read_first_texts(columns.file, columns.reading, names, columns.blank))
     found = {name: read_first_typed(columns, name) for name in names}
     rows = max((len(values) for values in found.values() if values is not None), default=0)
     blank = {name: pa.nulls(rows, columns.kind(name)) for name in names}

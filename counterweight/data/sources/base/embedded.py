@@ -1,6 +1,7 @@
 """Columns of images: whether they hold files or paths, and the files' bytes, a row group at a time."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from counterweight.core.confined import read_confined
 from counterweight.core.errors import UserError
-from counterweight.data.sources.base.batches import read_batches
+from counterweight.data.sources.base.batches import read_batches, read_parquet
 from counterweight.data.sources.base.column_texts import read_texts
 from counterweight.data.sources.base.columns import Columns, Indices, read_column, translate_errors
 from counterweight.data.sources.base.text_lengths import is_text
@@ -88,42 +90,45 @@ def read_contents(columns: Columns, name: str, rows: Indices) -> Iterator[Conten
         UserError: the table cannot be read.
     """
     with translate_errors(columns.file):
-        if columns.file.suffix.lower() != PARQUET:
-            for run in np.split(rows, np.flatnonzero(np.diff(rows) <= 0) + 1) if len(rows) else []:
-                yield from take_rows(read_batches(columns.file, name, BATCH, naming=False), 0, run)
-            return
-        with pq.ParquetFile(columns.file, memory_map=True) as file:
-            yield from read_groups(file, name, rows)
+        if columns.file.suffix.lower() == PARQUET:
+            found = read_confined(lambda: read_groups(columns.file, name, rows), columns.file.stat().st_size)
+        else:
+            runs = np.split(rows, np.flatnonzero(np.diff(rows) <= 0) + 1) if len(rows) else []
+            own = (take_rows(read_batches(columns.file, name, BATCH, naming=False), 0, run) for run in runs)
+            found = chain.from_iterable(own)
+        for batch in found:
+            yield from list_contents(batch)
 
 
-def read_groups(file: pq.ParquetFile, name: str, rows: Indices) -> Iterator[Content]:
-    """Yield the images in some rows of a Parquet column, in that order."""
-    sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+def list_contents(batch: pa.RecordBatch) -> Iterator[Content]:
+    """Yield the images of a batch of `take_rows`."""
+    for row, image in zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True):
+        if isinstance(image, bytes):
+            yield Content(row, image, None)
+        else:
+            yield Content(row, *((image or {}).get(field) for field in ("bytes", "path")))
+
+
+def read_groups(file: Path, name: str, rows: Indices) -> Iterator[pa.RecordBatch]:
+    """Yield some rows of a Parquet column, in that order, as `take_rows` does."""
+    facts = pq.read_metadata(file)
+    sizes = [facts.row_group(number).num_rows for number in range(facts.num_row_groups)]
     ends = np.cumsum(sizes)
     groups = np.searchsorted(ends, rows, side="right")
     # A new run wherever the row group changes or rows go back: inside a run a group is read once.
     breaks = np.flatnonzero((np.diff(groups) != 0) | (np.diff(rows) <= 0)) + 1
     for run in np.split(rows, breaks) if len(rows) else []:
         group = int(np.searchsorted(ends, run[0], side="right"))
-        yield from read_group(file, name, group, int(ends[group]) - sizes[group], run)
+        batches = (batch.column(0) for batch in read_parquet(file, name, BATCH, [], [group], facts))
+        yield from take_rows(batches, int(ends[group]) - sizes[group], run)
 
 
-def read_group(file: pq.ParquetFile, name: str, group: int, start: int, rows: Indices) -> Iterator[Content]:
-    """Yield the images in increasing rows of one row group, whose first row is `start`."""
-    batches = file.iter_batches(BATCH, row_groups=[group], columns=[name])
-    yield from take_rows((batch.column(0) for batch in batches), start, rows)
-
-
-def take_rows(batches: Iterable[pa.Array], start: int, rows: Indices) -> Iterator[Content]:
-    """Yield the images in increasing rows of some batches, whose first row is `start`."""
+def take_rows(batches: Iterable[pa.Array], start: int, rows: Indices) -> Iterator[pa.RecordBatch]:
+    """Yield increasing rows of some batches, whose first row is `start`: their numbers, and what they hold."""
     for batch in batches:
         own = rows[(rows >= start) & (rows < start + len(batch))]
-        images = batch.take(pa.array(own - start)).to_pylist() if len(own) else []
-        for row, image in zip(own.tolist(), images, strict=True):
-            if isinstance(image, bytes):
-                yield Content(row, image, None)
-            else:
-                yield Content(row, *((image or {}).get(field) for field in ("bytes", "path")))
+        if len(own):
+            yield pa.RecordBatch.from_arrays([pa.array(own), batch.take(pa.array(own - start))], ["row", "image"])
         start += len(batch)
         if start > rows[-1]:
             return

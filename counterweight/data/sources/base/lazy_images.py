@@ -16,6 +16,8 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from counterweight.core import schema
 from counterweight.core.errors import UserError
 from counterweight.core.images import Fit, ImageSet
+from counterweight.core.registry import require_one_of
+from counterweight.data.decode.facts import Ends
 from counterweight.data.decode.images import DEEP_GREY, Target
 from counterweight.data.decode.opening import Encoded
 from counterweight.data.decode.pool import Decoded, Workers, decode_images
@@ -272,13 +274,19 @@ class FileSettings(schema.Settings):
     """What to do about image files that cannot be read: stop, or leave them out and count them."""
 
     @property
+    def ends(self) -> Ends | None:
+        """Which values of more than 8 bits become black and white; None: not known before, and none may be below 0."""
+        black, white = self.target.black, self.target.white
+        return None if black is None or white is None else (black, white)
+
+    @property
     def target(self) -> Target:
         """The shape that every image is brought to."""
         return Target(parse_size(self.size), self.channels, self.fit)
 
 
-class OwnFileSettings(FileSettings):
-    """Settings of images of one's own, which may have greys and colours of more than 8 bits."""
+class RangeSettings(FileSettings):
+    """Settings of images that may have greys and colours of more than 8 bits."""
 
     black: float | None = None
     """Which value of greys and colours of more than 8 bits becomes black, in all files alike: -1024 where CT has air,
@@ -288,8 +296,6 @@ class OwnFileSettings(FileSettings):
     """Which value of greys and colours of more than 8 bits becomes white, in all files alike: 4095 where 12 bits are
     used, 1 or 255 of most floats; above `black`, or 0; null: 65535, of each file of floats 1 or, if any exceeds it,
     255. `counterweight add` chooses it."""
-    merge_labels: bool = False
-    """Whether labels that differ by case only, as `Cat` and `cat`, are one class, by the name that most images have."""
 
     @field_validator("white")
     @classmethod
@@ -310,6 +316,24 @@ class OwnFileSettings(FileSettings):
     def target(self) -> Target:
         """The shape and the range of greys that every image is brought to."""
         return super().target._replace(white=self.white, black=self.black)
+
+
+def parse_range(ends: Mapping[str, object]) -> RangeSettings:
+    """Return `black` and `white` as the options of a command say them, in settings whose size is not known yet.
+
+    Raises:
+        UserError: one of them cannot be, or something else is there.
+    """
+    for key in ends:
+        require_one_of(key, ("black", "white"), "--set")
+    return schema.parse_settings(RangeSettings, {"size": 1, **ends}, "--set")
+
+
+class OwnFileSettings(RangeSettings):
+    """Settings of images of one's own."""
+
+    merge_labels: bool = False
+    """Whether labels that differ by case only, as `Cat` and `cat`, are one class, by the name that most images have."""
 
 
 def parse_size(size: int | list[int]) -> tuple[int, int]:

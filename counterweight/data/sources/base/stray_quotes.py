@@ -2,13 +2,12 @@
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
 from counterweight.core.errors import UserError
-from counterweight.core.memory import require_memory
 from counterweight.data.decode.tree import NO_ENDING, find_ending
 from counterweight.data.sources.base.columns import Columns, translate_errors
 from counterweight.data.sources.base.delimited_text import BLOCK
+from counterweight.data.sources.base.text_columns import read_text_columns
 
 QUOTE = '"'
 
@@ -25,11 +24,10 @@ def check_quotes(columns: Columns, image: str) -> None:
     if not columns.delimiter or not has_quotes(columns):
         return
     with translate_errors(columns.file):
-        require_memory(2 * columns.file.stat().st_size, str(columns.file))
-        options = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(columns.names, pa.string()))
-        read = pyarrow.csv.read_csv(columns.file, *columns.reading, options)
-    if not read.num_rows:  # where pyarrow crashes, before 26.0.1
+        batches = [*read_text_columns(columns.file, columns.reading, columns.names)]
+    if not batches:  # where pyarrow crashes, before 26.0.1
         return
+    read = pa.Table.from_batches(batches)
     place = columns.names.index(image)
     endings = {find_ending(word) for word in read.column(place).to_pylist() if word and "\n" not in word}
     for name, column in zip(columns.names, read.columns, strict=True):
