@@ -169,7 +169,7 @@ def inspect_images(request: Request, settings: Json, params: Params) -> Findings
     images, black = find_images(request, settings, params), settings.get("black")
     found = inspection.inspect_dataset(images, None if black is None else (black, settings["white"]))
     if "bad_files" not in settings:
-        check_negative(found, request.path)
+        check_negative([found], str(request.path))
     unasked = settings["source"] == "folder" and images.test is None
     around = describe_lists_around(request.path, images.train.origins) if unasked else []
     around += (

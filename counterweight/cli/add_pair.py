@@ -32,8 +32,8 @@ def plan_pair_addition(request: Request, synthetic: Path) -> Plan:
         raise UserError(f"{synthetic}: the folder of the real images, too; the pair must be of two folders")
     changes = dict(map(parse_change, request.changes))
     ends = parse_range(changes).ends
-    found = {str(path): inspection.inspect_folder(path, word, ends) for word, path in folders.items()}
-    real, made = found.values()
+    real, made = inspection.inspect_pair(request.path, synthetic, ends)
+    found = {str(request.path): real, str(synthetic): made}
     chosen = {
         "size": choices.choose_size(real, request.size),
         "channels": choices.choose_channels(real, request.channels),

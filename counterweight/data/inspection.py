@@ -23,14 +23,29 @@ from counterweight.data.sources.base.lazy_images import (
 from counterweight.data.split.pictures import find_mixed
 
 
-def inspect_folder(path: Path, label: str, ends: Ends | None = None) -> Findings:
-    """Inspect all images of a folder, at any depth.
+def inspect_pair(real: Path, synthetic: Path, ends: Ends | None = None) -> tuple[Findings, Findings]:
+    """Inspect all images of two folders, at any depth.
 
     Args:
         ends: which values of more than 8 bits become black and white; None: not known yet, and none may be below 0.
 
     Raises:
-        UserError: there is no such folder, no image in it that can be read, or values below 0.
+        UserError: there is no such folder, no image in one that can be read, or values below 0.
+    """
+    found = inspect_folder(real, "real", ends), inspect_folder(synthetic, "synthetic", ends)
+    check_negative(found, f"{real}, {synthetic}")
+    for path, each in zip((real, synthetic), found, strict=True):
+        if not each.total:
+            said = f"no image that can be read, of {len(each.bad):,}; other files: {each.others:,}"
+            raise UserError(f"{path}: {said}")
+    return found
+
+
+def inspect_folder(path: Path, label: str, ends: Ends | None) -> Findings:
+    """Inspect all images of a folder; arguments as of `inspect_pair`.
+
+    Raises:
+        UserError: there is no such folder.
     """
     if not path.is_dir():
         raise UserError(f"{path}: no such folder; two folders of images are compared")
@@ -40,9 +55,6 @@ def inspect_folder(path: Path, label: str, ends: Ends | None = None) -> Findings
         raise UserError(str(error).replace(", or set links: follow", "")) from error
     results = inspect_all(files, len(files), label, ends)
     found = summarize_findings(results, {}, left_out)
-    check_negative(found, path)
-    if not found.total:
-        raise UserError(f"{path}: no image that can be read, of {len(files):,}; other files: {found.others:,}")
     readable = [file for file, result in zip(files, results, strict=True) if isinstance(result, Facts)]
     return found._replace(files=readable)
 

@@ -16,7 +16,7 @@ from counterweight.data.besides.sides import FileSide
 from counterweight.data.decode.images import find_image_files
 from counterweight.data.decode.pool import Workers
 from counterweight.data.findings import Findings
-from counterweight.data.inspection import inspect_folder
+from counterweight.data.inspection import inspect_pair
 from counterweight.data.pairs.base import make_side, scale_greys
 from counterweight.data.sources.base.class_folders import SharedClasses, find_shared_classes
 from counterweight.data.sources.base.lazy_images import FileSettings, parse_range, strip_root
@@ -80,7 +80,7 @@ def read_folders(real: Path, synthetic: Path, size: int | None, seed: int, ends:
     Sub-folders are looked at as classes for their mix alone.
     """
     asked = parse_range(ends)
-    found = inspect_folder(real, "real", asked.ends), inspect_folder(synthetic, "synthetic", asked.ends)
+    found = inspect_pair(real, synthetic, asked.ends)
     settings = asked.model_copy(
         update={
             "size": size or choose_common_size([each.shorter_sides for each in found]),

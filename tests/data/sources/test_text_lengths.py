@@ -1,6 +1,10 @@
 """Texts that are too long to name anything: refused before they are unpacked, or not taken where nothing needs them."""
 
+import io
 import json
+import struct
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +23,7 @@ from counterweight.data.sources.base.labels import describe_lookalikes
 from counterweight.data.sources.base.text_lengths import LONGEST
 from tests.data.sources.tables import counts, find, refused
 
+ROOT = Path(__file__).parents[3]
 Rows = dict[str, list[str]]
 SHARED = "x" * 2**26
 """A text that one page of Parquet holds, and that unpacks to this from some kilobytes."""
@@ -81,11 +86,15 @@ def write_views(folder: Path, own: Rows) -> None:
     pq.write_table(table, folder / "a.parquet")
 
 
+def write_arrow_views(folder: Path, own: Rows) -> None:
+    write_arrow(folder, {name: pa.array(values, pa.string_view()) for name, values in own.items()})
+
+
 def name_tables(folder: Path) -> list[str]:
     return [file.name for file in folder.glob("a.*")]
 
 
-WRITERS = (write_csv, write_lines, write_json, write_arrow, write_parquet, write_views)
+WRITERS = (write_csv, write_lines, write_json, write_arrow, write_arrow_views, write_parquet, write_views)
 
 
 @pytest.mark.parametrize("write", WRITERS)
@@ -242,6 +251,46 @@ def test_a_column_of_all_that_can_be_named_is_read_and_more_refused(tmp_path: Pa
         read_column(read_columns(tmp_path / "a.parquet"), "path")
 
 
+def view_one(text: bytes, count: int) -> pa.Array:
+    """Return so many rows that all have one text of more than 12 bytes in view."""
+    view = struct.pack("<i4sii", len(text), text[:4], 0, 0)
+    return pa.Array.from_buffers(pa.string_view(), count, [None, pa.py_buffer(view * count), pa.py_buffer(text)])
+
+
+def test_texts_that_rows_have_in_view_count_as_often_as_they_are_there(root: Path) -> None:
+    """1 GiB of one text of 4,000 bytes, which take 4 MiB."""
+    write_arrow(root, {"path": view_one(b"y" * 4000, 2**18), "label": view_one(b"a" * 20, 2**18)})
+    with pytest.raises(UserError, match=r"a.arrow: column 'path' holds more than 0.5 GiB; it can name nothing$"):
+        read_column(read_columns(root / "a.arrow"), "path")
+
+
+@pytest.mark.parametrize("nothing", [pa.nulls(2**25 + 1), pa.RunEndEncodedArray.from_arrays([2**25 + 1], ["a"])])
+def test_more_rows_than_a_table_has_are_refused_at_once(nothing: pa.Array, root: Path) -> None:
+    write_arrow(root, {"path": nothing, "label": nothing})
+    assert (root / "a.arrow").stat().st_size < 2**10
+    refused(root, r"a.arrow: cannot be read: it has more than 33,554,432 rows$", tables=["a.arrow"])
+
+
+def test_a_file_of_arrow_is_told_from_a_stream(root: Path) -> None:
+    with pa.ipc.new_file(str(root / "a.arrow"), pa.schema([("path", pa.string())])):
+        pass
+    said = r"a.arrow: cannot be read: it is a file of Arrow, not a stream of it; write it as Parquet$"
+    refused(root, said, tables=["a.arrow"])
+
+
+def test_images_that_rows_have_in_view_are_read(tmp_path: Path) -> None:
+    contents = []
+    for number in range(4):
+        Image.new("L", (4, 4), 60 * number).save(content := io.BytesIO(), "PNG")
+        contents.append(content.getvalue())
+    images = pa.array(contents, pa.binary_view())
+    structs = pa.StructArray.from_arrays([images, pa.array([None] * 4, pa.string_view())], ["bytes", "path"])
+    for number, own in enumerate((images, structs)):
+        (folder := tmp_path / str(number)).mkdir()
+        write_arrow(folder, {"image": own, "label": pa.array(["a", "b", "a", "b"])})
+        assert counts(find(folder)) == [{"a": 2, "b": 2}]
+
+
 def test_marks_above_letters_of_a_label_are_ordered_once_for_all_images(monkeypatch: pytest.MonkeyPatch) -> None:
     """They take the square of their number: 100,000 images of one such label took minutes."""
     word, calls = "a" + "\u0301\u0316" * 9, list[str]()
@@ -259,3 +308,26 @@ def test_numbers_of_hundreds_of_digits_are_labels_as_others_are() -> None:
     names = ["1" * 400, "01" + "1" * 399, "2" * LONGEST]
     said = f"classes {names[1]!r}, {names[0]!r} are the same number"
     assert describe_lookalikes(names) == [f"{said}; write it in one way if they are one"]
+
+
+FRESH = """
+import sys
+from pathlib import Path
+from counterweight.data.sources.base.columns import read_column, read_columns
+columns = read_columns(Path(sys.argv[1]), encoding=sys.argv[2] or None)
+print(*columns.names, *read_column(columns, "label").to_pylist())
+"""
+
+
+def test_tables_of_all_kinds_are_read_in_a_process_that_has_read_none(root: Path) -> None:
+    """What Arrow reserves in the first of them has to fit, too."""
+    for write in WRITERS:
+        (folder := root / write.__name__).mkdir()
+        write(folder, rows())
+    text = (root / "write_csv/a.csv").read_text().replace("said", "café")
+    for encoding in ("utf-16", "utf-8-sig", "cp1252"):
+        (root / f"{encoding}.csv").write_text(text, encoding=encoding)
+    for file in [*root.glob("*/a.*"), *root.glob("*.csv")]:
+        words = [sys.executable, "-c", FRESH, str(file), "cp1252" if file.stem == "cp1252" else ""]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.stderr, done.stdout) == ("", "path label text a b a b\n"), file

@@ -9,9 +9,12 @@ import pyarrow.parquet as pq
 
 from counterweight.core.confined import read_confined
 from counterweight.core.memory import require_memory
-from counterweight.data.sources.base.text_lengths import check_promise
+from counterweight.data.sources.base.text_lengths import check_promise, write_out_views
 
 ARROW, LINES = ".arrow", ".jsonl"
+FILE_OF_ARROW = b"ARROW1"
+MOST_ROWS = 2**25
+"""Of a table, at most: some bytes may say that it has any, of nothing, or of the same."""
 LINE = 2**24  # bytes of a line of JSON, at most
 COPIES = 4  # of a table of JSON that are in memory while it is read
 
@@ -23,8 +26,11 @@ def read_schema(file: Path) -> pa.Schema:
         pa.ArrowException, OSError, UnicodeDecodeError: it cannot be read.
     """
     if file.suffix.lower() == ARROW:
-        with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as reader:
-            schema = reader.schema
+        with pa.memory_map(str(file)) as source:
+            if source.read(len(FILE_OF_ARROW)) == FILE_OF_ARROW:
+                raise pa.ArrowInvalid("it is a file of Arrow, not a stream of it; write it as Parquet")
+            source.seek(0)
+            schema = pa.ipc.open_stream(source).schema
     else:
         schema = read_line_schema(file) if file.suffix.lower() == LINES else pq.read_schema(file)
     check_names(schema)
@@ -62,6 +68,7 @@ def read_batches(file: Path, name: str, rows: int, field: str | None = None, nam
     else:
         path = name if field is None else f"{name}.{field}"
         with pq.ParquetFile(file) as parquet:
+            check_rows(parquet.metadata.num_rows)
             if naming:
                 check_promise(parquet, path, f"{file}: column '{name}'")
             # Of fields in structs pyarrow reads no large dictionaries.
@@ -75,8 +82,10 @@ def read_arrow(file: Path, name: str, rows: int, field: str | None) -> Iterator[
 
     It is mapped into memory, where the system takes and drops pages as it likes.
     """
+    read = 0
     with pa.memory_map(str(file)) as source:
         for batch in open_column(source, name):
+            check_rows(read := read + len(batch))
             column = select(batch.column(0), field)
             column.validate(full=True)  # lengths that lead out of the file are found by nobody else
             yield from cut(column, rows)
@@ -106,7 +115,8 @@ def read_parquet(
     """
     # Neither threads, of which a fork has one, nor whole row groups at once.
     with pq.ParquetFile(file, metadata=facts, read_dictionary=shared, memory_map=True, pre_buffer=False) as parquet:
-        yield from parquet.iter_batches(rows, groups, columns=[path], use_threads=False)
+        for batch in parquet.iter_batches(rows, groups, columns=[path], use_threads=False):
+            yield pa.RecordBatch.from_arrays([write_out_views(batch.column(0))], [""])
 
 
 def open_column(source: pa.NativeFile, name: str) -> pa.ipc.RecordBatchStreamReader:
@@ -119,7 +129,17 @@ def open_column(source: pa.NativeFile, name: str) -> pa.ipc.RecordBatchStreamRea
 def cut(column: pa.Array, rows: int) -> Iterator[pa.RecordBatch]:
     """Yield a column, so many rows at a time at most."""
     for start in range(0, len(column), rows):
-        yield pa.RecordBatch.from_arrays([column[start : start + rows]], [""])
+        yield pa.RecordBatch.from_arrays([write_out_views(column[start : start + rows])], [""])
+
+
+def check_rows(count: int) -> None:
+    """Refuse more rows than a table has.
+
+    Raises:
+        pa.ArrowInvalid: there are more.
+    """
+    if count > MOST_ROWS:
+        raise pa.ArrowInvalid(f"it has more than {MOST_ROWS:,} rows")
 
 
 def select(column: pa.Array, field: str | None) -> pa.Array:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from counterweight.core.errors import UserError
+from counterweight.core.memory import require_memory
 from counterweight.core.schema import suggest_name
 from counterweight.data.sources.base.batches import ARROW, LINES, read_batches, read_schema
 from counterweight.data.sources.base.delimited_text import (
@@ -28,9 +29,17 @@ from counterweight.data.sources.base.delimited_text import (
 )
 from counterweight.data.sources.base.json_tables import JSON, read_json_table
 from counterweight.data.sources.base.label_texts import read_label_text
-from counterweight.data.sources.base.text_columns import find_nothing, read_first_texts, read_names, read_text_columns
+from counterweight.data.sources.base.text_columns import (
+    Reading,
+    find_nothing,
+    read_first_texts,
+    read_names,
+    read_text_columns,
+)
 from counterweight.data.sources.base.text_lengths import (
     ALLOWED,
+    COPIES,
+    TEXT,
     TooLongError,
     check_size,
     find_long,
@@ -75,12 +84,12 @@ class Columns(NamedTuple):
         return number_row(place, self.empty)
 
     @property
-    def reading(self) -> tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions]:
+    def reading(self) -> Reading:
         """How a table of texts is to be read."""
         # A quoted text may hold line breaks.
         parsing = pyarrow.csv.ParseOptions(delimiter=self.delimiter, newlines_in_values=True)
         named = {"skip_rows": self.skipped, "autogenerate_column_names": not self.header}
-        return pyarrow.csv.ReadOptions(use_threads=False, encoding=self.encoding, **named), parsing
+        return Reading(self.encoding, pyarrow.csv.ReadOptions(use_threads=False, **named), parsing)
 
     @property
     def names(self) -> list[str]:
@@ -231,6 +240,7 @@ def read_column(columns: Columns, name: str, field: str | None = None) -> pa.Chu
             return read_typed_column(columns, name, field)
         read = [batch.column(0) for batch in read_text_columns(columns.file, columns.reading, [name])]
         found = pa.chunked_array(read, pa.string())
+        require_memory(COPIES * found.nbytes + TEXT * len(found), f"{columns.file}: column '{name}'")
         return check_texts(columns, name, drop_empty(columns, found.slice(0, max(0, len(found) - columns.blank))))
 
 
@@ -242,7 +252,7 @@ def read_typed_column(columns: Columns, name: str, field: str | None) -> pa.Chun
         # Written out: a text that all rows share would be as small in memory as in the file.
         chunks.append(write_out(values))
         size, rows = size + chunks[-1].nbytes, rows + len(values)
-        check_size(size, f"{columns.file}: column '{name}'")
+        check_size(size, rows, f"{columns.file}: column '{name}'")
     return pa.chunked_array(chunks, None if chunks else columns.kind(name))
 
 

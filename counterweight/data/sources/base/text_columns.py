@@ -1,7 +1,9 @@
 """Columns of tables of texts, read in a process of its own: a small one may have so many that none of them fits."""
 
+import codecs
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +15,24 @@ from counterweight.core.memory import require_memory
 
 COPIES = 4  # of a table of texts that are in memory while it is read
 
-Reading = tuple[pyarrow.csv.ReadOptions, pyarrow.csv.ParseOptions]
 Choose = Callable[[pa.Table], pa.Table]
+
+
+class Reading(NamedTuple):
+    """How a table of texts is read: its encoding, and the options of what is UTF-8 then."""
+
+    encoding: str
+    options: pyarrow.csv.ReadOptions
+    parsing: pyarrow.csv.ParseOptions
+
+    def open(self, file: Path) -> pa.NativeFile:
+        """Open a table as UTF-8; what is written otherwise is in memory as a whole.
+
+        Arrow decodes in a thread whose allocator reserves 1 GiB, for which a confined process has no room.
+        """
+        if codecs.lookup(self.encoding).name == "utf-8":
+            return pa.OSFile(str(file))
+        return pa.BufferReader(file.read_bytes().decode(self.encoding).encode())
 
 
 def read_names(file: Path, reading: Reading) -> list[str]:
@@ -25,7 +43,7 @@ def read_names(file: Path, reading: Reading) -> list[str]:
     """
 
     def read() -> Iterator[pa.RecordBatch]:
-        with pyarrow.csv.open_csv(file, *reading) as reader:
+        with reading.open(file) as stream, pyarrow.csv.open_csv(stream, reading.options, reading.parsing) as reader:
             yield pa.RecordBatch.from_pylist([], pa.schema([(name, pa.string()) for name in reader.schema.names]))
 
     return list(next(read_confined(read, COPIES * file.stat().st_size)).schema.names)
@@ -47,7 +65,9 @@ def read_text_columns(
     require_memory(2 * size, str(file))
 
     def read() -> Iterator[pa.RecordBatch]:
-        yield from choose(pyarrow.csv.read_csv(file, *reading, convert_to_texts(names))).to_batches()
+        with reading.open(file) as stream:
+            table = pyarrow.csv.read_csv(stream, reading.options, reading.parsing, convert_to_texts(names))
+        yield from choose(table).to_batches()
 
     yield from read_confined(read, COPIES * size)
 
@@ -60,7 +80,8 @@ def read_first_texts(file: Path, reading: Reading, names: Sequence[str], blank: 
     """
 
     def read() -> Iterator[pa.RecordBatch]:
-        with pyarrow.csv.open_csv(file, *reading, convert_to_texts(names)) as reader:
+        own = reading.options, reading.parsing, convert_to_texts(names)
+        with reading.open(file) as stream, pyarrow.csv.open_csv(stream, *own) as reader:
             empty = pa.RecordBatch.from_pylist([], pa.schema([(name, pa.string()) for name in names]))
             found = next(iter(reader), empty)
             rows = len(found) + sum(len(batch) for batch in reader) - blank if blank else len(found)

@@ -13,6 +13,7 @@ from counterweight.core.memory import require_memory
 LONGEST = 2**12  # bytes of a path, a label, a part or a group: Linux knows no longer path
 MOST = 2**29  # bytes of a column of such, or of numbers
 COPIES = 4  # of a column of texts that are in memory while it is read
+TEXT = 2**7  # bytes that Python takes for a short text, its place in lists and what is made of it
 HEADERS = 2**20  # bytes that a row group may have beside its values
 ALLOWED = f"what names something has {LONGEST:,} at most"
 
@@ -71,7 +72,19 @@ def write_out(values: pa.Array) -> pa.Array:
     return values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
 
 
-def check_size(size: int, where: str) -> None:
+def write_out_views(values: pa.Array) -> pa.Array:
+    """Return texts or bytes that are views as themselves, those in structs, too: all rows may have the same in view."""
+    if pa.types.is_struct(values.type):
+        fields = [values.type.field(place) for place in range(values.type.num_fields)]
+        if any(pa.types.is_string_view(own.type) or pa.types.is_binary_view(own.type) for own in fields):
+            parts = [write_out_views(values.field(own.name)) for own in fields]
+            return pa.StructArray.from_arrays(parts, [own.name for own in fields], mask=values.is_null())
+    if pa.types.is_string_view(values.type):
+        return values.cast(pa.large_string())
+    return values.cast(pa.large_binary()) if pa.types.is_binary_view(values.type) else values
+
+
+def check_size(size: int, rows: int, where: str) -> None:
     """Refuse a column of more bytes than can name anything, or than there is memory for.
 
     Args:
@@ -79,7 +92,7 @@ def check_size(size: int, where: str) -> None:
     """
     if size > MOST:
         raise TooLongError(f"{where} holds more than {MOST / 2**30:.1f} GiB; it can name nothing")
-    require_memory(COPIES * size, where)
+    require_memory(COPIES * size + rows * TEXT, where)
 
 
 def check_promise(parquet: pq.ParquetFile, path: str, where: str) -> None:
@@ -95,4 +108,4 @@ def check_promise(parquet: pq.ParquetFile, path: str, where: str) -> None:
     for size, rows in sizes:
         if size > rows * LONGEST + HEADERS:
             raise TooLongError(f"{where} has {size:,} bytes in {rows:,} rows; {ALLOWED}")
-    check_size(sum(size for size, _ in sizes), where)
+    check_size(sum(size for size, _ in sizes), sum(rows for _, rows in sizes), where)
