@@ -21,6 +21,7 @@ from counterweight.data.sources.base.folder_classes import check_empty, name_cla
 from counterweight.data.sources.base.labels import describe_lookalikes, order_names
 from counterweight.data.sources.base.layout import Wanted, choose_layout
 from counterweight.data.sources.base.lazy_images import (
+    TESTS,
     DatasetSplits,
     LazyImages,
     MissingClasses,
@@ -30,6 +31,7 @@ from counterweight.data.sources.base.lazy_images import (
     describe_joined,
     make_fetch,
     name_setting,
+    parse_part_name,
     strip_root,
     wrap_files,
 )
@@ -248,8 +250,17 @@ def read_wanted(settings: Settings, tree: Tree, rest: bool) -> Wanted:
     around = [folder.name for folder in tree.folders if folder.images]
     inside = settings.test_lists and len(around) == 1 and not any(map(is_image, tree.files))
     train = settings.train or (around if inside and settings.layout != "parts" else [])
+    if settings.test_tables and not train:
+        train = find_only_training(tree)
     masks, lists = settings.leave_out is None, bool(settings.test_lists)
     return Wanted(settings.layout, train, settings.test, settings.validation, masks, lists, rest)
+
+
+def find_only_training(tree: Tree) -> list[str]:
+    """Return the folder that is trained on if there is one, and others that are no parts: they could all be classes."""
+    called = {folder.name: parse_part_name(folder.name) for folder in tree.folders if folder.images}
+    named = [name for name, word in called.items() if word is not None and word not in TESTS]
+    return named if [called[name] for name in named] == ["train"] and None in called.values() else []
 
 
 def split_by_lists(

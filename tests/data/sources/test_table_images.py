@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.sources.tables import counts, find, left_out
@@ -99,6 +99,7 @@ def test_hidden_files_beside_tables_are_counted_unless_rows_name_them(tmp_path: 
 NAMES = st.lists(st.sampled_from(["a", "b", ".c", "@eaDir"]), max_size=2)
 
 
+@settings(deadline=None)
 @given(
     files=st.lists(st.tuples(NAMES, st.booleans()), min_size=2, max_size=8),
     image_folder=st.sampled_from([None, "img"]),

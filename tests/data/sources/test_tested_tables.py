@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterweight.data.labelled_texts import LabelsError
@@ -41,6 +41,14 @@ def test_a_table_labels_what_is_tested_on(root: Path) -> None:
     assert found.train.origins == TRAINED
     assert check_sum(root, found) == {("beside the folders of parts", "."): 1}
     assert "tested on are the images of test.csv" in found.train.provenance["notes"]
+
+
+def test_pictures_of_the_classes_beside_the_part_that_is_trained_on_are_left_out(root: Path) -> None:
+    """As GTSRB's signs: a folder of images beside one of folders could be a class beside it."""
+    write_images(root, "meta/cat.png", "meta/dog.png")
+    found = find(root, test_tables=["test.csv"])
+    assert counts(found) == [{"cat": 3, "dog": 3}, {"cat": 2, "dog": 2}]
+    assert sum(check_sum(root, found).values()) == 2
 
 
 def test_it_is_offered_where_folders_and_a_table_have_the_same_classes(root: Path) -> None:
@@ -153,6 +161,7 @@ def test_tables_that_cannot_say_it_are_refused(
 PLACES = st.sampled_from(["", "test/", "train/cat/", "train/dog/", "more/a/"])
 
 
+@settings(deadline=None)
 @given(files=st.lists(st.tuples(PLACES, st.sampled_from(["cat", "dog", "", None])), max_size=8))
 def test_the_account_adds_up_wherever_the_images_of_a_table_lie(
     files: list[tuple[str, str | None]], tmp_path_factory: pytest.TempPathFactory
