@@ -47,7 +47,8 @@ def make_environment(folder: Path) -> None:
         "lowest-direct",
         "--python",
         str(folder),
-        "pip",  # which tests of the wheel call, without setuptools, of which older libraries' warnings are errors
+        "pip",  # which tests of the wheel call, and what it builds with
+        "setuptools",
         "-e",
         wanted,
     ]
