@@ -251,15 +251,24 @@ def test_a_column_of_all_that_can_be_named_is_read_and_more_refused(tmp_path: Pa
         read_column(read_columns(tmp_path / "a.parquet"), "path")
 
 
-def view_one(text: bytes, count: int) -> pa.Array:
+def view_one(text: str, count: int) -> pa.Array:
     """Return so many rows that all have one text of more than 12 bytes in view."""
-    view = struct.pack("<i4sii", len(text), text[:4], 0, 0)
-    return pa.Array.from_buffers(pa.string_view(), count, [None, pa.py_buffer(view * count), pa.py_buffer(text)])
+    content = text.encode()
+    view = struct.pack("<i4sii", len(content), content[:4], 0, 0)
+    return pa.Array.from_buffers(pa.string_view(), count, [None, pa.py_buffer(view * count), pa.py_buffer(content)])
 
 
-def test_texts_that_rows_have_in_view_count_as_often_as_they_are_there(root: Path) -> None:
+def share_view(text: str, count: int) -> pa.Array:
+    """Return so many rows that are all the only text of a dictionary, a view."""
+    return pa.DictionaryArray.from_arrays(np.zeros(count, dtype=np.int32), pa.array([text], pa.string_view()))
+
+
+@pytest.mark.parametrize("share", [view_one, share_view])
+def test_texts_that_rows_have_in_view_count_as_often_as_they_are_there(
+    share: Callable[[str, int], pa.Array], root: Path
+) -> None:
     """1 GiB of one text of 4,000 bytes, which take 4 MiB."""
-    write_arrow(root, {"path": view_one(b"y" * 4000, 2**18), "label": view_one(b"a" * 20, 2**18)})
+    write_arrow(root, {"path": share("y" * 4000, 2**18), "label": ["a"] * 2**18})
     with pytest.raises(UserError, match=r"a.arrow: column 'path' holds more than 0.5 GiB; it can name nothing$"):
         read_column(read_columns(root / "a.arrow"), "path")
 

@@ -52,7 +52,7 @@ def find_long(values: pa.Array) -> Long | None:
 
 def measure_texts(values: pa.Array) -> pa.Array:
     """Return the bytes of each text."""
-    return pc.binary_length(values.cast(pa.large_string()) if pa.types.is_string_view(values.type) else values)
+    return pc.binary_length(write_out_views(values))
 
 
 def hide_long(values: pa.Array) -> pa.Array:
@@ -73,15 +73,18 @@ def write_out(values: pa.Array) -> pa.Array:
 
 
 def write_out_views(values: pa.Array) -> pa.Array:
-    """Return texts or bytes that are views as themselves, those in structs, too: all rows may have the same in view."""
-    if pa.types.is_struct(values.type):
-        fields = [values.type.field(place) for place in range(values.type.num_fields)]
-        if any(pa.types.is_string_view(own.type) or pa.types.is_binary_view(own.type) for own in fields):
-            parts = [write_out_views(values.field(own.name)) for own in fields]
-            return pa.StructArray.from_arrays(parts, [own.name for own in fields], mask=values.is_null())
-    if pa.types.is_string_view(values.type):
+    """Return texts or bytes that are views as themselves, in structs and dictionaries, too: rows may share a view."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return pa.DictionaryArray.from_arrays(values.indices, write_out_views(values.dictionary))
+    if pa.types.is_struct(kind):
+        names = [kind.field(place).name for place in range(kind.num_fields)]
+        parts = [write_out_views(values.field(place)) for place in range(kind.num_fields)]
+        if any(part.type != values.field(place).type for place, part in enumerate(parts)):
+            return pa.StructArray.from_arrays(parts, names, mask=values.is_null())
+    if pa.types.is_string_view(kind):
         return values.cast(pa.large_string())
-    return values.cast(pa.large_binary()) if pa.types.is_binary_view(values.type) else values
+    return values.cast(pa.large_binary()) if pa.types.is_binary_view(kind) else values
 
 
 def check_size(size: int, rows: int, where: str) -> None:
