@@ -1,4 +1,4 @@
-"""Whether a limit of addresses (`ulimit -v`) leaves room for torch, whose libraries abort the process without it."""
+"""Whether limits of a process (`ulimit -v`, `ulimit -d`) leave room for torch, whose libraries abort it without."""
 
 import math
 import os
@@ -9,16 +9,18 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
-from counterweight.core.memory import GIB, Memory, read_addresses
+from counterweight.core.memory import ADDRESSES, DATA, GIB, Memory, read_own_limit
 
 TORCH, GPU = "torch", "nvidia"
 """Packages whose libraries are loaded with the first of them."""
 WORK = 2**29
 """Bytes that work takes beside libraries, at least: OpenBLAS and others end a process that has less."""
+WRITTEN = 7 * 2**27
+"""Bytes of data that libraries take when they are loaded, at most: of torch 2.13 for GPUs 0.8 GiB were measured."""
 
 
 class NoRoomError(ImportError):
-    """A library does not fit into the addresses that a process may use."""
+    """A library does not fit into what a process may use."""
 
 
 class RoomForTorch(MetaPathFinder):
@@ -32,27 +34,34 @@ class RoomForTorch(MetaPathFinder):
         Raises:
             NoRoomError: it is torch, and does not fit.
         """
-        room = next(read_addresses(Path("/")), None) if fullname == TORCH else None
-        if room is not None:
-            require_room(room, measure_libraries())
+        if fullname == TORCH:
+            for room in read_own_limit(Path("/"), *ADDRESSES):
+                require_room(room, measure_libraries(), "addresses are", "-v")
+            for room in read_own_limit(Path("/"), *DATA):
+                require_room(room, min(WRITTEN, measure_libraries()), "data is", "-d")
         return None
 
 
 def foresee_torch() -> None:
-    """Refuse an import of torch from now on that does not fit into the addresses that this process may use."""
+    """Refuse an import of torch from now on that does not fit into what this process may use."""
     if not any(isinstance(finder, RoomForTorch) for finder in sys.meta_path):
         sys.meta_path.insert(0, RoomForTorch())
 
 
-def require_room(room: Memory, libraries: int) -> None:
-    """Refuse libraries of so many bytes where there is no room for them and work with them.
+def require_room(room: Memory, libraries: int, what: str, option: str) -> None:
+    """Refuse libraries that take so many bytes where there is no room for them and work with them.
+
+    Args:
+        room: what is left of a limit.
+        libraries: bytes.
+        what: is limited, with its verb, and by which `option` of `ulimit`.
 
     Raises:
         NoRoomError: there is none.
     """
     needed = room.total - room.free + libraries + WORK
     if needed > room.total:
-        said = f"addresses are limited to {math.floor(100 * room.total / GIB) / 100:.2f} GiB (ulimit -v)"
+        said = f"{what} limited to {math.floor(100 * room.total / GIB) / 100:.2f} GiB (ulimit {option})"
         raise NoRoomError(f"{said}, {math.ceil(100 * needed / GIB) / 100:.2f} are needed for torch and work with it")
 
 

@@ -18,7 +18,8 @@ UNLIMITED = 2**60
 """Limits of the first version of control groups that are as large as a number can be mean none."""
 FILES = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
 """Limit and use of a control group in the second version, and in the first."""
-ADDRESSES = re.compile(r"^Max address space +(\d+)", re.MULTILINE)
+ADDRESSES, DATA = ("address space", 0), ("data size", 5)
+"""What limits of a process are called where the kernel lists them, and the place of their use among its sizes."""
 
 
 class Memory(NamedTuple):
@@ -67,7 +68,8 @@ def measure_memory(root: Path = Path("/")) -> Memory | None:
     Args:
         root: where `proc` and `sys` lie: Linux tells it there, and nobody else does. None is returned without.
     """
-    return min((*read_machine(root), *read_groups(root), *read_addresses(root)), default=None)
+    limits = [*read_own_limit(root, *ADDRESSES), *read_own_limit(root, *DATA)]
+    return min((*read_machine(root), *read_groups(root), *limits), default=None)
 
 
 def read_machine(root: Path) -> Iterator[Memory]:
@@ -82,11 +84,18 @@ def read_machine(root: Path) -> Iterator[Memory]:
         yield Memory(1024 * free, 1024 * total)
 
 
-def read_addresses(root: Path) -> Iterator[Memory]:
-    """Yield what is left of the addresses that this process may use, if they are limited, as by `ulimit -v`."""
+def read_own_limit(root: Path, name: str, place: int) -> Iterator[Memory]:
+    """Yield what is left of a limit of this process, as by `ulimit -v` (addresses) or `ulimit -d` (data), if it has it.
+
+    Args:
+        root: as of `measure_memory`.
+        name: what the limit is called, and `place`, where its use is: `ADDRESSES` or `DATA`.
+    """
     limits, use = root / "proc/self/limits", root / "proc/self/statm"
-    if limits.is_file() and use.is_file() and (found := ADDRESSES.search(limits.read_text(encoding="ascii"))):
-        most, used = int(found[1]), int(use.read_text(encoding="ascii").split()[0]) * mmap.PAGESIZE
+    if not (limits.is_file() and use.is_file()):
+        return
+    if found := re.search(rf"^Max {name} +(\d+)", limits.read_text(encoding="ascii"), re.MULTILINE):
+        most, used = int(found[1]), int(use.read_text(encoding="ascii").split()[place]) * mmap.PAGESIZE
         yield Memory(max(0, most - used), most)
 
 

@@ -64,10 +64,13 @@ def test_all_there_is_is_that_of_what_limits_it(tmp_path: Path) -> None:
     assert memory.measure_memory(tmp_path) == (GIB, 2 * GIB)
 
 
-def test_addresses_that_a_shell_limits_are_limits_too(tmp_path: Path) -> None:
-    line = "Max address space         {}           unlimited            bytes     \n"
+@pytest.mark.parametrize(
+    ("limit", "uses"), [("address space", "{} 444 416 5 0 123 0"), ("data size", "9 4 4 5 0 {} 0")]
+)
+def test_addresses_and_data_that_a_shell_limits_are_limits_too(limit: str, uses: str, tmp_path: Path) -> None:
+    line = f"Max {limit:20}  {{}}           unlimited            bytes     \n"
     write(tmp_path, {"proc/meminfo": MACHINE, "proc/self/limits": line.format("unlimited")})
-    write(tmp_path, {"proc/self/statm": f"{GIB // mmap.PAGESIZE} 444 416 5 0 123 0\n"})
+    write(tmp_path, {"proc/self/statm": uses.format(GIB // mmap.PAGESIZE)})
     assert memory.measure_free_memory(tmp_path) == 5 * GIB
     write(tmp_path, {"proc/self/limits": f"Limit  Soft\n{line.format(4 * GIB)}"})
     assert memory.measure_memory(tmp_path) == (3 * GIB, 4 * GIB)
