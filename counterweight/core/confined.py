@@ -1,4 +1,4 @@
-"""Reading of strangers' tables in a fork of this process, which may take so much memory and no more, and may crash.
+"""Reading of strangers' tables in a fork of this process, which may take so much memory and time, and may crash.
 
 A small file may say that it holds anything, in more ways than can be looked at before it is read: headers of pages, of
 compressed buffers, texts that repeat parts of others.
@@ -24,6 +24,8 @@ from counterweight.core.process import die_with_parent
 
 ROOM = 2**30
 """Bytes that reading may take beside what the file has."""
+SECONDS, A_SECOND = 60, 2**20
+"""Of a processor that reading may take, and bytes of the file for each of which it may take one more."""
 BATCH, FAULT, WANT, BUG, END = b"R", b"F", b"W", b"B", b"E"
 """What a fork sends: rows, that a file is damaged, that memory is used up, a mistake of ours, and that all was sent."""
 USE = Path("/proc/self/statm")
@@ -36,27 +38,27 @@ def read_confined(read: Read, size: int) -> Iterator[pa.RecordBatch]:
 
     Args:
         read: opens its files itself, and uses no threads.
-        size: bytes that reading may take beside ROOM: as many as the file has, or its copies.
+        size: bytes that reading may take beside ROOM: as many as the file has, or its copies. Time goes by them, too.
 
     Raises:
-        pa.ArrowInvalid: what is read is damaged, takes more memory, or ends the process that reads it.
+        pa.ArrowInvalid: what is read is damaged, takes more memory or time, or ends the process that reads it.
     """
     receiving, sending = os.pipe()
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         child = os.fork()  # Python warns of threads: none of theirs is needed
     if child == 0:
-        send(read, sending, size + ROOM)
+        send(read, sending, size)
     os.close(sending)
     try:
         with os.fdopen(receiving, "rb") as pipe:
-            yield from receive(pipe, size + ROOM)
+            yield from receive(pipe, size)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
 
 
-def receive(pipe: BinaryIO, most: int) -> Iterator[pa.RecordBatch]:
+def receive(pipe: BinaryIO, size: int) -> Iterator[pa.RecordBatch]:
     """Yield the rows that a fork sends; arguments and errors as of `read_confined`."""
     while (kind := pipe.read(1)) != END:
         length = int.from_bytes(pipe.read(8), "little")
@@ -66,16 +68,22 @@ def receive(pipe: BinaryIO, most: int) -> Iterator[pa.RecordBatch]:
         if kind == FAULT:
             raise pa.ArrowInvalid(body.decode())
         if kind != BATCH or len(body) < length:
-            said = "" if kind == WANT else ", or is damaged"
-            raise pa.ArrowInvalid(f"reading it takes more than {most / GIB:.1f} GiB of memory{said}")
+            said = "" if kind == WANT else f" or {measure_time(size):,} s of a processor, or it is damaged"
+            raise pa.ArrowInvalid(f"reading it takes more than {(size + ROOM) / GIB:.1f} GiB of memory{said}")
         with pa.ipc.open_stream(body) as stream:
             yield stream.read_next_batch()
 
 
-def send(read: Read, sending: int, most: int) -> NoReturn:
-    """Send what `read` yields, or why it fails, in a process that may take so many bytes more, and end it."""
+def measure_time(size: int) -> int:
+    """Return the seconds of a processor that reading so many bytes may take."""
+    return SECONDS + size // A_SECOND
+
+
+def send(read: Read, sending: int, size: int) -> NoReturn:
+    """Send what `read` yields, or why it fails, in a process that may take no more than that needs, and end it."""
     try:
-        confine(sending, most)
+        confine(sending)
+        limit(size)
         with os.fdopen(sending, "wb") as pipe:
             try:
                 for batch in read():
@@ -101,12 +109,13 @@ def write(pipe: BinaryIO, kind: bytes, body: bytes | pa.Buffer) -> None:
     pipe.flush()  # who reads may want no more than this
 
 
-def confine(sending: int, most: int) -> None:
-    """Leave a fork one file alone, what it may take of memory, nothing to say when it crashes, and its parent's end."""
+def confine(sending: int) -> None:
+    """Leave a fork one file alone, nothing to say when it crashes, and its parent's end."""
     die_with_parent()
     gc.disable()  # what other generators of the parent hold is not the fork's to end
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, too, and ends this process
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for ended in (signal.SIGTERM, signal.SIGXCPU):
+        signal.signal(ended, signal.SIG_DFL)
     faulthandler.disable()
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
@@ -114,11 +123,21 @@ def confine(sending: int, most: int) -> None:
     os.closerange(3, sending)
     os.closerange(sending + 1, os.sysconf("SC_OPEN_MAX"))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def limit(size: int) -> None:
+    """Leave this process the memory and the time that reading so many bytes may take."""
     # Arrow's usual allocator takes addresses in advance.
     pa.set_memory_pool(pa.system_memory_pool())
+    lower(resource.RLIMIT_CPU, measure_time(size))
     if USE.is_file():
         # Not all addresses: Arrow's threads reserve some hundred MiB each, of which they use nothing.
         used = int(USE.read_text(encoding="ascii").split()[5]) * mmap.PAGESIZE
-        known = [own for own in resource.getrlimit(resource.RLIMIT_DATA) if own != resource.RLIM_INFINITY]
-        limit = min([used + most, *known])
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        lower(resource.RLIMIT_DATA, used + size + ROOM)
+
+
+def lower(kind: int, most: int) -> None:
+    """Limit this process to so much, or to what it is limited to if that is less."""
+    known = [own for own in resource.getrlimit(kind) if own != resource.RLIM_INFINITY]
+    least = min([most, *known])
+    resource.setrlimit(kind, (least, least))

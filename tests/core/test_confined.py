@@ -97,9 +97,26 @@ def test_a_crash_is_an_error_and_says_nothing_else(number: int, capfd: pytest.Ca
         os.kill(os.getpid(), number)
         yield batch([1])
 
-    with pytest.raises(pa.ArrowInvalid, match=r"takes more than 1\.0 GiB of memory, or is damaged"):
+    with pytest.raises(
+        pa.ArrowInvalid, match=r"more than 1\.0 GiB of memory or 60 s of a processor, or it is damaged$"
+    ):
         next(read_confined(read, 0))
     assert capfd.readouterr().err == ""
+
+
+def test_more_time_than_allowed_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confined, "SECONDS", 1)
+
+    def read() -> Iterator[pa.RecordBatch]:
+        yield batch([1])
+        while True:
+            pass
+
+    assert confined.measure_time(5 * 2**20) == 6
+    found = read_confined(read, 0)
+    assert next(found) == batch([1])
+    with pytest.raises(pa.ArrowInvalid, match=r"or 1 s of a processor, or it is damaged"):
+        next(found)
 
 
 def test_errors_keep_their_words_and_mistakes_their_traceback() -> None:

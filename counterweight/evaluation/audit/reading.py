@@ -23,6 +23,7 @@ from counterweight.data.sources.base.lazy_images import FileSettings, parse_rang
 from counterweight.data.split.accounts import report_account
 from counterweight.data.split.reading import choose_all, read_into_memory
 from counterweight.evaluation.audit.sides import ITEM, Sides, check_sides
+from counterweight.evaluation.audit.tables import check_table
 
 WORDS = ("real", "synthetic")
 
@@ -65,6 +66,8 @@ def read_sides(
 
 def read_tables(real: Path, synthetic: Path) -> Sides:
     """Read two image tables, whose images stay as they are; as many of each class are compared whatever the mix."""
+    for path in (real, synthetic):
+        check_table(path)
     sides = Sides(read_images(real), read_images(synthetic))
     if sides.real.shape != sides.synthetic.shape:
         raise UserError(f"{synthetic}: images {sides.synthetic.shape}, but {sides.real.shape} in {real}")

@@ -1,6 +1,6 @@
 """Record batches of tables that know their types: Parquet, Arrow as Hugging Face's `datasets` saves it, JSON lines."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from counterweight.core.confined import read_confined
 from counterweight.core.memory import require_memory
-from counterweight.data.sources.base.text_lengths import check_promise, write_out_views
+from counterweight.data.sources.base.text_lengths import check_promises, list_promises, write_out_views
 
 ARROW, LINES = ".arrow", ".jsonl"
 FILE_OF_ARROW = b"ARROW1"
@@ -70,10 +70,10 @@ def read_batches(file: Path, name: str, rows: int, field: str | None = None, nam
         with pq.ParquetFile(file) as parquet:
             check_rows(parquet.metadata.num_rows)
             if naming:
-                check_promise(parquet, path, f"{file}: column '{name}'")
+                check_promises(list_promises(parquet, [path])[path], f"{file}: column '{name}'")
             # Of fields in structs pyarrow reads no large dictionaries.
             shared = [own.path for own in parquet.schema if own.path == name and field is None]
-        found = read_confined(lambda: read_parquet(file, path, rows, shared), file.stat().st_size)
+        found = read_confined(lambda: read_parquet(file, [path], rows, shared), file.stat().st_size)
     yield from (batch.column(0) for batch in found)
 
 
@@ -84,52 +84,54 @@ def read_arrow(file: Path, name: str, rows: int, field: str | None) -> Iterator[
     """
     read = 0
     with pa.memory_map(str(file)) as source:
-        for batch in open_column(source, name):
+        for batch in open_columns(source, [name]):
             check_rows(read := read + len(batch))
             column = select(batch.column(0), field)
             column.validate(full=True)  # lengths that lead out of the file are found by nobody else
-            yield from cut(column, rows)
+            yield from cut([column], rows)
 
 
 def read_line_column(file: Path, name: str, rows: int, field: str | None) -> Iterator[pa.RecordBatch]:
     """Yield a column of lines of JSON; arguments as of `read_batches`."""
     for chunk in read_lines(file).column(name).chunks:
-        yield from cut(select(chunk, field), rows)
+        yield from cut([select(chunk, field)], rows)
 
 
 def read_parquet(
     file: Path,
-    path: str,
+    paths: Sequence[str],
     rows: int,
-    shared: list[str],
+    shared: Sequence[str],
     groups: list[int] | None = None,
     facts: pq.FileMetaData | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield a column of Parquet, so many rows at a time at most.
+    """Yield columns of Parquet in the order in which they lie there, so many rows at a time at most.
 
     Args:
-        path: of the column, or of a field in it, as `image.path`.
+        paths: of the columns, or of fields in them, as `image.path`.
         shared: columns that are read as dictionaries.
         groups: row groups; None: all.
         facts: of the file, if they are known.
     """
     # Neither threads, of which a fork has one, nor whole row groups at once.
     with pq.ParquetFile(file, metadata=facts, read_dictionary=shared, memory_map=True, pre_buffer=False) as parquet:
-        for batch in parquet.iter_batches(rows, groups, columns=[path], use_threads=False):
-            yield pa.RecordBatch.from_arrays([write_out_views(batch.column(0))], [""])
+        for batch in parquet.iter_batches(rows, groups, columns=[*paths], use_threads=False):
+            yield pa.RecordBatch.from_arrays([write_out_views(own) for own in batch.columns], batch.schema.names)
 
 
-def open_column(source: pa.NativeFile, name: str) -> pa.ipc.RecordBatchStreamReader:
-    """Return what reads one column of a stream of Arrow; others may be unpacked to any size."""
-    place = pa.ipc.open_stream(source).schema.get_field_index(name)
+def open_columns(source: pa.NativeFile, names: Sequence[str]) -> pa.ipc.RecordBatchStreamReader:
+    """Return what reads columns of a stream of Arrow as they lie there; others may be unpacked to any size."""
+    schema = pa.ipc.open_stream(source).schema
+    places = [schema.get_field_index(name) for name in names]
     source.seek(0)
-    return pa.ipc.open_stream(source, options=pa.ipc.IpcReadOptions(included_fields=[place], use_threads=False))
+    return pa.ipc.open_stream(source, options=pa.ipc.IpcReadOptions(included_fields=places, use_threads=False))
 
 
-def cut(column: pa.Array, rows: int) -> Iterator[pa.RecordBatch]:
-    """Yield a column, so many rows at a time at most."""
-    for start in range(0, len(column), rows):
-        yield pa.RecordBatch.from_arrays([write_out_views(column[start : start + rows])], [""])
+def cut(columns: Sequence[pa.Array], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield columns, so many rows at a time at most."""
+    names = [str(place) for place in range(len(columns))]
+    for start in range(0, len(columns[0]), rows):
+        yield pa.RecordBatch.from_arrays([write_out_views(own[start : start + rows]) for own in columns], names)
 
 
 def check_rows(count: int) -> None:

@@ -161,8 +161,7 @@ def find_words(columns: Columns, others: Collection[str]) -> dict[str, set[str |
     Args:
         others: columns that are something else.
     """
-    alone = [name for name in columns.names if columns.names.count(name) == 1]
-    names = [name for name in alone if name not in others and is_text(columns.kind(name))]
+    names = [name for name in columns.single_names if name not in others and is_text(columns.kind(name))]
     if not names:
         return {}
     with translate_errors(columns.file):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -27,6 +28,7 @@ from counterweight.data.sources.base.delimited_text import (
     number_row,
     read_head,
 )
+from counterweight.data.sources.base.first_rows import read_first_columns
 from counterweight.data.sources.base.json_tables import JSON, read_json_table
 from counterweight.data.sources.base.label_texts import read_label_text
 from counterweight.data.sources.base.text_columns import (
@@ -95,6 +97,11 @@ class Columns(NamedTuple):
     def names(self) -> list[str]:
         """The names of the columns."""
         return list(self.schema.names)
+
+    @property
+    def single_names(self) -> list[str]:
+        """The names that one column alone has."""
+        return [name for name, count in Counter(self.schema.names).items() if count == 1]
 
     def kind(self, name: str) -> pa.DataType:
         """Return the type of a column, of the first where several have its name."""
@@ -281,15 +288,8 @@ def read_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:
         return pa.RecordBatch.from_arrays([own.combine_chunks() for own in first.columns], names)
     if columns.delimiter:
         return drop_empty(columns, read_first_texts(columns.file, columns.reading, names, columns.blank))
-    found = {name: read_first_typed(columns, name) for name in names}
-    rows = max((len(values) for values in found.values() if values is not None), default=0)
-    blank = {name: pa.nulls(rows, columns.kind(name)) for name in names}
-    return pa.RecordBatch.from_arrays([blank[name] if own is None else own for name, own in found.items()], names)
-
-
-def read_first_typed(columns: Columns, name: str) -> pa.Array | None:
-    """Return the first rows of a column of a table that knows types; None: of none, or of texts that name nothing."""
-    try:
-        return next(read_batches(columns.file, name, FIRST), None)
-    except TooLongError:
-        return None
+    found = read_first_columns(columns.file, names, FIRST)
+    rows = max(map(len, found.values()), default=0)
+    blank = {name: pa.nulls(rows, columns.kind(name)) for name in names if name not in found}
+    every = found | blank
+    return pa.RecordBatch.from_arrays([every[name] for name in names], names)

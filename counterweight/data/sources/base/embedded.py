@@ -119,7 +119,7 @@ def read_groups(file: Path, name: str, rows: Indices) -> Iterator[pa.RecordBatch
     breaks = np.flatnonzero((np.diff(groups) != 0) | (np.diff(rows) <= 0)) + 1
     for run in np.split(rows, breaks) if len(rows) else []:
         group = int(np.searchsorted(ends, run[0], side="right"))
-        batches = (batch.column(0) for batch in read_parquet(file, name, BATCH, [], [group], facts))
+        batches = (batch.column(0) for batch in read_parquet(file, [name], BATCH, [], [group], facts))
         yield from take_rows(batches, int(ends[group]) - sizes[group], run)
 
 

@@ -85,8 +85,8 @@ def describe_group_columns(tables: Sequence[Table]) -> list[str]:
 def list_candidates(tables: Sequence[Table]) -> list[str]:
     """Return the columns of all tables that may name groups, by their names and first rows."""
     columns, images = tables[0].columns, {own.image for own in tables}
-    names = [name for name in columns.names if all(own.columns.names.count(name) == 1 for own in tables)]
-    names = [name for name in names if name not in images]
+    others = [{*own.columns.single_names} for own in tables]
+    names = [name for name in columns.single_names if name not in images and all(name in own for own in others)]
     plain = [name for name in names if is_plain(columns.kind(name)) or is_named(name)]
     if not plain:
         return []

@@ -21,7 +21,7 @@ def find_one_hot(columns: Columns, image: str) -> list[str]:
     Args:
         image: the column of images.
     """
-    names = [name for name in columns.names if name != image and columns.names.count(name) == 1]
+    names = [name for name in columns.single_names if name != image]
     names = [name for name in names if is_plain(columns.kind(name)) or pa.types.is_floating(columns.kind(name))]
     if not names:
         return []

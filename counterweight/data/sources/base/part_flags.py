@@ -29,7 +29,7 @@ def find_flag_columns(columns: Columns, others: Collection[str]) -> list[str]:
     Args:
         others: columns that are something else.
     """
-    names = [name for name in columns.names if name not in others and columns.names.count(name) == 1]
+    names = [name for name in columns.single_names if name not in others]
     plain = [name for name in names if is_plain(columns.kind(name))]
     if not any(name_flag(name) for name in plain):
         return []
@@ -83,8 +83,8 @@ def describe_marks(columns: Columns, others: Collection[str]) -> list[str]:
     Args:
         others: columns that are something else.
     """
-    names = [name for name in columns.names if name not in others and MARK.fullmatch(name.strip())]
-    plain = [name for name in names if columns.names.count(name) == 1 and is_plain(columns.kind(name))]
+    names = [name for name in columns.single_names if name not in others and MARK.fullmatch(name.strip())]
+    plain = [name for name in names if is_plain(columns.kind(name))]
     if not plain:
         return []
     batch = read_first_rows(columns, plain)

@@ -34,11 +34,7 @@ def find_folds(columns: Columns, others: Collection[str | None]) -> list[Folds]:
     Args:
         others: columns that are something else.
     """
-    names = [
-        name
-        for name in columns.names
-        if name not in others and NAME.fullmatch(name.strip().lower()) and columns.names.count(name) == 1
-    ]
+    names = [name for name in columns.single_names if name not in others and NAME.fullmatch(name.strip().lower())]
     names = [name for name in names if is_plain(columns.kind(name)) or pa.types.is_floating(columns.kind(name))]
     if not names:
         return []

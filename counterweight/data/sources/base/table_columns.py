@@ -82,8 +82,7 @@ def name_files(columns: Columns, lookup: Lookup) -> list[str]:
     Of several, as numbers may be names of images, those that end as such, else those with no text twice.
     """
     labels = list_usual(columns, LABEL)
-    texts = [name for name in columns.names if is_text(columns.kind(name)) and name not in labels]
-    names = [name for name in texts if columns.names.count(name) == 1]
+    names = [name for name in columns.single_names if is_text(columns.kind(name)) and name not in labels]
     if not names:
         return []
     batch = read_first_rows(columns, names)
@@ -138,7 +137,7 @@ def check_single(columns: Columns, name: str) -> None:
 
 def describe_absent(columns: Columns, lookup: Lookup) -> str:
     """Say which column names images by their endings, some of which cannot be there; empty where none does."""
-    names = [name for name in columns.names if is_text(columns.kind(name)) and columns.names.count(name) == 1]
+    names = [name for name in columns.single_names if is_text(columns.kind(name))]
     if not names:
         return ""
     batch = read_first_rows(columns, names)

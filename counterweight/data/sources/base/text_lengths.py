@@ -1,5 +1,6 @@
 """How long the texts of a table may be that name something: a small file may say that it holds any."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -98,17 +99,32 @@ def check_size(size: int, rows: int, where: str) -> None:
     require_memory(COPIES * size + rows * TEXT, where)
 
 
-def check_promise(parquet: pq.ParquetFile, path: str, where: str) -> None:
+class Promise(NamedTuple):
+    """What a file says of a part of a column: bytes once it is unpacked, and rows."""
+
+    size: int
+    rows: int
+
+
+def list_promises(parquet: pq.ParquetFile, paths: Sequence[str]) -> dict[str, list[Promise]]:
+    """Return what a Parquet file says of some columns, or of fields in them, as `image.path`, by row group."""
+    found: dict[str, list[Promise]] = {path: [] for path in paths}
+    schema = parquet.schema
+    groups = [parquet.metadata.row_group(number) for number in range(parquet.num_row_groups)]
+    for place in range(len(schema)):
+        own = found.get(schema.column(place).path)
+        if own is not None:
+            own += [Promise(group.column(place).total_uncompressed_size, group.num_rows) for group in groups]
+    return found
+
+
+def check_promises(promises: Sequence[Promise], where: str) -> None:
     """Refuse a column of Parquet that holds more than can name anything, by what the file says, before it is read.
 
     Args:
-        path: of the column, or of a field in it, as `image.path`.
         where: as of `check_size`.
     """
-    places = [place for place in range(len(parquet.schema)) if parquet.schema.column(place).path == path]
-    groups = [parquet.metadata.row_group(number) for number in range(parquet.num_row_groups)]
-    sizes = [(group.column(place).total_uncompressed_size, group.num_rows) for group in groups for place in places]
-    for size, rows in sizes:
+    for size, rows in promises:
         if size > rows * LONGEST + HEADERS:
             raise TooLongError(f"{where} has {size:,} bytes in {rows:,} rows; {ALLOWED}")
-    check_size(sum(size for size, _ in sizes), sum(rows for _, rows in sizes), where)
+    check_size(sum(own.size for own in promises), sum(own.rows for own in promises), where)
