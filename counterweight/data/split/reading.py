@@ -3,7 +3,7 @@
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -86,6 +86,9 @@ def read_into_memory(chosen: Subset, where: str, label: str, workers: Workers) -
     require_memory(2 * len(chosen.indices) * math.prod(chosen.part.shape), where)  # twice: it is put together
     part, chunks = chosen.part, [*read_subset(chosen, where, label, workers)]
     bad = [file for chunk in chunks for file in chunk.bad]
+    several = [part.origins[index] for chunk in chunks for index in chunk.several]
+    clipped = [part.origins[index] for chunk in chunks for index in chunk.clipped]
+    report_read(describe_read(several, clipped), where, label)
     indices = np.concatenate([np.empty(0, dtype=np.int64), *(chunk.indices for chunk in chunks)])
     return ImageSet(
         images=np.concatenate([np.empty((0, *part.shape), dtype=np.uint8), *(chunk.images for chunk in chunks)]),
@@ -131,7 +134,7 @@ def write_part(
         if every_class:
             check_counts(np.bincount(written.labels, minlength=len(part.class_names)), chosen, where, label)
         said = seen.describe()
-        print(*(f"{where}: {label}: {line}\n" for line in said), sep="", end="", file=sys.stderr)
+        report_read(said, where, label)
         skipped = report_skipped(seen.bad, where, label)
         facts: dict[str, Any] = {"skipped_files": skipped, **count_same(written, train, len(part.class_names))}
         facts |= {"several_frames": len(seen.several)} if seen.several else {}
@@ -167,9 +170,18 @@ class Seen:
 
     def describe(self) -> list[str]:
         """Say which images are broken, which have more frames, and which more than the range that is read."""
-        said = [account.describe_frames(self.several)] if self.several else []
-        said += [account.describe_clipped(self.clipped)] if self.clipped else []
-        return account.render_broken(self.broken) + said
+        return account.render_broken(self.broken) + describe_read(self.several, self.clipped)
+
+
+def describe_read(several: Sequence[str], clipped: Sequence[str]) -> list[str]:
+    """Say which images have more frames, and which have values outside of the range that is read."""
+    said = [account.describe_frames(several)] if several else []
+    return said + ([account.describe_clipped(clipped)] if clipped else [])
+
+
+def report_read(said: Sequence[str], where: str, label: str) -> None:
+    """Print what is said of a part's images; arguments as of `write_part`."""
+    print(*(f"{where}: {label}: {line}\n" for line in said), sep="", end="", file=sys.stderr)
 
 
 def find_broken(part: LazyImages, index: int, fault: BadFile) -> LeftOut:

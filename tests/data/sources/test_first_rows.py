@@ -85,3 +85,11 @@ def test_what_can_name_nothing_and_what_has_no_rows_is_left_out(tmp_path: Path) 
     pq.write_table(own, file, use_dictionary=False)
     assert [*read_first_columns(file, ["long", "name"], 3)] == ["name"]
     assert read_first_columns(write_arrow(tmp_path / "b", own.slice(0, 0)), ["name"], 3) == {}
+
+
+def test_a_line_of_json_that_is_too_long_is_said_to_be(tmp_path: Path) -> None:
+    rows = [{"name": "a"}, {"name": "a" * 5 * 2**23}, {"name": "b"}]
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    with pytest.raises(pa.ArrowInvalid, match=r"^a line has more than 16 MiB$"):
+        read_first_columns(file, ["name"], 3)

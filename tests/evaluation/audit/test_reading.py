@@ -1,8 +1,10 @@
 """Folders of an audit made the same in traces of earlier files, which no header tells."""
 
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -54,7 +56,9 @@ def test_blocks_that_no_jpeg_left_are_named_and_stay(tmp_path: Path) -> None:
     assert sides.same is None
 
 
-def read_deep(tmp_path: Path, real: float, synthetic: float) -> Sides:
+def read_deep(
+    tmp_path: Path, real: float, synthetic: float, ends: Mapping[str, object] = MappingProxyType({})
+) -> Sides:
     """Read the same grey pictures with their greys times a number, as TIFFs of 16 bits, or as they are at 1."""
     for name, scale in (("real", real), ("synthetic", synthetic)):
         (tmp_path / name).mkdir()
@@ -62,7 +66,7 @@ def read_deep(tmp_path: Path, real: float, synthetic: float) -> Sides:
             levels = np.asarray(image.convert("L"))
             deep = Image.fromarray(levels if scale == 1 else (levels * float(scale)).astype(np.uint16))
             deep.save(tmp_path / name / f"{place:02}.tiff")
-    return read_folders(tmp_path / "real", tmp_path / "synthetic", None, 0, {})
+    return read_folders(tmp_path / "real", tmp_path / "synthetic", None, 0, ends)
 
 
 def whites(sides: Sides) -> tuple[float | None, float | None]:
@@ -79,6 +83,20 @@ def test_greys_of_one_depth_become_white_at_one_value(tmp_path: Path) -> None:
     assert sides.real.images.max() > 230
     ratio = sides.synthetic.images.mean(dtype=float) / sides.real.images.mean(dtype=float)
     assert ratio == pytest.approx(15.9 / 16, rel=0.01)
+
+
+def test_images_that_a_range_cuts_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    read_deep(tmp_path, 16, 16, {"black": 0, "white": 5000})
+    assert "values outside" not in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "real")
+    shutil.rmtree(tmp_path / "synthetic")
+    cut = sum(np.asarray(image.convert("L")).max() > 200 for image in PICTURES[:40])
+    assert 0 < cut < 40
+    read_deep(tmp_path, 16, 1, {"black": 0, "white": 3200})
+    lines = [line for line in capsys.readouterr().err.splitlines() if "values outside" in line]
+    assert [line.split(": ", 1)[1].split(", which")[0] for line in lines] == [
+        f"real: {cut} images have values outside of black and white"
+    ]
 
 
 def test_greys_of_two_depths_are_named_and_judged_in_both_ways(tmp_path: Path) -> None:

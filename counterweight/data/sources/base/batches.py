@@ -16,6 +16,7 @@ FILE_OF_ARROW = b"ARROW1"
 MOST_ROWS = 2**25
 """Of a table, at most: some bytes may say that it has any, of nothing, or of the same."""
 LINE = 2**24  # bytes of a line of JSON, at most
+STRADDLING = "straddles two block boundaries"  # what Arrow says of one that is longer
 COPIES = 4  # of a table of JSON that are in memory while it is read
 
 
@@ -157,5 +158,14 @@ def read_line_schema(file: Path) -> pa.Schema:
 
 
 def read_lines(file: Path) -> pa.Table:
-    """Return a table of JSON lines, which is in memory as a whole."""
-    return pyarrow.json.read_json(file, pyarrow.json.ReadOptions(block_size=LINE, use_threads=False))
+    """Return a table of JSON lines, which is in memory as a whole.
+
+    Raises:
+        pa.ArrowInvalid: it is damaged, or a line is too long.
+    """
+    try:
+        return pyarrow.json.read_json(file, pyarrow.json.ReadOptions(block_size=LINE, use_threads=False))
+    except pa.ArrowInvalid as error:
+        if STRADDLING not in str(error):
+            raise
+        raise pa.ArrowInvalid(f"a line has more than {LINE / 2**20:.0f} MiB") from error
