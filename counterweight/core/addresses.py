@@ -1,26 +1,43 @@
 """Whether limits of a process (`ulimit -v`, `ulimit -d`) leave room for torch, whose libraries abort it without."""
 
 import math
-import os
+import mmap
+import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 from counterweight.core.memory import ADDRESSES, DATA, GIB, Memory, read_own_limit
 
-TORCH, GPU = "torch", "nvidia"
-"""Packages whose libraries are loaded with the first of them."""
+TORCH = "torch"
+LIMITS = (("addresses are", "-v", *ADDRESSES), ("data is", "-d", *DATA))
+"""What is limited, by which option of `ulimit`, and what the kernel calls it."""
 WORK = 2**29
 """Bytes that work takes beside libraries, at least: OpenBLAS and others end a process that has less."""
-WRITTEN = 7 * 2**27
-"""Bytes of data that libraries take when they are loaded, at most: of torch 2.13 for GPUs 0.8 GiB were measured."""
+TRIAL = f"""
+from pathlib import Path
+def read(): return [int(pages) for pages in Path("/proc/self/statm").read_text().split()]
+before = read()
+import {TORCH}
+print(*(later - sooner for sooner, later in zip(before, read())))
+"""
 
 
 class NoRoomError(ImportError):
     """A library does not fit into what a process may use."""
+
+
+class Room(NamedTuple):
+    """What is left of a limit, what it limits, the option of `ulimit` that does, and its place among sizes."""
+
+    memory: Memory
+    what: str
+    option: str
+    place: int
 
 
 class RoomForTorch(MetaPathFinder):
@@ -34,11 +51,10 @@ class RoomForTorch(MetaPathFinder):
         Raises:
             NoRoomError: it is torch, and does not fit.
         """
-        if fullname == TORCH:
-            for room in read_own_limit(Path("/"), *ADDRESSES):
-                require_room(room, measure_libraries(), "addresses are", "-v")
-            for room in read_own_limit(Path("/"), *DATA):
-                require_room(room, min(WRITTEN, measure_libraries()), "data is", "-d")
+        if fullname == TORCH and (rooms := list_rooms()):
+            taken = try_torch()
+            for room in rooms:
+                require_room(room, taken)
         return None
 
 
@@ -48,36 +64,34 @@ def foresee_torch() -> None:
         sys.meta_path.insert(0, RoomForTorch())
 
 
-def require_room(room: Memory, libraries: int, what: str, option: str) -> None:
-    """Refuse libraries that take so many bytes where there is no room for them and work with them.
+def list_rooms() -> list[Room]:
+    """Return what is left of each limit that this process has."""
+    return [
+        Room(memory, what, option, place)
+        for what, option, name, place in LIMITS
+        for memory in read_own_limit(Path("/"), name, place)
+    ]
+
+
+def try_torch() -> list[int] | None:
+    """Return the bytes that torch takes of each size of a process, tried in one of the same limits; None: it ends."""
+    done = subprocess.run([sys.executable, "-P", "-c", TRIAL], capture_output=True, text=True, check=False)
+    return [mmap.PAGESIZE * int(pages) for pages in done.stdout.split()] if done.returncode == 0 else None
+
+
+def require_room(room: Room, taken: Sequence[int] | None) -> None:
+    """Refuse torch where there is no room for it and work with it.
 
     Args:
-        room: what is left of a limit.
-        libraries: bytes.
-        what: is limited, with its verb, and by which `option` of `ulimit`.
+        taken: as of `try_torch`.
 
     Raises:
         NoRoomError: there is none.
     """
-    needed = room.total - room.free + libraries + WORK
-    if needed > room.total:
-        said = f"{what} limited to {math.floor(100 * room.total / GIB) / 100:.2f} GiB (ulimit {option})"
+    free, total = room.memory
+    said = f"{room.what} limited to {math.floor(100 * total / GIB) / 100:.2f} GiB (ulimit {room.option})"
+    if taken is None:
+        raise NoRoomError(f"{said}, torch needs more")
+    needed = total - free + taken[room.place] + WORK
+    if needed > total:
         raise NoRoomError(f"{said}, {math.ceil(100 * needed / GIB) / 100:.2f} are needed for torch and work with it")
-
-
-def measure_libraries() -> int:
-    """Return the bytes of the libraries of torch and, where it has those, for GPUs.
-
-    More than are loaded at once: some are when they are used, if at all.
-    """
-    return sum(path.stat().st_size for path in {*list_libraries()})
-
-
-def list_libraries() -> Iterator[Path]:
-    """Yield the files of libraries beside torch and, where it has those, for GPUs; torch is not imported."""
-    for package in (TORCH, GPU):
-        spec = PathFinder.find_spec(package)
-        for folder in (spec.submodule_search_locations or ()) if spec else ():
-            for root, _, names in os.walk(folder):
-                # One library may have several names.
-                yield from (Path(root, name).resolve() for name in names if ".so" in name)

@@ -1,35 +1,51 @@
 """Torch under a limit of addresses or of data: refused in one line, where its libraries would end the process."""
 
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from counterweight.core import addresses
-from counterweight.core.addresses import NoRoomError, RoomForTorch, list_libraries, require_room
+from counterweight.core.addresses import NoRoomError, Room, RoomForTorch, require_room, try_torch
 from counterweight.core.memory import Memory
 from counterweight.core.process import describe_want
 
+GIB = 2**30
+
 
 def test_what_is_needed_and_which_limit_is_in_the_way_are_said() -> None:
-    gib = 2**30
-    fits = Memory(2 * gib + addresses.WORK, 3 * gib)
-    require_room(fits, 2 * gib, "addresses are", "-v")
+    fits = Room(Memory(2 * GIB + addresses.WORK, 3 * GIB), "addresses are", "-v", 1)
+    require_room(fits, [0, 2 * GIB])
     said = r"^addresses are limited to 3.00 GiB \(ulimit -v\), 3.01 are needed for torch and work with it$"
     with pytest.raises(NoRoomError, match=said) as found:
-        require_room(fits, 2 * gib + 1, "addresses are", "-v")
+        require_room(fits, [0, 2 * GIB + 1])
     assert describe_want(found.value) == f"not enough memory to load libraries: {found.value}"
+    with pytest.raises(NoRoomError, match=r"^addresses are limited to 3.00 GiB \(ulimit -v\), torch needs more$"):
+        require_room(fits, None)
 
 
-def test_libraries_are_found_without_torch() -> None:
-    """Each once, whatever it is called; what torch has loaded itself is among them."""
-    found = [*list_libraries()]
-    names = {path.name for path in {*found}}
-    assert "libtorch_cpu.so" in names or "libtorch.so" in names
-    assert addresses.measure_libraries() == sum(path.stat().st_size for path in {*found}) > 2**26
-    loaded = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "/torch/lib/" in line}
-    assert {Path(path).resolve() for path in loaded if ".so" in path} <= {*found}
+def test_what_torch_takes_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All its code is mapped, of which little is data."""
+    taken = try_torch()
+    assert taken is not None
+    assert taken[0] > taken[5] > 2**24
+    assert taken[0] > 2**27
+    monkeypatch.setattr(addresses, "TRIAL", "import os; os.abort()")
+    assert try_torch() is None
+
+
+@pytest.mark.parametrize("option", ["v", "d"])
+def test_torch_ends_with_one_line_where_a_shell_limits_it(option: str) -> None:
+    """Half a GiB is not enough for work beside the least of what torch takes."""
+    code = "from counterweight.core.addresses import foresee_torch; foresee_torch(); import torch"
+    line = f'ulimit -{option} {2**19}; exec "$0" -c "$1"'
+    done = subprocess.run(["bash", "-c", line, sys.executable, code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("counterweight.core.addresses.NoRoomError: "), done.stderr
+    assert f"limited to 0.50 GiB (ulimit -{option})" in last
 
 
 @pytest.mark.parametrize(
@@ -44,9 +60,9 @@ def test_torch_alone_is_refused_where_a_process_is_limited(
         (own / f"{name}.py").write_text("loaded = True\n")
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.syspath_prepend(str(own))
-    room = Memory(2**30, 2**31)
+    room = Memory(GIB, 2 * GIB)
     monkeypatch.setattr(addresses, "read_own_limit", lambda _, name, place: iter([room] if name == limited else []))
-    monkeypatch.setattr(addresses, "measure_libraries", lambda: 2**31)
+    monkeypatch.setattr(addresses, "try_torch", lambda: [GIB] * 7)
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     for _ in range(2):
         addresses.foresee_torch()
