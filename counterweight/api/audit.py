@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 
 from counterweight.api.audit_shown import draw_audit, tabulate_audit
 from counterweight.api.auditing import Found, carry_out, check_out
-from counterweight.api.forms import find_form
+from counterweight.api.forms import check_range, find_form
 from counterweight.api.running import keep_main_to_itself, use_one_thread
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
@@ -155,7 +155,8 @@ def audit(
 
     Args:
         size: side in pixels to which images of folders, or in memory, are brought; None: what they have.
-        value_range: the values of black and of white of images in memory, where they are none of those above.
+        value_range: the values of black and of white: of images in memory, where they are none of those above; of
+            files, those of greys and colours of more than 8 bits, as `black` and `white` of the command's `--set`.
         backbones: feature extractors, also of torchvision or timm; none: `compare.headline`.
         weights: `random`, `imagenet` or a folder; None: as the settings file says.
         full: further feature spaces, a style classifier and a latent space, too: minutes more.
@@ -193,11 +194,12 @@ def read_both(
     real: Images, synthetic: Images, size: int | None, value_range: Sequence[float] | None, seed: int
 ) -> Sides:
     """Return both sets, brought to one shape; `seed` is the project's."""
-    if value_range is not None and (isinstance(real, str | Path) or isinstance(synthetic, str | Path)):
-        raise UserError("value_range: is of images in memory; files say it themselves")
     if isinstance(real, str | Path) and isinstance(synthetic, str | Path):
+        ends = None if value_range is None else dict(zip(("black", "white"), check_range(value_range), strict=True))
+        if ends and Path(real).suffix == Path(synthetic).suffix == ".parquet":
+            raise UserError("value_range: of images in memory or in folders; the images of tables are bytes")
         with keep_main_to_itself():
-            return read_sides(Path(real).expanduser(), Path(synthetic).expanduser(), size, seed)
+            return read_sides(Path(real).expanduser(), Path(synthetic).expanduser(), size, seed, ends)
     if isinstance(real, str | Path) or isinstance(synthetic, str | Path):
         raise UserError("real, synthetic: two folders, two image tables, or two sets in memory wanted, not one of each")
     sets = [take_images(given, which, value_range) for given, which in ((real, "real"), (synthetic, "synthetic"))]

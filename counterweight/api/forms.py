@@ -138,9 +138,7 @@ def find_range(images: Array, value_range: Sequence[float] | None) -> tuple[floa
     if not math.isfinite(low) or not math.isfinite(high):
         raise ValueError("images: some numbers are not finite")
     if value_range is not None:
-        if len(value_range) != 2 or not value_range[0] < value_range[1]:
-            raise ValueError(f"value_range: (black, white), black below white, wanted, got {value_range}")
-        levels = float(value_range[0]), float(value_range[1])
+        levels = check_range(value_range)
         if low < levels[0] or high > levels[1]:
             raise ValueError(f"value_range: {levels} is said, but images have {low:g} to {high:g}")
         return levels
@@ -159,6 +157,17 @@ def find_range(images: Array, value_range: Sequence[float] | None) -> tuple[floa
     if high < DARK:
         warn(f"images: numbers up to {high:g}, taken as dark ones of 0 to 255", "value_range=")
     return 0.0, 255.0
+
+
+def check_range(value_range: Sequence[float]) -> tuple[float, float]:
+    """Return the values of black and of white that are given.
+
+    Raises:
+        ValueError: they are not two, or black is not below white.
+    """
+    if len(value_range) != 2 or not value_range[0] < value_range[1]:
+        raise ValueError(f"value_range: (black, white), black below white, wanted, got {value_range}")
+    return float(value_range[0]), float(value_range[1])
 
 
 def warn(text: str, argument: str) -> None:

@@ -258,7 +258,8 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "weights": (None, {"weights": "imagnet"}, r"extract\.weights: 'imagnet' is neither"),
     "device": (None, {"device": "tpu"}, "device: 'tpu' is not allowed"),
     "seed": (None, {"seed": -1}, "seed: -1 is not allowed"),
-    "range": (None, {"value_range": (0, 16)}, "value_range: is of images in memory"),
+    "range": (None, {"value_range": (16, 0)}, r"value_range: \(black, white\), black below white, wanted"),
+    "white": (None, {"value_range": (0, 1e6)}, r"white: 1000000\.0 is not allowed"),
     "size": (None, {"size": 2}, "size: 4 to 2048 pixels wanted, got 2"),
     "params": (None, {"params": "nowhere.yaml"}, r"^params: nowhere\.yaml: no such file$"),
 }
@@ -270,6 +271,23 @@ def test_what_cannot_be_audited_is_one_clear_line(case: str, folders: list[Path]
     with pytest.raises(ValueError, match=message) as caught:
         cw.audit(folders[0], folders[1] if synthetic is None else synthetic, **{**QUICK, **arguments})
     assert "\n" not in str(caught.value)
+
+
+def test_the_range_of_files_can_be_given(tmp_path: Path) -> None:
+    """As bytes in memory whose values lie in it; what lies outside becomes the nearer end."""
+    grey = [drawn(count, seed)[..., 0] for seed, count in NUMBERS]
+    for name, images in zip(("real", "synthetic"), grey, strict=True):
+        (tmp_path / name).mkdir()
+        for place, image in enumerate(images):
+            deep = 1000 + 10 * image.astype(np.uint16)
+            Image.fromarray(deep).save(tmp_path / name / f"{place:03}.png")
+    said = cw.audit(tmp_path / "real", tmp_path / "synthetic", value_range=(1000, 3550), **QUICK)
+    guessed = cw.audit(tmp_path / "real", tmp_path / "synthetic", **QUICK)
+    known = cw.audit(*grey, **QUICK)
+    assert said.table().equals(known.table())
+    assert not guessed.table().equals(known.table())
+    with pytest.raises(ValueError, match="value_range: of images in memory or in folders; the images of tables are"):
+        cw.audit(tmp_path / "a.parquet", tmp_path / "b.parquet", value_range=(0, 1), **QUICK)
 
 
 @pytest.mark.parametrize(
