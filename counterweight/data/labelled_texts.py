@@ -18,6 +18,7 @@ from counterweight.data.sources.base.lazy_images import JOINED, NAMED_PART, TEST
 from counterweight.data.sources.base.listed_paths import read_beginning
 from counterweight.data.sources.base.part_lists import BETWEEN, PROSE, is_named
 from counterweight.data.sources.base.table_columns import FEW, NoLabelsError, is_measure
+from counterweight.data.sources.base.unplaced_tables import begin_unplaced
 
 ENDINGS = (".txt", ".lst", ".list", ".data", JSON, NO_ENDING)
 MOST = 200  # texts that are looked into
@@ -223,9 +224,8 @@ def describe_unplaced(root: Path, images: Collection[str], classes: Sequence[str
         if own.fault:
             continue
         if all(origin not in placed for _, origin in own.pairs):
-            said = f"{', '.join(own.files)} label{'' if len(own.files) > 1 else 's'} {len(own.pairs):,} images that are"
-            ways = "sort them into folders of classes to have them, too"
-            notes.append(f"{said} in no folder of a class ({name_some(own.labels)}): {ways}")
+            said = begin_unplaced(own.files, len(own.pairs), own.labels)
+            notes.append(f"{said}: sort them into folders of classes to have them, too")
         elif not own.is_called_so and own.is_contrary(classes):
             notes.append(f"{describe_labelled([own])}, in place of the folders")
     return notes

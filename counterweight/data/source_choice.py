@@ -11,7 +11,7 @@ from counterweight.data.decode.tree import Tree, find_ending, is_image, scan_tre
 from counterweight.data.labelled_texts import CALLED, ENDINGS, LabelsError, check_labelled, name_layout, offer_labelled
 from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import SUFFIXES
-from counterweight.data.sources.base.labels import normalize_label, order_names
+from counterweight.data.sources.base.labels import match_numbers, normalize_label, order_names
 from counterweight.data.sources.base.layout_doubts import (
     are_pictures,
     holds_classes,
@@ -234,7 +234,9 @@ def check_tested(path: Path, tree: Tree, there: Sequence[tuple[str, str]], table
     """
     labels = {label for label, _ in there}
     folders = {normalize_label(own.name) for own in tree.walk() if own.images}
-    if not labels <= folders or any(labels & {*map(normalize_label, Path(origin).parts)} for _, origin in there):
+    numbers = match_numbers(labels, {name for name in folders if name.isdecimal()})
+    above = {normalize_label(name) for _, origin in there for name in Path(origin).parts}
+    if not labels <= folders | {*numbers} or not above.isdisjoint(labels):
         return
     files = [os.path.relpath(file, path) for own in tree.walk() for file in own.files]
     names = ", ".join(file for file in files if os.path.basename(file) in tables)

@@ -9,9 +9,7 @@ from click.testing import CliRunner
 
 from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
-from counterweight.data.decode.tree import scan_tree
 from counterweight.data.source_choice import detect_source
-from counterweight.data.sources.base.part_lists import describe_lists
 from tests.data.sources.test_public_layouts import write_images, write_table
 
 COMMITTED = Path(__file__).parents[2] / "params.yaml"
@@ -103,18 +101,6 @@ def test_texts_of_a_part_without_classes_are_named(tmp_path: Path) -> None:
     said = "val/val_annotations.txt labels 4 images that are in no folder of a class (owl, sea lion)"
     assert said in result.stdout
     assert "test_lists" not in result.stdout
-
-
-def test_tables_that_label_images_in_no_class_are_offered_as_such(tmp_path: Path) -> None:
-    write_images(tmp_path, *(f"Train/{name}/0_{n}.png" for name in "ab" for n in range(3)))
-    write_images(tmp_path, *(f"Test/{n}.png" for n in range(3)))
-    write_table(
-        tmp_path / "Train.csv", "ClassId,Path", *(f"{name},Train/{name}/0_{n}.png" for name in "ab" for n in range(3))
-    )
-    write_table(tmp_path / "Test.csv", "ClassId,Path", *(f"{'aab'[n]},Test/{n}.png" for n in range(3)))
-    tree = scan_tree(str(tmp_path), tmp_path, follow_links=False)
-    (note,) = describe_lists(tree, [*(tmp_path / "Train").rglob("*.png")])
-    assert note.endswith("set tables: [Test.csv, Train.csv] takes labels and parts of tables alone")
 
 
 def test_json_that_labels_images_is_named_with_its_setting(tmp_path: Path) -> None:

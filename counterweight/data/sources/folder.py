@@ -6,6 +6,7 @@ Where there are no sub-folders of classes, all images are of one class.
 import os
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -46,6 +47,7 @@ from counterweight.data.sources.base.part_conflicts import (
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
 from counterweight.data.sources.base.partial_lists import describe_partial
 from counterweight.data.sources.base.tested_tables import (
+    Tested,
     check_untested,
     describe_other_folders,
     drop_files,
@@ -53,6 +55,7 @@ from counterweight.data.sources.base.tested_tables import (
     list_tested,
     name_as_folders,
 )
+from counterweight.data.sources.base.unplaced_tables import describe_unplaced_tables
 from counterweight.settings.datasets import Pattern
 
 IN_NO_LIST = "in no list of a part"
@@ -161,7 +164,10 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         train, test, said = split_by_lists(train, test, settings, Path(tree.path), left_out)
         notes += said
     elif not tested:
-        notes += [*describe_lists(tree, train.files), *describe_named_parts(train.group(), WITH_LISTS)]
+        read = partial(list_tables, Path(tree.path), settings)
+        unplaced = describe_unplaced_tables(tree, train.files, {*train.classes}, lambda name: read([name]))
+        notes += [*unplaced.notes, *describe_lists(tree, train.files, unplaced.files)]
+        notes += describe_named_parts(train.group(), WITH_LISTS)
         notes += describe_partial_files(tree, train.files)
         return Found(train, None, tuple(order_names({*train.classes})), left_out, ignored, notes)
     try:
@@ -188,19 +194,22 @@ def list_parts(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where
         return list_images(tree, left_out, settings, where)
     if settings.test_lists or settings.test:
         raise UserError(f"{tree.path}: test_tables beside test or test_lists; one of them says what is tested on")
-    root, follow = Path(tree.path), settings.links == "follow"
-    own = table.Settings(size=settings.size, tables=settings.test_tables, links=settings.links)
-    tested = list_tested(
-        root, settings.test_tables, lambda file: table.read_table(file, root, own, True), follow, settings.merge_labels
-    )
+    tested = list_tables(Path(tree.path), settings, settings.test_tables)
     found = list_images(drop_files(tree, tested.files), left_out, settings, where)
     left_out.update(tested.left_out)
     check_untested(found.test, tree.path)
     train = found.train.join(found.test)  # that are images of validation
     joined = describe_joined(["train", "val"]) if found.test.files else []
     test, said = name_as_folders(keep_present(tested.listing, tree), train.classes)
-    notes = [*found.notes, *joined, *tested.notes, *said, *describe_other_folders(test, {*train.classes}, root)]
-    return Named(train, test, True, found.ignored, notes)
+    said += describe_other_folders(test, {*train.classes}, Path(tree.path))
+    return Named(train, test, True, found.ignored, [*found.notes, *joined, *tested.notes, *said])
+
+
+def list_tables(root: Path, settings: Settings, names: Sequence[str]) -> Tested:
+    """Return the images that tables below a folder label, as those that are tested on."""
+    own = table.Settings(size=settings.size, tables=[*names], links=settings.links)
+    read = partial(table.read_table, root=root, settings=own, guess=True)
+    return list_tested(root, names, read, settings.links == "follow", settings.merge_labels)
 
 
 def list_images(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where: str) -> Named:

@@ -48,22 +48,20 @@ class Lists(NamedTuple):
     notes: list[str]
 
 
-def describe_lists(tree: Tree, images: Iterable[Path] | None = None) -> list[str]:
+def describe_lists(tree: Tree, images: Iterable[Path] | None = None, told: Collection[str] = ()) -> list[str]:
     """Return a note if files of a folder seem to say which of its images are in which part; they are not read.
 
-    Lists of images that are in no class say nothing, but for tables, which may label them.
+    Lists of images that are in no class say nothing.
 
     Args:
         images: those that are in a class; None: all.
+        told: absolute paths of files of which something else is said.
     """
-    files = [file for own in tree.walk() for file in own.files]
+    files = [file for own in tree.walk() for file in own.files if os.path.abspath(file) not in told]
     classes = {own.name for own in tree.walk() if own.images}
     found = [*find_lists(files, partial(list_stems, tree), classes)]
     stems = None if images is None or not found else {image.stem for image in images}
     kept = [own for own in found if stems is None or not own.single or names_any(own.path, stems)]
-    if kept != found and (tables := name_from((own for own in found if is_table(own.path)), Path(tree.path))):
-        every = ", ".join(own.path for own in tables)
-        return [f"{describe_unread(tables)}: set tables: [{every}] takes labels and parts of tables alone"]
     kept = name_from(kept, Path(tree.path))
     return [f"{describe_unread(kept)}: {offer_lists(kept, classes)}"] if kept else []
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import LeftOut, Tree
-from counterweight.data.sources.base.labels import normalize_label
+from counterweight.data.sources.base.labels import match_numbers, normalize_label
 from counterweight.data.sources.base.lazy_images import TESTS
 from counterweight.data.sources.base.listing import Listing
 from counterweight.data.sources.base.part_conflicts import find_part_of
@@ -112,14 +112,12 @@ def keep_present(tested: Listing, tree: Tree) -> Listing:
 
 def name_as_folders(tested: Listing, classes: Iterable[str]) -> tuple[Listing, list[str]]:
     """Return images with numbers of classes written as folders of numbers are, `7` as `00007`, and a note of it."""
-    names = {*classes}
-    known = {int(name): name for name in names if name.isdecimal()}
-    labels = {*tested.classes} - names
-    if not labels or len(known) < len(names) or not all(name.isdecimal() and int(name) in known for name in labels):
+    known = match_numbers(tested.classes, classes)
+    if not known:
         return tested, []
-    first = min(labels, key=int)
-    note = f"labels of tables are taken for the folders of the same numbers: '{first}' for '{known[int(first)]}'"
-    return tested._replace(classes=[known[int(name)] if name in labels else name for name in tested.classes]), [note]
+    first = min(known, key=int)
+    note = f"labels of tables are taken for the folders of the same numbers: '{first}' for '{known[first]}'"
+    return tested._replace(classes=[known.get(name, name) for name in tested.classes]), [note]
 
 
 def describe_other_folders(tested: Listing, classes: Collection[str], root: Path) -> list[str]:
