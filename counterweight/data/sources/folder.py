@@ -46,6 +46,7 @@ from counterweight.data.sources.base.part_conflicts import (
 )
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
 from counterweight.data.sources.base.partial_lists import describe_partial
+from counterweight.data.sources.base.table_columns import NoColumnError
 from counterweight.data.sources.base.tested_tables import (
     Tested,
     check_untested,
@@ -209,7 +210,11 @@ def list_tables(root: Path, settings: Settings, names: Sequence[str]) -> Tested:
     """Return the images that tables below a folder label, as those that are tested on."""
     own = table.Settings(size=settings.size, tables=[*names], links=settings.links)
     read = partial(table.read_table, root=root, settings=own, guess=True)
-    return list_tested(root, names, read, settings.links == "follow", settings.merge_labels)
+    try:
+        return list_tested(root, names, read, settings.links == "follow", settings.merge_labels)
+    except NoColumnError as error:  # no setting of a folder names columns
+        said = str(error).partition("; set ")[0]
+        raise type(error)(f"{said}; test_tables knows columns by names such as path and label") from error
 
 
 def list_images(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where: str) -> Named:

@@ -58,6 +58,14 @@ class Lookup(NamedTuple):
             return False
         return all(map(os.path.isfile, paths))
 
+    def list_missing(self, words: Sequence[str], file: Path) -> list[str]:
+        """Return the words that are no files there; none where they cannot be paths of one folder."""
+        try:
+            paths = locate_images(words, file, *self).paths
+        except (UserError, OSError):
+            return []
+        return [word for word, path in zip(words, paths, strict=True) if not os.path.isfile(path)]
+
 
 def check_header(columns: Columns, lookup: Lookup, wanted: str | None) -> tuple[Columns, list[str]]:
     """Return a table of texts as one without names of columns if its first line is a row as others are, and a note.
@@ -116,8 +124,10 @@ def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> t
         return next((name for name in usual if name in named), found), []
     if len(named) == 1:
         return named[0], [f"{columns.file.name}: column '{named[0]}' is taken for the images: it names files"]
-    absent = describe_pixels(columns) or describe_absent(columns, lookup)
-    raise NoColumnError(f"{describe_lack(columns, IMAGE)}{absent}; set image: COLUMN takes one of them")
+    pixels = describe_pixels(columns)
+    if not pixels and (absent := describe_absent(columns, lookup)):
+        raise NoColumnError(f"{columns.file}: {absent}")
+    raise NoColumnError(f"{describe_lack(columns, IMAGE)}{pixels}; set image: COLUMN takes one of them")
 
 
 def describe_pixels(columns: Columns) -> str:
@@ -137,17 +147,23 @@ def check_single(columns: Columns, name: str) -> None:
 
 
 def describe_absent(columns: Columns, lookup: Lookup) -> str:
-    """Say which column names images by their endings, some of which cannot be there; empty where none does."""
+    """Say which column names images by their endings, and how many cannot be there; empty where none does."""
     names = [name for name in columns.names if is_text(columns.kind(name)) and columns.names.count(name) == 1]
     if not names:
         return ""
     batch = read_first_rows(columns, names)
     for name in names:
-        words = [str(word) for word in batch.column(name)[:TRIED].to_pylist()]
-        if words and all(map(is_image, words)):
-            if first := next((word for word in words if not lookup.has_all([word], columns.file)), None):
-                return f"; '{name}' names images that are not there, first {first}"
-            return f"; '{name}' names images that are there each, but not from one folder on"
+        words = [str(word) for word in batch.column(name).to_pylist()]
+        if words and all(map(is_image, words[:TRIED])):
+            way = f"set image: {name} takes it as it is"
+            said = f"column '{name}' names images"
+            if (
+                first := next((word for word in words[:TRIED] if not lookup.has_all([word], columns.file)), None)
+            ) is None:
+                return f"{said} that are there each, but not from one folder on; {way}"
+            if lost := lookup.list_missing(words, columns.file):
+                return f"{said}, {len(lost):,} of {len(words):,} missing, first: {lost[0]}; {way}"
+            return f"{said} that are not there, first: {first}; {way}"
     return ""
 
 
