@@ -296,3 +296,20 @@ def test_names_that_are_too_long_for_the_system_are_files_that_are_not_there(beg
     write_images(tmp_path, "img/0.png", "img/1.png")
     write_table(tmp_path / "a.csv", "path,label", *(f"{begin}{'x' * 300}/{n}.png,{CLASSES[n]}" for n in range(2)))
     assert counts(table.find_in_tables(tmp_path, table.Settings(size=8))) == [{"cat": 1, "dog": 1}]
+
+
+def test_images_of_several_tables_are_counted_once_and_all_tables_named(tmp_path: Path) -> None:
+    """Those of all were said to be in the first."""
+    files = [f"{name}/{n}.png" for name in CLASSES for n in range(8)]
+    write_images(tmp_path, *files)
+    lines = [f"{file},{'xy'[n % 2]}" for n, file in enumerate(files)]
+    write_table(tmp_path / "test.csv", "path,label", *lines[:4])
+    write_table(tmp_path / "train.csv", "path,label", *lines)
+    message = r"classes cat, dog by their folders, or x, y by test.csv, train.csv, which list 16 images\?"
+    with pytest.raises(UserError, match=message):
+        detect_source(tmp_path)
+    write_images(tmp_path / "set", *(f"data/{name}/{n}.png" for name in CLASSES for n in range(8)), "0.png", "1.png")
+    for name in ("a.csv", "b.csv"):
+        write_table(tmp_path / "set" / name, "path,label", "0.png,x", "1.png,y")
+    with pytest.raises(UserError, match=r"the 2 images of a.csv, b.csv, or the 16 in folders cat, dog\?"):
+        detect_source(tmp_path / "set")

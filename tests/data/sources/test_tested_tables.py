@@ -145,7 +145,11 @@ def test_names_that_training_images_have_too_are_those_in_the_folder_of_the_part
         ),
         (("path,label", "../0.png,cat"), {}, "row 1: .* leads out of"),
         (("path,label", "../0.png,cat"), {"links": "follow"}, "0.png is not in .*; expected paths of images in it"),
-        (("path", "test/0.png"), {}, "no column label.*; it has path alone; test_tables knows columns by names such as"),
+        (
+            ("path", "test/0.png"),
+            {},
+            "no column label.*; it has path alone; test_tables knows columns by names such as",
+        ),
         (
             ("shot,label", *(f"{file},cat" for file in TESTED), "test/8.png,dog", "test/9.png,dog"),
             {},
