@@ -235,6 +235,33 @@ def test_many_files_that_name_some_images_are_told_of_in_one_note(tables: int, n
         assert found[0].startswith(some)
 
 
+@pytest.mark.parametrize("parts", [("",), ("train/", "test/")])
+@pytest.mark.parametrize(
+    ("file", "line", "said"),
+    [
+        ("labels.csv", "{n}.png,{other}", True),
+        ("notes.csv", "x{n},{other}", True),
+        ("labels.csv", "{n}.png,{own}", False),  # the folder that is meant
+        ("{own}/labels.csv", "{n}.png,{other}", False),
+    ],
+)
+def test_names_that_images_of_several_classes_have(
+    file: str, line: str, said: bool, parts: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Nothing was said of other labels than those of the folders, as all images were named."""
+    prefix = "x" if "x" in line else ""
+    write_images(tmp_path, *(f"{part}{own}/{prefix}{n}.png" for part in parts for own in CLASSES for n in range(4)))
+    lines = {own: [line.format(n=n, own=own, other="rs"[n % 2]) for n in range(4)] for own in CLASSES}
+    path = f"{parts[0] if '/' in file else ''}{file}"
+    for own in CLASSES if "{own}" in file + line else CLASSES[:1]:
+        (tmp_path / path.format(own=own)).parent.mkdir(exist_ok=True)
+        with (tmp_path / path.format(own=own)).open("a") as stream:
+            stream.write("\n".join(["name,kind", *lines[own], ""]))
+    first = " and ".join(f"{own}/{prefix}0.png" for own in [f"{parts[0]}{name}" for name in CLASSES])
+    note = f"{file} has 4 names of several images each, first of {first}: nothing of that is read"
+    assert [own for own in notes_of(tmp_path) if "several images each" in own] == ([note] if said else [])
+
+
 def test_lists_beside_a_folder_of_images(tmp_path: Path) -> None:
     write_images(tmp_path, "images/cat/0.png", "images/dog/1.png")
     images = ["cat/0.png", "dog/1.png"]
