@@ -49,7 +49,8 @@ def describe_partial(files: Iterable[str], images: Sequence[str], root: Path) ->
         found = {place for name in named for place in places[name]}
         path = os.path.relpath(file, root)
         own = {name: [images[place] for place in places[name]] for name in named}
-        if several := [name for name, line in named.items() if is_shared(own[name], line, os.path.dirname(path))]:
+        several = [name for name, line in named.items() if is_shared(own[name], line, os.path.dirname(path))]
+        if several and len(several) >= len(named) / 2:
             shared[path] = [*own[several[0]][:2], f"{len(several):,}"]
         elif 0 < len(found) < len(images):
             counts[path] = len(found)

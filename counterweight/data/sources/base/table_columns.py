@@ -14,6 +14,7 @@ from counterweight.data.sources.base.columns import (
     Columns,
     choose_column,
     describe_missing,
+    describe_nested,
     drop_header,
     list_usual,
     name_all,
@@ -127,7 +128,7 @@ def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> t
     pixels = describe_pixels(columns)
     if not pixels and (absent := describe_absent(columns, lookup)):
         raise NoColumnError(f"{columns.file}: {absent}")
-    raise NoColumnError(f"{describe_lack(columns, IMAGE)}{pixels}; set image: COLUMN takes one of them")
+    raise NoColumnError(describe_lack(columns, IMAGE, "image", pixels))
 
 
 def describe_pixels(columns: Columns) -> str:
@@ -167,11 +168,19 @@ def describe_absent(columns: Columns, lookup: Lookup) -> str:
     return ""
 
 
-def describe_lack(columns: Columns, usual: Sequence[str]) -> str:
-    """Say that a table has no column of some names, and which it has."""
+def describe_lack(columns: Columns, usual: Sequence[str], key: str, pixels: str = "") -> str:
+    """Say that a table has no column of some names, which it has, and what is to be done.
+
+    Args:
+        key: the setting that names one.
+        pixels: as of `describe_pixels`.
+    """
     said = f"{columns.file}: no column {', '.join(usual)}; it has {name_all(columns)}"
-    alone = columns.delimiter and len(columns.names) == 1
-    return f"{said} alone; set delimiter: CHARACTER parts a line into more" if alone else said
+    if nested := describe_nested(columns, columns.names):
+        return f"{said}; {nested}"
+    if columns.delimiter and len(columns.names) == 1:
+        said += " alone; set delimiter: CHARACTER parts a line into more"
+    return f"{said}{pixels}; set {key}: COLUMN takes one of them"
 
 
 def find_labels(
@@ -202,7 +211,7 @@ def find_labels(
         check_names(columns, found, read.labels)
         return found, Labels(read.labels, notes + read.notes)
     if not guess and columns.header:  # names of columns tell nothing where there are none
-        raise NoLabelsError(f"{describe_lack(columns, LABEL)}; set label: COLUMN takes one of them")
+        raise NoLabelsError(describe_lack(columns, LABEL, "label"))
     if (names := find_one_hot(columns, image)) and len({*(read := read_one_hot(columns, names)).labels}) > 1:
         return None, read
     several = len({*columns.names}) < len(columns.names)  # of one name
@@ -215,7 +224,7 @@ def find_labels(
         if 1 < len(words) <= FEW * len(read.labels) and named:
             note = f"{columns.file.name}: column '{rest[0]}' is taken for the labels: there is no other"
             return rest[0], Labels(read.labels, [note, *read.notes])
-    raise NoLabelsError(f"{describe_lack(columns, LABEL)}; set label: COLUMN takes one of them")
+    raise NoLabelsError(describe_lack(columns, LABEL, "label"))
 
 
 def is_measure(words: Collection[str]) -> bool:
