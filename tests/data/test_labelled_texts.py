@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
 from counterweight.data.source_choice import detect_source
+from tests.data.sources.test_layout import counts, find
 from tests.data.sources.test_public_layouts import write_images, write_table
 
 COMMITTED = Path(__file__).parents[2] / "params.yaml"
@@ -222,3 +223,36 @@ def test_texts_of_boxes_and_of_other_things_are_none(tmp_path: Path) -> None:
     write_table(tmp_path / "ages.txt", *(f"{number}.png {20 + 9 * (number // 2)}" for number in range(8)))
     write_table(tmp_path / "README.txt", *(f"{number}.png is fine" for number in range(8)))
     assert detect_source(tmp_path) == "folder"
+
+
+@pytest.mark.parametrize("masks", [True, False])
+def test_names_of_classes_come_before_texts_with_their_numbers(masks: bool, tmp_path: Path) -> None:
+    """As of pets: images in one folder, lists of names and numbers in another, which has masks of these, too."""
+    breeds = ("Bengal", "american_bulldog", "beagle")
+    names = [f"{breed}_{n}" for breed in breeds for n in range(1, 9)]
+    write_images(tmp_path, *(f"images/{name}.jpg" for name in names))
+    write_images(tmp_path, *(f"annotations/trimaps/{name}.png" for name in names if masks))
+    rows = {name: f"{name} {place // 8 + 1} {1 if place < 8 else 2} {place // 8}" for place, name in enumerate(names)}
+    head = ("#Image CLASS-ID SPECIES BREED ID", "#ID: 1:37 Class ids", "#SPECIES: 1:Cat 2:Dog")
+    write_table(tmp_path / "annotations/list.txt", *head, *rows.values())
+    for part, numbers in (("trainval", range(1, 5)), ("test", range(5, 9))):
+        write_table(tmp_path / f"annotations/{part}.txt", *(rows[f"{breed}_{n}"] for breed in breeds for n in numbers))
+    with pytest.raises(UserError, match="names of files seem to say classes: Bengal") as caught:
+        detect_source(tmp_path)
+    said = str(caught.value)
+    ways = ["label_pattern: '([^/]*?)_[0-9]+[.]' reads", "tables: [annotations/test.txt, annotations/trainval.txt] and"]
+    ways += ["layout: classes takes annotations, images for classes"] if masks else []
+    assert "\n" not in said
+    places = [said.index(f"set {way}") for way in ways]
+    assert places == sorted(places)
+    assert said.count("set layout") == masks
+    lists = {"train_lists": ["annotations/trainval.txt"], "test_lists": ["annotations/test.txt"]}
+    found = find(tmp_path, label_pattern="([^/]*?)_[0-9]+[.]", **lists)
+    assert counts(found) == [dict.fromkeys(breeds, 4)] * 2
+    for part in ("trainval", "test"):  # other labels than those of the names
+        lines = [f"{name} {place // 2 % 2}" for place, name in enumerate(names)]
+        write_table(tmp_path / f"annotations/{part}.txt", *lines[part == "test" :: 2])
+    (tmp_path / "annotations/list.txt").unlink()
+    with pytest.raises(UserError, match=r"set tables: ") as caught:
+        detect_source(tmp_path)
+    assert "label_pattern" not in str(caught.value)
