@@ -175,6 +175,23 @@ def describe_contrary_tables(
     ]
 
 
+def describe_both_parts(trained: Sequence[Rows], tested: Sequence[Rows]) -> list[str]:
+    """Return a note if rows of tables name an image in both parts."""
+    named: list[list[tuple[Path, str]]] = [
+        [
+            (paths[row], rows.tables[number].origins[row])
+            for rows in own
+            for number, row in zip(rows.table.tolist(), rows.row.tolist(), strict=True)
+            if (paths := rows.tables[number].paths) is not None
+        ]
+        for own in (trained, tested)
+    ]
+    known = {path for path, _ in named[0]}
+    both = {path: origin for path, origin in named[1] if path in known}
+    first = next(iter(both.values()), "")
+    return [f"{len(both):,} images are in both parts, first {first}, and count in each"] if both else []
+
+
 def describe_unread_parts(trained: Sequence[Rows], others: Sequence[str], root: Path) -> list[str]:
     """Return notes of what seems to say the parts of images, and is not read, where tables have none."""
     named: dict[str, list[Path]] = {}
