@@ -181,7 +181,8 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
     kept = [keep_classes(part, common.names, left_out) for part in (train, test)]
     if not settings.test_lists:
         notes += describe_contrary_parts(kept[0], kept[1], tree)
-        notes += describe_partial_files(tree, [*train.files, *test.files])
+        used = {os.path.abspath(os.path.join(tree.path, name)) for name in settings.test_tables}
+        notes += describe_partial_files(drop_files(tree, used), [*train.files, *test.files])
     return Found(kept[0], kept[1], common.names, left_out, ignored, notes)
 
 

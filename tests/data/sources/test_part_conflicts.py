@@ -86,6 +86,38 @@ def test_files_that_name_several_parts_beside_folders_of_parts(
     assert notes_of(tmp_path) == [f"{said}: nothing of that is read"]
 
 
+@pytest.mark.parametrize("file", ["meta.csv", "split.csv"])
+@pytest.mark.parametrize(
+    ("head", "rows"),
+    [
+        ("path,is_train", {"train": "1", "test": "0"}),
+        ("path,is_test", {"train": "False", "test": "True"}),
+        ("path,is_train,is_val", {"train": "1,0", "test": "0,1"}),
+        ("path,label,is_train", {"train": "x,1", "test": "x,0"}),
+    ],
+)
+def test_columns_of_yes_and_no_beside_folders_of_parts(
+    head: str, rows: dict[str, str], file: str, tmp_path: Path
+) -> None:
+    """Nothing was said of these, or that names are those of several images."""
+    write_images(tmp_path, *FILES, "test/cat/0.png")
+    parts = [(path, path.partition("/")[0]) for path in (*FILES, "test/cat/0.png")]
+    write_table(tmp_path / file, head, *(f"{path},{rows[part]}" for path, part in parts))
+    assert notes_of(tmp_path) == []
+    write_table(tmp_path / file, head, *(f"{path},{rows[part]}" for path, part in [(parts[0][0], "test"), *parts[1:]]))
+    said = f"1 images are in another part than entries of {file} say, first train/cat/0.png, which is trained on"
+    assert notes_of(tmp_path) == [f"{said}: nothing of that is read"]
+
+
+def test_a_column_of_yes_and_no_that_says_the_part_of_classes_is_named(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{name}/{n}.png" for name in CLASSES for n in range(4)))
+    write_table(
+        tmp_path / "meta.csv", "path,is_train", *(f"{name}/{n}.png,{n % 2}" for name in CLASSES for n in range(4))
+    )
+    (note,) = notes_of(tmp_path)
+    assert note.startswith("meta.csv says which images are in which part, as it seems, and nothing of that is read")
+
+
 def test_json_of_parts_beside_a_table_with_a_column_of_these(tmp_path: Path) -> None:
     write_images(tmp_path, *(f"img/{n}.png" for n in range(4)))
     write_table(tmp_path / "a.csv", "path,label,split", *(f"img/{n}.png,{n % 2},{PARTS[n // 2]}" for n in range(4)))

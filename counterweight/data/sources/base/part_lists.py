@@ -14,6 +14,7 @@ from counterweight.data.sources.base.json_parts import has_both, read_json_parts
 from counterweight.data.sources.base.json_tables import JSON
 from counterweight.data.sources.base.lazy_images import NAMED_PART, TESTS, guess_part_name, parse_part_name, strip_root
 from counterweight.data.sources.base.listed_paths import WHOLE, PathIndex, find_places, read_beginning, read_lists
+from counterweight.data.sources.base.part_flags import is_flag
 
 PLAIN = (".txt", ".lst", ".list", ".data", ".csv", ".tsv", NO_ENDING)
 TEXTS = (*PLAIN, ".json", ".yaml", ".yml")
@@ -198,14 +199,15 @@ def look_into(file: str, stems: set[str], classes: Collection[str]) -> ListFile 
     text, table = read_beginning(file), is_table(file)
     lines = [text] if find_ending(file) in WHOLE else [line for line in text.splitlines() if line.strip()]
     header = {cell.strip("\"' ").lower() for cell in CELLS.split(lines[0])} if table and lines else set[str]()
-    if SPLIT.search(find_stem(file)) or guess_part_name(find_stem(file)) or header & COLUMNS:
+    parted = bool(header & COLUMNS) or any(map(is_flag, header))
+    if SPLIT.search(find_stem(file)) or guess_part_name(find_stem(file)) or parted:
         words = [word for word in BETWEEN.split(text) if word]
         numbered = bool(words) and all(word.isdecimal() for word in words)  # of images that other files name
         named = is_named(text, stems, bare=True)
         single = (
             find_ending(file) in PLAIN and guess_part_name(find_stem(file)) is not None and not has_part(text, classes)
         )
-        return ListFile(file, single and named and not header & COLUMNS) if named or numbered else None
+        return ListFile(file, single and named and not parted) if named or numbered else None
     # Half of them, at least: an account in words may name an image and a part, too.
     told = sum(has_part(line, classes) and is_named(line, stems, table) for line in lines)
     return ListFile(file, single=False) if 0 < told >= len(lines) / 2 else None

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 from counterweight.data.decode.tree import find_ending, find_stem
@@ -48,7 +48,7 @@ def describe_partial(files: Iterable[str], images: Sequence[str], root: Path) ->
         named = {name: line for line in lines for name in list_named(line, file, stems) if name in places}
         found = {place for name in named for place in places[name]}
         path = os.path.relpath(file, root)
-        own = {name: [images[place] for place in places[name]] for name in named}
+        own = {name: find_nearest([images[place] for place in places[name]], line) for name, line in named.items()}
         several = [name for name, line in named.items() if is_shared(own[name], line, os.path.dirname(path))]
         if several and len(several) >= len(named) / 2:
             shared[path] = [*own[several[0]][:2], f"{len(several):,}"]
@@ -60,6 +60,14 @@ def describe_partial(files: Iterable[str], images: Sequence[str], root: Path) ->
         return notes + [describe_some(f"{file} names {count:,}", [file], images) for file, count in counts.items()]
     said = f"{', '.join([*counts][:SHOWN])} and {len(counts) - SHOWN:,} more together name {len(every):,}"
     return [*notes, describe_some(said, [*counts], images)]
+
+
+def find_nearest(images: Sequence[str], line: str) -> list[str]:
+    """Return the images, all of one name, that have most folders in common with the path in a line."""
+    cells = [cell.strip("\"' ").replace("\\", "/").split("/")[-2::-1] for cell in CELLS.split(line)]
+    above = [os.path.dirname(image).split(os.sep)[::-1] for image in images]
+    depths = [max(sum(takewhile(bool, map(str.__eq__, cell, own))) for cell in cells) for own in above]
+    return [image for image, depth in zip(images, depths, strict=True) if depth == max(depths)]
 
 
 def is_shared(images: Sequence[str], line: str, place: str) -> bool:
