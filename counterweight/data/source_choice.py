@@ -205,13 +205,12 @@ def choose_labels(path: Path, tree: Tree, classes: Sequence[str], name: str) -> 
     if len(there) < LISTED * len(pairs) or (test is None and are_numbers_of_folders(there)):
         return "folder"
     choice = f"set layout: {kept} takes the first, set layout: table the other"
-    listed, tables = {origin for _, origin in there}, train.provenance["tables"]
-    lists = f"{name_tables(tables)}, which list{'' if len(tables) > 1 else 's'} {len(listed):,}"
+    tables = train.provenance["tables"]
+    lists = describe_listing(tables, {origin for _, origin in there})
     check_tested(path, tree, there, tables, choice)
     if not all(label in map(normalize_label, Path(origin).parts[:-1]) for label, origin in there):
         folders, labels = name_some(classes), name_some({label for label, _ in pairs})
-        first = f"classes {folders} by their folders, or {labels} by {lists} images"
-        raise LabelsError(f"{path}: {first}? {choice}")
+        raise LabelsError(f"{path}: classes {folders} by their folders, or {labels} by {lists} images? {choice}")
     if test is None:
         return "folder"
     if any(guess_part_name(word) for _, origin in there for word in Path(origin).parts[:-1]):
@@ -226,6 +225,11 @@ def choose_labels(path: Path, tree: Tree, classes: Sequence[str], name: str) -> 
 def name_tables(tables: Sequence[str]) -> str:
     """Return the names of tables, the first of many."""
     return ", ".join(tables[:SHOWN]) + (f" and {len(tables) - SHOWN:,} more" if len(tables) > SHOWN else "")
+
+
+def describe_listing(tables: Sequence[str], images: Collection[str]) -> str:
+    """Return which tables list how many images, to go on with what these are."""
+    return f"{name_tables(tables)}, which list{'' if len(tables) > 1 else 's'} {len(images):,}"
 
 
 def check_tested(path: Path, tree: Tree, there: Sequence[tuple[str, str]], tables: Sequence[str], choice: str) -> None:

@@ -39,11 +39,7 @@ from counterweight.data.sources.base.lazy_images import (
 from counterweight.data.sources.base.listing import Listing, keep_classes, list_part
 from counterweight.data.sources.base.name_labels import Named, describe_label_files, list_by_names
 from counterweight.data.sources.base.name_pairs import describe_name_pairs
-from counterweight.data.sources.base.part_conflicts import (
-    describe_contrary_lists,
-    describe_contrary_names,
-    describe_contrary_splits,
-)
+from counterweight.data.sources.base.part_conflicts import describe_contrary_parts
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
 from counterweight.data.sources.base.partial_lists import describe_partial
 from counterweight.data.sources.base.table_columns import NoColumnError
@@ -233,16 +229,6 @@ def list_images(tree: Tree, left_out: Counter[LeftOut], settings: Settings, wher
     if len({*train.classes}) == 1 and (said := describe_label_files(tree, masks)):
         notes.append(f"all images are of one class{said}")
     return Named(train, test, bool(layout.test), layout.ignored, [*layout.notes, *notes])
-
-
-def describe_contrary_parts(train: Listing, test: Listing, tree: Tree) -> list[str]:
-    """Return notes if names of files, or lists, say something else of the parts than the folders do."""
-    paths = strip_root(Path(tree.path), [*train.files, *test.files])
-    tested = [False] * len(train.files) + [True] * len(test.files)
-    lists = [file for own in tree.walk() for file in own.files]
-    said = describe_contrary_lists(lists, paths, tested, Path(tree.path))
-    said += describe_contrary_splits(lists, paths, tested, Path(tree.path))
-    return describe_contrary_names(paths, tested) + said
 
 
 def describe_partial_files(tree: Tree, images: Sequence[Path]) -> list[str]:
