@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from counterweight.cli.main import cli
 from counterweight.data.labelled_texts import LabelsError
 from counterweight.data.source_choice import detect_source
+from counterweight.data.sources.base.labels import match_numbers
 from tests.data.sources.test_layout import counts, find
 from tests.data.sources.test_public_layouts import write_images, write_table
 
@@ -136,3 +139,15 @@ def test_tables_of_which_half_is_not_there_are_none(tmp_path: Path) -> None:
     write_images(tmp_path, *TRAINED, "test/0.png")
     write_table(tmp_path / "more.csv", "path,label", *(f"test/{n}.png,{CLASSES[n % 2]}" for n in range(4)))
     assert find(tmp_path).train.provenance["notes"] == []
+
+
+@given(
+    st.lists(st.integers(0, 30), unique=True, min_size=1), st.lists(st.text("01239a²", max_size=4)), st.integers(1, 4)
+)
+def test_labels_mean_folders_of_their_number_alone(numbers: list[int], labels: list[str], width: int) -> None:
+    folders = [f"{number:0{width}}" for number in numbers]
+    found = match_numbers(labels, folders)
+    assert all(int(label) == int(name) and label != name and name in folders for label, name in found.items())
+    rest = {label for label in labels if label.isdecimal() and label not in folders} - {*found}
+    assert {*map(int, rest)}.isdisjoint(numbers)
+    assert match_numbers(labels, [*folders, f"0{folders[0]}"]) == match_numbers(labels, [*folders, "background"]) == {}
