@@ -104,6 +104,12 @@ def read_part_list(path: Path) -> None:
     folder.find(settings, "things")
 
 
+def read_tested_table(path: Path) -> None:
+    """Read a folder of classes with a table in it of what is tested on."""
+    settings = folder.Settings(path=str(path.parent), size=8, test_tables=[path.name], missing_classes="leave_out")
+    folder.find(settings, "things")
+
+
 def decode_if_held(image: Encoded) -> None:
     """Decode an image of a table, unless it is a path, at which nothing lies here."""
     if not isinstance(image, Path):
@@ -187,6 +193,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "csv": Kind("labels.csv", partial(samples.make_texts, ","), read_label_table),
         "tsv": Kind("labels.tsv", partial(samples.make_texts, "\t"), read_label_table),
         "lists of parts": Kind("test.txt", samples.make_lists, read_part_list, write_class_folders),
+        "tables of tests": Kind("Test.csv", samples.make_tested_tables, read_tested_table, write_class_folders),
         "texts of labels": Kind("labels.txt", samples.make_label_texts, read_named_table),
         "json of labels": Kind("labels.json", samples.make_label_json, read_named_table),
         "json lines": Kind("metadata.jsonl", samples.make_lines, read_label_table),

@@ -179,6 +179,15 @@ def make_lists() -> list[Sample]:
     return [Sample(b"cat/0.png\n./dog/0\ncat\\1.png 0\n/home/me/dog/1.png,dog\n")]
 
 
+def make_tested_tables() -> list[Sample]:
+    """Return tables of images that are tested on: some that are there, in a folder of a class, too, and some not."""
+    paths = [*(f"test/{number}.png" for number in range(6)), "cat/0.png", "dog/1.png"]
+    rows = [(path, ("cat", "dog")[number % 2], "test") for number, path in enumerate(paths)]
+    plain = "".join(",".join(row) + "\n" for row in [("path", "label", "split"), *rows])
+    bare = "".join(f"{number};{path};{label}\n" for number, (path, label, _) in enumerate(rows))
+    return [Sample(plain.encode()), Sample(f"Roi.X1;Filename;ClassId\n{bare}".encode())]
+
+
 def make_label_texts() -> list[Sample]:
     """Return texts of paths and labels parted by blanks, and of a name and numbers."""
     rows = "".join(f"a/{number} b.png {CLASSES[number % 3]} {number % 2}\n" for number in range(24))

@@ -172,11 +172,10 @@ def inspect_images(request: Request, settings: Json, params: Params) -> Findings
         check_negative([found], str(request.path))
     unasked = settings["source"] == "folder" and images.test is None
     around = describe_lists_around(request.path, images.train.origins) if unasked else []
-    around += (
-        [*map(name_options, describe_unplaced(request.path, images.train.origins, images.train.class_names))]
-        if unasked
-        else []
-    )
+    if unasked:
+        more = describe_unplaced(request.path, images.train.origins, images.train.class_names)
+        said = tuple(note.partition(":")[0] for note in found.notes)
+        around += [name_options(note) for note in more if note.partition(":")[0] not in said]
     return found._replace(notes=[*map(name_options, found.notes), *around])
 
 

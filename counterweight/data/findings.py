@@ -17,6 +17,7 @@ from counterweight.data.sources.base.group_names import GroupCounts
 from counterweight.data.split.pictures import Mixed
 
 NAMED = 3  # bad files of a kind
+LONGEST = 41  # characters of a class's name in a table of texts
 
 Results = list[Facts | BadFile]
 
@@ -148,12 +149,18 @@ def render_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
+def shorten(name: str) -> str:
+    """Return the name of a class for a table of texts: of a long one, whose end may tell it from others, both ends."""
+    half = LONGEST // 2
+    return name if len(name) <= LONGEST else f"{name[:half]}…{name[-half:]}"
+
+
 def render_classes(counts: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """Return a table of classes and parts."""
+    """Return a table of classes and parts, in which long names are shortened."""
     if not counts:
         return []
     names = [*next(iter(counts.values()))]
-    width = max(len("class"), *map(len, names))
-    rows = [(name, *(f"{part[name]:,}" for part in counts.values())) for name in names]
+    width = max(len("class"), *(len(shorten(name)) for name in names))
+    rows = [(shorten(name), *(f"{part[name]:,}" for part in counts.values())) for name in names]
     head = ("class", *(counts if len(counts) > 1 else ["images"]))
     return [f"{first:{width}}" + "".join(f"{cell:>10}" for cell in cells) for first, *cells in (head, *rows)]

@@ -13,11 +13,13 @@ from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import UnreadableError, read_columns
 from counterweight.data.sources.base.json_tables import JSON
 from counterweight.data.sources.base.labels import normalize_label, order_names
-from counterweight.data.sources.base.layout_doubts import list_classes, name_some
+from counterweight.data.sources.base.layout_doubts import are_pictures, list_classes, name_some
 from counterweight.data.sources.base.lazy_images import JOINED, NAMED_PART, TESTS, find_part_words, guess_part_name
 from counterweight.data.sources.base.listed_paths import read_beginning
+from counterweight.data.sources.base.name_labels import find_name_labels, offer_pattern
 from counterweight.data.sources.base.part_lists import BETWEEN, PROSE, is_named
 from counterweight.data.sources.base.table_columns import FEW, NoLabelsError, is_measure
+from counterweight.data.sources.base.unplaced_tables import begin_unplaced
 
 ENDINGS = (".txt", ".lst", ".list", ".data", JSON, NO_ENDING)
 MOST = 200  # texts that are looked into
@@ -77,6 +79,13 @@ class LabelledTexts(NamedTuple):
         if any(label in places and label not in names for label, names in kept):
             return True  # the name of another folder
         return not len(both) == len({label for label, _ in both}) == len({place for _, place in both})
+
+    def numbers(self, pattern: str) -> bool:
+        """Say whether labels are numbers, one of each class that a pattern finds in paths."""
+        matches = [(label, re.search(pattern, origin)) for label, origin in self.pairs]
+        both = {(label, match[1]) for label, match in matches if match}
+        one_to_one = len(both) == len({label for label, _ in both}) == len({name for _, name in both})
+        return one_to_one and all(match and label.isdecimal() for label, match in matches)
 
     @property
     def is_called_so(self) -> bool:
@@ -189,10 +198,14 @@ def check_labelled(path: Path, tree: Tree, classes: Sequence[str]) -> None:
     """
     found = find_labelled_texts(tree)
     found = [own for own in found if (not classes and not own.fault) or (own.is_called_so and own.is_contrary(classes))]
-    if found:
-        first = f"classes {name_some(classes)} by their folders" if classes else "all images of one class"
-        choice = f"set layout: {name_layout(tree, classes)} takes the first; {describe_labelled(found)}"
-        raise LabelsError(f"{path}: {first}, or labels of texts? {choice}")
+    if not found:
+        return
+    said, layout = describe_labelled(found, tree), name_layout(tree, classes)
+    if are_pictures(classes):  # which are hardly meant
+        folders = f"set layout: {layout} takes {name_some(classes)} for classes"
+        raise LabelsError(f"{path}: images and what belongs to them, with labels of texts? {said}; {folders}")
+    first = f"classes {name_some(classes)} by their folders" if classes else "all images of one class"
+    raise LabelsError(f"{path}: {first}, or labels of texts? set layout: {layout} takes the first; {said}")
 
 
 def offer_labelled(tree: Tree, classes: bool) -> str:
@@ -203,7 +216,7 @@ def offer_labelled(tree: Tree, classes: bool) -> str:
     """
     found = [own for own in find_labelled_texts(tree) if not own.fault]
     found = [own for own in found if not classes or (own.is_called_so and own.is_contrary(()))]
-    return f"; {describe_labelled(found)}" if found else ""
+    return f"; {describe_labelled(found, tree)}" if found else ""
 
 
 def name_layout(tree: Tree, classes: Sequence[str]) -> str:
@@ -223,17 +236,22 @@ def describe_unplaced(root: Path, images: Collection[str], classes: Sequence[str
         if own.fault:
             continue
         if all(origin not in placed for _, origin in own.pairs):
-            said = f"{', '.join(own.files)} label{'' if len(own.files) > 1 else 's'} {len(own.pairs):,} images that are"
-            ways = "sort them into folders of classes to have them, too"
-            notes.append(f"{said} in no folder of a class ({name_some(own.labels)}): {ways}")
+            said = begin_unplaced(own.files, len(own.pairs), own.labels)
+            notes.append(f"{said}: sort them into folders of classes to have them, too")
         elif not own.is_called_so and own.is_contrary(classes):
             notes.append(f"{describe_labelled([own])}, in place of the folders")
     return notes
 
 
-def describe_labelled(found: Sequence[LabelledTexts]) -> str:
-    """Return what texts label, and the settings that read them."""
-    said = [
+def describe_labelled(found: Sequence[LabelledTexts], tree: Tree | None = None) -> str:
+    """Return what texts label, and the settings that read them.
+
+    Args:
+        tree: the folder; names of files there that say the same classes, of which texts have the numbers, come first.
+    """
+    named = None if tree is None else find_name_labels(tree)
+    said = [offer_pattern(named)] if named and any(own.numbers(named.pattern) for own in found) else []
+    said += [
         own.fault
         or f"{', '.join(own.files)} label{'' if len(own.files) > 1 else 's'} {len(own.pairs):,} images "
         f"({name_some(own.labels)}): {own.way} takes these"

@@ -11,7 +11,7 @@ from counterweight.data.decode.tree import Tree, find_ending, is_image, scan_tre
 from counterweight.data.labelled_texts import CALLED, ENDINGS, LabelsError, check_labelled, name_layout, offer_labelled
 from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import SUFFIXES
-from counterweight.data.sources.base.labels import normalize_label, order_names
+from counterweight.data.sources.base.labels import match_numbers, normalize_label, order_names
 from counterweight.data.sources.base.layout_doubts import (
     are_pictures,
     holds_classes,
@@ -33,6 +33,7 @@ from counterweight.data.sources.base.table_columns import NoColumnError, NoLabel
 from counterweight.data.sources.base.table_files import FIRST
 from counterweight.data.sources.base.table_paths import CopiesError
 
+SHOWN = 3  # tables that a message names
 LISTED = 0.5  # of the rows of a table name a file, where it is one of images
 WANTED = "expected a folder with a sub-folder of images per class, or train and test above them, or tables"
 
@@ -97,11 +98,10 @@ def check_inner(path: Path, tree: Tree) -> None:
         parts = table.find_in_tables(path, table.Settings(size=1))
     except UserError:  # told when it is read
         return
-    count, names = sum(len(part) for part in parts if part is not None), parts.train.provenance["tables"]
+    count = len({origin for part in parts if part is not None for origin in part.origins})
     if count < LISTED * inner.images:
-        first = (
-            f"the {count:,} images of {names[0]}, or the {inner.images:,} in folders {name_some(list_classes(inner))}"
-        )
+        first = f"the {count:,} images of {name_tables(parts.train.provenance['tables'])}"
+        first += f", or the {inner.images:,} in folders {name_some(list_classes(inner))}"
         raise LabelsError(
             f"{path}: {first}? set layout: table takes the first, give {quote(inner.path)} for the others"
         )
@@ -205,20 +205,31 @@ def choose_labels(path: Path, tree: Tree, classes: Sequence[str], name: str) -> 
     if len(there) < LISTED * len(pairs) or (test is None and are_numbers_of_folders(there)):
         return "folder"
     choice = f"set layout: {kept} takes the first, set layout: table the other"
-    check_tested(path, tree, there, train.provenance["tables"], choice)
+    tables = train.provenance["tables"]
+    lists = describe_listing(tables, {origin for _, origin in there})
+    check_tested(path, tree, there, tables, choice)
     if not all(label in map(normalize_label, Path(origin).parts[:-1]) for label, origin in there):
         folders, labels = name_some(classes), name_some({label for label, _ in pairs})
-        first = f"classes {folders} by their folders, or {labels} by {name}, which lists {len(there):,} images"
-        raise LabelsError(f"{path}: {first}? {choice}")
+        raise LabelsError(f"{path}: classes {folders} by their folders, or {labels} by {lists} images? {choice}")
     if test is None:
         return "folder"
     if any(guess_part_name(word) for _, origin in there for word in Path(origin).parts[:-1]):
-        check_same_parts(path, train.origins, test.origins, name)
+        check_same_parts(path, train.origins, test.origins, name_tables(tables))
         return "folder"
     if len(there) == len(pairs) == tree.images:
         return "table"
-    first = f"all {tree.images:,} images without parts, or those of {name}, which lists {len(there):,} of them"
+    first = f"all {tree.images:,} images without parts, or those of {lists} of them"
     raise UserError(f"{path}: {first}? {choice}")
+
+
+def name_tables(tables: Sequence[str]) -> str:
+    """Return the names of tables, the first of many."""
+    return ", ".join(tables[:SHOWN]) + (f" and {len(tables) - SHOWN:,} more" if len(tables) > SHOWN else "")
+
+
+def describe_listing(tables: Sequence[str], images: Collection[str]) -> str:
+    """Return which tables list how many images, to go on with what these are."""
+    return f"{name_tables(tables)}, which list{'' if len(tables) > 1 else 's'} {len(images):,}"
 
 
 def check_tested(path: Path, tree: Tree, there: Sequence[tuple[str, str]], tables: Sequence[str], choice: str) -> None:
@@ -234,11 +245,14 @@ def check_tested(path: Path, tree: Tree, there: Sequence[tuple[str, str]], table
     """
     labels = {label for label, _ in there}
     folders = {normalize_label(own.name) for own in tree.walk() if own.images}
-    if not labels <= folders or any(labels & {*map(normalize_label, Path(origin).parts)} for _, origin in there):
+    numbers = match_numbers(labels, {name for name in folders if name.isdecimal()})
+    above = {normalize_label(name) for _, origin in there for name in Path(origin).parts}
+    if not labels <= folders | {*numbers} or not above.isdisjoint(labels):
         return
     files = [os.path.relpath(file, path) for own in tree.walk() for file in own.files]
     names = ", ".join(file for file in files if os.path.basename(file) in tables)
-    first = f"images in folders of classes {name_some(labels)}, or {len(there):,} others that {names} has of these"
+    others = f"{len({origin for _, origin in there}):,} others that {names} has of these"
+    first = f"images in folders of classes {name_some(labels)}, or {others}"
     ways = f"set test_tables: [{names}] trains on the first and tests on the others"
     raise LabelsError(f"{path}: {first}? {ways}, {choice}")
 

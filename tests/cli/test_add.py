@@ -143,6 +143,17 @@ def test_a_folder_of_classes_becomes_a_dataset(project: Path, tmp_path: Path) ->
     )
 
 
+def test_long_names_of_classes_are_shortened_in_print_alone(project: Path, tmp_path: Path) -> None:
+    names = ["x" * 200 + end for end in ("a", "b")] + ["y" * 41]
+    pets(tmp_path / "pets", **dict.fromkeys(names, 3))
+    printed = done("pets", tmp_path / "pets", "--dry-run").splitlines()
+    table = [line for line in printed if re.search(r" {9}3$", line)]
+    assert [line.split()[0] for line in table] == [f"{'x' * 20}…{'x' * 19}{end}" for end in "ab"] + ["y" * 41]
+    assert {len(line) for line in table} == {2 + 41 + 10}
+    (own,) = facts("pets", tmp_path / "pets")["found"].values()
+    assert [*own["classes"]["train"]] == names
+
+
 def test_identical_images_are_counted_and_the_first_two_named(project: Path, tmp_path: Path) -> None:
     pets(tmp_path / "pets")
     for number, path in enumerate(sorted((tmp_path / "pets").glob("*/*.png"))):

@@ -9,9 +9,8 @@ from click.testing import CliRunner
 
 from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
-from counterweight.data.decode.tree import scan_tree
 from counterweight.data.source_choice import detect_source
-from counterweight.data.sources.base.part_lists import describe_lists
+from tests.data.sources.test_layout import counts, find
 from tests.data.sources.test_public_layouts import write_images, write_table
 
 COMMITTED = Path(__file__).parents[2] / "params.yaml"
@@ -103,18 +102,6 @@ def test_texts_of_a_part_without_classes_are_named(tmp_path: Path) -> None:
     said = "val/val_annotations.txt labels 4 images that are in no folder of a class (owl, sea lion)"
     assert said in result.stdout
     assert "test_lists" not in result.stdout
-
-
-def test_tables_that_label_images_in_no_class_are_offered_as_such(tmp_path: Path) -> None:
-    write_images(tmp_path, *(f"Train/{name}/0_{n}.png" for name in "ab" for n in range(3)))
-    write_images(tmp_path, *(f"Test/{n}.png" for n in range(3)))
-    write_table(
-        tmp_path / "Train.csv", "ClassId,Path", *(f"{name},Train/{name}/0_{n}.png" for name in "ab" for n in range(3))
-    )
-    write_table(tmp_path / "Test.csv", "ClassId,Path", *(f"{'aab'[n]},Test/{n}.png" for n in range(3)))
-    tree = scan_tree(str(tmp_path), tmp_path, follow_links=False)
-    (note,) = describe_lists(tree, [*(tmp_path / "Train").rglob("*.png")])
-    assert note.endswith("set tables: [Test.csv, Train.csv] takes labels and parts of tables alone")
 
 
 def test_json_that_labels_images_is_named_with_its_setting(tmp_path: Path) -> None:
@@ -236,3 +223,36 @@ def test_texts_of_boxes_and_of_other_things_are_none(tmp_path: Path) -> None:
     write_table(tmp_path / "ages.txt", *(f"{number}.png {20 + 9 * (number // 2)}" for number in range(8)))
     write_table(tmp_path / "README.txt", *(f"{number}.png is fine" for number in range(8)))
     assert detect_source(tmp_path) == "folder"
+
+
+@pytest.mark.parametrize("masks", [True, False])
+def test_names_of_classes_come_before_texts_with_their_numbers(masks: bool, tmp_path: Path) -> None:
+    """As of pets: images in one folder, lists of names and numbers in another, which has masks of these, too."""
+    breeds = ("Bengal", "american_bulldog", "beagle")
+    names = [f"{breed}_{n}" for breed in breeds for n in range(1, 9)]
+    write_images(tmp_path, *(f"images/{name}.jpg" for name in names))
+    write_images(tmp_path, *(f"annotations/trimaps/{name}.png" for name in names if masks))
+    rows = {name: f"{name} {place // 8 + 1} {1 if place < 8 else 2} {place // 8}" for place, name in enumerate(names)}
+    head = ("#Image CLASS-ID SPECIES BREED ID", "#ID: 1:37 Class ids", "#SPECIES: 1:Cat 2:Dog")
+    write_table(tmp_path / "annotations/list.txt", *head, *rows.values())
+    for part, numbers in (("trainval", range(1, 5)), ("test", range(5, 9))):
+        write_table(tmp_path / f"annotations/{part}.txt", *(rows[f"{breed}_{n}"] for breed in breeds for n in numbers))
+    with pytest.raises(UserError, match="names of files seem to say classes: Bengal") as caught:
+        detect_source(tmp_path)
+    said = str(caught.value)
+    ways = ["label_pattern: '([^/]*?)_[0-9]+[.]' reads", "tables: [annotations/test.txt, annotations/trainval.txt] and"]
+    ways += ["layout: classes takes annotations, images for classes"] if masks else []
+    assert "\n" not in said
+    places = [said.index(f"set {way}") for way in ways]
+    assert places == sorted(places)
+    assert said.count("set layout") == masks
+    lists = {"train_lists": ["annotations/trainval.txt"], "test_lists": ["annotations/test.txt"]}
+    found = find(tmp_path, label_pattern="([^/]*?)_[0-9]+[.]", **lists)
+    assert counts(found) == [dict.fromkeys(breeds, 4)] * 2
+    for part in ("trainval", "test"):  # other labels than those of the names
+        lines = [f"{name} {place // 2 % 2}" for place, name in enumerate(names)]
+        write_table(tmp_path / f"annotations/{part}.txt", *lines[part == "test" :: 2])
+    (tmp_path / "annotations/list.txt").unlink()
+    with pytest.raises(UserError, match=r"set tables: ") as caught:
+        detect_source(tmp_path)
+    assert "label_pattern" not in str(caught.value)

@@ -6,6 +6,7 @@ Where there are no sub-folders of classes, all images are of one class.
 import os
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -38,14 +39,12 @@ from counterweight.data.sources.base.lazy_images import (
 from counterweight.data.sources.base.listing import Listing, keep_classes, list_part
 from counterweight.data.sources.base.name_labels import Named, describe_label_files, list_by_names
 from counterweight.data.sources.base.name_pairs import describe_name_pairs
-from counterweight.data.sources.base.part_conflicts import (
-    describe_contrary_lists,
-    describe_contrary_names,
-    describe_contrary_splits,
-)
+from counterweight.data.sources.base.part_conflicts import describe_contrary_parts
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
 from counterweight.data.sources.base.partial_lists import describe_partial
+from counterweight.data.sources.base.table_columns import NoColumnError
 from counterweight.data.sources.base.tested_tables import (
+    Tested,
     check_untested,
     describe_other_folders,
     drop_files,
@@ -53,6 +52,7 @@ from counterweight.data.sources.base.tested_tables import (
     list_tested,
     name_as_folders,
 )
+from counterweight.data.sources.base.unplaced_tables import describe_unplaced_tables
 from counterweight.settings.datasets import Pattern
 
 IN_NO_LIST = "in no list of a part"
@@ -161,7 +161,10 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         train, test, said = split_by_lists(train, test, settings, Path(tree.path), left_out)
         notes += said
     elif not tested:
-        notes += [*describe_lists(tree, train.files), *describe_named_parts(train.group(), WITH_LISTS)]
+        read = partial(list_tables, Path(tree.path), settings)
+        unplaced = describe_unplaced_tables(tree, train.files, {*train.classes}, lambda name: read([name]))
+        notes += [*unplaced.notes, *describe_lists(tree, train.files, unplaced.files)]
+        notes += describe_named_parts(train.group(), WITH_LISTS)
         notes += describe_partial_files(tree, train.files)
         return Found(train, None, tuple(order_names({*train.classes})), left_out, ignored, notes)
     try:
@@ -174,7 +177,8 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
     kept = [keep_classes(part, common.names, left_out) for part in (train, test)]
     if not settings.test_lists:
         notes += describe_contrary_parts(kept[0], kept[1], tree)
-        notes += describe_partial_files(tree, [*train.files, *test.files])
+        used = {os.path.abspath(os.path.join(tree.path, name)) for name in settings.test_tables}
+        notes += describe_partial_files(drop_files(tree, used), [*train.files, *test.files])
     return Found(kept[0], kept[1], common.names, left_out, ignored, notes)
 
 
@@ -188,19 +192,26 @@ def list_parts(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where
         return list_images(tree, left_out, settings, where)
     if settings.test_lists or settings.test:
         raise UserError(f"{tree.path}: test_tables beside test or test_lists; one of them says what is tested on")
-    root, follow = Path(tree.path), settings.links == "follow"
-    own = table.Settings(size=settings.size, tables=settings.test_tables, links=settings.links)
-    tested = list_tested(
-        root, settings.test_tables, lambda file: table.read_table(file, root, own, True), follow, settings.merge_labels
-    )
+    tested = list_tables(Path(tree.path), settings, settings.test_tables)
     found = list_images(drop_files(tree, tested.files), left_out, settings, where)
     left_out.update(tested.left_out)
     check_untested(found.test, tree.path)
     train = found.train.join(found.test)  # that are images of validation
     joined = describe_joined(["train", "val"]) if found.test.files else []
     test, said = name_as_folders(keep_present(tested.listing, tree), train.classes)
-    notes = [*found.notes, *joined, *tested.notes, *said, *describe_other_folders(test, {*train.classes}, root)]
-    return Named(train, test, True, found.ignored, notes)
+    said += describe_other_folders(test, {*train.classes}, Path(tree.path))
+    return Named(train, test, True, found.ignored, [*found.notes, *joined, *tested.notes, *said])
+
+
+def list_tables(root: Path, settings: Settings, names: Sequence[str]) -> Tested:
+    """Return the images that tables below a folder label, as those that are tested on."""
+    own = table.Settings(size=settings.size, tables=[*names], links=settings.links)
+    read = partial(table.read_table, root=root, settings=own, guess=True)
+    try:
+        return list_tested(root, names, read, settings.links == "follow", settings.merge_labels)
+    except NoColumnError as error:  # no setting of a folder names columns
+        said = str(error).partition("; set ")[0]
+        raise type(error)(f"{said}; test_tables knows columns by names such as path and label") from error
 
 
 def list_images(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where: str) -> Named:
@@ -218,16 +229,6 @@ def list_images(tree: Tree, left_out: Counter[LeftOut], settings: Settings, wher
     if len({*train.classes}) == 1 and (said := describe_label_files(tree, masks)):
         notes.append(f"all images are of one class{said}")
     return Named(train, test, bool(layout.test), layout.ignored, [*layout.notes, *notes])
-
-
-def describe_contrary_parts(train: Listing, test: Listing, tree: Tree) -> list[str]:
-    """Return notes if names of files, or lists, say something else of the parts than the folders do."""
-    paths = strip_root(Path(tree.path), [*train.files, *test.files])
-    tested = [False] * len(train.files) + [True] * len(test.files)
-    lists = [file for own in tree.walk() for file in own.files]
-    said = describe_contrary_lists(lists, paths, tested, Path(tree.path))
-    said += describe_contrary_splits(lists, paths, tested, Path(tree.path))
-    return describe_contrary_names(paths, tested) + said
 
 
 def describe_partial_files(tree: Tree, images: Sequence[Path]) -> list[str]:

@@ -44,7 +44,11 @@ from counterweight.data.sources.base.lazy_images import (
     name_setting,
     wrap_files,
 )
-from counterweight.data.sources.base.part_conflicts import describe_contrary_tables, describe_unread_parts
+from counterweight.data.sources.base.part_conflicts import (
+    describe_both_parts,
+    describe_contrary_tables,
+    describe_unread_parts,
+)
 from counterweight.data.sources.base.part_flags import describe_marks
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables, take_tables
@@ -187,6 +191,7 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
             trained, tested = [*trained, *tested], []
         else:
             trained, tested = ([keep_classes(rows, names, left_out) for rows in own] for own in (trained, tested))
+            notes += describe_both_parts(trained, tested)
             notes += [] if settings.test_lists else describe_contrary_tables(trained, tested, files.others, root)
     return DatasetSplits(
         make_table_part(trained, names, settings, root, left_out, notes),

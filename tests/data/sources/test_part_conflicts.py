@@ -86,6 +86,38 @@ def test_files_that_name_several_parts_beside_folders_of_parts(
     assert notes_of(tmp_path) == [f"{said}: nothing of that is read"]
 
 
+@pytest.mark.parametrize("file", ["meta.csv", "split.csv"])
+@pytest.mark.parametrize(
+    ("head", "rows"),
+    [
+        ("path,is_train", {"train": "1", "test": "0"}),
+        ("path,is_test", {"train": "False", "test": "True"}),
+        ("path,is_train,is_val", {"train": "1,0", "test": "0,1"}),
+        ("path,label,is_train", {"train": "x,1", "test": "x,0"}),
+    ],
+)
+def test_columns_of_yes_and_no_beside_folders_of_parts(
+    head: str, rows: dict[str, str], file: str, tmp_path: Path
+) -> None:
+    """Nothing was said of these, or that names are those of several images."""
+    write_images(tmp_path, *FILES, "test/cat/0.png")
+    parts = [(path, path.partition("/")[0]) for path in (*FILES, "test/cat/0.png")]
+    write_table(tmp_path / file, head, *(f"{path},{rows[part]}" for path, part in parts))
+    assert notes_of(tmp_path) == []
+    write_table(tmp_path / file, head, *(f"{path},{rows[part]}" for path, part in [(parts[0][0], "test"), *parts[1:]]))
+    said = f"1 images are in another part than entries of {file} say, first train/cat/0.png, which is trained on"
+    assert notes_of(tmp_path) == [f"{said}: nothing of that is read"]
+
+
+def test_a_column_of_yes_and_no_that_says_the_part_of_classes_is_named(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{name}/{n}.png" for name in CLASSES for n in range(4)))
+    write_table(
+        tmp_path / "meta.csv", "path,is_train", *(f"{name}/{n}.png,{n % 2}" for name in CLASSES for n in range(4))
+    )
+    (note,) = notes_of(tmp_path)
+    assert note.startswith("meta.csv says which images are in which part, as it seems, and nothing of that is read")
+
+
 def test_json_of_parts_beside_a_table_with_a_column_of_these(tmp_path: Path) -> None:
     write_images(tmp_path, *(f"img/{n}.png" for n in range(4)))
     write_table(tmp_path / "a.csv", "path,label,split", *(f"img/{n}.png,{n % 2},{PARTS[n // 2]}" for n in range(4)))
@@ -235,6 +267,33 @@ def test_many_files_that_name_some_images_are_told_of_in_one_note(tables: int, n
         assert found[0].startswith(some)
 
 
+@pytest.mark.parametrize("parts", [("",), ("train/", "test/")])
+@pytest.mark.parametrize(
+    ("file", "line", "said"),
+    [
+        ("labels.csv", "{n}.png,{other}", True),
+        ("notes.csv", "x{n},{other}", True),
+        ("labels.csv", "{n}.png,{own}", False),  # the folder that is meant
+        ("{own}/labels.csv", "{n}.png,{other}", False),
+    ],
+)
+def test_names_that_images_of_several_classes_have(
+    file: str, line: str, said: bool, parts: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Nothing was said of other labels than those of the folders, as all images were named."""
+    prefix = "x" if "x" in line else ""
+    write_images(tmp_path, *(f"{part}{own}/{prefix}{n}.png" for part in parts for own in CLASSES for n in range(4)))
+    lines = {own: [line.format(n=n, own=own, other="rs"[n % 2]) for n in range(4)] for own in CLASSES}
+    path = f"{parts[0] if '/' in file else ''}{file}"
+    for own in CLASSES if "{own}" in file + line else CLASSES[:1]:
+        (tmp_path / path.format(own=own)).parent.mkdir(exist_ok=True)
+        with (tmp_path / path.format(own=own)).open("a") as stream:
+            stream.write("\n".join(["name,kind", *lines[own], ""]))
+    first = " and ".join(f"{own}/{prefix}0.png" for own in [f"{parts[0]}{name}" for name in CLASSES])
+    note = f"{file} has 4 names of several images each, first of {first}: nothing of that is read"
+    assert [own for own in notes_of(tmp_path) if "several images each" in own] == ([note] if said else [])
+
+
 def test_lists_beside_a_folder_of_images(tmp_path: Path) -> None:
     write_images(tmp_path, "images/cat/0.png", "images/dog/1.png")
     images = ["cat/0.png", "dog/1.png"]
@@ -296,3 +355,20 @@ def test_names_that_are_too_long_for_the_system_are_files_that_are_not_there(beg
     write_images(tmp_path, "img/0.png", "img/1.png")
     write_table(tmp_path / "a.csv", "path,label", *(f"{begin}{'x' * 300}/{n}.png,{CLASSES[n]}" for n in range(2)))
     assert counts(table.find_in_tables(tmp_path, table.Settings(size=8))) == [{"cat": 1, "dog": 1}]
+
+
+def test_images_of_several_tables_are_counted_once_and_all_tables_named(tmp_path: Path) -> None:
+    """Those of all were said to be in the first."""
+    files = [f"{name}/{n}.png" for name in CLASSES for n in range(8)]
+    write_images(tmp_path, *files)
+    lines = [f"{file},{'xy'[n % 2]}" for n, file in enumerate(files)]
+    write_table(tmp_path / "test.csv", "path,label", *lines[:4])
+    write_table(tmp_path / "train.csv", "path,label", *lines)
+    message = r"classes cat, dog by their folders, or x, y by test.csv, train.csv, which list 16 images\?"
+    with pytest.raises(UserError, match=message):
+        detect_source(tmp_path)
+    write_images(tmp_path / "set", *(f"data/{name}/{n}.png" for name in CLASSES for n in range(8)), "0.png", "1.png")
+    for name in ("a.csv", "b.csv"):
+        write_table(tmp_path / "set" / name, "path,label", "0.png,x", "1.png,y")
+    with pytest.raises(UserError, match=r"the 2 images of a.csv, b.csv, or the 16 in folders cat, dog\?"):
+        detect_source(tmp_path / "set")

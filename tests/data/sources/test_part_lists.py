@@ -407,6 +407,33 @@ def test_a_list_of_all_images_leaves_none_to_train_on(tmp_path: Path) -> None:
         find(tmp_path / "sorted", test_lists=["all.txt"])
 
 
+def test_lists_that_overlap_are_named_where_they_are_offered(tmp_path: Path) -> None:
+    """They were offered, and refused then."""
+    write_classes(tmp_path)
+    write_lists(tmp_path, "{name}/{name} {number}.png")
+    write_table(tmp_path / "test.txt", *(f"{name}/{name} {number}.png" for name in CLASSES for number in (2, 3)))
+    said = "test.txt: 2 images are in lists of both parts, first cat/cat 2.png; mend the lists"
+    (note,) = find(tmp_path).train.provenance["notes"]
+    assert note.endswith(f"set train_lists: [train.txt] and test_lists: [test.txt] take their parts, but {said}")
+    with pytest.raises(UserError, match=said):
+        find(tmp_path, **BOTH)
+    names = [f"{name}/{name} {number}.png" for name in CLASSES for number in range(5)]
+    write_table(tmp_path / "labels.csv", "path,label", *(f"{name},{name[:3]}" for name in names))
+    notes = find_rows(tmp_path).train.provenance["notes"]
+    assert any(f"take their parts, but {said}, or a column" in note for note in notes)
+
+
+def test_tables_of_parts_that_overlap_are_named(tmp_path: Path) -> None:
+    """As they are published, often: what is trained and tested on is told of in the report, too."""
+    write_classes(tmp_path)
+    for part, numbers in (("train", range(4)), ("test", range(3, 5))):
+        rows = [f"{name}/{name} {number}.png,{name}" for name in CLASSES for number in numbers]
+        write_table(tmp_path / f"{part}.csv", "path,label", *rows)
+    found = find_rows(tmp_path)
+    assert count_rows(found) == [{"cat": 4, "dog": 4}, {"cat": 2, "dog": 2}]
+    assert found.train.provenance["notes"] == ["2 images are in both parts, first cat/cat 3.png, and count in each"]
+
+
 @pytest.mark.parametrize("layout", [None, "table", "classes"])
 def test_lists_settle_no_other_labels_of_a_table(layout: str | None, tmp_path: Path) -> None:
     """The folders were taken for the classes unasked, as soon as lists were named."""

@@ -294,7 +294,10 @@ def test_a_table_beside_those_of_parts_is_named_with_a_way_out(tmp_path: Path) -
 def test_addresses_of_images_and_lines_of_one_column_are_named(tmp_path: Path) -> None:
     write_images(tmp_path, "0.png", "1.png")
     write_table(tmp_path / "a.csv", "TRAIN,gs://bucket/2.png,a", "TEST,gs://bucket/3.png,b")
-    refused(tmp_path, r"it has f0, f1, f2; 'f1' names images that are not there, first gs://bucket/2.png; set image:")
+    refused(
+        tmp_path,
+        r"a.csv: column 'f1' names images, 2 of 2 missing, first: gs://bucket/2.png; set image: f1 takes it as it is",
+    )
     write_table(tmp_path / "a.csv", "picture label", "0.png a", "1.png b")
     refused(tmp_path, r"it has picture label alone; set delimiter: CHARACTER parts a line into more; set image: ")
     assert counts(find(tmp_path, delimiter=" ", image="picture")) == [{"a": 1, "b": 1}]
@@ -412,9 +415,9 @@ def test_tables_that_contradict_each_other_are_named_with_the_way_to_one(tmp_pat
 def test_paths_of_which_only_some_begin_elsewhere_are_named(tmp_path: Path) -> None:
     write_images(tmp_path, *(f"{number}.png" for number in range(4)))
     write_table(tmp_path / "a.csv", *(f"{'/abs/' if number == 2 else ''}{number}.png,a" for number in range(4)))
-    refused(tmp_path, "it has f0, f1; 'f0' names images that are there each, but not from one folder on; set image:")
+    refused(tmp_path, "a.csv: column 'f0' names images that are there each, but not from one folder on; set image: f0")
     (tmp_path / "3.png").unlink()
-    refused(tmp_path, "it has f0, f1; 'f0' names images that are not there, first 3.png; set image:")
+    refused(tmp_path, "a.csv: column 'f0' names images that are not there, first: 3.png; set image: f0")
 
 
 def test_folders_called_as_classes_name_no_parts_of_rows(tmp_path: Path) -> None:

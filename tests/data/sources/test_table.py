@@ -177,6 +177,36 @@ def test_columns_are_known_by_what_they_hold(tmp_path: Path) -> None:
     refused(tmp_path, r"a.parquet: no column label, labels, .*; it has kind, png; set label: COLUMN takes one of them$")
 
 
+@pytest.mark.parametrize(
+    ("names", "inner", "others", "message"),
+    [
+        (
+            ("row", "image"),
+            True,
+            {},
+            "no column image, .*; it has row, label; column 'row' is a struct of row.image, wh",
+        ),
+        (
+            ("row", "image"),
+            True,
+            {"image": "row.image"},
+            "no column 'row.image'; column 'row' is a struct of row.image",
+        ),
+        (("row", "image"), True, {"image": "row"}, "a.parquet: column 'row' is a struct of row.image, which is not re"),
+        (("row", "path"), False, {}, "no column image, .*; column 'row' is a struct of row.path, row.size, which is n"),
+        (("image", "data"), True, {}, "a.parquet: column 'image' is a struct of image.data, which is not read"),
+    ],
+)
+def test_columns_in_others_are_named(
+    names: tuple[str, str], inner: bool, others: dict[str, str], message: str, tmp_path: Path
+) -> None:
+    """As of rows that were written whole into one column."""
+    value = {names[1]: struct(0)} if inner else {names[1]: "0.png", "size": 4}
+    pq.write_table(pa.table({names[0]: [value, value], "label": ["cat", "dog"]}), tmp_path / "a.parquet")
+    ways = "write each as a column of its own; allowed: texts, numbers, bytes, structs of bytes and path$"
+    refused(tmp_path, f"{message}.*: {ways}", **others)
+
+
 def test_images_that_are_somewhere_else(tmp_path: Path) -> None:
     """`datasets` keeps paths alone where images are not to be copied."""
     write_images(tmp_path / "images", 3)
@@ -363,7 +393,7 @@ def test_missing_columns_are_offered(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", ["0.png,cat"], "picture,species")
     refused(
         tmp_path,
-        r"a.csv: no column image, img, .*; it has picture, species; 'picture' names images that are not there, first 0",
+        r"a.csv: column 'picture' names images, 1 of 1 missing, first: 0.png; set image: picture takes it as it is$",
     )
     refused(tmp_path, r"a.csv: no column 'pictur'; did you mean 'picture'\? It has picture, species$", image="pictur")
     refused(tmp_path, r"a.csv: no column 'x'; allowed: picture, species$", image="x")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from counterweight.data.labelled_texts import LabelsError
 from counterweight.data.source_choice import detect_source
+from counterweight.data.sources import table
 from counterweight.data.sources.base.lazy_images import DatasetSplits
 from tests.data.sources.test_layout import counts, find, refused
 from tests.data.sources.test_public_layouts import write_images, write_table
@@ -145,7 +146,16 @@ def test_names_that_training_images_have_too_are_those_in_the_folder_of_the_part
         ),
         (("path,label", "../0.png,cat"), {}, "row 1: .* leads out of"),
         (("path,label", "../0.png,cat"), {"links": "follow"}, "0.png is not in .*; expected paths of images in it"),
-        (("path", "test/0.png"), {}, "no column label"),
+        (
+            ("path", "test/0.png"),
+            {},
+            "no column label.*; it has path alone; test_tables knows columns by names such as",
+        ),
+        (
+            ("shot,label", *(f"{file},cat" for file in TESTED), "test/8.png,dog", "test/9.png,dog"),
+            {},
+            "test.csv: column 'shot' names images, 2 of 6 missing, first: test/8.png; test_tables knows columns by",
+        ),
         (("path,label", "test/0.png,cat"), {"test_lists": ["a.txt"]}, "test_tables beside test or test_lists"),
         (("path,label", "test/0.png,cat"), {"test": ["test"]}, "test_tables beside test or test_lists"),
         (("path,label", "test/0.png,cat"), {"test_tables": ["gone.csv"]}, "gone.csv: .*not there"),
@@ -156,6 +166,50 @@ def test_tables_that_cannot_say_it_are_refused(
 ) -> None:
     write_table(root / "test.csv", *lines)
     refused(root, message, **{"test_tables": ["test.csv"], **others})
+
+
+@pytest.mark.parametrize(
+    ("files", "part"),
+    [
+        (("test.csv", "eval.csv"), ""),
+        (("test.csv", "val.csv"), ""),
+        (("a.csv", "b.csv"), ""),
+        (("a.csv", "b.csv"), "val"),
+    ],
+)
+def test_several_tables_are_tested_on_whatever_parts_they_are_called(
+    files: tuple[str, str], part: str, tmp_path: Path
+) -> None:
+    """They are asked for; no note says that one is not read."""
+    write_images(tmp_path, *TRAINED, *TESTED)
+    for place, file in enumerate(files):
+        rows = [f"{path},{CLASSES[n % 2]},{part}" for n, path in enumerate(TESTED)][place * 2 : place * 2 + 2]
+        write_table(tmp_path / file, "path,label,split" if part else "path,label,note", *rows)
+    found = find(tmp_path, test_tables=[*files])
+    assert counts(found) == [{"cat": 3, "dog": 3}, {"cat": 2, "dog": 2}]
+    assert found.train.provenance["notes"] == [f"tested on are the images of {', '.join(files)}"]
+    assert found.train.provenance["left_out"] == []
+
+
+def test_several_tables_of_which_one_is_trained_on_are_refused_with_the_way_to_all(tmp_path: Path) -> None:
+    write_images(tmp_path, *TRAINED, *TESTED)
+    write_table(tmp_path / "test.csv", "path,label", *(f"{path},{CLASSES[n % 2]}" for n, path in enumerate(TESTED)))
+    write_table(tmp_path / "train.csv", "path,label", *(f"{path},{path.split('/')[1]}" for path in TRAINED))
+    message = r"train.csv: test_tables: it says that .* trained on; set tables: \[test.csv, train.csv\] reads all"
+    refused(tmp_path, message, test_tables=["test.csv", "train.csv"])
+    found = table.find_in_tables(tmp_path, table.Settings(size=4, tables=["test.csv", "train.csv"]))
+    assert counts(found) == [{"cat": 3, "dog": 3}, {"cat": 2, "dog": 2}]
+
+
+def test_images_that_several_tables_label_count_once_or_are_refused(tmp_path: Path) -> None:
+    write_images(tmp_path, *TRAINED, *TESTED)
+    rows = [f"{path},{CLASSES[n % 2]}" for n, path in enumerate(TESTED)]
+    write_table(tmp_path / "a.csv", "path,label", *rows[:3])
+    write_table(tmp_path / "b.csv", "path,label", *rows[1:])
+    both = {"test_tables": ["a.csv", "b.csv"]}
+    assert counts(find(tmp_path, **both))[1] == {"cat": 2, "dog": 2}
+    write_table(tmp_path / "b.csv", "path,label", f"{TESTED[2]},dog", *rows[3:])
+    refused(tmp_path, "test/2.png is 'cat' in a.csv row 3, 'dog' in b.csv row 1; give one of the tables", **both)
 
 
 PLACES = st.sampled_from(["", "test/", "train/cat/", "train/dog/", "more/a/"])

@@ -46,6 +46,7 @@ from counterweight.data.sources.base.text_lengths import (
     check_size,
     find_long,
     hide_long,
+    is_text,
     write_out,
 )
 
@@ -209,10 +210,26 @@ def choose_column(
 
 def describe_missing(columns: Columns, wanted: str) -> str:
     """Say that a table has no column that is asked for, and which it has."""
+    if nested := describe_nested(columns, [wanted.partition(".")[0]]):
+        return f"{columns.file}: no column '{wanted}'; {nested}"
     near = suggest_name(wanted, columns.names)
     if near.startswith("; allowed"):
         return f"{columns.file}: no column '{wanted}'; allowed: {name_all(columns)}"
     return f"{columns.file}: no column '{wanted}'{near} It has {name_all(columns)}"
+
+
+def describe_nested(columns: Columns, names: Sequence[str]) -> str:
+    """Say which of some columns has others in it, none of which is read; nothing where none has but those of images."""
+    for name in filter(columns.names.__contains__, names):
+        kind = columns.kind(name)
+        kinds = {field.name: field.type for field in kind} if pa.types.is_struct(kind) else {}
+        fields = [*kinds]
+        named = any(pa.types.is_struct(own) or is_text(own) for own in kinds.values())
+        if named and "bytes" not in fields and fields != ["path"]:
+            inner = ", ".join(f"{name}.{field}" for field in fields[:NAMED])
+            ways = "write each as a column of its own; allowed: texts, numbers, bytes, structs of bytes and path"
+            return f"column '{name}' is a struct of {inner}, which is not read: {ways}"
+    return ""
 
 
 def name_all(columns: Columns) -> str:

@@ -13,7 +13,7 @@ from counterweight.core.confined import read_confined
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.batches import read_batches, read_parquet
 from counterweight.data.sources.base.column_texts import read_texts
-from counterweight.data.sources.base.columns import Columns, Indices, read_column, translate_errors
+from counterweight.data.sources.base.columns import Columns, Indices, describe_nested, read_column, translate_errors
 from counterweight.data.sources.base.text_lengths import is_text
 
 PARQUET = ".parquet"
@@ -42,7 +42,8 @@ def holds_images(columns: Columns, name: str) -> bool:
     kind = columns.kind(name)
     if not (is_text(kind) or is_binary(kind) or list_fields(kind)):
         wanted = "paths, image files as bytes, or structs of bytes and path"
-        raise UserError(f"{columns.file}: column '{name}' holds {kind}; {wanted} are needed")
+        said = describe_nested(columns, [name]) or f"column '{name}' holds {kind}; {wanted} are needed"
+        raise UserError(f"{columns.file}: {said}")
     return is_binary(kind) or ("bytes" in list_fields(kind) and not is_all_null(columns.file, name, "bytes"))
 
 

@@ -252,3 +252,16 @@ def drop_decimals(counts: Mapping[str, int]) -> Merged:
     rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     said = f"{images:,} labels are whole numbers written with decimals, as all numbers here are whole"
     return Merged(names, [f"{said}: {', '.join(some)}{rest}"])
+
+
+def match_numbers(labels: Iterable[str], folders: Iterable[str]) -> dict[str, str]:
+    """Return the folders that labels mean which are called otherwise and have the same numbers, `00007` for `7`.
+
+    None where a folder is called by no number, or two by the same one.
+    """
+    names = {*folders}
+    known = {int(name): name for name in names if name.isdecimal()}
+    if len(known) < len(names):
+        return {}
+    rest = {label for label in labels if label.isdecimal()} - names
+    return {label: known[int(label)] for label in rest if int(label) in known}

@@ -217,8 +217,25 @@ def describe_inner_parts(tree: Tree, images: Iterable[Labelled]) -> list[str]:
     return [f"{said}: {ways}"]
 
 
+class NameLabels(NamedTuple):
+    """The classes that names of files seem to say, how many images each has, and the pattern that reads them."""
+
+    counts: Counter[str]
+    pattern: str
+
+
 def describe_name_labels(tree: Tree, masks: bool = True) -> str:
     """Return which classes the names of files seem to say, and the setting that reads them; nothing if they do not.
+
+    Args:
+        masks: as of `find_name_labels`.
+    """
+    found = find_name_labels(tree, masks)
+    return "" if found is None else f"; {offer_pattern(found)}"
+
+
+def find_name_labels(tree: Tree, masks: bool = True) -> NameLabels | None:
+    """Return which classes the names of files seem to say; None if they do not.
 
     The classes and how many images they have are what this setting reads.
 
@@ -226,7 +243,7 @@ def describe_name_labels(tree: Tree, masks: bool = True) -> str:
         masks: whether masks and thumbnails are left out.
     """
     if any(own.faults for own in tree.walk()):
-        return ""
+        return None
     found = [own for _, collected in collect_each(tree, masks) for own in collected.files]
     paths = strip_root(Path(tree.path), found)
     matches = [NUMBERED.fullmatch(unicodedata.normalize("NFC", file.stem)) for file in found]
@@ -234,16 +251,16 @@ def describe_name_labels(tree: Tree, masks: bool = True) -> str:
     counts = Counter(filter(None, labels))
     enough = FEWEST <= len(counts) <= MOST * counts.total() and min(counts.values(), default=0) >= FEWEST
     if not enough or 2 * counts.total() < len(found) or is_other([*counts]):
-        return ""
+        return None
     simple = f"([^/]*?){write_between({match['between'] for match in matches if match})}{write_number(matches)}[.]"
     pattern = simple if reads(simple, paths, labels) else EXACT
     if not reads(pattern, paths, labels):
-        return ""
+        return None
     try:
         named = list_by_names(tree, re.compile(pattern), Wanted("auto", [], [], "use", masks), False, Counter(), "")
     except UserError:  # folders may be parts or not: told when the setting is made
-        return offer_pattern(counts, pattern)
-    return offer_pattern(Counter(named.train.classes + named.test.classes), pattern)
+        return NameLabels(counts, pattern)
+    return NameLabels(Counter(named.train.classes + named.test.classes), pattern)
 
 
 def is_other(names: Sequence[str]) -> bool:
@@ -258,10 +275,10 @@ def reads(pattern: str, paths: Sequence[str], labels: Sequence[str]) -> bool:
     return all(normalize_label(name_match(known.search(path))) == own for path, own in zip(paths, labels, strict=True))
 
 
-def offer_pattern(counts: Counter[str], pattern: str) -> str:
-    """Return what names of files say and the setting that reads it, to go on with an error's message."""
-    said = name_some([f"{name} ({count:,})" for name, count in counts.items()])
-    return f"; names of files seem to say classes: {said}; set label_pattern: '{pattern}' reads them"
+def offer_pattern(found: NameLabels) -> str:
+    """Return what names of files say and the setting that reads it."""
+    said = name_some([f"{name} ({count:,})" for name, count in found.counts.items()])
+    return f"names of files seem to say classes: {said}; set label_pattern: '{found.pattern}' reads them"
 
 
 def describe_label_files(tree: Tree, masks: bool = True) -> str:

@@ -6,20 +6,27 @@ from pathlib import Path
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import find_ending
+from counterweight.data.sources.base.column_texts import read_values
+from counterweight.data.sources.base.columns import read_columns
 from counterweight.data.sources.base.json_parts import LARGEST, read_json_parts
 from counterweight.data.sources.base.json_tables import JSON
 from counterweight.data.sources.base.lazy_images import parse_part_name
 from counterweight.data.sources.base.listed_paths import PathIndex, find_lines, read_lists
-from counterweight.data.sources.base.part_lists import BETWEEN
+from counterweight.data.sources.base.part_flags import find_flag_columns, is_flag, read_flags
+from counterweight.data.sources.base.part_lists import BETWEEN, TABLES
 
 
 def find_named_parts(file: str, index: PathIndex, count: int) -> list[str | None]:
     """Return the part that a file names of each of so many images; None: none, or it means several images.
 
-    In texts the part is the only word of a line that is one.
+    In texts the part is the only word of a line that is one, or what columns of yes and no say.
     """
     parts: list[str | None] = [None] * count
-    for places, part in [*find_in_json(file, index)] if find_ending(file) == JSON else find_in_text(file, index):
+    if find_ending(file) == JSON:
+        found = [*find_in_json(file, index)]
+    else:
+        found = [*find_in_flags(file, index)] or [*find_in_text(file, index)]
+    for places, part in found:
         if len(places) == 1:
             parts[next(iter(places))] = part
     return parts
@@ -29,6 +36,24 @@ def find_in_json(file: str, index: PathIndex) -> Iterator[tuple[set[int], str]]:
     """Yield the images that each entry of JSON means, and its part."""
     for own in read_json_parts(file):
         yield index.find(own.text), own.part
+
+
+def find_in_flags(file: str, index: PathIndex) -> Iterator[tuple[set[int], str]]:
+    """Yield the images that each row of a table means, and the part that columns of yes and no say, as `is_train`."""
+    if find_ending(file) not in TABLES or os.path.getsize(file) > LARGEST:
+        return
+    try:
+        columns = read_columns(Path(file))
+        flags = [name for name in find_flag_columns(columns, ()) if is_flag(name)]
+        parts = read_flags(columns, flags) if flags else []
+        named = [
+            [index.find(word or "") for word in read_values(columns, name)]
+            for name in columns.names
+            if name not in flags and parts
+        ]
+    except UserError:  # it is no table, or says nothing in some rows
+        return
+    yield from zip(max(named, key=lambda own: sum(map(bool, own)), default=[]), parts, strict=False)
 
 
 def find_in_text(file: str, index: PathIndex) -> Iterator[tuple[set[int], str]]:

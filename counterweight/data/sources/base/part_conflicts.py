@@ -5,13 +5,14 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.tree import find_ending, find_stem
+from counterweight.data.decode.tree import Tree, find_ending, find_stem
 from counterweight.data.sources.base.column_texts import find_part_columns, read_values
 from counterweight.data.sources.base.columns import Columns
 from counterweight.data.sources.base.json_tables import JSON
 from counterweight.data.sources.base.labels import normalize_label
-from counterweight.data.sources.base.lazy_images import TESTS, VALIDATION, guess_part_name, parse_part_name
+from counterweight.data.sources.base.lazy_images import TESTS, VALIDATION, guess_part_name, parse_part_name, strip_root
 from counterweight.data.sources.base.listed_paths import PathIndex, find_places, read_lists
+from counterweight.data.sources.base.listing import Listing
 from counterweight.data.sources.base.named_parts import find_named_parts
 from counterweight.data.sources.base.part_flags import YES, find_flag_columns, name_flag
 from counterweight.data.sources.base.part_lists import (
@@ -150,6 +151,16 @@ def describe_contrary_splits(
     return notes
 
 
+def describe_contrary_parts(train: Listing, test: Listing, tree: Tree) -> list[str]:
+    """Return notes if names of files, or lists, say something else of the parts than the folders do."""
+    paths = strip_root(Path(tree.path), [*train.files, *test.files])
+    tested = [False] * len(train.files) + [True] * len(test.files)
+    lists = [file for own in tree.walk() for file in own.files]
+    said = describe_contrary_lists(lists, paths, tested, Path(tree.path))
+    said += describe_contrary_splits(lists, paths, tested, Path(tree.path))
+    return describe_contrary_names(paths, tested) + said
+
+
 def describe_contrary_tables(
     trained: Sequence[Rows], tested: Sequence[Rows], others: Sequence[str], root: Path
 ) -> list[str]:
@@ -173,6 +184,23 @@ def describe_contrary_tables(
         *describe_contrary_lists(others, paths, in_test, root),
         *describe_contrary_splits(others, paths, in_test, root),
     ]
+
+
+def describe_both_parts(trained: Sequence[Rows], tested: Sequence[Rows]) -> list[str]:
+    """Return a note if rows of tables name an image in both parts."""
+    named: list[list[tuple[Path, str]]] = [
+        [
+            (paths[row], rows.tables[number].origins[row])
+            for rows in own
+            for number, row in zip(rows.table.tolist(), rows.row.tolist(), strict=True)
+            if (paths := rows.tables[number].paths) is not None
+        ]
+        for own in (trained, tested)
+    ]
+    known = {path for path, _ in named[0]}
+    both = {path: origin for path, origin in named[1] if path in known}
+    first = next(iter(both.values()), "")
+    return [f"{len(both):,} images are in both parts, first {first}, and count in each"] if both else []
 
 
 def describe_unread_parts(trained: Sequence[Rows], others: Sequence[str], root: Path) -> list[str]:

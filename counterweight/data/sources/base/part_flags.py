@@ -49,6 +49,11 @@ def name_flag(column: str) -> str | None:
     return parse_part_name(IS.sub("", column.strip(), count=1))
 
 
+def is_flag(column: str) -> bool:
+    """Say whether a column is called as one of yes and no that says the part is, and as nothing else is."""
+    return IS.match(column.strip()) is not None and name_flag(column) is not None
+
+
 def are_flags(words: Collection[str]) -> bool:
     """Say whether words are all yes or no, and both are there."""
     lower = {word.strip().lower() for word in words}

@@ -12,8 +12,9 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import NO_ENDING, Tree, find_ending, find_stem, is_image, list_stems
 from counterweight.data.sources.base.json_parts import has_both, read_json_parts
 from counterweight.data.sources.base.json_tables import JSON
-from counterweight.data.sources.base.lazy_images import NAMED_PART, TESTS, guess_part_name, parse_part_name
+from counterweight.data.sources.base.lazy_images import NAMED_PART, TESTS, guess_part_name, parse_part_name, strip_root
 from counterweight.data.sources.base.listed_paths import WHOLE, PathIndex, find_places, read_beginning, read_lists
+from counterweight.data.sources.base.part_flags import is_flag
 
 PLAIN = (".txt", ".lst", ".list", ".data", ".csv", ".tsv", NO_ENDING)
 TEXTS = (*PLAIN, ".json", ".yaml", ".yml")
@@ -48,24 +49,23 @@ class Lists(NamedTuple):
     notes: list[str]
 
 
-def describe_lists(tree: Tree, images: Iterable[Path] | None = None) -> list[str]:
+def describe_lists(tree: Tree, images: Iterable[Path] | None = None, told: Collection[str] = ()) -> list[str]:
     """Return a note if files of a folder seem to say which of its images are in which part; they are not read.
 
-    Lists of images that are in no class say nothing, but for tables, which may label them.
+    Lists of images that are in no class say nothing.
 
     Args:
         images: those that are in a class; None: all.
+        told: absolute paths of files of which something else is said.
     """
-    files = [file for own in tree.walk() for file in own.files]
+    files = [file for own in tree.walk() for file in own.files if os.path.abspath(file) not in told]
     classes = {own.name for own in tree.walk() if own.images}
     found = [*find_lists(files, partial(list_stems, tree), classes)]
-    stems = None if images is None or not found else {image.stem for image in images}
+    images = [*images] if images is not None and found else None
+    stems = None if images is None else {image.stem for image in images}
     kept = [own for own in found if stems is None or not own.single or names_any(own.path, stems)]
-    if kept != found and (tables := name_from((own for own in found if is_table(own.path)), Path(tree.path))):
-        every = ", ".join(own.path for own in tables)
-        return [f"{describe_unread(tables)}: set tables: [{every}] takes labels and parts of tables alone"]
     kept = name_from(kept, Path(tree.path))
-    return [f"{describe_unread(kept)}: {offer_lists(kept, classes)}"] if kept else []
+    return [f"{describe_unread(kept)}: {offer_lists(kept, classes, images or (), Path(tree.path))}"] if kept else []
 
 
 def names_any(file: str, stems: set[str]) -> bool:
@@ -86,7 +86,7 @@ def describe_lists_beside(files: Iterable[str], images: Sequence[Path], root: Pa
     """
     found = name_from(find_lists(files, lambda: {image.stem for image in images}), root)
     ways = "or a column of the table may say it, set split: COLUMN"
-    return [f"{describe_unread(found)}: {offer_lists(found, ())}, {ways}"] if found else []
+    return [f"{describe_unread(found)}: {offer_lists(found, (), images, root)}, {ways}"] if found else []
 
 
 def name_from(files: Iterable[ListFile], root: Path) -> list[ListFile]:
@@ -102,37 +102,52 @@ def describe_unread(found: Sequence[ListFile]) -> str:
     return f"{some} {verb} which images are in which part, as it seems, and nothing of that is read"
 
 
-def offer_lists(found: Sequence[ListFile], classes: Collection[str]) -> str:
+def offer_lists(
+    found: Sequence[ListFile], classes: Collection[str], images: Sequence[Path] = (), root: Path = Path()
+) -> str:
     """Return the settings that take the parts from lists, the first of each part; all where each is of a class.
 
     Args:
         classes: names of folders that may be in those of lists, as in `cat_test.txt`.
+        images: those of the folder `root`; where the lists do not fit them, it is said why.
     """
+    train, test = choose_lists(found, classes)
+    if not test:
+        table = next((file.path for file in found if is_table(file.path)), None)
+        return f"set layout: table takes the labels of {table}, too, if it has them" if table else WITH_LISTS
+    ways = f"set test_lists: [{', '.join(test)}] tests on its images and trains on the others"
+    if train:
+        ways = f"set train_lists: [{', '.join(train)}] and test_lists: [{', '.join(test)}] take their parts"
+    try:
+        find_listed(strip_root(root, images), train, test, root, follow=True) if images else None
+    except UserError as error:
+        ways += f", but {str(error).removeprefix(os.path.join(root, ''))}"
+    return ways
+
+
+def choose_lists(found: Sequence[ListFile], classes: Collection[str]) -> tuple[list[str], list[str]]:
+    """Return the lists of what is trained on, none where these are all others, and tested on; arguments as above."""
     parts = {file.path: guess_part_name(find_stem(file.path)) for file in found if file.single}
-    if whole := offer_class_lists(parts, classes):
+    if whole := choose_class_lists(parts, classes):
         return whole
     first = {part: name for name, part in reversed(parts.items()) if part}
     test = next((first[word] for word in (*TESTS, *first) if word in first and word != "train"), None)
     if test is None:
-        table = next((file.path for file in found if is_table(file.path)), None)
-        ways = f"set layout: table takes the labels of {table}, too, if it has them" if table else WITH_LISTS
-        name = next((file.path for file in found if file.parted), None)
-        return f"set train_lists: [{name}] and test_lists: [{name}] take their parts" if name else ways
-    if "train" not in first:
-        return f"set test_lists: [{test}] tests on its images and trains on the others"
-    train = sorted(name for word, name in first.items() if word not in TESTS and name != test)
-    return f"set train_lists: [{', '.join(train)}] and test_lists: [{test}] take their parts"
+        both = [file.path for file in found if file.parted][:1]
+        return both, both
+    rest = sorted(name for word, name in first.items() if word not in TESTS and name != test)
+    return rest if "train" in first else [], [test]
 
 
-def offer_class_lists(parts: Mapping[str, str | None], classes: Collection[str]) -> str:
-    """Return the settings that take all lists, given the part of each, if all are called by a class and a part."""
+def choose_class_lists(parts: Mapping[str, str | None], classes: Collection[str]) -> tuple[list[str], list[str]] | None:
+    """Return all lists of both parts, given the part of each, if all are called by a class and a part."""
     rest = {name: NAMED_PART.sub("", find_stem(name)).strip(" _.-") for name in parts}
     words = {*parts.values()}
     tested = words & {*TESTS} or words - {"train"}
     every = [sorted(name for name, part in parts.items() if (part in tested) == is_test) for is_test in (False, True)]
     if not all(every) or None in words or not all(own in classes for own in rest.values()):
-        return ""
-    return f"set train_lists: [{', '.join(every[0])}] and test_lists: [{', '.join(every[1])}] take their parts"
+        return None
+    return every[0], every[1]
 
 
 def describe_named_parts(files: Mapping[str, Sequence[Path]], ways: str) -> list[str]:
@@ -184,14 +199,15 @@ def look_into(file: str, stems: set[str], classes: Collection[str]) -> ListFile 
     text, table = read_beginning(file), is_table(file)
     lines = [text] if find_ending(file) in WHOLE else [line for line in text.splitlines() if line.strip()]
     header = {cell.strip("\"' ").lower() for cell in CELLS.split(lines[0])} if table and lines else set[str]()
-    if SPLIT.search(find_stem(file)) or guess_part_name(find_stem(file)) or header & COLUMNS:
+    parted = bool(header & COLUMNS) or any(map(is_flag, header))
+    if SPLIT.search(find_stem(file)) or guess_part_name(find_stem(file)) or parted:
         words = [word for word in BETWEEN.split(text) if word]
         numbered = bool(words) and all(word.isdecimal() for word in words)  # of images that other files name
         named = is_named(text, stems, bare=True)
         single = (
             find_ending(file) in PLAIN and guess_part_name(find_stem(file)) is not None and not has_part(text, classes)
         )
-        return ListFile(file, single and named and not header & COLUMNS) if named or numbered else None
+        return ListFile(file, single and named and not parted) if named or numbered else None
     # Half of them, at least: an account in words may name an image and a part, too.
     told = sum(has_part(line, classes) and is_named(line, stems, table) for line in lines)
     return ListFile(file, single=False) if 0 < told >= len(lines) / 2 else None

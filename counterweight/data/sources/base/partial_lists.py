@@ -1,8 +1,8 @@
 """Texts and tables beside images that name only some of them, and lists beside the folder that was given."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, takewhile
 from pathlib import Path
 
 from counterweight.data.decode.tree import find_ending, find_stem
@@ -30,7 +30,8 @@ AROUND = 1000  # files in a folder that are looked at
 def describe_partial(files: Iterable[str], images: Sequence[str], root: Path) -> list[str]:
     """Return a note for each file that names some images and not all, or one for many: it may be a choice of them.
 
-    Files that are called as lists of parts are told of elsewhere.
+    So for those of names that images of several classes have: a line may mean any of these. Files that are called as
+    lists of parts are told of elsewhere.
 
     Args:
         files: those beside the images.
@@ -41,16 +42,50 @@ def describe_partial(files: Iterable[str], images: Sequence[str], root: Path) ->
         for key in list_keys(image):
             places.setdefault(key, []).append(place)
     counts, every, stems = dict[str, int](), set[int](), {find_stem(image) for image in images}
+    shared = dict[str, list[str]]()
     for file in islice(find_partial(files, stems), MOST):
-        named = {name for line in read_lines(file, LARGEST) for name in list_named(line, file, stems)}
-        found = {place for name in named for place in places.get(name, ())}
-        if 0 < len(found) < len(images):
-            counts[os.path.relpath(file, root)] = len(found)
+        lines = read_lines(file, LARGEST)
+        named = {name: line for line in lines for name in list_named(line, file, stems) if name in places}
+        found = {place for name in named for place in places[name]}
+        path = os.path.relpath(file, root)
+        own = {name: find_nearest([images[place] for place in places[name]], line) for name, line in named.items()}
+        several = [name for name, line in named.items() if is_shared(own[name], line, os.path.dirname(path))]
+        if several and len(several) >= len(named) / 2:
+            shared[path] = [*own[several[0]][:2], f"{len(several):,}"]
+        elif 0 < len(found) < len(images):
+            counts[path] = len(found)
             every |= found
+    notes = [describe_shared(shared)] if shared else []
     if len(counts) <= SHOWN:
-        return [describe_some(f"{file} names {count:,}", [file], images) for file, count in counts.items()]
+        return notes + [describe_some(f"{file} names {count:,}", [file], images) for file, count in counts.items()]
     said = f"{', '.join([*counts][:SHOWN])} and {len(counts) - SHOWN:,} more together name {len(every):,}"
-    return [describe_some(said, [*counts], images)]
+    return [*notes, describe_some(said, [*counts], images)]
+
+
+def find_nearest(images: Sequence[str], line: str) -> list[str]:
+    """Return the images, all of one name, that have most folders in common with the path in a line."""
+    cells = [cell.strip("\"' ").replace("\\", "/").split("/")[-2::-1] for cell in CELLS.split(line)]
+    above = [os.path.dirname(image).split(os.sep)[::-1] for image in images]
+    depths = [max(sum(takewhile(bool, map(str.__eq__, cell, own))) for cell in cells) for own in above]
+    return [image for image, depth in zip(images, depths, strict=True) if depth == max(depths)]
+
+
+def is_shared(images: Sequence[str], line: str, place: str) -> bool:
+    """Say whether images that a line may mean are in several folders, of which it names none and is in none.
+
+    Args:
+        place: the folder that the file with the line is in.
+    """
+    folders, cells = {*map(os.path.dirname, images)}, {cell.strip("\"' ") for cell in CELLS.split(line)}
+    names = {name for folder in folders for name in folder.split(os.sep)}
+    return len(folders) > 1 and place not in folders and names.isdisjoint(cells)
+
+
+def describe_shared(found: Mapping[str, Sequence[str]]) -> str:
+    """Return the note of files that have names of several images each: the first two, and how many such names."""
+    (file, (one, other, count)), more = next(iter(found.items())), len(found) - 1
+    said = f"{file} has {count} names of several images each, first of {one} and {other}"
+    return f"{said}{f', and so have {more:,} more files' if more else ''}: nothing of that is read"
 
 
 def describe_some(said: str, files: Sequence[str], images: Sequence[str]) -> str:

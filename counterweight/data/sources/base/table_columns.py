@@ -14,6 +14,7 @@ from counterweight.data.sources.base.columns import (
     Columns,
     choose_column,
     describe_missing,
+    describe_nested,
     drop_header,
     list_usual,
     name_all,
@@ -57,6 +58,14 @@ class Lookup(NamedTuple):
         except (UserError, OSError):  # it is no path, or is one that leads out
             return False
         return all(map(os.path.isfile, paths))
+
+    def list_missing(self, words: Sequence[str], file: Path) -> list[str]:
+        """Return the words that are no files there; none where they cannot be paths of one folder."""
+        try:
+            paths = locate_images(words, file, *self).paths
+        except (UserError, OSError):
+            return []
+        return [word for word, path in zip(words, paths, strict=True) if not os.path.isfile(path)]
 
 
 def check_header(columns: Columns, lookup: Lookup, wanted: str | None) -> tuple[Columns, list[str]]:
@@ -115,8 +124,10 @@ def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> t
         return next((name for name in usual if name in named), found), []
     if len(named) == 1:
         return named[0], [f"{columns.file.name}: column '{named[0]}' is taken for the images: it names files"]
-    absent = describe_pixels(columns) or describe_absent(columns, lookup)
-    raise NoColumnError(f"{describe_lack(columns, IMAGE)}{absent}; set image: COLUMN takes one of them")
+    pixels = describe_pixels(columns)
+    if not pixels and (absent := describe_absent(columns, lookup)):
+        raise NoColumnError(f"{columns.file}: {absent}")
+    raise NoColumnError(describe_lack(columns, IMAGE, "image", pixels))
 
 
 def describe_pixels(columns: Columns) -> str:
@@ -136,25 +147,39 @@ def check_single(columns: Columns, name: str) -> None:
 
 
 def describe_absent(columns: Columns, lookup: Lookup) -> str:
-    """Say which column names images by their endings, some of which cannot be there; empty where none does."""
+    """Say which column names images by their endings, and how many cannot be there; empty where none does."""
     names = [name for name in columns.single_names if is_text(columns.kind(name))]
     if not names:
         return ""
     batch = read_first_rows(columns, names)
     for name in names:
-        words = [str(word) for word in batch.column(name)[:TRIED].to_pylist()]
-        if words and all(map(is_image, words)):
-            if first := next((word for word in words if not lookup.has_all([word], columns.file)), None):
-                return f"; '{name}' names images that are not there, first {first}"
-            return f"; '{name}' names images that are there each, but not from one folder on"
+        words = [str(word) for word in batch.column(name).to_pylist()]
+        if words and all(map(is_image, words[:TRIED])):
+            way = f"set image: {name} takes it as it is"
+            said = f"column '{name}' names images"
+            if (
+                first := next((word for word in words[:TRIED] if not lookup.has_all([word], columns.file)), None)
+            ) is None:
+                return f"{said} that are there each, but not from one folder on; {way}"
+            if lost := lookup.list_missing(words, columns.file):
+                return f"{said}, {len(lost):,} of {len(words):,} missing, first: {lost[0]}; {way}"
+            return f"{said} that are not there, first: {first}; {way}"
     return ""
 
 
-def describe_lack(columns: Columns, usual: Sequence[str]) -> str:
-    """Say that a table has no column of some names, and which it has."""
+def describe_lack(columns: Columns, usual: Sequence[str], key: str, pixels: str = "") -> str:
+    """Say that a table has no column of some names, which it has, and what is to be done.
+
+    Args:
+        key: the setting that names one.
+        pixels: as of `describe_pixels`.
+    """
     said = f"{columns.file}: no column {', '.join(usual)}; it has {name_all(columns)}"
-    alone = columns.delimiter and len(columns.names) == 1
-    return f"{said} alone; set delimiter: CHARACTER parts a line into more" if alone else said
+    if nested := describe_nested(columns, columns.names):
+        return f"{said}; {nested}"
+    if columns.delimiter and len(columns.names) == 1:
+        said += " alone; set delimiter: CHARACTER parts a line into more"
+    return f"{said}{pixels}; set {key}: COLUMN takes one of them"
 
 
 def find_labels(
@@ -185,7 +210,7 @@ def find_labels(
         check_names(columns, found, read.labels)
         return found, Labels(read.labels, notes + read.notes)
     if not guess and columns.header:  # names of columns tell nothing where there are none
-        raise NoLabelsError(f"{describe_lack(columns, LABEL)}; set label: COLUMN takes one of them")
+        raise NoLabelsError(describe_lack(columns, LABEL, "label"))
     if (names := find_one_hot(columns, image)) and len({*(read := read_one_hot(columns, names)).labels}) > 1:
         return None, read
     several = len({*columns.names}) < len(columns.names)  # of one name
@@ -198,7 +223,7 @@ def find_labels(
         if 1 < len(words) <= FEW * len(read.labels) and named:
             note = f"{columns.file.name}: column '{rest[0]}' is taken for the labels: there is no other"
             return rest[0], Labels(read.labels, [note, *read.notes])
-    raise NoLabelsError(f"{describe_lack(columns, LABEL)}; set label: COLUMN takes one of them")
+    raise NoLabelsError(describe_lack(columns, LABEL, "label"))
 
 
 def is_measure(words: Collection[str]) -> bool:

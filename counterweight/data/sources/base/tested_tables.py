@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import LeftOut, Tree
-from counterweight.data.sources.base.labels import normalize_label
+from counterweight.data.sources.base.labels import match_numbers, normalize_label
 from counterweight.data.sources.base.lazy_images import TESTS
 from counterweight.data.sources.base.listing import Listing
 from counterweight.data.sources.base.part_conflicts import find_part_of
@@ -46,7 +46,7 @@ def list_tested(root: Path, names: Sequence[str], read: Callable[[Path], Table],
     tables, notes = name_classes(chosen.tables, merge)
     tables, left_out, said = drop_repeats(tables, "refuse")
     for table in tables:
-        check_table(table, root)
+        check_table(table, root, names)
     words = {part for table in tables for part in table.parts if part not in (None, DROPPED)}
     left_out.update(leave_out_rows(tables, [word for word in words if word is not None]))
     listing = Listing([], [], [])
@@ -61,8 +61,11 @@ def list_tested(root: Path, names: Sequence[str], read: Callable[[Path], Table],
     return Tested(listing, files, left_out, [*notes, *said, f"tested on are the images of {', '.join(names)}"])
 
 
-def check_table(table: Table, root: Path) -> None:
+def check_table(table: Table, root: Path, names: Sequence[str]) -> None:
     """Refuse a table that cannot label images of a folder that are tested on.
+
+    Args:
+        names: of all tables that are to do so.
 
     Raises:
         UserError: it holds the images, names some elsewhere, or says that some are trained on.
@@ -74,7 +77,8 @@ def check_table(table: Table, root: Path) -> None:
     if other := next((path for path in table.paths if not os.path.abspath(path).startswith(start)), None):
         raise UserError(f"{said}: {other} is not in {root}; expected paths of images in it")
     if "train" in table.parts:
-        ways = f"set tables: [{os.path.relpath(table.columns.file, root)}] reads all parts of the table"
+        every = f"the table{'s' if len(names) > 1 else ''}"
+        ways = f"set tables: [{', '.join(names)}] reads all parts of {every}"
         raise UserError(f"{said}: it says that images are trained on; {ways}")
 
 
@@ -112,14 +116,12 @@ def keep_present(tested: Listing, tree: Tree) -> Listing:
 
 def name_as_folders(tested: Listing, classes: Iterable[str]) -> tuple[Listing, list[str]]:
     """Return images with numbers of classes written as folders of numbers are, `7` as `00007`, and a note of it."""
-    names = {*classes}
-    known = {int(name): name for name in names if name.isdecimal()}
-    labels = {*tested.classes} - names
-    if not labels or len(known) < len(names) or not all(name.isdecimal() and int(name) in known for name in labels):
+    known = match_numbers(tested.classes, classes)
+    if not known:
         return tested, []
-    first = min(labels, key=int)
-    note = f"labels of tables are taken for the folders of the same numbers: '{first}' for '{known[int(first)]}'"
-    return tested._replace(classes=[known[int(name)] if name in labels else name for name in tested.classes]), [note]
+    first = min(known, key=int)
+    note = f"labels of tables are taken for the folders of the same numbers: '{first}' for '{known[first]}'"
+    return tested._replace(classes=[known.get(name, name) for name in tested.classes]), [note]
 
 
 def describe_other_folders(tested: Listing, classes: Collection[str], root: Path) -> list[str]:
