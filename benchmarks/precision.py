@@ -23,7 +23,7 @@ from sklearn.datasets import load_digits
 
 from counterweight.core.images import ImageSet
 from counterweight.core.tensors import to_labelled
-from counterweight.data.sources.base.lazy_images import resize_array
+from counterweight.data.sources.base.resizing import resize_array
 from counterweight.evaluation.comparison.features import compare_features
 from counterweight.features.extractor import Extractor, build_extractor, extract_features, run_extractor
 from counterweight.generators.smote import SMOTE, Settings

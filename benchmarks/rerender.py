@@ -24,7 +24,7 @@ from counterweight.core.tensors import to_labelled
 from counterweight.data.decode.images import find_image_files
 from counterweight.data.decode.pool import Workers
 from counterweight.data.pairs.base import make_side
-from counterweight.data.sources.base.lazy_images import FileSettings
+from counterweight.data.sources.base.file_settings import FileSettings
 from counterweight.data.split.reading import choose_all, read_into_memory
 from counterweight.evaluation.latent_space.analysis import decode_latents, encode_images
 from counterweight.generators.base.generator import find_generator

@@ -25,7 +25,7 @@ from counterweight.core.images import ImageSet
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import ParamsFile, read_params_file
 from counterweight.data.pairs.base import ONE_CLASS
-from counterweight.data.sources.base.lazy_images import resize_array
+from counterweight.data.sources.base.resizing import resize_array
 from counterweight.evaluation.audit.measuring import Wanted, plan_audit
 from counterweight.evaluation.audit.reading import read_sides
 from counterweight.evaluation.audit.sides import Sides, check_sides

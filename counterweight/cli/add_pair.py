@@ -10,7 +10,7 @@ from counterweight.cli.describe import parse_change
 from counterweight.cli.links import plan_link
 from counterweight.core.errors import UserError
 from counterweight.data import inspection
-from counterweight.data.sources.base.lazy_images import parse_range
+from counterweight.data.sources.base.file_settings import parse_range
 from counterweight.settings.editing import Addition
 
 

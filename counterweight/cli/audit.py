@@ -9,7 +9,7 @@ from counterweight.api.auditing import carry_out, check_out
 from counterweight.cli.describe import parse_change
 from counterweight.core.outputs import atomic_output
 from counterweight.core.params_file import read_params_file
-from counterweight.data.sources.base.lazy_images import parse_range
+from counterweight.data.sources.base.file_settings import parse_range
 from counterweight.evaluation.audit.measuring import AuditPlan, Wanted, plan_audit
 from counterweight.evaluation.audit.reading import read_sides
 

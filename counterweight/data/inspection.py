@@ -17,9 +17,7 @@ from counterweight.data.decode.tree import LeftOut
 from counterweight.data.findings import Findings, Results, summarize_findings
 from counterweight.data.negative_values import check_negative
 from counterweight.data.sources.base.group_names import count_members
-from counterweight.data.sources.base.lazy_images import (
-    DatasetSplits,
-)
+from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.data.split.pictures import find_mixed
 
 

@@ -21,14 +21,10 @@ from counterweight.data.sources.base.layout_doubts import (
     unwrap,
 )
 from counterweight.data.sources.base.layout_sets import find_inner
-from counterweight.data.sources.base.lazy_images import (
-    are_part_names,
-    guess_part_name,
-    parse_part_name,
-)
 from counterweight.data.sources.base.name_labels import describe_label_files
 from counterweight.data.sources.base.part_conflicts import check_same_parts
 from counterweight.data.sources.base.part_lists import describe_lists
+from counterweight.data.sources.base.part_names import are_part_names, guess_part_name, parse_part_name
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
 from counterweight.data.sources.base.table_files import FIRST
 from counterweight.data.sources.base.table_paths import CopiesError

@@ -12,8 +12,9 @@ from counterweight.core.registry import names_in, require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.core.source_plans import SourcePlan
 from counterweight.data.identities import plan_identities
+from counterweight.data.sources.base.file_settings import find_shape
 from counterweight.data.sources.base.group_names import check_enough_groups, find_groups
-from counterweight.data.sources.base.lazy_images import find_shape, require_two_classes
+from counterweight.data.sources.base.lazy_images import require_two_classes
 from counterweight.evaluation.recognition.backbone import build_trunk
 from counterweight.features.weights import check_backbones
 from counterweight.generators.base.generator import LearnedGenerator, find_generator

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from counterweight.core.features import FeatureSet
 from counterweight.core.images import ImageSet
 from counterweight.core.results import Spread
-from counterweight.data.sources.base.lazy_images import resize_array
+from counterweight.data.sources.base.resizing import resize_array
 from counterweight.evaluation.comparison.features import BackboneComparison, compare_features
 from counterweight.evaluation.comparison.memorization import NearestPairs, find_copies
 from counterweight.evaluation.comparison.plots import draw_comparison

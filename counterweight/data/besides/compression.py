@@ -6,7 +6,7 @@ from counterweight.data.besides.codecs import MOST, measure_qualities
 from counterweight.data.besides.files import LEVEL, WHITES, compare_files
 from counterweight.data.besides.sides import Numbers, Sides
 from counterweight.data.decode.changes import CODECS
-from counterweight.data.sources.base.lazy_images import FileSettings
+from counterweight.data.sources.base.file_settings import FileSettings
 from counterweight.results.files import FileFacts
 
 MARGIN = 0.1

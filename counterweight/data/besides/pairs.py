@@ -18,7 +18,8 @@ from counterweight.data.decode.images import BadFile
 from counterweight.data.decode.pool import Workers, inspect_images
 from counterweight.data.pairs.base import ONE_CLASS, ImagePair, scale_greys
 from counterweight.data.sources.base.class_folders import find_shared_classes
-from counterweight.data.sources.base.lazy_images import FileSettings, Indices, LazyImages
+from counterweight.data.sources.base.file_settings import FileSettings
+from counterweight.data.sources.base.lazy_images import Indices, LazyImages
 from counterweight.data.split.accounts import account_side
 from counterweight.data.split.pictures import Written
 from counterweight.data.split.reading import Subset, choose_all, write_part

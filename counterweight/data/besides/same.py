@@ -13,7 +13,8 @@ from counterweight.data.besides.sides import FileSide
 from counterweight.data.decode.opening import Altered
 from counterweight.data.pairs.base import ONE_CLASS
 from counterweight.data.sources.base.class_folders import SharedClasses
-from counterweight.data.sources.base.lazy_images import FileSettings, LazyImages, make_fetch, wrap_files
+from counterweight.data.sources.base.file_settings import FileSettings
+from counterweight.data.sources.base.lazy_images import LazyImages, make_fetch, wrap_files
 from counterweight.results.files import ClassMix, Equalised, FileFacts
 from counterweight.statistics.base.resampling import draw_matched
 

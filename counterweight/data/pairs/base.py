@@ -14,8 +14,9 @@ from counterweight.data.decode.account import to_json
 from counterweight.data.decode.facts import Facts, inspect
 from counterweight.data.decode.images import BadFile, find_image_files, try_image
 from counterweight.data.decode.tree import Collected, LeftOut, find_ending
+from counterweight.data.sources.base.file_settings import FileSettings
 from counterweight.data.sources.base.group_names import name_groups
-from counterweight.data.sources.base.lazy_images import FileSettings, LazyImages, make_fetch, wrap_files
+from counterweight.data.sources.base.lazy_images import LazyImages, make_fetch, wrap_files
 
 ONE_CLASS = ("image",)
 NOT_PUBLISHED = "not of the published set"

@@ -17,7 +17,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.facts import Facts
 from counterweight.data.decode.tree import Collected
 from counterweight.data.pairs.base import Collection, ImagePair, check_sample, list_side_files, make_side
-from counterweight.data.sources.base.lazy_images import FileSettings
+from counterweight.data.sources.base.file_settings import FileSettings
 
 BDD = Collection(
     "BDD100K",

@@ -18,7 +18,7 @@ from counterweight.data.decode.facts import Facts
 from counterweight.data.decode.tree import Collected
 from counterweight.data.pairs.base import Collection, ImagePair, check_sample, list_side_files, make_side
 from counterweight.data.sources import stanford_dogs
-from counterweight.data.sources.base.lazy_images import Size
+from counterweight.data.sources.base.file_settings import Size
 
 GENERATED = Collection(
     "dogs that a GAN made",

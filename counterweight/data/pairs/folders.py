@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from annotated_types import MinLen
 
 from counterweight.data.pairs.base import ImagePair, list_side_files, make_side
-from counterweight.data.sources.base.lazy_images import RangeSettings
+from counterweight.data.sources.base.file_settings import RangeSettings
 
 
 class Settings(RangeSettings):

@@ -27,7 +27,8 @@ from counterweight.data.sources.base.archive import (
     make_part,
     unpack_published,
 )
-from counterweight.data.sources.base.lazy_images import DatasetSplits, Size, name_setting
+from counterweight.data.sources.base.file_settings import Size, name_setting
+from counterweight.data.sources.base.lazy_images import DatasetSplits
 
 CLASSES = ("female", "male")
 PARTS = ("0", "1", "2")  # training, validation, test

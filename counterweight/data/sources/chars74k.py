@@ -20,7 +20,8 @@ from counterweight.data.sources.base.archive import (
     make_part,
     unpack_published,
 )
-from counterweight.data.sources.base.lazy_images import DatasetSplits, name_setting
+from counterweight.data.sources.base.file_settings import name_setting
+from counterweight.data.sources.base.lazy_images import DatasetSplits
 
 CLASSES = tuple(digits + ascii_uppercase + ascii_lowercase)
 ADDRESSES = ("https://info-ee.surrey.ac.uk/CVSSP/demos/chars74k", "http://www.ee.surrey.ac.uk/CVSSP/demos/chars74k")

@@ -16,7 +16,8 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.data.fetch.archives import extract_archive
 from counterweight.data.fetch.downloads import Remote, fetch_file, find_mirror_file
-from counterweight.data.sources.base.lazy_images import DatasetSplits, Size, name_setting, wrap_array
+from counterweight.data.sources.base.file_settings import Size, name_setting
+from counterweight.data.sources.base.lazy_images import DatasetSplits, wrap_array
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 DOWNLOADS = Path("downloads/cifar10")

@@ -19,7 +19,8 @@ from counterweight.data.sources.base.archive import (
     make_part,
     unpack_published,
 )
-from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages, name_setting
+from counterweight.data.sources.base.file_settings import name_setting
+from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages
 
 CLASSES = ("dress", "hat", "longsleeve", "outwear", "pants", "shirt", "shoes", "shorts", "skirt", "t-shirt")
 PUBLISHED = MappingProxyType({"train": 3068, "validation": 341, "test": 372})

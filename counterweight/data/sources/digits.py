@@ -6,7 +6,8 @@ import numpy as np
 
 from counterweight.core import schema
 from counterweight.core.images import ImageSet
-from counterweight.data.sources.base.lazy_images import DatasetSplits, Size, wrap_array
+from counterweight.data.sources.base.file_settings import Size
+from counterweight.data.sources.base.lazy_images import DatasetSplits, wrap_array
 
 CLASSES = tuple("0123456789")
 BRIGHTEST = 16  # ink is counted in blocks of 4 x 4 binary pixels

@@ -18,21 +18,15 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode import account
 from counterweight.data.decode.tree import COMPANION_OF, LeftOut, Tree, find_ending, is_image, prune, scan_tree
 from counterweight.data.sources import table
+from counterweight.data.sources.base.file_settings import MissingClasses, OwnFileSettings, name_setting
 from counterweight.data.sources.base.folder_classes import check_empty, name_classes
 from counterweight.data.sources.base.labels import describe_lookalikes, order_names
 from counterweight.data.sources.base.layout import Wanted, choose_layout
 from counterweight.data.sources.base.lazy_images import (
-    TESTS,
     DatasetSplits,
     LazyImages,
-    MissingClasses,
-    OwnFileSettings,
-    Validation,
     agree_on_classes,
-    describe_joined,
     make_fetch,
-    name_setting,
-    parse_part_name,
     strip_root,
     wrap_files,
 )
@@ -41,6 +35,7 @@ from counterweight.data.sources.base.name_labels import Named, describe_label_fi
 from counterweight.data.sources.base.name_pairs import describe_name_pairs
 from counterweight.data.sources.base.part_conflicts import describe_contrary_parts
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
+from counterweight.data.sources.base.part_names import TESTS, Validation, describe_joined, parse_part_name
 from counterweight.data.sources.base.partial_lists import describe_partial
 from counterweight.data.sources.base.table_columns import NoColumnError
 from counterweight.data.sources.base.tested_tables import (

@@ -20,7 +20,8 @@ from counterweight.data.sources.base.archive import (
     make_part,
     unpack_published,
 )
-from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages, name_setting
+from counterweight.data.sources.base.file_settings import name_setting
+from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages
 
 SOURCE = "stanford_dogs"
 ADDRESSES = tuple(f"{scheme}://vision.stanford.edu/aditya86/ImageNetDogs" for scheme in ("https", "http"))

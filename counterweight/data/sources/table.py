@@ -22,6 +22,7 @@ from counterweight.data.decode.tree import LeftOut
 from counterweight.data.sources.base.column_texts import read_values
 from counterweight.data.sources.base.columns import Columns, choose_column, describe_empty, read_columns
 from counterweight.data.sources.base.embedded import holds_images, read_paths
+from counterweight.data.sources.base.file_settings import MissingClasses, OwnFileSettings, name_setting
 from counterweight.data.sources.base.group_columns import describe_group_columns
 from counterweight.data.sources.base.hidden_labels import drop_hidden
 from counterweight.data.sources.base.labels import (
@@ -35,13 +36,8 @@ from counterweight.data.sources.base.lazy_images import (
     DatasetSplits,
     Indices,
     LazyImages,
-    MissingClasses,
-    OwnFileSettings,
-    Validation,
     agree_on_classes,
     check_counts,
-    describe_joined,
-    name_setting,
     wrap_files,
 )
 from counterweight.data.sources.base.part_conflicts import (
@@ -50,6 +46,7 @@ from counterweight.data.sources.base.part_conflicts import (
     describe_unread_parts,
 )
 from counterweight.data.sources.base.part_flags import describe_marks
+from counterweight.data.sources.base.part_names import Validation, describe_joined
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables, take_tables
 from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels

@@ -20,7 +20,8 @@ from counterweight.data.sources.base.archive import (
     make_part,
     unpack_published,
 )
-from counterweight.data.sources.base.lazy_images import DatasetSplits, Size, name_setting
+from counterweight.data.sources.base.file_settings import Size, name_setting
+from counterweight.data.sources.base.lazy_images import DatasetSplits
 
 CLASSES = ("airplanes", "cars", "motorcycles")
 LIMIT = 2**28

@@ -19,7 +19,8 @@ from counterweight.data.findings import Findings
 from counterweight.data.inspection import inspect_pair
 from counterweight.data.pairs.base import make_side, scale_greys
 from counterweight.data.sources.base.class_folders import SharedClasses, find_shared_classes
-from counterweight.data.sources.base.lazy_images import FileSettings, parse_range, strip_root
+from counterweight.data.sources.base.file_settings import FileSettings, parse_range
+from counterweight.data.sources.base.lazy_images import strip_root
 from counterweight.data.split.accounts import report_account
 from counterweight.data.split.reading import choose_all, read_into_memory
 from counterweight.evaluation.audit.sides import ITEM, Sides, check_sides

@@ -14,7 +14,9 @@ from counterweight.core.registry import load_module, names_in
 from counterweight.core.schema import parse_settings
 from counterweight.data.decode.pool import Workers
 from counterweight.data.sources import digits
-from counterweight.data.sources.base.lazy_images import find_shape, resize_array, wrap_array
+from counterweight.data.sources.base.file_settings import find_shape
+from counterweight.data.sources.base.lazy_images import wrap_array
+from counterweight.data.sources.base.resizing import resize_array
 from counterweight.data.split.reading import choose_all, read_into_memory
 
 

@@ -11,7 +11,8 @@ from counterweight.core.errors import UserError
 from counterweight.core.schema import parse_settings
 from counterweight.data.source_choice import detect_source
 from counterweight.data.sources import folder
-from counterweight.data.sources.base.lazy_images import DatasetSplits, guess_part_name
+from counterweight.data.sources.base.lazy_images import DatasetSplits
+from counterweight.data.sources.base.part_names import guess_part_name
 
 WHERE = "params.yaml: datasets.pets"
 

@@ -12,7 +12,8 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.images import find_image_files
 from counterweight.data.fetch.archives import extract_archive
 from counterweight.data.fetch.downloads import Remote, fetch_file, find_mirror_file, find_record
-from counterweight.data.sources.base.lazy_images import FileSettings, LazyImages, make_fetch, wrap_files
+from counterweight.data.sources.base.file_settings import FileSettings
+from counterweight.data.sources.base.lazy_images import LazyImages, make_fetch, wrap_files
 
 DOWNLOADS = Path("downloads")
 DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="  # and a file's id

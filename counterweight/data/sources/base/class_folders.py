@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from counterweight.data.sources.base.labels import fold_label, normalize_label, order_names
 from counterweight.data.sources.base.layout_doubts import is_kind
-from counterweight.data.sources.base.lazy_images import guess_part_name
+from counterweight.data.sources.base.part_names import guess_part_name
 
 IN_NO_FOLDER = "beside the folders"
 """What images are called that lie in no folder of a class."""

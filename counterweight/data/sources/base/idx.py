@@ -14,7 +14,8 @@ from counterweight.core import schema
 from counterweight.core.errors import UserError
 from counterweight.core.images import ImageSet
 from counterweight.data.fetch.downloads import Remote, fetch_file, find_mirror_file
-from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages, Size, name_setting, wrap_array
+from counterweight.data.sources.base.file_settings import Size, name_setting
+from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages, wrap_array
 
 DOWNLOADS = Path("downloads")
 IDX_OF_BYTES = 0x0800  # two zero bytes, the code of unsigned bytes, the number of dimensions

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.data.sources.base.label_texts import IMAGE
-from counterweight.data.sources.base.lazy_images import TESTS, VALIDATION, parse_part_name
+from counterweight.data.sources.base.part_names import TESTS, VALIDATION, parse_part_name
 
 LARGEST = 2**26  # bytes of a file that is looked at whole
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from counterweight.core.memory import require_memory
-from counterweight.data.sources.base.lazy_images import are_part_names
+from counterweight.data.sources.base.part_names import are_part_names
 
 JSON = ".json"
 COPIES = 12  # of a text that are in memory while it is read

@@ -51,7 +51,7 @@ from counterweight.data.sources.base.layout_sets import (
     find_rest,
     find_shared,
 )
-from counterweight.data.sources.base.lazy_images import (
+from counterweight.data.sources.base.part_names import (
     Validation,
     are_part_names,
     assign_parts,

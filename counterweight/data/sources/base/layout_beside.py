@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from counterweight.data.decode.tree import LeftOut, Tree, count_all, find_ending
 from counterweight.data.sources.base.layout_doubts import unwrap
-from counterweight.data.sources.base.lazy_images import guess_part_name
+from counterweight.data.sources.base.part_names import guess_part_name
 
 IN_NO_CLASS = "beside the folders of classes"
 

@@ -16,7 +16,7 @@ from counterweight.data.decode.tree import (
     list_stems,
 )
 from counterweight.data.sources.base.labels import order_names
-from counterweight.data.sources.base.lazy_images import are_part_names, guess_part_name
+from counterweight.data.sources.base.part_names import are_part_names, guess_part_name
 
 KINDS = r"rgb|jpe?gs?|pngs?|originals?|raw"
 IMAGES = re.compile(rf"(?:(?:(?:{KINDS})[ _-]?)?(?:images?|imgs?|img|photos?|pictures?)|{KINDS})", re.IGNORECASE)

@@ -18,7 +18,7 @@ from counterweight.data.sources.base.layout_doubts import (
     name_some,
     unwrap,
 )
-from counterweight.data.sources.base.lazy_images import are_part_names, guess_part_name
+from counterweight.data.sources.base.part_names import are_part_names, guess_part_name
 
 FOLDER = "([^/]+)/[^/]+$"  # of an image, in its path
 

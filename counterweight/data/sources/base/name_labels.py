@@ -31,16 +31,16 @@ from counterweight.data.sources.base.labels import (
 )
 from counterweight.data.sources.base.layout import IN_NO_PART, UNUSED_PART, Kind, Wanted
 from counterweight.data.sources.base.layout_doubts import FEW, IMAGES, are_pictures, name_some
-from counterweight.data.sources.base.lazy_images import (
+from counterweight.data.sources.base.lazy_images import strip_root
+from counterweight.data.sources.base.listing import Listing
+from counterweight.data.sources.base.part_lists import WITH_LISTS
+from counterweight.data.sources.base.part_names import (
     are_part_names,
     assign_parts,
     describe_joined,
     guess_part_name,
     parse_part_name,
-    strip_root,
 )
-from counterweight.data.sources.base.listing import Listing
-from counterweight.data.sources.base.part_lists import WITH_LISTS
 from counterweight.data.sources.base.pattern_search import name_match
 from counterweight.data.sources.base.patterns import find_all
 

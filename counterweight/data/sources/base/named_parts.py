@@ -10,10 +10,10 @@ from counterweight.data.sources.base.column_texts import read_values
 from counterweight.data.sources.base.columns import read_columns
 from counterweight.data.sources.base.json_parts import LARGEST, read_json_parts
 from counterweight.data.sources.base.json_tables import JSON
-from counterweight.data.sources.base.lazy_images import parse_part_name
 from counterweight.data.sources.base.listed_paths import PathIndex, find_lines, read_lists
 from counterweight.data.sources.base.part_flags import find_flag_columns, is_flag, read_flags
 from counterweight.data.sources.base.part_lists import BETWEEN, TABLES
+from counterweight.data.sources.base.part_names import parse_part_name
 
 
 def find_named_parts(file: str, index: PathIndex, count: int) -> list[str | None]:

@@ -10,7 +10,7 @@ from counterweight.data.sources.base.column_texts import find_part_columns, read
 from counterweight.data.sources.base.columns import Columns
 from counterweight.data.sources.base.json_tables import JSON
 from counterweight.data.sources.base.labels import normalize_label
-from counterweight.data.sources.base.lazy_images import TESTS, VALIDATION, guess_part_name, parse_part_name, strip_root
+from counterweight.data.sources.base.lazy_images import strip_root
 from counterweight.data.sources.base.listed_paths import PathIndex, find_places, read_lists
 from counterweight.data.sources.base.listing import Listing
 from counterweight.data.sources.base.named_parts import find_named_parts
@@ -23,6 +23,7 @@ from counterweight.data.sources.base.part_lists import (
     describe_named_parts,
     find_lists,
 )
+from counterweight.data.sources.base.part_names import TESTS, VALIDATION, guess_part_name, parse_part_name
 from counterweight.data.sources.base.table_rows import Rows
 
 MOST = 20  # lists that are looked at

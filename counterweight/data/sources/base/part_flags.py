@@ -8,7 +8,7 @@ import pyarrow as pa
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.column_texts import read_values
 from counterweight.data.sources.base.columns import Columns, read_first_rows
-from counterweight.data.sources.base.lazy_images import parse_part_name
+from counterweight.data.sources.base.part_names import parse_part_name
 from counterweight.data.sources.base.text_lengths import is_text
 
 YES, NO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})  # in lower case

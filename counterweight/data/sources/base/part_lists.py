@@ -12,9 +12,10 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import NO_ENDING, Tree, find_ending, find_stem, is_image, list_stems
 from counterweight.data.sources.base.json_parts import has_both, read_json_parts
 from counterweight.data.sources.base.json_tables import JSON
-from counterweight.data.sources.base.lazy_images import NAMED_PART, TESTS, guess_part_name, parse_part_name, strip_root
+from counterweight.data.sources.base.lazy_images import strip_root
 from counterweight.data.sources.base.listed_paths import WHOLE, PathIndex, find_places, read_beginning, read_lists
 from counterweight.data.sources.base.part_flags import is_flag
+from counterweight.data.sources.base.part_names import NAMED_PART, TESTS, guess_part_name, parse_part_name
 
 PLAIN = (".txt", ".lst", ".list", ".data", ".csv", ".tsv", NO_ENDING)
 TEXTS = (*PLAIN, ".json", ".yaml", ".yml")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from counterweight.data.decode.tree import find_ending, find_stem
 from counterweight.data.sources.base.layout_doubts import IMAGES
-from counterweight.data.sources.base.lazy_images import guess_part_name
 from counterweight.data.sources.base.listed_paths import HEAD, is_path, read_beginning
 from counterweight.data.sources.base.part_lists import (
     CELLS,
@@ -20,6 +19,7 @@ from counterweight.data.sources.base.part_lists import (
     find_lists,
     name_from,
 )
+from counterweight.data.sources.base.part_names import guess_part_name
 
 LISTS = (*TABLES, ".txt", ".lst", ".list")
 MOST = 100  # files that are looked at whole

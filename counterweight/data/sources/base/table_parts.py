@@ -11,14 +11,6 @@ from counterweight.core.errors import UserError
 from counterweight.data.sources.base.column_texts import NO_LABELS, find_part_columns, find_words, read_values
 from counterweight.data.sources.base.columns import Columns, choose_column, list_usual
 from counterweight.data.sources.base.labels import is_missing, normalize_label
-from counterweight.data.sources.base.lazy_images import (
-    PARTS,
-    Validation,
-    assign_parts,
-    find_part_words,
-    guess_part_name,
-    parse_part_name,
-)
 from counterweight.data.sources.base.part_conflicts import check_columns, find_part_of
 from counterweight.data.sources.base.part_flags import (
     are_flags,
@@ -29,6 +21,14 @@ from counterweight.data.sources.base.part_flags import (
 )
 from counterweight.data.sources.base.part_folds import Folds, describe_unused, find_folds, read_folds
 from counterweight.data.sources.base.part_lists import find_listed
+from counterweight.data.sources.base.part_names import (
+    PARTS,
+    Validation,
+    assign_parts,
+    find_part_words,
+    guess_part_name,
+    parse_part_name,
+)
 from counterweight.data.sources.base.table_rows import DROPPED, UNLISTED, Table
 
 WANTED = "expected images and their labels"

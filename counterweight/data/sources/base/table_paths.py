@@ -11,7 +11,7 @@ from typing import NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import COMPANION_FOLDER, find_stem, is_image
 from counterweight.data.sources.base.delimited_text import number_row
-from counterweight.data.sources.base.lazy_images import guess_part_name
+from counterweight.data.sources.base.part_names import guess_part_name
 from counterweight.data.sources.base.table_prefixes import TRIED, strip_foreign
 
 DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import LeftOut, Tree
 from counterweight.data.sources.base.labels import match_numbers, normalize_label
-from counterweight.data.sources.base.lazy_images import TESTS
 from counterweight.data.sources.base.listing import Listing
 from counterweight.data.sources.base.part_conflicts import find_part_of
+from counterweight.data.sources.base.part_names import TESTS
 from counterweight.data.sources.base.table_choice import take_tables
 from counterweight.data.sources.base.table_files import find_table_files
 from counterweight.data.sources.base.table_paths import check_near

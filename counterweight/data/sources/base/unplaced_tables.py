@@ -10,10 +10,11 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import Tree, find_ending, find_stem, is_image
 from counterweight.data.sources.base.labels import order_names
 from counterweight.data.sources.base.layout_doubts import name_some
-from counterweight.data.sources.base.lazy_images import TESTS, guess_part_name, strip_root
+from counterweight.data.sources.base.lazy_images import strip_root
 from counterweight.data.sources.base.listed_paths import PathIndex, find_places, read_beginning, read_lists
 from counterweight.data.sources.base.part_conflicts import find_part_of
 from counterweight.data.sources.base.part_lists import PLAIN, PROSE, is_named, is_table
+from counterweight.data.sources.base.part_names import TESTS, guess_part_name
 from counterweight.data.sources.base.table_columns import NoLabelsError
 from counterweight.data.sources.base.tested_tables import Tested, name_as_folders
 
