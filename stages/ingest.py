@@ -12,7 +12,7 @@ from counterweight.core.registry import require_one_of
 from counterweight.core.results import write_result
 from counterweight.core.seeds import derive_seed
 from counterweight.data.decode.pool import Workers, warm_up
-from counterweight.data.sources.base.group_names import find_groups
+from counterweight.data.sources.base.group_names import describe_shared_groups, find_groups
 from counterweight.data.sources.base.lazy_images import require_two_classes
 from counterweight.data.split.accounts import make_account, name_parts, report_account, say
 from counterweight.data.split.parts import Splitting, split_parts
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> None:
     plan = plan_dataset(file.blocks("datasets"), arguments.dataset)
     where = f"params.yaml: datasets.{arguments.dataset}"
     with atomic_outputs(arguments.train, arguments.test, arguments.account) as (train_partial, test_partial, account):
-        found = find_groups(plan.source.find(plan.settings, arguments.dataset), plan.common.group_pattern, where)
+        found = find_groups(plan.source.find(plan.settings, arguments.dataset), plan.common.grouping, where)
         check_present(found, where)
         names = found.train.class_names
         require_two_classes(names, where)
@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> None:
         notes = report_account(name_parts(found), where, None if kept else written)
         parts = trained.images, tested.images
         group_repeats((pictures := number_parts(*parts)).near, parts, (train_partial, test_partial))
-        say(same := describe_same(*parts, pictures, kept, names), where)
+        say(same := describe_same(*parts, pictures, kept, names) + describe_shared_groups(found, kept), where)
         write_result(make_account(name_parts(found), written, [*notes, *same]), account)
 
 

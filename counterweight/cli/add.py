@@ -185,7 +185,7 @@ def find_images(request: Request, settings: Json, params: Params) -> DatasetSpli
     plan = plan_dataset(blocks, request.name)
     where = f"params.yaml: datasets.{request.name}"
     try:
-        found = find_groups(plan.source.find(plan.settings, request.name), plan.common.group_pattern, where)
+        found = find_groups(plan.source.find(plan.settings, request.name), plan.common.grouping, where)
         check_enough_groups(found, found.test is not None and plan.common.keep_split, str(request.path))
     except UserError as error:
         message = str(error).removeprefix(f"{where}.path: ").removeprefix(f"{where}.")

@@ -113,7 +113,7 @@ def read_parts(params: Params, dataset: str) -> tuple[ImageSet, ImageSet]:
     """Return the training and the test part, as the ingest stage makes them."""
     plan = plan_dataset(params.datasets, dataset)
     where = f"params.yaml: datasets.{dataset}"
-    found = find_groups(plan.source.find(plan.settings, dataset), plan.common.group_pattern, where)
+    found = find_groups(plan.source.find(plan.settings, dataset), plan.common.grouping, where)
     rng = np.random.default_rng(derive_seed(params.seed, dataset, "split"))
     with Workers() as workers, TemporaryDirectory() as folder:
         common, near = plan.common, plan.common.finds_near_duplicates

@@ -82,6 +82,7 @@ def count_classes(draws: Draws, train: ImageSet, test: ImageSet) -> Counts:
     sizes |= {"fitted": draws.fitted(train, 0).counts(), "validation": draws.validation(train, 0).counts()}
     sizes |= {"reference": draws.reference(train, test, 1).counts()}
     sizes |= {"in_train": read_seen(test, "identical_images"), "near_train": read_seen(test, "near_duplicates")}
+    sizes |= {"group_train": count_tested_groups(train, test)}
     table = {
         own: ClassCounts(**{part: int(count[label]) for part, count in sizes.items()}, minority=label in minority)
         for label, own in enumerate(train.class_names)
@@ -97,6 +98,14 @@ def read_seen(test: ImageSet, which: str) -> Sizes:
     """
     none = [0] * len(test.class_names)
     return np.array(test.provenance.get(which, {}).get("in_train_by_class", none), dtype=np.int64)
+
+
+def count_tested_groups(train: ImageSet, test: ImageSet) -> Sizes:
+    """Return how many test images of each class are of a patient, video or the like that has training images (K,)."""
+    named = [part.group_names for part in (train, test) if not part.provenance.get(GROUPED_REPEATS)]
+    shared = [np.isin(own, named[0]) for own in named[1:] if own is not None and named[0] is not None]
+    labels = test.labels[shared[0]] if shared else test.labels[:0]
+    return np.bincount(labels, minlength=len(test.class_names))
 
 
 def draw_all_roles(

@@ -145,7 +145,7 @@ def check_dataset_groups(plan: SourcePlan[Dataset], name: str) -> None:
     if not asked or downloads(plan):
         return
     where = f"params.yaml: datasets.{name}"
-    found = find_groups(plan.source.find(plan.settings, name), plan.common.group_pattern, where)
+    found = find_groups(plan.source.find(plan.settings, name), plan.common.grouping, where)
     own_split = found.test is not None and plan.common.keep_split
     check_enough_groups(found, own_split, where)
 

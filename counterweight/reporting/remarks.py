@@ -81,10 +81,14 @@ def describe_failed_draws(failed: Mapping[str, int], scores: Mapping[str, Sequen
 def describe_seen(counts: Mapping[str, ClassCounts]) -> str:
     """Say how many test images are in the training part, too: scores are then partly of what was learned by heart."""
     exact, near = (sum(getattr(count, key) for count in counts.values()) for key in ("in_train", "near_train"))
-    if not exact + near:
-        return ""
-    tested = sum(count.test for count in counts.values())
-    return f"{exact + near:,} of {tested:,} test images are in the training part, too ({exact:,} exact, {near:,} near)."
+    tested, grouped = (sum(getattr(count, key) for count in counts.values()) for key in ("test", "group_train"))
+    said = [
+        f"{exact + near:,} of {tested:,} test images are in the training part, too ({exact:,} exact, {near:,} near)."
+    ]
+    said = said if exact + near else []
+    if grouped:
+        said.append(f"{grouped:,} of {tested:,} test images are of a group that has training images, too.")
+    return " ".join(said)
 
 
 def describe_unfilled(counts: Mapping[str, ClassCounts]) -> str:

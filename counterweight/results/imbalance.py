@@ -24,12 +24,14 @@ class ClassCounts(Result):
     """Of the test images, how many are in the training part, too, pixel by pixel."""
     near_train: int = 0
     """And how many others nearly so."""
+    group_train: int = 0
+    """And how many are of a patient, video or the like that has training images, too."""
 
     @model_serializer(mode="wrap")
     def leave_out_zeros(self, handler: SerializerFunctionWrapHandler) -> dict[str, int | bool]:
         """Leave out what no clean dataset has, so that its results have no word of it."""
         values: dict[str, int | bool] = handler(self)
-        return {key: value for key, value in values.items() if value or key not in ("in_train", "near_train")}
+        return {key: value for key, value in values.items() if value or not key.endswith("_train")}
 
 
 class Counts(RootModel[dict[str, ClassCounts]]):

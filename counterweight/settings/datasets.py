@@ -1,7 +1,7 @@
 """params.yaml, datasets: what every dataset has, whatever its source."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
@@ -29,6 +29,15 @@ def check_pattern(value: object) -> object:
 
 
 Pattern = Annotated[re.Pattern[str], BeforeValidator(check_pattern)]
+MissingGroup = Literal["refuse", "alone"]
+"""Images without a group are refused, or each stands alone."""
+
+
+class Grouping(NamedTuple):
+    """A pattern that names groups, if one does, and what becomes of images that have none."""
+
+    pattern: re.Pattern[str] | None
+    missing: MissingGroup
 
 
 class Dataset(Settings):
@@ -48,6 +57,14 @@ class Dataset(Settings):
     group_pattern: Pattern | None = None
     """Regular expression that is looked for in each image's path below the dataset's folder: its first group in
     parentheses, or all of it without one, names the patient, video or camera, whose images no split parts."""
+    missing_group: MissingGroup = "refuse"
+    """What becomes of images that `group_pattern` or `group_column` names no group for: `refuse` them, or let each
+    stand `alone`, as a group of its own."""
+
+    @property
+    def grouping(self) -> Grouping:
+        """The pattern that names groups, and what becomes of images without one."""
+        return Grouping(self.group_pattern, self.missing_group)
 
     @property
     def finds_near_duplicates(self) -> bool:

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from counterweight.core.draws import (
 from counterweight.core.errors import UserError
 from counterweight.core.groups import check_groups, check_sides, choose_together, find_spanning, join_numbers
 from counterweight.core.images import ImageSet, choose_stratified, read_images
-from counterweight.data.imbalance import draw_all_roles, draw_grouped_roles, draw_roles
+from counterweight.data.imbalance import count_tested_groups, draw_all_roles, draw_grouped_roles, draw_roles
 from counterweight.data.sources.base.group_names import count_members, name_groups
 from counterweight.data.sources.base.labels import describe_like_groups
 from counterweight.evaluation.prechecks import check_dataset_groups
@@ -195,13 +197,15 @@ def test_too_few_groups_are_told_with_numbers() -> None:
 
 def test_the_first_group_in_parentheses_that_takes_part_names_a_group() -> None:
     paths = ["cat/p1_0.png", "cat/p12_1.png", "dog/p1_2.png"]
-    assert name_groups(re.compile(r"/(p\d+)_"), paths, "here") == ["p1", "p12", "p1"]
-    assert name_groups(re.compile(r"p\d+"), paths, "here") == ["p1", "p12", "p1"]
-    assert name_groups(re.compile(r"x(\d)|/p(\d+)"), paths, "here") == ["1", "12", "1"]
-    with pytest.raises(UserError, match=r"^here: '\(p\\d\\d\)' finds none in 2 of 3 paths, first: cat/p1_0.png; every"):
-        name_groups(re.compile(r"(p\d\d)"), paths, "here")
-    with pytest.raises(UserError, match="finds none in 3 of 3"):
-        name_groups(re.compile(r"(z?)"), paths, "here")
+    assert name_groups(re.compile(r"/(p\d+)_"), paths, "refuse", "here") == ["p1", "p12", "p1"]
+    assert name_groups(re.compile(r"p\d+"), paths, "refuse", "here") == ["p1", "p12", "p1"]
+    assert name_groups(re.compile(r"x(\d)|/p(\d+)"), paths, "refuse", "here") == ["1", "12", "1"]
+    with pytest.raises(UserError, match=r"^here: '\(p\\d\\d\)' finds none for 2 of 3 images, first: cat/p1_0.png; ev"):
+        name_groups(re.compile(r"(p\d\d)"), paths, "refuse", "here")
+    with pytest.raises(UserError, match="finds none for 3 of 3"):
+        name_groups(re.compile(r"(z?)"), paths, "refuse", "here")
+    alone = ["cat/p1_0.png", "p12", "dog/p1_2.png"]
+    assert name_groups(re.compile(r"(p\d\d)"), paths, "alone", "here") == alone
 
 
 # From the settings to the tables.
@@ -266,7 +270,10 @@ def test_patients_of_a_table_are_on_one_side(project: Path) -> None:
     [
         ({"group_column": "patients"}, r"labels.csv: no column 'patients'; did you mean 'patient'\?"),
         ({"group_column": "patient", "group_pattern": "p"}, "scans.group_pattern: not beside group_column"),
-        ({"group_pattern": "x(.)"}, r"scans.group_pattern: 'x\(.\)' finds none in 60 of 60 paths, first: pictures/ill"),
+        (
+            {"group_pattern": "x(.)"},
+            r"scans.group_pattern: 'x\(.\)' finds none for 60 of 60 images, first: pictures/ill",
+        ),
         ({"group_pattern": "("}, r"scans.group_pattern: '\(' is not allowed: input should be a valid regular expres"),
         ({"group_pattern": "a{99999999999}"}, "a valid regular expression: the repetition number is too large"),
         ({"group_pattern": "(" * 3000 + ")" * 3000}, "a valid regular expression: maximum recursion depth exceeded"),
@@ -286,8 +293,31 @@ def test_what_cannot_be_is_told_before_any_work(change: dict[str, object], why: 
 def test_a_row_without_a_group_is_named(project: Path) -> None:
     write_table(project, lacking=3)
     block = {"source": "table", "path": str(project / "labels.csv"), "group_column": "patient"}
-    with pytest.raises(UserError, match=r"labels.csv: row 4: the group_column is empty; every image must have a group"):
+    said = "every image must have a group; set missing_group: alone to let each without one stand alone"
+    with pytest.raises(
+        UserError, match=rf"scans.group_column: names none for 1 of 60 images, first: .*10_0.png; {said}"
+    ):
         ingest.main(write_settings(project, block))
+    ingest.main(write_settings(project, {**block, "missing_group": "alone"}))
+    names = [name for part in ("train", "test") for name in read_images(Path(part)).group_names.tolist()]
+    sizes = Counter(names)
+    assert sorted(sizes.values()) == [1, 4, *[5] * 11]
+    [lone] = [name for name, count in sizes.items() if count == 1]
+    assert lone.endswith("patient10_0.png")
+
+
+def test_paths_that_a_pattern_finds_none_in_stand_alone_if_so_set(project: Path) -> None:
+    """All others keep their groups, wherever in a path these are named."""
+    write_patients(project / "images/scans")
+    block: dict[str, object] = {"source": "folder", "group_pattern": r"(patient\d\d)"}
+    with pytest.raises(UserError, match="finds none for 50 of 60 images"):
+        ingest.main(write_settings(project, block))
+    ingest.main(write_settings(project, {**block, "missing_group": "alone"}))
+    train, test = read_images(Path("train")), read_images(Path("test"))
+    sizes = Counter([*train.group_names.tolist(), *test.group_names.tolist()])
+    assert {name: count for name, count in sizes.items() if count > 1} == {"patient10": 5, "patient11": 5}
+    assert len(sizes) == 52
+    assert not {*train.group_names} & {*test.group_names}
 
 
 @pytest.mark.parametrize("word", ["nan", "N/A", " null "])
@@ -297,9 +327,7 @@ def test_a_word_for_nothing_is_no_group_unless_such_are_kept(word: str, project:
     table = project / "labels.csv"
     table.write_text(table.read_text().replace(",patient3\n", f",{word}\n"), encoding="utf-8")
     block = {"source": "table", "path": str(table), "group_column": "patient"}
-    with pytest.raises(
-        UserError, match=r"labels.csv: row \d+: the group_column is empty; every image must have a group"
-    ):
+    with pytest.raises(UserError, match=r"scans.group_column: names none for 5 of 60 images, first"):
         ingest.main(write_settings(project, block))
     ingest.main(write_settings(project, {**block, "missing_labels": "keep"}))
     assert word.strip() in {*read_images(Path("train")).group_names, *read_images(Path("test")).group_names}
@@ -366,7 +394,22 @@ def test_groups_in_both_parts_of_a_split_of_its_own_are_counted(project: Path) -
     plan = plan_dataset({"scans": {"source": "folder", "size": 6, "group_pattern": r"patient(\d)"}}, "scans")
     from counterweight.data.sources.base.group_names import find_groups
 
-    counts = count_members(find_groups(plan.source.find(plan.settings, "scans"), plan.common.group_pattern, "here"))
+    counts = count_members(find_groups(plan.source.find(plan.settings, "scans"), plan.common.grouping, "here"))
     # Of patients 10 and 11 the first digit counts: they are patient 1's, who is tested.
     assert counts is not None
     assert counts.describe() == "10 of 5 to 15 images; 5 test images are of a group in train"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_groups_in_both_parts_of_a_split_of_its_own_are_said_in_account_and_counts(kept: bool, project: Path) -> None:
+    write_patients(project / "images/scans", test=True)
+    block = {"source": "folder", "group_pattern": r"patient(\d)", "keep_split": kept}
+    ingest.main(write_settings(project, block))
+    said = [note for note in json.loads(Path("account").read_text())["notes"] if "of a group in train" in note]
+    train, test = read_images(Path("train")), read_images(Path("test"))
+    counted = count_tested_groups(train, test).tolist()
+    assert said == (
+        ["5 test images are of a group in train; keep_split: false splits anew, and no group"] if kept else []
+    )
+    assert counted == ([2, 3] if kept else [0, 0])
+    assert count_tested_groups(train, replace(test, group_names=None)).tolist() == [0, 0]

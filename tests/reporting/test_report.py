@@ -481,6 +481,9 @@ def test_test_images_that_are_trained_on_are_the_first_thing_said() -> None:
     assert lines[2] == f"**Warning: {said}**"
     assert "Warning" not in render_report(clean)
     assert lines[:2] + lines[4:] == render_report(clean).splitlines()
+    grouped = {**seen, first: seen[first].model_copy(update={"group_train": 1})}
+    more = f"1 of {tested} test images are of a group that has training images, too."
+    assert render_report(replace(clean, counts=grouped)).splitlines()[2] == f"**Warning: {said} {more}**"
 
 
 def test_counts_without_duplicates_have_no_word_of_them() -> None:

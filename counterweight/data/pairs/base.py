@@ -108,7 +108,9 @@ def make_side(
         provenance={"source": source, "settings": own, **account},
         settings=settings,
     )
-    return side if groups is None else replace(side, groups=name_groups(re.compile(groups), side.origins, source))
+    if groups is None:
+        return side
+    return replace(side, groups=name_groups(re.compile(groups), side.origins, "refuse", source))
 
 
 def scale_greys(side: LazyImages, settings: FileSettings, white: float | None) -> LazyImages:

@@ -225,7 +225,7 @@ def test_a_pattern_of_groups_makes_the_offer_void(tmp_path: Path) -> None:
     offers(tmp_path, made("patient", lambda group, place: group))
     block = {"source": "table", "path": str(tmp_path), "size": 4, "group_pattern": "."}
     plan = plan_dataset({"x": block}, "x")
-    found = find_groups(plan.source.find(plan.settings, "x"), plan.common.group_pattern, "here")
+    found = find_groups(plan.source.find(plan.settings, "x"), plan.common.grouping, "here")
     assert not any("group_column" in note for note in found.train.provenance["notes"])
 
 

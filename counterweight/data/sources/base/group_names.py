@@ -13,6 +13,7 @@ from counterweight.core.groups import Indices, check_groups, number_names
 from counterweight.data.sources.base.labels import describe_like_groups
 from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages
 from counterweight.data.sources.base.patterns import find_all
+from counterweight.settings.datasets import Grouping, MissingGroup
 
 
 class GroupCounts(NamedTuple):
@@ -38,45 +39,62 @@ NEEDED = 3
 """Groups of a class, at least, where it is parted into what is fitted, validated and tested."""
 
 
-def find_groups(found: DatasetSplits, pattern: re.Pattern[str] | None, where: str) -> DatasetSplits:
-    """Return a dataset whose images know their groups, if a pattern names them.
+def find_groups(found: DatasetSplits, grouping: Grouping, where: str) -> DatasetSplits:
+    """Return a dataset whose images know their groups, if a pattern or a column names them.
 
     Args:
         where: file and key of the dataset, as in `params.yaml: datasets.pets`; begins an error's message.
 
     Raises:
-        UserError: an image's path does not match, or the source names groups, too.
+        UserError: an image has no group and is not to stand alone, or the source names groups, too.
     """
-    if pattern is None:
-        return found
-    if found.train.groups is not None:
-        raise UserError(f"{where}.group_pattern: not beside group_column; set one of them")
+    pattern, missing = grouping
     parts = [part for part in found if part is not None]
     origins = [origin for part in parts for origin in part.origins]
-    names = name_groups(pattern, origins, f"{where}.group_pattern")
     facts = found.train.provenance
-    if "notes" in facts:
-        kept = [note for note in facts["notes"] if OFFER not in note]
-        facts = {**facts, "notes": kept + describe_like_groups({*names})}
+    if pattern is not None:
+        if found.train.groups is not None:
+            raise UserError(f"{where}.group_pattern: not beside group_column; set one of them")
+        names = name_groups(pattern, origins, missing, f"{where}.group_pattern")
+        if "notes" in facts:
+            kept = [note for note in facts["notes"] if OFFER not in note]
+            facts = {**facts, "notes": kept + describe_like_groups({*names})}
+    elif found.train.groups is not None:
+        named = [name for part in parts for name in part.groups or ()]
+        names = fill_in(named, origins, missing, f"{where}.group_column: names none")
+    else:
+        return found
     train = replace(found.train, groups=names[: len(found.train)], provenance=facts)
     return DatasetSplits(train, None if found.test is None else replace(found.test, groups=names[len(found.train) :]))
 
 
-def name_groups(pattern: re.Pattern[str], origins: Sequence[str], where: str) -> list[str]:
+def name_groups(pattern: re.Pattern[str], origins: Sequence[str], missing: MissingGroup, where: str) -> list[str]:
     """Return the name of each image's group: what the first group in parentheses has that takes part in a match.
 
     Without such a group it is the whole match.
 
     Raises:
-        UserError: an origin does not match, or what names its group is empty, or the pattern takes too long.
+        UserError: as of `fill_in`, or the pattern takes too long.
     """
     names = find_all(pattern, origins, where)
-    strange = [origin for origin, name in zip(origins, names, strict=True) if not name]
-    if strange:
-        ways = "every image must have a group; end the pattern with |(.+) to let others stand alone"
-        said = f"finds none in {len(strange):,} of {len(origins):,} paths, first: {strange[0]}"
-        raise UserError(f"{where}: '{pattern.pattern}' {said}; {ways}")
-    return names
+    return fill_in(names, origins, missing, f"{where}: '{pattern.pattern}' finds none")
+
+
+def fill_in(names: Sequence[str], origins: Sequence[str], missing: MissingGroup, said: str) -> list[str]:
+    """Return the name of each image's group; of one that has none, where such stand alone, what it comes from.
+
+    Args:
+        names: of groups, empty where an image has none.
+        said: begins an error's message.
+
+    Raises:
+        UserError: one has none and is not to stand alone.
+    """
+    lacking = [origin for origin, name in zip(origins, names, strict=True) if not name]
+    if lacking and missing == "refuse":
+        ways = "every image must have a group; set missing_group: alone to let each without one stand alone"
+        raise UserError(f"{said} for {len(lacking):,} of {len(origins):,} images, first: {lacking[0]}; {ways}")
+    return [name or origin for origin, name in zip(origins, names, strict=True)]
 
 
 def number_groups(images: LazyImages) -> Indices:
@@ -95,6 +113,14 @@ def count_members(found: DatasetSplits) -> GroupCounts | None:
     sizes, trained = Counter([*train.groups, *tested]), {*train.groups}
     shared = sum(name in trained for name in tested)
     return GroupCounts(len(sizes), min(sizes.values()), max(sizes.values()), shared)
+
+
+def describe_shared_groups(found: DatasetSplits, kept: bool) -> list[str]:
+    """Say how many test images are of a group with training images, where the source's own parts are `kept`."""
+    counts = count_members(found) if kept else None
+    if counts is None or not counts.in_train:
+        return []
+    return [f"{counts.in_train:,} test images are of a group in train; keep_split: false splits anew, and no group"]
 
 
 def check_enough_groups(found: DatasetSplits, own_split: bool, where: str) -> None:

@@ -104,20 +104,12 @@ def select_rows(tables: list[Table], word: str) -> Rows:
 
 
 def list_groups(tables: list[Table], numbers: Indices, rows: Indices) -> list[str] | None:
-    """Return the group that a column names for each of some rows; None where no column is to do so.
-
-    Raises:
-        UserError: it is empty in a row.
-    """
+    """Return the group that a column names for each of some rows, or nothing; None where no column is to do so."""
     found: list[str] = []
     for number, row in zip(numbers.tolist(), rows.tolist(), strict=True):
         if (groups := tables[number].groups) is None:
             return None
-        if not (name := groups[row]):
-            columns = tables[number].columns
-            where = f"{columns.file}: row {columns.number(row)}"
-            raise UserError(f"{where}: the group_column is empty; every image must have a group")
-        found.append(name)
+        found.append(groups[row] or "")
     return found
 
 
