@@ -172,7 +172,7 @@ def test_groups_by_a_pattern_are_counted_and_written_down(project: Path, tmp_pat
     assert found["found"][str(folder)]["groups"] == groups
     assert found["blocks"]["datasets.scans"]["group_pattern"] == "([0-9])[.]png"
     too_few = "class 'cat' has 6 images of 1 group; 3 or more are needed, since no group is on two sides"
-    refused(project, r"group_pattern: 'x\(.\)' finds none in 11 of 11", "more", folder, "--group-pattern", "x(.)")
+    refused(project, r"group_pattern: 'x\(.\)' finds none for 11 of 11", "more", folder, "--group-pattern", "x(.)")
     refused(project, too_few, "more", folder, "--group-pattern", "png")
     refused(project, "group_column: unknown key", "more", folder, "--group-column", "patient")
 
