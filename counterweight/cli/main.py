@@ -91,7 +91,7 @@ def main() -> None:
     keep_memory()
     foresee_torch()
     try:
-        with ending_when_interrupted():
+        with ending_when_interrupted(terminated=True):
             # click would print its errors its own way, and exit itself. What it returns is a command's exit code.
             code = cli.main(standalone_mode=False, complete_var=completion.VARIABLE)
         if code:

@@ -13,9 +13,11 @@ from typing import NamedTuple
 
 from counterweight.core.memory import ADDRESSES, DATA, GIB, Memory, read_own_limit
 
-TORCH = "torch"
+TORCH, ARROW = "torch", "pyarrow"
 LIMITS = (("addresses are", "-v", *ADDRESSES), ("data is", "-d", *DATA))
 """What is limited, by which option of `ulimit`, and what the kernel calls it."""
+LEAST = 2**29
+"""Bytes of addresses without which pyarrow and others may end the process as they are loaded."""
 WORK = 2**29
 """Bytes that work takes beside libraries, at least: OpenBLAS and others end a process that has less."""
 TRIAL = f"""
@@ -49,8 +51,11 @@ class RoomForTorch(MetaPathFinder):
         """Return None, so that others look for a module.
 
         Raises:
-            NoRoomError: it is torch, and does not fit.
+            NoRoomError: it is torch, and does not fit, or pyarrow, where next to nothing does.
         """
+        if fullname == ARROW:
+            for room in list_rooms():
+                require_least(room)
         if fullname == TORCH and (rooms := list_rooms()):
             taken = try_torch()
             for room in rooms:
@@ -79,6 +84,21 @@ def try_torch() -> list[int] | None:
     return [mmap.PAGESIZE * int(pages) for pages in done.stdout.split()] if done.returncode == 0 else None
 
 
+def require_least(room: Room) -> None:
+    """Refuse addresses that are too few for libraries.
+
+    Raises:
+        NoRoomError: they are.
+    """
+    if room.option == "-v" and room.memory.total < LEAST:
+        raise NoRoomError(f"{describe_limit(room)}, {LEAST / GIB:.2f} are the least")
+
+
+def describe_limit(room: Room) -> str:
+    """Say what is limited, to how much, by which option."""
+    return f"{room.what} limited to {math.floor(100 * room.memory.total / GIB) / 100:.2f} GiB (ulimit {room.option})"
+
+
 def require_room(room: Room, taken: Sequence[int] | None) -> None:
     """Refuse torch where there is no room for it and work with it.
 
@@ -88,8 +108,7 @@ def require_room(room: Room, taken: Sequence[int] | None) -> None:
     Raises:
         NoRoomError: there is none.
     """
-    free, total = room.memory
-    said = f"{room.what} limited to {math.floor(100 * total / GIB) / 100:.2f} GiB (ulimit {room.option})"
+    (free, total), said = room.memory, describe_limit(room)
     if taken is None:
         raise NoRoomError(f"{said}, torch needs more")
     needed = total - free + taken[room.place] + WORK

@@ -48,7 +48,9 @@ def find_spanning(labels: Indices, numbers: Indices) -> Chosen:
     return spans
 
 
-def choose_together(labels: Indices, fraction: float, rng: np.random.Generator, numbers: Indices) -> Chosen:
+def choose_together(
+    labels: Indices, fraction: float, rng: np.random.Generator, numbers: Indices, left: int = 1
+) -> Chosen:
     """Choose a fraction of the images of every class at random, bool (N,), all that share a number or none of them.
 
     A class has an image on either side where its groups allow it; the fraction is met as nearly as they do. Groups of
@@ -56,16 +58,19 @@ def choose_together(labels: Indices, fraction: float, rng: np.random.Generator, 
 
     Args:
         numbers: that the images of a group share, int64 (N,).
+        left: groups of a class that are not chosen, at least, if it has one more: they may have to be parted again.
     """
     chosen, spanning = np.zeros(len(labels), dtype=bool), find_spanning(labels, numbers)
     if spanning.any():
         own = np.flatnonzero(spanning)
         alone = {label: len(np.unique(numbers[~spanning & (labels == label)])) for label in np.unique(labels[own])}
-        chosen[own] = place_spanning(labels[own], fraction, rng, numbers[own], alone)
+        chosen[own] = place_spanning(labels[own], fraction, rng, numbers[own], alone, left)
     for label in np.unique(labels):
         of_class = labels == label
         order, sizes = gather(rng.permutation(np.flatnonzero(of_class & ~spanning)), numbers)
-        there, missing = (of_class & spanning & chosen), not (of_class & spanning & ~chosen).any()
+        there, away = of_class & spanning & chosen, len(np.unique(numbers[of_class & spanning & ~chosen]))
+        every = len(sizes) + away + len(np.unique(numbers[there]))
+        missing = max(0, count_left(left, every) - away)
         # A group is on the side where its middle lies; each image alone is chosen if it is one of the first `count`.
         count = round(fraction * int(of_class.sum())) - int(there.sum())
         most = max(int(not there.any()), int((np.cumsum(sizes) - sizes / 2 < count).sum()))
@@ -74,8 +79,13 @@ def choose_together(labels: Indices, fraction: float, rng: np.random.Generator, 
     return chosen
 
 
+def count_left(left: int, groups: int) -> int:
+    """Return how many of a class's groups are not to be chosen: one may be, whatever is to be left."""
+    return max(1, min(left, groups - 1))
+
+
 def place_spanning(
-    labels: Indices, fraction: float, rng: np.random.Generator, numbers: Indices, alone: dict[int, int]
+    labels: Indices, fraction: float, rng: np.random.Generator, numbers: Indices, alone: dict[int, int], left: int
 ) -> Chosen:
     """Choose groups of several classes, bool (N,), so that about a fraction of each class's images is chosen.
 
@@ -84,27 +94,31 @@ def place_spanning(
 
     Args:
         alone: by label, how many groups the class has beside these, which are placed later.
+        left: as of `choose_together`.
     """
     of_class, names = np.unique(labels, return_inverse=True)[1], np.unique(labels).tolist()
     groups = np.unique(numbers, return_inverse=True)[1]
     totals = np.bincount(of_class, minlength=len(names)).astype(np.float64)
     others = np.array([alone[name] for name in names])
     parts = count_parts(groups, of_class)
+    here = np.bincount(np.concatenate([classes for classes, _ in parts]), minlength=len(names))
+    wanted = np.array([count_left(left, count) for count in (here + others).tolist()])
 
-    def cost(have: Floats, classes: Indices) -> float:
-        empty = (have == 0).astype(np.int64) + (have == totals[classes])
+    def cost(have: Floats, away: Indices, classes: Indices) -> float:
+        lacking = (have == 0).astype(np.int64) + np.maximum(0, wanted[classes] - away)  # groups that others have to be
         apart = (have / totals[classes] - fraction) ** 2  # at most 1 for each class
-        return float(apart.sum() + (len(names) + 1) * (empty > others[classes]).sum())
+        return float(apart.sum() + (len(names) + 1) * (lacking > others[classes]).sum())
 
     def attempt() -> tuple[float, Chosen]:
-        side, have = np.zeros(len(parts), dtype=bool), np.zeros(len(names))
+        side, have, away = np.zeros(len(parts), dtype=bool), np.zeros(len(names)), here.copy()
         order = rng.permutation(len(parts)).tolist()
         for group in order * PASSES:
             classes, sizes = parts[group]
             moved = have[classes] + (-sizes if side[group] else sizes)
-            if cost(moved, classes) < cost(have[classes], classes):
-                side[group], have[classes] = not side[group], moved
-        return cost(have, np.arange(len(names))), side
+            rest = away[classes] + (1 if side[group] else -1)
+            if cost(moved, rest, classes) < cost(have[classes], away[classes], classes):
+                side[group], have[classes], away[classes] = not side[group], moved, rest
+        return cost(have, away, np.arange(len(names))), side
 
     tries = [attempt() for _ in range(max(1, min(MOST_TRIES, WORK // len(parts))))]
     best: Chosen = min(tries, key=lambda found: found[0])[1][groups]

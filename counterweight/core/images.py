@@ -20,6 +20,8 @@ from counterweight.core.twins import part_copies
 
 COLUMNS = MappingProxyType({"label": pa.int64(), "origin": pa.string(), "draw": pa.int64()})
 """What an image table has beside its images."""
+FACTS = (b"shape", b"class_names", b"provenance")
+"""What it says of itself, each in JSON."""
 ROW_GROUP_BYTES = 16 * 2**20  # What the writer holds in memory.
 
 FILE_DIFFERENCES = "file_differences"
@@ -254,7 +256,9 @@ def read_facts(file: pq.ParquetFile) -> tuple[tuple[int, int, int], tuple[str, .
         KeyError, ValueError: it lacks one of them, or has other columns than such a table.
     """
     metadata, schema = file.metadata.metadata or {}, file.schema_arrow
-    shape, names, provenance = (json.loads(metadata[key]) for key in (b"shape", b"class_names", b"provenance"))
+    if lacking := [key.decode() for key in FACTS if key not in metadata]:
+        raise ValueError(f"it does not say its {lacking[0]}")
+    shape, names, provenance = (json.loads(metadata[key]) for key in FACTS)
     if not (isinstance(shape, list) and len(shape) == 3 and all(type(side) is int and side > 0 for side in shape)):
         raise ValueError(f"its shape is {shape}")
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):

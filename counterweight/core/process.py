@@ -120,7 +120,7 @@ def leave(code: int = 0) -> NoReturn:
 
 
 @contextmanager
-def ending_when_interrupted() -> Iterator[None]:
+def ending_when_interrupted(terminated: bool = False) -> Iterator[None]:
     """End as Ctrl-C ends a program, whatever becomes of its exception on the way.
 
     Libraries in C swallow it while they import others, fail a line later for want of half of them, or leave the lock of
@@ -128,12 +128,17 @@ def ending_when_interrupted() -> Iterator[None]:
     is raised when that is done; and once more where Python could not raise it, as while it frees an object. Where
     Ctrl-C is ignored, as in a job in the background, or another handler is in place, nothing is changed.
 
+    Args:
+        terminated: whether SIGTERM ends it so, too, and not at once, which leaves what is half made behind.
+
     Raises:
         SystemExit: there was an interrupt, and an exception after it.
     """
     seen: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGTERM and number in seen:
+            return  # Who sends it to all processes of a group sends it to this one twice.
         seen.append(number)
         if len(seen) > PATIENCE or not is_importing(frame):
             raise KeyboardInterrupt
@@ -145,22 +150,25 @@ def ending_when_interrupted() -> Iterator[None]:
         else:
             report(unraisable)
 
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    usual = {signal.SIGINT: signal.default_int_handler} | ({signal.SIGTERM: signal.SIG_DFL} if terminated else {})
+    taken = {number: own for number, own in usual.items() if signal.getsignal(number) is own}
+    if not taken:
         yield
         return
-    signal.signal(signal.SIGINT, note)
-    signal.signal(signal.SIGVTALRM, note)
+    for number in (*taken, signal.SIGVTALRM):
+        signal.signal(number, note)
     report, sys.unraisablehook = sys.unraisablehook, look
     try:
         yield
     except BaseException:
         if seen:
-            sys.exit(INTERRUPTED)
+            sys.exit(128 + signal.SIGTERM if signal.SIGTERM in seen else INTERRUPTED)
         raise
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         sys.unraisablehook = report
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, own in taken.items():
+            signal.signal(number, own)
 
 
 def is_importing(frame: FrameType | None) -> bool:

@@ -1,8 +1,10 @@
 """The audit of two folders: verdicts on sets that differ and on sets that do not, its files, and what it refuses."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -347,6 +349,36 @@ def test_what_cannot_be_compared_is_refused(params: Path, tmp_path: Path) -> Non
     with pytest.raises(UserError, match=r"extract\.weights: 'imagnet' is neither"):
         audit_to_json(request_for(params, real, real)._replace(weights="imagnet"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_nothing_behind(number: int, params: Path, tmp_path: Path) -> None:
+    """Sent twice, as to this process and to all of its group."""
+    real, other = (folder(tmp_path / name, drawn(40, seed)) for seed, name in enumerate(("real", "other")))
+    before = {*tmp_path.iterdir()}
+    command = [
+        sys.executable,
+        "-m",
+        "counterweight",
+        "audit",
+        real,
+        other,
+        "--params",
+        params,
+        "--out",
+        tmp_path / "out",
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and {*tmp_path.iterdir()} == before:
+            time.sleep(0.05)
+        assert process.poll() is None
+        for _ in range(2 if number == signal.SIGTERM else 1):
+            process.send_signal(number)
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 128 + number
+    assert {*tmp_path.iterdir()} == before
+    assert "leaked" not in said
+    assert "Traceback" not in said
 
 
 def test_weights_that_only_the_latent_part_lacks_are_noticed_before_any_work(params: Path, tmp_path: Path) -> None:

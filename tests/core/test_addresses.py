@@ -36,6 +36,15 @@ def test_what_torch_takes_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     assert try_torch() is None
 
 
+@pytest.mark.parametrize("size", [200_000, 250_000, 500_000])
+def test_pyarrow_ends_nothing_where_next_to_nothing_is_allowed(size: int) -> None:
+    code = "from counterweight.core.addresses import foresee_torch; foresee_torch(); import pyarrow"
+    line = f'ulimit -v {size}; exec "$0" -c "$1"'
+    done = subprocess.run(["bash", "-c", line, sys.executable, code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("(ulimit -v), 0.50 are the least")
+
+
 @pytest.mark.parametrize("option", ["v", "d"])
 def test_torch_ends_with_one_line_where_a_shell_limits_it(option: str) -> None:
     """Half a GiB is not enough for work beside the least of what torch takes."""

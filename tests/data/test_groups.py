@@ -70,6 +70,29 @@ def test_every_class_with_many_groups_is_on_both_sides_in_about_its_fraction(see
     assert abs(fractions - 0.3).max() < 2 * 3 / 60
 
 
+@pytest.mark.parametrize("seed", range(150))
+def test_two_groups_of_a_class_are_left_where_it_has_three(seed: int) -> None:
+    """What is left is parted once more, into what is fitted and what is set aside."""
+    labels, groups, fraction = random_case(seed)
+    chosen = choose_together(labels, fraction, np.random.default_rng(seed), groups, left=2)
+    assert not {*groups[chosen]} & {*groups[~chosen]}
+    for label in {*labels.tolist()}:
+        own = labels == label
+        if len({*groups[own]}) > 2:
+            assert len({*groups[own & ~chosen]}) >= 2
+            assert (own & chosen).any()
+
+
+def test_a_patient_with_nearly_all_images_leaves_others_beside_him() -> None:
+    """Of three classes with 60 images of one patient, and five of one each, 20 are wanted."""
+    labels = np.concatenate([np.repeat([0, 1, 2], 60), np.repeat([0, 1, 2], 5)])
+    groups = np.concatenate([np.zeros(180, np.int64), np.arange(1, 16)])
+    chosen = choose_together(labels, 0.3, np.random.default_rng(0), groups, left=2)
+    assert np.bincount(labels[chosen]).tolist() == [4, 4, 4]
+    plain = choose_together(labels, 0.3, np.random.default_rng(0), groups)
+    assert np.bincount(labels[plain]).tolist() == [5, 5, 5]
+
+
 @pytest.mark.parametrize("fraction", [0.05, 0.3, 0.95])
 def test_of_two_patients_with_all_classes_one_is_on_either_side(fraction: float) -> None:
     labels, groups = np.tile([0, 1, 2], 10), np.repeat([0, 1], [9, 21])

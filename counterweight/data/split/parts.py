@@ -17,7 +17,7 @@ from counterweight.core.pictures import Pictures, number_pictures
 from counterweight.core.twins import Digests, digest_pixels, stack_digests
 from counterweight.data.decode.images import BadFile
 from counterweight.data.decode.pool import Decoded, Workers
-from counterweight.data.sources.base.group_names import number_groups
+from counterweight.data.sources.base.group_names import NEEDED, number_groups
 from counterweight.data.sources.base.lazy_images import CHUNK, DatasetSplits, Indices, LazyImages
 from counterweight.data.split.reading import Subset, choose_all, read_subset
 
@@ -107,6 +107,6 @@ def choose_test(
     numbers = join_numbers(number_groups(images), twins)
     what = f"{where}: a training and a test part"
     check_groups(images.labels, numbers, images.class_names, 2, what)
-    chosen = choose_together(images.labels, fraction, rng, numbers)
+    chosen = choose_together(images.labels, fraction, rng, numbers, left=NEEDED - 1)
     check_sides(images.labels, chosen, images.class_names, numbers, what)
     return chosen
