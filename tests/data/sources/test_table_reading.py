@@ -15,7 +15,7 @@ from PIL import Image
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.pool import Workers
-from counterweight.data.sources.base import columns, text_lengths
+from counterweight.data.sources.base import columns, text_lengths, whole_columns
 from counterweight.data.sources.base.labels import describe_lookalikes, find_lookalikes, order_names
 from counterweight.data.split.accounts import name_parts, report_account
 from counterweight.data.split.reading import check_present, choose_all, read_into_memory
@@ -534,7 +534,7 @@ def test_a_small_table_that_holds_more_than_memory_is_refused(root: Path, monkey
     assert path.stat().st_size < 2**20
     monkeypatch.setattr(text_lengths, "MOST", 2**26)
     with pytest.raises(UserError, match=r"a.parquet: column 'label' holds more than 0.1 GiB; it can name nothing"):
-        columns.read_column(columns.read_columns(path), "label")
+        whole_columns.read_column(columns.read_columns(path), "label")
 
 
 # Quotes.

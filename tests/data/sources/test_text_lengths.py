@@ -18,9 +18,10 @@ from PIL import Image
 from counterweight.core import confined
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base import labels
-from counterweight.data.sources.base.columns import read_column, read_columns
+from counterweight.data.sources.base.columns import read_columns
 from counterweight.data.sources.base.labels import describe_lookalikes
 from counterweight.data.sources.base.text_lengths import LONGEST
+from counterweight.data.sources.base.whole_columns import read_column
 from tests.data.sources.tables import counts, find, refused
 
 ROOT = Path(__file__).parents[3]
@@ -322,7 +323,8 @@ def test_numbers_of_hundreds_of_digits_are_labels_as_others_are() -> None:
 FRESH = """
 import sys
 from pathlib import Path
-from counterweight.data.sources.base.columns import read_column, read_columns
+from counterweight.data.sources.base.columns import read_columns
+from counterweight.data.sources.base.whole_columns import read_column
 columns = read_columns(Path(sys.argv[1]), encoding=sys.argv[2] or None)
 print(*columns.names, *read_column(columns, "label").to_pylist())
 """

@@ -114,10 +114,25 @@ def read_parquet(
         groups: row groups; None: all.
         facts: of the file, if they are known.
     """
-    # Neither threads, of which a fork has one, nor whole row groups at once.
-    with pq.ParquetFile(file, metadata=facts, read_dictionary=shared, memory_map=True, pre_buffer=False) as parquet:
-        for batch in parquet.iter_batches(rows, groups, columns=[*paths], use_threads=False):
-            yield pa.RecordBatch.from_arrays([write_out_views(own) for own in batch.columns], batch.schema.names)
+    with open_parquet(file, shared, facts) as parquet:
+        yield from read_open_parquet(parquet, paths, rows, groups)
+
+
+def open_parquet(file: Path, shared: Sequence[str], facts: pq.FileMetaData | None = None) -> pq.ParquetFile:
+    """Return what reads Parquet with neither threads, of which a fork has one, nor whole row groups at once.
+
+    Args:
+        shared, facts: as of `read_parquet`.
+    """
+    return pq.ParquetFile(file, metadata=facts, read_dictionary=shared, memory_map=True, pre_buffer=False)
+
+
+def read_open_parquet(
+    parquet: pq.ParquetFile, paths: Sequence[str], rows: int, groups: list[int] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield columns of Parquet; arguments as of `read_parquet`."""
+    for batch in parquet.iter_batches(rows, groups, columns=[*paths], use_threads=False):
+        yield pa.RecordBatch.from_arrays([write_out_views(own) for own in batch.columns], batch.schema.names)
 
 
 def open_columns(source: pa.NativeFile, names: Sequence[str]) -> pa.ipc.RecordBatchStreamReader:

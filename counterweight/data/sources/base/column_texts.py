@@ -1,18 +1,13 @@
 """Columns of tables as texts: paths and words, labels as they are meant, and which columns have words of some kind."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from counterweight.core.errors import UserError
-from counterweight.data.sources.base.columns import (
-    Columns,
-    read_column,
-    read_first_rows,
-    translate_errors,
-)
+from counterweight.data.sources.base.columns import Columns, read_first_rows, translate_errors
 from counterweight.data.sources.base.labels import (
     describe_too_long,
     describe_written,
@@ -21,6 +16,7 @@ from counterweight.data.sources.base.labels import (
     normalize_label,
 )
 from counterweight.data.sources.base.text_lengths import is_text
+from counterweight.data.sources.base.whole_columns import read_column, read_each
 
 UNKNOWN = -1
 
@@ -46,7 +42,21 @@ def read_values(columns: Columns, name: str) -> list[str | None]:
     Raises:
         UserError: a value has no name, or the column holds something else.
     """
-    kind, array, names = columns.kind(name), read_column(columns, name), columns.class_names(name)
+    return write_values(columns, name, read_column(columns, name))
+
+
+def read_several(columns: Columns, names: Sequence[str]) -> Iterator[list[str | None] | None]:
+    """Yield columns as `read_values` returns them, None for one that it refuses; arguments as of `read_each`."""
+    for name, array in zip(names, read_each(columns, names), strict=True):
+        try:
+            yield None if array is None else write_values(columns, name, array)
+        except UserError:
+            yield None
+
+
+def write_values(columns: Columns, name: str, array: pa.ChunkedArray) -> list[str | None]:
+    """Return what was read of a column as texts; values and errors as of `read_values`."""
+    kind, names = columns.kind(name), columns.class_names(name)
     if pa.types.is_dictionary(kind):
         with translate_errors(columns.file):
             kind, array = kind.value_type, array.cast(kind.value_type)

@@ -15,9 +15,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from counterweight.core.errors import UserError
-from counterweight.core.memory import require_memory
 from counterweight.core.schema import suggest_name
-from counterweight.data.sources.base.batches import ARROW, LINES, read_batches, read_schema
+from counterweight.data.sources.base.batches import ARROW, LINES, read_schema
 from counterweight.data.sources.base.delimited_text import (
     DELIMITERS,
     SAID,
@@ -38,20 +37,9 @@ from counterweight.data.sources.base.text_columns import (
     read_names,
     read_text_columns,
 )
-from counterweight.data.sources.base.text_lengths import (
-    ALLOWED,
-    COPIES,
-    TEXT,
-    TooLongError,
-    check_size,
-    find_long,
-    hide_long,
-    is_text,
-    write_out,
-)
+from counterweight.data.sources.base.text_lengths import hide_long, is_text
 
 FIRST = 10_000  # rows that tell what a column holds
-ROWS = 1024  # of a column that are read at a time
 NAMED = 20  # columns that a message names
 TYPED = (".parquet", LINES, ARROW)
 SUFFIXES = (*DELIMITERS, *TYPED)
@@ -249,46 +237,6 @@ def drop_header(columns: Columns) -> Columns:
     """Return a table of texts whose first line is a row as others are."""
     schema = pa.schema([(f"f{place}", pa.string()) for place in range(len(columns.names))])
     return columns._replace(header=False, schema=schema, empty=tuple(row + 1 for row in columns.empty))
-
-
-def read_column(columns: Columns, name: str, field: str | None = None) -> pa.ChunkedArray:
-    """Return a column of what names something, or structs of one field of it alone.
-
-    Raises:
-        UserError: it cannot be read, or there is more than texts and numbers of a table's rows can be.
-    """
-    with translate_errors(columns.file):
-        if columns.texts is not None:
-            return check_texts(columns, name, columns.texts.column(name))
-        if not columns.delimiter:
-            return read_typed_column(columns, name, field)
-        read = [batch.column(0) for batch in read_text_columns(columns.file, columns.reading, [name])]
-        found = pa.chunked_array(read, pa.string())
-        require_memory(COPIES * found.nbytes + TEXT * len(found), f"{columns.file}: column '{name}'")
-        return check_texts(columns, name, drop_empty(columns, found.slice(0, max(0, len(found) - columns.blank))))
-
-
-def read_typed_column(columns: Columns, name: str, field: str | None) -> pa.ChunkedArray:
-    """Return a column of a table that knows types, some rows at a time: a small file may say that it holds anything."""
-    chunks, size, rows = list[pa.Array](), 0, 0
-    for values in read_batches(columns.file, name, ROWS, field):
-        check_texts(columns, name, pa.chunked_array([values]), rows)
-        # Written out: a text that all rows share would be as small in memory as in the file.
-        chunks.append(write_out(values))
-        size, rows = size + chunks[-1].nbytes, rows + len(values)
-        check_size(size, rows, f"{columns.file}: column '{name}'")
-    return pa.chunked_array(chunks, None if chunks else columns.kind(name))
-
-
-def check_texts(columns: Columns, name: str, found: pa.ChunkedArray, start: int = 0) -> pa.ChunkedArray:
-    """Return rows of a column whose texts are short enough to name something; `start` is the place of the first."""
-    for values in found.chunks:
-        if long := find_long(values):
-            row = columns.number(start + long.place)
-            said = f"row {row}: '{name}' is a text of {long.size:,} bytes; {ALLOWED}"
-            raise TooLongError(f"{columns.file}: {said}")
-        start += len(values)
-    return found
 
 
 def read_first_rows(columns: Columns, names: list[str]) -> pa.RecordBatch:

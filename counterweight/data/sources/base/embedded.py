@@ -13,8 +13,9 @@ from counterweight.core.confined import read_confined
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.batches import read_batches, read_parquet
 from counterweight.data.sources.base.column_texts import read_texts
-from counterweight.data.sources.base.columns import Columns, Indices, describe_nested, read_column, translate_errors
+from counterweight.data.sources.base.columns import Columns, Indices, describe_nested, translate_errors
 from counterweight.data.sources.base.text_lengths import is_text
+from counterweight.data.sources.base.whole_columns import read_column
 
 PARQUET = ".parquet"
 BATCH = 32  # images of a column that are read at a time: a row group may be the whole file

@@ -1,15 +1,14 @@
 """Columns of tables that may say which images belong together, where no setting names one: they are offered."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import is_image
-from counterweight.data.sources.base.column_texts import read_values
+from counterweight.data.sources.base.column_texts import read_several
 from counterweight.data.sources.base.columns import Columns, read_first_rows, translate_errors
 from counterweight.data.sources.base.group_names import NEEDED, OFFER
 from counterweight.data.sources.base.labels import is_missing, normalize_label
@@ -39,6 +38,8 @@ LONGEST = 64  # characters of a name, in the mean: what is longer is text
 SHARED, ALWAYS_SHARED = 0.2, 0.5
 """Images that share a value with another, at least, as a part of all, by a name that says it and without."""
 TIMES, FEWEST = 3, 10  # as many values as classes, at least, and values where no name says what they are
+SIDE_BY_SIDE = 8
+"""Tables that are read at the same time, at most."""
 PURE = 0.9  # of the images that share a value have the class that most with that have, where no name says it
 
 
@@ -67,11 +68,9 @@ def describe_group_columns(tables: Sequence[Table]) -> list[str]:
     rows = [[row for row, part in enumerate(own.parts) if part not in (None, DROPPED)] for own in tables]
     classes = [str(own.classes[row]) for own, kept in zip(tables, rows, strict=True) for row in kept]
     codes = np.unique(np.array(classes, dtype=np.str_), return_inverse=True)[1]
-    found = [
-        own
-        for name in list_candidates(tables)
-        if (words := read_rows(tables, rows, name)) and (own := judge(name, words, codes))
-    ]
+    names = list_candidates(tables)
+    read = zip(names, read_rows(tables, rows, names), strict=True)
+    found = [own for name, words in read if words and (own := judge(name, words, codes))]
     if not found:
         return []
     file, widest = tables[0].columns.file.name, min(found, key=lambda own: own.values)
@@ -119,17 +118,17 @@ def is_named(name: str) -> bool:
     return bool(NAMED.fullmatch(part_words(name)))
 
 
-def read_rows(tables: Sequence[Table], rows: Sequence[Sequence[int]], name: str) -> list[str]:
-    """Return what a column has in some rows of each table, empty where that is nothing; none if it holds no texts."""
-    found: list[str] = []
-    for own, kept in zip(tables, rows, strict=True):
-        try:
-            values = read_values(own.columns, name)
-        except UserError:  # of fractions
-            return []
-        words = [normalize_label(values[row] or "") for row in kept]
-        found += ["" if is_missing(word) else word for word in words]
-    return found
+def read_rows(tables: Sequence[Table], rows: Sequence[Sequence[int]], names: Sequence[str]) -> Iterator[list[str]]:
+    """Yield what each column has in some rows of all tables, empty where that is nothing; none if it holds no texts."""
+    # Each table has a process that reads it until all columns are: of many tables there would be too many.
+    for own in [names] if len(tables) <= SIDE_BY_SIDE else [[name] for name in names]:
+        for read in zip(*(read_several(table.columns, own) for table in tables), strict=True):
+            whole = [(values, kept) for values, kept in zip(read, rows, strict=True) if values is not None]
+            if len(whole) < len(tables):  # of fractions
+                yield []
+                continue
+            words = [normalize_label(values[row] or "") for values, kept in whole for row in kept]
+            yield ["" if is_missing(word) else word for word in words]
 
 
 def judge(name: str, words: Sequence[str], classes: npt.NDArray[np.int64]) -> Found | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from counterweight.core.errors import UserError
-from counterweight.data.sources.base.column_texts import Labels, read_values
+from counterweight.data.sources.base.column_texts import Labels, read_several, read_values
 from counterweight.data.sources.base.columns import Columns, read_first_rows
 from counterweight.data.sources.base.labels import describe_too_long, find_too_long, normalize_label
 from counterweight.data.sources.base.part_flags import is_plain, name_flag
@@ -47,7 +47,8 @@ def read_one_hot(columns: Columns, names: list[str]) -> Labels:
     if (place := find_too_long(names)) is not None:
         number = columns.names.index(names[place]) + 1
         raise UserError(f"{columns.file}: the name of column {number} is {describe_too_long(names[place])}")
-    words = np.array([[*map(say, read_values(columns, name))] for name in names])  # (classes, rows)
+    read = zip(names, read_several(columns, names), strict=True)
+    words = np.array([[*map(say, values or read_values(columns, name))] for name, values in read])  # (classes, rows)
     yes, no = np.isin(words, [*YES]), np.isin(words, [*NO])
     every = f"{', '.join(names[:NAMED])}{f' and {len(names) - NAMED:,} more' if len(names) > NAMED else ''}"
     for row in np.flatnonzero(~(yes | no).all(axis=0) | (yes.sum(axis=0) != 1))[:1].tolist():

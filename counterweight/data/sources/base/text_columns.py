@@ -1,6 +1,7 @@
 """Columns of tables of texts, read in a process of its own: a small one may have so many that none of them fits."""
 
 import codecs
+import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,10 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from counterweight.core.confined import read_confined
+from counterweight.core.confined import Read, read_confined
 from counterweight.core.memory import require_memory
 
 COPIES = 4  # of a table of texts that are in memory while it is read
+M_MMAP_THRESHOLD, M_MMAP_MAX = -3, -4  # malloc.h
+RETURNING = {M_MMAP_MAX: 2**16, M_MMAP_THRESHOLD: 2**18}
+"""What is larger is given back to the kernel as soon as it is free."""
 
 Choose = Callable[[pa.Table], pa.Table]
 
@@ -46,7 +50,7 @@ def read_names(file: Path, reading: Reading) -> list[str]:
         with reading.open(file) as stream, pyarrow.csv.open_csv(stream, reading.options, reading.parsing) as reader:
             yield pa.RecordBatch.from_pylist([], pa.schema([(name, pa.string()) for name in reader.schema.names]))
 
-    return list(next(read_confined(read, COPIES * file.stat().st_size)).schema.names)
+    return list(next(read_returning(read, COPIES * file.stat().st_size)).schema.names)
 
 
 def read_text_columns(
@@ -69,7 +73,7 @@ def read_text_columns(
             table = pyarrow.csv.read_csv(stream, reading.options, reading.parsing, convert_to_texts(names))
         yield from choose(table).to_batches()
 
-    yield from read_confined(read, COPIES * size)
+    yield from read_returning(read, COPIES * size)
 
 
 def read_first_texts(file: Path, reading: Reading, names: Sequence[str], blank: int) -> pa.RecordBatch:
@@ -87,7 +91,24 @@ def read_first_texts(file: Path, reading: Reading, names: Sequence[str], blank: 
             rows = len(found) + sum(len(batch) for batch in reader) - blank if blank else len(found)
             yield found.slice(0, max(0, rows))
 
-    return next(read_confined(read, COPIES * file.stat().st_size))
+    return next(read_returning(read, COPIES * file.stat().st_size))
+
+
+def read_returning(read: Read, size: int) -> Iterator[pa.RecordBatch]:
+    """Yield rows as `read_confined` does, from a process whose C library keeps no large memory that is free.
+
+    For each column Arrow reserves as much as it reads of all columns at a time, 1 MiB, and returns nearly all of it.
+    glibc would put small things into the gap, so that the next column needs another: 4 GiB for 1,200 columns.
+    """
+
+    def read_own() -> Iterator[pa.RecordBatch]:
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):
+            for parameter, value in RETURNING.items():
+                libc.mallopt(parameter, value)
+        yield from read()
+
+    yield from read_confined(read_own, size)
 
 
 def convert_to_texts(names: Sequence[str]) -> pyarrow.csv.ConvertOptions:
