@@ -67,6 +67,38 @@ def test_the_same_numbers_are_the_same_classes_whatever_zeros_lead(folder: str, 
         detect_source(tmp_path)
 
 
+@pytest.mark.parametrize("folder", ["{}", "{:05}"])
+@pytest.mark.parametrize("tables", [1, 3])
+def test_tables_of_images_in_folders_of_classes_are_not_offered(tables: int, folder: str, tmp_path: Path) -> None:
+    """They were, beside that of test images: then no image was left to be trained on."""
+    for n in range(3):
+        rows = [(f"train/{folder.format(n)}/{k}_{n}.png", n) for k in range(4)]
+        write_images(tmp_path, *(path for path, _ in rows))
+        if tables == 3:  # one beside the images of each class
+            lines = (f"{Path(path).name},{label}" for path, label in rows)
+            write_table(tmp_path / f"train/{folder.format(n)}/GT-{n}.csv", "Filename,ClassId", *lines)
+    trained = [f"train/{folder.format(n)}/{k}_{n}.png,{n}" for n in range(3) for k in range(4)]
+    if tables == 1:
+        write_table(tmp_path / "train.csv", "path,label", *trained)
+    write_images(tmp_path, *(f"test/{k:05}.png" for k in range(6)))
+    write_table(tmp_path / "test/GT-test.csv", "Filename,ClassId", *(f"{k:05}.png,{k % 3}" for k in range(6)))
+    message = r"or 6 others that test/GT-test.csv has of these\? set test_tables: \[test/GT-test.csv\] trains"
+    with pytest.raises(LabelsError, match=message):
+        detect_source(tmp_path)
+    found = find(tmp_path, test_tables=["test/GT-test.csv"])
+    assert counts(found) == [{folder.format(n): count for n in range(3)} for count in (4, 2)]
+
+
+def test_a_table_of_images_in_folders_and_elsewhere_is_not_offered(tmp_path: Path) -> None:
+    trained = [f"train/{name}/{name}{k}.png,{name}" for name in CLASSES for k in range(4)]
+    tested = [f"test/{k}.png,{CLASSES[k % 2]}" for k in range(4)]
+    write_images(tmp_path, *(line.split(",")[0] for line in (*trained, *tested)))
+    write_table(tmp_path / "labels.csv", "path,label", *trained, *tested)
+    with pytest.raises(LabelsError) as caught:
+        detect_source(tmp_path)
+    assert "test_tables" not in str(caught.value)
+
+
 def test_numbers_that_are_others_are_not_offered_and_those_are_named(tmp_path: Path) -> None:
     """From 1 in the table and from 0 in folders: which are the same classes, nobody knows."""
     write_signs(tmp_path, "{:05}", "{}", shift=1)
