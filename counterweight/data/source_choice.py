@@ -183,14 +183,14 @@ def choose_labels(path: Path, tree: Tree, classes: Sequence[str], name: str) -> 
         train, test = table.find_in_tables(path, lenient, guess=False)
     except CopiesError as error:
         first = f"classes {name_some(classes)} by their folders, or the labels of a table"
-        raise LabelsError(f"{path}: {first}? set layout: {kept} takes the first; {error}") from error
+        raise LabelsError(f"{path}: {first}? set layout: {kept} takes the first; {ask_for_table(error)}") from error
     except NoColumnError:  # It lists no images here.
         return "folder"
     except UserError as error:
         if not CALLED.search(name):
             return "folder"
         first = f"classes {name_some(classes)} by their folders, or the labels of a table"
-        raise LabelsError(f"{path}: {first}? set layout: {kept} takes the first; {error}") from error
+        raise LabelsError(f"{path}: {first}? set layout: {kept} takes the first; {ask_for_table(error)}") from error
     parts = [part for part in (train, test) if part is not None]
     pairs = [
         (part.class_names[label], origin)
@@ -216,6 +216,11 @@ def choose_labels(path: Path, tree: Tree, classes: Sequence[str], name: str) -> 
         return "table"
     first = f"all {tree.images:,} images without parts, or those of {lists} of them"
     raise UserError(f"{path}: {first}? {choice}")
+
+
+def ask_for_table(error: UserError) -> str:
+    """Return an error's message with the setting that a way out of it needs beside its own."""
+    return str(error).replace("set image_folder:", "set layout: table and set image_folder:")
 
 
 def name_tables(tables: Sequence[str]) -> str:
