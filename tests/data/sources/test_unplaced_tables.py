@@ -138,6 +138,23 @@ def test_labels_of_a_part_without_classes_are_offered_as_such(
     assert counts(find(tmp_path, test_tables=[file])) == [{"cat": 4, "dog": 4}, {"cat": 2, "dog": 2}]
 
 
+def test_a_table_of_validation_beside_one_of_test_images_is_named(tmp_path: Path) -> None:
+    """That of test images alone was: the other was passed over."""
+    write_images(tmp_path, *(f"train/{name}/{n}.png" for name in CLASSES for n in range(4)))
+    for part in ("val", "test"):
+        write_images(tmp_path, *(f"{part}/{part}{n}.png" for n in range(4)))
+        write_table(tmp_path / f"{part}.csv", "file,label", *(f"{part}{n}.png,{CLASSES[n % 2]}" for n in range(4)))
+    said = "labels 4 images that are in no folder of a class (cat, dog)"
+    assert find(tmp_path).train.provenance["notes"] == [
+        f"test.csv {said}: set test_tables: [test.csv] trains on those in folders and tests on these",
+        f"val.csv {said}, and is not read: set test_tables: [val.csv] tests on these instead; folders of classes have "
+        "them trained on",
+    ]
+    found = find(tmp_path, test_tables=["val.csv"])
+    assert found.test is not None
+    assert [*found.test.origins] == [f"val/val{n}.png" for n in range(4)]
+
+
 def test_labels_that_are_told_of_twice_are_told_of_once(tmp_path: Path) -> None:
     """By what reads folders, with the setting, and by what looks for texts that label images."""
     write_images(tmp_path, *TRAINED, *(f"test/{n}.png" for n in range(4)))
