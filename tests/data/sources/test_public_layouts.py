@@ -55,6 +55,14 @@ def test_a_row_means_the_image_in_the_folder_of_its_part(
     assert note in found.train.provenance["notes"]
 
 
+def test_rows_of_validation_are_in_no_folder_of_test_images(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{part}/{number}.png" for part in ("train", "test") for number in range(4)))
+    parts = ("train", "train", "val", "val", "test", "test")
+    rows = (f"{place % 4}.png,{'ab'[place % 2]},{part}" for place, part in enumerate(parts))
+    write_table(tmp_path / "a.csv", "path,label,split", *rows)
+    refused(tmp_path, r"a.csv: the images that it names are in test, train; write the paths with their folders$")
+
+
 def test_names_that_two_folders_have_are_asked_about_where_rows_repeat_them(tmp_path: Path) -> None:
     """One folder would have the rows of the other read from it: no such way is offered."""
     write_images(tmp_path, *(f"train/{number}.png" for number in range(4)), "test/0.png", "test/1.png")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from counterweight.data.sources.base.part_names import VALIDATION, guess_part_name
+from counterweight.data.sources.base.part_names import TESTS, VALIDATION, guess_part_name
 
 
 def choose_by_parts(
@@ -30,13 +30,14 @@ def choose_by_parts(
 
 
 def list_of_part(paths: Sequence[str], part: str, root: Path) -> list[str]:
-    """Return those of some paths that lie in the folder of a part, or of validation, or in one that is not trained on.
+    """Return those of some paths that lie in the folder of a part, or in one of validation by another name.
 
-    The latter where none lies in its own.
+    Of a part that is tested on, where none lies in its own, those in a folder that is not trained on: what a column of
+    yes and no says is not `is_train` may be validation.
     """
     words = {path: find_nearest_part(Path(path).relative_to(root).parts[:-1]) for path in paths}
     known = [{part}, {*VALIDATION} if part in VALIDATION else {part}]
-    known += [{word for word in words.values() if word not in (None, "train")}] if part not in ("", "train") else []
+    known += [{word for word in words.values() if word not in (None, "train")}] if part in TESTS else []
     every = ([path for path, word in words.items() if word in own] for own in known)
     return next(filter(None, every), [])
 
