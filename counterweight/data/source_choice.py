@@ -1,7 +1,7 @@
 """Which kind of source reads a folder or a file: folders of classes, or tables."""
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -183,14 +183,14 @@ def choose_labels(path: Path, tree: Tree, classes: Sequence[str], name: str) -> 
         train, test = table.find_in_tables(path, lenient, guess=False)
     except CopiesError as error:
         first = f"classes {name_some(classes)} by their folders, or the labels of a table"
-        raise LabelsError(f"{path}: {first}? set layout: {kept} takes the first; {error}") from error
+        raise LabelsError(f"{path}: {first}? set layout: {kept} takes the first; {ask_for_table(error)}") from error
     except NoColumnError:  # It lists no images here.
         return "folder"
     except UserError as error:
         if not CALLED.search(name):
             return "folder"
         first = f"classes {name_some(classes)} by their folders, or the labels of a table"
-        raise LabelsError(f"{path}: {first}? set layout: {kept} takes the first; {error}") from error
+        raise LabelsError(f"{path}: {first}? set layout: {kept} takes the first; {ask_for_table(error)}") from error
     parts = [part for part in (train, test) if part is not None]
     pairs = [
         (part.class_names[label], origin)
@@ -218,6 +218,11 @@ def choose_labels(path: Path, tree: Tree, classes: Sequence[str], name: str) -> 
     raise UserError(f"{path}: {first}? {choice}")
 
 
+def ask_for_table(error: UserError) -> str:
+    """Return an error's message with the setting that a way out of it needs beside its own."""
+    return str(error).replace("set image_folder:", "set layout: table and set image_folder:")
+
+
 def name_tables(tables: Sequence[str]) -> str:
     """Return the names of tables, the first of many."""
     return ", ".join(tables[:SHOWN]) + (f" and {len(tables) - SHOWN:,} more" if len(tables) > SHOWN else "")
@@ -229,7 +234,7 @@ def describe_listing(tables: Sequence[str], images: Collection[str]) -> str:
 
 
 def check_tested(path: Path, tree: Tree, there: Sequence[tuple[str, str]], tables: Sequence[str], choice: str) -> None:
-    """Refuse folders of classes beside tables with the same classes, all of whose images lie in other folders.
+    """Refuse folders of classes beside tables with the same classes, of some of which all images lie in other folders.
 
     Args:
         there: labels and paths of the images of the tables.
@@ -242,15 +247,38 @@ def check_tested(path: Path, tree: Tree, there: Sequence[tuple[str, str]], table
     labels = {label for label, _ in there}
     folders = {normalize_label(own.name) for own in tree.walk() if own.images}
     numbers = match_numbers(labels, {name for name in folders if name.isdecimal()})
-    above = {normalize_label(name) for _, origin in there for name in Path(origin).parts}
-    if not labels <= folders | {*numbers} or not above.isdisjoint(labels):
+    if not labels <= folders | {*numbers}:
         return
-    files = [os.path.relpath(file, path) for own in tree.walk() for file in own.files]
-    names = ", ".join(file for file in files if os.path.basename(file) in tables)
-    others = f"{len({origin for _, origin in there}):,} others that {names} has of these"
+    files = [Path(file) for own in tree.walk() for file in own.files if os.path.basename(file) in tables]
+    found = find_outside(path, files, {origin: numbers.get(label, label) for label, origin in there})
+    if not found:
+        return
+    names = ", ".join(found)
+    verb = "have" if len(found) > 1 else "has"
+    others = f"{len({origin for own in found.values() for origin in own}):,} others that {names} {verb} of these"
     first = f"images in folders of classes {name_some(labels)}, or {others}"
     ways = f"set test_tables: [{names}] trains on the first and tests on the others"
     raise LabelsError(f"{path}: {first}? {ways}, {choice}")
+
+
+def find_outside(path: Path, files: Iterable[Path], classes: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the tables whose images all lie in no folder of a class, and these images.
+
+    There are none where a table has images of both kinds, or one that lies in the folder of another class.
+
+    Args:
+        classes: of each image that tables name, as its folder would be called.
+    """
+    known, found = {*classes.values()}, dict[str, list[str]]()
+    for file in files:
+        read = table.read_table(file, path, table.Settings(size=1), guess=False)
+        own = {origin: {*map(normalize_label, Path(origin).parts)} for origin in read.origins if origin in classes}
+        inside = [origin for origin, above in own.items() if not above.isdisjoint(known)]
+        if len(inside) not in (0, len(own)) or any(classes[origin] not in own[origin] for origin in inside):
+            return {}
+        if own and not inside:
+            found[os.path.relpath(file, path)] = [*own]
+    return found
 
 
 def are_numbers_of_folders(pairs: Sequence[tuple[str, str]]) -> bool:

@@ -167,7 +167,7 @@ def collect(tree: Tree, place: str, masks: bool) -> Collected:
     for entry in tree.entries:
         if isinstance(entry, Tree):
             if entry.path in companions:
-                found.left_out.update(count_all(entry, COMPANION_OF, place))
+                found.left_out.update(count_companions(entry, place))
                 continue
             below = collect(entry, place, masks)
             found.files.extend(below.files)
@@ -193,6 +193,15 @@ def count_all(tree: Tree, reason: str, place: str) -> Counter[LeftOut]:
     for below in tree.walk():
         found.update({LeftOut(*kind, place): count for kind, count in below.left_out.items()})
         found.update(LeftOut(reason, find_ending(file), place) for file in below.files)
+    return found
+
+
+def count_companions(tree: Tree, place: str) -> Counter[LeftOut]:
+    """Count all files of a folder of masks or thumbnails as left out; those that are no images as of another kind."""
+    found: Counter[LeftOut] = Counter()
+    for own, count in count_all(tree, COMPANION_OF, place).items():
+        other = own.reason == COMPANION_OF and not is_image(f"x{own.ending}")
+        found[own._replace(reason=OTHER_KIND) if other else own] += count
     return found
 
 

@@ -234,23 +234,23 @@ def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table
     keep = settings.missing_labels == "keep"
     label, (labels, more) = find_labels(columns, settings.label, image, others, keep, guess)
     notes += said + more
+    known = [name for name in (image, label) if name is not None]
+    wanted = PartColumns(settings.split, settings.test, settings.group_column)
+    parts, noted = read_parts(columns, wanted, folder, len(labels), known)
     place, prefix = PathResolver(file.parent, folder, follow), file.relative_to(folder)
     if holds_images(columns, image):
         found, origins = None, [f"{prefix.as_posix()}:{row}" for row in range(1, len(labels) + 1)]
     else:
         words = read_paths(columns, image)
-        found, said = locate_images(words, file, folder, settings.image_folder, follow, columns.empty)
+        found, said = locate_images(words, file, folder, settings.image_folder, follow, columns.empty, parts)
         notes += said
         origins = [os.path.relpath(path, folder) for path in found]
-    known = [name for name in (image, label) if name is not None]
     if len(origins) != len(labels):
         raise UserError(f"{file}: cannot be read: {len(origins):,} images, but {len(labels):,} labels")
     notes += describe_marks(columns, [*known, settings.split or ""]) if label is not None else []
-    wanted = PartColumns(settings.split, settings.test, settings.group_column)
-    parts, said = read_parts(columns, wanted, folder, len(labels), known)
     kept = [None if name is None else part for name, part in zip(labels, parts, strict=True)]
     groups = None if group is None else read_groups(columns, group, keep)
-    return Table(columns, image, place, labels, kept, origins, found, notes + said, groups)
+    return Table(columns, image, place, labels, kept, origins, found, notes + noted, groups)
 
 
 def read_groups(columns: Columns, group: str, keep: bool) -> list[str | None]:

@@ -99,6 +99,20 @@ def test_a_part_that_lacks_a_class_is_refused_as_ever(tmp_path: Path) -> None:
         find(tmp_path, label_pattern=DOTTED)
 
 
+def test_texts_in_a_folder_of_masks_are_no_masks(tmp_path: Path) -> None:
+    """As the lists beside the trimaps of pets."""
+    write_numbered(tmp_path, "images/cat_{}.png", "images/dog_{}.png")
+    write_numbered(tmp_path, "annotations/trimaps/cat_{}.png", "annotations/trimaps/dog_{}.png")
+    (tmp_path / "annotations/README").write_text("of what is here")
+    (tmp_path / "annotations/notes.txt").write_text("of what is here")
+    found = find(tmp_path, label_pattern="([^/]*)_[0-9]+")
+    assert left_out(found) == {
+        ("mask or thumbnail of an image beside it", ".png", "annotations"): 12,
+        ("of no kind that is read", ".txt", "annotations"): 1,
+        ("of no kind that is read", "no ending", "annotations"): 1,
+    }
+
+
 def test_masks_and_labels_that_differ_by_case(tmp_path: Path) -> None:
     write_numbered(tmp_path, "Cat.{}.png", "dog.{}.png", "dog.{}_mask.png")
     write_numbered(tmp_path, "more/cat.{}.png", count=2)

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from counterweight.core.errors import UserError
+from counterweight.data.labelled_texts import LabelsError
 from counterweight.data.source_choice import detect_source
 from tests.data.sources.tables import counts, find, refused
 from tests.data.sources.test_layout import counts as count_folders
@@ -28,15 +29,60 @@ def write_table(file: Path, *rows: str) -> None:
 # Where the images of a table are.
 
 
-def test_names_that_two_parts_have_are_asked_about_where_rows_repeat_them(tmp_path: Path) -> None:
-    """The test rows would be read from the training images otherwise."""
+@pytest.mark.parametrize(
+    ("folders", "column", "words"),
+    [
+        (("train", "test"), "split", ("train", "test")),
+        (("images/Train_images", "images/Test_images"), "set", ("training", "testing")),
+        (("train", "val"), "is_train", ("1", "0")),
+        (("train", "validation"), "split", ("train", "dev")),
+    ],
+)
+@pytest.mark.parametrize("tested", [2, 4])
+def test_a_row_means_the_image_in_the_folder_of_its_part(
+    tested: int, folders: tuple[str, str], column: str, words: tuple[str, str], tmp_path: Path
+) -> None:
+    """They were asked about, with a setting that read the test rows from the training images."""
+    paths = [f"{folder}/{n}.png" for folder, count in zip(folders, (4, tested), strict=True) for n in range(count)]
+    write_images(tmp_path, *paths)
+    marks = [words[path.startswith(folders[1])] for path in paths]
+    rows = (f"{Path(path).name},{'ab'[k % 2]},{mark}" for k, (path, mark) in enumerate(zip(paths, marks, strict=True)))
+    write_table(tmp_path / "a.csv", f"path,label,{column}", *rows)
+    found = find(tmp_path)
+    assert found.test is not None
+    assert [[*found.train.origins], [*found.test.origins]] == [paths[:4], paths[4:]]
+    note = "a.csv: the images that it names are in folders of several parts: each row means that of its own"
+    assert note in found.train.provenance["notes"]
+
+
+def test_rows_of_validation_are_in_no_folder_of_test_images(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{part}/{number}.png" for part in ("train", "test") for number in range(4)))
+    parts = ("train", "train", "val", "val", "test", "test")
+    rows = (f"{place % 4}.png,{'ab'[place % 2]},{part}" for place, part in enumerate(parts))
+    write_table(tmp_path / "a.csv", "path,label,split", *rows)
+    refused(tmp_path, r"a.csv: the images that it names are in test, train; write the paths with their folders$")
+
+
+def test_names_that_two_folders_have_are_asked_about_where_rows_repeat_them(tmp_path: Path) -> None:
+    """One folder would have the rows of the other read from it: no such way is offered."""
     write_images(tmp_path, *(f"train/{number}.png" for number in range(4)), "test/0.png", "test/1.png")
-    rows = [f"{number}.png,{'ab'[number % 2]},train" for number in range(4)]
-    write_table(tmp_path / "a.csv", "path,label,split", *rows, "0.png,a,test", "1.png,b,test")
-    refused(tmp_path, r"a.csv: 0.png is test/0.png and train/0.png; set image_folder: FOLDER takes the one")
-    rows = [f"train/{row}" for row in rows]
-    write_table(tmp_path / "a.csv", "path,label,split", *rows, "test/0.png,a,test", "test/1.png,b,test")
-    assert counts(find(tmp_path)) == [{"a": 2, "b": 2}, {"a": 1, "b": 1}]
+    rows = [f"{number % 4}.png,{'ab'[number % 2]}" for number in range(6)]
+    write_table(tmp_path / "a.csv", "path,label", *rows)
+    refused(tmp_path, r"a.csv: 0.png is test/0.png and train/0.png; write the paths with their folders$")
+    write_table(tmp_path / "a.csv", "path,label", *rows[:4])
+    write_images(tmp_path, "more/0.png", "more/1.png", "more/2.png", "more/3.png")
+    refused(
+        tmp_path, r"a.csv: the images that it names are in more, train; set image_folder: FOLDER takes one of them$"
+    )
+
+
+def test_a_table_of_names_in_two_folders_of_classes_is_offered_with_its_folder(tmp_path: Path) -> None:
+    """The folder alone is no setting of classes."""
+    write_images(tmp_path, *(f"{folder}/{number}.png" for folder in ("here", "there") for number in range(4)))
+    write_table(tmp_path / "labels.csv", "path,label", *(f"{number}.png,{'ab'[number % 2]}" for number in range(4)))
+    with pytest.raises(LabelsError, match="in here, there; set layout: table and set image_folder: FOLDER takes one"):
+        detect_source(tmp_path)
+    assert counts(find(tmp_path, image_folder="here")) == [{"a": 2, "b": 2}]
 
 
 def test_rows_below_the_first_may_be_in_another_folder(tmp_path: Path) -> None:

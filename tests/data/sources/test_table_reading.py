@@ -182,6 +182,19 @@ def test_words_for_no_label_are_named_with_the_setting_that_keeps_them(root: Pat
     refused(root, "4 of 4 files missing, first: .*away/0.png; nor has any row a label")
 
 
+@pytest.mark.parametrize(("word", "rest", "named"), [("None", "", True), ("nil", "nan", True), ("None", "dog", False)])
+def test_a_class_that_may_stand_for_none_is_named_beside_missing_labels(
+    word: str, rest: str, named: bool, root: Path
+) -> None:
+    write(root / "a.csv", label_rows(["cat", word, "dog", rest]))
+    found = find(root)
+    said = (
+        f"a.csv: '{word}' (1) beside rows without a label: taken for a class; if it means none, make such cells empty"
+    )
+    assert (said in found.train.provenance["notes"]) == named
+    assert counts(found)[0][word] == 1
+
+
 def test_words_that_mean_one_part_are_named(root: Path) -> None:
     rows = [(0, "Training"), (1, "Training"), (2, "PublicTest"), (3, "PrivateTest")]
     write(root / "a.csv", [["path", "label", "Usage"], *([f"img/{n}.png", "ab"[n % 2], word] for n, word in rows)])

@@ -67,6 +67,38 @@ def test_the_same_numbers_are_the_same_classes_whatever_zeros_lead(folder: str, 
         detect_source(tmp_path)
 
 
+@pytest.mark.parametrize("folder", ["{}", "{:05}"])
+@pytest.mark.parametrize("tables", [1, 3])
+def test_tables_of_images_in_folders_of_classes_are_not_offered(tables: int, folder: str, tmp_path: Path) -> None:
+    """They were, beside that of test images: then no image was left to be trained on."""
+    for n in range(3):
+        rows = [(f"train/{folder.format(n)}/{k}_{n}.png", n) for k in range(4)]
+        write_images(tmp_path, *(path for path, _ in rows))
+        if tables == 3:  # one beside the images of each class
+            lines = (f"{Path(path).name},{label}" for path, label in rows)
+            write_table(tmp_path / f"train/{folder.format(n)}/GT-{n}.csv", "Filename,ClassId", *lines)
+    trained = [f"train/{folder.format(n)}/{k}_{n}.png,{n}" for n in range(3) for k in range(4)]
+    if tables == 1:
+        write_table(tmp_path / "train.csv", "path,label", *trained)
+    write_images(tmp_path, *(f"test/{k:05}.png" for k in range(6)))
+    write_table(tmp_path / "test/GT-test.csv", "Filename,ClassId", *(f"{k:05}.png,{k % 3}" for k in range(6)))
+    message = r"or 6 others that test/GT-test.csv has of these\? set test_tables: \[test/GT-test.csv\] trains"
+    with pytest.raises(LabelsError, match=message):
+        detect_source(tmp_path)
+    found = find(tmp_path, test_tables=["test/GT-test.csv"])
+    assert counts(found) == [{folder.format(n): count for n in range(3)} for count in (4, 2)]
+
+
+def test_a_table_of_images_in_folders_and_elsewhere_is_not_offered(tmp_path: Path) -> None:
+    trained = [f"train/{name}/{name}{k}.png,{name}" for name in CLASSES for k in range(4)]
+    tested = [f"test/{k}.png,{CLASSES[k % 2]}" for k in range(4)]
+    write_images(tmp_path, *(line.split(",")[0] for line in (*trained, *tested)))
+    write_table(tmp_path / "labels.csv", "path,label", *trained, *tested)
+    with pytest.raises(LabelsError) as caught:
+        detect_source(tmp_path)
+    assert "test_tables" not in str(caught.value)
+
+
 def test_numbers_that_are_others_are_not_offered_and_those_are_named(tmp_path: Path) -> None:
     """From 1 in the table and from 0 in folders: which are the same classes, nobody knows."""
     write_signs(tmp_path, "{:05}", "{}", shift=1)
@@ -104,6 +136,23 @@ def test_labels_of_a_part_without_classes_are_offered_as_such(
     (note,) = find(tmp_path).train.provenance["notes"]
     assert note == f"{said}: set test_tables: [{file}] trains on those in folders and tests on these"
     assert counts(find(tmp_path, test_tables=[file])) == [{"cat": 4, "dog": 4}, {"cat": 2, "dog": 2}]
+
+
+def test_a_table_of_validation_beside_one_of_test_images_is_named(tmp_path: Path) -> None:
+    """That of test images alone was: the other was passed over."""
+    write_images(tmp_path, *(f"train/{name}/{n}.png" for name in CLASSES for n in range(4)))
+    for part in ("val", "test"):
+        write_images(tmp_path, *(f"{part}/{part}{n}.png" for n in range(4)))
+        write_table(tmp_path / f"{part}.csv", "file,label", *(f"{part}{n}.png,{CLASSES[n % 2]}" for n in range(4)))
+    said = "labels 4 images that are in no folder of a class (cat, dog)"
+    assert find(tmp_path).train.provenance["notes"] == [
+        f"test.csv {said}: set test_tables: [test.csv] trains on those in folders and tests on these",
+        f"val.csv {said}, and is not read: set test_tables: [val.csv] tests on these instead; folders of classes have "
+        "them trained on",
+    ]
+    found = find(tmp_path, test_tables=["val.csv"])
+    assert found.test is not None
+    assert [*found.test.origins] == [f"val/val{n}.png" for n in range(4)]
 
 
 def test_labels_that_are_told_of_twice_are_told_of_once(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Columns of tables as texts: paths and words, labels as they are meant, and which columns have words of some kind."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
@@ -19,6 +20,9 @@ from counterweight.data.sources.base.text_lengths import is_text
 from counterweight.data.sources.base.whole_columns import read_column, read_each
 
 UNKNOWN = -1
+LIKE_MISSING = re.compile(
+    r"[<(\[]?(?:none|nil|null|missing|undefined|unknown|not[ _]available)[>)\]]?|[?.-]+|\\n", re.I
+)
 
 
 def read_texts(columns: Columns, name: str) -> list[str]:
@@ -121,7 +125,9 @@ def read_labels(columns: Columns, name: str, keep_missing: bool) -> Labels:
     if pa.types.is_floating(columns.kind(name)):
         notes = [f"{columns.file.name}: column '{name}' holds decimals, which are whole: taken as whole numbers"]
     missing = Counter(word or None for word, label in zip(plain, labels, strict=True) if label is None)
-    notes += [f"{columns.file.name}: {describe_missing_labels(missing)}"] if missing else []
+    if missing:
+        said = [describe_missing_labels(missing), *describe_like_missing(Counter(filter(None, labels)))]
+        notes += [f"{columns.file.name}: {note}" for note in said]
     changed = sum(word != own for word, own in zip(words, plain, strict=True))
     if not changed:
         return Labels(labels, notes)
@@ -153,6 +159,13 @@ def describe_missing_labels(words: Counter[str | None]) -> str:
     said = f"{NO_LABELS} in {words.total():,} rows: {', '.join([*named, *(['nothing'] if None in words else [])])}"
     once = ", once no label is empty" if None in words else ""
     return f"{said}; set missing_labels: keep takes such words as labels{once}" if named else said
+
+
+def describe_like_missing(labels: Counter[str]) -> list[str]:
+    """Return a note if labels beside rows without any may stand for none, too, as `None` does."""
+    named = [f"'{word}' ({count:,})" for word, count in labels.most_common() if LIKE_MISSING.fullmatch(word)]
+    said = f"{', '.join(named)} beside rows without a label: taken for a class; if it means none, make such cells empty"
+    return [said] if named else []
 
 
 def find_part_columns(columns: Columns, others: Collection[str], is_part: Callable[[str], bool]) -> list[str]:

@@ -13,12 +13,11 @@ from typing import NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
 from counterweight.data.decode.tree import (
-    COMPANION_OF,
     Collected,
     LeftOut,
     Tree,
     collect,
-    count_all,
+    count_companions,
     find_companions,
     find_ending,
 )
@@ -149,9 +148,7 @@ def collect_each(tree: Tree, masks: bool) -> Iterator[tuple[str, Collected]]:
         beside = folder.path in companions
         yield (
             folder.name,
-            Collected([], count_all(folder, COMPANION_OF, folder.name))
-            if beside
-            else collect(folder, folder.name, masks),
+            Collected([], count_companions(folder, folder.name)) if beside else collect(folder, folder.name, masks),
         )
 
 

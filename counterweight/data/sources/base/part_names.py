@@ -27,8 +27,12 @@ def guess_part_name(name: str) -> str | None:
 
 def find_part_words(name: str) -> list[str]:
     """Return which of PARTS are named in a name, those in `TestSet` and `trainA`, too."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-    return NAMED_PART.findall(JOINED.sub("train", HELD_OUT.sub("holdout", spaced)))
+    return NAMED_PART.findall(JOINED.sub("train", HELD_OUT.sub("holdout", space_words(name))))
+
+
+def space_words(name: str) -> str:
+    """Return a name in lower case, with `_` where a word begins with a capital, as in `TestSet`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def are_part_names(names: Sequence[str]) -> bool:

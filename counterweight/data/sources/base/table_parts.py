@@ -1,23 +1,24 @@
 """Which part each row of a table is in: what a column says, or the name of the table or of a folder above it."""
 
 import os
-import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.sources.base.column_texts import NO_LABELS, find_part_columns, find_words, read_values
+from counterweight.data.sources.base.column_texts import NO_LABELS, find_part_columns, read_values
 from counterweight.data.sources.base.columns import Columns, choose_column, list_usual
 from counterweight.data.sources.base.labels import is_missing, normalize_label
 from counterweight.data.sources.base.part_conflicts import check_columns, find_part_of
 from counterweight.data.sources.base.part_flags import (
-    are_flags,
     check_sizes,
+    describe_doubtful_flags,
+    describe_nothing,
+    find_doubtful_flags,
     find_flag_columns,
-    name_flag,
+    is_flag,
     read_flags,
+    says_part,
 )
 from counterweight.data.sources.base.part_folds import Folds, describe_unused, find_folds, read_folds
 from counterweight.data.sources.base.part_lists import find_listed
@@ -26,15 +27,13 @@ from counterweight.data.sources.base.part_names import (
     Validation,
     assign_parts,
     find_part_words,
-    guess_part_name,
     parse_part_name,
 )
+from counterweight.data.sources.base.part_words import describe_partly, find_part, offer_words
 from counterweight.data.sources.base.table_rows import DROPPED, UNLISTED, Table
 
 WANTED = "expected images and their labels"
 SPLIT = ("split", "subset", "partition")
-USUAL = re.compile(r"(?:data[ _-]?)?(?:set|split|usage|phase|purpose|mode|part|cv)", re.IGNORECASE)
-FEW = 8  # words of a column that may name parts
 
 
 class PartColumns(NamedTuple):
@@ -55,7 +54,9 @@ def list_part_columns(columns: Columns, split: str | None, image: str) -> list[s
     named = [name for name in (split, *list_usual(columns, SPLIT)) if name is not None]
     found = find_part_columns(columns, [image], lambda word: find_part(word) is not None)
     folds = [own.column for own in find_folds(columns, [image])]
-    return [*named, *found, *find_flag_columns(columns, [image]), *folds]
+    flags = find_flag_columns(columns, [image])
+    doubtful = [name for name in find_doubtful_flags(columns, [image, *flags]) if is_flag(name)]
+    return [*named, *found, *flags, *doubtful, *folds]
 
 
 def read_parts(
@@ -81,13 +82,13 @@ def read_parts(
             notes += [f"{columns.file.name}: column '{column}' says which part each image is in"]
         elif flags := find_flag_columns(columns, others):
             parts, said = read_found_flags(columns, flags)
-            return parts, notes + said
+            return parts, notes + said + describe_doubtful_flags(columns, [*others, *flags])
         else:
-            notes += describe_partly(columns, others)
+            notes += describe_partly(columns, others) + describe_doubtful_flags(columns, others)
     if column:
+        if says_part(columns, column):
+            return read_flags(columns, [column]), notes + describe_nothing(columns, [column])
         values = read_words(columns, column)
-        if name_flag(column) and are_flags(values):
-            return read_flags(columns, [column]), notes
         ways = offer_words(values)
         parts = [name_part(word, columns, column, place, ways) for place, word in enumerate(values)]
         if wanted.split is None:
@@ -135,29 +136,8 @@ def read_found_flags(columns: Columns, flags: list[str]) -> tuple[list[str], lis
     if len(flags) == 1:
         check_sizes(columns, flags[0], parts)
     every = ", ".join(f"'{name}'" for name in flags)
-    return parts, [f"{columns.file.name}: {every} of yes and no: taken as the part that each image is in"]
-
-
-def describe_partly(columns: Columns, others: Collection[str]) -> list[str]:
-    """Return a note for each column that is not heeded though at least half of its few words name parts.
-
-    Args:
-        others: the columns of images and labels.
-    """
-    notes = []
-    for name, found in find_words(columns, others).items():
-        words = sorted(word or "" for word in found)
-        parts = [word for word in words if find_part(word)]
-        rest = [word for word in words if word not in parts]
-        called = USUAL.fullmatch(name.strip()) and len(words) > 1
-        if (called or (parts and len(parts) >= len(rest))) and len(words) <= FEW:
-            tested = [word for word in parts if find_part(word) != "train"] or rest[-1:]
-            way = f"set split: {name} and test: [{', '.join(tested)}] tests on these rows and trains on the others"
-            way = f"fill in or remove the rows without a word, then {way}" if "" in rest else way
-            said = f"'{name}' names parts ({', '.join(parts)}) and others ({', '.join(map(repr, rest))})"
-            said = said if parts else f"'{name}' ({', '.join(map(repr, rest))}) may name parts"
-            notes.append(f"{columns.file.name}: column {said} and is not heeded; {way}")
-    return notes
+    note = f"{columns.file.name}: {every} of yes and no: taken as the part that each image is in"
+    return parts, [note, *describe_nothing(columns, flags)]
 
 
 def part_by_folders(tables: Sequence[Table]) -> tuple[list[Table], list[str]]:
@@ -255,11 +235,6 @@ def choose_parts(
     return assign_parts(words, validation)
 
 
-def find_part(word: str) -> str | None:
-    """Return the part that a word of a column means."""
-    return parse_part_name(word) or guess_part_name(word.strip())
-
-
 def read_words(columns: Columns, column: str) -> list[str]:
     """Return what a column of parts says.
 
@@ -274,17 +249,6 @@ def read_words(columns: Columns, column: str) -> list[str]:
         some = f"{len(values) - len(given):,} of {len(values):,} rows say none"
         raise UserError(f"{columns.file}: {said}; {some}: fill it in, or remove these rows{offer_words(given)}")
     return given
-
-
-def offer_words(values: Sequence[str]) -> str:
-    """Return the way out where some words of a column name no part, to end an error's message with."""
-    counts = Counter(values)
-    tested = [word for word in counts if find_part(word) not in (None, "train")]
-    if not tested and any(find_part(word) for word in counts):
-        return ""
-    words = tested or [min(counts.items(), key=lambda own: own[1])[0]] if counts else []
-    words = ["2"] if {*counts} == {"0", "1", "2"} else words  # training, validation and test, as some number them
-    return f"; or set test: [{', '.join(words)}] tests on rows that say so and trains on all others" if words else ""
 
 
 def name_part(word: str, columns: Columns, column: str, place: int, ways: str) -> str:

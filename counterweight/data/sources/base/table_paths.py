@@ -12,9 +12,11 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import COMPANION_FOLDER, find_stem, is_image
 from counterweight.data.sources.base.delimited_text import number_row
 from counterweight.data.sources.base.part_names import guess_part_name
+from counterweight.data.sources.base.part_paths import choose_by_parts, find_nearest_part
 from counterweight.data.sources.base.table_prefixes import TRIED, strip_foreign
 
 DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+WRITTEN = "write the paths with their folders"
 DEPTH = 5  # folders below the table that are looked into
 
 
@@ -125,7 +127,13 @@ class Located(NamedTuple):
 
 
 def locate_images(
-    words: Sequence[str], file: Path, root: Path, folder: str | None, follow: bool, empty: Sequence[int] = ()
+    words: Sequence[str],
+    file: Path,
+    root: Path,
+    folder: str | None,
+    follow: bool,
+    empty: Sequence[int] = (),
+    parts: Sequence[str] = (),
 ) -> Located:
     """Return the files that the paths in a table lead to.
 
@@ -134,6 +142,7 @@ def locate_images(
         folder: where they begin, below `root`; None: where the table is, or the only folder of images below it that
             has the files; or, by their names alone, wherever they are below it.
         empty: rows of the table that are not read.
+        parts: of each row, where they are known: of files of one name in several folders that of its part is meant.
 
     Raises:
         UserError: a path is absolute or leads out, or several folders have the same files.
@@ -146,12 +155,18 @@ def locate_images(
     resolver = PathResolver(start, root, follow)
     paths = list(resolve(words, resolver, file, empty))
     if folder is None and paths and not notes and not any(os.path.lexists(path) for path in paths[:TRIED]):
-        return locate_below(words, paths, file, root, follow, empty)
+        return locate_below(words, paths, file, root, follow, empty, parts)
     return Located(paths, notes)
 
 
 def locate_below(
-    words: Sequence[str], paths: list[Path], file: Path, root: Path, follow: bool, empty: Sequence[int]
+    words: Sequence[str],
+    paths: list[Path],
+    file: Path,
+    root: Path,
+    follow: bool,
+    empty: Sequence[int],
+    parts: Sequence[str],
 ) -> Located:
     """Return files that are not beside a table, but in a folder below it or below `root`, or by their names in several.
 
@@ -159,11 +174,15 @@ def locate_below(
     """
     said = f"{file.name}: the images that it names are in"
     for start in dict.fromkeys((file.parent, root)):
+        names = [path.name if path.parent == file.parent else "" for path in paths]
+        spread = find_spread({*names}, start)
+        if parts and (chosen := choose_by_parts(names, parts, spread, root)):
+            own = [os.path.relpath(path, start) for path in chosen]
+            there = [*resolve(own, PathResolver(start, root, follow), file, empty)]
+            return Located(there, [f"{said} folders of several parts: each row means that of its own"])
         place = find_place(paths[:TRIED], file, start, root, once=len({*words}) == len(words))
         if place and start != root and COMPANION_FOLDER.fullmatch(place.name):  # others may have them, too
             continue
-        names = [path.name if path.parent == file.parent else "" for path in paths]
-        spread = find_spread({*names}, start)
         tried = names if place else names[:TRIED]
         place = place or find_most(names[:TRIED], spread)
         found = [] if place is None else [*resolve(words, PathResolver(place, root, follow), file, empty)]
@@ -202,15 +221,10 @@ def find_place(paths: Sequence[Path], file: Path, start: Path, root: Path, once:
         return places[parts.index(own)]
     if len(places) > 1:
         several = ", ".join(os.path.relpath(place, root) for place in places)
-        ways = "set image_folder: FOLDER takes one of them"
+        ways = "set image_folder: FOLDER takes one of them" if once else WRITTEN
         kind = CopiesError if once else UserError
         raise kind(f"{file}: the images that it names are in {several}; {ways}")
     return places[0] if places else None
-
-
-def find_nearest_part(names: Sequence[str]) -> str | None:
-    """Return the part that the last of some folders names, or the last above it that does; None: none does."""
-    return next((part for name in reversed(names) if (part := guess_part_name(name))), None)
 
 
 def find_most(names: Sequence[str], spread: Mapping[str, Sequence[str]]) -> Path | None:
@@ -228,7 +242,8 @@ def check_twice(names: Sequence[str], spread: Mapping[str, Sequence[str]], file:
     """
     if twice := next((name for name in names if len(spread.get(name, ())) > 1), None):
         one, other = (os.path.relpath(path, root) for path in spread[twice][:2])
-        ways = "set image_folder: FOLDER takes the one that is meant, or write the paths with their folders"
+        repeated = len({*names}) < len(names)  # one folder would have rows of the others read from it
+        ways = WRITTEN if repeated else f"set image_folder: FOLDER takes the one that is meant, or {WRITTEN}"
         raise UserError(f"{file}: {twice} is {one} and {other}; {ways}")
 
 

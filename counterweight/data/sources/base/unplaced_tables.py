@@ -14,7 +14,7 @@ from counterweight.data.sources.base.lazy_images import strip_root
 from counterweight.data.sources.base.listed_paths import PathIndex, find_places, read_beginning, read_lists
 from counterweight.data.sources.base.part_conflicts import find_part_of
 from counterweight.data.sources.base.part_lists import PLAIN, PROSE, is_named, is_table
-from counterweight.data.sources.base.part_names import TESTS, guess_part_name
+from counterweight.data.sources.base.part_names import TESTS, VALIDATION, guess_part_name
 from counterweight.data.sources.base.table_columns import NoLabelsError
 from counterweight.data.sources.base.tested_tables import Tested, name_as_folders
 
@@ -26,14 +26,15 @@ PARQUET = ".parquet"
 class Unplaced(NamedTuple):
     """A table that labels images in no folder of a class: its path, how many these are, and their labels.
 
-    `same` says whether the labels are classes of folders, `tested` whether its name, or the images' folders, say so.
+    `same` says whether the labels are classes of folders, `part` what its name, or the images' folders, say: `test`,
+    `val` or nothing.
     """
 
     file: str
     images: int
     labels: set[str]
     same: bool
-    tested: bool
+    part: str
 
 
 class Told(NamedTuple):
@@ -65,7 +66,7 @@ def describe_unplaced_tables(
         except UserError:  # it is something else
             continue
     same = [own for own in found if own.same]
-    offered = [own for own in same if own.tested] or same or found
+    offered = [own for own in same if own.part == TESTS[0]] or same or found
     notes = [f"{', '.join(bare)}: images in no folder of a class, without labels: nothing of that is read"]
     notes = notes if bare else []
     if offered:
@@ -77,6 +78,7 @@ def describe_unplaced_tables(
         files, labels = [own.file for own in offered], {label for own in offered for label in own.labels}
         said = begin_unplaced(files, sum(own.images for own in offered), order_names(labels))
         notes.append(f"{said}: set {key}: [{', '.join(files)}] {does}")
+    notes += [describe_validation(own) for own in same if own.part == VALIDATION[0] and own not in offered]
     tables = [file for own in tree.walk() for file in own.files if is_table(file)] if same else []
     told = [*(os.path.abspath(root / name) for name in (*bare, *(own.file for own in found))), *tables]
     return Told(notes, {os.path.abspath(file) for file in told})
@@ -86,6 +88,13 @@ def begin_unplaced(files: Sequence[str], count: int, labels: Sequence[str]) -> s
     """Return how a note of files begins that label images in no folder of a class."""
     verb = "label" if len(files) > 1 else "labels"
     return f"{', '.join(files)} {verb} {count:,} images that are in no folder of a class ({name_some(labels)})"
+
+
+def describe_validation(own: Unplaced) -> str:
+    """Return a note of a table of images of validation, beside others of images that are tested on."""
+    said = begin_unplaced([own.file], own.images, order_names(own.labels))
+    ways = f"set test_tables: [{own.file}] tests on these instead; folders of classes have them trained on"
+    return f"{said}, and is not read: {ways}"
 
 
 def find_candidates(tree: Tree, stems: set[str]) -> Iterator[str]:
@@ -106,8 +115,9 @@ def look_into(
         return []
     labels = {*name_as_folders(tested.listing, classes)[0].classes}
     words = {find_part_of(place) for place in {os.path.dirname(os.path.relpath(file, root)) for file in there}}
-    called = guess_part_name(find_stem(name)) in TESTS or words <= {*TESTS}
-    return [Unplaced(name, len(there), {*tested.listing.classes}, labels <= {*classes}, called)]
+    called = guess_part_name(find_stem(name))
+    part = next((own[0] for own in (TESTS, VALIDATION) if called in own or words <= {*own}), "")
+    return [Unplaced(name, len(there), {*tested.listing.classes}, labels <= {*classes}, part)]
 
 
 def names_others(name: str, every: Sequence[Path], placed: Collection[str], root: Path) -> bool:
