@@ -316,7 +316,7 @@ def test_what_cannot_be_is_told_before_any_work(change: dict[str, object], why: 
 def test_a_row_without_a_group_is_named(project: Path) -> None:
     write_table(project, lacking=3)
     block = {"source": "table", "path": str(project / "labels.csv"), "group_column": "patient"}
-    said = "every image must have a group; set missing_group: alone to let each without one stand alone"
+    said = "every image must have a group; set missing_group: alone lets each without one stand alone"
     with pytest.raises(
         UserError, match=rf"scans.group_column: names none for 1 of 60 images, first: .*10_0.png; {said}"
     ):

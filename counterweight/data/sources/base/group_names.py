@@ -92,7 +92,7 @@ def fill_in(names: Sequence[str], origins: Sequence[str], missing: MissingGroup,
     """
     lacking = [origin for origin, name in zip(origins, names, strict=True) if not name]
     if lacking and missing == "refuse":
-        ways = "every image must have a group; set missing_group: alone to let each without one stand alone"
+        ways = "every image must have a group; set missing_group: alone lets each without one stand alone"
         raise UserError(f"{said} for {len(lacking):,} of {len(origins):,} images, first: {lacking[0]}; {ways}")
     return [name or origin for origin, name in zip(origins, names, strict=True)]
 
