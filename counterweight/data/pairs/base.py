@@ -15,8 +15,8 @@ from counterweight.data.decode.facts import Facts, inspect
 from counterweight.data.decode.images import BadFile, find_image_files, try_image
 from counterweight.data.decode.tree import Collected, LeftOut, find_ending
 from counterweight.data.sources.base.file_settings import FileSettings
-from counterweight.data.sources.base.group_names import name_groups
 from counterweight.data.sources.base.lazy_images import LazyImages, make_fetch, wrap_files
+from counterweight.data.sources.base.patterns import find_all
 
 ONE_CLASS = ("image",)
 NOT_PUBLISHED = "not of the published set"
@@ -110,7 +110,9 @@ def make_side(
     )
     if groups is None:
         return side
-    return replace(side, groups=name_groups(re.compile(groups), side.origins, "refuse", source))
+    names = find_all(re.compile(groups), side.origins, source)
+    assert all(names), "what names groups of published images lets others stand alone"
+    return replace(side, groups=names)
 
 
 def scale_greys(side: LazyImages, settings: FileSettings, white: float | None) -> LazyImages:
