@@ -5,6 +5,7 @@
 3
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from counterweight.api.audit import Audit, audit
     from counterweight.api.classifiers import ClassifierComparison, compare_classifiers
     from counterweight.api.resampler import Resampler
+
+# Arrow's usual allocator takes 1 GiB in advance, at some moment: all that reading of strangers' tables may take.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 PLACES = {
     "Audit": "audit",
