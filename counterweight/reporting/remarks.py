@@ -82,10 +82,10 @@ def describe_seen(counts: Mapping[str, ClassCounts]) -> str:
     """Say how many test images are in the training part, too: scores are then partly of what was learned by heart."""
     exact, near = (sum(getattr(count, key) for count in counts.values()) for key in ("in_train", "near_train"))
     tested, grouped = (sum(getattr(count, key) for count in counts.values()) for key in ("test", "group_train"))
-    said = [
-        f"{exact + near:,} of {tested:,} test images are in the training part, too ({exact:,} exact, {near:,} near)."
-    ]
-    said = said if exact + near else []
+    said = []
+    if exact + near:
+        kinds = f"{exact:,} exact, {near:,} near"
+        said.append(f"{exact + near:,} of {tested:,} test images are in the training part, too ({kinds}).")
     if grouped:
         said.append(f"{grouped:,} of {tested:,} test images are of a group that has training images, too.")
     return " ".join(said)

@@ -5,6 +5,8 @@ import mmap
 import os
 import resource
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +90,31 @@ def test_a_file_may_be_as_large_as_its_reading_is_allowed(monkeypatch: pytest.Mo
     assert [*read_confined(read, 2**29)] == [batch([2**28])]
     with pytest.raises(pa.ArrowInvalid, match=r"takes more than 0\.0 GiB"):
         [*read_confined(read, 2**20)]
+
+
+GROWTH = """
+import counterweight
+import mmap
+import pyarrow as pa
+from counterweight.core import confined
+
+def measure():
+    return int(confined.USE.read_text().split()[5]) * mmap.PAGESIZE
+
+def read():
+    before = measure()
+    kept = pa.allocate_buffer(1000, memory_pool=pa.mimalloc_memory_pool())
+    yield pa.RecordBatch.from_pydict({"grown": [measure() - before]})
+
+[found] = confined.read_confined(read, 0)
+print(found.column(0)[0].as_py())
+"""
+
+
+def test_what_arrow_takes_in_advance_leaves_room() -> None:
+    """In a process that has taken none before; the first small block of its own allocator is as good as any."""
+    done = subprocess.run([sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < confined.ROOM / 8
 
 
 @pytest.mark.parametrize("number", [signal.SIGABRT, signal.SIGSEGV, signal.SIGKILL])

@@ -4,6 +4,7 @@ import codecs
 import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from counterweight.core.memory import require_memory
 
 COPIES = 4  # of a table of texts that are in memory while it is read
 M_MMAP_THRESHOLD, M_MMAP_MAX = -3, -4  # malloc.h
-RETURNING = {M_MMAP_MAX: 2**16, M_MMAP_THRESHOLD: 2**18}
+RETURNING = MappingProxyType({M_MMAP_MAX: 2**16, M_MMAP_THRESHOLD: 2**18})
 """What is larger is given back to the kernel as soon as it is free."""
 
 Choose = Callable[[pa.Table], pa.Table]
