@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from counterweight.api.classifiers import ClassifierComparison, compare_classifiers
     from counterweight.api.resampler import Resampler
 
-# Arrow's allocator takes 1 GiB in advance, at some moment: all that reading of strangers' tables may take. It looks here
-# when pyarrow is imported.
+# Arrow's allocator takes 1 GiB in advance, at some moment: all that reading of strangers' tables may take. It looks
+# here when pyarrow is imported.
 os.environ.setdefault("MIMALLOC_ARENA_RESERVE", "64M")
 
 PLACES = {
