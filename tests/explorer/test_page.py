@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
@@ -286,13 +286,13 @@ def test_neighbours_are_shown(address: str, browser: Page) -> None:
     assert page.locator(".neighbours figcaption").first.text_content().startswith("4, distance ")
 
 
-def wait_for_name(page: Any, names: Any, begins: str) -> None:  # noqa: ANN401  playwright may not be installed
-    """Wait until the first slider's name begins so, for as long as a busy machine may take."""
+def wait_until(page: Any, holds: Callable[[], bool]) -> None:  # noqa: ANN401  playwright may not be installed
+    """Wait until something holds of a page, for as long as a busy machine may take."""
     for _ in range(60):
-        if names.first.text_content().startswith(begins):
+        if holds():
             return
         page.wait_for_timeout(500)
-    assert names.first.text_content().startswith(begins)
+    assert holds()
 
 
 def test_pages_of_sliders_and_single_latents(address: str, browser: Page) -> None:
@@ -300,11 +300,10 @@ def test_pages_of_sliders_and_single_latents(address: str, browser: Page) -> Non
     names = page.locator(".latent-slider .bk-slider-title")
     assert names.first.text_content().startswith("axis 1:")
     page.get_by_role("button", name="Next").click()
-    wait_for_name(page, names, "axis 11:")
-    assert page.locator(".latent-slider:visible").count() == 2
+    sliders = page.locator(".latent-slider:visible")
+    wait_until(page, lambda: names.first.text_content().startswith("axis 11:") and sliders.count() == 2)
     page.get_by_role("button", name="Latent dimensions").click()
-    wait_for_name(page, names, "latent ")
-    assert page.locator(".latent-slider:visible").count() == 10
+    wait_until(page, lambda: names.first.text_content().startswith("latent ") and sliders.count() == 10)
     assert page.locator(".plane").count() == 0
     assert browser.errors == []
 

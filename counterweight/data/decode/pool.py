@@ -13,7 +13,7 @@ from itertools import islice
 from math import prod
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.forkserver import ensure_running
-from threading import RLock
+from threading import RLock, current_thread, main_thread
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -193,10 +193,10 @@ def starting_servers() -> Iterator[None]:
 
     multiprocessing starts its servers by `python -c`, which looks into the current folder first: in a stranger's, their
     `socket.py` would run. And Ctrl-C, which reaches all processes of a terminal, ended the import of such a server in a
-    traceback; they end with this process anyway. A signal that comes meanwhile is seen here afterwards.
+    traceback; they end with this process anyway.
     """
     own = {"PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with STARTING:
+    with STARTING, holding_signals():
         before = {name: os.environ.get(name) for name in own}
         os.environ.update(own)
         resource_tracker.ensure_running()  # which lets Ctrl-C through again when it has started
@@ -210,6 +210,28 @@ def starting_servers() -> Iterator[None]:
                 else:
                     os.environ[name] = value
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextmanager
+def holding_signals() -> Iterator[None]:
+    """Let signals that Python handles be seen at the end, whichever thread they come to.
+
+    An exception halfway through a worker's start took away what it still had to read, and it ended in a traceback.
+    """
+    came: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: own for number, own in before.items() if callable(own)}
+    if current_thread() is not main_thread():  # in which handlers run, and raise what they do
+        before = {}
+    try:
+        for number in before:
+            signal.signal(number, lambda number, _: came.append(number))
+        yield
+    finally:
+        for number, own in before.items():
+            signal.signal(number, own)
+        for late in came:
+            signal.raise_signal(late)
 
 
 def die_with_stage() -> None:

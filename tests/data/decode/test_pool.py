@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from threading import Barrier, BrokenBarrierError
+from threading import Barrier, BrokenBarrierError, Thread, get_ident
+from typing import Any
 
 import numpy as np
 import pytest
@@ -244,6 +245,31 @@ def test_the_environment_stays_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "PYTHONSAFEPATH" not in os.environ
     assert os.environ["PYTHONPATH"] == "mine"
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_a_signal_in_the_middle_of_a_start_is_seen_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes to another thread as the pool hands over the first chunk; masks of the first do not hold it then."""
+    seen: list[bool] = []
+    handed = ProcessPoolExecutor.submit
+
+    def submit(pool: ProcessPoolExecutor, *call: Any) -> Future[Any]:  # noqa: ANN401  whatever is handed over
+        sender = Thread(target=lambda: signal.pthread_kill(get_ident(), signal.SIGTERM))
+        sender.start()
+        sender.join()
+        seen.append(False)
+        return handed(pool, *call)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", submit)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(True))
+    own = signal.getsignal(signal.SIGTERM)
+    try:
+        with Workers(1) as workers:
+            decoded = workers.submit([encoded(1)], Job(partial(decode, target=TARGET), list)).result()
+        assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == [False, True]
+    assert len(decoded) == 1
 
 
 def test_threads_that_start_servers_at_once_leave_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
