@@ -136,8 +136,8 @@ def choose_source(path: Path, changes: Json) -> str:
         try:
             return detect_source(path)
         except UserError as error:
-            # Lists are in a folder beside that of the classes, or masks are, which are left out.
-            settled = path.is_dir() and ("test_lists" in changes or leaves_out(path, changes))
+            # Lists are in a folder beside that of the classes, or masks are, which are left out; or one part is named.
+            settled = path.is_dir() and (not {"test_lists", "train"}.isdisjoint(changes) or leaves_out(path, changes))
             if settled and not isinstance(error, LabelsError):
                 return "folder"
             raise UserError(name_options(str(error))) from error

@@ -205,7 +205,28 @@ def check_labelled(path: Path, tree: Tree, classes: Sequence[str]) -> None:
         folders = f"set layout: {layout} takes {name_some(classes)} for classes"
         raise LabelsError(f"{path}: images and what belongs to them, with labels of texts? {said}; {folders}")
     first = f"classes {name_some(classes)} by their folders" if classes else "all images of one class"
-    raise LabelsError(f"{path}: {first}, or labels of texts? set layout: {layout} takes the first; {said}")
+    places = describe_places(found[0].pairs, classes) if classes else ""
+    raise LabelsError(f"{path}: {first}, or labels of texts? set layout: {layout} takes the first; {said}{places}")
+
+
+def describe_places(pairs: Sequence[tuple[str, str]], classes: Collection[str]) -> str:
+    """Return how many images lie in folders of other classes than they are labelled, and in none; empty if none do.
+
+    Args:
+        pairs: label and path of images.
+        classes: names of folders.
+    """
+    known = {*map(normalize_label, classes)}
+    above = [{*map(normalize_label, origin.split("/")[:-1])} & known for _, origin in pairs]
+    elsewhere = [pair for pair, own in zip(pairs, above, strict=True) if own and pair[0] in known - own]
+    nowhere = [pair for pair, own in zip(pairs, above, strict=True) if not own]
+    found = {"the folder of another class": elsewhere, "no folder of a class": nowhere}
+    said = [
+        f"{len(own):,} of {len(pairs):,} labelled images lie in {where}, first {own[0][1]}, labelled '{own[0][0]}'"
+        for where, own in found.items()
+        if own
+    ]
+    return "".join(f"; {text}" for text in said)
 
 
 def offer_labelled(tree: Tree, classes: bool) -> str:

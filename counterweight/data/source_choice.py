@@ -8,7 +8,17 @@ from shlex import quote
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
 from counterweight.data.decode.tree import Tree, find_ending, is_image, scan_tree
-from counterweight.data.labelled_texts import CALLED, ENDINGS, LabelsError, check_labelled, name_layout, offer_labelled
+from counterweight.data.labelled_texts import (
+    CALLED,
+    ENDINGS,
+    LabelsError,
+    check_labelled,
+    describe_labelled,
+    describe_places,
+    find_labelled_texts,
+    name_layout,
+    offer_labelled,
+)
 from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import SUFFIXES
 from counterweight.data.sources.base.labels import match_numbers, normalize_label, order_names
@@ -59,6 +69,7 @@ def detect_source(path: Path) -> str:
         if table:
             return choose_labels(path, tree, classes, Path(table).name)
         check_labelled(path, tree, classes)
+        check_only_part(path, tree, classes)
         return "folder"
     if table:
         check_inner(path, tree)
@@ -70,6 +81,21 @@ def detect_source(path: Path) -> str:
             "set layout: classes takes them as classes"
         )
     return check_single(path, tree, classes)
+
+
+def check_only_part(path: Path, tree: Tree, classes: Sequence[str]) -> None:
+    """Refuse a single folder that is called as a part is where texts beside it part its images, and name its classes.
+
+    Raises:
+        UserError: it is so; folders may be called by the numbers of the classes, as iNaturalist's are.
+    """
+    folders = [folder.name for folder in tree.folders if folder.images]
+    if len(folders) > 1 or not guess_part_name(folders[0]):
+        return
+    texts = [own for own in find_labelled_texts(tree) if len(own.files) > 1 and {*own.labels}.isdisjoint(classes)]
+    if texts:
+        ways = f"set train: [{folders[0]}] takes folders {name_some(classes)} for classes without parts"
+        raise UserError(f"{path}: {folders[0]} looks like one part of several; {describe_labelled(texts)}; {ways}")
 
 
 def find_table(path: Path, tree: Tree) -> str | None:
@@ -206,6 +232,7 @@ def choose_labels(path: Path, tree: Tree, classes: Sequence[str], name: str) -> 
     check_tested(path, tree, there, tables, choice)
     if not all(label in map(normalize_label, Path(origin).parts[:-1]) for label, origin in there):
         folders, labels = name_some(classes), name_some({label for label, _ in pairs})
+        choice += describe_places(there, classes)
         raise LabelsError(f"{path}: classes {folders} by their folders, or {labels} by {lists} images? {choice}")
     if test is None:
         return "folder"

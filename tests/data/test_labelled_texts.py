@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
 from counterweight.data.source_choice import detect_source
+from counterweight.data.sources import table
 from tests.data.sources.test_layout import counts, find
 from tests.data.sources.test_public_layouts import write_images, write_table
 
@@ -110,6 +111,43 @@ def test_json_that_labels_images_is_named_with_its_setting(tmp_path: Path) -> No
     asked(tmp_path, r"data.json labels 8 images \(owl, sea lion\): set tables: \[data.json\] takes these")
     (tmp_path / "data.json").write_text(json.dumps({f"{number}.png": number for number in range(8)}))
     asked(tmp_path, "there are 1 .json in .: labels are read of CSV")
+
+
+@pytest.mark.parametrize("ending", ["csv", "txt"])
+def test_a_question_says_how_many_labels_differ_from_folders_and_the_first(ending: str, tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{NAMES[number % 2]}/{number}.png" for number in range(20)), "rest/a.png")
+    rows = [f"{NAMES[number % 2]}/{number}.png,{NAMES[(number % 2) ^ (number in (3, 8))]}" for number in range(20)]
+    write_table(tmp_path / f"labels.{ending}", "path,label", *rows, "rest/b.png,owl")
+    asked(
+        tmp_path, "; 2 of 20 labelled images lie in the folder of another class, first sea lion/3.png, labelled 'owl'$"
+    )
+
+
+def test_labelled_images_in_no_folder_of_a_class_are_counted_in_a_question(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"train/{NAMES[n % 2]}/{n}.png" for n in range(8)), *(f"test/t{n}.png" for n in range(4)))
+    rows = [f"train/{NAMES[number % 2]}/{number}.png,{NAMES[number % 2]}" for number in range(8)]
+    write_table(tmp_path / "labels.csv", "path,label", *rows, *(f"test/t{n}.png,{NAMES[n % 2]}" for n in range(4)))
+    asked(tmp_path, "; 4 of 12 labelled images lie in no folder of a class, first test/t0.png, labelled 'owl'$")
+
+
+def test_json_of_parts_beside_folders_of_numbers_is_offered(tmp_path: Path) -> None:
+    """As iNaturalist 2018 is published."""
+    parts = {"train": range(8), "val": range(8, 12)}
+    write_images(tmp_path, *(f"train_val2018/Aves/{n % 2}/{n}.png" for n in range(12)))
+    for part, numbers in parts.items():
+        labels = {
+            "images": [{"id": n, "file_name": f"train_val2018/Aves/{n % 2}/{n}.png"} for n in numbers],
+            "annotations": [{"id": n, "image_id": n, "category_id": n % 2} for n in numbers],
+            "categories": [{"id": n, "name": name} for n, name in enumerate(NAMES)],
+        }
+        (tmp_path / f"{part}2018.json").write_text(json.dumps(labels))
+    asked(
+        tmp_path,
+        r"\(owl, sea lion\): set tables: \[train2018.json, val2018.json\] takes these; set train: \[train_val2",
+    )
+    found = table.find_in_tables(tmp_path, table.Settings(size=1, tables=["train2018.json", "val2018.json"]))
+    assert found.test is not None
+    assert (len(found.train.origins), len(found.test.origins)) == (8, 4)
 
 
 @pytest.mark.parametrize("fault", ["again", "gone", "bare"])

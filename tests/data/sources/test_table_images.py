@@ -117,3 +117,20 @@ def test_the_account_of_a_folder_adds_up(
     assert len(found.train) == len(named)
     others = sum(file.is_file() for file in root.rglob("*")) - len(named) - 1  # the table
     assert found.train.provenance["ignored_files"] == others
+
+
+@pytest.mark.parametrize("names", [("path", "png"), ("file_name", "image"), ("path", "png.bytes")])
+def test_of_paths_and_images_in_one_table_the_paths_are_read_and_said(names: tuple[str, str], tmp_path: Path) -> None:
+    touch(tmp_path, "0.png", "1.png")
+    held = pa.array([b"a", b"b"], pa.binary())
+    own, field = names[1].partition(".")[::2]
+    images = pa.StructArray.from_arrays([held], [field]) if field else held
+    columns = {names[0]: ["0.png", "1.png"], own: images, "label": ["cat", "dog"]}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    found = find(tmp_path)
+    assert counts(found) == [{"cat": 1, "dog": 1}]
+    assert found.train.files
+    said = f"a.parquet: column '{names[0]}' of paths is taken for the images, by its name"
+    assert f"{said}; set image: {own} takes those that the table holds" in found.train.provenance["notes"]
+    assert not find(tmp_path, image=own).train.files
+    assert not any(said in note for note in find(tmp_path, image=names[0]).train.provenance["notes"])

@@ -1,5 +1,6 @@
 """Tables as other programs and systems write them: labels, delimiters, encodings, paths, and columns of parts."""
 
+import json
 import shutil
 import unicodedata
 from collections.abc import Sequence
@@ -691,6 +692,21 @@ def test_lines_above_the_names_of_columns_are_named(root: Path) -> None:
     rows = "".join(f"{path},{label}\n" for path, label in label_rows(WORDS))
     (root / "a.csv").write_text(f"# made by hand\n{rows}")
     refused(root, "Expected 1 columns, got 2: path,label; remove what stands above the names of the columns$")
+
+
+def test_a_row_longer_than_any_is_told_of(root: Path) -> None:
+    rows = [
+        f"{path},{label},{'x' * (3_000_000 if row == 1 else 3)}\n"
+        for row, (path, label) in enumerate(label_rows(WORDS))
+    ]
+    (root / "a.csv").write_text("".join(["path,label,text\n", *rows]))
+    refused(root, "a row has more than a million characters; is a quote not closed")
+
+
+def test_values_of_two_kinds_in_lines_of_json_are_told_of(root: Path) -> None:
+    rows = [{"path": path, "label": row or label} for row, (path, label) in enumerate(label_rows(WORDS))]
+    (root / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    refused(root, r"Column\(/label\) changed from string to number in row 1; write values of one kind in each column")
 
 
 # Paths in several rows.

@@ -43,6 +43,13 @@ FIRST = 10_000  # rows that tell what a column holds
 NAMED = 20  # columns that a message names
 TYPED = (".parquet", LINES, ARROW)
 SUFFIXES = (*DELIMITERS, *TYPED)
+HINTS = {
+    "Expected 1 columns, got": "remove what stands above the names of the columns",
+    'CSV parse error.*"': "is a quote not closed there?",
+    "straddl": "a row has more than a million characters; is a quote not closed?",
+    "changed from": "write values of one kind in each column, as all numbers or all texts in quotes",
+}
+"""What may be done about an error of the library that reads tables, by words of it."""
 
 Indices = npt.NDArray[np.int64]
 
@@ -177,8 +184,7 @@ def translate_errors(file: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError, LookupError) as error:
         said = " ".join(str(error).split())
-        hint = "; is a quote not closed there?" if "CSV parse error" in said and '"' in said else ""
-        hint = "; remove what stands above the names of the columns" if "Expected 1 columns, got" in said else hint
+        hint = next((f"; {hint}" for words, hint in HINTS.items() if re.search(words, said)), "")
         raise UnreadableError(f"{file}: cannot be read: {said}{hint}") from error
 
 

@@ -111,23 +111,38 @@ def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> t
     """
 
     def only(name: str) -> bool:
-        return is_binary(columns.kind(name)) or "bytes" in list_fields(columns.kind(name))
+        return may_hold_images(columns, name)
 
     if wanted and wanted not in columns.names:
         raise NoColumnError(describe_missing(columns, wanted))
     usual = list_usual(columns, IMAGE)
     if (found := choose_column(columns, wanted, IMAGE, only)) and (wanted or len(usual) < 2):
         check_single(columns, found)
-        return found, []
+        return found, [] if wanted else describe_held(columns, found)
     named = name_files(columns, lookup)
     if found:  # several of the usual: the first that names files
-        return next((name for name in usual if name in named), found), []
+        chosen = next((name for name in usual if name in named), found)
+        return chosen, describe_held(columns, chosen)
     if len(named) == 1:
         return named[0], [f"{columns.file.name}: column '{named[0]}' is taken for the images: it names files"]
     pixels = describe_pixels(columns)
     if not pixels and (absent := describe_absent(columns, lookup)):
         raise NoColumnError(f"{columns.file}: {absent}")
     raise NoColumnError(describe_lack(columns, IMAGE, "image", pixels))
+
+
+def may_hold_images(columns: Columns, name: str) -> bool:
+    """Say whether a column is of bytes."""
+    return is_binary(columns.kind(name)) or "bytes" in list_fields(columns.kind(name))
+
+
+def describe_held(columns: Columns, chosen: str) -> list[str]:
+    """Return a note if a table holds images, too, beside the column of paths that is chosen."""
+    held = [name for name in columns.single_names if may_hold_images(columns, name)]
+    if not held or may_hold_images(columns, chosen):
+        return []
+    ways = f"set image: {held[0]} takes those that the table holds"
+    return [f"{columns.file.name}: column '{chosen}' of paths is taken for the images, by its name; {ways}"]
 
 
 def describe_pixels(columns: Columns) -> str:
