@@ -119,14 +119,38 @@ def leave(code: int = 0) -> NoReturn:
     os._exit(code)
 
 
+class Interrupts:
+    """Signals that are to end this process, each raised as KeyboardInterrupt where Python can."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+        self.report = sys.unraisablehook
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal: raise it, or try again a little later where an import is under way."""
+        if number == signal.SIGTERM and number in self.seen:
+            return  # Who sends it to all processes of a group sends it to this one twice.
+        self.seen.append(number)
+        if len(self.seen) > PATIENCE or not is_importing(frame):
+            raise KeyboardInterrupt
+        signal.setitimer(signal.ITIMER_VIRTUAL, LATER)
+
+    def look(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        """Try once more where Python could not raise it, as while it frees an object."""
+        if self.seen and issubclass(unraisable.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_VIRTUAL, LATER)
+        else:
+            self.report(unraisable)
+
+
 @contextmanager
 def ending_when_interrupted(terminated: bool = False) -> Iterator[None]:
     """End as Ctrl-C ends a program, whatever becomes of its exception on the way.
 
     Libraries in C swallow it while they import others, fail a line later for want of half of them, or leave the lock of
     all imports taken, on which threads then wait for ever (pyarrow, which imports pandas by itself). So in an import it
-    is raised when that is done; and once more where Python could not raise it, as while it frees an object. Where
-    Ctrl-C is ignored, as in a job in the background, or another handler is in place, nothing is changed.
+    is raised when that is done; and once more where Python could not raise it. Where Ctrl-C is ignored, as in a job in
+    the background, or another handler is in place, nothing is changed.
 
     Args:
         terminated: whether SIGTERM ends it so, too, and not at once, which leaves what is half made behind.
@@ -134,40 +158,25 @@ def ending_when_interrupted(terminated: bool = False) -> Iterator[None]:
     Raises:
         SystemExit: there was an interrupt, and an exception after it.
     """
-    seen: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGTERM and number in seen:
-            return  # Who sends it to all processes of a group sends it to this one twice.
-        seen.append(number)
-        if len(seen) > PATIENCE or not is_importing(frame):
-            raise KeyboardInterrupt
-        signal.setitimer(signal.ITIMER_VIRTUAL, LATER)
-
-    def look(unraisable: "sys.UnraisableHookArgs") -> None:
-        if seen and issubclass(unraisable.exc_type, KeyboardInterrupt):
-            signal.setitimer(signal.ITIMER_VIRTUAL, LATER)
-        else:
-            report(unraisable)
-
     usual = {signal.SIGINT: signal.default_int_handler} | ({signal.SIGTERM: signal.SIG_DFL} if terminated else {})
     taken = {number: own for number, own in usual.items() if signal.getsignal(number) is own}
     if not taken:
         yield
         return
+    interrupts = Interrupts()
     for number in (*taken, signal.SIGVTALRM):
-        signal.signal(number, note)
-    report, sys.unraisablehook = sys.unraisablehook, look
+        signal.signal(number, interrupts.note)
+    sys.unraisablehook = interrupts.look
     try:
         yield
     except BaseException:
-        if seen:
-            sys.exit(128 + signal.SIGTERM if signal.SIGTERM in seen else INTERRUPTED)
+        if interrupts.seen:
+            sys.exit(128 + signal.SIGTERM if signal.SIGTERM in interrupts.seen else INTERRUPTED)
         raise
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        sys.unraisablehook = report
-        for number, own in taken.items():
+        sys.unraisablehook = interrupts.report
+        for number, own in {**taken, signal.SIGVTALRM: signal.SIG_DFL}.items():
             signal.signal(number, own)
 
 
