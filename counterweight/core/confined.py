@@ -127,7 +127,9 @@ def confine(sending: int) -> None:
 
 def limit(size: int) -> None:
     """Leave this process the memory and the time that reading so many bytes may take."""
-    # Arrow's usual allocator takes addresses in advance.
+    # Arrow's usual allocator takes addresses in advance: before it is measured what this process has, if it can be.
+    with contextlib.suppress(NotImplementedError):
+        pa.allocate_buffer(1, memory_pool=pa.mimalloc_memory_pool())
     pa.set_memory_pool(pa.system_memory_pool())
     lower(resource.RLIMIT_CPU, measure_time(size))
     if USE.is_file():
