@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> None:
             trained = write_part(train, train_partial, where, "train", workers, near=near)
             tested = write_part(test, test_partial, where, "test", workers, train=trained.images, near=near)
         kept, written = found.test is not None and plan.common.keep_split, {"train": trained, "test": tested}
-        notes = report_account(name_parts(found), where, None if kept else written)
+        notes = report_account(name_parts(found), where, None if kept else written, common.test_fraction)
         parts = trained.images, tested.images
         group_repeats((pictures := number_parts(*parts)).near, parts, (train_partial, test_partial))
         say(same := describe_same(*parts, pictures, kept, names) + describe_shared_groups(found, kept), where)

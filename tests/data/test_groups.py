@@ -25,8 +25,9 @@ from counterweight.core.errors import UserError
 from counterweight.core.groups import check_groups, check_sides, choose_together, find_spanning, join_numbers
 from counterweight.core.images import ImageSet, choose_stratified, read_images
 from counterweight.data.imbalance import count_tested_groups, draw_all_roles, draw_grouped_roles, draw_roles
-from counterweight.data.sources.base.group_names import count_members, name_groups
+from counterweight.data.sources.base.group_names import count_members, fill_in
 from counterweight.data.sources.base.labels import describe_like_groups
+from counterweight.data.sources.base.patterns import find_all
 from counterweight.evaluation.prechecks import check_dataset_groups
 from counterweight.settings.datasets import plan_dataset
 from stages import ingest
@@ -220,15 +221,15 @@ def test_too_few_groups_are_told_with_numbers() -> None:
 
 def test_the_first_group_in_parentheses_that_takes_part_names_a_group() -> None:
     paths = ["cat/p1_0.png", "cat/p12_1.png", "dog/p1_2.png"]
-    assert name_groups(re.compile(r"/(p\d+)_"), paths, "refuse", "here") == ["p1", "p12", "p1"]
-    assert name_groups(re.compile(r"p\d+"), paths, "refuse", "here") == ["p1", "p12", "p1"]
-    assert name_groups(re.compile(r"x(\d)|/p(\d+)"), paths, "refuse", "here") == ["1", "12", "1"]
-    with pytest.raises(UserError, match=r"^here: '\(p\\d\\d\)' finds none for 2 of 3 images, first: cat/p1_0.png; ev"):
-        name_groups(re.compile(r"(p\d\d)"), paths, "refuse", "here")
-    with pytest.raises(UserError, match="finds none for 3 of 3"):
-        name_groups(re.compile(r"(z?)"), paths, "refuse", "here")
-    alone = ["cat/p1_0.png", "p12", "dog/p1_2.png"]
-    assert name_groups(re.compile(r"(p\d\d)"), paths, "alone", "here") == alone
+    assert find_all(re.compile(r"/(p\d+)_"), paths, "here") == ["p1", "p12", "p1"]
+    assert find_all(re.compile(r"p\d+"), paths, "here") == ["p1", "p12", "p1"]
+    assert find_all(re.compile(r"x(\d)|/p(\d+)"), paths, "here") == ["1", "12", "1"]
+    found = find_all(re.compile(r"(p\d\d)"), paths, "here")
+    with pytest.raises(UserError, match=r"^here: none for 2 of 3 images, first: cat/p1_0.png; every image must have"):
+        fill_in(found, paths, "refuse", "here: none")
+    with pytest.raises(UserError, match="none for 3 of 3"):
+        fill_in(find_all(re.compile(r"(z?)"), paths, "here"), paths, "refuse", "none")
+    assert fill_in(found, paths, "alone", "here") == ["cat/p1_0.png", "p12", "dog/p1_2.png"]
 
 
 # From the settings to the tables.
@@ -322,11 +323,30 @@ def test_a_row_without_a_group_is_named(project: Path) -> None:
     ):
         ingest.main(write_settings(project, block))
     ingest.main(write_settings(project, {**block, "missing_group": "alone"}))
+    said = "1 of 60 images are of no group and stand alone, first pictures/ill/patient10_0.png"
+    assert any(said in note for note in json.loads(Path("account").read_text())["notes"])
     names = [name for part in ("train", "test") for name in read_images(Path(part)).group_names.tolist()]
     sizes = Counter(names)
     assert sorted(sizes.values()) == [1, 4, *[5] * 11]
     [lone] = [name for name, count in sizes.items() if count == 1]
     assert lone.endswith("patient10_0.png")
+
+
+def test_a_fraction_that_groups_do_not_allow_is_said(project: Path) -> None:
+    """Of one large group and eleven small ones the large one is trained on."""
+    write_patients(project / "images/scans")
+    for number in range(5, 150):
+        for name in ("ill", "well"):
+            path = project / f"images/scans/{name}/patient0_{number}.png"
+            noise = np.random.default_rng([number, name == "ill"]).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(path)
+    block: dict[str, object] = {"source": "folder", "group_pattern": r"(patient\d+)_"}
+    ingest.main(write_settings(project, block))
+    notes = json.loads(Path("account").read_text())["notes"]
+    said = "of the images are tested on, not 30% (test_fraction), as no group is split, the largest of 295 images"
+    assert any(said in note for note in notes)
+    ingest.main(write_settings(project, {"source": "folder"}))
+    assert not any("test_fraction" in note for note in json.loads(Path("account").read_text())["notes"])
 
 
 def test_paths_that_a_pattern_finds_none_in_stand_alone_if_so_set(project: Path) -> None:

@@ -19,8 +19,8 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode import account
 from counterweight.data.decode.opening import Encoded
 from counterweight.data.decode.tree import LeftOut
-from counterweight.data.sources.base.column_texts import read_values
-from counterweight.data.sources.base.columns import Columns, choose_column, describe_empty, read_columns
+from counterweight.data.sources.base.column_texts import read_groups
+from counterweight.data.sources.base.columns import choose_column, describe_empty, read_columns
 from counterweight.data.sources.base.embedded import holds_images, read_paths
 from counterweight.data.sources.base.file_settings import MissingClasses, OwnFileSettings, name_setting
 from counterweight.data.sources.base.group_columns import describe_group_columns
@@ -28,8 +28,6 @@ from counterweight.data.sources.base.hidden_labels import drop_hidden
 from counterweight.data.sources.base.labels import (
     describe_combined,
     describe_lookalikes,
-    is_missing,
-    normalize_label,
     order_names,
 )
 from counterweight.data.sources.base.lazy_images import (
@@ -46,6 +44,7 @@ from counterweight.data.sources.base.part_conflicts import (
     describe_unread_parts,
 )
 from counterweight.data.sources.base.part_flags import describe_marks
+from counterweight.data.sources.base.part_folds import check_fold_tables, describe_tables, find_fold
 from counterweight.data.sources.base.part_names import Validation, describe_joined
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables, take_tables
@@ -162,8 +161,14 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
     """
     follow = settings.links == "follow"
     files = find_table_files(root, follow, settings.tables)
-    choose = take_tables if settings.tables else choose_tables
-    chosen = choose(files.tables, lambda file: read_table(file, root, settings, guess), root)
+
+    def read_own(file: Path, image: str | None = None) -> Table:
+        return read_table(
+            file, root, settings if image is None else settings.model_copy(update={"image": image}), guess
+        )
+
+    tiers = files.tables
+    chosen = take_tables(tiers, read_own, root) if settings.tables else choose_tables(tiers, read_own, read_own, root)
     check_near([table.paths or [] for table in chosen.tables], root)
     read, renamed = name_classes(chosen.tables, settings.merge_labels)
     tables, repeated, words, said = part_tables(read, settings, root)
@@ -209,6 +214,11 @@ def part_tables(read: Sequence[Table], settings: Settings, root: Path) -> Parted
     """Return tables with the parts that lists, columns or folders say, without rows that are there twice or hidden."""
     lists = (settings.train_lists, settings.test_lists)
     parted, more = (forget_parts(read), []) if any(lists) else part_by_folders(read)
+    files = [table.columns.file for table in read]
+    if settings.test and settings.split is None and all(map(find_fold, files)):
+        check_fold_tables(files, settings.test)
+    elif not any(part for table in parted for part in table.parts):
+        more += describe_tables(files)
     tables, repeated, said = drop_repeats(parted, settings.two_labels)
     if any(lists):
         tables, more = part_by_lists(tables, *lists, root, settings.links == "follow")
@@ -251,12 +261,6 @@ def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table
     kept = [None if name is None else part for name, part in zip(labels, parts, strict=True)]
     groups = None if group is None else read_groups(columns, group, keep)
     return Table(columns, image, place, labels, kept, origins, found, notes + noted, groups)
-
-
-def read_groups(columns: Columns, group: str, keep: bool) -> list[str | None]:
-    """Return the names in the column of groups; None where there is none, or, unless `keep`, a word for none."""
-    names = [word and normalize_label(word) for word in read_values(columns, group)]
-    return [None if name is None or (is_missing(name) and not keep) else name for name in names]
 
 
 def make_table_part(

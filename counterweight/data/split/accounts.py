@@ -8,6 +8,7 @@ import numpy as np
 
 from counterweight.data.decode import account
 from counterweight.data.decode.tree import LeftOut
+from counterweight.data.sources.base.group_names import describe_uneven
 from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages
 from counterweight.data.split.reading import Subset, WrittenPart
 from counterweight.results.ingest import Account, FileGroup
@@ -19,7 +20,10 @@ def name_parts(found: DatasetSplits) -> dict[str, LazyImages]:
 
 
 def report_account(
-    parts: Mapping[str, LazyImages], where: str, split: Mapping[str, WrittenPart] | None = None
+    parts: Mapping[str, LazyImages],
+    where: str,
+    split: Mapping[str, WrittenPart] | None = None,
+    fraction: float = 0.0,
 ) -> list[str]:
     """Say on standard error what is read and what is left out beside it, where a source gives an account.
 
@@ -27,6 +31,7 @@ def report_account(
         parts: of one source, which gives one account of all of them.
         where: file and key of the dataset.
         split: what was written of the images where they were split here, and not by the source.
+        fraction: that was to be tested on there.
 
     Returns:
         What was said of the images themselves.
@@ -43,6 +48,9 @@ def report_account(
     if split is not None:
         made = " + ".join(f"{len(own.images.labels):,} {word}" for word, own in split.items())
         said.append(f"split here: {made}")
+        written = {word: len(own.images.labels) for word, own in split.items()}
+        groups = [name for part in parts.values() for name in part.groups or ()]
+        notes += describe_uneven(groups, written["test"] / max(1, sum(written.values())), fraction)
     say([*said, *account.render(left_out), *notes], where)
     return notes
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from counterweight.data.sources.base import columns
-from tests.data.sources.tables import counts, find
+from tests.data.sources.tables import counts, find, refused
 
 
 def write_flags(root: Path, name: str, marks: Sequence[str], labels: Sequence[str]) -> None:
@@ -17,7 +17,7 @@ def write_flags(root: Path, name: str, marks: Sequence[str], labels: Sequence[st
     lines = [f"path,label,{name}"]
     for number, (mark, label) in enumerate(zip(marks, labels, strict=True)):
         Image.new("L", (4, 4), number).save(root / f"{number}.png")
-        lines.append(f"{number}.png,{label},{mark}")
+        lines.append(f'{number}.png,{label},"{mark}"')
     (root / "a.csv").write_text("\n".join(lines) + "\n")
 
 
@@ -34,6 +34,8 @@ def write_flags(root: Path, name: str, marks: Sequence[str], labels: Sequence[st
         ("used_for_training", "1", "0"),
         ("is_test", "", "1"),
         ("is_val", "nan", "True"),
+        ("is_train", "x", ""),
+        ("is_train", "1,0", "0,0"),
     ],
 )
 def test_columns_of_yes_and_no_in_other_words(name: str, yes: str, no: str, tmp_path: Path) -> None:
@@ -44,7 +46,7 @@ def test_columns_of_yes_and_no_in_other_words(name: str, yes: str, no: str, tmp_
     assert counts(found) == wanted
     said = " ".join(found.train.provenance["notes"])
     assert f"a.csv: '{name}' of yes and no: taken as the part" in said
-    assert ("nothing is taken for no" in said) == (yes in ("", "nan"))
+    assert ("nothing is taken for no" in said) == ("" in (yes, no) or yes == "nan")
     assert counts(find(tmp_path, split=name)) == wanted
 
 
@@ -77,6 +79,9 @@ def test_a_column_of_yes_and_no_is_known_by_all_rows(
         ),
         ("is_valid_image", ["1", "1", "0", "1"], "of yes and no may say the part", []),
         ("test", ["", "", "1", ""], "says yes or nothing, and may say the part and is not heeded; set split: test", []),
+        ("is_train", ["used", "used", "unused", "used"], "is_train and test: [unused] tests on the rows", ["unused"]),
+        ("is_train", ["used", "used", "unused", "used"], "and test: [used] on those that say that", ["used"]),
+        ("Training", ["x", "x", "", "x"], "says yes or nothing, and may say the part and is not heeded", []),
         ("invalid", ["0", "1", "0", "1"], "", []),
         ("is_validated", ["0", "1", "0", "1"], "", []),
     ],
@@ -93,3 +98,73 @@ def test_a_column_that_may_say_the_part_in_yes_and_no_is_named(
     assert said in " ".join(notes)
     if said:  # the way goes
         assert find(tmp_path, split=name, test=test).test is not None
+
+
+def test_of_two_words_that_are_no_parts_either_may_be_tested_on(tmp_path: Path) -> None:
+    write_flags(tmp_path, "is_train", ["used", "used", "unused"] * 2, ["cat"] * 3 + ["dog"] * 3)
+    ways = r"or set test: \[unused\], or set test: \[used\], tests on rows that say so"
+    refused(tmp_path, rf"row 1: 'is_train' says 'used'; .*; {ways}", split="is_train")
+    assert counts(find(tmp_path, split="is_train", test=["unused"])) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]
+
+
+def test_a_column_that_trains_on_rows_of_a_test_table_is_asked_about(tmp_path: Path) -> None:
+    write_flags(tmp_path, "is_train", ["1", "0", "0", "1", "0", "0"], ["cat"] * 3 + ["dog"] * 3)
+    (tmp_path / "a.csv").rename(tmp_path / "test.csv")
+    rows = [f"{number}.png,{('cat', 'dog')[number % 2]},1" for number in range(6, 10)]
+    (tmp_path / "train.csv").write_text("\n".join(["path,label,is_train", *rows]))
+    for number in range(6, 10):
+        Image.new("L", (4, 4), number).save(tmp_path / f"{number}.png")
+    said = "column 'is_train' trains on 2 of 6 rows, first row 1; the table's name says test; set split: is_train has"
+    refused(tmp_path, said)
+    assert counts(find(tmp_path, split="is_train")) == [{"cat": 3, "dog": 3}, {"cat": 2, "dog": 2}]
+
+
+def test_a_column_of_validation_parts_a_table_of_training(tmp_path: Path) -> None:
+    """As fastai's datasets are published."""
+    write_flags(tmp_path, "is_valid", ["False", "False", "True"] * 2, ["cat"] * 3 + ["dog"] * 3)
+    (tmp_path / "a.csv").rename(tmp_path / "train.csv")
+    assert counts(find(tmp_path)) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]
+
+
+@pytest.mark.parametrize("words", [("labeled", "unlabeled"), ("train", "test"), ("1", "2")])
+def test_a_subset_of_other_words_is_not_heeded_but_named(words: tuple[str, str], tmp_path: Path) -> None:
+    write_flags(tmp_path, "subset", [*words] * 2, ["cat"] * 2 + ["dog"] * 2)
+    if words[0] == "1":
+        refused(tmp_path, r"row 1: 'subset' says '1'; allowed: train, test")
+        return
+    found = find(tmp_path)
+    assert (found.test is None) == (words[0] == "labeled")
+    said = "column 'subset' ('labeled', 'unlabeled') may name parts and is not heeded; set split: subset and test: "
+    assert any(said in note for note in found.train.provenance["notes"]) == (words[0] == "labeled")
+
+
+def test_tables_of_folds_are_named_and_tested_on(tmp_path: Path) -> None:
+    write_flags(tmp_path, "x", ["0"] * 8, ["cat", "dog"] * 4)
+    (tmp_path / "a.csv").unlink()
+    for fold in range(4):
+        rows = [f"{2 * fold + place}.png,{label}" for place, label in enumerate(("cat", "dog"))]
+        (tmp_path / f"fold{fold}.csv").write_text("\n".join(["path,label", *rows]))
+    found = find(tmp_path)
+    assert counts(found) == [{"cat": 4, "dog": 4}]
+    said = "fold0.csv, fold1.csv, fold2.csv, ... look like folds, and are joined; set test: [3] tests on one"
+    assert any(said in note for note in found.train.provenance["notes"])
+    for test in (["3"], [3], ["fold3"]):
+        parted = find(tmp_path, test=test)
+        assert counts(parted) == [{"cat": 3, "dog": 3}, {"cat": 1, "dog": 1}]
+        assert not any("look like folds" in note for note in parted.train.provenance["notes"])
+    refused(tmp_path, "test: '4' is none of the tables fold0.csv, fold1.csv", test=[3, 4])
+
+
+def test_a_column_for_each_fold_is_named(tmp_path: Path) -> None:
+    marks = ["1,0,0", "0,1,0", "0,0,1"]
+    write_flags(tmp_path, "fold1,fold2,fold3", ["?"] * 6, ["cat", "dog"] * 3)
+    text = (tmp_path / "a.csv").read_text()
+    for number in range(6):
+        text = text.replace('"?"', marks[number // 2], 1)
+    (tmp_path / "a.csv").write_text(text)
+    found = find(tmp_path)
+    assert found.test is None
+    ways = "set split: fold3 and test: [1] tests on one and trains on the others"
+    said = f"a.csv: columns fold1, fold2, fold3 look like folds and are not heeded; {ways}"
+    assert said in found.train.provenance["notes"]
+    assert counts(find(tmp_path, split="fold3", test=["1"])) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]

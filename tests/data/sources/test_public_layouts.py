@@ -8,6 +8,7 @@ from PIL import Image
 from counterweight.core.errors import UserError
 from counterweight.data.labelled_texts import LabelsError
 from counterweight.data.source_choice import detect_source
+from counterweight.data.sources import table
 from tests.data.sources.tables import counts, find, refused
 from tests.data.sources.test_layout import counts as count_folders
 from tests.data.sources.test_layout import find as find_folder
@@ -334,7 +335,10 @@ def test_a_table_beside_those_of_parts_is_named_with_a_way_out(tmp_path: Path) -
     write_images(tmp_path, *(f"{number}.png" for number in range(4)))
     for name in ("all", "test", "train"):
         write_table(tmp_path / f"{name}.csv", "path,label", *(f"{n}.png,{'ab'[n % 2]}" for n in range(4)))
-    refused(tmp_path, r"all.csv: neither its name nor .* as others do; give one table itself, or take this one out")
+    ways = r"set tables: \[test.csv, train.csv\] reads these alone; or give one table itself$"
+    refused(tmp_path, f"all.csv: neither its name nor .* as others do; {ways}")
+    found = table.find_in_tables(tmp_path, table.Settings(size=1, tables=["test.csv", "train.csv"]))
+    assert found.test is not None
 
 
 def test_addresses_of_images_and_lines_of_one_column_are_named(tmp_path: Path) -> None:

@@ -313,7 +313,7 @@ def test_parts_that_cannot_be_told(tmp_path: Path) -> None:
     write_csv(tmp_path / "more.csv", ["0.png,cat", "1.png,dog"])
     refused(
         tmp_path,
-        r"more.csv: neither its name nor a column split says which part it is, as others do; give one table itself, or",
+        r"more.csv: neither its name nor a column split says which part it is, as others do; set tables: ",
     )
     (tmp_path / "train.csv").unlink()
     for name in ("val", "test"):

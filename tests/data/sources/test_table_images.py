@@ -1,5 +1,6 @@
 """Images beside those that tables name: every one is in the account, however the table is given."""
 
+import base64
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.data.sources.tables import counts, find, left_out
+from tests.data.sources.tables import counts, find, left_out, refused
 
 NO_ROW = "an image that no row names"
 Pairs = Sequence[tuple[str, str]]
@@ -134,3 +135,34 @@ def test_of_paths_and_images_in_one_table_the_paths_are_read_and_said(names: tup
     assert f"{said}; set image: {own} takes those that the table holds" in found.train.provenance["notes"]
     assert not find(tmp_path, image=own).train.files
     assert not any(said in note for note in find(tmp_path, image=names[0]).train.provenance["notes"])
+
+
+@pytest.mark.parametrize("held", [2, 0, 4])
+def test_images_held_and_images_named_by_one_column_are_each_counted_once(held: int, tmp_path: Path) -> None:
+    """Files of rows that hold their images, too, are named by no row that is read from them."""
+    touch(tmp_path, *(f"img/{number}.png" for number in range(4)), "img/rest.png")
+    content = [b"a" if number < held else None for number in range(4)]
+    paths = [f"img/{number}.png" for number in range(4)]
+    fields = [pa.array(content, pa.binary()), pa.array(paths)]
+    images = pa.StructArray.from_arrays(fields, ["bytes", "path"])
+    pq.write_table(pa.table({"image": images, "label": ["cat", "dog"] * 2}), tmp_path / "a.parquet")
+    found = find(tmp_path)
+    assert len(found.train.labels) == 4
+    assert left_out(found) == {(NO_ROW, ".png", "img", held + 1)}
+
+
+def test_paths_may_be_a_categorical_column(tmp_path: Path) -> None:
+    touch(tmp_path, "0.png", "1.png")
+    paths = pa.array(["0.png", "1.png"]).dictionary_encode()
+    pq.write_table(pa.table({"path": paths, "label": ["cat", "dog"]}), tmp_path / "a.parquet")
+    assert counts(find(tmp_path)) == [{"cat": 1, "dog": 1}]
+
+
+@pytest.mark.parametrize("begins", ["", "data:image/png;base64,"])
+def test_images_as_base64_are_told_of(begins: str, tmp_path: Path) -> None:
+    content = begins + base64.b64encode(bytes(range(256)) * 4).decode()
+    rows = [{"image": content, "label": name} for name in ("cat", "dog")]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    refused(
+        tmp_path, "a.jsonl: column 'image' holds base64, which is not read; write each image as a file and its path"
+    )

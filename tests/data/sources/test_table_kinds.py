@@ -87,6 +87,42 @@ def test_a_table_with_one_label_for_all_is_a_template(name: str, first: int, why
     assert notes(found) == [f"{name} is not read beside train.csv: {said}"]
 
 
+@pytest.mark.parametrize("ending", ["", ".png"])
+@pytest.mark.parametrize("name", ["train", "test"])
+def test_a_file_that_is_missing_takes_no_table_with_it(name: str, ending: str, root: Path) -> None:
+    """The column of images has no usual name: the other table tells that it is one."""
+    for part, start in (("train", 0), ("test", 10)):
+        write_images(root / "img", 4, start)
+        rows = [[f"{start + n}{ending}", WORDS[n]] for n in range(4)]
+        write(root / f"{part}.csv", [["image_id", "label"], *rows])
+    (root / "img" / f"{3 if name == 'train' else 13}.png").unlink()
+    found = find(root)
+    assert [len(part.labels) for part in found if part is not None] == [4, 4]
+    assert [sum(file.is_file() for file in part.files) for part in found if part is not None] == (
+        [3, 4] if name == "train" else [4, 3]
+    )
+    assert left_out(found) == set()
+    assert not any("not read" in note for note in notes(found))
+
+
+def test_a_table_all_of_whose_images_are_missing_is_one_of_images_all_the_same(root: Path) -> None:
+    write(root / "train.csv", [["id", "label"], *([f"{n}.png", WORDS[n]] for n in range(4))])
+    write(root / "test.csv", [["id", "label"], *([f"{n + 10}.png", WORDS[n]] for n in range(4))])
+    found = find(root)
+    assert found.test is not None
+    assert not any(file.is_file() for file in found.test.files)
+
+
+def test_a_table_of_something_else_with_such_a_column_is_none_of_images(root: Path) -> None:
+    write(root / "train.csv", [["id", "label"], *([n, WORDS[n]] for n in range(4))])
+    write(root / "names.csv", [["id", "label"], ["70", "cat"], ["71", "dog"]])
+    write(root / "sample_submission.csv", [["id", "label"], ["80.png", "cat"], ["81.png", "dog"]])
+    found = find(root)
+    assert counts(found) == [{"cat": 2, "dog": 2}]
+    said = [note.split(":")[0] for note in notes(found) if "not read" in note]
+    assert said == ["names.csv is not read beside train.csv", "sample_submission.csv is not read beside train.csv"]
+
+
 def test_a_table_for_each_class_is_no_template(root: Path) -> None:
     for number, word in enumerate(("cat", "dog")):
         rows = [[f"img/{place}.png", word] for place in (2 * number, 2 * number + 1)]
@@ -182,6 +218,52 @@ def test_a_class_called_train_is_one_among_columns_of_classes(root: Path) -> Non
     found = find(root)
     assert found.test is None
     assert counts(found) == [{"bus": 1, "car": 1, "train": 2}]
+
+
+def write_marks(root: Path, *names: str) -> None:
+    """Write a table of columns of 0 and 1 beside one of words, and one of numbers."""
+    write_images(root / "img", 12)
+    rows = [
+        [
+            f"img/{n}.png",
+            ("pug", "husky")[n // 2 % 2],
+            *(int(n % len(names) == place) for place in range(len(names))),
+            n,
+        ]
+        for n in range(12)
+    ]
+    write(root / "a.csv", [["image", "breed", *names, "age"], *rows])
+
+
+def test_two_columns_of_0_and_1_beside_one_of_words_are_asked_about(root: Path) -> None:
+    write_marks(root, "male", "female")
+    said = (
+        r"a.csv: classes by column 'breed', or by columns male, female of 0 and 1\? set label: breed takes the first, "
+    )
+    refused(root, f"{said}set label: male the others, as classes 0 and 1$")
+    assert counts(find(root, label="breed")) == [{"pug": 6, "husky": 6}]
+    assert counts(find(root, label="male")) == [{"0": 6, "1": 6}]
+
+
+def test_more_columns_of_0_and_1_are_the_classes_and_the_words_are_named(root: Path) -> None:
+    write_marks(root, "a", "b", "c")
+    found = find(root)
+    assert counts(found) == [{"a": 4, "b": 4, "c": 4}]
+    said = "a.csv: columns of 0 and 1 are taken for the classes, not 'breed'; set label: breed takes that"
+    assert said in notes(found)
+
+
+def test_words_that_say_the_same_as_columns_of_0_and_1_are_no_matter(root: Path) -> None:
+    rows = [[f"img/{n}.png", WORDS[n], int(n < 2), int(n >= 2)] for n in range(4)]
+    write(root / "a.csv", [["image", "animal", "cat", "dog"], *rows])
+    assert counts(find(root)) == [{"cat": 2, "dog": 2}]
+
+
+def test_columns_of_0_and_1_of_something_else_do_not_hide_one_of_words(root: Path) -> None:
+    write_images(root / "img", 8)
+    rows = [[f"img/{n}.png", WORDS[n % 4], int(n % 3 == 0), int(n % 2 == 0)] for n in range(8)]
+    write(root / "a.csv", [["image", "species", "has_glasses", "is_male"], *rows])
+    refused(root, "it has image, species, has_glasses, is_male; set label: COLUMN takes one of them")
 
 
 @pytest.mark.parametrize("ones", [(1, 1), (0, 0)])

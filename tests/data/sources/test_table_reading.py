@@ -685,7 +685,7 @@ def test_an_empty_cell_of_a_column_of_parts_is_told_with_the_ways(word: str, roo
 
 def test_the_rarest_word_is_the_example_of_what_is_tested_on(root: Path) -> None:
     write_folds(root / "a.csv", ["TR", "TR", "TR", "TE"], "split")
-    refused(root, r"row 1: 'split' says 'TR'; .*; or set test: \[TE\] tests on rows that say so")
+    refused(root, r"row 1: 'split' says 'TR'; .*; or set test: \[TE\], or set test: \[TR\], tests on rows ")
 
 
 def test_lines_above_the_names_of_columns_are_named(root: Path) -> None:

@@ -49,6 +49,12 @@ def read_values(columns: Columns, name: str) -> list[str | None]:
     return write_values(columns, name, read_column(columns, name))
 
 
+def read_groups(columns: Columns, group: str, keep: bool) -> list[str | None]:
+    """Return the names in the column of groups; None where there is none, or, unless `keep`, a word for none."""
+    names = [word and normalize_label(word) for word in read_values(columns, group)]
+    return [None if name is None or (is_missing(name) and not keep) else name for name in names]
+
+
 def read_several(columns: Columns, names: Sequence[str]) -> Iterator[list[str | None] | None]:
     """Yield columns as `read_values` returns them, None for one that it refuses; arguments as of `read_each`."""
     for name, array in zip(names, read_each(columns, names), strict=True):

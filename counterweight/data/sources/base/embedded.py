@@ -1,5 +1,6 @@
 """Columns of images: whether they hold files or paths, and the files' bytes, a row group at a time."""
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -18,6 +19,7 @@ from counterweight.data.sources.base.text_lengths import is_text
 from counterweight.data.sources.base.whole_columns import read_column
 
 PARQUET = ".parquet"
+ENCODED = re.compile(r"(?:data:image/\w+;base64,)?[A-Za-z0-9+/\s]{256,}=*\s*")  # longer than names of files are
 BATCH = 32  # images of a column that are read at a time: a row group may be the whole file
 
 
@@ -41,6 +43,7 @@ def holds_images(columns: Columns, name: str) -> bool:
         UserError: it holds neither.
     """
     kind = columns.kind(name)
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     if not (is_text(kind) or is_binary(kind) or list_fields(kind)):
         wanted = "paths, image files as bytes, or structs of bytes and path"
         said = describe_nested(columns, [name]) or f"column '{name}' holds {kind}; {wanted} are needed"
@@ -66,7 +69,11 @@ def read_paths(columns: Columns, name: str) -> list[str]:
     """
     inner = list_fields(columns.kind(name))
     if not inner:
-        return read_texts(columns, name)
+        texts = read_texts(columns, name)
+        if texts and ENCODED.fullmatch(texts[0]):
+            ways = "write each image as a file and its path here, or as bytes in Parquet"
+            raise UserError(f"{columns.file}: column '{name}' holds base64, which is not read; {ways}")
+        return texts
     if "path" not in inner:
         raise UserError(f"{columns.file}: column '{name}' has neither bytes nor paths")
     with translate_errors(columns.file):

@@ -1,8 +1,7 @@
 """Which images of a source belong together: a patient's, a video's, a camera's."""
 
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -35,6 +34,8 @@ class GroupCounts(NamedTuple):
 
 OFFER = "set group_column: "
 """In a note of a column that may name groups."""
+APART = 0.1
+"""By which the tested part of images may differ from what it was to be without a word."""
 NEEDED = 3
 """Groups of a class, at least, where it is parted into what is fitted, validated and tested."""
 
@@ -42,11 +43,14 @@ NEEDED = 3
 def find_groups(found: DatasetSplits, grouping: Grouping, where: str) -> DatasetSplits:
     """Return a dataset whose images know their groups, if a pattern or a column names them.
 
+    Of a pattern it is what the first group in parentheses has that takes part in a match, else the whole match.
+
     Args:
         where: file and key of the dataset, as in `params.yaml: datasets.pets`; begins an error's message.
 
     Raises:
-        UserError: an image has no group and is not to stand alone, or the source names groups, too.
+        UserError: an image has no group and is not to stand alone, the source names groups, too, or the pattern takes
+            too long.
     """
     pattern, missing = grouping
     parts = [part for part in found if part is not None]
@@ -55,29 +59,26 @@ def find_groups(found: DatasetSplits, grouping: Grouping, where: str) -> Dataset
     if pattern is not None:
         if found.train.groups is not None:
             raise UserError(f"{where}.group_pattern: not beside group_column; set one of them")
-        names = name_groups(pattern, origins, missing, f"{where}.group_pattern")
-        if "notes" in facts:
-            kept = [note for note in facts["notes"] if OFFER not in note]
-            facts = {**facts, "notes": kept + describe_like_groups({*names})}
+        key = f"{where}.group_pattern"
+        named, said = find_all(pattern, origins, key), f"{key}: '{pattern.pattern}' finds none"
     elif found.train.groups is not None:
-        named = [name for part in parts for name in part.groups or ()]
-        names = fill_in(named, origins, missing, f"{where}.group_column: names none")
+        named, said = [name for part in parts for name in part.groups or ()], f"{where}.group_column: names none"
     else:
         return found
+    names = fill_in(named, origins, missing, said)
+    if "notes" in facts:
+        kept = [note for note in facts["notes"] if pattern is None or OFFER not in note]
+        like = describe_like_groups({*names}) if pattern is not None else []
+        facts = {**facts, "notes": [*kept, *like, *describe_alone(named, origins)]}
     train = replace(found.train, groups=names[: len(found.train)], provenance=facts)
     return DatasetSplits(train, None if found.test is None else replace(found.test, groups=names[len(found.train) :]))
 
 
-def name_groups(pattern: re.Pattern[str], origins: Sequence[str], missing: MissingGroup, where: str) -> list[str]:
-    """Return the name of each image's group: what the first group in parentheses has that takes part in a match.
-
-    Without such a group it is the whole match.
-
-    Raises:
-        UserError: as of `fill_in`, or the pattern takes too long.
-    """
-    names = find_all(pattern, origins, where)
-    return fill_in(names, origins, missing, f"{where}: '{pattern.pattern}' finds none")
+def describe_alone(names: Sequence[str], origins: Sequence[str]) -> list[str]:
+    """Return a note if images without a group stand alone; arguments as of `fill_in`."""
+    lacking = [origin for origin, name in zip(origins, names, strict=True) if not name]
+    said = f"{len(lacking):,} of {len(names):,} images are of no group and stand alone"
+    return [f"{said}, first {lacking[0]}"] if lacking else []
 
 
 def fill_in(names: Sequence[str], origins: Sequence[str], missing: MissingGroup, said: str) -> list[str]:
@@ -121,6 +122,18 @@ def describe_shared_groups(found: DatasetSplits, kept: bool) -> list[str]:
     if counts is None or not counts.in_train:
         return []
     return [f"{counts.in_train:,} test images are of a group in train; keep_split: false splits anew, and no group"]
+
+
+def describe_uneven(groups: Collection[str], tested: float, fraction: float) -> list[str]:
+    """Say that another fraction of images is tested on than was to be, as no group is split.
+
+    Args:
+        groups: of each image; none where images have none.
+    """
+    if not groups or abs(tested - fraction) <= APART:
+        return []
+    said = f"{tested:.0%} of the images are tested on, not {fraction:.0%} (test_fraction), as no group is split"
+    return [f"{said}, the largest of {max(Counter(groups).values()):,} images"]
 
 
 def check_enough_groups(found: DatasetSplits, own_split: bool, where: str) -> None:

@@ -1,16 +1,22 @@
 """Columns of 0 and 1, one for each class, of which one says 1 in each row."""
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 import pyarrow as pa
 
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.column_texts import Labels, read_several, read_values
 from counterweight.data.sources.base.columns import Columns, read_first_rows
+from counterweight.data.sources.base.label_texts import is_number
 from counterweight.data.sources.base.labels import describe_too_long, find_too_long, normalize_label
 from counterweight.data.sources.base.part_flags import is_plain, name_flag
+from counterweight.data.sources.base.text_lengths import is_text
 
+SAID = frozenset({"yes", "no", "y", "n", "t", "f", "on", "off", "", "none", "nan", "null"})  # of something, or nothing
 YES, NO = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})  # in lower case
 NAMED = 5
+FEW = 0.5  # of the rows have different words, at most, in a column of classes
 
 
 def find_one_hot(columns: Columns, image: str) -> list[str]:
@@ -31,6 +37,47 @@ def find_one_hot(columns: Columns, image: str) -> list[str]:
     ones = sum(np.isin([*map(say, batch.column(name).to_pylist())], [*YES]).astype(np.int64) for name in marks)
     found = marks if np.all(ones == 1) else plain
     return found if len(found) > 1 and plain else []
+
+
+def find_rivals(columns: Columns, names: Collection[str], others: Collection[str]) -> list[str]:
+    """Return the columns of texts that may be the classes as well as those of 0 and 1, by the first rows.
+
+    Not those that have one text for each of these columns, which say the same.
+
+    Args:
+        names: the columns of 0 and 1.
+        others: those of images, parts and the like.
+    """
+    texts = [name for name in columns.single_names if name not in {*names, *others} and is_text(columns.kind(name))]
+    if not texts:
+        return []
+    batch = read_first_rows(columns, [*names, *texts])
+    ones = np.array([[*map(say, batch.column(name).to_pylist())] for name in names])
+    own = [*map(tuple, np.isin(ones, [*YES]).T.tolist())]
+    return [name for name in texts if may_be_classes([*map(say, batch.column(name).to_pylist())], own)]
+
+
+def may_be_classes(words: Sequence[str], own: Sequence[object]) -> bool:
+    """Say whether words of some rows are classes, and others than what these rows have beside them."""
+    known = {*words}
+    plain = not any(word in YES | NO | SAID or is_number(word) for word in known)
+    both = {*zip(words, own, strict=True)}
+    return plain and 1 < len(known) <= FEW * len(words) and not len(both) == len(known) == len({*own})
+
+
+def describe_rivals(columns: Columns, names: Sequence[str], rivals: Sequence[str]) -> list[str]:
+    """Return a note of columns that may be the classes, too.
+
+    Raises:
+        UserError: there are but two columns of 0 and 1, which may be of anything else.
+    """
+    if not rivals:
+        return []
+    every, first = ", ".join(f"'{name}'" for name in rivals[:NAMED]), f"set label: {rivals[0]} takes"
+    if len(names) > 2:
+        return [f"{columns.file.name}: columns of 0 and 1 are taken for the classes, not {every}; {first} that"]
+    said = f"classes by column {every}, or by columns {', '.join(names)} of 0 and 1"
+    raise UserError(f"{columns.file}: {said}? {first} the first, set label: {names[0]} the others, as classes 0 and 1")
 
 
 def say(word: object) -> str:

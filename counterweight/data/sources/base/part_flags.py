@@ -13,8 +13,8 @@ from counterweight.data.sources.base.part_names import guess_part_name, parse_pa
 from counterweight.data.sources.base.part_words import write_words
 from counterweight.data.sources.base.text_lengths import is_text
 
-YES = frozenset({"1", "1.0", "true", "yes", "y", "t"})  # in lower case, as those below
-NO = frozenset({"0", "0.0", "false", "no", "n", "f"})
+YES = frozenset({"1", "1.0", "1,0", "true", "yes", "y", "t", "x", "✓", "✔"})  # in lower case, as those below
+NO = frozenset({"0", "0.0", "0,0", "false", "no", "n", "f"})
 MINUS = frozenset({"-1", "-1.0"})  # no, where nothing else says so
 NONE = "none"
 MARK = re.compile(
@@ -71,13 +71,22 @@ def describe_doubtful_flags(columns: Columns, others: Collection[str]) -> list[s
         if are_yes(words):
             said, way = f"'{name}' says yes or nothing, and may say the part", f"{way}, and nothing for no"
         elif not are_flags(words):
-            lower = YES if guess_flag(name) != "train" else (NO | MINUS)
-            tested = [word for word in order_names(words) if word.lower() in lower] or order_names(words - {""})[-1:]
             said = f"'{name}' ({', '.join(map(repr, order_names(words)))}) may say the part"
-            tests = f"set split: {name} and test: [{write_words(tested)}] tests on these rows and trains on all others"
-            way = f"fill in or remove the rows without a word to have it heeded, or {tests}" if "" in words else tests
+            way = offer_tested(name, words)
+            way = f"fill in or remove the rows without a word, then {way}" if "" in words else way
         notes.append(f"{columns.file.name}: column {said} and is not heeded; {way}")
     return notes
+
+
+def offer_tested(name: str, words: Collection[str]) -> str:
+    """Return the setting that tests on some words of a column of a part: of each where none is known as yes or no."""
+    lower = YES if guess_flag(name) != "train" else (NO | MINUS)
+    tested = [word for word in order_names(words) if word.lower() in lower]
+    if tested:
+        return f"set split: {name} and test: [{write_words(tested)}] tests on these rows and trains on all others"
+    first, *others = [f"test: [{write_words([word])}]" for word in order_names(words) if word]
+    more = f", and {' or '.join(others)} on those that say that" if others else ""
+    return f"set split: {name} and {first} tests on the rows that say so{more}"
 
 
 def read_words_of(columns: Columns, names: list[str]) -> dict[str, set[str]]:
@@ -145,9 +154,13 @@ def are_yes(words: Collection[str]) -> bool:
 
 
 def says_part(columns: Columns, column: str) -> bool:
-    """Say whether a column that is asked for is one of yes and no, or of yes and nothing, and named as a part is."""
+    """Say whether a column that is asked for is one of yes and no, or of yes and nothing, and named as a part is.
+
+    One that is called `is_train` may say the same in all rows of a table.
+    """
     words = {plain_word(word) for word in read_values(columns, column)} if guess_flag(column) else set[str]()
-    return are_flags(words) or are_yes(words)
+    same = is_flag(column) and {word.lower() for word in words} <= YES | NO
+    return same or are_flags(words) or are_yes(words)
 
 
 def read_flags(columns: Columns, names: list[str]) -> list[str]:
@@ -212,6 +225,20 @@ def read_truth(columns: Columns, name: str) -> list[bool]:
             said = f"row {columns.number(place)}: '{name}' says '{words[place]}'"
             raise UserError(f"{columns.file}: {said}; allowed: 0, 1, true, false, yes, no")
     return [word in YES for word in lower]
+
+
+def check_table_name(columns: Columns, column: str, parts: list[str]) -> None:
+    """Refuse a column that nobody has named if it trains on rows of a table that is called as one of other parts is.
+
+    Raises:
+        UserError: it is so.
+    """
+    name, trained = guess_part_name(columns.file.stem), parts.count("train")
+    if name not in (None, "train") and trained:
+        first = columns.number(parts.index("train"))
+        said = f"column '{column}' trains on {trained:,} of {len(parts):,} rows, first row {first}"
+        ways = f"set split: {column} has the column say it; rename that to have the tables' names do"
+        raise UserError(f"{columns.file}: {said}; the table's name says {name}; {ways}")
 
 
 def check_sizes(columns: Columns, column: str, parts: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -9,11 +10,14 @@ import pyarrow as pa
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.columns import Columns, read_first_rows
 from counterweight.data.sources.base.labels import WHOLE, order_names
-from counterweight.data.sources.base.part_flags import is_plain
+from counterweight.data.sources.base.part_flags import YES, are_flags, is_plain
+from counterweight.data.sources.base.part_words import write_words
 
 NAME = re.compile(r"(?:(?:cv|k|strat\w*|cross[ _-]?val\w*)[ _-]?)?folds?(?:[ _-]?(?:id|idx|index|no|nr|num|number))?")
 WORD = re.compile(r"(?:fold[ _-]?)?\d+")
+TABLE = re.compile(r"(?:^|[^a-z])fold[ _-]?(\d+)$")
 MOST = 100  # folds
+NAMED = 3  # tables in a message
 
 
 class Folds(NamedTuple):
@@ -54,6 +58,54 @@ def describe_unused(found: Sequence[Folds], file: str) -> list[str]:
         f"[{own.words[-1]}] tests on one and trains on the others"
         for own in found
     ]
+
+
+def describe_marks_of_folds(columns: Columns, others: Collection[str | None]) -> list[str]:
+    """Return a note if each fold has a column of yes and no, `fold1`, `fold2`..., which are not heeded.
+
+    Args:
+        others: columns that are something else.
+    """
+    names = [name for name in columns.single_names if name not in others and TABLE.search(name.strip().lower())]
+    names = [name for name in names if is_plain(columns.kind(name)) or pa.types.is_floating(columns.kind(name))]
+    if len(names) < 2:
+        return []
+    batch = read_first_rows(columns, names)
+    found = {name: {str(word) for word in batch.column(name).unique().to_pylist()} for name in names}
+    if not all(map(are_flags, found.values())):
+        return []
+    last = names[-1]
+    yes = write_words([word for word in found[last] if word.strip().lower() in YES])
+    said = f"columns {', '.join(names[:NAMED])}{', ...' if len(names) > NAMED else ''} look like folds"
+    ways = f"set split: {last} and test: [{yes}] tests on one and trains on the others"
+    return [f"{columns.file.name}: {said} and are not heeded; {ways}"]
+
+
+def find_fold(file: Path) -> str | None:
+    """Return the number of a table that is called as one of a fold is, as `fold3.csv` and `train_fold_03.csv` are."""
+    match = TABLE.search(file.stem.lower())
+    return str(int(match[1])) if match else None
+
+
+def describe_tables(files: Sequence[Path]) -> list[str]:
+    """Return a note if all tables are called as those of folds are and nothing says which is tested on."""
+    found = [number for file in files if (number := find_fold(file))]
+    if len(found) < 2 or len(found) < len(files) or len({*found}) < len(found):
+        return []
+    said = f"{', '.join(file.name for file in files[:NAMED])}{', ...' if len(files) > NAMED else ''} look like folds"
+    return [f"{said}, and are joined; set test: [{found[-1]}] tests on one and trains on the others"]
+
+
+def check_fold_tables(files: Sequence[Path], test: Sequence[str | int]) -> None:
+    """Refuse folds that no table is called by.
+
+    Raises:
+        UserError: there is such a one.
+    """
+    known = {name for file in files for name in (find_fold(file), file.stem) if name}
+    if lacking := [str(word) for word in test if str(word) not in known]:
+        every = ", ".join(file.name for file in files)
+        raise UserError(f"{files[0].parent}: test: '{lacking[0]}' is none of the tables {every}")
 
 
 def read_folds(columns: Columns, column: str, values: Sequence[str], test: Sequence[str | int]) -> list[str]:

@@ -10,7 +10,7 @@ from counterweight.data.sources.base.columns import Columns
 from counterweight.data.sources.base.labels import WHOLE
 from counterweight.data.sources.base.part_names import guess_part_name, parse_part_name
 
-USUAL = re.compile(r"(?:data[ _-]?)?(?:set|split|usage|phase|purpose|mode|part|cv)", re.IGNORECASE)
+USUAL = re.compile(r"(?:(?:data|sub)[ _-]?)?(?:set|split|usage|phase|purpose|mode|part|cv)", re.IGNORECASE)
 FEW = 8  # words of a column that may name parts
 PLAIN = re.compile(r"\d+|(?!(?:true|false|yes|no|y|n|on|off|null)$)[^\W\d][\w ./-]*", re.IGNORECASE)
 
@@ -48,6 +48,9 @@ def offer_words(values: Sequence[str]) -> str:
     tested = [word for word in counts if find_part(word) not in (None, "train")]
     if not tested and any(find_part(word) for word in counts):
         return ""
+    if not tested and len(counts) == 2 and {*counts} != {"0", "1"}:
+        ways = [f"set test: [{write_words([word])}]" for word, _ in reversed(counts.most_common())]
+        return f"; or {', or '.join(ways)}, tests on rows that say so and trains on all others"
     words = tested or [min(counts.items(), key=lambda own: own[1])[0]] if counts else []
     words = ["2"] if {*counts} == {"0", "1", "2"} else words  # training, validation and test, as some number them
     return f"; or set test: [{write_words(words)}] tests on rows that say so and trains on all others" if words else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.tree import OTHER_KIND, LeftOut, find_ending
+from counterweight.data.decode.tree import OTHER_KIND, LeftOut, find_ending, is_image
 from counterweight.data.sources.base.columns import UnreadableError, list_usual, read_columns
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.layout_sets import offer_folders
@@ -29,8 +29,14 @@ class Chosen(NamedTuple):
     notes: list[str]
 
 
-def choose_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table], root: Path) -> Chosen:
+def choose_tables(
+    tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table], read_as: Callable[[Path, str], Table], root: Path
+) -> Chosen:
     """Read the tables that have images and labels, of the first kinds of which any has.
+
+    Args:
+        read: reads one.
+        read_as: reads one whose images are in a column that is named.
 
     Raises:
         UserError: none has, they are of two kinds, or one cannot be read.
@@ -48,6 +54,8 @@ def choose_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table]
                 ways = "" if len(tier) == 1 else "; mend it, or give the table of labels itself"
                 raise UnreadableError(f"{error}{ways}") from error
         if found:
+            found += read_alike(found, lacking, read_as)
+            found.sort(key=lambda table: tier.index(table.columns.file))
             break
     else:
         first = find_nearest(lacking.values())
@@ -68,6 +76,37 @@ def choose_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table]
     names = ", ".join(table.columns.file.name for table in kept[:2]) + (", ..." if len(kept) > 2 else "")
     notes = [f"{file.relative_to(root)} is not read beside {names}: {why}" for file, why in said.items()]
     return Chosen(kept, left_out, notes)
+
+
+def read_alike(
+    found: Sequence[Table], lacking: dict[Path, NoColumnError], read_as: Callable[[Path, str], Table]
+) -> list[Table]:
+    """Return tables with the column of images that another has, too, some of which may lack alone, and labels.
+
+    Args:
+        lacking: tables and what they seem to lack, which is mended.
+    """
+    columns, alike = {table.image for table in found}, list[Table]()
+    for file, error in [*lacking.items()]:
+        if isinstance(error, NoLabelsError) or TEMPLATE in file.stem.lower():
+            continue
+        for image in sorted(columns.intersection(read_columns(file).names)):
+            try:
+                table = read_as(file, image)
+            except NoLabelsError as other:
+                lacking[file] = other
+                continue
+            if names_images(table):
+                alike.append(table)
+                del lacking[file]
+                break
+    return alike
+
+
+def names_images(table: Table) -> bool:
+    """Say whether a table names images that are there, or would be by their endings."""
+    paths = table.paths or []
+    return any(map(os.path.lexists, paths)) or all(is_image(str(path)) for path in paths[:TRIED])
 
 
 def take_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table], root: Path) -> Chosen:

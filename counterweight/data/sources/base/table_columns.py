@@ -23,7 +23,7 @@ from counterweight.data.sources.base.columns import (
 from counterweight.data.sources.base.embedded import is_binary, list_fields
 from counterweight.data.sources.base.label_texts import IMAGE, LABEL
 from counterweight.data.sources.base.labels import find_too_long
-from counterweight.data.sources.base.one_hot import find_one_hot, read_one_hot
+from counterweight.data.sources.base.one_hot import describe_rivals, find_one_hot, find_rivals, read_one_hot
 from counterweight.data.sources.base.table_paths import locate_images
 from counterweight.data.sources.base.table_prefixes import TRIED
 from counterweight.data.sources.base.text_lengths import is_text
@@ -226,8 +226,8 @@ def find_labels(
         return found, Labels(read.labels, notes + read.notes)
     if not guess and columns.header:  # names of columns tell nothing where there are none
         raise NoLabelsError(describe_lack(columns, LABEL, "label"))
-    if (names := find_one_hot(columns, image)) and len({*(read := read_one_hot(columns, names)).labels}) > 1:
-        return None, read
+    if (names := find_one_hot(columns, image)) and (marked := read_marks(columns, names, {image, *others()})):
+        return None, marked
     several = len({*columns.names}) < len(columns.names)  # of one name
     own = [name for name in columns.names if not NUMBERS.fullmatch(name.strip("\ufeff "))]
     rest = [] if several else [name for name in own if name not in {image, *others()}]
@@ -239,6 +239,27 @@ def find_labels(
             note = f"{columns.file.name}: column '{rest[0]}' is taken for the labels: there is no other"
             return rest[0], Labels(read.labels, [note, *read.notes])
     raise NoLabelsError(describe_lack(columns, LABEL, "label"))
+
+
+def read_marks(columns: Columns, names: list[str], others: Collection[str]) -> Labels | None:
+    """Return the labels of columns of 0 and 1; None where one says all, or they say something else beside the classes.
+
+    Args:
+        others: columns of images, parts and the like.
+
+    Raises:
+        UserError: they are no labels and no other column may have these, or two of them and another may.
+    """
+    rivals = find_rivals(columns, names, others)
+    try:
+        read = read_one_hot(columns, names)
+    except UserError:
+        if rivals:
+            return None
+        raise
+    if len({*read.labels}) < 2:
+        return None
+    return Labels(read.labels, [*read.notes, *describe_rivals(columns, names, rivals)])
 
 
 def is_measure(words: Collection[str]) -> bool:

@@ -3,12 +3,17 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import filterfalse
+from itertools import chain, filterfalse
 from pathlib import Path
 
+from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import HIDDEN_FILE, SYSTEM, SYSTEM_FILE, LeftOut, find_ending, is_image
+from counterweight.data.sources.base.batches import read_batches
+from counterweight.data.sources.base.columns import translate_errors
+from counterweight.data.sources.base.embedded import BATCH, list_fields
 from counterweight.data.sources.base.table_files import TableFiles
 from counterweight.data.sources.base.table_rows import Table, leave_out_files
+from counterweight.data.sources.base.whole_columns import read_column
 
 SHOWN = 3  # folders that a note names
 
@@ -22,6 +27,8 @@ def account_files(files: TableFiles, tables: list[Table], root: Path) -> tuple[C
     folder = tables[0].columns.file.parent if alone else root
     own = os.path.join(os.path.abspath(folder), "")
     named = {os.path.abspath(path) for table in tables for path in table.paths or ()}
+    if any(map(is_image, files.others)):
+        named |= {os.path.abspath(path) for table in tables if table.paths is None for path in find_unheld(table)}
     around = {*map(os.path.dirname, named)}
     places, deep = choose_places([place for place in around if alone or not f"{place}/".startswith(own)], own)
     others = [file for place in places for file in list_images(place, deep)]
@@ -32,6 +39,28 @@ def account_files(files: TableFiles, tables: list[Table], root: Path) -> tuple[C
     said = f"{describe_places(places, own)}{' and folders in it' if deep else ''}"
     rest = "alone; give the folder for all" if alone else "too"
     return left_out, [f"{tables[0].columns.file.name}: images that no row names are counted in {said}, {rest}"]
+
+
+def find_unheld(table: Table) -> Iterator[Path]:
+    """Yield the files of rows that have a path alone, of a table that holds the images of others."""
+    if list_fields(table.columns.kind(table.image)) != ["bytes", "path"]:
+        return
+    with translate_errors(table.columns.file):
+        paths = read_column(table.columns, table.image, "path").combine_chunks().field("path").to_pylist()
+        found = {row: path for row, word in enumerate(paths) if word and (path := find_file(table, word))}
+        if found:  # which images have, too, that came from files somewhere else
+            batches = read_batches(table.columns.file, table.image, BATCH, "bytes", naming=False)
+            lacking = chain.from_iterable(batch.field("bytes").is_null().to_pylist() for batch in batches)
+            yield from (found[row] for row, lacks in enumerate(lacking) if lacks and row in found)
+
+
+def find_file(table: Table, word: str) -> Path | None:
+    """Return the file that a path in a table leads to; None if it is not there, or not to be read."""
+    try:
+        path = table.place.file(word)
+    except UserError:  # told when it is read
+        return None
+    return path if os.path.lexists(path) else None
 
 
 def drop_named(hidden: Counter[LeftOut], named: Iterable[str], own: str) -> Counter[LeftOut]:

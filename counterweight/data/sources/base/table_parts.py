@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.sources.base.column_texts import NO_LABELS, find_part_columns, read_values
+from counterweight.data.sources.base.column_texts import NO_LABELS, find_part_columns, find_words, read_values
 from counterweight.data.sources.base.columns import Columns, choose_column, list_usual
 from counterweight.data.sources.base.labels import is_missing, normalize_label
 from counterweight.data.sources.base.part_conflicts import check_columns, find_part_of
 from counterweight.data.sources.base.part_flags import (
     check_sizes,
+    check_table_name,
     describe_doubtful_flags,
     describe_nothing,
     find_doubtful_flags,
@@ -20,7 +21,14 @@ from counterweight.data.sources.base.part_flags import (
     read_flags,
     says_part,
 )
-from counterweight.data.sources.base.part_folds import Folds, describe_unused, find_folds, read_folds
+from counterweight.data.sources.base.part_folds import (
+    Folds,
+    describe_marks_of_folds,
+    describe_unused,
+    find_fold,
+    find_folds,
+    read_folds,
+)
 from counterweight.data.sources.base.part_lists import find_listed
 from counterweight.data.sources.base.part_names import (
     PARTS,
@@ -68,10 +76,12 @@ def read_parts(
         others: the columns of images and labels.
     """
     column = choose_column(columns, wanted.split, SPLIT, lambda name: False)
+    column = None if wanted.split is None and column and not names_parts(columns, column) else column
     folds = find_folds(columns, [*others, column, wanted.group])
     notes = describe_unused(folds, columns.file.name)
+    notes += describe_marks_of_folds(columns, [*others, column]) if column is None else []
     if wanted.test:
-        return read_tested(columns, wanted.test, column, folds), []
+        return read_tested(columns, wanted.test, column, folds, count), []
     if column is None:
         found = find_part_columns(columns, others, lambda word: find_part(word) is not None)
         if len(found) > 1:
@@ -99,6 +109,12 @@ def read_parts(
     return [names[0]] * count, notes
 
 
+def names_parts(columns: Columns, column: str) -> bool:
+    """Say whether a column that is called as those of parts are is one: `subset` may be of anything else, too."""
+    words = find_words(columns, {*columns.names} - {column}).get(column, {"0"})
+    return column.strip().lower() != "subset" or any(find_part(word) or not word.isalpha() for word in words if word)
+
+
 def describe_same_parts(columns: Columns, column: str, parts: Mapping[str, str]) -> list[str]:
     """Return a note if words of a column that differ by more than their form mean one part, as `PublicTest` may.
 
@@ -113,13 +129,18 @@ def describe_same_parts(columns: Columns, column: str, parts: Mapping[str, str])
     return [f"{columns.file.name}: column '{column}': {'; '.join(said)}"] if said else []
 
 
-def read_tested(columns: Columns, test: Sequence[str | int], column: str | None, folds: Sequence[Folds]) -> list[str]:
-    """Return the part of each row where the settings say what is tested on.
+def read_tested(
+    columns: Columns, test: Sequence[str | int], column: str | None, folds: Sequence[Folds], count: int
+) -> list[str]:
+    """Return the part of each of `count` rows where the settings say what is tested on, perhaps tables of folds.
 
     Raises:
         UserError: no column is named whose words they may be, and none or several are of folds.
     """
     if column is None:
+        if not folds and (number := find_fold(columns.file)):
+            part = "test" if not {number, columns.file.stem}.isdisjoint(map(str, test)) else "train"
+            return [part] * count
         if len(folds) != 1:
             found = ", ".join(own.column for own in folds) or "none"
             every = ", ".join(columns.names)
@@ -134,6 +155,7 @@ def read_found_flags(columns: Columns, flags: list[str]) -> tuple[list[str], lis
     """Return the part of each row as columns of yes and no say it that nobody has named, and a note."""
     parts = read_flags(columns, flags)
     if len(flags) == 1:
+        check_table_name(columns, flags[0], parts)
         check_sizes(columns, flags[0], parts)
     every = ", ".join(f"'{name}'" for name in flags)
     note = f"{columns.file.name}: {every} of yes and no: taken as the part that each image is in"
@@ -228,7 +250,8 @@ def choose_parts(
         return [*words], []
     if "" in words:
         bare = next(table.columns.file for table in tables if "" in table.parts)
-        ways = "give one table itself, or take this one out of the folder"
+        known = [os.path.relpath(table.columns.file, root) for table in tables if "" not in table.parts]
+        ways = f"set tables: [{', '.join(known)}] reads these alone; or give one table itself"
         raise UserError(f"{bare}: neither its name nor a column split says which part it is, as others do; {ways}")
     if "train" not in words:
         raise UserError(f"{root}: no part train, only {', '.join(sorted(words))}")
