@@ -9,6 +9,9 @@ from counterweight.reporting.verdicts import describe_reach, verdict
 from counterweight.results.imbalance import ClassCounts
 from counterweight.statistics.verdict import Verdict
 
+LARGEST = 1.0
+"""Change of a score, all of which are between 0 and 1."""
+SET = "More draws tell: `table.draws` in params.yaml."
 ALIKE = 0.03
 """Fractions of two classes that differ by less were dropped alike: whole images are."""
 
@@ -149,6 +152,9 @@ def describe_generated(groups: Groups) -> str:
     if all(bounds_below_margin(found) for found in groups.generated.values()):
         return f"Nothing generated helps by more than {find_margin(groups):g}."
     highest = max(groups.generated, key=lambda name: groups.generated[name].interval[1])
+    if groups.generated[highest].interval[1] >= LARGEST:
+        said = f"so few draws leave open whether {groups.score} changes at all, and by how much (`{highest}`)"
+        return f"Synthetic images are not shown to help with any of {count(groups.generated, 'method')}: {said}. {SET}"
     return (
         f"Synthetic images are not shown to help with any of {count(groups.generated, 'method')}, but they may: "
         f"{groups.score} may change by up to {groups.generated[highest].interval[1]:+.3f} (`{highest}`). "
@@ -158,7 +164,9 @@ def describe_generated(groups: Groups) -> str:
 
 def describe_sight(verdicts: Iterable[Verdict]) -> str:
     """Say what changes would have been seen."""
-    seen = sorted(found.detectable_change for found in verdicts)
+    seen = sorted(min(found.detectable_change, LARGEST) for found in verdicts)
+    if seen[0] == LARGEST:
+        return f"Not even the largest change that a score can have would have been seen. {SET}"
     between = f"{seen[0]:.3f}" if len(seen) == 1 else f"{seen[0]:.3f} to {seen[-1]:.3f}, by method,"
     return f"A change of {between} would have been seen in four of five cases."
 

@@ -89,6 +89,20 @@ def test_that_nothing_helps_is_another_thing_than_that_nothing_is_shown_to() -> 
     )
 
 
+def test_changes_that_no_score_can_have_are_not_said() -> None:
+    """Intervals of two draws may be wider than scores are."""
+    wide = found("undecided", -7.0, 0.1, 7.7, 8.9)
+    [said, *_] = answer(of(smote=NONE, cvae=wide)).reasons
+    assert said == (
+        "Synthetic images are not shown to help with any of 2 methods: so few draws leave open whether the F1 of class "
+        "'4' changes at all, and by how much (`cvae`). More draws tell: `table.draws` in params.yaml."
+    )
+    [said, *_] = answer(of(smote=NONE, cvae=found("undecided", -0.4, 0.1, 0.5, 1.2))).reasons
+    assert said.endswith("A change of 0.020 to 1.000, by method, would have been seen in four of five cases.")
+    [said, *_] = answer(of(cvae=found("undecided", -0.4, 0.1, 0.5, 1.2))).reasons
+    assert "Not even the largest change that a score can have would have been seen. More draws tell" in said
+
+
 def test_what_real_images_would_do_is_said() -> None:
     assert any(
         reason.startswith("As many real images as in the other classes would change it by +0.040")

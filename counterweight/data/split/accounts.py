@@ -24,6 +24,7 @@ def report_account(
     where: str,
     split: Mapping[str, WrittenPart] | None = None,
     fraction: float = 0.0,
+    broken: int = 0,
 ) -> list[str]:
     """Say on standard error what is read and what is left out beside it, where a source gives an account.
 
@@ -32,6 +33,7 @@ def report_account(
         where: file and key of the dataset.
         split: what was written of the images where they were split here, and not by the source.
         fraction: that was to be tested on there.
+        broken: images that could not be read, of a single part.
 
     Returns:
         What was said of the images themselves.
@@ -43,7 +45,7 @@ def report_account(
     if (white := facts["settings"].get("white")) is not None:
         black = facts["settings"].get("black") or 0
         notes.append(f"values of more than 8 bits: {black:g}...{white:g} become 0...255 in all files")
-    counts = {word: len(part) for word, part in parts.items()}
+    counts = {word: len(part) - broken for word, part in parts.items()} | ({"broken": broken} if broken else {})
     said = [account.summarize(counts if split is None else {"images": sum(counts.values())}, left_out)]
     if split is not None:
         made = " + ".join(f"{len(own.images.labels):,} {word}" for word, own in split.items())

@@ -21,12 +21,13 @@ from counterweight.data.pairs.base import make_side, scale_greys
 from counterweight.data.sources.base.class_folders import SharedClasses, find_shared_classes
 from counterweight.data.sources.base.file_settings import FileSettings, parse_range
 from counterweight.data.sources.base.lazy_images import strip_root
-from counterweight.data.split.accounts import report_account
+from counterweight.data.split.accounts import report_account, say
 from counterweight.data.split.reading import choose_all, read_into_memory
 from counterweight.evaluation.audit.sides import ITEM, Sides, check_sides
 from counterweight.evaluation.audit.tables import check_table
 
 WORDS = ("real", "synthetic")
+MIX_ALONE = "folders of classes count for their mix alone; whether an image shows the class of its folder is not judged"
 
 
 class Folders(NamedTuple):
@@ -104,8 +105,8 @@ def read_folders(real: Path, synthetic: Path, size: int | None, seed: int, ends:
             read_into_memory(choose_all(part), str(path), word, workers)
             for part, path, word in zip(parts, folders.paths, WORDS, strict=True)
         ]
-        for part, path, word in zip(parts, folders.paths, WORDS, strict=True):
-            report_account({word: part}, str(path))
+        for part, own, path, word in zip(parts, read, folders.paths, WORDS, strict=True):
+            report_account({word: part}, str(path), broken=len(part) - len(own))
         sides = Sides(read[0], read[1], files)
         return equalise(sides, folders, size is None, np.random.default_rng(derive_seed(seed, ITEM, "same")), workers)
 
@@ -119,6 +120,8 @@ def equalise(sides: Sides, folders: Folders, any_size: bool, rng: np.random.Gene
     assert sides.files is not None, "folders have files"
     inner = [strip_root(path, found.files) for path, found in zip(folders.paths, folders.found, strict=True)]
     classes = find_shared_classes(inner[0], inner[1])
+    if classes is not None:
+        say([MIX_ALONE], str(folders.paths[1]))
     besides = Besides(sides.files, compare_mix(classes), classes)
     if not besides.differ:
         return sides

@@ -85,6 +85,24 @@ def test_greys_of_one_depth_become_white_at_one_value(tmp_path: Path) -> None:
     assert ratio == pytest.approx(15.9 / 16, rel=0.01)
 
 
+def test_images_that_cannot_be_read_are_none_of_those_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read_deep(tmp_path, 1, 1)
+    assert "files: 40 found = 40 synthetic + 0 left out" in (first := capsys.readouterr().err)
+    assert "mix alone" not in first
+    (tmp_path / "synthetic/07.tiff").write_bytes(b"nothing")
+    for name in ("real", "synthetic"):
+        for place in range(3):
+            path = tmp_path / name / ("ab"[place % 2]) / f"{place:02}.tiff"
+            path.parent.mkdir(exist_ok=True)
+            (tmp_path / name / path.name).rename(path)
+    read_folders(tmp_path / "real", tmp_path / "synthetic", None, 0, {})
+    said = capsys.readouterr().err
+    assert "files: 40 found = 39 synthetic + 1 broken + 0 left out" in said
+    assert said.count("folders of classes count for their mix alone") == 1
+
+
 def test_images_that_a_range_cuts_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     read_deep(tmp_path, 16, 16, {"black": 0, "white": 5000})
     assert "values outside" not in capsys.readouterr().err
