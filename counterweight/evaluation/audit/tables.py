@@ -30,7 +30,8 @@ def check_table(path: Path) -> None:
         require_memory(2 * rows * size, str(path))
         [found] = read_confined(lambda: measure(path, max(1, AT_ONCE // size)), path.stat().st_size)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise UserError(f"{path}: not an image table of this project: {error}") from error
+        ways = "of other tables the images must be in a folder"
+        raise UserError(f"{path}: not an image table of this project: {error}; {ways}") from error
     held = found.column(0)[0].as_py()
     if held > rows * (size + BESIDE):
         raise UserError(f"{path}: {held:,} bytes in {rows:,} images of {size:,}; an image may have {BESIDE:,} more")
