@@ -22,6 +22,7 @@ from counterweight.cli.checkup.weights import check_weights
 from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
 from counterweight.core.memory import Memory
+from counterweight.evaluation.prechecks import check_classifiers
 from counterweight.settings.params import load_params
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +104,9 @@ def test_outside_a_workspace_the_machine_alone_is_looked_at(tmp_path: Path) -> N
         ("  ddpm:", "  dppm:", "own.yaml: generators: there is no 'dppm'; did you mean 'ddpm'?"),
         ("device: auto", "device: cuda:99", "own.yaml: device: 'cuda:99' is not there"),
         ("seed: ", "seed: [", "own.yaml: not valid YAML: line "),
+        ("seed: 0", "seed: " + "[" * 900, "own.yaml: not valid YAML: line "),
+        ("k: mnist_cnn\n", "k: os:system\n", "own.yaml: classifiers.digits.network: os:system cannot be loaded"),
+        ("k: mnist_cnn\n", "k: mnist_cmm\n", "own.yaml: classifiers.digits.network: there is no 'mnist_cmm'"),
         ("", "", "own.yaml: valid; 5 rows of generators in 8 draws, 9 recipes, 0 pairs; its images were not looked at"),
     ],
 )
@@ -115,6 +119,19 @@ def test_settings_are_looked_at_without_a_workspace_too(tmp_path: Path, old: str
     assert found["text"].startswith(said)
     assert (code, found["level"]) == ((2, "problem") if new else (0, "ok"))
     assert "images and DVC's state were not looked at" in of(findings, "workspace")["text"]
+
+
+def test_a_classifier_that_is_not_in_the_workspace_is_one_problem_and_has_no_weights(project: Path) -> None:
+    """As the graph's first stage refuses it."""
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    (project / "params.yaml").write_text(text.replace("k: mnist_cnn\n", "k: os:system\n", 1), encoding="utf-8")
+    code, findings = doctor()
+    assert code == 2
+    (said,) = (found for found in findings if "os:system" in found["text"])
+    assert (said["topic"], said["level"]) == ("settings", "problem")
+    with pytest.raises(UserError) as refused:
+        check_classifiers(load_params(Path("params.yaml")))
+    assert said["text"] == str(refused.value)
 
 
 def test_a_block_alone_is_named_by_its_file_in_a_workspace_too(project: Path) -> None:

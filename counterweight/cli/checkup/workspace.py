@@ -25,6 +25,7 @@ from counterweight.evaluation.prechecks import (
     check_recipes,
     check_recognition,
 )
+from counterweight.recipes.base.classifier_network import check_named
 from counterweight.settings.params import Params, load_params
 
 LITTLE_SPACE = 2 * GIB
@@ -204,6 +205,8 @@ def check_blocks_alone(params: Params) -> None:
     check_blocks(params)
     choose_device(params.device)
     check_recipes(params)
+    for dataset in params.table.datasets:
+        check_named(params.classifiers[dataset], f"params.yaml: classifiers.{dataset}")
     check_latent(params.latent)
     # Without rows it validates the blocks, and downloads nothing.
     check_recognition(params.model_copy(update={"table": params.table.model_copy(update={"recognition": []})}))
