@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from torch import nn
 
@@ -14,6 +13,7 @@ from counterweight.cli.overview import read_title
 from counterweight.core.errors import UserError
 from counterweight.core.registry import names_in, read_documentation, require_one_of
 from counterweight.core.schema import parse_settings
+from counterweight.core.yaml_texts import load_yaml
 from counterweight.generators.base.generator import Generator, LearnedGenerator, find_generator
 from counterweight.generators.base.per_class import PerClass
 from counterweight.generators.base.saved import assemble_generator
@@ -60,7 +60,7 @@ def parse_change(change: str) -> tuple[str, object]:
     if not sign or not key:
         raise UserError(f"--set {change}: KEY=VALUE wanted, as in latent_dim=10")
     try:
-        return key.strip(), keep_dates(YAML(typ="safe", pure=True).load(value))
+        return key.strip(), keep_dates(load_yaml(value))
     except YAMLError as error:
         raise UserError(f"--set {change}: the value is not valid YAML") from error
 

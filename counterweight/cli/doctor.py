@@ -45,11 +45,11 @@ def examine(given: Path | None, as_json: bool, mend: bool, hashed: bool = False)
         own = Path(params.name)
         parts.append(lambda: examine_workspace(own, hashed) if is_workspace else examine_outside(own))
         findings = look(parts)
-        mended = [put_right(found) for found in findings if found.mend] if mend else []
+        mended = [put_right(found) for found in findings if found.mend or found.change] if mend else []
         findings = [*mended, *look(parts)] if mended else findings
     findings = [found._replace(text=call_settings(found.text, params.name)) for found in findings]
     has_problem = any(found.level == "problem" for found in findings)
-    facts = {"workspace": is_workspace, "findings": [found._asdict() for found in findings]}
+    facts = {"workspace": is_workspace, "findings": [found.to_json() for found in findings]}
     return Report(json.dumps(facts, indent=1) if as_json else render(findings), has_problem)
 
 
@@ -64,6 +64,9 @@ def put_right(found: Finding) -> Finding:
     Raises:
         UserError: the command fails.
     """
+    if found.change is not None:
+        found.change()
+        return Finding("mended", "ok", found.text)
     done = subprocess.run(found.mend, capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(f"{' '.join(found.mend)}: {' '.join(done.stderr.split()) or 'failed'}")
@@ -72,7 +75,8 @@ def put_right(found: Finding) -> Finding:
 
 def examine_workspace(params: Path, hashed: bool) -> Iterator[Finding]:
     """Yield disks, DVC, record and locks, and what the settings ask for; if wanted, whether files have their bytes."""
-    from counterweight.cli.checkup.workspace import check_disk, check_dvc, check_locks, check_record, check_staged
+    from counterweight.cli.checkup.locks import check_locks
+    from counterweight.cli.checkup.workspace import check_disk, check_dvc, check_record, check_staged
 
     root = Path()
     yield Finding("workspace", "ok", str(root.absolute()))

@@ -10,10 +10,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from counterweight.core.errors import WORKSPACE, UserError
+from counterweight.core.yaml_texts import TOO_DEEP, load_yaml
 
 Json = dict[str, Any]
 Graph = Mapping[str, Sequence[str]]
@@ -105,13 +105,14 @@ def read_yaml(path: Path) -> Json:
         UserError: it is no mapping in YAML, as after a full disk or a merge.
     """
     try:
-        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        values = load_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (YAMLError, UnicodeDecodeError) as error:
         where = getattr(error, "problem_mark", None)
         line = f"line {where.line + 1}: " if where else ""
-        raise UserError(f"{path}: {line}not valid YAML; `git checkout {path}` takes the committed file") from error
+        what = TOO_DEEP if TOO_DEEP in str(error) else "not valid YAML"
+        raise UserError(f"{path}: {line}{what}; `git checkout {path}` takes the committed file") from error
     if not isinstance(values, dict):
         raise UserError(f"{path}: empty, or no mapping; `git checkout {path}` takes the committed file")
     return values

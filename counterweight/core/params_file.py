@@ -6,12 +6,12 @@ from typing import Annotated, Any, NamedTuple
 
 from annotated_types import Ge, Le
 from pydantic import Field
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from counterweight.core.errors import WORKSPACE, UserError
 from counterweight.core.registry import require_one_of
 from counterweight.core.schema import Fraction, Positive, Settings, SettingsType, parse_settings
+from counterweight.core.yaml_texts import load_yaml
 
 Blocks = Mapping[str, dict[str, Any]]
 
@@ -104,7 +104,7 @@ def read_params_file(path: Path) -> ParamsFile:
     if not path.is_file():
         raise UserError(f"{path}: no such file; {WORKSPACE}, or give --params FILE")
     try:
-        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        values = load_yaml(path.read_text(encoding="utf-8"))
     except MarkedYAMLError as error:  # its text goes on about switching checks off
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise UserError(f"{path}: not valid YAML: {line}{error.problem or error.context}") from error

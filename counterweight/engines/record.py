@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from counterweight.core.errors import UserError
+from counterweight.core.params_file import read_params_file
+from counterweight.core.process import USUAL
 from counterweight.core.schema import suggest_name
 from counterweight.engines.cache_lock import CacheLock
 from counterweight.engines.folders import KnownFolders
@@ -301,6 +303,10 @@ def as_user_errors() -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise UserError(f"{error.filename}: no such file or folder") from error
+    except RecursionError as error:  # DVC calls itself more often for each level of a file than we do.
+        if Path(USUAL).is_file():
+            read_params_file(Path(USUAL))  # names the line that nobody follows
+        raise UserError(f"{USUAL} or dvc.yaml: nested more deeply than DVC can follow") from error
     except DvcException as error:
         causes = [str(error), *([str(error.__cause__)] if error.__cause__ else [])]
         raise UserError("DVC: " + ": ".join(" ".join(cause.split()) for cause in causes)) from error

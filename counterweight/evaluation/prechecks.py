@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from counterweight.core.errors import UserError
 from counterweight.core.registry import names_in, require_one_of
 from counterweight.core.schema import parse_settings
 from counterweight.core.source_plans import SourcePlan
+from counterweight.core.yaml_texts import load_yaml
 from counterweight.data.identities import plan_identities
 from counterweight.data.sources.base.file_settings import find_shape
 from counterweight.data.sources.base.group_names import check_enough_groups, find_groups
@@ -224,7 +224,7 @@ def fetch(plan: SourcePlan[Dataset] | SourcePlan[Pair], name: str, stage: str) -
 def list_finished_stages(lock: Path) -> set[str]:
     """Return the names of the stages that DVC has a record of; none without a record that can be read."""
     try:
-        record = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))
+        record = load_yaml(lock.read_text(encoding="utf-8"))
         return {*record["stages"]}
     except (FileNotFoundError, KeyError, TypeError, YAMLError):
         return set()

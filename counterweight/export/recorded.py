@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from counterweight.core.errors import UserError
 from counterweight.core.params_file import ParamsFile
+from counterweight.core.yaml_texts import load_yaml
 
 LOCK, PARAMS = "dvc.lock", "params.yaml"
 ANYWHERE = {"device"}
@@ -48,7 +48,7 @@ def cut_stage(text: str, stage: str) -> Mapping[str, Any] | None:
     first = lines.index(f"  {stage}:")
     after = (at for at in range(first + 1, len(lines)) if lines[at].strip() and not lines[at].startswith("   "))
     try:
-        block = YAML(typ="safe", pure=True).load("\n".join(lines[first : next(after, len(lines))]))[stage]
+        block = load_yaml("\n".join(lines[first : next(after, len(lines))]))[stage]
     except YAMLError as error:
         raise UserError(f"{LOCK}: {stage}: not valid YAML; `git checkout {LOCK}` mends it") from error
     if not isinstance(block, dict):

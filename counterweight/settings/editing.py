@@ -17,6 +17,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
+from counterweight.core import yaml_texts
 from counterweight.core.errors import UserError
 
 STEP = 2
@@ -76,7 +77,7 @@ def insert_additions(text: str, additions: Sequence[Addition], where: str) -> st
 def load_yaml(text: str) -> Any:  # noqa: ANN401
     """Return what a text in YAML says; None if it is none."""
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        return yaml_texts.load_yaml(text)
     except YAMLError:
         return None
 
@@ -111,7 +112,7 @@ class Edit:
         self.text, self.where = text, where
         self.lines = text.split("\n")
         self.inserted: dict[int, list[str]] = {}
-        root = YAML(typ="safe", pure=True).compose(text)
+        root = yaml_texts.new_reader().compose(text)
         self.root = self.describe(root) if is_block(root) else Section(self.find_place(-1, 0), 0, {})
 
     def join(self, return_at_end: str) -> str:
@@ -224,7 +225,7 @@ def quote_words(value: object) -> object:
 
 def extract_block(text: str, path: tuple[str, ...]) -> tuple[str, ...]:
     """Return the lines of the block below some keys of a text, from its name on, its comments included."""
-    node, key = YAML(typ="safe", pure=True).compose(text), None
+    node, key = yaml_texts.new_reader().compose(text), None
     for name in path:
         key, node = next((own, value) for own, value in node.value if own.value == name)
     assert key is not None, "a path has a key"

@@ -74,6 +74,7 @@ def test_one_model_is_described_where_each_class_has_its_own() -> None:
         ("bagan", "latent_dim=x", "--set: latent_dim: 'x' is not allowed"),
         ("bagan", "latent_dim", "--set latent_dim: KEY=VALUE wanted"),
         ("bagan", "latent_dim=[", "--set latent_dim=[: the value is not valid YAML"),
+        ("bagan", "latent_dim=" + "[" * 900, "[[: the value is not valid YAML"),
     ],
 )
 def test_a_mistake_is_told(name: str, change: str, message: str) -> None:

@@ -16,12 +16,13 @@ from click.testing import CliRunner
 from packaging.requirements import Requirement
 
 from campaigns.project import environment
-from counterweight.cli.checkup import machine, workspace
+from counterweight.cli.checkup import locks, machine, workspace
 from counterweight.cli.checkup.machine import Device, fits, judge_device
 from counterweight.cli.checkup.weights import check_weights
 from counterweight.cli.main import cli
 from counterweight.core.errors import UserError
 from counterweight.core.memory import Memory
+from counterweight.evaluation.prechecks import check_classifiers
 from counterweight.settings.params import load_params
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +104,9 @@ def test_outside_a_workspace_the_machine_alone_is_looked_at(tmp_path: Path) -> N
         ("  ddpm:", "  dppm:", "own.yaml: generators: there is no 'dppm'; did you mean 'ddpm'?"),
         ("device: auto", "device: cuda:99", "own.yaml: device: 'cuda:99' is not there"),
         ("seed: ", "seed: [", "own.yaml: not valid YAML: line "),
+        ("seed: 0", "seed: " + "[" * 900, "own.yaml: not valid YAML: line "),
+        ("k: mnist_cnn\n", "k: os:system\n", "own.yaml: classifiers.digits.network: os:system cannot be loaded"),
+        ("k: mnist_cnn\n", "k: mnist_cmm\n", "own.yaml: classifiers.digits.network: there is no 'mnist_cmm'"),
         ("", "", "own.yaml: valid; 5 rows of generators in 8 draws, 9 recipes, 0 pairs; its images were not looked at"),
     ],
 )
@@ -115,6 +119,19 @@ def test_settings_are_looked_at_without_a_workspace_too(tmp_path: Path, old: str
     assert found["text"].startswith(said)
     assert (code, found["level"]) == ((2, "problem") if new else (0, "ok"))
     assert "images and DVC's state were not looked at" in of(findings, "workspace")["text"]
+
+
+def test_a_classifier_that_is_not_in_the_workspace_is_one_problem_and_has_no_weights(project: Path) -> None:
+    """As the graph's first stage refuses it."""
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    (project / "params.yaml").write_text(text.replace("k: mnist_cnn\n", "k: os:system\n", 1), encoding="utf-8")
+    code, findings = doctor()
+    assert code == 2
+    (said,) = (found for found in findings if "os:system" in found["text"])
+    assert (said["topic"], said["level"]) == ("settings", "problem")
+    with pytest.raises(UserError) as refused:
+        check_classifiers(load_params(Path("params.yaml")))
+    assert said["text"] == str(refused.value)
 
 
 def test_a_block_alone_is_named_by_its_file_in_a_workspace_too(project: Path) -> None:
@@ -300,19 +317,19 @@ def test_bytes_that_changed_are_named_and_removed_from_the_cache(project: Path) 
 
 
 def test_locks(tmp_path: Path) -> None:
-    assert [found.level for found in workspace.check_locks(tmp_path)] == ["problem"]
+    assert [found.level for found in locks.check_locks(tmp_path)] == ["problem"]
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
     (tmp_path / ".dvc/tmp/lock").touch()
-    assert [found.text for found in workspace.check_locks(tmp_path)] == ["none"]
+    assert [found.text for found in locks.check_locks(tmp_path)] == ["none"]
     with (tmp_path / ".dvc/tmp/lock").open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert "another command" in next(workspace.check_locks(tmp_path)).text
+        assert "another command" in next(locks.check_locks(tmp_path)).text
     with subprocess.Popen(["true"]) as ended:
         pass
     infos = [{"pid": os.getpid(), "cmd": "dvc repro"}, {"pid": ended.pid, "cmd": "dvc commit"}]
     table = {"write": {"data": infos[0]}, "read": {"code": [infos[1]]}}
     (tmp_path / ".dvc/tmp/rwlock").write_text(json.dumps(table))
-    texts = [found.text for found in workspace.check_locks(tmp_path)]
+    texts = [found.text for found in locks.check_locks(tmp_path)]
     assert texts == [
         f"process {os.getpid()} is running: dvc repro",
         f"process {ended.pid} was killed and left a lock: dvc commit",
@@ -320,7 +337,30 @@ def test_locks(tmp_path: Path) -> None:
     (tmp_path / ".dvc/tmp/rwlock").write_text('{"write": {}}')
     (tmp_path / "models/a").mkdir(parents=True)
     (tmp_path / "models/a/.b.partial").mkdir()
-    assert "1 unfinished outputs" in next(workspace.check_locks(tmp_path)).text
+    assert "1 unfinished outputs" in next(locks.check_locks(tmp_path)).text
+
+
+@pytest.mark.skipif(not shutil.which("dvc"), reason="DVC is not installed")
+def test_locks_of_killed_processes_are_taken_away_and_no_others(project: Path) -> None:
+    """DVC itself leaves those of what nobody writes: two runs later they are still there."""
+    (project / "dvc.yaml").write_text("stages:\n  one:\n    cmd: cp word one\n    deps: [word]\n    outs: [one]\n")
+    (project / "word").write_text("word")
+    path = project / ".dvc/tmp/rwlock"
+    path.parent.mkdir()
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    dead, alive = {"pid": ended.pid, "cmd": "dvc repro"}, {"pid": os.getpid(), "cmd": "pytest"}
+    word, one, other = (str(project / name) for name in ("word", "one", "other"))
+    path.write_text(json.dumps({"read": {word: [dead, alive], one: [dead]}, "write": {one: dead, other: alive}}))
+    for _ in range(2):
+        subprocess.run(["dvc", "repro", "--force"], check=True, capture_output=True)
+    assert locks.read_holders(path) == {ended.pid: "dvc repro", os.getpid(): "pytest"}
+    said = f"process {ended.pid} was killed and left a lock: dvc repro"
+    assert said in {found["text"] for found in doctor()[1] if found["topic"] == "locks"}
+    assert said in {found["text"] for found in doctor("--mend")[1] if found["topic"] == "mended"}
+    assert json.loads(path.read_text()) == {"read": {word: [alive]}, "write": {other: alive}}
+    assert "mended" not in {found["topic"] for found in doctor("--mend")[1]}
+    subprocess.run(["dvc", "repro", "--force"], check=True, capture_output=True)
 
 
 def test_weights(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

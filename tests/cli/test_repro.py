@@ -93,6 +93,18 @@ def test_a_missing_dependency_is_one_line(project: Project) -> None:
     assert err.endswith("\nerror: failed: source; what does not need them was run\n")
 
 
+@pytest.mark.parametrize(
+    ("depth", "message"),
+    [
+        (300, "params.yaml or dvc.yaml: nested more deeply than DVC can follow"),
+        (900, "params.yaml: not valid YAML: line 1: nested more deeply than 400 levels"),
+    ],
+)
+def test_settings_that_nest_too_deeply_for_dvc_are_one_line(depth: int, message: str, project: Project) -> None:
+    (project / "params.yaml").write_text("a: " + "[" * depth + "]" * depth + "\n")
+    assert repro(project, code=2)[1] == f"error: {message}\n"
+
+
 def test_stages_run_side_by_side_as_many_as_wanted(project: Project) -> None:
     """Each of four waits until all four are there; three at a time would wait for ever."""
     (project / "make.sh").write_text(

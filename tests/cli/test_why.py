@@ -181,6 +181,9 @@ def test_mistakes_are_told(project: Project) -> None:
     (project / "dvc.lock").write_text("<<<<<<< HEAD\na: b\n")
     with pytest.raises(UserError, match=r"^dvc.lock: line 2: not valid YAML; `git checkout dvc.lock`"):
         run()
+    (project / "dvc.lock").write_text("a: " + "[" * 900)
+    with pytest.raises(UserError, match=r"^dvc.lock: line 1: nested more deeply than 400 levels; `git checkout"):
+        run()
     (project / "dvc.lock").write_text("")
     with pytest.raises(UserError, match=r"^dvc.lock: empty"):
         run()

@@ -328,12 +328,22 @@ def test_several_mistakes_are_counted(
         ("\x00", "params.yaml: not valid YAML: "),
         ("seed: *nothing\n", "params.yaml: not valid YAML: "),
         ("seed: !!python/object:os.system 1\n", "params.yaml: not valid YAML: "),
+        ("seed: 0\na: " + "[" * 900, "params.yaml: not valid YAML: line 2: nested more deeply than 400 levels"),
+        ("a: " + "[" * 100_000, "params.yaml: not valid YAML: line 1: nested more deeply than 400 levels"),
+        ("? " + "[" * 350 + "]" * 350 + "\n: 1", "params.yaml: not valid YAML: a key is nested too deeply"),
+        ("? [[0]]\n: 1", "params.yaml: not valid YAML: a key is a list of lists"),
     ],
 )
 def test_a_text_that_is_no_settings_file_is_refused(
     text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert message in problem(tmp_path / "params.yaml", text, capsys)
+
+
+def test_a_text_that_nests_deeply_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("a: " + "[" * 300 + "]" * 300)
+    assert str(read_params_file(path).values["a"]) == "[" * 300 + "]" * 300
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a check found: well, worth knowing, or in the way of a run."""
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 Level = Literal["ok", "warning", "problem"]
@@ -16,6 +17,12 @@ class Finding(NamedTuple):
     advice: str = ""
     mend: tuple[str, ...] = ()
     """Command that puts it right and loses nothing, for `doctor --mend`; none where a person has to decide."""
+    change: Callable[[], None] | None = None
+    """What puts it right where no command does."""
+
+    def to_json(self) -> dict[str, object]:
+        """Return it as plain JSON."""
+        return {key: value for key, value in self._asdict().items() if key != "change"}
 
 
 def render_size(size: float) -> str:

@@ -1,6 +1,7 @@
 """Which weights of the table's networks are here, and which a run would download."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from counterweight.cli.checkup.finding import Finding
 from counterweight.core.errors import UserError
 from counterweight.features.weights import find_weight_file
 from counterweight.networks.backbones.base.published import find_backbone
-from counterweight.recipes.base.classifier_network import find_weights, is_ours
+from counterweight.recipes.base.classifier_network import check_named, find_weights, is_ours
 from counterweight.recipes.base.library_network import find_library_network
 from counterweight.settings.classify import IMAGENET, ClassifierConfig
 from counterweight.settings.params import Params
@@ -46,7 +47,7 @@ def check_weights(params: Params) -> Iterator[Finding]:
 
 
 def list_wanted(params: Params) -> Iterator[Wanted | Finding]:
-    """Yield the networks of the table, or what is wrong with their names."""
+    """Yield the networks of the table, or what is wrong with their names: of classifiers, `check_settings` says it."""
     seen: set[str] = set()
     for section, names in (("extract", params.extract.backbones), ("latent", params.latent.backbones)):
         yield from describe_backbones(section, [name for name in names if name not in seen], params.extract.weights)
@@ -56,7 +57,7 @@ def list_wanted(params: Params) -> Iterator[Wanted | Finding]:
         if own.backbone != SMALL:
             yield from describe_backbones(f"recognition.{dataset}.recognize", [own.backbone], own.weights)
     for dataset in params.table.datasets:
-        yield describe_classifier(params.classifiers[dataset], f"classifiers.{dataset}")
+        yield from describe_classifier(params.classifiers[dataset], f"classifiers.{dataset}")
 
 
 def describe_backbones(where: str, names: Iterable[str], weights: str) -> Iterator[Wanted | Finding]:
@@ -72,16 +73,15 @@ def describe_backbones(where: str, names: Iterable[str], weights: str) -> Iterat
         yield Wanted(where, name, backbone.url if published else None, find)
 
 
-def describe_classifier(config: ClassifierConfig, where: str) -> Wanted | Finding:
-    """Return the network of a classifier."""
+def describe_classifier(config: ClassifierConfig, where: str) -> Iterator[Wanted]:
+    """Yield the network of a classifier, if there is such a one."""
     address, place = None, f"params.yaml: {where}"
-    try:
+    with suppress(UserError):
+        check_named(config, place)
         if config.weights == IMAGENET and not is_ours(config.network):
             library = find_library_network(config.network, place)
             address = None if library.packaged else library.url
-    except UserError as error:
-        return Finding("weights", "problem", str(error))
-    return Wanted(where, config.network, address, partial(find_weights, config, place))
+        yield Wanted(where, config.network, address, partial(find_weights, config, place))
 
 
 def find_missing(wanted: Wanted) -> Finding | None:

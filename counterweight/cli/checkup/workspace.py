@@ -1,13 +1,9 @@
-"""Is the workspace fit: disks, DVC, its record and its locks, and the settings."""
+"""Is the workspace fit: disks, DVC, its record, and the settings."""
 
-import fcntl
-import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from counterweight.cli.checkup.finding import GIB, Finding, render_size
 from counterweight.cli.workspace import RECORD, find_cache, find_dvc, read_yaml, run_dvc
@@ -25,11 +21,11 @@ from counterweight.evaluation.prechecks import (
     check_recipes,
     check_recognition,
 )
+from counterweight.recipes.base.classifier_network import check_named
 from counterweight.settings.params import Params, load_params
 
 LITTLE_SPACE = 2 * GIB
 OLDEST_DVC = (3, 67)  # as in pyproject.toml
-WRITTEN = ("data", "models", "metrics", "plots", "checkpoints")
 MARKERS = ("<<<<<<< ", ">>>>>>> ")
 
 
@@ -111,64 +107,6 @@ def check_staged(root: Path) -> Iterator[Finding]:
         yield Finding("staged", "warning", text, advice, mend)
 
 
-def check_locks(root: Path) -> Iterator[Finding]:
-    """Yield what runs or was killed here."""
-    if not (root / ".dvc").is_dir():
-        yield Finding("locks", "problem", f"{root / '.dvc'}: no such folder", "dvc init, in a clone of the project")
-        return
-    if is_held(root / ".dvc/tmp/lock"):
-        yield Finding("locks", "warning", "another command of DVC is running here", "wait for it before dvc repro")
-    path = root / ".dvc/tmp/rwlock"
-    try:
-        held = list_holders(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-    except (ValueError, AttributeError, KeyError, TypeError):
-        yield Finding(
-            "locks", "problem", f"{path} is damaged, as a killed run leaves it", f"rm {path}", ("rm", str(path))
-        )
-        return
-    for pid, command in held.items():
-        if is_alive(pid):
-            yield Finding("locks", "warning", f"process {pid} is running: {command}", "wait for it, or end it")
-        else:
-            advice = "nothing: DVC takes it away in the next run"
-            yield Finding("locks", "warning", f"process {pid} was killed and left a lock: {command}", advice)
-    left = [path for name in WRITTEN for path in (root / name).rglob(".*.partial")]
-    if left and not held:
-        text = f"{len(left)} unfinished outputs of a killed run, as {left[0]}"
-        yield Finding("locks", "warning", text, "nothing: the stage removes them when it runs again")
-    elif not held:
-        yield Finding("locks", "ok", "none")
-
-
-def list_holders(locks: Any) -> dict[int, str]:  # noqa: ANN401
-    """Return the processes in DVC's table of locks, and their commands."""
-    readers = [info for infos in locks.get("read", {}).values() for info in infos]
-    return {int(info["pid"]): str(info["cmd"]) for info in [*locks.get("write", {}).values(), *readers]}
-
-
-def is_held(path: Path) -> bool:
-    """Say whether a process holds a lock file, which itself stays when none does."""
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def is_alive(pid: int) -> bool:
-    """Say whether there is a process of that number."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
 def read_settings(params: Path) -> Params | Finding:
     """Return the settings, or what is wrong with their file."""
     try:
@@ -204,6 +142,8 @@ def check_blocks_alone(params: Params) -> None:
     check_blocks(params)
     choose_device(params.device)
     check_recipes(params)
+    for dataset in params.table.datasets:
+        check_named(params.classifiers[dataset], f"params.yaml: classifiers.{dataset}")
     check_latent(params.latent)
     # Without rows it validates the blocks, and downloads nothing.
     check_recognition(params.model_copy(update={"table": params.table.model_copy(update={"recognition": []})}))

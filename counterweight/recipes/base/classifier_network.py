@@ -66,13 +66,22 @@ def check_classifier(config: ClassifierConfig, where: str) -> None:
     Raises:
         UserError: there is no such network, or its weights are missing or cannot be downloaded.
     """
+    check_named(config, where)
+    find_weights(config, where)
+
+
+def check_named(config: ClassifierConfig, where: str) -> None:
+    """Refuse a network that is not there, as far as that is seen without its weights.
+
+    Raises:
+        UserError: it is so.
+    """
     if not is_ours(config.network):
         check_library_network(config, where)
     if ":" in config.network:
         load_function(config.network, where)
     elif config.frozen and config.weights is None:
         raise UserError(f"{where}.frozen: true, but all layers are drawn at random; weights: imagenet or a file")
-    find_weights(config, where)
 
 
 def is_ours(name: str) -> bool:

@@ -28,7 +28,7 @@ class Trunk(NamedTuple):
 
 
 def check_library_network(config: ClassifierConfig, where: str) -> None:
-    """Refuse a name that neither library has, a size that it does not take, and weights that cannot be had.
+    """Refuse a name that neither library has, and a size that it does not take.
 
     Raises:
         UserError: it is so.
@@ -36,7 +36,6 @@ def check_library_network(config: ClassifierConfig, where: str) -> None:
     library = find_library_network(config.network, where)
     if library.own_size and config.input_size not in (None, library.own_size):
         raise UserError(f"{where}.input_size: {config.input_size}; {config.network} takes {library.own_size} alone")
-    find_library_weights(config, where)
 
 
 def find_library_network(name: str, where: str) -> PublishedBackbone:
