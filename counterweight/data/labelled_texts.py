@@ -12,13 +12,14 @@ from counterweight.data.decode.tree import NO_ENDING, Tree, find_ending, find_st
 from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import UnreadableError, read_columns
 from counterweight.data.sources.base.json_tables import JSON
+from counterweight.data.sources.base.label_columns import FEW, is_measure
 from counterweight.data.sources.base.labels import normalize_label, order_names
 from counterweight.data.sources.base.layout_doubts import are_pictures, list_classes, name_some
 from counterweight.data.sources.base.listed_paths import read_beginning
 from counterweight.data.sources.base.name_labels import find_name_labels, offer_pattern
 from counterweight.data.sources.base.part_lists import BETWEEN, PROSE, is_named
 from counterweight.data.sources.base.part_names import JOINED, NAMED_PART, TESTS, find_part_words, guess_part_name
-from counterweight.data.sources.base.table_columns import FEW, NoLabelsError, is_measure
+from counterweight.data.sources.base.table_columns import NoLabelsError
 from counterweight.data.sources.base.unplaced_tables import begin_unplaced
 
 ENDINGS = (".txt", ".lst", ".list", ".data", JSON, NO_ENDING)

@@ -332,6 +332,17 @@ def test_a_row_without_a_group_is_named(project: Path) -> None:
     assert lone.endswith("patient10_0.png")
 
 
+def test_a_group_that_may_stand_for_none_is_named(project: Path) -> None:
+    write_table(project)
+    text = (project / "labels.csv").read_text()
+    (project / "labels.csv").write_text(text.replace(",patient3\n", ",unknown\n"), encoding="utf-8")
+    block = {"source": "table", "path": str(project / "labels.csv"), "group_column": "patient"}
+    ingest.main(write_settings(project, block))
+    notes = json.loads(Path("account").read_text())["notes"]
+    said = "images are of one group, 'unknown'; if it means none, make such cells empty and set missing_group: alone"
+    assert sum(said in note for note in notes) == 1
+
+
 def test_a_fraction_that_groups_do_not_allow_is_said(project: Path) -> None:
     """Of one large group and eleven small ones the large one is trained on."""
     write_patients(project / "images/scans")

@@ -25,6 +25,7 @@ from counterweight.data.sources.base.embedded import holds_images, read_paths
 from counterweight.data.sources.base.file_settings import MissingClasses, OwnFileSettings, name_setting
 from counterweight.data.sources.base.group_columns import describe_group_columns
 from counterweight.data.sources.base.hidden_labels import drop_hidden
+from counterweight.data.sources.base.label_columns import find_labels
 from counterweight.data.sources.base.labels import (
     describe_combined,
     describe_lookalikes,
@@ -48,7 +49,7 @@ from counterweight.data.sources.base.part_folds import check_fold_tables, descri
 from counterweight.data.sources.base.part_names import Validation, describe_joined
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables, take_tables
-from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column, find_labels
+from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column
 from counterweight.data.sources.base.table_files import describe_shards, find_table_files
 from counterweight.data.sources.base.table_images import account_files
 from counterweight.data.sources.base.table_parts import (

@@ -14,8 +14,8 @@ from PIL import Image
 from counterweight.core.errors import UserError
 from counterweight.data.decode.pool import Workers
 from counterweight.data.source_choice import detect_source
+from counterweight.data.sources.base.label_columns import is_measure
 from counterweight.data.sources.base.lazy_images import DatasetSplits
-from counterweight.data.sources.base.table_columns import is_measure
 from counterweight.data.split.reading import choose_all, read_into_memory
 from tests.data.sources.tables import PETS, counts, find, left_out, refused
 
@@ -218,6 +218,18 @@ def test_a_class_called_train_is_one_among_columns_of_classes(root: Path) -> Non
     found = find(root)
     assert found.test is None
     assert counts(found) == [{"bus": 1, "car": 1, "train": 2}]
+
+
+def test_two_columns_of_labels_that_disagree_in_some_rows_are_said(root: Path) -> None:
+    write_images(root / "img", 24)
+    rows = [[f"img/{n}.png", ("cat", "dog")[n % 2], (n % 2) ^ (n in (5, 9))] for n in range(24)]
+    write(root / "a.csv", [["image", "class_name", "class_id"], *rows])
+    said = "column 'class_name' is taken for the labels, not 'class_id'; set label: class_id takes that"
+    assert notes(find(root)) == [f"a.csv: {said}; they disagree in 2 rows, first row 6: 'dog' and '0'"]
+    write(root / "a.csv", [["image", "class_name", "class_id"], *([*row[:2], n % 2] for n, row in enumerate(rows))])
+    assert notes(find(root)) == [f"a.csv: {said}"]
+    write(root / "a.csv", [["image", "class_name", "class_id"], *([*row[:2], n // 6] for n, row in enumerate(rows))])
+    assert notes(find(root)) == [f"a.csv: {said}"]
 
 
 def write_marks(root: Path, *names: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from counterweight.core.errors import UserError
 from counterweight.core.groups import Indices, check_groups, number_names
+from counterweight.data.sources.base.column_texts import LIKE_MISSING
 from counterweight.data.sources.base.labels import describe_like_groups
 from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages
 from counterweight.data.sources.base.patterns import find_all
@@ -69,7 +70,7 @@ def find_groups(found: DatasetSplits, grouping: Grouping, where: str) -> Dataset
     if "notes" in facts:
         kept = [note for note in facts["notes"] if pattern is None or OFFER not in note]
         like = describe_like_groups({*names}) if pattern is not None else []
-        facts = {**facts, "notes": [*kept, *like, *describe_alone(named, origins)]}
+        facts = {**facts, "notes": [*kept, *like, *describe_alone(named, origins), *describe_unknown(named)]}
     train = replace(found.train, groups=names[: len(found.train)], provenance=facts)
     return DatasetSplits(train, None if found.test is None else replace(found.test, groups=names[len(found.train) :]))
 
@@ -79,6 +80,13 @@ def describe_alone(names: Sequence[str], origins: Sequence[str]) -> list[str]:
     lacking = [origin for origin, name in zip(origins, names, strict=True) if not name]
     said = f"{len(lacking):,} of {len(names):,} images are of no group and stand alone"
     return [f"{said}, first {lacking[0]}"] if lacking else []
+
+
+def describe_unknown(names: Sequence[str]) -> list[str]:
+    """Return a note if the name of a group may stand for none, as `unknown` does."""
+    found = Counter(name for name in names if LIKE_MISSING.fullmatch(name))
+    ways = "if it means none, make such cells empty and set missing_group: alone"
+    return [f"{count:,} images are of one group, '{name}'; {ways}" for name, count in found.items() if count > 1]
 
 
 def fill_in(names: Sequence[str], origins: Sequence[str], missing: MissingGroup, said: str) -> list[str]:
