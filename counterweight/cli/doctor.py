@@ -75,15 +75,16 @@ def put_right(found: Finding) -> Finding:
 
 def examine_workspace(params: Path, hashed: bool) -> Iterator[Finding]:
     """Yield disks, DVC, record and locks, and what the settings ask for; if wanted, whether files have their bytes."""
+    from counterweight.cli.checkup.experiment import check_experiment
     from counterweight.cli.checkup.locks import check_locks
-    from counterweight.cli.checkup.workspace import check_disk, check_dvc, check_record, check_staged
+    from counterweight.cli.checkup.workspace import check_disk, check_dvc, check_record
 
     root = Path()
     yield Finding("workspace", "ok", str(root.absolute()))
     yield check_disk("disk", root.absolute())
     yield from check_dvc(root, True)
     yield (record := check_record(root))
-    yield from check_staged(root)
+    yield from check_experiment(root)
     yield from check_locks(root)
     if hashed and find_dvc() is not None:
         from counterweight.cli.checkup.hashes import check_hashes

@@ -11,6 +11,7 @@ from typing import Any
 from counterweight.cli.checkup.finding import Finding
 from counterweight.core.outputs import atomic_output
 
+BUSY = Path(".dvc/tmp/lock")
 IN_USE = Path(".dvc/tmp/rwlock")
 """DVC's list of files in use: which process reads and writes what."""
 WRITTEN = ("data", "models", "metrics", "plots", "checkpoints")
@@ -21,7 +22,7 @@ def check_locks(root: Path) -> Iterator[Finding]:
     if not (root / ".dvc").is_dir():
         yield Finding("locks", "problem", f"{root / '.dvc'}: no such folder", "dvc init, in a clone of the project")
         return
-    if is_held(root / ".dvc/tmp/lock"):
+    if is_held(root / BUSY):
         yield Finding("locks", "warning", "another command of DVC is running here", "wait for it before dvc repro")
     path = root / IN_USE
     try:

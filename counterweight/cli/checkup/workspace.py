@@ -1,7 +1,6 @@
 """Is the workspace fit: disks, DVC, its record, and the settings."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from counterweight.cli.workspace import RECORD, find_cache, find_dvc, read_yaml,
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
 from counterweight.core.outputs import MINIMUM_FREE_BYTES
-from counterweight.core.process import USUAL
 from counterweight.evaluation.prechecks import (
     check_blocks,
     check_dataset,
@@ -94,17 +92,6 @@ def is_recorded(stage: object) -> bool:
     return all(
         isinstance(own, list) and all(isinstance(each, dict) and "path" in each for each in own) for own in lists
     )
-
-
-def check_staged(root: Path) -> Iterator[Finding]:
-    """Yield what a killed `dvc exp run` leaves: settings and record as the experiment had them, staged."""
-    words = ("git", "diff", "--cached", "--name-only", "--relative", "--", USUAL, RECORD)
-    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
-    if done.returncode == 0 and USUAL in (staged := done.stdout.split()):
-        mend = ("git", "stash", "push", "--quiet", "--", *staged)
-        advice = f"if it is not your own doing: {' '.join(mend)}; git stash pop takes it back"
-        text = f"{' and '.join(staged)} changed and staged, as a killed dvc exp run leaves it"
-        yield Finding("staged", "warning", text, advice, mend)
 
 
 def read_settings(params: Path) -> Params | Finding:
