@@ -104,16 +104,16 @@ def had_changes(root: Path) -> bool:
         return True
     commits = re.findall("unreachable commit ([0-9a-f]+)", lost)
     listed = ask_git(root, "log", "--no-walk=unsorted", "--format=%H %ct %P", MERGED, *commits) or ""
-    own, *stashed = [line.split() for line in listed.splitlines()] or [[]]
+    own, *others = [line.split() for line in listed.splitlines()] or [[]]
     if len(own) != OF_STASHES:
         return True  # DVC writes it otherwise
     _, begun, head, _ = own
+    stashed = [words for words in others if len(words) == OF_STASHES]
     return any(
         parent == head
         and 0 <= int(begun) - int(moment) <= LONGEST
         and ask_git(root, "diff", "--quiet", "HEAD", commit, "--", USUAL) is None
-        for commit, moment, parent, *others in stashed
-        if len(others) == 1
+        for commit, moment, parent, _ in stashed
     )
 
 
