@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -163,16 +164,14 @@ def find_in_tables(root: Path, settings: Settings, guess: bool = True) -> Datase
     follow = settings.links == "follow"
     files = find_table_files(root, follow, settings.tables)
 
-    def read_own(file: Path, image: str | None = None) -> Table:
-        return read_table(
-            file, root, settings if image is None else settings.model_copy(update={"image": image}), guess
-        )
+    def read(file: Path, image: str | None = settings.image) -> Table:
+        return read_table(file, root, settings.model_copy(update={"image": image}), guess)
 
-    tiers = files.tables
-    chosen = take_tables(tiers, read_own, root) if settings.tables else choose_tables(tiers, read_own, read_own, root)
+    choose = take_tables if settings.tables else partial(choose_tables, read_as=read)
+    chosen = choose(files.tables, read, root)
     check_near([table.paths or [] for table in chosen.tables], root)
-    read, renamed = name_classes(chosen.tables, settings.merge_labels)
-    tables, repeated, words, said = part_tables(read, settings, root)
+    named, renamed = name_classes(chosen.tables, settings.merge_labels)
+    tables, repeated, words, said = part_tables(named, settings, root)
     trained, tested = ([select_rows(tables, word) for word in own] for own in words)
     notes = describe_shards(files.tables[0]) + [note for table in tables for note in table.notes]
     notes += chosen.notes + renamed + said

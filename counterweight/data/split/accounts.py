@@ -2,16 +2,18 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
 from counterweight.data.decode import account
 from counterweight.data.decode.tree import LeftOut
-from counterweight.data.sources.base.group_names import describe_uneven
 from counterweight.data.sources.base.lazy_images import DatasetSplits, LazyImages
 from counterweight.data.split.reading import Subset, WrittenPart
 from counterweight.results.ingest import Account, FileGroup
+
+APART = 0.1
+"""By which the tested part of images may differ from what it was to be without a word."""
 
 
 def name_parts(found: DatasetSplits) -> dict[str, LazyImages]:
@@ -55,6 +57,18 @@ def report_account(
         notes += describe_uneven(groups, written["test"] / max(1, sum(written.values())), fraction)
     say([*said, *account.render(left_out), *notes], where)
     return notes
+
+
+def describe_uneven(groups: Collection[str], tested: float, fraction: float) -> list[str]:
+    """Say that another fraction of images is tested on than was to be, as no group is split.
+
+    Args:
+        groups: of each image; none where images have none.
+    """
+    if not groups or abs(tested - fraction) <= APART:
+        return []
+    said = f"{tested:.0%} of the images are tested on, not {fraction:.0%} (test_fraction), as no group is split"
+    return [f"{said}, the largest of {max(Counter(groups).values()):,} images"]
 
 
 def say(lines: Iterable[str], where: str) -> None:

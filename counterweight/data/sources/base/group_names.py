@@ -1,7 +1,7 @@
 """Which images of a source belong together: a patient's, a video's, a camera's."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -35,8 +35,6 @@ class GroupCounts(NamedTuple):
 
 OFFER = "set group_column: "
 """In a note of a column that may name groups."""
-APART = 0.1
-"""By which the tested part of images may differ from what it was to be without a word."""
 NEEDED = 3
 """Groups of a class, at least, where it is parted into what is fitted, validated and tested."""
 
@@ -130,18 +128,6 @@ def describe_shared_groups(found: DatasetSplits, kept: bool) -> list[str]:
     if counts is None or not counts.in_train:
         return []
     return [f"{counts.in_train:,} test images are of a group in train; keep_split: false splits anew, and no group"]
-
-
-def describe_uneven(groups: Collection[str], tested: float, fraction: float) -> list[str]:
-    """Say that another fraction of images is tested on than was to be, as no group is split.
-
-    Args:
-        groups: of each image; none where images have none.
-    """
-    if not groups or abs(tested - fraction) <= APART:
-        return []
-    said = f"{tested:.0%} of the images are tested on, not {fraction:.0%} (test_fraction), as no group is split"
-    return [f"{said}, the largest of {max(Counter(groups).values()):,} images"]
 
 
 def check_enough_groups(found: DatasetSplits, own_split: bool, where: str) -> None:

@@ -30,7 +30,7 @@ class Chosen(NamedTuple):
 
 
 def choose_tables(
-    tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table], read_as: Callable[[Path, str], Table], root: Path
+    tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table], root: Path, read_as: Callable[[Path, str], Table]
 ) -> Chosen:
     """Read the tables that have images and labels, of the first kinds of which any has.
 
