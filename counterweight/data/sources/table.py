@@ -24,6 +24,12 @@ from counterweight.data.sources.base.column_texts import read_groups
 from counterweight.data.sources.base.columns import choose_column, describe_empty, read_columns
 from counterweight.data.sources.base.embedded import holds_images, read_paths
 from counterweight.data.sources.base.file_settings import MissingClasses, OwnFileSettings, name_setting
+from counterweight.data.sources.base.fold_tables import (
+    check_parted_folds,
+    check_tested_folds,
+    describe_fold_tables,
+    list_folds,
+)
 from counterweight.data.sources.base.group_columns import describe_group_columns
 from counterweight.data.sources.base.hidden_labels import drop_hidden
 from counterweight.data.sources.base.label_columns import find_labels
@@ -46,7 +52,6 @@ from counterweight.data.sources.base.part_conflicts import (
     describe_unread_parts,
 )
 from counterweight.data.sources.base.part_flags import describe_marks
-from counterweight.data.sources.base.part_folds import check_fold_tables, describe_tables, find_fold
 from counterweight.data.sources.base.part_names import Validation, describe_joined
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables, take_tables
@@ -215,10 +220,14 @@ def part_tables(read: Sequence[Table], settings: Settings, root: Path) -> Parted
     lists = (settings.train_lists, settings.test_lists)
     parted, more = (forget_parts(read), []) if any(lists) else part_by_folders(read)
     files = [table.columns.file for table in read]
-    if settings.test and settings.split is None and all(map(find_fold, files)):
-        check_fold_tables(files, settings.test)
-    elif not any(part for table in parted for part in table.parts):
-        more += describe_tables(files)
+    paths = [file.relative_to(root) if root.is_dir() else Path(file.name) for file in files]
+    check_parted_folds(paths, root)
+    parts = {part for table in parted for part in table.parts if part}
+    if settings.test and settings.split is None and list_folds(paths):
+        check_tested_folds(paths, settings.test, root)
+    if settings.test and not any(lists) and len(parts) == 1:
+        raise UserError(f"{root}: test: all rows are in part {parts.pop()}; name some of what is there")
+    more += [] if parts else describe_fold_tables(paths)
     tables, repeated, said = drop_repeats(parted, settings.two_labels)
     if any(lists):
         tables, more = part_by_lists(tables, *lists, root, settings.links == "follow")

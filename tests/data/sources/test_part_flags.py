@@ -138,21 +138,52 @@ def test_a_subset_of_other_words_is_not_heeded_but_named(words: tuple[str, str],
     assert any(said in note for note in found.train.provenance["notes"]) == (words[0] == "labeled")
 
 
-def test_tables_of_folds_are_named_and_tested_on(tmp_path: Path) -> None:
-    write_flags(tmp_path, "x", ["0"] * 8, ["cat", "dog"] * 4)
-    (tmp_path / "a.csv").unlink()
+def write_fold(root: Path, file: str, numbers: Sequence[int]) -> None:
+    """Write a table of images that are in `img` of a folder."""
+    (root / file).parent.mkdir(parents=True, exist_ok=True)
+    (root / "img").mkdir(exist_ok=True)
+    place = "../img" if "/" in file else "img"
+    for number in numbers:
+        Image.new("L", (4, 4), number).save(root / f"img/{number}.png")
+    rows = [f"{place}/{number}.png,{('cat', 'dog')[number % 2]}" for number in numbers]
+    (root / file).write_text("\n".join(["path,label", *rows]))
+
+
+@pytest.mark.parametrize("name", ["fold{}.csv", "folds/labels_fold_0{}.csv", "fold{}/labels.csv"])
+def test_tables_of_folds_are_named_and_tested_on(name: str, tmp_path: Path) -> None:
     for fold in range(4):
-        rows = [f"{2 * fold + place}.png,{label}" for place, label in enumerate(("cat", "dog"))]
-        (tmp_path / f"fold{fold}.csv").write_text("\n".join(["path,label", *rows]))
+        write_fold(tmp_path, name.format(fold), range(2 * fold, 2 * fold + 2))
     found = find(tmp_path)
     assert counts(found) == [{"cat": 4, "dog": 4}]
-    said = "fold0.csv, fold1.csv, fold2.csv, ... look like folds, and are joined; set test: [3] tests on one"
-    assert any(said in note for note in found.train.provenance["notes"])
-    for test in (["3"], [3], ["fold3"]):
+    names = ", ".join(name.format(fold) for fold in range(3))
+    said = f"{names}, ... look like folds, and are joined; set test: [3] tests on one and trains on the others"
+    assert said in found.train.provenance["notes"]
+    own = next(part for part in Path(name.format(3)).with_suffix("").parts if part.endswith("3"))
+    for test in (["3"], [3], [own]):
         parted = find(tmp_path, test=test)
         assert counts(parted) == [{"cat": 3, "dog": 3}, {"cat": 1, "dog": 1}]
         assert not any("look like folds" in note for note in parted.train.provenance["notes"])
-    refused(tmp_path, "test: '4' is none of the tables fold0.csv, fold1.csv", test=[3, 4])
+    refused(tmp_path, f"test: '4' is none of the tables {name.format(0)}", test=[4])
+    refused(tmp_path, "test: all rows are in part test; name some of what is there", test=[0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("test", ["3", "4"])
+def test_a_table_of_one_fold_alone_has_none_to_be_tested_on(test: str, tmp_path: Path) -> None:
+    write_fold(tmp_path, "fold3.csv", range(4))
+    assert counts(find(tmp_path)) == [{"cat": 2, "dog": 2}]
+    refused(tmp_path, f"test: all rows are in part {'test' if test == '3' else 'train'}", test=[test])
+
+
+@pytest.mark.parametrize("name", ["{part}_fold{fold}.csv", "fold_{fold}/{part}.csv", "split_fold{fold}_{part}.csv"])
+def test_tables_of_folds_with_parts_of_their_own_are_asked_about(name: str, tmp_path: Path) -> None:
+    """What one trains on another tests on: all test images were trained on."""
+    for fold in range(3):
+        for part, tested in (("train", False), ("test", True)):
+            numbers = [number for number in range(12) if (number // 2 % 3 == fold) == tested]
+            write_fold(tmp_path, name.format(part=part, fold=fold), numbers)
+    first = [name.format(part=part, fold=0) for part in ("test", "train")]
+    refused(tmp_path, rf"tables of 3 folds, each with parts of its own; set tables: \[{', '.join(first)}\] takes those")
+    assert counts(find(tmp_path, tables=first)) == [{"cat": 4, "dog": 4}, {"cat": 2, "dog": 2}]
 
 
 def test_a_column_for_each_fold_is_named(tmp_path: Path) -> None:

@@ -257,6 +257,14 @@ def test_two_columns_of_0_and_1_beside_one_of_words_are_asked_about(root: Path) 
     assert counts(find(root, label="male")) == [{"0": 6, "1": 6}]
 
 
+@pytest.mark.parametrize("words", [("2020-01-02", "2020-01-03"), ("p1", "p2"), ("7", "8"), ("yes", "no")])
+def test_days_and_patients_beside_two_columns_of_0_and_1_are_no_classes(words: tuple[str, str], root: Path) -> None:
+    write_marks(root, "male", "female")
+    text = (root / "a.csv").read_text().replace("pug", words[0]).replace("husky", words[1])
+    (root / "a.csv").write_text(text)
+    assert counts(find(root)) == [{"female": 6, "male": 6}]
+
+
 def test_more_columns_of_0_and_1_are_the_classes_and_the_words_are_named(root: Path) -> None:
     write_marks(root, "a", "b", "c")
     found = find(root)

@@ -1,5 +1,6 @@
 """Columns of 0 and 1, one for each class, of which one says 1 in each row."""
 
+import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from counterweight.data.sources.base.text_lengths import is_text
 
 SAID = frozenset({"yes", "no", "y", "n", "t", "f", "on", "off", "", "none", "nan", "null"})  # of something, or nothing
 YES, NO = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false"})  # in lower case
+CODE = re.compile(r"[\d\W]+|[^\W\d]?\d+")  # of a day, a patient
 NAMED = 5
 FEW = 0.5  # of the rows have different words, at most, in a column of classes
 
@@ -60,7 +62,7 @@ def find_rivals(columns: Columns, names: Collection[str], others: Collection[str
 def may_be_classes(words: Sequence[str], own: Sequence[object]) -> bool:
     """Say whether words of some rows are classes, and others than what these rows have beside them."""
     known = {*words}
-    plain = not any(word in YES | NO | SAID or is_number(word) for word in known)
+    plain = not any(word in YES | NO | SAID or is_number(word) or CODE.fullmatch(word) for word in known)
     both = {*zip(words, own, strict=True)}
     return plain and 1 < len(known) <= FEW * len(words) and not len(both) == len(known) == len({*own})
 

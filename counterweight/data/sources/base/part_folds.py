@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -79,33 +78,6 @@ def describe_marks_of_folds(columns: Columns, others: Collection[str | None]) ->
     said = f"columns {', '.join(names[:NAMED])}{', ...' if len(names) > NAMED else ''} look like folds"
     ways = f"set split: {last} and test: [{yes}] tests on one and trains on the others"
     return [f"{columns.file.name}: {said} and are not heeded; {ways}"]
-
-
-def find_fold(file: Path) -> str | None:
-    """Return the number of a table that is called as one of a fold is, as `fold3.csv` and `train_fold_03.csv` are."""
-    match = TABLE.search(file.stem.lower())
-    return str(int(match[1])) if match else None
-
-
-def describe_tables(files: Sequence[Path]) -> list[str]:
-    """Return a note if all tables are called as those of folds are and nothing says which is tested on."""
-    found = [number for file in files if (number := find_fold(file))]
-    if len(found) < 2 or len(found) < len(files) or len({*found}) < len(found):
-        return []
-    said = f"{', '.join(file.name for file in files[:NAMED])}{', ...' if len(files) > NAMED else ''} look like folds"
-    return [f"{said}, and are joined; set test: [{found[-1]}] tests on one and trains on the others"]
-
-
-def check_fold_tables(files: Sequence[Path], test: Sequence[str | int]) -> None:
-    """Refuse folds that no table is called by.
-
-    Raises:
-        UserError: there is such a one.
-    """
-    known = {name for file in files for name in (find_fold(file), file.stem) if name}
-    if lacking := [str(word) for word in test if str(word) not in known]:
-        every = ", ".join(file.name for file in files)
-        raise UserError(f"{files[0].parent}: test: '{lacking[0]}' is none of the tables {every}")
 
 
 def read_folds(columns: Columns, column: str, values: Sequence[str], test: Sequence[str | int]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.column_texts import NO_LABELS, find_part_columns, find_words, read_values
 from counterweight.data.sources.base.columns import Columns, choose_column, list_usual
+from counterweight.data.sources.base.fold_tables import find_fold
 from counterweight.data.sources.base.labels import is_missing, normalize_label
 from counterweight.data.sources.base.part_conflicts import check_columns, find_part_of
 from counterweight.data.sources.base.part_flags import (
@@ -25,7 +26,6 @@ from counterweight.data.sources.base.part_folds import (
     Folds,
     describe_marks_of_folds,
     describe_unused,
-    find_fold,
     find_folds,
     read_folds,
 )
@@ -81,7 +81,7 @@ def read_parts(
     notes = describe_unused(folds, columns.file.name)
     notes += describe_marks_of_folds(columns, [*others, column]) if column is None else []
     if wanted.test:
-        return read_tested(columns, wanted.test, column, folds, count), []
+        return read_tested(columns, wanted.test, column, folds, count, columns.file.relative_to(folder)), []
     if column is None:
         found = find_part_columns(columns, others, lambda word: find_part(word) is not None)
         if len(found) > 1:
@@ -130,17 +130,19 @@ def describe_same_parts(columns: Columns, column: str, parts: Mapping[str, str])
 
 
 def read_tested(
-    columns: Columns, test: Sequence[str | int], column: str | None, folds: Sequence[Folds], count: int
+    columns: Columns, test: Sequence[str | int], column: str | None, folds: Sequence[Folds], count: int, path: Path
 ) -> list[str]:
     """Return the part of each of `count` rows where the settings say what is tested on, perhaps tables of folds.
+
+    Args:
+        path: of the table below the dataset's folder.
 
     Raises:
         UserError: no column is named whose words they may be, and none or several are of folds.
     """
     if column is None:
-        if not folds and (number := find_fold(columns.file)):
-            part = "test" if not {number, columns.file.stem}.isdisjoint(map(str, test)) else "train"
-            return [part] * count
+        if not folds and (fold := find_fold(path)):
+            return ["test" if fold.is_one_of(test) else "train"] * count
         if len(folds) != 1:
             found = ", ".join(own.column for own in folds) or "none"
             every = ", ".join(columns.names)
