@@ -20,11 +20,11 @@ pytestmark = pytest.mark.skipif(not shutil.which("dvc"), reason="DVC is not inst
 GRAPH = """\
 stages:
   first:
-    cmd: if [ -e hold_first ]; then touch held; sleep 60; fi; cp params.yaml one
+    cmd: for n in $(seq 600); do [ -e hold_first ] || break; touch held; sleep 0.1; done; cp params.yaml one
     params: [seed]
     outs: [one]
   second:
-    cmd: if [ -e hold_second ]; then touch held; sleep 60; fi; cp one two
+    cmd: for n in $(seq 600); do [ -e hold_second ] || break; touch held; sleep 0.1; done; cp one two
     deps: [one]
     outs: [two]
 """
@@ -49,7 +49,10 @@ def project(tmp_path: Path) -> Project:
 
 @contextmanager
 def running(project: Project, *words: str, stage: str = "first") -> Iterator[int]:
-    """Run an experiment until a stage runs, which goes on until the group of processes is killed; yield that."""
+    """Run an experiment until a stage runs, which goes on until the end of the block; yield the group of processes.
+
+    DVC has stages ignore Ctrl-C, and waits for them.
+    """
     (project / f"hold_{stage}").touch()
     with subprocess.Popen(
         ["dvc", "exp", "run", *words],
@@ -61,7 +64,7 @@ def running(project: Project, *words: str, stage: str = "first") -> Iterator[int
     ) as process:
         wait_until((project / "held").exists)
         yield process.pid
-    (project / f"hold_{stage}").unlink()
+        (project / f"hold_{stage}").unlink()
     (project / "held").unlink()
 
 
