@@ -105,6 +105,18 @@ def test_a_file_that_is_missing_takes_no_table_with_it(name: str, ending: str, r
     assert not any("not read" in note for note in notes(found))
 
 
+@pytest.mark.parametrize(("other", "ending"), [("IMAGE_ID", ""), ("picture_name", ".png")])
+def test_nor_where_the_columns_of_images_are_called_otherwise(other: str, ending: str, root: Path) -> None:
+    for part, start, name in (("train", 0, other), ("test", 10, "image_id")):
+        write_images(root / "img", 4, start)
+        rows = [[f"{start + n}{ending}", WORDS[n]] for n in range(4)]
+        write(root / f"{part}.csv", [[name, "label"], *rows])
+    (root / "img/3.png").unlink()
+    found = find(root)
+    assert [len(part.labels) for part in found if part is not None] == [4, 4]
+    assert left_out(found) == set()
+
+
 def test_a_table_all_of_whose_images_are_missing_is_one_of_images_all_the_same(root: Path) -> None:
     write(root / "train.csv", [["id", "label"], *([f"{n}.png", WORDS[n]] for n in range(4))])
     write(root / "test.csv", [["id", "label"], *([f"{n + 10}.png", WORDS[n]] for n in range(4))])

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from counterweight.data.decode.tree import OTHER_KIND, LeftOut, find_ending, is_
 from counterweight.data.sources.base.columns import UnreadableError, list_usual, read_columns
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.layout_sets import offer_folders
-from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
+from counterweight.data.sources.base.table_columns import AbsentError, NoColumnError, NoLabelsError
 from counterweight.data.sources.base.table_parts import SPLIT
 from counterweight.data.sources.base.table_prefixes import TRIED
 from counterweight.data.sources.base.table_rows import Table
@@ -60,7 +60,8 @@ def choose_tables(
     else:
         first = find_nearest(lacking.values())
         more = f"; nor has any of {len(lacking) - 1:,} more tables" if len(lacking) > 1 else ""
-        raise type(first)(f"{first}{more}{offer_folders(root)}")
+        kind = NoLabelsError if isinstance(first, NoLabelsError) else NoColumnError
+        raise kind(f"{first}{more}{offer_folders(root)}")
     check_template(found)
     said = {
         file: str(error).removeprefix(f"{file}: ").split(";")[0] + offer_parts(file) for file, error in lacking.items()
@@ -81,26 +82,42 @@ def choose_tables(
 def read_alike(
     found: Sequence[Table], lacking: dict[Path, NoColumnError], read_as: Callable[[Path, str], Table]
 ) -> list[Table]:
-    """Return tables with the column of images that another has, too, some of which may lack alone, and labels.
+    """Return tables beside others that name images, some of which lack alone, and labels.
+
+    They have the column of images that another has, too, or one that names images by their endings.
 
     Args:
         lacking: tables and what they seem to lack, which is mended.
     """
-    columns, alike = {table.image for table in found}, list[Table]()
+    alike = list[Table]()
     for file, error in [*lacking.items()]:
         if isinstance(error, NoLabelsError) or TEMPLATE in file.stem.lower():
             continue
-        for image in sorted(columns.intersection(read_columns(file).names)):
+        for image in list_candidates(file, {table.image for table in found}, error):
             try:
                 table = read_as(file, image)
-            except NoLabelsError as other:
-                lacking[file] = other
+            except NoColumnError as other:
+                lacking[file] = other if isinstance(other, NoLabelsError) else error
                 continue
             if names_images(table):
                 alike.append(table)
                 del lacking[file]
                 break
     return alike
+
+
+def list_candidates(file: Path, known: Collection[str], error: NoColumnError) -> list[str]:
+    """Return which columns of a table may name images.
+
+    Args:
+        known: the columns that do so in other tables, whatever their case.
+        error: what is said of the table.
+    """
+    try:
+        names = [name for name in read_columns(file).names if name.casefold() in {own.casefold() for own in known}]
+    except UserError:  # it is written as the settings say
+        names = sorted(known)
+    return [*names, *([error.column] if isinstance(error, AbsentError) else [])]
 
 
 def names_images(table: Table) -> bool:

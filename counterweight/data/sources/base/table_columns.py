@@ -32,6 +32,14 @@ class NoColumnError(UserError):
     """A table has no column of images, or none of labels."""
 
 
+class AbsentError(NoColumnError):
+    """A table has a column that names images by their endings, some of which are not there."""
+
+    def __init__(self, said: str, column: str) -> None:
+        super().__init__(said)
+        self.column = column
+
+
 class NoLabelsError(NoColumnError):
     """A table has a column of images and none of labels."""
 
@@ -122,7 +130,7 @@ def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> t
         return named[0], [f"{columns.file.name}: column '{named[0]}' is taken for the images: it names files"]
     pixels = describe_pixels(columns)
     if not pixels and (absent := describe_absent(columns, lookup)):
-        raise NoColumnError(f"{columns.file}: {absent}")
+        raise AbsentError(f"{columns.file}: {absent.said}", absent.column)
     raise NoColumnError(describe_lack(columns, IMAGE, "image", pixels))
 
 
@@ -156,11 +164,18 @@ def check_single(columns: Columns, name: str) -> None:
         raise UserError(f"{columns.file}: {count} columns are called '{name}'; rename all but the one that is meant")
 
 
-def describe_absent(columns: Columns, lookup: Lookup) -> str:
-    """Say which column names images by their endings, and how many cannot be there; empty where none does."""
+class Absent(NamedTuple):
+    """A column that names images by their endings, and how many of them are not there."""
+
+    column: str
+    said: str
+
+
+def describe_absent(columns: Columns, lookup: Lookup) -> Absent | None:
+    """Say which column names images by their endings, and how many cannot be there; None where none does."""
     names = [name for name in columns.single_names if is_text(columns.kind(name))]
     if not names:
-        return ""
+        return None
     batch = read_first_rows(columns, names)
     for name in names:
         words = [str(word) for word in batch.column(name).to_pylist()]
@@ -170,11 +185,11 @@ def describe_absent(columns: Columns, lookup: Lookup) -> str:
             if (
                 first := next((word for word in words[:TRIED] if not lookup.has_all([word], columns.file)), None)
             ) is None:
-                return f"{said} that are there each, but not from one folder on; {way}"
+                return Absent(name, f"{said} that are there each, but not from one folder on; {way}")
             if lost := lookup.list_missing(words, columns.file):
-                return f"{said}, {len(lost):,} of {len(words):,} missing, first: {lost[0]}; {way}"
-            return f"{said} that are not there, first: {first}; {way}"
-    return ""
+                return Absent(name, f"{said}, {len(lost):,} of {len(words):,} missing, first: {lost[0]}; {way}")
+            return Absent(name, f"{said} that are not there, first: {first}; {way}")
+    return None
 
 
 def describe_lack(columns: Columns, usual: Sequence[str], key: str, pixels: str = "") -> str:
