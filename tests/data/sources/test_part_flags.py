@@ -80,7 +80,12 @@ def test_a_column_of_yes_and_no_is_known_by_all_rows(
         ("is_valid_image", ["1", "1", "0", "1"], "of yes and no may say the part", []),
         ("test", ["", "", "1", ""], "says yes or nothing, and may say the part and is not heeded; set split: test", []),
         ("is_train", ["used", "used", "unused", "used"], "is_train and test: [unused] tests on the rows", ["unused"]),
-        ("is_train", ["used", "used", "unused", "used"], "and test: [used] on those that say that", ["used"]),
+        (
+            "is_train",
+            ["used", "used", "unused", "used"],
+            ", set split: is_train and test: [used] on those that say that",
+            ["used"],
+        ),
         ("Training", ["x", "x", "", "x"], "says yes or nothing, and may say the part and is not heeded", []),
         ("invalid", ["0", "1", "0", "1"], "", []),
         ("is_validated", ["0", "1", "0", "1"], "", []),

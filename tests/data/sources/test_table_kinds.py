@@ -277,6 +277,20 @@ def test_days_and_patients_beside_two_columns_of_0_and_1_are_no_classes(words: t
     assert counts(find(root)) == [{"female": 6, "male": 6}]
 
 
+@pytest.mark.parametrize("word", ["none", "N", "7", ""])
+def test_one_word_that_may_be_none_of_a_class_hides_no_others(word: str, root: Path) -> None:
+    write_marks(root, "male", "female")
+    (root / "a.csv").write_text((root / "a.csv").read_text().replace("pug", word))
+    refused(root, "classes by column 'breed', or by columns male, female of 0 and 1")
+
+
+def test_columns_of_folds_are_no_classes(root: Path) -> None:
+    write_marks(root, "fold1", "fold2")
+    refused(root, "no column label, .*; it has image, breed, fold1, fold2, age; set label: COLUMN takes one of them")
+    found = find(root, label="breed")
+    assert any("columns fold1, fold2 look like folds and are not heeded" in note for note in notes(found))
+
+
 def test_more_columns_of_0_and_1_are_the_classes_and_the_words_are_named(root: Path) -> None:
     write_marks(root, "a", "b", "c")
     found = find(root)

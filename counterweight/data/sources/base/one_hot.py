@@ -9,6 +9,7 @@ import pyarrow as pa
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.column_texts import Labels, read_several, read_values
 from counterweight.data.sources.base.columns import Columns, read_first_rows
+from counterweight.data.sources.base.fold_tables import FOLD
 from counterweight.data.sources.base.label_texts import is_number
 from counterweight.data.sources.base.labels import describe_too_long, find_too_long, normalize_label
 from counterweight.data.sources.base.part_flags import is_plain, name_flag
@@ -29,7 +30,7 @@ def find_one_hot(columns: Columns, image: str) -> list[str]:
     Args:
         image: the column of images.
     """
-    names = [name for name in columns.single_names if name != image]
+    names = [name for name in columns.single_names if name != image and not FOLD.search(name.strip().lower())]
     names = [name for name in names if is_plain(columns.kind(name)) or pa.types.is_floating(columns.kind(name))]
     if not names:
         return []
@@ -62,7 +63,7 @@ def find_rivals(columns: Columns, names: Collection[str], others: Collection[str
 def may_be_classes(words: Sequence[str], own: Sequence[object]) -> bool:
     """Say whether words of some rows are classes, and others than what these rows have beside them."""
     known = {*words}
-    plain = not any(word in YES | NO | SAID or is_number(word) or CODE.fullmatch(word) for word in known)
+    plain = any(not (word in YES | NO | SAID or is_number(word) or CODE.fullmatch(word)) for word in known)
     both = {*zip(words, own, strict=True)}
     return plain and 1 < len(known) <= FEW * len(words) and not len(both) == len(known) == len({*own})
 

@@ -85,7 +85,7 @@ def offer_tested(name: str, words: Collection[str]) -> str:
     if tested:
         return f"set split: {name} and test: [{write_words(tested)}] tests on these rows and trains on all others"
     first, *others = [f"test: [{write_words([word])}]" for word in order_names(words) if word]
-    more = f", and {' or '.join(others)} on those that say that" if others else ""
+    more = f", set split: {name} and {' or '.join(others)} on those that say that" if others else ""
     return f"set split: {name} and {first} tests on the rows that say so{more}"
 
 

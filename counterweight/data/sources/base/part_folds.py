@@ -13,7 +13,7 @@ from counterweight.data.sources.base.part_flags import YES, are_flags, is_plain
 from counterweight.data.sources.base.part_words import write_words
 
 NAME = re.compile(r"(?:(?:cv|k|strat\w*|cross[ _-]?val\w*)[ _-]?)?folds?(?:[ _-]?(?:id|idx|index|no|nr|num|number))?")
-WORD = re.compile(r"(?:fold[ _-]?)?\d+")
+WORD = re.compile(r"(?:fold[ _-]?)?\d+|-1")  # of those that are held out
 TABLE = re.compile(r"(?:^|[^a-z])fold[ _-]?(\d+)$")
 MOST = 100  # folds
 NAMED = 3  # tables in a message
