@@ -106,7 +106,7 @@ class Settings(OwnFileSettings):
     tables, as in `train-00000-of-00002.parquet`, or of the folders they lie in."""
     test: list[str | int] = Field(default_factory=list)
     """What that column says of the images that are tested on, where it names no parts, as `[4]` of folds 0 to 4; all
-    others are trained on."""
+    others are trained on; or, of tables of folds such as `fold0.csv` to `fold4.csv`, the numbers of those."""
     train_lists: list[str] = Field(default_factory=list)
     """Texts in the folder with the path of an image in each line, as `[train.txt]`, all of which are trained on, or
     JSON with a list of each part, as `[split.json]` in both; `[]`: those that `test_lists` does not name."""
@@ -221,7 +221,8 @@ def part_tables(read: Sequence[Table], settings: Settings, root: Path) -> Parted
     parted, more = (forget_parts(read), []) if any(lists) else part_by_folders(read)
     files = [table.columns.file for table in read]
     paths = [file.relative_to(root) if root.is_dir() else Path(file.name) for file in files]
-    check_parted_folds(paths, root)
+    if not any(lists):
+        check_parted_folds(paths, root)
     parts = {part for table in parted for part in table.parts if part}
     if settings.test and settings.split is None and list_folds(paths):
         check_tested_folds(paths, settings.test, root)

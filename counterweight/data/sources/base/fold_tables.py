@@ -8,7 +8,7 @@ from typing import NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.part_names import find_part_words
 
-FOLD = re.compile(r"(?:^|[^a-z])fold[ _-]?(\d+)(?![0-9])")
+FOLD = re.compile(r"(?:^|[^a-z])fold[ _-]?(\d+)")
 NAMED = 3  # tables in a message
 
 

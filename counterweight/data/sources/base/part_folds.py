@@ -8,15 +8,15 @@ import pyarrow as pa
 
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.columns import Columns, read_first_rows
+from counterweight.data.sources.base.fold_tables import FOLD
 from counterweight.data.sources.base.labels import WHOLE, order_names
 from counterweight.data.sources.base.part_flags import YES, are_flags, is_plain
 from counterweight.data.sources.base.part_words import write_words
 
 NAME = re.compile(r"(?:(?:cv|k|strat\w*|cross[ _-]?val\w*)[ _-]?)?folds?(?:[ _-]?(?:id|idx|index|no|nr|num|number))?")
 WORD = re.compile(r"(?:fold[ _-]?)?\d+|-1")  # of those that are held out
-TABLE = re.compile(r"(?:^|[^a-z])fold[ _-]?(\d+)$")
 MOST = 100  # folds
-NAMED = 3  # tables in a message
+NAMED = 3  # columns in a message
 
 
 class Folds(NamedTuple):
@@ -65,7 +65,7 @@ def describe_marks_of_folds(columns: Columns, others: Collection[str | None]) ->
     Args:
         others: columns that are something else.
     """
-    names = [name for name in columns.single_names if name not in others and TABLE.search(name.strip().lower())]
+    names = [name for name in columns.single_names if name not in others and FOLD.search(name.strip().lower())]
     names = [name for name in names if is_plain(columns.kind(name)) or pa.types.is_floating(columns.kind(name))]
     if len(names) < 2:
         return []

@@ -11,7 +11,7 @@ from counterweight.data.decode.tree import OTHER_KIND, LeftOut, find_ending, is_
 from counterweight.data.sources.base.columns import UnreadableError, list_usual, read_columns
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.layout_sets import offer_folders
-from counterweight.data.sources.base.table_columns import AbsentError, NoColumnError, NoLabelsError
+from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
 from counterweight.data.sources.base.table_parts import SPLIT
 from counterweight.data.sources.base.table_prefixes import TRIED
 from counterweight.data.sources.base.table_rows import Table
@@ -42,26 +42,16 @@ def choose_tables(
         UserError: none has, they are of two kinds, or one cannot be read.
     """
     lacking: dict[Path, NoColumnError] = {}
-    found, waiting = list[Table](), iter(tiers)
+    waiting = iter(tiers)
     for tier in waiting:
-        for file in tier:
-            try:
-                found.append(read(file))
-            except NoColumnError as error:
-                lacking[file] = error
-                check_few(lacking)
-            except UnreadableError as error:
-                ways = "" if len(tier) == 1 else "; mend it, or give the table of labels itself"
-                raise UnreadableError(f"{error}{ways}") from error
-        if found:
+        if found := read_tier(tier, read, lacking):
             found += read_alike(found, lacking, read_as)
             found.sort(key=lambda table: tier.index(table.columns.file))
             break
     else:
         first = find_nearest(lacking.values())
         more = f"; nor has any of {len(lacking) - 1:,} more tables" if len(lacking) > 1 else ""
-        kind = NoLabelsError if isinstance(first, NoLabelsError) else NoColumnError
-        raise kind(f"{first}{more}{offer_folders(root)}")
+        raise type(first)(f"{first}{more}{offer_folders(root)}")
     check_template(found)
     said = {
         file: str(error).removeprefix(f"{file}: ").split(";")[0] + offer_parts(file) for file, error in lacking.items()
@@ -77,6 +67,25 @@ def choose_tables(
     names = ", ".join(table.columns.file.name for table in kept[:2]) + (", ..." if len(kept) > 2 else "")
     notes = [f"{file.relative_to(root)} is not read beside {names}: {why}" for file, why in said.items()]
     return Chosen(kept, left_out, notes)
+
+
+def read_tier(tier: Sequence[Path], read: Callable[[Path], Table], lacking: dict[Path, NoColumnError]) -> list[Table]:
+    """Return the tables of one kind that have images and labels; what others lack is added to `lacking`.
+
+    Raises:
+        UserError: one cannot be read, or too many have neither.
+    """
+    found = list[Table]()
+    for file in tier:
+        try:
+            found.append(read(file))
+        except NoColumnError as error:
+            lacking[file] = error
+            check_few(lacking)
+        except UnreadableError as error:
+            ways = "" if len(tier) == 1 else "; mend it, or give the table of labels itself"
+            raise UnreadableError(f"{error}{ways}") from error
+    return found
 
 
 def read_alike(
@@ -117,7 +126,7 @@ def list_candidates(file: Path, known: Collection[str], error: NoColumnError) ->
         names = [name for name in read_columns(file).names if name.casefold() in {own.casefold() for own in known}]
     except UserError:  # it is written as the settings say
         names = sorted(known)
-    return [*names, *([error.column] if isinstance(error, AbsentError) else [])]
+    return [*names, *([error.absent] if error.absent else [])]
 
 
 def names_images(table: Table) -> bool:

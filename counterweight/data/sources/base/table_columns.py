@@ -31,13 +31,8 @@ PIXELS = re.compile(r"(?:pixel|px|pix)s?[ _-]?(?:\d+|\d+x\d+)?|\d+x\d+", re.IGNO
 class NoColumnError(UserError):
     """A table has no column of images, or none of labels."""
 
-
-class AbsentError(NoColumnError):
-    """A table has a column that names images by their endings, some of which are not there."""
-
-    def __init__(self, said: str, column: str) -> None:
-        super().__init__(said)
-        self.column = column
+    absent: str | None = None
+    """A column that names images by their endings, of which some or all are not there."""
 
 
 class NoLabelsError(NoColumnError):
@@ -130,7 +125,9 @@ def find_image_column(columns: Columns, wanted: str | None, lookup: Lookup) -> t
         return named[0], [f"{columns.file.name}: column '{named[0]}' is taken for the images: it names files"]
     pixels = describe_pixels(columns)
     if not pixels and (absent := describe_absent(columns, lookup)):
-        raise AbsentError(f"{columns.file}: {absent.said}", absent.column)
+        error = NoColumnError(f"{columns.file}: {absent.said}")
+        error.absent = absent.column
+        raise error
     raise NoColumnError(describe_lack(columns, IMAGE, "image", pixels))
 
 
