@@ -24,7 +24,7 @@ from counterweight.data.sources.base.batches import LINES
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.group_names import check_enough_groups, find_groups
 from counterweight.data.sources.base.layout_sets import offer_folders
-from counterweight.data.sources.base.lazy_images import DatasetSplits
+from counterweight.data.sources.base.lazy_images import HELD, DatasetSplits
 from counterweight.data.sources.base.partial_lists import describe_lists_around
 from counterweight.data.wrapping import find_wrapped
 from counterweight.generators.base.generator import find_generator
@@ -214,7 +214,8 @@ def check_found(request: Request, found: Findings, counts: Mapping[str, int]) ->
         if few and missing:
             said = f"{len(missing):,} of {total:,} files missing, first: {missing[0]}"
             ways = "paths are relative to the table; --image-folder FOLDER says where they begin otherwise"
-            raise UserError(f"{request.path}: {said}; {ways}{offer_folders(request.path)}")
+            held = "".join(f"; {note}" for note in found.notes if note.endswith(HELD))
+            raise UserError(f"{request.path}: {said}; {ways}{held}{offer_folders(request.path)}")
         if few:
             where = f"{request.path}: class '{few[0]}': {sizes[few[0]]} images that can be read in part {part}"
             where += f", and {len(few) - 1:,} more classes with fewer than {needed}" if few[1:] else ""

@@ -234,10 +234,11 @@ def offer_labelled(tree: Tree, classes: bool) -> str:
     """Return which texts label images otherwise than folders do, to go on with an error's message; empty if none do.
 
     Args:
-        classes: whether folders may be classes, which stand against what is called neither as labels nor as parts are.
+        classes: whether folders may be classes, which stand against what is called neither as labels nor as parts are,
+            or says the same of all images in one part.
     """
     found = [own for own in find_labelled_texts(tree) if not own.fault]
-    found = [own for own in found if not classes or (own.is_called_so and own.is_contrary(()))]
+    found = [own for own in found if not classes or (own.is_called_so and (own.is_contrary(()) or len(own.files) > 1))]
     return f"; {describe_labelled(found, tree)}" if found else ""
 
 

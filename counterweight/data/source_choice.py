@@ -1,6 +1,7 @@
 """Which kind of source reads a folder or a file: folders of classes, or tables."""
 
 import os
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from shlex import quote
@@ -19,7 +20,7 @@ from counterweight.data.labelled_texts import (
 )
 from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import SUFFIXES
-from counterweight.data.sources.base.labels import order_names
+from counterweight.data.sources.base.labels import normalize_label, order_names
 from counterweight.data.sources.base.layout_doubts import (
     are_pictures,
     holds_classes,
@@ -66,7 +67,7 @@ def detect_source(path: Path) -> str:
         check_only_part(path, tree, classes)
         return "folder"
     if table:
-        check_inner(path, tree)
+        check_others(path, tree)
         return "table"
     if len(classes) > 1:
         labelled = offer_labelled(tree, classes=False) or describe_label_files(tree)
@@ -102,25 +103,41 @@ def find_table(path: Path, tree: Tree) -> str | None:
     return second
 
 
-def check_inner(path: Path, tree: Tree) -> None:
-    """Refuse tables that label less than half of the images, where folders with most of them are in a single one.
+def check_others(path: Path, tree: Tree) -> None:
+    """Refuse tables beside folders of classes with other images: most of all in a single folder, or of their classes.
 
     Raises:
-        UserError: it is so; either may be meant.
+        LabelsError: it is so; either may be meant, or both.
     """
-    if (inner := find_inner(tree)) is None:
+    inner = find_inner(tree)
+    if inner is None and len({own.name for own in tree.walk() if any(map(is_image, own.files))}) < 2:
         return
     try:
         parts = table.find_in_tables(path, table.Settings(size=1))
     except UserError:  # told when it is read
         return
-    count = len({origin for part in parts if part is not None for origin in part.origins})
-    if count < LISTED * inner.images:
-        first = f"the {count:,} images of {name_tables(parts.train.provenance['tables'])}"
+    named = {origin for part in parts if part is not None for origin in part.origins}
+    first = f"the {len(named):,} images of {name_tables(parts.train.provenance['tables'])}"
+    if inner is not None and len(named) < LISTED * inner.images:
         first += f", or the {inner.images:,} in folders {name_some(list_classes(inner))}"
         raise LabelsError(
             f"{path}: {first}? set layout: table takes the first, give {quote(inner.path)} for the others"
         )
+    others = find_others(path, tree, named, {*parts.train.class_names})
+    if len({*map(os.path.basename, others)}) > 1:
+        first += f", or the {sum(others.values()):,} others in folders of the same classes, as {min(others)}, too"
+        ways = "a table of their paths and labels, beside the other, has them read"
+        raise LabelsError(f"{path}: {first}? set layout: table takes the first alone; {ways}")
+
+
+def find_others(path: Path, tree: Tree, named: Collection[str], classes: Collection[str]) -> Counter[str]:
+    """Return how many images that no table names lie in folders that are called as classes are, by these' paths."""
+    found = Counter[str]()
+    for folder in tree.walk():
+        if normalize_label(folder.name) in classes:
+            origins = (os.path.relpath(file, path) for file in folder.files if is_image(file))
+            found[os.path.relpath(folder.path, path)] += sum(origin not in named for origin in origins)
+    return +found
 
 
 def are_pieces(tree: Tree) -> bool:

@@ -66,8 +66,9 @@ class Settings(OwnFileSettings):
     test: list[str] = Field(default_factory=list)
     """Sub-folders that are tested on, where their names do not say so, as `[fold5]`."""
     train_lists: list[str] = Field(default_factory=list)
-    """Texts in the folder with the path of an image in each line, as `[meta/train.txt]`, all of which are trained on,
-    or JSON with a list of each part, as `[split.json]` in both; `[]`: those that `test_lists` does not name."""
+    """Texts in the folder with the path of an image in each line, as `[meta/train.txt]`, all of which are trained on.
+    Files of both parts are named in both: JSON with a list of each, `[split.json]`, tables of paths and parts, or
+    `[train_test_split.txt]` beside `images.txt`; `[]`: those that `test_lists` does not name."""
     test_lists: list[str] = Field(default_factory=list)
     """Texts with the paths of the images that are tested on, whatever folders say; images in no list are left out."""
     test_tables: list[str] = Field(default_factory=list)

@@ -29,6 +29,7 @@ from counterweight.data.sources.base.fold_tables import (
     check_tested_folds,
     describe_fold_tables,
     list_folds,
+    train_on_folds,
 )
 from counterweight.data.sources.base.group_columns import describe_group_columns
 from counterweight.data.sources.base.hidden_labels import drop_hidden
@@ -108,8 +109,9 @@ class Settings(OwnFileSettings):
     """What that column says of the images that are tested on, where it names no parts, as `[4]` of folds 0 to 4; all
     others are trained on; or, of tables of folds such as `fold0.csv` to `fold4.csv`, the numbers of those."""
     train_lists: list[str] = Field(default_factory=list)
-    """Texts in the folder with the path of an image in each line, as `[train.txt]`, all of which are trained on, or
-    JSON with a list of each part, as `[split.json]` in both; `[]`: those that `test_lists` does not name."""
+    """Texts in the folder with the path of an image in each line, as `[meta/train.txt]`, all of which are trained on.
+    Files of both parts are named in both: JSON with a list of each, `[split.json]`, tables of paths and parts, or
+    `[train_test_split.txt]` beside `images.txt`; `[]`: those that `test_lists` does not name."""
     test_lists: list[str] = Field(default_factory=list)
     """Texts with the paths of the images that are tested on, whatever tables say; images in no list are left out."""
     group_column: Column = None
@@ -223,6 +225,8 @@ def part_tables(read: Sequence[Table], settings: Settings, root: Path) -> Parted
     paths = [file.relative_to(root) if root.is_dir() else Path(file.name) for file in files]
     if not any(lists):
         check_parted_folds(paths, root)
+        parted, said = train_on_folds(parted, root)
+        more += said
     parts = {part for table in parted for part in table.parts if part}
     if settings.test and settings.split is None and list_folds(paths):
         check_tested_folds(paths, settings.test, root)
@@ -235,7 +239,7 @@ def part_tables(read: Sequence[Table], settings: Settings, root: Path) -> Parted
     tables, hidden = drop_hidden(tables) if settings.missing_labels == "leave_out" else (tables, [])
     present = {word for table in tables for word in table.parts if word is not None and word != DROPPED}
     words = choose_parts(present, tables, settings.validation, root)
-    return Parted(tables, repeated, words, [*said, *more, *hidden, *describe_joined(words[0])])
+    return Parted(tables, repeated, words, [*said, *more, *hidden, *describe_joined(*words)])
 
 
 def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table:

@@ -20,7 +20,7 @@ from counterweight.data.decode import account
 from counterweight.data.decode.images import BadFile, describe_bad_files
 from counterweight.data.decode.pool import Decoded, Workers
 from counterweight.data.decode.tree import LeftOut
-from counterweight.data.sources.base.lazy_images import DatasetSplits, Indices, LazyImages
+from counterweight.data.sources.base.lazy_images import HELD, DatasetSplits, Indices, LazyImages
 from counterweight.data.split.pictures import Written, count_same, join_written
 
 
@@ -78,7 +78,8 @@ def check_present(found: DatasetSplits, where: str) -> None:
     files = [*found.train.files, *(found.test.files if found.test is not None else ())]
     if files and not any(file.exists() for file in files):
         ways = "paths are relative to the table; set image_folder: FOLDER says where they begin otherwise"
-        raise UserError(f"{where}: {len(files):,} of {len(files):,} files missing, first: {files[0]}; {ways}")
+        held = "".join(f"; {note}" for note in found.train.provenance.get("notes", ()) if note.endswith(HELD))
+        raise UserError(f"{where}: {len(files):,} of {len(files):,} files missing, first: {files[0]}; {ways}{held}")
 
 
 def read_into_memory(chosen: Subset, where: str, label: str, workers: Workers) -> ImageSet:

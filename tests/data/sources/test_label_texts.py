@@ -98,7 +98,7 @@ def test_tables_that_are_asked_for_are_read_alone(tmp_path: Path) -> None:
     assert counts(found) == [{"0": 2, "1": 2, "2": 2}] * 2
     assert left_out(found) == {
         ("an image that no row names", ".png", "Meta", 6),
-        ("of no kind that is read", ".csv", ".", 1),
+        ("a table that is not read", ".csv", ".", 1),
     }
 
 

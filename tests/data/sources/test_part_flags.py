@@ -204,3 +204,15 @@ def test_a_column_for_each_fold_is_named(tmp_path: Path) -> None:
     said = f"a.csv: columns fold1, fold2, fold3 look like folds and are not heeded; {ways}"
     assert said in found.train.provenance["notes"]
     assert counts(find(tmp_path, split="fold3", test=["1"])) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]
+
+
+def test_a_column_that_tests_on_rows_of_a_training_table_beside_a_test_is_asked_about(tmp_path: Path) -> None:
+    write_flags(tmp_path, "is_test", ["1", "0", "0", "1", "0", "0"], ["cat"] * 3 + ["dog"] * 3)
+    (tmp_path / "a.csv").rename(tmp_path / "train.csv")
+    assert counts(find(tmp_path)) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]  # which is all that there is
+    for number in (6, 7):
+        Image.new("L", (4, 4), number).save(tmp_path / f"{number}.png")
+    (tmp_path / "test.csv").write_text("path,label,is_test\n6.png,cat,1\n7.png,dog,1")
+    said = "column 'is_test' tests on 2 of 6 rows, first row 1; the table's name says train; set split: is_test has"
+    refused(tmp_path, said)
+    assert counts(find(tmp_path, split="is_test")) == [{"cat": 2, "dog": 2}, {"cat": 2, "dog": 2}]

@@ -449,3 +449,40 @@ def test_lists_settle_no_other_labels_of_a_table(layout: str | None, tmp_path: P
         assert "classes north, south by their folders, or cat, dog by labels.csv" in str(done.exception)
     else:
         assert ("cat" in done.output, "north" in done.output) == (layout == "table", layout == "classes")
+
+
+@pytest.mark.parametrize(
+    ("file", "lines"),
+    [
+        ("metadata.csv", ("image,split", "cat/0.png,train", "dog/1.png,train", "cat/2.png,test", "dog/3.png,test")),
+        ("parts.tsv", ("name\tuse", "cat/0.png\ttrain", "dog/1.png\ttrain", "cat/2.png\ttest", "dog/3.png\ttest")),
+        ("split.csv", ("path,is_train", "cat/0.png,1", "dog/1.png,1", "cat/2.png,0", "dog/3.png,0")),
+        ("train_test_split.txt", ("4 0", "3 0", "2 1", "1 1")),
+    ],
+)
+def test_files_with_the_parts_of_all_images_say_them_where_they_are_offered(
+    file: str, lines: tuple[str, ...], tmp_path: Path
+) -> None:
+    """The last as Caltech's birds are published: images have numbers, in another order than here."""
+    paths = ("cat/0.png", "dog/1.png", "cat/2.png", "dog/3.png")
+    write_images(tmp_path, *paths)
+    write_table(tmp_path / "images.txt", *(f"{number} {path}" for number, path in enumerate(paths, 1)))
+    write_table(tmp_path / file, *lines)
+    both = {"train_lists": [file], "test_lists": [file]}
+    assert f"set train_lists: [{file}] and test_lists: [{file}] take their parts" in describe_lists_of(tmp_path)
+    found = find(tmp_path, **both)
+    assert counts(found) == [{"cat": 1, "dog": 1}, {"cat": 1, "dog": 1}]
+    assert found.test is not None
+    assert [*found.test.origins] == ["cat/2.png", "dog/3.png"]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "lines"), [("1 cat/0.png", ("1 1", "2")), ("1 cat/0.png", ("1 1",)), ("1", ("1 1", "2 0"))]
+)
+def test_numbers_of_images_that_say_nothing_are_not_offered(
+    numbers: str, lines: tuple[str, ...], tmp_path: Path
+) -> None:
+    write_images(tmp_path, "cat/0.png", "dog/1.png")
+    write_table(tmp_path / "images.txt", numbers)
+    write_table(tmp_path / "train_test_split.txt", *lines)
+    assert describe_lists_of(tmp_path).endswith(WITH_LISTS)

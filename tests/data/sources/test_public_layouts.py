@@ -458,7 +458,7 @@ def test_tables_that_contradict_each_other_are_named_with_the_way_to_one(tmp_pat
     write_images(tmp_path, *(f"{number}.png" for number in range(4)))
     write_table(tmp_path / "a.csv", "path,label", *(f"{number}.png,{'ab'[number % 2]}" for number in range(4)))
     write_table(tmp_path / "b.csv", "path,label", *(f"{number}.png,{number % 2}" for number in range(4)))
-    refused(tmp_path, r"'a' in a.csv row 1, '0' in b.csv row 1 \(and 3 more .*\); give one of the tables, or")
+    refused(tmp_path, r"'a' in a.csv row 1, '0' in b.csv row 1 \(and 3 more .*\); set tables: \[a.csv\] does without b")
     assert counts(find(tmp_path / "b.csv")) == [{"0": 2, "1": 2}]
 
 

@@ -16,7 +16,7 @@ from counterweight.data.decode.pool import Workers
 from counterweight.data.source_choice import detect_source
 from counterweight.data.sources.base.label_columns import is_measure
 from counterweight.data.sources.base.lazy_images import DatasetSplits
-from counterweight.data.split.reading import choose_all, read_into_memory
+from counterweight.data.split.reading import check_present, choose_all, read_into_memory
 from tests.data.sources.tables import PETS, counts, find, left_out, refused
 
 WORDS = ("cat", "cat", "dog", "dog")
@@ -117,12 +117,13 @@ def test_nor_where_the_columns_of_images_are_called_otherwise(other: str, ending
     assert left_out(found) == set()
 
 
-def test_a_table_all_of_whose_images_are_missing_is_one_of_images_all_the_same(root: Path) -> None:
-    write(root / "train.csv", [["id", "label"], *([f"{n}.png", WORDS[n]] for n in range(4))])
-    write(root / "test.csv", [["id", "label"], *([f"{n + 10}.png", WORDS[n]] for n in range(4))])
-    found = find(root)
-    assert found.test is not None
-    assert not any(file.is_file() for file in found.test.files)
+@pytest.mark.parametrize("ending", ["", ".png"])
+def test_a_table_all_of_whose_images_are_missing_is_one_of_images_all_the_same(ending: str, root: Path) -> None:
+    write(root / "train.csv", [["id", "label"], *([f"{n}{ending}", WORDS[n]] for n in range(4))])
+    write(root / "test.csv", [["id", "label"], *([f"{n + 10}{ending}", WORDS[n]] for n in range(4))])
+    ways = r"put them there, or set tables: \[train.csv\] to do without"
+    refused(root, rf"test.csv: 4 of 4 files missing, first: \S+/10{ending}; paths are relative to the table; {ways}")
+    assert counts(find(root, tables=["train.csv"])) == [{"cat": 2, "dog": 2}]
 
 
 def test_a_table_of_something_else_with_such_a_column_is_none_of_images(root: Path) -> None:
@@ -150,7 +151,7 @@ def test_where_no_table_has_labels_the_first_is_named(root: Path) -> None:
     write(root / "b.csv", [["x", "y"], ["1", "2"]])
     refused(
         root,
-        r"a.csv: no column label, .*; it has path, x, y; set label: COLUMN takes one of them; nor has any of 1 more",
+        r"a.csv: no column label, .*; it has path, x, y; set label: COLUMN takes one of them; nor has the other table$",
     )
 
 
@@ -354,8 +355,8 @@ def test_lines_of_json_that_are_no_table_do_not_matter(root: Path) -> None:
     assert detect_source(root / "img") == "folder"
     write(root / "a.csv", [["path", "label"], *([f"img/{n}.png", WORDS[n]] for n in range(4))])
     assert left_out(find(root)) == {
-        ("of no kind that is read", ".jsonl", ".", 1),
-        ("of no kind that is read", ".jsonl", "img", 1),
+        ("a table that is not read", ".jsonl", ".", 1),
+        ("a table that is not read", ".jsonl", "img", 1),
     }
 
 
@@ -396,7 +397,7 @@ def test_copies_that_datasets_keeps_are_not_read(tmp_path: Path) -> None:
     (path / "cache-1234.arrow").write_bytes((path / "data-00000-of-00001.arrow").read_bytes())
     found = find(path)
     assert counts(found) == [{"cat": 3, "dog": 3}]
-    assert ("of no kind that is read", ".arrow", ".", 1) in left_out(found)
+    assert ("a table that is not read", ".arrow", ".", 1) in left_out(found)
     assert counts(find(path / "data-00000-of-00001.arrow")) == [{"cat": 3, "dog": 3}]
 
 
@@ -528,3 +529,39 @@ def test_a_column_of_widths_is_not_taken_for_the_labels_unasked(root: Path) -> N
     ):
         find(root)
     assert find(root, label="width").train.class_names == ("480", "640")
+
+
+def test_tables_of_folds_beside_one_of_a_test_are_trained_on(root: Path) -> None:
+    for fold in (0, 1):
+        rows = [[f"img/{n}.png", WORDS[n]] for n in (2 * fold, 2 * fold + 1)]
+        write(root / f"fold{fold}.csv", [["path", "label"], *rows])
+    write_images(root / "more", 2, 10)
+    write(root / "test.csv", [["path", "label"], ["more/10.png", "cat"], ["more/11.png", "dog"]])
+    found = find(root)
+    assert counts(found) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]
+    said = "fold0.csv, fold1.csv look like folds of what is trained on, beside tables of other parts"
+    assert said in notes(found)
+    (root / "test.csv").rename(root / "train.csv")
+    refused(root, "fold0.csv: neither its name nor a column split says which part it is")
+
+
+@pytest.mark.parametrize("part", ["test", "val"])
+def test_a_part_in_folders_of_classes_beside_a_table_of_another_is_asked_about(part: str, root: Path) -> None:
+    (root / "img").rename(root / "train")
+    write(root / "train.csv", [["path", "label"], *([f"train/{n}.png", WORDS[n]] for n in range(4))])
+    for name in ("cat", "dog"):
+        write_images(root / part / name, 2)
+    others = f"or the 4 others in folders of the same classes, as {part}/cat, too"
+    with pytest.raises(UserError, match=rf"the 4 images of train.csv, {others}\? set layout: table takes the first"):
+        detect_source(root)
+    (root / part / "cat").rename(root / part / "bird")
+    assert detect_source(root) == "table"
+
+
+def test_where_all_paths_lead_nowhere_images_that_the_table_holds_are_offered(root: Path) -> None:
+    picture = (root / "img/0.png").read_bytes()
+    rows = {"path": [f"gone/{n}.png" for n in range(4)], "content": [picture] * 4, "label": WORDS[:4]}
+    pd.DataFrame(rows).to_parquet(root / "a.parquet")
+    with pytest.raises(UserError, match=r"4 of 4 files missing, .*; set image: content takes those that the table"):
+        check_present(find(root), PETS)
+    assert [len(part.labels) for part in find(root, image="content") if part is not None] == [4]

@@ -408,7 +408,9 @@ def test_a_column_of_parts_under_another_name(name: str, words: tuple[str, str],
     write(root / "a.csv", [[*rows[0], name], *([*row, words[place // 2]] for place, row in enumerate(rows[1:]))])
     found = find(root)
     assert counts(found) == [{"cat": 1, "dog": 1}] * 2
-    assert found.train.provenance["notes"] == [f"a.csv: column '{name}' says which part each image is in"]
+    tested = ["images of val are tested on: there is no other such part"] if "val" in words else []
+    said = f"a.csv: column '{name}' says which part each image is in"
+    assert found.train.provenance["notes"] == [said, *tested]
 
 
 @pytest.mark.parametrize("rest", ["", "unused"])
@@ -782,3 +784,14 @@ def test_one_range_holds_for_both_parts_and_is_told(root: Path, capsys: pytest.C
     report_account(name_parts(found), PETS)
     assert f"{PETS}: values of more than 8 bits: 0...4095 become 0...255 in all files\n" in capsys.readouterr().err
     assert "white" not in find(root).train.provenance["settings"]
+
+
+def test_folds_that_some_rows_lack_are_named(root: Path) -> None:
+    path = write_folds(root / "a.csv", ["0", "1", "", "1"])
+    said = (
+        "a.csv: column 'fold' (0, 1, empty in some rows) looks like folds and is not heeded; set split: fold and test:"
+    )
+    assert find(path).train.provenance["notes"] == [
+        f"{said} [1] tests on one and trains on the others, those without one, too"
+    ]
+    assert [len(part.labels) for part in find(path, split="fold", test=[1]) if part is not None] == [2, 2]

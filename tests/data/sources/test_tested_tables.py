@@ -209,7 +209,8 @@ def test_images_that_several_tables_label_count_once_or_are_refused(tmp_path: Pa
     both = {"test_tables": ["a.csv", "b.csv"]}
     assert counts(find(tmp_path, **both))[1] == {"cat": 2, "dog": 2}
     write_table(tmp_path / "b.csv", "path,label", f"{TESTED[2]},dog", *rows[3:])
-    refused(tmp_path, "test/2.png is 'cat' in a.csv row 3, 'dog' in b.csv row 1; give one of the tables", **both)
+    said = r"2.png is 'cat' in a.csv row 3, 'dog' in b.csv row 1; set test_tables: \[a.csv\] does without b.csv; or"
+    refused(tmp_path, said, **both)
 
 
 PLACES = st.sampled_from(["", "test/", "train/cat/", "train/dog/", "more/a/"])

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.sources.base.part_names import find_part_words
+from counterweight.data.sources.base.part_names import TESTS, VALIDATION, find_part_words
+from counterweight.data.sources.base.table_rows import Table
 
 FOLD = re.compile(r"(?:^|[^a-z])fold[ _-]?(\d+)")
 NAMED = 3  # tables in a message
@@ -42,9 +43,24 @@ def describe_fold_tables(paths: Sequence[Path]) -> list[str]:
     folds = list_folds(paths)
     if not folds or len({fold.number for fold in folds}) < len(folds):
         return []
-    said = ", ".join(path.as_posix() for path in paths[:NAMED]) + (", ..." if len(paths) > NAMED else "")
     ways = f"set test: [{folds[-1].number}] tests on one and trains on the others"
-    return [f"{said} look like folds, and are joined; {ways}"]
+    return [f"{name_tables(paths)} look like folds, and are joined; {ways}"]
+
+
+def train_on_folds(tables: Sequence[Table], root: Path) -> tuple[list[Table], list[str]]:
+    """Return tables of which those of folds are trained on where all others are tested on or validate, and a note."""
+    words = {part for table in tables for part in table.parts} - {None}
+    bare = [table for table in tables if "" in table.parts]
+    paths = [table.columns.file.relative_to(root) for table in bare] if root.is_dir() else []
+    if not words <= {"", *TESTS, *VALIDATION} or words == {""} or not list_folds(paths):
+        return [*tables], []
+    parted = [table._replace(parts=["train" if part == "" else part for part in table.parts]) for table in tables]
+    return parted, [f"{name_tables(paths)} look like folds of what is trained on, beside tables of other parts"]
+
+
+def name_tables(paths: Sequence[Path]) -> str:
+    """Return the names of tables, the first of many."""
+    return ", ".join(path.as_posix() for path in paths[:NAMED]) + (", ..." if len(paths) > NAMED else "")
 
 
 def check_tested_folds(paths: Sequence[Path], test: Sequence[str | int], root: Path) -> None:

@@ -99,8 +99,9 @@ def fill_in(names: Sequence[str], origins: Sequence[str], missing: MissingGroup,
     """
     lacking = [origin for origin, name in zip(origins, names, strict=True) if not name]
     if lacking and missing == "refuse":
-        ways = "every image must have a group; set missing_group: alone lets each without one stand alone"
-        raise UserError(f"{said} for {len(lacking):,} of {len(origins):,} images, first: {lacking[0]}; {ways}")
+        ways = "" if len(lacking) == len(origins) else "; set missing_group: alone lets each without one stand alone"
+        first = f"{len(lacking):,} of {len(origins):,} images, first: {lacking[0]}"
+        raise UserError(f"{said} for {first}; every image must have a group{ways}")
     return [name or origin for origin, name in zip(origins, names, strict=True)]
 
 

@@ -258,7 +258,7 @@ def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted, where:
     for folder, parts in zip(folders, inner, strict=True):
         used = [parts[word] for word in (*train, *test) if word in parts]
         left_out.update(leave_beside(folder, used, UNUSED_PART, f"{folder.name}/"))
-    notes = ["the folders of parts lie in those of the classes", *describe_joined(train)]
+    notes = ["the folders of parts lie in those of the classes", *describe_joined(train, test)]
     return Layout([make(word) for word in train], [make(word) for word in test], left_out, notes, [])
 
 
@@ -287,7 +287,7 @@ def take_parts(root: Tree, words: dict[str, Tree], wanted: Wanted) -> Layout:
     parts = assign_parts(labelled, wanted.validation)
     train, test = ([words[word] for word in own] for own in parts)
     layout = join_parts(root, train, test, {folder.path: word for word, folder in words.items()})
-    return layout._replace(notes=[*layout.notes, *describe_joined(parts[0])])
+    return layout._replace(notes=[*layout.notes, *describe_joined(*parts)])
 
 
 def take_named_parts(root: Tree, wanted: Wanted, where: str) -> Layout:

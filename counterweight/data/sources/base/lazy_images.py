@@ -18,6 +18,7 @@ from counterweight.data.sources.base.labels import describe_lookalikes, order_na
 from counterweight.data.sources.base.resizing import resize_array
 
 CHUNK = 1024
+HELD = "takes those that the table holds"  # ends a note of images beside paths
 
 Indices = npt.NDArray[np.int64]
 Fetch = Callable[[Indices], Iterable[Encoded]]

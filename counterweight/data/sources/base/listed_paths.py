@@ -11,8 +11,9 @@ from typing import NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import is_image
 from counterweight.data.sources.base.delimited_text import find_wide_encoding
-from counterweight.data.sources.base.json_parts import LARGEST, choose_tested, has_both, read_json_parts
+from counterweight.data.sources.base.json_parts import LARGEST, NamedImage, choose_tested, has_both
 from counterweight.data.sources.base.json_tables import JSON
+from counterweight.data.sources.base.parted_lists import read_parted
 from counterweight.data.sources.base.table_paths import compose, fold_name
 
 LONGEST = 2**16  # characters of a line that is looked at by its cells
@@ -46,8 +47,9 @@ def read_lists(names: Sequence[str], root: Path, follow: bool, tested: bool = Fa
             raise UserError(f"{file}: a list has the path of an image in each line; write one for each part")
         if not follow and not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(root)):
             raise UserError(f"{file}: a list outside of the folder; copy it there, or set links: follow")
-        if file.suffix.lower() == JSON and file.is_file():
-            lines += read_json_list(file, tested)
+        named = read_parted(os.fspath(file)) if file.is_file() else []
+        if has_both(named) or (file.suffix.lower() == JSON and file.is_file()):
+            lines += list_parted(file, named, tested)
             continue
         try:
             content = file.read_bytes()
@@ -63,13 +65,12 @@ def read_lists(names: Sequence[str], root: Path, follow: bool, tested: bool = Fa
     return lines
 
 
-def read_json_list(file: Path, tested: bool) -> list[Line]:
-    """Return the images that JSON has for one part; arguments as of `read_lists`.
+def list_parted(file: Path, named: Sequence[NamedImage], tested: bool) -> list[Line]:
+    """Return the images that a file of both parts has for one; arguments as of `read_lists`.
 
     Raises:
-        UserError: it has none that are trained on and others that are tested on.
+        UserError: it is JSON, and has none that are trained on and others that are tested on.
     """
-    named = read_json_parts(os.fspath(file))
     if not has_both(named):
         expected = f'expected {{"train": [PATH, ...], "test": [PATH, ...]}}, of {LARGEST:,} bytes at most'
         raise UserError(f"{file}: no lists of parts in JSON; {expected}")

@@ -90,8 +90,9 @@ def list_by_names(
     named, notes = merge_labels(Counter(image.label for image in images)) if merge else ({}, [])
     parts = choose_parts(tree, Counter(image.place for image in images), wanted, where)
     notes += [] if parts else describe_inner_parts(tree, images)
-    joined = [place for place, part in parts.items() if part == "train"]
-    notes += [] if wanted.train else describe_joined([parse_part_name(place) or place for place in joined])
+    words = {place: parse_part_name(place) or place for place in parts}
+    used = [[words[place] for place, part in parts.items() if part == own] for own in ("train", "test")]
+    notes += [] if wanted.train else describe_joined(*used)
     train, test = (Listing([], [], []) for _ in range(2))
     for file, label, place in images:
         part = parts.get(place, IN_NO_PART) if parts else "train"

@@ -12,8 +12,9 @@ from counterweight.data.sources.base.json_parts import LARGEST, read_json_parts
 from counterweight.data.sources.base.json_tables import JSON
 from counterweight.data.sources.base.listed_paths import PathIndex, find_lines, read_lists
 from counterweight.data.sources.base.part_flags import find_flag_columns, is_flag, read_flags
-from counterweight.data.sources.base.part_lists import BETWEEN, TABLES
+from counterweight.data.sources.base.part_lists import BETWEEN
 from counterweight.data.sources.base.part_names import parse_part_name
+from counterweight.data.sources.base.parted_lists import TABLES
 
 
 def find_named_parts(file: str, index: PathIndex, count: int) -> list[str | None]:

@@ -18,12 +18,12 @@ from counterweight.data.sources.base.part_flags import YES, find_flag_columns, n
 from counterweight.data.sources.base.part_lists import (
     PLAIN,
     SPLIT,
-    TABLES,
     describe_lists_beside,
     describe_named_parts,
     find_lists,
 )
 from counterweight.data.sources.base.part_names import TESTS, VALIDATION, guess_part_name, parse_part_name
+from counterweight.data.sources.base.parted_lists import TABLES
 from counterweight.data.sources.base.table_rows import Rows
 
 MOST = 20  # lists that are looked at

@@ -9,7 +9,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.sources.base.column_texts import read_values
 from counterweight.data.sources.base.columns import Columns, read_first_rows
 from counterweight.data.sources.base.labels import is_missing, order_names
-from counterweight.data.sources.base.part_names import guess_part_name, parse_part_name, space_words
+from counterweight.data.sources.base.part_names import TESTS, guess_part_name, parse_part_name, space_words
 from counterweight.data.sources.base.part_words import write_words
 from counterweight.data.sources.base.text_lengths import is_text
 
@@ -230,15 +230,23 @@ def read_truth(columns: Columns, name: str) -> list[bool]:
 def check_table_name(columns: Columns, column: str, parts: list[str]) -> None:
     """Refuse a column that nobody has named if it trains on rows of a table that is called as one of other parts is.
 
+    Or if it tests on rows of one that is called as of training is, and a table of such a part lies beside it.
+
     Raises:
         UserError: it is so.
     """
-    name, trained = guess_part_name(columns.file.stem), parts.count("train")
-    if name not in (None, "train") and trained:
-        first = columns.number(parts.index("train"))
-        said = f"column '{column}' trains on {trained:,} of {len(parts):,} rows, first row {first}"
-        ways = f"set split: {column} has the column say it; rename that to have the tables' names do"
-        raise UserError(f"{columns.file}: {said}; the table's name says {name}; {ways}")
+    name, suffix = guess_part_name(columns.file.stem), columns.file.suffix
+    beside = {guess_part_name(file.stem) for file in columns.file.parent.iterdir() if file.suffix == suffix}
+    against = {*TESTS} if name == "train" and beside & {*TESTS} else {"train"} if name not in (None, "train") else set()
+    wrong = [place for place, part in enumerate(parts) if part in against]
+    if wrong:
+        does = "tests" if name == "train" else "trains"
+        first = f"first row {columns.number(wrong[0])}"
+        said = f"column '{column}' {does} on {len(wrong):,} of {len(parts):,} rows, {first}"
+        ways = (
+            f"set split: {column} has the column say it, which all tables need then; rename that to have the tables' "
+        )
+        raise UserError(f"{columns.file}: {said}; the table's name says {name}; {ways}names do")
 
 
 def check_sizes(columns: Columns, column: str, parts: list[str]) -> None:

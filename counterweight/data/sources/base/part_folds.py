@@ -9,7 +9,7 @@ import pyarrow as pa
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.columns import Columns, read_first_rows
 from counterweight.data.sources.base.fold_tables import FOLD
-from counterweight.data.sources.base.labels import WHOLE, order_names
+from counterweight.data.sources.base.labels import WHOLE, is_missing, normalize_label, order_names
 from counterweight.data.sources.base.part_flags import YES, are_flags, is_plain
 from counterweight.data.sources.base.part_words import write_words
 
@@ -20,15 +20,16 @@ NAMED = 3  # columns in a message
 
 
 class Folds(NamedTuple):
-    """A column of folds and what stands in its first rows."""
+    """A column of folds, what stands in its first rows, and whether some of these are empty."""
 
     column: str
     words: list[str]
+    partly: bool = False
 
     def describe(self) -> str:
         """Name them, the first and the last where there are many."""
         own = self.words if len(self.words) < 4 else [*self.words[:2], "...", self.words[-1]]
-        return f"column '{self.column}' ({', '.join(own)})"
+        return f"column '{self.column}' ({', '.join(own)}{', empty in some rows' if self.partly else ''})"
 
 
 def find_folds(columns: Columns, others: Collection[str | None]) -> list[Folds]:
@@ -42,9 +43,11 @@ def find_folds(columns: Columns, others: Collection[str | None]) -> list[Folds]:
     if not names:
         return []
     batch = read_first_rows(columns, names)
-    found = {name: {strip_decimals(str(word)) for word in batch.column(name).unique().to_pylist()} for name in names}
+    values = {name: batch.column(name).unique().to_pylist() for name in names}
+    every = {name: {"" if word is None else strip_decimals(str(word)) for word in own} for name, own in values.items()}
+    found = {name: {word for word in own if not is_missing(normalize_label(word))} for name, own in every.items()}
     return [
-        Folds(name, order_names(words))
+        Folds(name, order_names(words), words != every[name])
         for name, words in found.items()
         if 1 < len(words) <= MOST and all(WORD.fullmatch(word.lower()) for word in words)
     ]
@@ -54,7 +57,7 @@ def describe_unused(found: Sequence[Folds], file: str) -> list[str]:
     """Return a note for each column of folds that is not heeded, with the options that have it heeded."""
     return [
         f"{file}: {own.describe()} looks like folds and is not heeded; set split: {own.column} and test: "
-        f"[{own.words[-1]}] tests on one and trains on the others"
+        f"[{own.words[-1]}] tests on one and trains on the others{', those without one, too' if own.partly else ''}"
         for own in found
     ]
 

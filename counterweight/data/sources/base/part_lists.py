@@ -10,16 +10,15 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import NO_ENDING, Tree, find_ending, find_stem, is_image, list_stems
-from counterweight.data.sources.base.json_parts import has_both, read_json_parts
-from counterweight.data.sources.base.json_tables import JSON
+from counterweight.data.sources.base.json_parts import has_both
 from counterweight.data.sources.base.lazy_images import strip_root
 from counterweight.data.sources.base.listed_paths import WHOLE, PathIndex, find_places, read_beginning, read_lists
 from counterweight.data.sources.base.part_flags import is_flag
 from counterweight.data.sources.base.part_names import NAMED_PART, TESTS, guess_part_name, parse_part_name
+from counterweight.data.sources.base.parted_lists import TABLES, read_parted
 
 PLAIN = (".txt", ".lst", ".list", ".data", ".csv", ".tsv", NO_ENDING)
 TEXTS = (*PLAIN, ".json", ".yaml", ".yml")
-TABLES = (".csv", ".tsv")
 OTHERS = (".mat", ".pkl", ".npy", ".npz")  # not looked into
 SPLIT = re.compile(r"split|folds?(?![a-z])|train|test(?![a-z])", re.IGNORECASE)
 PROSE = re.compile(r"read[ _-]?me|licen[cs]e|copying|change", re.IGNORECASE)
@@ -34,7 +33,7 @@ COLUMNS = {"split", "subset", "partition"}  # of tables that say parts by words 
 class ListFile(NamedTuple):
     """A file that seems to say which images are in which part, and whether it is a list of those of a single one.
 
-    `parted` says whether it is JSON of which lists for both parts are read.
+    `parted` says whether images of both parts are read from it.
     """
 
     path: str
@@ -185,7 +184,7 @@ def find_lists(
         elif ending in TEXTS and not PROSE.match(find_stem(file)):
             stems = stems or list_images()
             if found := look_into(file, stems, classes):
-                yield found._replace(parted=ending == JSON and has_both(read_json_parts(file)))
+                yield found._replace(parted=has_both(read_parted(file)))
 
 
 def look_into(file: str, stems: set[str], classes: Collection[str]) -> ListFile | None:

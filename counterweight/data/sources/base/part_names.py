@@ -55,13 +55,15 @@ def assign_parts(present: Collection[str], validation: Validation) -> tuple[list
     return ["train", *(word for word in own if word not in tested)], tested
 
 
-def describe_joined(trained: Collection[str]) -> list[str]:
-    """Return a note if images of other parts are trained on beside those of `train`.
+def describe_joined(trained: Collection[str], tested: Collection[str] = ()) -> list[str]:
+    """Return a note if images of other parts are trained on beside those of `train`, or only validation is tested on.
 
     Args:
-        trained: names of PARTS.
+        trained, tested: names of PARTS.
     """
     others = [word for word in trained if word != "train"]
+    if tested and {*tested} <= {*VALIDATION}:
+        return [f"images of {', '.join(tested)} are tested on: there is no other such part"]
     if not others or len(others) == len(trained):
         return []
     return [f"images of {', '.join(others)} join the training part; set validation: leave_out leaves them out"]

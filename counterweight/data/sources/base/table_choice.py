@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.tree import OTHER_KIND, LeftOut, find_ending, is_image
+from counterweight.data.decode.tree import LeftOut, find_ending, is_image
 from counterweight.data.sources.base.columns import UnreadableError, list_usual, read_columns
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.layout_sets import offer_folders
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
 from counterweight.data.sources.base.table_parts import SPLIT
 from counterweight.data.sources.base.table_prefixes import TRIED
-from counterweight.data.sources.base.table_rows import Table
+from counterweight.data.sources.base.table_rows import UNREAD, Table
 
 MANY = 20  # tables without labels or images, after which no more are looked at
 TEMPLATE = "submission"  # in the names of tables that are to be filled in
@@ -50,7 +50,8 @@ def choose_tables(
             break
     else:
         first = find_nearest(lacking.values())
-        more = f"; nor has any of {len(lacking) - 1:,} more tables" if len(lacking) > 1 else ""
+        rest = "the other table" if len(lacking) == 2 else f"any of {len(lacking) - 1:,} more tables"
+        more = f"; nor has {rest}" if len(lacking) > 1 else ""
         raise type(first)(f"{first}{more}{offer_folders(root)}")
     check_template(found)
     said = {
@@ -61,9 +62,10 @@ def choose_tables(
     dropped = {table.columns.file for table, _ in templates}
     kept = [table for table in found if table.columns.file not in dropped]
     check_kinds([table.columns.file for table in kept], root)
+    check_there(kept, root)
     left_out = Counter(LeftOut(NO_TABLE, find_ending(str(file)), find_place(file, root)) for file in said)
     later = [file for tier in waiting for file in tier]
-    left_out.update(LeftOut(OTHER_KIND, find_ending(str(file)), find_place(file, root)) for file in later)
+    left_out.update(LeftOut(UNREAD, find_ending(str(file)), find_place(file, root)) for file in later)
     names = ", ".join(table.columns.file.name for table in kept[:2]) + (", ..." if len(kept) > 2 else "")
     notes = [f"{file.relative_to(root)} is not read beside {names}: {why}" for file, why in said.items()]
     return Chosen(kept, left_out, notes)
@@ -93,7 +95,9 @@ def read_alike(
 ) -> list[Table]:
     """Return tables beside others that name images, some of which lack alone, and labels.
 
-    They have the column of images that another has, too, or one that names images by their endings.
+    They have the column of images that another has, too, or one that names images by their endings. Where no image is
+    there and names have no endings, all columns are those of another, and classes recur, which they do in no table of
+    the classes' names.
 
     Args:
         lacking: tables and what they seem to lack, which is mended.
@@ -108,7 +112,7 @@ def read_alike(
             except NoColumnError as other:
                 lacking[file] = other if isinstance(other, NoLabelsError) else error
                 continue
-            if names_images(table):
+            if names_images(table) or any(is_written_alike(table, own) for own in found):
                 alike.append(table)
                 del lacking[file]
                 break
@@ -133,6 +137,13 @@ def names_images(table: Table) -> bool:
     """Say whether a table names images that are there, or would be by their endings."""
     paths = table.paths or []
     return any(map(os.path.lexists, paths)) or all(is_image(str(path)) for path in paths[:TRIED])
+
+
+def is_written_alike(table: Table, other: Table) -> bool:
+    """Say whether two tables have the same columns, and the first gives some label twice."""
+    names = [{name.casefold() for name in own.columns.names} for own in (table, other)]
+    labels = [name for name in table.classes if name is not None]
+    return names[0] == names[1] and len({*labels}) < len(labels)
 
 
 def take_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table], root: Path) -> Chosen:
@@ -196,6 +207,21 @@ def check_kinds(files: Sequence[Path], root: Path) -> None:
     for other in files[1:]:
         if (other.suffix.lower() in DELIMITERS) != (files[0].suffix.lower() in DELIMITERS):
             raise UserError(f"{root}: tables of two kinds, {files[0].name} and {other.name}; leave one kind there")
+
+
+def check_there(tables: Sequence[Table], root: Path) -> None:
+    """Refuse a table none of whose images is there, beside others whose images are.
+
+    Raises:
+        UserError: it is so.
+    """
+    gone = [table for table in tables if table.paths and not any(map(os.path.lexists, table.paths))]
+    if 0 < len(gone) < len(tables):
+        rest = [table.columns.file.relative_to(root).as_posix() for table in tables if table not in gone]
+        first, paths = gone[0].columns.file, gone[0].paths or []
+        said = f"{len(paths):,} of {len(paths):,} files missing, first: {paths[0]}"
+        ways = f"paths are relative to the table; put them there, or set tables: [{', '.join(rest)}] to do without"
+        raise UserError(f"{first}: {said}; {ways}")
 
 
 def find_templates(tables: Sequence[Table]) -> list[tuple[Table, str]]:

@@ -20,6 +20,7 @@ from counterweight.data.sources.base.columns import (
 )
 from counterweight.data.sources.base.embedded import is_binary, list_fields
 from counterweight.data.sources.base.label_texts import IMAGE, LABEL
+from counterweight.data.sources.base.lazy_images import HELD
 from counterweight.data.sources.base.table_paths import locate_images
 from counterweight.data.sources.base.table_prefixes import TRIED
 from counterweight.data.sources.base.text_lengths import is_text
@@ -141,7 +142,7 @@ def describe_held(columns: Columns, chosen: str) -> list[str]:
     held = [name for name in columns.single_names if may_hold_images(columns, name)]
     if not held or may_hold_images(columns, chosen):
         return []
-    ways = f"set image: {held[0]} takes those that the table holds"
+    ways = f"set image: {held[0]} {HELD}"
     return [f"{columns.file.name}: column '{chosen}' of paths is taken for the images, by its name; {ways}"]
 
 

@@ -45,9 +45,9 @@ def drop_repeats(tables: list[Table], two_labels: TwoLabels) -> Repeats:
     several = [places for places in seen.values() if len(places) > 1]
     conflicts = [places for places in several if len({place.label for place in places}) > 1]
     if conflicts and two_labels == "refuse":
-        one = "give one of the tables, or " if len({place.table for place in conflicts[0]}) > 1 else ""
-        ways = f"{one}mend the rows; set two_labels: leave_out goes on without such images"
-        raise UserError(f"{describe_conflicts(tables, conflicts)}; {ways}")
+        ways = f"{offer_tables(tables, conflicts[0])}mend the rows"
+        leave = "set two_labels: leave_out goes on without such images"
+        raise UserError(f"{describe_conflicts(tables, conflicts)}; {ways}; {leave}")
     notes = [f"{describe_conflicts(tables, conflicts)}: left out"] if conflicts else []
     repeated, conflicting = list[Place](), {places[0] for places in conflicts}
     for places in several:
@@ -64,6 +64,15 @@ def drop_repeats(tables: list[Table], two_labels: TwoLabels) -> Repeats:
     return Repeats(
         drop_places(tables, [*repeated, *(place for places in conflicts for place in places)]), left_out, notes
     )
+
+
+def offer_tables(tables: list[Table], places: list[Place]) -> str:
+    """Return the setting that reads all tables but one of several with a path; nothing where it is in one alone."""
+    other = next((place.table for place in places if place.table != places[0].table), None)
+    if other is None:
+        return ""
+    kept = [os.path.relpath(own.columns.file, own.place.root) for n, own in enumerate(tables) if n != other]
+    return f"set tables: [{', '.join(kept)}] does without {tables[other].columns.file.name}; or "
 
 
 def drop_places(tables: list[Table], dropped: list[Place]) -> list[Table]:

@@ -13,7 +13,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.account import find_origin_ending
 from counterweight.data.decode.opening import Embedded, Encoded
 from counterweight.data.decode.tree import OTHER_KIND, LeftOut, find_ending, is_image
-from counterweight.data.sources.base.columns import Columns
+from counterweight.data.sources.base.columns import SUFFIXES, Columns
 from counterweight.data.sources.base.embedded import Content, read_contents
 from counterweight.data.sources.base.labels import describe_like_groups, drop_decimals, merge_labels
 from counterweight.data.sources.base.lazy_images import Indices
@@ -23,6 +23,7 @@ UNUSED_ROWS, OTHER_CLASS = "a part that is not used", "a class of one part only"
 DROPPED = "dropped"  # what stands for the part of a row that is accounted for already
 UNLISTED = "in no list of a part"  # what stands for the part of a row where lists name those of others
 NO_LABEL, NO_ROW = "a row without a label", "an image that no row names"
+UNREAD = "a table that is not read"
 
 
 class Table(NamedTuple):
@@ -89,8 +90,9 @@ def leave_out_files(others: Iterable[str], named: Collection[str], folder: Path)
     for path in others:
         if os.path.abspath(path) not in named:
             place = os.path.relpath(path, folder).split(os.sep)
-            reason = NO_ROW if is_image(path) else OTHER_KIND
-            found[LeftOut(reason, find_ending(path), place[0] if len(place) > 1 else ".")] += 1
+            ending = find_ending(path)
+            reason = NO_ROW if is_image(path) else UNREAD if ending in SUFFIXES else OTHER_KIND
+            found[LeftOut(reason, ending, place[0] if len(place) > 1 else ".")] += 1
     return found
 
 
