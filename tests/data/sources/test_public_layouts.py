@@ -224,7 +224,7 @@ def test_a_table_labels_images_in_pieces(tmp_path: Path) -> None:
     assert counts(find(tmp_path)) == [{"a": 2, "b": 2}]
     write_table(tmp_path / "a.csv", "image,kind,age", *(f"{number},{'ab'[number % 2]},{number}" for number in range(4)))
     assert detect_source(tmp_path) == "table"
-    refused(tmp_path, r"a.csv: no column label, .*; it has image, kind, age; set label: .*; nor has any of 1 more")
+    refused(tmp_path, r"a.csv: no column label, .*; it has image, kind, age; set label: .*; nor has the other table$")
     (tmp_path / "a.csv").unlink()
     assert detect_source(tmp_path) == "folder"
     with pytest.raises(UserError, match=r"or pieces of one set\? .*; where a table labels them, set layout: table$"):
@@ -245,7 +245,9 @@ def test_a_table_without_the_column_that_is_asked_for_is_left_out(tmp_path: Path
     assert counts(found) == [{"0": 2, "1": 2}]
     said = "parts.csv is not read beside attributes.csv: no column 'male'; its column 'partition' may say which"
     assert found.train.provenance["notes"][-1].startswith(said)
-    refused(tmp_path, r"attributes.csv: no column 'mal'; did you mean 'male'\? .*; nor has any of 1 more", label="mal")
+    refused(
+        tmp_path, r"attributes.csv: no column 'mal'; did you mean 'male'\? .*; nor has the other table$", label="mal"
+    )
 
 
 def test_a_template_alone_labels_nothing(tmp_path: Path) -> None:
@@ -405,7 +407,11 @@ def test_a_table_of_few_images_beside_folders_of_the_others_is_asked_about(tmp_p
     assert counts(find(tmp_path)) == [{"a": 2, "b": 2}]
     write_images(tmp_path, *(f"data/val/{number}.png" for number in range(4, 8)))
     write_table(tmp_path / "val.csv", "id,label", *(f"{number},{'ab'[number % 2]}" for number in range(8)))
-    assert detect_source(tmp_path) == "table"
+    others = "or the 6 others in folders of the same classes, as data/train/a, too"
+    with pytest.raises(
+        UserError, match=rf"the 8 images of val.csv, {others}\? set layout: table takes the first alone"
+    ):
+        detect_source(tmp_path)
 
 
 def test_a_folder_that_lacks_some_of_the_first_images_has_the_others(tmp_path: Path) -> None:

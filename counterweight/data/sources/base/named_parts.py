@@ -8,13 +8,13 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import find_ending
 from counterweight.data.sources.base.column_texts import read_values
 from counterweight.data.sources.base.columns import read_columns
-from counterweight.data.sources.base.json_parts import LARGEST, read_json_parts
+from counterweight.data.sources.base.json_parts import LARGEST
 from counterweight.data.sources.base.json_tables import JSON
 from counterweight.data.sources.base.listed_paths import PathIndex, find_lines, read_lists
 from counterweight.data.sources.base.part_flags import find_flag_columns, is_flag, read_flags
 from counterweight.data.sources.base.part_lists import BETWEEN
 from counterweight.data.sources.base.part_names import parse_part_name
-from counterweight.data.sources.base.parted_lists import TABLES
+from counterweight.data.sources.base.parted_lists import TABLES, read_parted
 
 
 def find_named_parts(file: str, index: PathIndex, count: int) -> list[str | None]:
@@ -23,20 +23,13 @@ def find_named_parts(file: str, index: PathIndex, count: int) -> list[str | None
     In texts the part is the only word of a line that is one, or what columns of yes and no say.
     """
     parts: list[str | None] = [None] * count
-    if find_ending(file) == JSON:
-        found = [*find_in_json(file, index)]
-    else:
-        found = [*find_in_flags(file, index)] or [*find_in_text(file, index)]
+    found = [(index.find(own.text), own.part) for own in read_parted(file)]
+    if find_ending(file) != JSON:
+        found = found or [*find_in_flags(file, index)] or [*find_in_text(file, index)]
     for places, part in found:
         if len(places) == 1:
             parts[next(iter(places))] = part
     return parts
-
-
-def find_in_json(file: str, index: PathIndex) -> Iterator[tuple[set[int], str]]:
-    """Yield the images that each entry of JSON means, and its part."""
-    for own in read_json_parts(file):
-        yield index.find(own.text), own.part
 
 
 def find_in_flags(file: str, index: PathIndex) -> Iterator[tuple[set[int], str]]:

@@ -13,13 +13,13 @@ from counterweight.data.sources.base.part_lists import (
     PROSE,
     SHOWN,
     SPLIT,
-    TABLES,
     TEXTS,
     describe_unread,
     find_lists,
     name_from,
 )
 from counterweight.data.sources.base.part_names import guess_part_name
+from counterweight.data.sources.base.parted_lists import TABLES
 
 LISTS = (*TABLES, ".txt", ".lst", ".list")
 MOST = 100  # files that are looked at whole

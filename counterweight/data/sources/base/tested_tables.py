@@ -47,8 +47,8 @@ def list_tested(root: Path, names: Sequence[str], read: Callable[[Path], Table],
     try:
         tables, left_out, said = drop_repeats(tables, "refuse")
     except UserError as error:
-        said = str(error).partition("; set two_labels")[0]  # which is a setting of tables alone
-        raise type(error)(said.replace("set tables:", "set test_tables:")) from error
+        message = str(error).partition("; set two_labels")[0]  # which is a setting of tables alone
+        raise type(error)(message.replace("set tables:", "set test_tables:")) from error
     for table in tables:
         check_table(table, root, names)
     words = {part for table in tables for part in table.parts if part not in (None, DROPPED)}
