@@ -474,6 +474,19 @@ def test_files_with_the_parts_of_all_images_say_them_where_they_are_offered(
     assert counts(found) == [{"cat": 1, "dog": 1}, {"cat": 1, "dog": 1}]
     assert found.test is not None
     assert [*found.test.origins] == ["cat/2.png", "dog/3.png"]
+    assert counts(find(tmp_path, test_lists=[file])) == counts(found)
+
+
+def test_a_table_of_several_parts_that_is_named_for_one_alone_is_a_list(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{name}/{number}.png" for name in ("cat", "dog") for number in range(3)))
+    write_table(
+        tmp_path / "train.csv",
+        "path,split",
+        *(f"{n}/{k}.png,{['train', 'val'][k]}" for n in ("cat", "dog") for k in (0, 1)),
+    )
+    write_table(tmp_path / "test.csv", "path", "cat/2.png", "dog/2.png")
+    found = find(tmp_path, train_lists=["train.csv"], test_lists=["test.csv"])
+    assert counts(found) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import csv
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
@@ -30,25 +30,29 @@ class Line(NamedTuple):
     row: int
 
 
-def read_lists(names: Sequence[str], root: Path, follow: bool, tested: bool = False) -> list[Line]:
+def read_lists(
+    names: Sequence[str], root: Path, follow: bool, tested: bool = False, both: Collection[str] = ()
+) -> list[Line]:
     """Return the lines of some lists that say something.
 
     Args:
         names: of the lists below `root`.
         follow: whether they may lie elsewhere.
-        tested: which images are wanted of JSON with those of several parts: the ones tested on, or all others.
+        tested: which images are wanted of files with those of several parts: the ones tested on, or all others.
+        both: names of lists that may be such files; JSON is one whatever it is called.
 
     Raises:
         UserError: a file is not there, lies elsewhere, or is no text, or JSON without parts.
     """
     lines = list[Line]()
-    for file in (root / name for name in names):
+    for name, file in ((name, root / name) for name in names):
         if file.suffix.lower() in WHOLE and file.suffix.lower() != JSON:
             raise UserError(f"{file}: a list has the path of an image in each line; write one for each part")
         if not follow and not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(root)):
             raise UserError(f"{file}: a list outside of the folder; copy it there, or set links: follow")
-        named = read_parted(os.fspath(file)) if file.is_file() else []
-        if has_both(named) or (file.suffix.lower() == JSON and file.is_file()):
+        whole = file.is_file() and file.suffix.lower() == JSON
+        named = read_parted(os.fspath(file)) if whole or (file.is_file() and name in both) else []
+        if whole or has_both(named):
             lines += list_parted(file, named, tested)
             continue
         try:

@@ -248,8 +248,9 @@ def find_listed(
             left to train on.
     """
     index, notes, places = PathIndex(paths), list[str](), list[list[int]]()
+    parted = {*test} & {*(train or test)}
     for names, tested in ((train, False), (test, True)):
-        found, lost = find_places(read_lists(names, root, follow, tested), index, paths)
+        found, lost = find_places(read_lists(names, root, follow, tested, parted), index, paths)
         some = f", first '{lost[0].text}' ({lost[0].file.name} row {lost[0].row})" if lost else ""
         if names and not found:
             raise UserError(f"{root / names[0]}: none of the images that {', '.join(names)} names is there{some}")
