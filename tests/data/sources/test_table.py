@@ -296,7 +296,7 @@ def test_a_column_says_the_part(tmp_path: Path) -> None:
     write_csv(tmp_path / "a.csv", lines, "path,label,split")
     assert firsts(tmp_path) == ([1, 3, 2, 5], [0, 4])
     write_csv(tmp_path / "a.csv", [*lines, "0.png,cat,fold1"], "path,label,split")
-    refused(tmp_path, r"a.csv: row 7: 'split' says 'fold1'; allowed: train, test, eval, ")
+    refused(tmp_path, r"a.csv: column 'split' names parts, but 1 of 7 rows say 'fold1'; set split: split leaves")
 
 
 @pytest.mark.parametrize(

@@ -413,14 +413,45 @@ def test_a_column_of_parts_under_another_name(name: str, words: tuple[str, str],
     assert found.train.provenance["notes"] == [said, *tested]
 
 
-@pytest.mark.parametrize("rest", ["", "unused"])
-def test_a_column_that_names_parts_in_some_rows_is_told_of(rest: str, root: Path) -> None:
-    rows, words = label_rows(["cat", "dog", "cat", "dog"]), ["train", "train", "test", rest]
+def test_a_column_that_names_parts_in_some_rows_is_told_of(root: Path) -> None:
+    rows, words = label_rows(["cat", "dog", "cat", "dog"]), ["train", "train", "test", ""]
     write(root / "a.csv", [[*rows[0], "usage"], *([*row, word] for row, word in zip(rows[1:], words, strict=True))])
     found = find(root)
     assert counts(found) == [{"cat": 2, "dog": 2}]
-    said = f"column 'usage' names parts (test, train) and others ('{rest}') and is not heeded"
+    said = "column 'usage' names parts (test, train) and others ('') and is not heeded"
     assert said in " ".join(found.train.provenance["notes"])
+
+
+def write_mixed(root: Path, name: str, words: Sequence[str]) -> Path:
+    write_images(root / "img", len(words))
+    rows = label_rows([("cat", "dog")[place % 2] for place in range(len(words))])
+    return write(root / "a.csv", [[*rows[0], name], *([*row, word] for row, word in zip(rows[1:], words, strict=True))])
+
+
+@pytest.mark.parametrize("name", ["set", "usage", "split"])
+@pytest.mark.parametrize("rest", [["unused", "unused"], ["Not used", "excluded"]])
+def test_rows_that_a_column_of_parts_calls_unused_are_left_out(name: str, rest: list[str], root: Path) -> None:
+    path = write_mixed(root, name, [*["train"] * 4, *["test"] * 2, *rest])
+    for others in ({}, {"split": name}):
+        found = find(path, **others)
+        assert counts(found) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]
+        every = " or ".join(map(repr, dict.fromkeys(rest)))
+        said = f"a.csv: column '{name}': 2 of 8 rows say {every}, which is no part: left out"
+        assert said in found.train.provenance["notes"]
+        assert ("a part that is not used", ".png", "a.csv", 2) in left_out(found)
+
+
+@pytest.mark.parametrize("name", ["set", "usage", "split"])
+def test_rows_of_words_that_are_no_part_are_asked_about_where_they_are_many(name: str, root: Path) -> None:
+    path = write_mixed(root, name, [*["train"] * 4, *["test"] * 2, *["more"] * 2])
+    ways = (
+        rf"set split: {name} leaves these out; or set test: \[test\] tests on rows that say so and trains on all others"
+    )
+    refused(path, rf"a.csv: column '{name}' names parts, but 2 of 8 rows say 'more'; {ways}")
+    assert counts(find(path, split=name)) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]
+    assert counts(find(path, split=name, test=["test"])) == [{"cat": 3, "dog": 3}, {"cat": 1, "dog": 1}]
+    write_mixed(root, name, [*["train"] * 16, *["test"] * 4, *["more"] * 2])  # fewer than one in ten
+    assert counts(find(path)) == [{"cat": 8, "dog": 8}, {"cat": 2, "dog": 2}]
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,20 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from counterweight.core.errors import UserError
 from counterweight.data.sources.base.column_texts import find_words
 from counterweight.data.sources.base.columns import Columns
 from counterweight.data.sources.base.labels import WHOLE
-from counterweight.data.sources.base.part_names import guess_part_name, parse_part_name
+from counterweight.data.sources.base.part_names import PARTS, guess_part_name, parse_part_name
 
 USUAL = re.compile(r"(?:(?:data|sub)[ _-]?)?(?:set|split|usage|phase|purpose|mode|part|cv)", re.IGNORECASE)
 FEW = 8  # words of a column that may name parts
+UNUSED = "unused"  # what stands for the part of a row that is in none
+NO_PART = re.compile(
+    r"(?:un|not[ _-]?)used|un(?:labell?ed|assigned)|(?:exclude|ignore|discard|remove)d?|(?:skip|drop)(?:ped)?",
+    re.IGNORECASE,
+)
+LOST = 0.1  # of all rows; so many may be in no part without a question
 PLAIN = re.compile(r"\d+|(?!(?:true|false|yes|no|y|n|on|off|null)$)[^\W\d][\w ./-]*", re.IGNORECASE)
 
 
@@ -35,6 +42,47 @@ def describe_partly(columns: Columns, others: Collection[str]) -> list[str]:
             said = said if parts else f"'{name}' ({', '.join(map(repr, rest))}) may name parts"
             notes.append(f"{columns.file.name}: column {said} and is not heeded; {way}")
     return notes
+
+
+def find_mixed_columns(columns: Columns, others: Collection[str]) -> list[str]:
+    """Return the columns whose few words name training, another part and something else, and which are never empty.
+
+    Args:
+        others: columns that are something else.
+    """
+    found = []
+    for name, words in find_words(columns, others).items():
+        parts = {find_part(word) for word in words if word}
+        if None in parts and "train" in parts and len(parts) > 2 and len(words) <= FEW and all(words):
+            found.append(name)
+    return found
+
+
+def name_rows(values: Sequence[str], columns: Columns, column: str, asked: bool) -> tuple[list[str], list[str]]:
+    """Return the part of each row, and a note of those that are in none beside others of training and of another part.
+
+    Args:
+        values: what a column of parts says.
+        asked: whether the settings name it.
+
+    Raises:
+        UserError: words name none where not both are there, or more than a few rows, and nobody has asked for that.
+    """
+    counts = Counter(values)
+    known = {word: find_part(word) for word in counts}
+    rest = [word for word in counts if known[word] is None]
+    parts, ways = {known[word] for word in counts} - {None}, offer_words(values)
+    if rest and not ("train" in parts and len(parts) > 1):
+        word = rest[0]
+        said = f"row {columns.number(values.index(word))}: '{column}' says '{word}'; allowed: {', '.join(PARTS)}"
+        raise UserError(f"{columns.file}: {said}; remove such rows{ways}")
+    lost = sum(counts[word] for word in rest)
+    said = f"{lost:,} of {len(values):,} rows say {' or '.join(map(repr, rest))}"
+    if lost > LOST * len(values) and not asked and not all(map(NO_PART.fullmatch, rest)):
+        leave = f"set split: {column} leaves these out"
+        raise UserError(f"{columns.file}: column '{column}' names parts, but {said}; {leave}{ways}")
+    notes = [f"{columns.file.name}: column '{column}': {said}, which is no part: left out"] if rest else []
+    return [known[word] or UNUSED for word in values], notes
 
 
 def find_part(word: str) -> str | None:

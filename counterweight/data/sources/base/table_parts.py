@@ -31,13 +31,19 @@ from counterweight.data.sources.base.part_folds import (
 )
 from counterweight.data.sources.base.part_lists import find_listed
 from counterweight.data.sources.base.part_names import (
-    PARTS,
     Validation,
     assign_parts,
     find_part_words,
     parse_part_name,
 )
-from counterweight.data.sources.base.part_words import describe_partly, find_part, offer_words
+from counterweight.data.sources.base.part_words import (
+    UNUSED,
+    describe_partly,
+    find_mixed_columns,
+    find_part,
+    name_rows,
+    offer_words,
+)
 from counterweight.data.sources.base.table_rows import DROPPED, UNLISTED, Table
 
 WANTED = "expected images and their labels"
@@ -61,6 +67,7 @@ def list_part_columns(columns: Columns, split: str | None, image: str) -> list[s
     """
     named = [name for name in (split, *list_usual(columns, SPLIT)) if name is not None]
     found = find_part_columns(columns, [image], lambda word: find_part(word) is not None)
+    found += find_mixed_columns(columns, [image])
     folds = [own.column for own in find_folds(columns, [image])]
     flags = find_flag_columns(columns, [image])
     doubtful = [name for name in find_doubtful_flags(columns, [image, *flags]) if is_flag(name)]
@@ -84,6 +91,7 @@ def read_parts(
         return read_tested(columns, wanted.test, column, folds, count, columns.file.relative_to(folder)), []
     if column is None:
         found = find_part_columns(columns, others, lambda word: find_part(word) is not None)
+        found = found or find_mixed_columns(columns, others)
         if len(found) > 1:
             every = ", ".join(found)
             raise UserError(f"{columns.file}: columns {every} have names of parts; set split: COLUMN takes one of them")
@@ -99,11 +107,10 @@ def read_parts(
         if says_part(columns, column):
             return read_flags(columns, [column]), notes + describe_nothing(columns, [column])
         values = read_words(columns, column)
-        ways = offer_words(values)
-        parts = [name_part(word, columns, column, place, ways) for place, word in enumerate(values)]
+        parts, said = name_rows(values, columns, column, wanted.split is not None)
         if wanted.split is None:
             check_columns(columns, column, parts, others)
-        return parts, notes + describe_same_parts(columns, column, dict(zip(values, parts, strict=True)))
+        return parts, notes + said + describe_same_parts(columns, column, dict(zip(values, parts, strict=True)))
     stem, above = columns.file.stem, columns.file.relative_to(folder).parent.parts
     names = find_part_words(stem) or [part for name in reversed(above) if (part := parse_part_name(name))] or [""]
     return [names[0]] * count, notes
@@ -246,6 +253,7 @@ def choose_parts(
     words: Collection[str], tables: Sequence[Table], validation: Validation, root: Path
 ) -> tuple[list[str], list[str]]:
     """Return the names of the parts that make the training part, and of those that make the test part."""
+    words = {*words} - {UNUSED}
     if not words:
         raise UserError(f"{root}: {describe_none(tables)}; {WANTED}")
     if len(words) == 1:  # one part alone is no split
@@ -274,17 +282,3 @@ def read_words(columns: Columns, column: str) -> list[str]:
         some = f"{len(values) - len(given):,} of {len(values):,} rows say none"
         raise UserError(f"{columns.file}: {said}; {some}: fill it in, or remove these rows{offer_words(given)}")
     return given
-
-
-def name_part(word: str, columns: Columns, column: str, place: int, ways: str) -> str:
-    """Return the part that a word of a column means; anything else is refused.
-
-    Args:
-        place: of the row among those that are read.
-        ways: out of it, to end the error's message with.
-    """
-    if (part := find_part(word)) is None:
-        allowed = ", ".join(PARTS)
-        said = f"row {columns.number(place)}: '{column}' says '{word}'; allowed: {allowed}; remove such rows"
-        raise UserError(f"{columns.file}: {said}{ways}")
-    return part
