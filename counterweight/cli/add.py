@@ -200,9 +200,15 @@ def name_options(message: str) -> str:
     message = re.sub(r"\bset label_pattern: '", "--label-pattern '", message)
     message = re.sub(r"\bset group_column: ('[^']*'|\w+)", r"--group-column \1", message)
     message = re.sub(r"\bset split: (?!to )(\w+)", r"--split-column \1", message)
-    message = re.sub(r"\b(set|and) (\w+): (\[[^]]*\])", r"\1 --set '\2=\3'", message).replace("set --set", "--set")
+    message = re.sub(r"\b(set|and) (\w+): (\[[^]]*\])", write_list, message).replace("set --set", "--set")
     message = re.sub(r"\bor set (\w+): (?!to )(\w+)", r"or add --set \1=\2", message)
     return re.sub(r"\bset (\w+): (?!to )(\w+)", r"--set \1=\2", message)
+
+
+def write_list(match: re.Match[str]) -> str:
+    """Return an option in place of a setting that is a list; YAML reads other numbers than those with zeros before."""
+    names = re.sub(r"(?<=[\[ ])0\d+(?=[\],])", r'"\g<0>"', match[3])
+    return f"{match[1]} --set '{match[2]}={names}'"
 
 
 def check_found(request: Request, found: Findings, counts: Mapping[str, int]) -> None:

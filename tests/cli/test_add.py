@@ -505,6 +505,22 @@ def test_two_readings_of_folders_are_told_by_an_option(tmp_path: Path, project: 
     assert (block["train"], block["test"]) == (["berlin"], ["paris"])
 
 
+@pytest.mark.parametrize("patients", [("8", "9", "10"), ("008", "009", "010")])
+def test_folders_that_are_called_by_numbers_are_parts_as_they_are_offered(
+    patients: tuple[str, ...], tmp_path: Path, project: Path
+) -> None:
+    path = tmp_path / "scans"
+    for patient in patients:
+        pets(path / patient, ill=3, well=3)
+    with pytest.raises(UserError) as caught:
+        done("scans", path)
+    ways = re.findall(r"--set '([^']+)'", str(caught.value))
+    assert [way.partition("=")[0] for way in ways] == ["train", "test"]
+    found = facts("scans", path, "--dry-run", *(word for way in ways for word in ("--set", way)))
+    classes = found["found"][str(path)]["classes"]
+    assert classes == {"train": {"ill": 6, "well": 6}, "test": {"ill": 3, "well": 3}}
+
+
 def test_a_table_beside_folders_of_other_names_is_told_by_an_option(tmp_path: Path, project: Path) -> None:
     path = pets(tmp_path / "pets", indoor=4, outdoor=4)
     lines = [

@@ -18,7 +18,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode import account
 from counterweight.data.decode.tree import COMPANION_OF, LeftOut, Tree, find_ending, is_image, prune, scan_tree
 from counterweight.data.sources import table
-from counterweight.data.sources.base.file_settings import MissingClasses, OwnFileSettings, name_setting
+from counterweight.data.sources.base.file_settings import MissingClasses, Name, OwnFileSettings, name_setting
 from counterweight.data.sources.base.folder_classes import check_empty, name_classes
 from counterweight.data.sources.base.labels import describe_lookalikes, order_names
 from counterweight.data.sources.base.layout import Wanted, choose_layout
@@ -61,9 +61,9 @@ class Settings(OwnFileSettings):
     symbolic link to the folder. Beside `train`, `val` and `test` other sub-folders are left out."""
     layout: Literal["auto", "classes", "parts"] = "auto"
     """Whether the sub-folders are `classes`, or `parts` above the classes by their names; `auto`: by what they hold."""
-    train: list[str] = Field(default_factory=list)
+    train: list[Name] = Field(default_factory=list)
     """Sub-folders that are trained on, where their names do not say so; those in neither list are left out."""
-    test: list[str] = Field(default_factory=list)
+    test: list[Name] = Field(default_factory=list)
     """Sub-folders that are tested on, where their names do not say so, as `[fold5]`."""
     train_lists: list[str] = Field(default_factory=list)
     """Texts in the folder with the path of an image in each line, as `[meta/train.txt]`, all of which are trained on.
@@ -78,7 +78,7 @@ class Settings(OwnFileSettings):
     """A regular expression that is found in the path of an image below the folder: what its first parentheses hold, or
     all of it, is the image's class, whatever folders but parts are called, as `([^/]*?)[0-9]+[.]` for `cat12.jpg`.
     Images in whose path it is not found are left out; null: folders are the classes."""
-    leave_out: list[str] | None = None
+    leave_out: list[Name] | None = None
     """Names of folders and files to be left out, as `[masks, "*_mask.png"]`; null: masks and thumbnails that have the
     names of images beside them; `[]`: none."""
     missing_classes: MissingClasses = "refuse"

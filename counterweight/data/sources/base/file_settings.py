@@ -28,6 +28,13 @@ def check_size(value: object) -> object:
     return value
 
 
+def write_number(value: object) -> object:
+    """Return a whole number, as folders may be called, as its digits."""
+    return str(value) if type(value) is int else value
+
+
+Name = Annotated[str, BeforeValidator(write_number)]
+"""The name of a file or folder, which YAML may take for a number."""
 Size = Annotated[int | list[int], BeforeValidator(check_size)]
 
 
