@@ -19,7 +19,7 @@ from counterweight.data.decode.tree import prune, scan_tree
 from counterweight.data.findings import Findings
 from counterweight.data.labelled_texts import LabelsError, describe_unplaced
 from counterweight.data.negative_values import check_negative
-from counterweight.data.source_choice import detect_source
+from counterweight.data.source_choice import detect_source, offer_table
 from counterweight.data.sources.base.batches import LINES
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.group_names import check_enough_groups, find_groups
@@ -35,6 +35,7 @@ from counterweight.settings.params import Params
 Json = dict[str, Any]
 
 SHORT = "short, for a CPU; {{}} takes the paper's settings: counterweight describe {name}"
+LIST = re.compile(r'\b(set|and) (\w+): (\[(?:"(?:[^"\\]|\\.)*"|[^]"])*\])')
 ONE_CLASS = (
     "Note: all images are of one class: there is no classifier to be helped and so no table, but a gallery of what "
     "generators make of them, vae, gan, wgan and wgan_gp, too, once generators.vae has a block of that name; "
@@ -189,6 +190,8 @@ def find_images(request: Request, settings: Json, params: Params) -> DatasetSpli
         check_enough_groups(found, found.test is not None and plan.common.keep_split, str(request.path))
     except UserError as error:
         message = str(error).removeprefix(f"{where}.path: ").removeprefix(f"{where}.")
+        if settings["source"] == "folder" and "set layout: " in message and "layout: table" not in message:
+            message += offer_table(request.path)
         raise UserError(name_options(message)) from error
     return found
 
@@ -200,15 +203,14 @@ def name_options(message: str) -> str:
     message = re.sub(r"\bset label_pattern: '", "--label-pattern '", message)
     message = re.sub(r"\bset group_column: ('[^']*'|\w+)", r"--group-column \1", message)
     message = re.sub(r"\bset split: (?!to )(\w+)", r"--split-column \1", message)
-    message = re.sub(r"\b(set|and) (\w+): (\[[^]]*\])", write_list, message).replace("set --set", "--set")
+    message = LIST.sub(write_list, message).replace("set --set", "--set")
     message = re.sub(r"\bor set (\w+): (?!to )(\w+)", r"or add --set \1=\2", message)
     return re.sub(r"\bset (\w+): (?!to )(\w+)", r"--set \1=\2", message)
 
 
 def write_list(match: re.Match[str]) -> str:
-    """Return an option in place of a setting that is a list; YAML reads other numbers than those with zeros before."""
-    names = re.sub(r"(?<=[\[ ])0\d+(?=[\],])", r'"\g<0>"', match[3])
-    return f"{match[1]} --set '{match[2]}={names}'"
+    """Return an option in place of a setting that is a list."""
+    return f"{match[1]} --set {shlex.quote(f'{match[2]}={match[3]}')}"
 
 
 def check_found(request: Request, found: Findings, counts: Mapping[str, int]) -> None:

@@ -21,6 +21,7 @@ from counterweight.data.sources.base.part_lists import BETWEEN, PROSE, is_named
 from counterweight.data.sources.base.part_names import JOINED, NAMED_PART, TESTS, find_part_words, guess_part_name
 from counterweight.data.sources.base.table_columns import NoLabelsError
 from counterweight.data.sources.base.unplaced_tables import begin_unplaced
+from counterweight.data.sources.base.written_names import write_names
 
 ENDINGS = (".txt", ".lst", ".list", ".data", JSON, NO_ENDING)
 MOST = 200  # texts that are looked into
@@ -58,7 +59,7 @@ class LabelledTexts(NamedTuple):
     def way(self) -> str:
         """The setting that reads them."""
         column = f" and set label: {self.column}" if self.column else ""
-        return f"set tables: [{', '.join(self.files)}]{column}"
+        return f"set tables: {write_names(self.files)}{column}"
 
     def is_contrary(self, classes: Collection[str]) -> bool:
         """Say whether these mean other classes than folders do.

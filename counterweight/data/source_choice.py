@@ -27,6 +27,7 @@ from counterweight.data.sources.base.layout_doubts import (
     list_classes,
     name_pieces,
     name_some,
+    offer_parts,
     unwrap,
 )
 from counterweight.data.sources.base.layout_sets import find_inner
@@ -35,6 +36,7 @@ from counterweight.data.sources.base.part_lists import describe_lists
 from counterweight.data.sources.base.part_names import are_part_names, guess_part_name, parse_part_name
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
 from counterweight.data.sources.base.table_files import FIRST
+from counterweight.data.sources.base.written_names import write_names
 
 WANTED = "expected a folder with a sub-folder of images per class, or train and test above them, or tables"
 
@@ -53,7 +55,9 @@ def detect_source(path: Path) -> str:
         if path.suffix.lower() in account.ARCHIVES:
             raise UserError(f"{path}: an archive; unpack it, then give the folder")
         if find_ending(str(path)) in ENDINGS:
-            ways = f"give {quote(os.fspath(path.parent))} and set tables: [{path.name}] has its labels read"
+            ways = (
+                f"give {quote(os.fspath(path.parent))} and set tables: {write_names([path.name])} has its labels read"
+            )
             raise UserError(f"{path}: a text: {ways}; {WANTED}")
         raise UserError(f"{path}: a file that is no table ({', '.join(SUFFIXES)}); {WANTED}")
     tree = scan_tree(os.fspath(path), path.resolve(), follow_links=True)
@@ -71,6 +75,7 @@ def detect_source(path: Path) -> str:
         return "table"
     if len(classes) > 1:
         labelled = offer_labelled(tree, classes=False) or describe_label_files(tree)
+        labelled += offer_parts(tree.folders)
         raise UserError(
             f"{path}: {', '.join(classes)} look like parts, not classes{labelled}; {WANTED}; "
             "set layout: classes takes them as classes"
@@ -89,7 +94,7 @@ def check_only_part(path: Path, tree: Tree, classes: Sequence[str]) -> None:
         return
     texts = [own for own in find_labelled_texts(tree) if len(own.files) > 1 and {*own.labels}.isdisjoint(classes)]
     if texts:
-        ways = f"set train: [{folders[0]}] takes folders {name_some(classes)} for classes without parts"
+        ways = f"set train: {write_names([folders[0]])} takes folders {name_some(classes)} for classes without parts"
         raise UserError(f"{path}: {folders[0]} looks like one part of several; {describe_labelled(texts)}; {ways}")
 
 
@@ -101,6 +106,14 @@ def find_table(path: Path, tree: Tree) -> str | None:
     if second and tree.images:
         return second if may_label(path) else None
     return second
+
+
+def offer_table(path: Path) -> str:
+    """Return the setting that reads the tables of a folder, to go on with an error's message; nothing without any."""
+    tree = scan_tree(os.fspath(path), path.resolve(), follow_links=True)
+    if find_table(path, tree) is None or not may_label(path):
+        return ""
+    return "; where tables there label the images, set layout: table reads these"
 
 
 def check_others(path: Path, tree: Tree) -> None:

@@ -224,7 +224,10 @@ def test_a_table_labels_images_in_pieces(tmp_path: Path) -> None:
     assert counts(find(tmp_path)) == [{"a": 2, "b": 2}]
     write_table(tmp_path / "a.csv", "image,kind,age", *(f"{number},{'ab'[number % 2]},{number}" for number in range(4)))
     assert detect_source(tmp_path) == "table"
-    refused(tmp_path, r"a.csv: no column label, .*; it has image, kind, age; set label: .*; nor has the other table$")
+    refused(
+        tmp_path,
+        r"a.csv: no column label, .*; it has image, kind, age; set label: .*; nor does the other table label images$",
+    )
     (tmp_path / "a.csv").unlink()
     assert detect_source(tmp_path) == "folder"
     with pytest.raises(UserError, match=r"or pieces of one set\? .*; where a table labels them, set layout: table$"):
@@ -246,7 +249,9 @@ def test_a_table_without_the_column_that_is_asked_for_is_left_out(tmp_path: Path
     said = "parts.csv is not read beside attributes.csv: no column 'male'; its column 'partition' may say which"
     assert found.train.provenance["notes"][-1].startswith(said)
     refused(
-        tmp_path, r"attributes.csv: no column 'mal'; did you mean 'male'\? .*; nor has the other table$", label="mal"
+        tmp_path,
+        r"attributes.csv: no column 'mal'; did you mean 'male'\? .*; nor does the other table label images$",
+        label="mal",
     )
 
 

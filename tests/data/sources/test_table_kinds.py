@@ -151,7 +151,7 @@ def test_where_no_table_has_labels_the_first_is_named(root: Path) -> None:
     write(root / "b.csv", [["x", "y"], ["1", "2"]])
     refused(
         root,
-        r"a.csv: no column label, .*; it has path, x, y; set label: COLUMN takes one of them; nor has the other table$",
+        r"a.csv: no column label, .*; it has path, x, y; set label: .*; nor does the other table label images$",
     )
 
 

@@ -59,10 +59,12 @@ from counterweight.data.sources.base.part_names import (
     guess_part_name,
     parse_part_name,
 )
+from counterweight.data.sources.base.written_names import write_names
 
 ONLY_CLASS = "all"  # what the class is called where images lie in no sub-folder
 IN_NO_PART = "beside the folders of parts"
 UNUSED_PART = "a part that is not used"
+INNER = "([^/]+)/[^/]+$"  # finds the folder that an image is in
 WITHOUT_CLASSES = "a part without folders of classes"
 
 Kind = Literal["auto", "classes", "parts"]
@@ -213,7 +215,7 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
         every = {name for folder in folders for name in list_classes(enter_images(folder)) if not is_kind(name)}
         first = f"classes {name_some(names)}, each with folders {name_some(every)}"
         *some, last = sorted(order_names(names), key=is_tested)
-        example = f"set train: [{', '.join(some[:NAMED])}] and test: [{last}] as an example"
+        example = f"set train: {write_names(some[:NAMED])} and test: {write_names([last])} as an example"
         choice = f"set layout: classes takes the first; {example} the other, train alone splits its images here"
         choice += offer_one_of_each(folders, shared) + offer_one_set(folders)
         raise UserError(f"{where}: {first}, or parts {name_some(names)} of classes {name_some(every)}? {choice}")
@@ -227,7 +229,8 @@ def note_nested(folders: Sequence[Tree]) -> list[str]:
     nested = sum(bool(list_classes(folder)) for folder in folders)
     names = name_some({name for folder in folders for name in list_classes(folder)})
     said = f"{nested} of {len(folders)} folders of classes have folders in them ({names})"
-    return [f"{said}, whose images are taken as theirs"] if nested else []
+    ways = f"set label_pattern: '{INNER}' takes the inner ones for classes"
+    return [f"{said}, whose images are taken as theirs; {ways}"] if nested else []
 
 
 def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: str) -> Layout | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from counterweight.data.decode.tree import LeftOut, Tree, count_all, find_ending
 from counterweight.data.sources.base.layout_doubts import unwrap
 from counterweight.data.sources.base.part_names import guess_part_name
+from counterweight.data.sources.base.written_names import write_names
 
 IN_NO_CLASS = "beside the folders of classes"
 
@@ -27,9 +28,9 @@ def offer_part(folder: Tree, train: Sequence[Tree], test: Sequence[Tree]) -> str
     """Return the setting that takes a folder with the same classes as the parts have, to end a note with."""
     trained, tested = ([part.name for part in own] for own in (train, test))
     if guess_part_name(folder.name) != "train":
-        return f"; set test: [{', '.join([*tested, folder.name])}] tests on them, too"
-    more = f"set train: [{', '.join([*trained, folder.name])}]" + (
-        f" and test: [{', '.join(tested)}]" if tested else ""
+        return f"; set test: {write_names([*tested, folder.name])} tests on them, too"
+    more = f"set train: {write_names([*trained, folder.name])}" + (
+        f" and test: {write_names(tested)}" if tested else ""
     )
     return f"; {more} trains on them, too"
 

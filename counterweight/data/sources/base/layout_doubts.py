@@ -16,7 +16,8 @@ from counterweight.data.decode.tree import (
     list_stems,
 )
 from counterweight.data.sources.base.labels import order_names
-from counterweight.data.sources.base.part_names import are_part_names, guess_part_name
+from counterweight.data.sources.base.part_names import TESTS, VALIDATION, are_part_names, guess_part_name
+from counterweight.data.sources.base.written_names import write_names
 
 KINDS = r"rgb|jpe?gs?|pngs?|originals?|raw"
 IMAGES = re.compile(rf"(?:(?:(?:{KINDS})[ _-]?)?(?:images?|imgs?|img|photos?|pictures?)|{KINDS})", re.IGNORECASE)
@@ -51,15 +52,31 @@ def check_names(names: Sequence[str], where: str, folders: Sequence[Tree] = ()) 
     """Refuse classes whose names all look like those of parts: a table of these would answer another question.
 
     Args:
-        folders: in which there may be classes; the first with such is offered.
+        folders: in which there may be classes, which are offered.
     """
     if are_part_names(names):
         expected = "expected folders train and test with a sub-folder per class, or a table of labels"
-        if found := [folder for folder in folders if holds_classes(unwrap(folder))]:
-            one = max(found, key=lambda folder: guess_part_name(folder.name) == "train")
-            expected += f"; set train: [{one.name}] takes its folders {name_some(list_classes(unwrap(one)))} alone"
+        expected += offer_parts(folders)
         expected += "; set layout: classes takes them as classes" if folders else ""
         raise UserError(f"{where}: {', '.join(names)} look like parts, not classes; {expected}")
+
+
+def offer_parts(folders: Sequence[Tree]) -> str:
+    """Return the settings that take folders as the parts that their names say, or the first with classes in it alone.
+
+    Nothing where there is no such.
+    """
+    words = {folder.name: guess_part_name(folder.name) for folder in folders if list_classes(unwrap(folder))}
+    train = [name for name, word in words.items() if word == "train"]
+    test = next((own for kind in (TESTS, VALIDATION) if (own := [n for n, w in words.items() if w in kind])), [])
+    if train and test:
+        return f"; set train: {write_names(train)} and test: {write_names(test)} takes them so"
+    found = [folder for folder in folders if holds_classes(unwrap(folder))]
+    if not found:
+        return ""
+    one = max(found, key=lambda folder: words[folder.name] == "train")
+    inner = name_some(list_classes(unwrap(one)))
+    return f"; set train: {write_names([one.name])} takes its folders {inner} alone"
 
 
 def check_flat_parts(folders: Sequence[Tree], where: str) -> None:
@@ -95,7 +112,7 @@ def check_pictures(names: Sequence[str], where: str) -> None:
     """Refuse classes that are called images and masks."""
     if are_pictures(names):
         masks = [name for name in names if is_mask(name)]
-        choice = f"set leave_out: [{', '.join(masks)}] leaves the masks out, set leave_out: [] takes both as classes"
+        choice = f"set leave_out: {write_names(masks)} leaves the masks out, set leave_out: [] takes both as classes"
         raise UserError(f"{where}: {name_some(names)}: images and their masks, or classes? {choice}")
 
 
@@ -127,7 +144,8 @@ def check_twins(folders: Sequence[Tree], where: str) -> None:
         for other in (folder for folder in folders if {*map(find_ending, list_images(folder))}.isdisjoint(PHOTOGRAPHS)):
             if has_same_names(list_stems(other), stems) and not any(map(str.isdecimal, stems)):
                 said = f"files in {one.name} have the names of those in {other.name}, which are no JPEG"
-                choice = f"set leave_out: [{other.name}] leaves these out, set leave_out: [] takes both as classes"
+                ways = f"set leave_out: {write_names([other.name])} leaves these out"
+                choice = f"{ways}, set leave_out: [] takes both as classes"
                 raise UserError(f"{where}: {said}: images and their masks, or classes? {choice}")
 
 
@@ -164,7 +182,7 @@ def check_inner_pictures(folders: Sequence[Tree], shared: Collection[str], where
     for other in others:
         for beside in (None, *pictures[:1]):
             if all(is_beside(folder, other, beside) for folder in folders):
-                choice = f"set leave_out: [{other}] leaves them out, set leave_out: [] takes them"
+                choice = f"set leave_out: {write_names([other])} leaves them out, set leave_out: [] takes them"
                 of = f"of {beside}" if beside else "beside it"
                 same = f"the files of {other} have the names of those {of} in every class"
                 raise UserError(f"{where}: {same}: masks or images? {choice}")
@@ -180,7 +198,7 @@ def offer_one_of_each(folders: Sequence[Tree], shared: Iterable[str]) -> str:
         if not all(name in own and has_same_names(own[name], own.get(first, set())) for name in others):
             return ""
     same = f"the files in {name_some([first, *others])} have the same names"
-    return f"; {same}: set leave_out: [{', '.join(others)}] takes one of each" if others else ""
+    return f"; {same}: set leave_out: {write_names(others)} takes one of each" if others else ""
 
 
 def offer_one_set(folders: Sequence[Tree]) -> str:

@@ -19,6 +19,7 @@ from counterweight.data.sources.base.layout_doubts import (
     unwrap,
 )
 from counterweight.data.sources.base.part_names import are_part_names, guess_part_name
+from counterweight.data.sources.base.written_names import write_names
 
 FOLDER = "([^/]+)/[^/]+$"  # of an image, in its path
 
@@ -60,7 +61,7 @@ def check_wrapped(folders: Sequence[Tree], where: str) -> None:
     for folder, _, inner in found:
         if parted or is_doubled(folder) or (alone and folder.images >= (1 - FEW) * total):
             other = f"classes {name_some(inner)} in {folder.name}, where {folder.images:,} of {total:,} images are"
-            choice = f"set layout: classes takes the first, set train: [{folder.name}] the other"
+            choice = f"set layout: classes takes the first, set train: {write_names([folder.name])} the other"
             raise UserError(f"{where}: classes {name_some(each.name for each in folders)}, or {other}? {choice}")
 
 
@@ -80,7 +81,10 @@ def check_copies(folders: Sequence[Tree], where: str) -> None:
         inner = list_classes(unwrap(folder))
         if len(both := inner & plain) > 1 and 2 * len(both) >= len(inner):
             said = f"{folder.name} has folders {name_some(inner)}, which are beside it, too: a copy, or a class?"
-            choice = f"set leave_out: [{folder.name}] goes on without, set layout: classes takes it as a class"
+            above = os.path.dirname(folder.path)  # of the same name, it would be left out, too
+            given = f"give {quote(above)} and " if os.path.basename(above) == folder.name else ""
+            choice = f"{given}set leave_out: {write_names([folder.name])} goes on without, "
+            choice += "set layout: classes takes it as a class"
             raise UserError(f"{where}: {said} {choice}")
 
 
@@ -93,7 +97,7 @@ def check_letters(folders: Sequence[Tree], where: str) -> None:
     if found := find_under_letters(folders):
         names = order_names(folder.name for folder in folders)
         first = f"classes {name_some(names)}, or {name_some(found)}, by the letters they begin with"
-        choice = f"set layout: classes takes the first, set train: [{', '.join(names)}] the other"
+        choice = f"set layout: classes takes the first, set train: {write_names(names)} the other"
         raise UserError(f"{where}: {first}? {choice}")
 
 

@@ -171,7 +171,9 @@ def agree_on_classes(
         if own
     )
     if missing == "refuse":
-        ways = "set missing_classes: leave_out goes on without, set missing_classes: split_anew splits all images here"
+        ways = "set missing_classes: split_anew splits all images here"
+        if any(train.get(name) and test.get(name) for name in every):
+            ways = f"set missing_classes: leave_out goes on without, {ways}"
         raise UserError(f"{where}: train and test differ in classes: {said}{alike}; {ways}")
     if missing == "split_anew":
         return CommonClasses(every, [f"{said}: the parts are joined and split anew"], True)

@@ -16,6 +16,7 @@ from counterweight.data.sources.base.listed_paths import WHOLE, PathIndex, find_
 from counterweight.data.sources.base.part_flags import is_flag
 from counterweight.data.sources.base.part_names import NAMED_PART, TESTS, guess_part_name, parse_part_name
 from counterweight.data.sources.base.parted_lists import TABLES, read_parted
+from counterweight.data.sources.base.written_names import write_names
 
 PLAIN = (".txt", ".lst", ".list", ".data", ".csv", ".tsv", NO_ENDING)
 TEXTS = (*PLAIN, ".json", ".yaml", ".yml")
@@ -115,13 +116,13 @@ def offer_lists(
     if not test:
         table = next((file.path for file in found if is_table(file.path)), None)
         return f"set layout: table takes the labels of {table}, too, if it has them" if table else WITH_LISTS
-    ways = f"set test_lists: [{', '.join(test)}] tests on its images and trains on the others"
+    ways = f"set test_lists: {write_names(test)} tests on its images and trains on the others"
     if train:
-        ways = f"set train_lists: [{', '.join(train)}] and test_lists: [{', '.join(test)}] take their parts"
+        ways = f"set train_lists: {write_names(train)} and test_lists: {write_names(test)} take their parts"
     try:
         find_listed(strip_root(root, images), train, test, root, follow=True) if images else None
     except UserError as error:
-        ways += f", but {str(error).removeprefix(os.path.join(root, ''))}"
+        return f"{ways}, but {str(error).removeprefix(os.path.join(root, ''))}"
     return ways
 
 

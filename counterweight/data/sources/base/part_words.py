@@ -1,6 +1,5 @@
 """What words of a column mean as parts, and what is said where only some of them do."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -10,6 +9,7 @@ from counterweight.data.sources.base.column_texts import find_words
 from counterweight.data.sources.base.columns import Columns
 from counterweight.data.sources.base.labels import WHOLE
 from counterweight.data.sources.base.part_names import PARTS, guess_part_name, parse_part_name
+from counterweight.data.sources.base.written_names import write_name
 
 USUAL = re.compile(r"(?:(?:data|sub)[ _-]?)?(?:set|split|usage|phase|purpose|mode|part|cv)", re.IGNORECASE)
 FEW = 8  # words of a column that may name parts
@@ -19,7 +19,6 @@ NO_PART = re.compile(
     re.IGNORECASE,
 )
 LOST = 0.1  # of all rows; so many may be in no part without a question
-PLAIN = re.compile(r"\d+|(?!(?:true|false|yes|no|y|n|on|off|null)$)[^\W\d][\w ./-]*", re.IGNORECASE)
 
 
 def describe_partly(columns: Columns, others: Collection[str]) -> list[str]:
@@ -105,6 +104,5 @@ def offer_words(values: Sequence[str]) -> str:
 
 
 def write_words(words: Sequence[str]) -> str:
-    """Return words as settings take them: those that would be something else there in quotes, `2.0` as `2`."""
-    plain = [match[1] if (match := WHOLE.fullmatch(word)) else word for word in words]
-    return ", ".join(word if PLAIN.fullmatch(word) else json.dumps(word, ensure_ascii=False) for word in plain)
+    """Return words as settings take them, `2.0` as `2`."""
+    return ", ".join(write_name(match[1] if (match := WHOLE.fullmatch(word)) else word) for word in words)

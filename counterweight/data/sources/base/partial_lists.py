@@ -46,8 +46,8 @@ def describe_partial(files: Iterable[str], images: Sequence[str], root: Path) ->
     for file in islice(find_partial(files, stems), MOST):
         lines = read_lines(file, LARGEST)
         named = {name: line for line in lines for name in list_named(line, file, stems) if name in places}
-        found = {place for name in named for place in places[name]}
         path = os.path.relpath(file, root)
+        found = {place for name in named for place in choose_beside(places[name], images, os.path.dirname(path))}
         own = {name: find_nearest([images[place] for place in places[name]], line) for name, line in named.items()}
         several = [name for name, line in named.items() if is_shared(own[name], line, os.path.dirname(path))]
         if several and len(several) >= len(named) / 2:
@@ -60,6 +60,11 @@ def describe_partial(files: Iterable[str], images: Sequence[str], root: Path) ->
         return notes + [describe_some(f"{file} names {count:,}", [file], images) for file, count in counts.items()]
     said = f"{', '.join([*counts][:SHOWN])} and {len(counts) - SHOWN:,} more together name {len(every):,}"
     return [*notes, describe_some(said, [*counts], images)]
+
+
+def choose_beside(places: Sequence[int], images: Sequence[str], folder: str) -> Sequence[int]:
+    """Return the places of images that a name in a folder means: those in that, if there are such."""
+    return [place for place in places if os.path.dirname(images[place]) == folder] or places
 
 
 def find_nearest(images: Sequence[str], line: str) -> list[str]:

@@ -15,6 +15,7 @@ from counterweight.data.sources.base.table_columns import NoColumnError, NoLabel
 from counterweight.data.sources.base.table_parts import SPLIT
 from counterweight.data.sources.base.table_prefixes import TRIED
 from counterweight.data.sources.base.table_rows import UNREAD, Table
+from counterweight.data.sources.base.written_names import write_names
 
 MANY = 20  # tables without labels or images, after which no more are looked at
 TEMPLATE = "submission"  # in the names of tables that are to be filled in
@@ -49,9 +50,9 @@ def choose_tables(
             found.sort(key=lambda table: tier.index(table.columns.file))
             break
     else:
-        first = find_nearest(lacking.values())
-        rest = "the other table" if len(lacking) == 2 else f"any of {len(lacking) - 1:,} more tables"
-        more = f"; nor has {rest}" if len(lacking) > 1 else ""
+        first = find_nearest(lacking)
+        rest = "does the other table" if len(lacking) == 2 else f"do {len(lacking) - 1:,} more tables"
+        more = f"; nor {rest} label images" if len(lacking) > 1 else ""
         raise type(first)(f"{first}{more}{offer_folders(root)}")
     check_template(found)
     said = {
@@ -104,7 +105,7 @@ def read_alike(
     """
     alike = list[Table]()
     for file, error in [*lacking.items()]:
-        if isinstance(error, NoLabelsError) or TEMPLATE in file.stem.lower():
+        if isinstance(error, NoLabelsError) or is_template(file):
             continue
         for image in list_candidates(file, {table.image for table in found}, error):
             try:
@@ -167,9 +168,14 @@ def offer_parts(file: Path) -> str:
     return f"; its column '{found[0]}' may say which part each image is in: {ways}" if found else ""
 
 
-def find_nearest(errors: Iterable[NoColumnError]) -> NoColumnError:
-    """Return the first error of a table that has images, if any has; else the first."""
-    return min(errors, key=lambda error: not isinstance(error, NoLabelsError))
+def find_nearest(lacking: Mapping[Path, NoColumnError]) -> NoColumnError:
+    """Return the first error of a table that has images, if any has, and is no template; else the first."""
+    return min(lacking.items(), key=lambda own: (not isinstance(own[1], NoLabelsError), is_template(own[0])))[1]
+
+
+def is_template(file: Path) -> bool:
+    """Say whether a table is called as one that is to be filled in is."""
+    return TEMPLATE in file.stem.lower()
 
 
 def check_template(tables: Sequence[Table]) -> None:
@@ -179,7 +185,7 @@ def check_template(tables: Sequence[Table]) -> None:
         UserError: it is so.
     """
     labels = {name for table in tables for name in table.classes} - {None}
-    if len(labels) <= 1 and all(TEMPLATE in table.columns.file.stem.lower() for table in tables):
+    if len(labels) <= 1 and all(is_template(table.columns.file) for table in tables):
         said = f"gives all images the label {next(iter(labels), '')!r}, and is called as templates to be filled in are"
         ways = "sort the images into a folder of each class, or write a table of their paths and labels"
         raise NoLabelsError(f"{tables[0].columns.file}: it {said}; {ways}")
@@ -220,7 +226,7 @@ def check_there(tables: Sequence[Table], root: Path) -> None:
         rest = [table.columns.file.relative_to(root).as_posix() for table in tables if table not in gone]
         first, paths = gone[0].columns.file, gone[0].paths or []
         said = f"{len(paths):,} of {len(paths):,} files missing, first: {paths[0]}"
-        ways = f"paths are relative to the table; put them there, or set tables: [{', '.join(rest)}] to do without"
+        ways = f"paths are relative to the table; put them there, or set tables: {write_names(rest)} to do without"
         raise UserError(f"{first}: {said}; {ways}")
 
 
@@ -240,7 +246,7 @@ def find_templates(tables: Sequence[Table]) -> list[tuple[Table, str]]:
         paths = (table.paths or [])[:TRIED]
         why = (
             "it is called so"
-            if TEMPLATE in table.columns.file.stem.lower()
+            if is_template(table.columns.file)
             else "none of its images is there"
             if paths and not any(map(os.path.lexists, paths))
             else "it names no part as others do"

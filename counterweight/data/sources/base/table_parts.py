@@ -45,6 +45,7 @@ from counterweight.data.sources.base.part_words import (
     offer_words,
 )
 from counterweight.data.sources.base.table_rows import DROPPED, UNLISTED, Table
+from counterweight.data.sources.base.written_names import write_names
 
 WANTED = "expected images and their labels"
 SPLIT = ("split", "subset", "partition")
@@ -261,7 +262,7 @@ def choose_parts(
     if "" in words:
         bare = next(table.columns.file for table in tables if "" in table.parts)
         known = [os.path.relpath(table.columns.file, root) for table in tables if "" not in table.parts]
-        ways = f"set tables: [{', '.join(known)}] reads these alone; or give one table itself"
+        ways = f"set tables: {write_names(known)} reads these alone; or give one table itself"
         raise UserError(f"{bare}: neither its name nor a column split says which part it is, as others do; {ways}")
     if "train" not in words:
         raise UserError(f"{root}: no part train, only {', '.join(sorted(words))}")

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import LeftOut, find_ending
 from counterweight.data.sources.base.table_rows import DROPPED, Table
+from counterweight.data.sources.base.written_names import write_names
 
 TwoLabels = Literal["refuse", "leave_out"]
 
@@ -72,7 +73,7 @@ def offer_tables(tables: list[Table], places: list[Place]) -> str:
     if other is None:
         return ""
     kept = [os.path.relpath(own.columns.file, own.place.root) for n, own in enumerate(tables) if n != other]
-    return f"set tables: [{', '.join(kept)}] does without {tables[other].columns.file.name}; or "
+    return f"set tables: {write_names(kept)} does without {tables[other].columns.file.name}; or "
 
 
 def drop_places(tables: list[Table], dropped: list[Place]) -> list[Table]:

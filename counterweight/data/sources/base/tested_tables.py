@@ -18,6 +18,7 @@ from counterweight.data.sources.base.table_files import find_table_files
 from counterweight.data.sources.base.table_paths import check_near
 from counterweight.data.sources.base.table_repeats import drop_repeats
 from counterweight.data.sources.base.table_rows import DROPPED, Table, leave_out_rows, name_classes
+from counterweight.data.sources.base.written_names import write_names
 
 
 class Tested(NamedTuple):
@@ -82,7 +83,7 @@ def check_table(table: Table, root: Path, names: Sequence[str]) -> None:
         raise UserError(f"{said}: {other} is not in {root}; expected paths of images in it")
     if "train" in table.parts:
         every = f"the table{'s' if len(names) > 1 else ''}"
-        ways = f"set tables: [{', '.join(names)}] reads all parts of {every}"
+        ways = f"set tables: {write_names(names)} reads all parts of {every}"
         raise UserError(f"{said}: it says that images are trained on; {ways}")
 
 
@@ -94,7 +95,7 @@ def check_untested(test: Listing, where: str) -> None:
     """
     if place := next((place for place in test.places if find_part_of(place) in TESTS), None):
         folder = place.split(os.sep)[0]
-        ways = f"set leave_out: [{folder}] goes on without them"
+        ways = f"set leave_out: {write_names([folder])} goes on without them"
         raise UserError(f"{where}: test_tables beside folders of classes in {folder}, which are tested on, too; {ways}")
 
 

@@ -17,6 +17,7 @@ from counterweight.data.sources.base.part_lists import PLAIN, PROSE, is_named, i
 from counterweight.data.sources.base.part_names import TESTS, VALIDATION, guess_part_name
 from counterweight.data.sources.base.table_columns import NoLabelsError
 from counterweight.data.sources.base.tested_tables import Tested, name_as_folders
+from counterweight.data.sources.base.written_names import write_names
 
 MOST = 20  # files that are looked at
 PRESENT = 0.5  # of the images that a table names are there, at least
@@ -77,7 +78,7 @@ def describe_unplaced_tables(
         )
         files, labels = [own.file for own in offered], {label for own in offered for label in own.labels}
         said = begin_unplaced(files, sum(own.images for own in offered), order_names(labels))
-        notes.append(f"{said}: set {key}: [{', '.join(files)}] {does}")
+        notes.append(f"{said}: set {key}: {write_names(files)} {does}")
     notes += [describe_validation(own) for own in same if own.part == VALIDATION[0] and own not in offered]
     tables = [file for own in tree.walk() for file in own.files if is_table(file)] if same else []
     told = [*(os.path.abspath(root / name) for name in (*bare, *(own.file for own in found))), *tables]
@@ -93,7 +94,7 @@ def begin_unplaced(files: Sequence[str], count: int, labels: Sequence[str]) -> s
 def describe_validation(own: Unplaced) -> str:
     """Return a note of a table of images of validation, beside others of images that are tested on."""
     said = begin_unplaced([own.file], own.images, order_names(own.labels))
-    ways = f"set test_tables: [{own.file}] tests on these instead; folders of classes have them trained on"
+    ways = f"set test_tables: {write_names([own.file])} tests on these instead; folders of classes have them trained on"
     return f"{said}, and is not read: {ways}"
 
 
