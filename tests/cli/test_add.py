@@ -3,6 +3,7 @@
 import errno
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -519,6 +520,28 @@ def test_folders_that_are_called_by_numbers_are_parts_as_they_are_offered(
     found = facts("scans", path, "--dry-run", *(word for way in ways for word in ("--set", way)))
     classes = found["found"][str(path)]["classes"]
     assert classes == {"train": {"ill": 6, "well": 6}, "test": {"ill": 3, "well": 3}}
+
+
+@pytest.mark.parametrize("name", ["Orange, red", "Grevy's zebra", "Batch #2", "7", "no", "1e3"])
+def test_a_folder_without_images_is_left_out_as_it_is_offered(name: str, tmp_path: Path, project: Path) -> None:
+    path = pets(tmp_path / "pets", cat=4, dog=4)
+    (path / name).mkdir()
+    with pytest.raises(UserError, match=f"no images of class {name}") as caught:
+        done("pets", path)
+    _, option, value, *_ = shlex.split(str(caught.value).partition("needs some,")[2].replace(" goes on", " 'goes on"))[
+        0:3
+    ]
+    found = facts("pets", path, "--dry-run", option, value)
+    assert found["found"][str(path)]["classes"] == {"train": {"cat": 4, "dog": 4}}
+
+
+def test_a_table_beside_folders_that_may_be_parts_is_named(tmp_path: Path, project: Path) -> None:
+    path = tmp_path / "pets"
+    for patient in ("a", "b"):
+        pets(path / "train_images" / patient, one=2, two=2)
+    lines = [f"train_images/{who}/{n}/{k:03}.png,ill" for who in "ab" for n in ("one", "two") for k in range(2)]
+    (path / "train.csv").write_text("\n".join(["path,cancer,site", *(f"{line},x" for line in lines)]))
+    refused(project, r"; where tables there label the images, --layout table reads these$", "pets", path)
 
 
 def test_a_table_beside_folders_of_other_names_is_told_by_an_option(tmp_path: Path, project: Path) -> None:

@@ -6,7 +6,6 @@ Where there are no sub-folders of classes, all images are of one class.
 import os
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -37,12 +36,14 @@ from counterweight.data.sources.base.part_conflicts import describe_contrary_par
 from counterweight.data.sources.base.part_lists import WITH_LISTS, describe_lists, describe_named_parts, find_listed
 from counterweight.data.sources.base.part_names import TESTS, Validation, describe_joined, parse_part_name
 from counterweight.data.sources.base.partial_lists import describe_partial
-from counterweight.data.sources.base.table_columns import NoColumnError
+from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
+from counterweight.data.sources.base.table_rows import Table
 from counterweight.data.sources.base.tested_tables import (
     Tested,
     check_untested,
     describe_other_folders,
     drop_files,
+    find_label_column,
     keep_present,
     list_tested,
     name_as_folders,
@@ -157,8 +158,8 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         train, test, said = split_by_lists(train, test, settings, Path(tree.path), left_out)
         notes += said
     elif not tested:
-        read = partial(list_tables, Path(tree.path), settings)
-        unplaced = describe_unplaced_tables(tree, train.files, {*train.classes}, lambda name: read([name]))
+        known = {*train.classes}
+        unplaced = describe_unplaced_tables(tree, train.files, known, lambda own: list_tables(tree, settings, [own]))
         notes += [*unplaced.notes, *describe_lists(tree, train.files, unplaced.files)]
         notes += describe_named_parts(train.group(), WITH_LISTS)
         notes += describe_partial_files(tree, train.files)
@@ -188,7 +189,7 @@ def list_parts(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where
         return list_images(tree, left_out, settings, where)
     if settings.test_lists or settings.test:
         raise UserError(f"{tree.path}: test_tables beside test or test_lists; one of them says what is tested on")
-    tested = list_tables(Path(tree.path), settings, settings.test_tables)
+    tested = list_tables(tree, settings, settings.test_tables)
     found = list_images(drop_files(tree, tested.files), left_out, settings, where)
     left_out.update(tested.left_out)
     check_untested(found.test, tree.path)
@@ -199,10 +200,22 @@ def list_parts(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where
     return Named(train, test, True, found.ignored, [*found.notes, *joined, *tested.notes, *said])
 
 
-def list_tables(root: Path, settings: Settings, names: Sequence[str]) -> Tested:
-    """Return the images that tables below a folder label, as those that are tested on."""
+def list_tables(tree: Tree, settings: Settings, names: Sequence[str]) -> Tested:
+    """Return the images that tables below a folder label, as those that are tested on.
+
+    Where columns have no usual names, the one with nothing but names of folders has the labels.
+    """
+    root = Path(tree.path)
     own = table.Settings(size=settings.size, tables=[*names], links=settings.links)
-    read = partial(table.read_table, root=root, settings=own, guess=True)
+
+    def read(file: Path) -> Table:
+        try:
+            return table.read_table(file, root, own, guess=True)
+        except NoLabelsError:
+            if (label := find_label_column(file, tree)) is None:
+                raise
+            return table.read_table(file, root, own.model_copy(update={"label": label}), guess=True)
+
     try:
         return list_tested(root, names, read, settings.links == "follow", settings.merge_labels)
     except NoColumnError as error:  # no setting of a folder names columns

@@ -1,5 +1,6 @@
 """Inputs in the shape of datasets that are public: where their images are, what their folders and tables are."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -497,3 +498,46 @@ def test_a_table_of_all_rows_beside_those_of_parts_counts_none_twice(tmp_path: P
     assert counts(find(tmp_path)) == [{"a": 2, "b": 2}] * 2
     write_table(tmp_path / "test.txt", "train/train0.png", "train/train1.png")
     assert counts(find(tmp_path, test_lists=["test.txt"])) == [{"a": 3, "b": 3}, {"a": 1, "b": 1}]
+
+
+def test_images_that_are_there_twice_are_taken_once_if_their_bytes_are_the_same(tmp_path: Path) -> None:
+    """As skin lesions are on Kaggle, each half of them in two folders."""
+    for part, numbers in (("1", range(4)), ("2", range(4, 8))):
+        write_images(tmp_path, *(f"a_{part}/{number}.png" for number in numbers))
+        shutil.copytree(tmp_path / f"a_{part}", tmp_path / f"b_{part}")
+    write_table(tmp_path / "a.csv", "path,label", *(f"{number},{'ab'[number % 2]}" for number in range(8)))
+    found = find(tmp_path)
+    assert counts(found) == [{"a": 4, "b": 4}]
+    said = "8 images are there more than once, with the same bytes, and are taken once: first a_1/0.png and b_1/0.png"
+    assert f"a.csv: {said}" in found.train.provenance["notes"]
+    (tmp_path / "b_2/7.png").write_bytes(b"another")
+    refused(tmp_path, "a.csv: 7 is a_2/7.png and b_2/7.png; set image_folder: FOLDER takes the one that is meant")
+
+
+def test_parts_in_several_folders_are_offered_as_such(tmp_path: Path) -> None:
+    """As a hundred classes of ImageNet are on Kaggle."""
+    write_images(tmp_path, *(f"train.X{part}/{part}{name}/{n}.png" for part in "12" for name in "ab" for n in "01"))
+    write_images(tmp_path, *(f"val.X/{part}{name}/0.png" for part in "12" for name in "ab"))
+    ways = r"set train: \[train.X1, train.X2\] and test: \[val.X\] takes them so"
+    with pytest.raises(UserError, match=rf"train.X1, train.X2, val.X look like parts, not classes; {ways}"):
+        detect_source(tmp_path)
+
+
+def test_no_template_is_named_where_no_table_has_labels(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{number}.png" for number in range(4)))
+    write_table(tmp_path / "a_submission.csv", "image,predictions", "0.png,x", "1.png,y")
+    write_table(tmp_path / "b.csv", "image,kind,name", "0.png,x,u", "1.png,y,v")
+    refused(
+        tmp_path, r"b.csv: no column label, .*; it has image, kind, name; .*; nor does the other table label images$"
+    )
+
+
+def test_tables_in_the_folders_of_classes_name_the_images_beside_them(tmp_path: Path) -> None:
+    """As German traffic signs are published: names recur in each folder."""
+    for name in ("00000", "00001", "00014"):
+        write_images(tmp_path, *(f"{name}/{number}.png" for number in range(4)))
+        write_table(tmp_path / name / f"GT-{name}.csv", "Filename;Width", *(f"{number}.png;30" for number in range(3)))
+    notes = find_folder(tmp_path).train.provenance["notes"]
+    assert [note.partition(" of the ")[0] for note in notes] == [
+        f"{name}/GT-{name}.csv names 3" for name in ("00000", "00001", "00014")
+    ]

@@ -233,3 +233,17 @@ def test_the_account_adds_up_wherever_the_images_of_a_table_lie(
     assert found.test is not None
     assert len(found.test) == 2 + sum(label in CLASSES for _, label in files)
     check_sum(root, found)
+
+
+def test_a_text_without_names_of_columns_has_the_labels_in_that_of_the_folders_names(tmp_path: Path) -> None:
+    """As a tiny ImageNet is published: a name, a class, and the corners of a box, between tabs."""
+    write_images(tmp_path, *TRAINED, *TESTED)
+    rows = [f"{Path(path).name}\t{CLASSES[n % 2]}\t0\t{n}\t44\t62" for n, path in enumerate(TESTED)]
+    write_table(tmp_path / "test/annotations.txt", *rows)
+    both = {"test_tables": ["test/annotations.txt"]}
+    assert "set test_tables: [test/annotations.txt] trains on those" in " ".join(
+        find(tmp_path).train.provenance["notes"]
+    )
+    assert counts(find(tmp_path, **both))[1] == {"cat": 2, "dog": 2}
+    write_table(tmp_path / "test/annotations.txt", *(row.replace("cat", "bird") for row in rows))
+    refused(tmp_path, "annotations.txt: no column label, .*; test_tables knows columns by names", **both)

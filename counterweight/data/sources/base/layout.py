@@ -227,10 +227,11 @@ def check_classes(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: st
 def note_nested(folders: Sequence[Tree]) -> list[str]:
     """Return a note if there are folders in those of classes."""
     nested = sum(bool(list_classes(folder)) for folder in folders)
-    names = name_some({name for folder in folders for name in list_classes(folder)})
-    said = f"{nested} of {len(folders)} folders of classes have folders in them ({names})"
-    ways = f"set label_pattern: '{INNER}' takes the inner ones for classes"
-    return [f"{said}, whose images are taken as theirs; {ways}"] if nested else []
+    names = {name for folder in folders for name in list_classes(folder)}
+    said = f"{nested} of {len(folders)} folders of classes have folders in them ({name_some(names)})"
+    several = sum(not is_kind(name) for name in names) > 1
+    ways = f"; set label_pattern: '{INNER}' takes the inner ones for classes" if several else ""
+    return [f"{said}, whose images are taken as theirs{ways}"] if nested else []
 
 
 def find_parts_below(root: Tree, folders: Sequence[Tree], wanted: Wanted, where: str) -> Layout | None:

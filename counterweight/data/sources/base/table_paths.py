@@ -1,5 +1,6 @@
 """Where images lie that a table names: paths of other systems, names without endings, folders elsewhere."""
 
+import filecmp
 import os
 import re
 import unicodedata
@@ -188,6 +189,7 @@ def locate_below(
         found = [] if place is None else [*resolve(words, PathResolver(place, root, follow), file, empty)]
         whole = all(map(os.path.lexists, found))
         elsewhere = all(name in spread for name in tried) and (not whole or len({*found}) < len(names))
+        copies = drop_copies(spread, file, root) if elsewhere else []
         if elsewhere:
             check_twice(names, spread, file, root)
         if place and (whole or not elsewhere):
@@ -196,7 +198,7 @@ def locate_below(
             inside = [os.path.relpath(spread[name][0], start) if name in spread else name for name in names]
             folders = {os.path.dirname(path) for path in inside if path}
             several = [*resolve(inside, PathResolver(start, root, follow), file, empty)]
-            return Located(several, [f"{said} {len(folders)} folders"])
+            return Located(several, [f"{said} {len(folders)} folders", *copies])
     return Located(paths, [])
 
 
@@ -245,6 +247,19 @@ def check_twice(names: Sequence[str], spread: Mapping[str, Sequence[str]], file:
         repeated = len({*names}) < len(names)  # one folder would have rows of the others read from it
         ways = WRITTEN if repeated else f"set image_folder: FOLDER takes the one that is meant, or {WRITTEN}"
         raise UserError(f"{file}: {twice} is {one} and {other}; {ways}")
+
+
+def drop_copies(spread: dict[str, list[str]], file: Path, root: Path) -> list[str]:
+    """Take the first of several files of one name that have the same bytes, and return a note if there are such."""
+    copies = {
+        name: paths
+        for name, paths in spread.items()
+        if len(paths) > 1 and all(filecmp.cmp(paths[0], path, shallow=False) for path in paths[1:])
+    }
+    spread |= {name: paths[:1] for name, paths in copies.items()}
+    first = " and ".join(os.path.relpath(path, root) for path in next(iter(copies.values()), [])[:2])
+    said = f"{len(copies):,} images are there more than once, with the same bytes, and are taken once: first {first}"
+    return [f"{file.name}: {said}"] if copies else []
 
 
 def find_spread(names: set[str], start: Path) -> dict[str, list[str]]:

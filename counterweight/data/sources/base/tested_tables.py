@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import LeftOut, Tree
+from counterweight.data.sources.base.column_texts import find_words
+from counterweight.data.sources.base.columns import read_columns
 from counterweight.data.sources.base.labels import match_numbers, normalize_label
 from counterweight.data.sources.base.listing import Listing
 from counterweight.data.sources.base.part_conflicts import find_part_of
@@ -64,6 +66,19 @@ def list_tested(root: Path, names: Sequence[str], read: Callable[[Path], Table],
     files = {os.path.abspath(path) for table in tables for path in (table.columns.file, *(table.paths or ()))}
     notes += [note for table in tables for note in table.notes]
     return Tested(listing, files, left_out, [*notes, *said, f"tested on are the images of {', '.join(names)}"])
+
+
+def find_label_column(file: Path, tree: Tree) -> str | None:
+    """Return the only column of a table with several names of folders, and nothing else, by its first rows; else None.
+
+    Args:
+        tree: the folder with the folders of classes.
+    """
+    known = {normalize_label(own.name) for own in tree.walk() if own.images}
+    every = find_words(read_columns(file), ())
+    words = {name: {normalize_label(word or "") for word in own} for name, own in every.items()}
+    found = [name for name, own in words.items() if len(own) > 1 and own <= known]
+    return found[0] if len(found) == 1 else None
 
 
 def check_table(table: Table, root: Path, names: Sequence[str]) -> None:
