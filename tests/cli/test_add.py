@@ -528,10 +528,8 @@ def test_a_folder_without_images_is_left_out_as_it_is_offered(name: str, tmp_pat
     (path / name).mkdir()
     with pytest.raises(UserError, match=f"no images of class {name}") as caught:
         done("pets", path)
-    _, option, value, *_ = shlex.split(str(caught.value).partition("needs some,")[2].replace(" goes on", " 'goes on"))[
-        0:3
-    ]
-    found = facts("pets", path, "--dry-run", option, value)
+    way = str(caught.value).partition("needs some, ")[2].partition(" goes on")[0]
+    found = facts("pets", path, "--dry-run", *shlex.split(way))
     assert found["found"][str(path)]["classes"] == {"train": {"cat": 4, "dog": 4}}
 
 
@@ -864,7 +862,7 @@ def test_folders_called_by_dates_and_paths_with_blanks_are_taken_as_they_are_off
     with pytest.raises(UserError) as caught:
         done("tiles", path)
     offered = re.findall(r"--set '([^']*)'", str(caught.value))
-    assert offered == ["train=[2023-05-01, 2023-05-02]", "test=[2023-05-03]"]
+    assert offered == ['train=["2023-05-01", "2023-05-02"]', 'test=["2023-05-03"]']
     found = facts("tiles", path, *(word for each in offered for word in ("--set", each)))
     assert found["blocks"]["datasets.tiles"]["train"] == days[:2]
     (own,) = found["found"].values()

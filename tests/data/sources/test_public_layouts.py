@@ -519,8 +519,10 @@ def test_parts_in_several_folders_are_offered_as_such(tmp_path: Path) -> None:
     write_images(tmp_path, *(f"train.X{part}/{part}{name}/{n}.png" for part in "12" for name in "ab" for n in "01"))
     write_images(tmp_path, *(f"val.X/{part}{name}/0.png" for part in "12" for name in "ab"))
     ways = r"set train: \[train.X1, train.X2\] and test: \[val.X\] takes them so"
-    with pytest.raises(UserError, match=rf"train.X1, train.X2, val.X look like parts, not classes; {ways}"):
-        detect_source(tmp_path)
+    with pytest.raises(UserError, match=rf"train.X1, train.X2, val.X look like parts, not classes; .*; {ways}"):
+        find_folder(tmp_path)
+    found = find_folder(tmp_path, train=["train.X1", "train.X2"], test=["val.X"])
+    assert count_folders(found) == [dict.fromkeys(("1a", "1b", "2a", "2b"), n) for n in (2, 1)]
 
 
 def test_no_template_is_named_where_no_table_has_labels(tmp_path: Path) -> None:
