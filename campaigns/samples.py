@@ -54,6 +54,14 @@ ARROW_SCHEMA = b"ARROW:schema"
 Pack = Callable[[bytes], bytes]
 
 
+TYPED = """\
+seed: 2001-12-14t21:59:43.10-05:00
+datasets: {pets: &pets {source: folder, size: !!int "16", minority: [1999-12-31, 0o17, 0x1f, 1_000, .inf, 1e3, ~]}}
+generators: {cvae: {pets: {<<: *pets, epochs: !!float 2.5, balanced: !!bool yes, names: !!set {? a, ? "\\u00e9"}}}}
+table: !!omap [datasets: [pets], time: 2001-12-14 21:59:43.1 +2, bytes: !!binary aGVsbG8=, text: !!str 12]
+"""
+
+
 class Sample(NamedTuple):
     """What is mutated, and how the file is made of it: checksums and compression around it stay right."""
 
@@ -73,9 +81,9 @@ def written(write: Callable[[Path], object]) -> bytes:
 
 
 def make_settings() -> list[Sample]:
-    """Return settings files: that of the project, and a small one."""
+    """Return settings files: that of the project, a small one, and one with values of every kind that YAML knows."""
     small = PARAMS.replace("source: folder\n    size: 16", "source: digits\n    size: 8").replace("- no\n", "- '3'\n")
-    return [Sample((ROOT / "params.yaml").read_bytes()), Sample(small.encode()), Sample(small.encode())]
+    return [Sample((ROOT / "params.yaml").read_bytes()), Sample(small.encode()), Sample(TYPED.encode())]
 
 
 def make_records() -> list[Sample]:

@@ -9,11 +9,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from counterweight.core.params_file import ParamsFile
 from counterweight.core.schema import Settings
+from counterweight.core.yaml_texts import load_yaml
 from counterweight.reporting.markdown import Grid
 from counterweight.reporting.page.times import read_times
 from counterweight.settings.classify import Classify
@@ -143,7 +143,7 @@ def list_data(datasets: Sequence[str], stages: Mapping[str, Any]) -> Grid:
 def read_lock(path: Path) -> dict[str, Any]:
     """Return the stages that DVC has written down; none where it did not run."""
     try:
-        found = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        found = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, YAMLError):
         return {}
     stages = found.get("stages", {}) if isinstance(found, dict) else {}
