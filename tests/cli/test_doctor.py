@@ -291,6 +291,8 @@ def test_bytes_that_changed_are_named_and_removed_from_the_cache(project: Path) 
     assert doctor("--hash", "--mend")[0] == 0
     assert not kept.exists()
     (project / "many/b").unlink()
+    said = "2 files are as dvc.lock records them, 1 not there: counterweight repro brings or makes them"
+    assert of(doctor("--hash")[1], "bytes of outputs")["text"] == said
     subprocess.run(["dvc", "repro", "--quiet"], check=True, capture_output=True)
     assert of(doctor("--hash")[1], "bytes of outputs")["level"] == "ok"
     (listed,) = (project / ".dvc/cache/files/md5").glob("??/*.dir")

@@ -48,13 +48,16 @@ def is_whole(path: Path) -> bool:
 
 
 def check_outputs(root: Path, store: Path) -> Finding:
-    """Say which files that stages made are not what dvc.lock records; those that are missing are no matter."""
+    """Say which files that stages made are not what dvc.lock records, and how many are missing."""
     recorded = list_recorded(root, store)
     bar = tqdm(recorded, "outputs", unit="file", leave=False, disable=None)
     changed = [path for path, value in bar if path.is_file() and hash_file(path) != value]
     if not changed:
-        words = "file is as {} records it" if len(recorded) == 1 else "files are as {} records them"
-        return Finding(OUTPUTS, "ok", f"{len(recorded):,} {words.format(RECORD)}")
+        there = sum(path.is_file() for path, _ in recorded)
+        words = "file is as {} records it" if there == 1 else "files are as {} records them"
+        said = f"{there:,} {words.format(RECORD)}"
+        lacking = f", {len(recorded) - there:,} not there: counterweight repro brings or makes them"
+        return Finding(OUTPUTS, "ok", said + (lacking if there < len(recorded) else ""))
     advice = "rm them, then counterweight repro: one whose time and size are as they were, DVC takes for unchanged"
     return Finding(OUTPUTS, "warning", name_some(changed, f"unlike what {RECORD} records"), advice)
 
