@@ -8,6 +8,7 @@ import numpy as np
 from counterweight.core.images import ImageSet, write_images
 from counterweight.core.schema import Settings
 from counterweight.data.besides.compression import compare_sides, use_range
+from counterweight.data.besides.following import part_following
 from counterweight.data.besides.mix import compare_mix
 from counterweight.data.besides.repeats import group_tables
 from counterweight.data.besides.same import FEWEST, Besides, KnownSide, Same, make_same
@@ -41,12 +42,17 @@ def compare_pair(pair: ImagePair, settings: Settings, rng: np.random.Generator) 
     assert isinstance(settings, FileSettings), "pairs are files"
     ends = settings.ends
     some = [np.sort(rng.permutation(len(part))[:MOST]) for part in pair]
-    found = [inspect_side(part, rows, ends)[0] for part, rows in zip(pair, some, strict=True)]
-    if any(list_tops(own.facts) for own in found):
-        found = [inspect_side(part, np.arange(len(part)), ends)[0] for part in pair]
-    files = compare_sides((found[0], found[1])) if all(own.facts for own in found) else None
+    found = [inspect_side(part, rows, ends) for part, rows in zip(pair, some, strict=True)]
+    if any(list_tops(own.facts) for own, _ in found):
+        found = [inspect_side(part, np.arange(len(part)), ends) for part in pair]
+    both = (found[0][0], found[1][0])
+    files = compare_sides(both) if all(own.facts for own in both) else None
     files = None if files is None else use_range(files, settings)
-    mix = compare_mix(find_shared_classes(pair.real.origins, pair.synthetic.origins))
+    classes = find_shared_classes(pair.real.origins, pair.synthetic.origins)
+    mix = compare_mix(classes)
+    if files is not None and classes is not None:
+        own = classes._replace(real=classes.real[found[0][1]], synthetic=classes.synthetic[found[1][1]])
+        files, mix = part_following(files, mix, both, own, rng.spawn(1)[0])
     return PairFiles(files=files, mix=mix)
 
 

@@ -10,6 +10,7 @@ from counterweight.core.errors import UserError
 from counterweight.core.images import read_images
 from counterweight.core.seeds import derive_seed
 from counterweight.data.besides.compression import compare_sides, use_range
+from counterweight.data.besides.following import part_following
 from counterweight.data.besides.mix import compare_mix, describe_same_mix
 from counterweight.data.besides.same import Besides, KnownSide, choose_common_size, make_same
 from counterweight.data.besides.sides import FileSide
@@ -122,16 +123,18 @@ def equalise(sides: Sides, folders: Folders, any_size: bool, rng: np.random.Gene
     classes = find_shared_classes(inner[0], inner[1])
     if classes is not None:
         say([MIX_ALONE], str(folders.paths[1]))
-    besides = Besides(sides.files, compare_mix(classes), classes)
-    if not besides.differ:
-        return sides
     facts = {"source": "folder", "settings": folders.settings.model_dump()}
     known = [
         KnownSide(FileSide(found.files, found.facts), own, facts)
         for found, own in zip(folders.found, inner, strict=True)
     ]
+    both = (known[0].files, known[1].files)
+    files, mix = part_following(sides.files, compare_mix(classes), both, classes, rng.spawn(1)[0])
+    besides = Besides(files, mix, classes)
+    if not besides.differ:
+        return sides
     same = make_same((known[0], known[1]), besides, folders.settings, any_size, rng)
-    sides = sides._replace(mix=besides.mix, equalised=same.how)
+    sides = sides._replace(files=files, mix=mix, equalised=same.how)
     if same.parts is None:
         return sides
     read = [
