@@ -54,12 +54,12 @@ ARROW_SCHEMA = b"ARROW:schema"
 Pack = Callable[[bytes], bytes]
 
 
-TYPED = """\
-seed: 2001-12-14t21:59:43.10-05:00
-datasets: {pets: &pets {source: folder, size: !!int "16", minority: [1999-12-31, 0o17, 0x1f, 1_000, .inf, 1e3, ~]}}
-generators: {cvae: {pets: {<<: *pets, epochs: !!float 2.5, balanced: !!bool yes, names: !!set {? a, ? "\\u00e9"}}}}
-table: !!omap [datasets: [pets], time: 2001-12-14 21:59:43.1 +2, bytes: !!binary aGVsbG8=, text: !!str 12]
-"""
+TYPED = {
+    "seed: 3": 'seed: !!int "3"',
+    "margin: 0.01": "margin: !!float 1_0e-3",
+    "datasets:\n  shapes:": "datasets:\n  more: {source: folder, size: 0x10, path: !!str 2001-12-14 21:59:43}\n  shapes:",
+}
+"""Values of the small settings file, as YAML writes those of other kinds."""
 
 
 class Sample(NamedTuple):
@@ -83,7 +83,10 @@ def written(write: Callable[[Path], object]) -> bytes:
 def make_settings() -> list[Sample]:
     """Return settings files: that of the project, a small one, and one with values of every kind that YAML knows."""
     small = PARAMS.replace("source: folder\n    size: 16", "source: digits\n    size: 8").replace("- no\n", "- '3'\n")
-    return [Sample((ROOT / "params.yaml").read_bytes()), Sample(small.encode()), Sample(TYPED.encode())]
+    typed = small
+    for plain, own in TYPED.items():
+        typed = typed.replace(plain, own)
+    return [Sample((ROOT / "params.yaml").read_bytes()), Sample(small.encode()), Sample(typed.encode())]
 
 
 def make_records() -> list[Sample]:
