@@ -57,7 +57,7 @@ Pack = Callable[[bytes], bytes]
 TYPED = {
     "seed: 3": 'seed: !!int "3"',
     "margin: 0.01": "margin: !!float 1_0e-3",
-    "datasets:\n  shapes:": "datasets:\n  more: {source: folder, size: 0x10, path: !!str 2001-12-14 21:59:43}\n  shapes:",
+    "datasets:\n  shapes:": "datasets:\n  more: {source: folder, size: 0x10, path: !!str 2001-12-14}\n  shapes:",
 }
 """Values of the small settings file, as YAML writes those of other kinds."""
 

@@ -26,6 +26,7 @@ from counterweight.data.sources.base.group_names import check_enough_groups, fin
 from counterweight.data.sources.base.layout_sets import offer_folders
 from counterweight.data.sources.base.lazy_images import HELD, DatasetSplits
 from counterweight.data.sources.base.partial_lists import describe_lists_around
+from counterweight.data.sources.base.written_names import write_names
 from counterweight.data.wrapping import find_wrapped
 from counterweight.generators.base.generator import find_generator
 from counterweight.settings.datasets import plan_dataset
@@ -46,6 +47,7 @@ ONLY_TABLE = (
     "beside others are counted; give the folder to have all watched and counted"
 )
 
+FEW = 10  # classes that an option names
 OF_FOLDERS = ("leave_out", "tables", "test", "test_lists", "test_tables", "train", "train_lists", "image_folder")
 """Settings that name what lies in the folder that is given, if it is there, or in one that lies in it alone."""
 
@@ -85,7 +87,7 @@ def plan_dataset_addition(request: Request, params: Params) -> Plan:
     links = plan_link(request.images, path)
     found = inspect_images(request, {"source": kind, "size": choices.LARGEST_SIZE, **changes}, params)
     counts = next(iter(found.counts.values()))
-    check_found(request, found, counts)
+    check_found(request, found, counts, kind == "folder" and "label_pattern" not in changes)
     for name in request.minority:
         require_one_of(name, counts, "--minority")
     chosen = {
@@ -213,8 +215,12 @@ def write_list(match: re.Match[str]) -> str:
     return f"{match[1]} --set {shlex.quote(f'{match[2]}={match[3]}')}"
 
 
-def check_found(request: Request, found: Findings, counts: Mapping[str, int]) -> None:
-    """Refuse classes with too few images that can be read; files that are not there are told of first."""
+def check_found(request: Request, found: Findings, counts: Mapping[str, int], folders: bool) -> None:
+    """Refuse classes with too few images that can be read; files that are not there are told of first.
+
+    Args:
+        folders: whether classes are folders.
+    """
     missing, total = found.faults().get("missing", []), found.total + len(found.bad)
     needed = 1 if len(found.counts) > 1 else 2  # Without parts, one to train on and one to test on.
     for part, sizes in found.counts.items():
@@ -230,6 +236,9 @@ def check_found(request: Request, found: Findings, counts: Mapping[str, int]) ->
             why = f"; {describe_bad_files(found.bad)}" if found.bad else ""
             alike = "".join(f"; {note}" for note in found.notes if f"'{few[0]}'" in note)
             ways = f"at least {needed} are needed, or remove {'them' if few[1:] else 'it'}"
+            if folders and len(few) <= FEW and len(counts) - len(few) > 1:
+                option = name_options(f"set leave_out: {write_names(few)}")
+                ways = f"at least {needed} are needed; {option} goes on without"
             raise UserError(f"{where}; {ways}{why}{alike}")
 
 
