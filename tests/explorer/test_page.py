@@ -3,21 +3,24 @@
 import base64
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from tests.browser import Page, open_browser
@@ -52,24 +55,32 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     foreign = folder / "models/digits/drop/foreign/0"
     foreign.mkdir(parents=True)
     (foreign / "generator.json").write_text(json.dumps({"generator": "<b>os</b>"}))
+    (folder / "installed.py").write_text("from pathlib import Path\nPath(__file__).with_name('imported').touch()\n")
     return folder
 
 
 @pytest.fixture(scope="module")
 def address(root: Path) -> Iterator[str]:
+    with serving(root) as url:
+        yield url
+
+
+@contextmanager
+def serving(root: Path, *options: str) -> Iterator[str]:
+    """Yield where the page is served meanwhile."""
     port = find_port()
-    words = [sys.executable, "-m", "counterweight", "explore", "--no-open", "--port", str(port)]
+    words = [sys.executable, "-m", "counterweight", "explore", "--no-open", "--port", str(port), *options]
     words += ["--params", str(root / "params.yaml")]
-    with (root / "log").open("w") as log, subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log) as server:
-        url = f"http://127.0.0.1:{port}/"
+    own = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
+    with (root / "log").open("w") as log, subprocess.Popen(words, cwd=ROOT, env=own, stdout=log, stderr=log) as server:
         try:
             wait_for(port, server)
-            yield url
+            yield f"http://127.0.0.1:{port}/"
         finally:
             server.send_signal(signal.SIGINT)
     text = (root / "log").read_text()
     assert "Traceback" not in text, text
-    assert f"{url} shows the explorer" in text
+    assert f":{port}/ shows the explorer" in text
 
 
 def wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
@@ -146,9 +157,49 @@ def wait_for_change(page: Any, before: np.ndarray, selector: str = PICTURE) -> n
         (None, "/components/../../params.yaml", True),
         (None, "/params.yaml", True),
         (None, "/models/digits/drop/vae/0/generator.json", True),
+        (None, "/metadata", True),
+        (None, "/components/..%2f..", True),
+        (None, "/static/js/bokeh-gl.min.js", False),
+        (None, "/static/%00", True),
+        (None, "/static/%ff", True),
+        (None, "/static/%2500", True),
+        (None, "/static/extensions/panel/%00", True),
+        (None, f"/static/{'a' * 5000}", True),
     ],
 )
 def test_other_hosts_and_other_files_are_refused(address: str, host: str | None, path: str, refused: bool) -> None:
+    status, content = ask(address, path, host)
+    assert status in ((400, 403, 404) if refused else (200,))
+    assert b"root:" not in content
+    assert b"seed:" not in content
+
+
+@pytest.mark.parametrize("path", ["/components/{}/x/_css/y", "/%63omponents/{}/x/_css/y", "//components/{}/x/_css/y"])
+def test_no_module_is_imported_that_a_request_names(address: str, root: Path, path: str) -> None:
+    """Panel imports it; any page in the browser could ask for it as its image."""
+    status, content = ask(address, path.format("installed"))
+    assert not (root / "imported").exists()
+    assert (status, b"Component" in content) == (404, False)
+
+
+def test_nor_is_one_where_other_machines_ask(tmp_path: Path) -> None:
+    (tmp_path / "installed.py").write_text("from pathlib import Path\nPath(__file__).with_name('imported').touch()\n")
+    with serving(tmp_path, "--address", "0.0.0.0") as url:
+        assert ask(url, "/", "its-name")[0] == 200
+        assert ask(url, "/components/installed/x/_css/y", "its-name")[0] == 404
+    assert not (tmp_path / "imported").exists()
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(["", "static/", "static/extensions/panel/", "components/"]), st.binary(max_size=12))
+def test_any_path_has_an_answer(address: str, place: str, name: bytes) -> None:
+    """Without an error of the server, which the log would tell, too."""
+    status, _ = ask(address, f"/{place}{quote(name, safe='/')}")
+    assert status in (200, 301, 302, 400, 403, 404)
+
+
+def ask(address: str, path: str, host: str | None = None) -> tuple[int, bytes]:
+    """Return the status and the content that the server answers, to whoever calls it by this name."""
     port = int(address.rstrip("/").rpartition(":")[2])
     with closing(HTTPConnection("127.0.0.1", port)) as connection:
         connection.putrequest("GET", path, skip_host=host is not None)
@@ -156,10 +207,7 @@ def test_other_hosts_and_other_files_are_refused(address: str, host: str | None,
             connection.putheader("Host", f"{host}:{port}")
         connection.endheaders()
         answer = connection.getresponse()
-        content = answer.read()
-    assert answer.status in ((400, 403, 404) if refused else (200,))
-    assert b"root:" not in content
-    assert b"seed:" not in content
+        return answer.status, answer.read()
 
 
 @pytest.mark.parametrize("width", [390, 1440])

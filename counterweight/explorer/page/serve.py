@@ -3,10 +3,12 @@
 import errno
 import ipaddress
 import logging
+import re
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import panel as pn
 from tornado.httputil import HTTPServerRequest
@@ -18,6 +20,8 @@ from counterweight.core.errors import UserError
 from counterweight.explorer.page.app import Shelf, make_page
 
 ANYWHERE = "0.0.0.0"
+PATHS = re.compile(r"/|/ws|/favicon\.ico|/static/[\w@^./-]+", re.ASCII)
+"""All that the page asks for: itself, its web socket, and the scripts and styles of bokeh and panel."""
 
 
 class Address(NamedTuple):
@@ -107,15 +111,21 @@ def serve(root: Path, path: Path | None, address: Address, opens: bool) -> None:
         verbose=False,
     )
     if address.host != ANYWHERE:
-        refuse_other_hosts(server, own)
+        answer(server, OtherHost(own), 403)
+    answer(server, OtherPath(), 404)
     server.start()
     server.io_loop.start()  # until panel's own handler of SIGINT stops it
 
 
 class OtherHost(Matcher):
-    """Matches requests that name a host which is none of ours."""
+    """Matches requests that name a host which is none of ours.
+
+    A page of a stranger whose name leads here would read all, as browsers take it for one of the same origin (DNS
+    rebinding), whatever is checked of web sockets.
+    """
 
     def __init__(self, own: Sequence[str]) -> None:
+        """Take hosts with ports, as browsers name them."""
         self.own = own
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
@@ -123,13 +133,19 @@ class OtherHost(Matcher):
         return None if request.host in self.own else {}
 
 
-def refuse_other_hosts(server: Any, own: Sequence[str]) -> None:  # noqa: ANN401  bokeh's, behind panel's
-    """Answer 403 to whoever asks by another name: a page of a stranger whose name leads here reads nothing.
+class OtherPath(Matcher):
+    """Matches requests for anything that the page does not need.
 
-    Browsers take such a page for one of the same origin (DNS rebinding), whatever is checked of web sockets.
-
-    Args:
-        own: hosts with ports, as browsers name them.
+    Panel has more: it imports whatever installed module a path below `/components` names, and any page in the browser
+    can have an image there.
     """
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """Return no arguments for a match, None for none."""
+        return None if PATHS.fullmatch(unquote(request.path)) else {}
+
+
+def answer(server: Any, matcher: Matcher, status: int) -> None:  # noqa: ANN401  bokeh's, behind panel's
+    """Answer requests with a status of HTTP, before anything else looks at them."""
     router = server._tornado.default_router
-    router.rules.insert(0, router.process_rule(Rule(OtherHost(own), ErrorHandler, {"status_code": 403})))
+    router.rules.insert(0, router.process_rule(Rule(matcher, ErrorHandler, {"status_code": status})))
