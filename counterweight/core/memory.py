@@ -14,6 +14,8 @@ LITTLE = 2**26
 """Bytes that are not looked at: what is small is asked for often."""
 RESERVE = 2**28
 """Bytes that are left to what asks for little, and to what others ask for at the same moment."""
+WAYS = "smaller images (size), fewer of them, or a machine with more"
+"""What helps where images are too many or too large."""
 UNLIMITED = 2**60
 """Limits of the first version of control groups that are as large as a number can be mean none."""
 FILES = (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes"))
@@ -29,12 +31,13 @@ class Memory(NamedTuple):
     total: int
 
 
-def require_memory(wanted: int, where: str) -> None:
+def require_memory(wanted: int, where: str, ways: str = WAYS) -> None:
     """Refuse what needs more memory than is left.
 
     Args:
         wanted: bytes.
         where: what needs them; begins the error's message.
+        ways: what helps; ends it.
 
     Raises:
         UserError: there is less.
@@ -44,7 +47,6 @@ def require_memory(wanted: int, where: str) -> None:
         # Rounded apart: what is needed is never what may be used.
         needed, usable = math.ceil(100 * wanted / GIB) / 100, math.floor(100 * max(0, free - RESERVE) / GIB) / 100
         said = f"{needed:.2f} GiB of memory needed, {usable:.2f} may be used: {free / GIB:.2f} are left"
-        ways = "smaller images (size), fewer of them, or a machine with more"
         raise UserError(f"{where}: {said}, of which {RESERVE / GIB:.2f} stay free; {ways}")
 
 

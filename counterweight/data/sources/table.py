@@ -4,7 +4,6 @@ The latter is how Hugging Face's `datasets` keeps images: a column of structs of
 numbers whose names stand in the table's metadata.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -54,6 +53,7 @@ from counterweight.data.sources.base.part_conflicts import (
 )
 from counterweight.data.sources.base.part_flags import describe_marks
 from counterweight.data.sources.base.part_names import Validation, describe_joined
+from counterweight.data.sources.base.row_counts import check_row_count
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables, take_tables
 from counterweight.data.sources.base.table_columns import Lookup, check_header, find_image_column
@@ -69,7 +69,7 @@ from counterweight.data.sources.base.table_parts import (
     part_by_lists,
     read_parts,
 )
-from counterweight.data.sources.base.table_paths import PathResolver, check_near, locate_images
+from counterweight.data.sources.base.table_paths import PathResolver, check_near, locate_images, write_origins
 from counterweight.data.sources.base.table_repeats import TwoLabels, drop_repeats
 from counterweight.data.sources.base.table_rows import (
     DROPPED,
@@ -250,6 +250,7 @@ def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table
     notes += describe_empty(columns)
     image, said = find_image_column(columns, settings.image, lookup)
     check_quotes(columns, image)
+    check_row_count(columns, image)
     group = choose_column(columns, settings.group_column, (), lambda name: False)
 
     def others() -> list[str]:
@@ -268,7 +269,7 @@ def read_table(file: Path, root: Path, settings: Settings, guess: bool) -> Table
         words = read_paths(columns, image)
         found, said = locate_images(words, file, folder, settings.image_folder, follow, columns.empty, parts)
         notes += said
-        origins = [os.path.relpath(path, folder) for path in found]
+        origins = write_origins(found, folder)
     if len(origins) != len(labels):
         raise UserError(f"{file}: cannot be read: {len(origins):,} images, but {len(labels):,} labels")
     notes += describe_marks(columns, [*known, settings.split or ""]) if label is not None else []

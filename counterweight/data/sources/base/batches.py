@@ -15,6 +15,7 @@ ARROW, LINES = ".arrow", ".jsonl"
 FILE_OF_ARROW = b"ARROW1"
 MOST_ROWS = 2**25
 """Of a table, at most: some bytes may say that it has any, of nothing, or of the same."""
+TOGETHER = 2**16  # rows of Parquet that are read at a time where that takes no more memory than fewer
 LINE = 2**24  # bytes of a line of JSON, at most
 STRADDLING = "straddles two block boundaries"  # what Arrow says of one that is longer
 COPIES = 4  # of a table of JSON that are in memory while it is read
@@ -131,8 +132,31 @@ def read_open_parquet(
     parquet: pq.ParquetFile, paths: Sequence[str], rows: int, groups: list[int] | None = None
 ) -> Iterator[pa.RecordBatch]:
     """Yield columns of Parquet; arguments as of `read_parquet`."""
-    for batch in parquet.iter_batches(rows, groups, columns=[*paths], use_threads=False):
-        yield pa.RecordBatch.from_arrays([write_out_views(own) for own in batch.columns], batch.schema.names)
+    most = count_together(parquet, paths, rows)
+    for batch in parquet.iter_batches(most, groups, columns=[*paths], use_threads=False):
+        columns = [shrink(column) for column in batch.columns]
+        for start in range(0, len(batch), rows):
+            own = [write_out_views(shrink(column[start : start + rows])) for column in columns]
+            yield pa.RecordBatch.from_arrays(own, batch.schema.names)
+
+
+def count_together(parquet: pq.ParquetFile, paths: Sequence[str], rows: int) -> int:
+    """Return how many rows are read at a time: many of one column of a dictionary or numbers, else what is wanted.
+
+    With each batch pyarrow hands out all texts of a row group that were read before, too.
+    """
+    schema = parquet.schema_arrow
+    kinds = [schema.field(path).type for path in paths if schema.names.count(path) == 1]
+    short = [pa.types.is_dictionary(kind) or pa.types.is_primitive(kind) for kind in kinds]
+    return max(rows, TOGETHER) if len(paths) == 1 and any(short) else rows
+
+
+def shrink(values: pa.Array) -> pa.Array:
+    """Return a dictionary of no more texts than there are rows, which had those of others, too."""
+    if not pa.types.is_dictionary(values.type) or len(values.dictionary) <= len(values):
+        return values
+    places = values.indices.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(places.indices, values.dictionary.take(places.dictionary))
 
 
 def open_columns(source: pa.NativeFile, names: Sequence[str]) -> pa.ipc.RecordBatchStreamReader:

@@ -180,7 +180,8 @@ def part_by_folders(tables: Sequence[Table]) -> tuple[list[Table], list[str]]:
     words = {part for table in tables for part in table.parts} - {"", None}
     bare = [table for table in tables if "" in table.parts]
     classes = {name for table in bare for name in table.classes if name is not None}
-    named = {place: find_part_of(place, classes) for table in bare for place in map(os.path.dirname, table.origins)}
+    places = {place for table in bare for place in map(os.path.dirname, table.origins)}
+    named = {place: find_part_of(place, classes) for place in places}
     used = {
         named[os.path.dirname(origin)]
         for table in bare

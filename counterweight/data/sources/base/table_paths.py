@@ -67,13 +67,14 @@ class PathResolver:
         if os.path.lexists(path):
             return path
         plain = path.replace("\\", "/")
-        if os.path.lexists(plain) or not os.path.isdir(parent := self.find_folder(os.path.dirname(plain))):
+        if plain != path and os.path.lexists(plain):
             return plain
-        name = os.path.basename(plain)
-        if os.path.lexists(there := os.path.join(parent, name)):
+        parent, name = self.find_folder(os.path.dirname(plain)), os.path.basename(plain)
+        there = os.path.join(parent, name)
+        if there != plain and os.path.lexists(there):
             return there
         if parent not in self.stems:
-            self.stems[parent] = group_stems(parent)
+            self.stems[parent] = group_stems(parent) if os.path.isdir(parent) else {}
         found = self.stems[parent].get(fold_name(name) if is_image(plain) else compose(name), [])
         return os.path.join(parent, found[0]) if len(found) == 1 else plain
 
@@ -298,6 +299,21 @@ def resolve(words: Iterable[str], resolver: PathResolver, file: Path, empty: Seq
             yield resolver.file(word.strip())
         except UserError as error:
             raise UserError(f"{file}: row {number_row(place, empty)}: {error}") from error
+
+
+def write_origins(paths: Iterable[Path], folder: Path) -> list[str]:
+    """Return paths from a folder on; those of one place are alike but for their names."""
+    places: dict[str, str] = {}
+    found = []
+    for path in map(os.fspath, paths):
+        place, name = os.path.split(path)
+        if name == os.pardir:
+            found.append(os.path.relpath(path, folder))
+            continue
+        if place not in places:
+            places[place] = os.path.join(os.path.relpath(place, folder), "").removeprefix("./")
+        found.append(places[place] + name)
+    return found
 
 
 def list_folders(start: Path) -> Iterator[Path]:

@@ -38,7 +38,7 @@ from counterweight.data.sources.base.text_lengths import (
     write_out,
 )
 
-ROWS = 1024  # of a column that are read at a time
+ROWS = 2**12  # of a column that are read at a time
 END = pa.RecordBatch.from_arrays([], [])
 """What a process that reads several columns sends behind each."""
 
