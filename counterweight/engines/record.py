@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from counterweight.core.errors import UserError
-from counterweight.core.params_file import read_params_file
-from counterweight.core.process import USUAL
 from counterweight.core.schema import suggest_name
 from counterweight.engines.cache_lock import CacheLock
 from counterweight.engines.folders import KnownFolders
 from counterweight.engines.jobs import Job
 from counterweight.engines.objects import list_earlier, overlook_unwritten, remove_damaged
+from counterweight.engines.refusals import as_user_errors, check_room, naming_state
 from counterweight.engines.settings import watch_settings
 
 if TYPE_CHECKING:
@@ -53,8 +52,9 @@ class Record:
             from dvc.repo import Repo
         except ImportError as error:
             raise UserError(f"DVC is not installed ({error}): pip install 'counterweight[pipeline]'") from error
-        with as_user_errors():
-            self.repo = Repo(str(root), _wait_for_lock=True)
+        self.repo = Repo.__new__(Repo)  # It knows the folder of its state also where opening that fails.
+        with as_user_errors(), naming_state(self.repo):
+            self.repo.__init__(str(root), _wait_for_lock=True)
             mend_locks(Path(self.repo.tmp_dir))
         logging.getLogger("dvc").setLevel(logging.WARNING)  # What it does is told by whoever calls this.
         self.root = root
@@ -250,8 +250,9 @@ class Record:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Let no other process of DVC's work in the meantime."""
-        with self.repo.lock, self.repo.scm_context(quiet=True):
+        """Let no other process of DVC's work in the meantime; errors as of `naming_state` and `check_room`."""
+        check_room(self.repo)
+        with naming_state(self.repo), self.repo.lock, self.repo.scm_context(quiet=True):
             yield
 
 
@@ -292,21 +293,3 @@ def mend_locks(folder: Path) -> None:
             return
         except ValueError:
             path.unlink()
-
-
-@contextmanager
-def as_user_errors() -> Iterator[None]:
-    """Tell what DVC refuses in one line."""
-    from dvc.exceptions import DvcException
-
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise UserError(f"{error.filename}: no such file or folder") from error
-    except RecursionError as error:  # DVC calls itself more often for each level of a file than we do.
-        if Path(USUAL).is_file():
-            read_params_file(Path(USUAL))  # names the line that nobody follows
-        raise UserError(f"{USUAL} or dvc.yaml: nested more deeply than DVC can follow") from error
-    except DvcException as error:
-        causes = [str(error), *([str(error.__cause__)] if error.__cause__ else [])]
-        raise UserError("DVC: " + ": ".join(" ".join(cause.split()) for cause in causes)) from error

@@ -192,3 +192,29 @@ def test_few_open_files_are_enough(project: Project) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert ran(project) == ["b"]
+
+
+def test_a_database_of_dvc_that_cannot_be_written_is_one_line(project: Project) -> None:
+    site = project.root.parent / "small"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**15, before[1]))
+    try:
+        err = repro(project, code=2, DVC_SITE_CACHE_DIR=str(site))[1]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert err.startswith(f"error: {site}/repo/")
+    assert "DVC's database of files' checksums: disk I/O error; is its disk full" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("database", ["links", "hashes/local"])
+def test_a_damaged_database_of_dvc_is_one_line_and_its_folder_may_go(project: Project, database: str) -> None:
+    site = project.root.parent / "own"
+    repro(project, DVC_SITE_CACHE_DIR=str(site))
+    (folder,) = (site / "repo").iterdir()
+    (folder / database / "cache.db").write_bytes(b"no database" * 4096)
+    err = repro(project, code=2, DVC_SITE_CACHE_DIR=str(site))[1]
+    assert err.startswith(f"error: {folder}: DVC's database of files' checksums: file is not a database; remove this")
+    assert err.count("\n") == 1
+    shutil.rmtree(folder)
+    assert repro(project, DVC_SITE_CACHE_DIR=str(site))[0] == "6 stages were up to date.\n"
