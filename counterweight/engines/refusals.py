@@ -73,3 +73,14 @@ def check_room(repo: "Repo") -> None:
     free = shutil.disk_usage(repo.site_cache_dir).free
     if free < ROOM:
         raise UserError(f"{repo.site_cache_dir}: {STATE}: {free:,} bytes are free; {FULL}")
+
+
+def check_cache_path(path: str | Path) -> None:
+    """Refuse a cache that DVC could put nothing into: it takes braces in the path for a format's.
+
+    Raises:
+        UserError: there are some.
+    """
+    if set("{}") & set(str(path)):
+        way_out = "move the project, or name another folder: dvc cache dir --local FOLDER"
+        raise UserError(f"{path}: the path of DVC's cache must hold no braces; {way_out}")
