@@ -22,7 +22,7 @@ from counterweight.engines.cache_lock import CacheLock
 from counterweight.engines.folders import KnownFolders
 from counterweight.engines.jobs import Job
 from counterweight.engines.objects import list_earlier, overlook_unwritten, remove_damaged
-from counterweight.engines.refusals import as_user_errors, check_room, naming_state
+from counterweight.engines.refusals import as_user_errors, check_cache_path, check_room, naming_state
 from counterweight.engines.settings import watch_settings
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Record:
         """Open a workspace, which is the current folder: DVC names its stages from there.
 
         Raises:
-            UserError: it is none, or DVC is not installed.
+            UserError: it is none, DVC is not installed, or its cache cannot be used.
         """
         try:
             from dvc.repo import Repo
@@ -56,6 +56,7 @@ class Record:
         with as_user_errors(), naming_state(self.repo):
             self.repo.__init__(str(root), _wait_for_lock=True)
             mend_locks(Path(self.repo.tmp_dir))
+        check_cache_path(self.repo.cache.local_cache_dir)
         logging.getLogger("dvc").setLevel(logging.WARNING)  # What it does is told by whoever calls this.
         self.root = root
         overlook_unwritten(self.repo.stage_cache)

@@ -54,8 +54,7 @@ def naming_state(repo: "Repo") -> Iterator[None]:
     Raises:
         UserError: its disk is full, it is damaged, or another process does not let go of it.
     """
-    from diskcache import Timeout
-    from dvc_data.hashfile.cache import DiskError
+    from dvc_data.hashfile.cache import DiskError, Timeout  # type: ignore[attr-defined]  # diskcache's
 
     try:
         yield
@@ -74,3 +73,14 @@ def check_room(repo: "Repo") -> None:
     free = shutil.disk_usage(repo.site_cache_dir).free
     if free < ROOM:
         raise UserError(f"{repo.site_cache_dir}: {STATE}: {free:,} bytes are free; {FULL}")
+
+
+def check_cache_path(path: str | Path) -> None:
+    """Refuse a cache that DVC could put nothing into: it takes braces in the path for a format's.
+
+    Raises:
+        UserError: there are some.
+    """
+    if set("{}") & set(str(path)):
+        way_out = "move the project, or name another folder: dvc cache dir --local FOLDER"
+        raise UserError(f"{path}: the path of DVC's cache must hold no braces; {way_out}")

@@ -6,11 +6,13 @@ import resource
 import shutil
 import signal
 import time
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
 from campaigns.project import Project
+from counterweight.cli.checkup.workspace import check_dvc
 from tests.small_graph import MAKES, lock, make_project, ran, repro, said, start, wait_until
 
 pytestmark = pytest.mark.skipif(
@@ -218,3 +220,19 @@ def test_a_damaged_database_of_dvc_is_one_line_and_its_folder_may_go(project: Pr
     assert err.count("\n") == 1
     shutil.rmtree(folder)
     assert repro(project, DVC_SITE_CACHE_DIR=str(site))[0] == "6 stages were up to date.\n"
+
+
+@pytest.mark.parametrize("name", ["a{x}", "a{}", "a{", "a}"])
+def test_braces_in_the_path_of_the_cache_are_refused_before_any_work(fresh: Project, tmp_path: Path, name: str) -> None:
+    """DVC's own command ends in an error where a first output is to go there."""
+    (tmp_path / name).mkdir()
+    project = fresh.copied(tmp_path / name / "project")
+    err = repro(project, "-j", "2", code=2)[1]
+    assert err.startswith(f"error: {project.root.resolve()}/.dvc/cache: the path of DVC's cache must hold no braces; ")
+    assert (err.count("\n"), ran(project), (project / "start").exists()) == (1, [], False)
+    with chdir(project.root):
+        (found,) = [each for each in check_dvc(Path(), True) if each.level == "problem"]
+    assert "/.dvc/cache: the path of DVC's cache must hold no braces" in found.text
+    project.dvc("cache", "dir", "--local", str(tmp_path / "cache"))
+    repro(project, "-j", "2")
+    assert json.loads(project.dvc("status", "--json")) == {}

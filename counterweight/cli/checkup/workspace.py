@@ -9,6 +9,7 @@ from counterweight.cli.workspace import RECORD, find_cache, find_dvc, read_yaml,
 from counterweight.core.devices import choose_device
 from counterweight.core.errors import UserError
 from counterweight.core.outputs import MINIMUM_FREE_BYTES
+from counterweight.engines.refusals import check_cache_path
 from counterweight.evaluation.prechecks import (
     check_blocks,
     check_dataset,
@@ -46,6 +47,8 @@ def check_dvc(root: Path, is_workspace: bool) -> Iterator[Finding]:
     try:
         version = run_dvc(root, "--version").strip()
         cache = find_cache(root) if is_workspace else None
+        if cache is not None:
+            check_cache_path(cache)
     except UserError as error:
         yield Finding("dvc", "problem", str(error))
         return
