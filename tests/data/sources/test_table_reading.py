@@ -359,7 +359,7 @@ def test_images_in_pieces_are_found_by_their_names(root: Path, ending: str) -> N
     assert [*found.train.origins] == ["img/0.png", "img/1.png", "img/2.png", "part_2/images/3.png"]
     assert counts(found) == [{"cat": 2, "dog": 2}]
     assert found.train.provenance["notes"] == ["a.csv: the images that it names are in 2 folders"]
-    (root / "part_2/0.png").write_bytes((root / "img/0.png").read_bytes())
+    (root / "part_2/0.png").write_bytes((root / "img/1.png").read_bytes())
     refused(root, rf"a.csv: 0{ending} is img/0.png and part_2/0.png; set image_folder: FOLDER takes the one that is")
 
 

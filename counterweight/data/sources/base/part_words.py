@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 
 from counterweight.core.errors import UserError
 from counterweight.data.sources.base.column_texts import find_words
@@ -18,6 +19,7 @@ NO_PART = re.compile(
     r"(?:un|not[ _-]?)used|un(?:labell?ed|assigned)|(?:exclude|ignore|discard|remove)d?|(?:skip|drop)(?:ped)?",
     re.IGNORECASE,
 )
+NEAR = 0.75  # how alike a word is to a part's name of which it is a slip, as `trian`
 LOST = 0.1  # of all rows; so many may be in no part without a question
 
 
@@ -65,14 +67,15 @@ def name_rows(values: Sequence[str], columns: Columns, column: str, asked: bool)
         asked: whether the settings name it.
 
     Raises:
-        UserError: words name none where not both are there, or more than a few rows, and nobody has asked for that.
+        UserError: words name none where not both are there or are slips, or more than a few rows and unasked.
     """
     counts = Counter(values)
     known = {word: find_part(word) for word in counts}
     rest = [word for word in counts if known[word] is None]
     parts, ways = {known[word] for word in counts} - {None}, offer_words(values)
-    if rest and not ("train" in parts and len(parts) > 1):
-        word = rest[0]
+    slips = [word for word in rest if get_close_matches(word.lower(), PARTS, 1, NEAR)]
+    if slips or (rest and not ("train" in parts and len(parts) > 1)):
+        word = [*slips, *rest][0]
         said = f"row {columns.number(values.index(word))}: '{column}' says '{word}'; allowed: {', '.join(PARTS)}"
         raise UserError(f"{columns.file}: {said}; remove such rows{ways}")
     lost = sum(counts[word] for word in rest)
