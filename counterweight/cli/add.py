@@ -26,7 +26,7 @@ from counterweight.data.sources.base.group_names import check_enough_groups, fin
 from counterweight.data.sources.base.layout_sets import offer_folders
 from counterweight.data.sources.base.lazy_images import HELD, DatasetSplits
 from counterweight.data.sources.base.partial_lists import describe_lists_around
-from counterweight.data.sources.base.written_names import write_names
+from counterweight.data.sources.base.written_names import write_patterns
 from counterweight.data.wrapping import find_wrapped
 from counterweight.generators.base.generator import find_generator
 from counterweight.settings.datasets import plan_dataset
@@ -237,7 +237,7 @@ def check_found(request: Request, found: Findings, counts: Mapping[str, int], fo
             alike = "".join(f"; {note}" for note in found.notes if f"'{few[0]}'" in note)
             ways = f"at least {needed} are needed, or remove {'them' if few[1:] else 'it'}"
             if folders and len(few) <= FEW and len(counts) - len(few) > 1:
-                option = name_options(f"set leave_out: {write_names(few)}")
+                option = name_options(f"set leave_out: {write_patterns(few)}")
                 ways = f"at least {needed} are needed; {option} goes on without"
             raise UserError(f"{where}; {ways}{why}{alike}")
 

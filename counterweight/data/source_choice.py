@@ -31,6 +31,7 @@ from counterweight.data.sources.base.layout_doubts import (
     unwrap,
 )
 from counterweight.data.sources.base.layout_sets import find_inner
+from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.data.sources.base.name_labels import describe_label_files
 from counterweight.data.sources.base.part_lists import describe_lists
 from counterweight.data.sources.base.part_names import are_part_names, guess_part_name, parse_part_name
@@ -136,11 +137,34 @@ def check_others(path: Path, tree: Tree) -> None:
         raise LabelsError(
             f"{path}: {first}? set layout: table takes the first, give {quote(inner.path)} for the others"
         )
+    if inner is not None:
+        check_guessed(path, inner, parts)
     others = find_others(path, tree, named, {*parts.train.class_names})
     if len({*map(os.path.basename, others)}) > 1:
         first += f", or the {sum(others.values()):,} others in folders of the same classes, as {min(others)}, too"
         ways = "a table of their paths and labels, beside the other, has them read"
         raise LabelsError(f"{path}: {first}? set layout: table takes the first alone; {ways}")
+
+
+def check_guessed(path: Path, inner: Tree, parts: DatasetSplits) -> None:
+    """Refuse labels of a column that is not called so where images lie in folders of other names.
+
+    Args:
+        inner: the folder with these, which may be classes.
+
+    Raises:
+        LabelsError: it is so; `trn` and `tst` may be parts, and folders may be pieces.
+    """
+    labels, folders = {*parts.train.class_names}, list_classes(inner)
+    if name_pieces([*folders]) or are_part_names([*folders]) or labels & {*map(normalize_label, folders)}:
+        return
+    try:
+        table.find_in_tables(path, table.Settings(size=1), guess=False)
+    except NoLabelsError:
+        tables = name_tables(parts.train.provenance["tables"])
+        first = f"classes {name_some(folders)} by their folders, or {name_some(labels)} by {tables}"
+        ways = f"give {quote(inner.path)} for the first, set layout: table takes the other"
+        raise LabelsError(f"{path}: {first}? {ways}") from None
 
 
 def find_others(path: Path, tree: Tree, named: Collection[str], classes: Collection[str]) -> Counter[str]:

@@ -522,11 +522,11 @@ def test_folders_that_are_called_by_numbers_are_parts_as_they_are_offered(
     assert classes == {"train": {"ill": 6, "well": 6}, "test": {"ill": 3, "well": 3}}
 
 
-@pytest.mark.parametrize("name", ["Orange, red", "Grevy's zebra", "Batch #2", "7", "no", "1e3"])
+@pytest.mark.parametrize("name", ["Orange, red", "Grevy's zebra", "Batch #2", "7", "no", "1e3", "c*", "[cd]og"])
 def test_a_folder_without_images_is_left_out_as_it_is_offered(name: str, tmp_path: Path, project: Path) -> None:
     path = pets(tmp_path / "pets", cat=4, dog=4)
     (path / name).mkdir()
-    with pytest.raises(UserError, match=f"no images of class {name}") as caught:
+    with pytest.raises(UserError, match=f"no images of class {re.escape(name)}") as caught:
         done("pets", path)
     way = str(caught.value).partition("needs some, ")[2].partition(" goes on")[0]
     found = facts("pets", path, "--dry-run", *shlex.split(way))

@@ -232,6 +232,16 @@ def prune(tree: Tree, patterns: Collection[str], place: str) -> tuple[Tree, Coun
     return Tree(tree.path, entries, tree.left_out, tree.faults), found
 
 
+def describe_unfit(tree: Tree, patterns: Collection[str]) -> list[str]:
+    """Return a note of patterns of what is to be left out that the name of no folder and no file fits."""
+    if not patterns:
+        return []
+    names = {name for own in tree.walk() for name in (*(folder.name for folder in own.folders), *own.files)}
+    names = {os.path.basename(name) for name in names}
+    unfit = [pattern for pattern in patterns if not any(fnmatch(name, pattern) for name in names)]
+    return [f"leave_out: nothing is called {' or '.join(map(repr, unfit))}"] if unfit else []
+
+
 def find_companions(tree: Tree) -> set[str]:
     """Return the paths of masks and thumbnails: folders, and files, that are called so and as an image beside them."""
     names = {file: find_stem(file) for file in tree.files if is_image(file)}

@@ -15,7 +15,16 @@ from pydantic import Field
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode import account
-from counterweight.data.decode.tree import COMPANION_OF, LeftOut, Tree, find_ending, is_image, prune, scan_tree
+from counterweight.data.decode.tree import (
+    COMPANION_OF,
+    LeftOut,
+    Tree,
+    describe_unfit,
+    find_ending,
+    is_image,
+    prune,
+    scan_tree,
+)
 from counterweight.data.sources import table
 from counterweight.data.sources.base.file_settings import MissingClasses, Name, OwnFileSettings, name_setting
 from counterweight.data.sources.base.folder_classes import check_empty, name_classes
@@ -132,7 +141,10 @@ def find_all(settings: Settings, name: str) -> Found:
         raise UserError(f"{where}: {root}: no such folder; it must hold one sub-folder of images per class")
     where = f"{where}: {root}"
     try:
-        return find_in_tree(*read_tree(root, settings), settings, where)
+        tree = scan_tree(os.fspath(root), Path(os.path.realpath(root)), settings.links == "follow")
+        patterns = settings.leave_out or ()
+        found = find_in_tree(*prune(tree, patterns, ""), settings, where)
+        return found._replace(notes=[*found.notes, *describe_unfit(tree, patterns)])
     except UserError as error:
         message = str(error)  # those of links and names begin with the file
         raise UserError(message if message.startswith(where) else f"{name_setting(name, 'path')}: {message}") from error
@@ -141,12 +153,6 @@ def find_all(settings: Settings, name: str) -> Found:
 def find_root_folder(settings: Settings, name: str) -> Path:
     """Return the folder above the classes or above `train` and `test`."""
     return Path(settings.path or f"images/{name}").expanduser()
-
-
-def read_tree(root: Path, settings: Settings) -> tuple[Tree, Counter[LeftOut]]:
-    """Return what lies in the folder and what of it is left out by its name."""
-    tree = scan_tree(os.fspath(root), Path(os.path.realpath(root)), settings.links == "follow")
-    return prune(tree, settings.leave_out or (), "")
 
 
 def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where: str) -> Found:

@@ -436,3 +436,12 @@ def test_a_class_whose_name_cannot_be_written_down_is_refused(tmp_path: Path) ->
     (tmp_path / os.fsdecode(b"b\xe9")).mkdir()
     with pytest.raises(UserError, match=r"a name with control characters, or that is not UTF-8; rename it$"):
         load(tmp_path)
+
+
+def test_what_is_to_be_left_out_and_is_not_there_is_told_of(tmp_path: Path) -> None:
+    for name in ("cat", "dog", "old"):
+        write(tmp_path / name / "0.png")
+    settings = folder.Settings(path=str(tmp_path), size=4, leave_out=["old", "odl", "*_mask.png"])
+    found = folder.find(settings, "pets")
+    assert found.train.class_names == ("cat", "dog")
+    assert "leave_out: nothing is called 'odl' or '*_mask.png'" in found.train.provenance["notes"]

@@ -462,7 +462,7 @@ def test_numbers_of_parts_are_offered_by_the_last(tmp_path: Path) -> None:
     write_images(tmp_path, *(f"{number}.png" for number in range(9)))
     rows = [f"{number}.png,{'ab'[number % 2]},{(0, 2, 2, 1)[number % 4]}" for number in range(9)]
     write_table(tmp_path / "a.csv", "path,label,split", *rows)
-    refused(tmp_path, r"row 1: 'split' says '0'; .*; or set test: \[2\] tests on rows that say so and trains on")
+    refused(tmp_path, r"row 1: 'split' says '0'; .*; or set split: split and test: \[2\] tests on rows that say so")
     assert counts(find(tmp_path, test=[2])) == [{"a": 3, "b": 2}, {"a": 2, "b": 2}]
 
 

@@ -565,3 +565,29 @@ def test_where_all_paths_lead_nowhere_images_that_the_table_holds_are_offered(ro
     with pytest.raises(UserError, match=r"4 of 4 files missing, .*; set image: content takes those that the table"):
         check_present(find(root), PETS)
     assert [len(part.labels) for part in find(root, image="content") if part is not None] == [4]
+
+
+@pytest.mark.parametrize("heading", ["part", "fold_no"])
+def test_words_of_a_column_of_any_name_beside_folders_that_they_do_not_name_are_asked_about(
+    heading: str, root: Path
+) -> None:
+    rows = [f"img/{name}/{n}.png" for name in ("cat", "dog") for n in range(4)]
+    for name in ("cat", "dog"):
+        write_images(root / "img" / name)
+    for path in (root / "img").glob("*.png"):
+        path.unlink()
+    write(root / "a.csv", [["file", heading], *([path, ("trn", "tst")[n % 2]] for n, path in enumerate(rows))])
+    said = rf"classes cat, dog by their folders, or trn, tst by a.csv\? give {root}/img for the first, set layout"
+    with pytest.raises(UserError, match=said):
+        detect_source(root)
+    write(root / "a.csv", [["file", "label"], *([path, ("trn", "tst")[n % 2]] for n, path in enumerate(rows))])
+    assert detect_source(root) == "table"
+
+
+def test_images_that_are_twice_there_are_no_copies_where_one_cannot_be_read(root: Path) -> None:
+    rows = [[f"{number}", word] for number, word in enumerate(WORDS)]
+    write(root / "a.csv", [["path", "label"], *rows])
+    (root / "part_2").mkdir()
+    (root / "img/3.png").rename(root / "part_2/3.png")
+    (root / "part_2/0.png").symlink_to(root / "gone.png")
+    refused(root, "a.csv: 0 is img/0.png and part_2/0.png; set image_folder: FOLDER takes the one")

@@ -444,9 +444,7 @@ def test_rows_that_a_column_of_parts_calls_unused_are_left_out(name: str, rest: 
 @pytest.mark.parametrize("name", ["set", "usage", "split"])
 def test_rows_of_words_that_are_no_part_are_asked_about_where_they_are_many(name: str, root: Path) -> None:
     path = write_mixed(root, name, [*["train"] * 4, *["test"] * 2, *["more"] * 2])
-    ways = (
-        rf"set split: {name} leaves these out; or set test: \[test\] tests on rows that say so and trains on all others"
-    )
+    ways = rf"set split: {name} leaves these out; or set split: {name} and test: \[test\] tests on rows that say so"
     refused(path, rf"a.csv: column '{name}' names parts, but 2 of 8 rows say 'more'; {ways}")
     assert counts(find(path, split=name)) == [{"cat": 2, "dog": 2}, {"cat": 1, "dog": 1}]
     assert counts(find(path, split=name, test=["test"])) == [{"cat": 3, "dog": 3}, {"cat": 1, "dog": 1}]
@@ -718,7 +716,10 @@ def test_an_empty_cell_of_a_column_of_parts_is_told_with_the_ways(word: str, roo
 
 def test_the_rarest_word_is_the_example_of_what_is_tested_on(root: Path) -> None:
     write_folds(root / "a.csv", ["TR", "TR", "TR", "TE"], "split")
-    refused(root, r"row 1: 'split' says 'TR'; .*; or set test: \[TE\], or set test: \[TR\], tests on rows ")
+    refused(
+        root,
+        r"row 1: 'split' says 'TR'; .*; or set split: split and test: \[TE\], or set split: split and test: \[TR",
+    )
 
 
 def test_lines_above_the_names_of_columns_are_named(root: Path) -> None:

@@ -10,7 +10,7 @@ from counterweight.data.decode.tree import Tree, collect
 from counterweight.data.sources.base.labels import describe_written, merge_labels, order_names
 from counterweight.data.sources.base.layout import Layout, Part
 from counterweight.data.sources.base.lazy_images import check_counts
-from counterweight.data.sources.base.written_names import write_names
+from counterweight.data.sources.base.written_names import write_patterns
 
 LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
 
@@ -51,7 +51,6 @@ def check_empty(tree: Tree, layout: Layout, classes: Sequence[str], where: str, 
     places = {name: place for place, name in enumerate(names)}
     labels = np.array([places[name] for name in classes], dtype=np.int64)
     empty = order_names({*names} - {*classes})
-    ways = (
-        "remove its folder" if masks else f"set leave_out: {write_names(empty)} goes on without, or remove its folder"
-    )
+    leave = f"set leave_out: {write_patterns(empty)} goes on without"
+    ways = "remove its folder" if masks else f"{leave}, or remove its folder"
     check_counts(names, labels, where, LAYOUT, f"{ways}{account.describe_unread(tree)}")

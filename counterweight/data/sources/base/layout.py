@@ -42,6 +42,7 @@ from counterweight.data.sources.base.layout_doubts import (
     unwrap,
 )
 from counterweight.data.sources.base.layout_sets import (
+    FOLDER,
     check_copies,
     check_in_part,
     check_letters,
@@ -64,7 +65,6 @@ from counterweight.data.sources.base.written_names import write_names
 ONLY_CLASS = "all"  # what the class is called where images lie in no sub-folder
 IN_NO_PART = "beside the folders of parts"
 UNUSED_PART = "a part that is not used"
-INNER = "([^/]+)/[^/]+$"  # finds the folder that an image is in
 WITHOUT_CLASSES = "a part without folders of classes"
 
 Kind = Literal["auto", "classes", "parts"]
@@ -230,7 +230,7 @@ def note_nested(folders: Sequence[Tree]) -> list[str]:
     names = {name for folder in folders for name in list_classes(folder)}
     said = f"{nested} of {len(folders)} folders of classes have folders in them ({name_some(names)})"
     several = sum(not is_kind(name) for name in names) > 1
-    ways = f"; set label_pattern: '{INNER}' takes the inner ones for classes" if several else ""
+    ways = f"; set label_pattern: '{FOLDER}' takes the inner ones for classes" if several else ""
     return [f"{said}, whose images are taken as theirs{ways}"] if nested else []
 
 

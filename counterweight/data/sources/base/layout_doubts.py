@@ -17,7 +17,7 @@ from counterweight.data.decode.tree import (
 )
 from counterweight.data.sources.base.labels import order_names
 from counterweight.data.sources.base.part_names import TESTS, VALIDATION, are_part_names, guess_part_name
-from counterweight.data.sources.base.written_names import write_names
+from counterweight.data.sources.base.written_names import write_names, write_patterns
 
 KINDS = r"rgb|jpe?gs?|pngs?|originals?|raw"
 IMAGES = re.compile(rf"(?:(?:(?:{KINDS})[ _-]?)?(?:images?|imgs?|img|photos?|pictures?)|{KINDS})", re.IGNORECASE)
@@ -112,7 +112,7 @@ def check_pictures(names: Sequence[str], where: str) -> None:
     """Refuse classes that are called images and masks."""
     if are_pictures(names):
         masks = [name for name in names if is_mask(name)]
-        choice = f"set leave_out: {write_names(masks)} leaves the masks out, set leave_out: [] takes both as classes"
+        choice = f"set leave_out: {write_patterns(masks)} leaves the masks out, set leave_out: [] takes both as classes"
         raise UserError(f"{where}: {name_some(names)}: images and their masks, or classes? {choice}")
 
 
@@ -144,7 +144,7 @@ def check_twins(folders: Sequence[Tree], where: str) -> None:
         for other in (folder for folder in folders if {*map(find_ending, list_images(folder))}.isdisjoint(PHOTOGRAPHS)):
             if has_same_names(list_stems(other), stems) and not any(map(str.isdecimal, stems)):
                 said = f"files in {one.name} have the names of those in {other.name}, which are no JPEG"
-                ways = f"set leave_out: {write_names([other.name])} leaves these out"
+                ways = f"set leave_out: {write_patterns([other.name])} leaves these out"
                 choice = f"{ways}, set leave_out: [] takes both as classes"
                 raise UserError(f"{where}: {said}: images and their masks, or classes? {choice}")
 
@@ -182,7 +182,7 @@ def check_inner_pictures(folders: Sequence[Tree], shared: Collection[str], where
     for other in others:
         for beside in (None, *pictures[:1]):
             if all(is_beside(folder, other, beside) for folder in folders):
-                choice = f"set leave_out: {write_names([other])} leaves them out, set leave_out: [] takes them"
+                choice = f"set leave_out: {write_patterns([other])} leaves them out, set leave_out: [] takes them"
                 of = f"of {beside}" if beside else "beside it"
                 same = f"the files of {other} have the names of those {of} in every class"
                 raise UserError(f"{where}: {same}: masks or images? {choice}")
@@ -198,7 +198,7 @@ def offer_one_of_each(folders: Sequence[Tree], shared: Iterable[str]) -> str:
         if not all(name in own and has_same_names(own[name], own.get(first, set())) for name in others):
             return ""
     same = f"the files in {name_some([first, *others])} have the same names"
-    return f"; {same}: set leave_out: {write_names(others)} takes one of each" if others else ""
+    return f"; {same}: set leave_out: {write_patterns(others)} takes one of each" if others else ""
 
 
 def offer_one_set(folders: Sequence[Tree]) -> str:

@@ -19,7 +19,7 @@ from counterweight.data.sources.base.layout_doubts import (
     unwrap,
 )
 from counterweight.data.sources.base.part_names import are_part_names, guess_part_name
-from counterweight.data.sources.base.written_names import write_names
+from counterweight.data.sources.base.written_names import write_names, write_patterns
 
 FOLDER = "([^/]+)/[^/]+$"  # of an image, in its path
 
@@ -83,7 +83,7 @@ def check_copies(folders: Sequence[Tree], where: str) -> None:
             said = f"{folder.name} has folders {name_some(inner)}, which are beside it, too: a copy, or a class?"
             above = os.path.dirname(folder.path)  # of the same name, it would be left out, too
             given = f"give {quote(above)} and " if os.path.basename(above) == folder.name else ""
-            choice = f"{given}set leave_out: {write_names([folder.name])} goes on without, "
+            choice = f"{given}set leave_out: {write_patterns([folder.name])} goes on without, "
             choice += "set layout: classes takes it as a class"
             raise UserError(f"{where}: {said} {choice}")
 

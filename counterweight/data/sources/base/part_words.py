@@ -73,6 +73,8 @@ def name_rows(values: Sequence[str], columns: Columns, column: str, asked: bool)
     known = {word: find_part(word) for word in counts}
     rest = [word for word in counts if known[word] is None]
     parts, ways = {known[word] for word in counts} - {None}, offer_words(values)
+    if not asked:
+        ways = ways.replace("set test:", f"set split: {column} and test:")
     slips = [word for word in rest if get_close_matches(word.lower(), PARTS, 1, NEAR)]
     if slips or (rest and not ("train" in parts and len(parts) > 1)):
         word = [*slips, *rest][0]

@@ -255,12 +255,20 @@ def drop_copies(spread: dict[str, list[str]], file: Path, root: Path) -> list[st
     copies = {
         name: paths
         for name, paths in spread.items()
-        if len(paths) > 1 and all(filecmp.cmp(paths[0], path, shallow=False) for path in paths[1:])
+        if len(paths) > 1 and all(has_same_bytes(paths[0], path) for path in paths[1:])
     }
     spread |= {name: paths[:1] for name, paths in copies.items()}
     first = " and ".join(os.path.relpath(path, root) for path in next(iter(copies.values()), [])[:2])
     said = f"{len(copies):,} images are there more than once, with the same bytes, and are taken once: first {first}"
     return [f"{file.name}: {said}"] if copies else []
+
+
+def has_same_bytes(one: str, other: str) -> bool:
+    """Say whether two files can be read and have the same bytes."""
+    try:
+        return filecmp.cmp(one, other, shallow=False)
+    except OSError:  # told when it is read
+        return False
 
 
 def find_spread(names: set[str], start: Path) -> dict[str, list[str]]:

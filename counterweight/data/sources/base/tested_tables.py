@@ -20,7 +20,7 @@ from counterweight.data.sources.base.table_files import find_table_files
 from counterweight.data.sources.base.table_paths import check_near
 from counterweight.data.sources.base.table_repeats import drop_repeats
 from counterweight.data.sources.base.table_rows import DROPPED, Table, leave_out_rows, name_classes
-from counterweight.data.sources.base.written_names import write_names
+from counterweight.data.sources.base.written_names import write_names, write_patterns
 
 
 class Tested(NamedTuple):
@@ -110,7 +110,7 @@ def check_untested(test: Listing, where: str) -> None:
     """
     if place := next((place for place in test.places if find_part_of(place) in TESTS), None):
         folder = place.split(os.sep)[0]
-        ways = f"set leave_out: {write_names([folder])} goes on without them"
+        ways = f"set leave_out: {write_patterns([folder])} goes on without them"
         raise UserError(f"{where}: test_tables beside folders of classes in {folder}, which are tested on, too; {ways}")
 
 
