@@ -47,6 +47,7 @@ ONLY_TABLE = (
     "beside others are counted; give the folder to have all watched and counted"
 )
 
+QUOTED = re.compile(r'\bset (\w+): ("(?:[^"\\]|\\.)*")')
 FEW = 10  # classes that an option names
 OF_FOLDERS = ("leave_out", "tables", "test", "test_lists", "test_tables", "train", "train_lists", "image_folder")
 """Settings that name what lies in the folder that is given, if it is there, or in one that lies in it alone."""
@@ -206,6 +207,7 @@ def name_options(message: str) -> str:
     message = re.sub(r"\bset group_column: ('[^']*'|\w+)", r"--group-column \1", message)
     message = re.sub(r"\bset split: (?!to )(\w+)", r"--split-column \1", message)
     message = LIST.sub(write_list, message).replace("set --set", "--set")
+    message = QUOTED.sub(lambda own: f"--set {shlex.quote('='.join(own.groups()))}", message)
     message = re.sub(r"\bor set (\w+): (?!to )(\w+)", r"or add --set \1=\2", message)
     return re.sub(r"\bset (\w+): (?!to )(\w+)", r"--set \1=\2", message)
 

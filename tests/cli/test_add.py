@@ -891,3 +891,15 @@ def test_a_folder_around_all_others_is_stepped_into(project: Path) -> None:
     pets(project.parent / "one/dog", dog=5)
     with pytest.raises(UserError, match="one sub-folder with images only, 'dog'"):
         done("more", project.parent / "one")
+
+
+def test_a_folder_of_several_words_is_told_by_an_option_that_works(tmp_path: Path, project: Path) -> None:
+    root = tmp_path / "pets"
+    for red, name in enumerate(("all of them", "cropped")):
+        write(root / name, 8, fill=(red, 0, 0))
+    rows = [f"{number:03}.png,{('cat', 'dog')[number % 2]}" for number in range(8)]
+    (root / "a.csv").write_text("\n".join(["path,label", *rows, ""]), encoding="utf-8")
+    refused(project, "--set 'image_folder=\"all of them\"' takes those", "pets", root, "--layout", "table")
+    found = facts("pets", root, "--layout", "table", "--set", 'image_folder="all of them"')
+    (own,) = found["found"].values()
+    assert own["classes"] == {"train": {"cat": 4, "dog": 4}}

@@ -251,7 +251,10 @@ def test_classes_may_have_the_word_test_in_their_names(tmp_path: Path) -> None:
 def test_one_part_may_not_be_there_twice(tmp_path: Path) -> None:
     for name in ("Train", "train", "test"):
         pets(tmp_path / name)
-    with pytest.raises(UserError, match=r"Train and train are the same part; set train: .* names all, or leave one$"):
+    with pytest.raises(
+        UserError,
+        match=r"Train and train are the same part; set train: \[Train, train\] and test: \[test\] takes all",
+    ):
         load(tmp_path)
 
 

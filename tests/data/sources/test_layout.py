@@ -86,7 +86,7 @@ def test_several_training_folders_are_to_be_named(tmp_path: Path) -> None:
     make(tmp_path, {f"{name}/{own}": 2 for name in ("train1", "train2", "test") for own in ("a", "b")})
     refused(
         tmp_path,
-        r"train1 and train2 are the same part; set train: \[FOLDER, ...\] and test: .* names all, or leave",
+        r"train1 and train2 are the same part; set train: \[train1, train2\] and test: \[test\] takes all, or leave",
     )
     assert counts(find(tmp_path, train=["train1", "train2"], test=["test"])) == [{"a": 4, "b": 4}, {"a": 2, "b": 2}]
 

@@ -290,7 +290,8 @@ def test_names_that_images_of_several_classes_have(
         with (tmp_path / path.format(own=own)).open("a") as stream:
             stream.write("\n".join(["name,kind", *lines[own], ""]))
     first = " and ".join(f"{own}/{prefix}0.png" for own in [f"{parts[0]}{name}" for name in CLASSES])
-    note = f"{file} has 4 names of several images each, first of {first}: nothing of that is read"
+    note = f"{file} has 4 names of several images each, first of {first}, and nothing of that is read"
+    note += ": set layout: table takes its labels, if it has them"
     assert [own for own in notes_of(tmp_path) if "several images each" in own] == ([note] if said else [])
 
 

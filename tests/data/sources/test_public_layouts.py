@@ -73,16 +73,16 @@ def test_names_that_two_folders_have_are_asked_about_where_rows_repeat_them(tmp_
     refused(tmp_path, r"a.csv: 0.png is test/0.png and train/0.png; write the paths with their folders$")
     write_table(tmp_path / "a.csv", "path,label", *rows[:4])
     write_images(tmp_path, "more/0.png", "more/1.png", "more/2.png", "more/3.png")
-    refused(
-        tmp_path, r"a.csv: the images that it names are in more, train; set image_folder: FOLDER takes one of them$"
-    )
+    refused(tmp_path, r"a.csv: the images that it names are in more, train; set image_folder: more takes those in it$")
 
 
 def test_a_table_of_names_in_two_folders_of_classes_is_offered_with_its_folder(tmp_path: Path) -> None:
     """The folder alone is no setting of classes."""
     write_images(tmp_path, *(f"{folder}/{number}.png" for folder in ("here", "there") for number in range(4)))
     write_table(tmp_path / "labels.csv", "path,label", *(f"{number}.png,{'ab'[number % 2]}" for number in range(4)))
-    with pytest.raises(LabelsError, match="in here, there; set layout: table and set image_folder: FOLDER takes one"):
+    with pytest.raises(
+        LabelsError, match="in here, there; set layout: table and set image_folder: here takes those in it"
+    ):
         detect_source(tmp_path)
     assert counts(find(tmp_path, image_folder="here")) == [{"a": 2, "b": 2}]
 
@@ -302,6 +302,44 @@ def test_paths_that_differ_from_images_by_their_ending_are_named(tmp_path: Path,
     refused(tmp_path, rf"{word} is not there, but there is {near}; mend the endings of paths$")
 
 
+def test_numbers_that_lost_their_zeros_are_named(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"img/{n:04}.png" for n in range(1, 5)))
+    write_table(tmp_path / "a.csv", "path,label", *(f"{n},{'ab'[n % 2]}" for n in range(1, 5)))
+    said = r"img/1 is not there, but there is 0001.png; mend the names of images, which have zeros before them$"
+    refused(tmp_path, said, image_folder="img")
+
+
+def test_one_folder_with_two_images_of_a_name_needs_endings(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"img/{n}{ending}" for n in range(4) for ending in (".jpg", ".png")))
+    write_table(tmp_path / "a.csv", "path,label", *(f"{n},{'ab'[n % 2]}" for n in range(4)))
+    refused(tmp_path, "a.csv: 0 is img/0.jpg and img/0.png; write the endings of the paths, too$")
+
+
+def test_the_table_to_train_on_is_named_where_none_has_labels(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{n}.png" for n in range(6)))
+    write_table(tmp_path / "test.csv", "path,x,y", "4.png,1,2", "5.png,1,2")
+    write_table(tmp_path / "train.csv", "path,kind,x,y", *(f"{n}.png,{'ab'[n % 2]},1,2" for n in range(4)))
+    refused(tmp_path, "train.csv: no column label, .*; it has path, kind, x, y; set label: COLUMN")
+
+
+def test_short_words_of_parts_beside_folders_are_read_as_lists(tmp_path: Path) -> None:
+    rows = [f"{name}/{n}.png" for name in ("cat", "dog") for n in range(4)]
+    write_images(tmp_path, *rows)
+    write_table(tmp_path / "a.csv", "file,part", *(f"{row},{('trn', 'tst')[n % 2]}" for n, row in enumerate(rows)))
+    note = next(own for own in find_folder(tmp_path).train.provenance["notes"] if own.startswith("a.csv says"))
+    assert "set train_lists: [a.csv] and test_lists: [a.csv] take their parts" in note
+    found = find_folder(tmp_path, train_lists=["a.csv"], test_lists=["a.csv"])
+    assert count_folders(found) == [{"cat": 2, "dog": 2}] * 2
+
+
+def test_a_table_of_words_that_name_no_part_is_not_offered_for_labels(tmp_path: Path) -> None:
+    rows = [f"{name}/{n}.png" for name in ("cat", "dog") for n in range(4)]
+    write_images(tmp_path, *rows)
+    write_table(tmp_path / "split.csv", "file,part", *(f"{row},{'tv'[n % 2]}" for n, row in enumerate(rows)))
+    note = next(own for own in find_folder(tmp_path).train.provenance["notes"] if own.startswith("split.csv says"))
+    assert "layout: table" not in note
+
+
 def test_parts_in_classes_of_which_one_lacks_one(tmp_path: Path) -> None:
     write_images(tmp_path, *(f"{name}/train/{number}.png" for name in "abc" for number in range(2)))
     write_images(tmp_path, "a/test/3.png", "b/test/3.png")
@@ -314,7 +352,10 @@ def test_what_is_trained_and_validated_on_is_a_training_part(tmp_path: Path) -> 
     write_images(tmp_path, *(f"{part}/{name}/{n}.png" for part in ("test", "TrainVal") for name in "ab" for n in "01"))
     assert count_folders(find_folder(tmp_path)) == [{"a": 2, "b": 2}] * 2
     write_images(tmp_path, *(f"train/{name}/0.png" for name in "ab"))
-    with pytest.raises(UserError, match="TrainVal and train are the same part"):
+    with pytest.raises(
+        UserError,
+        match=r"TrainVal and train are the same part; set train: \[TrainVal\] and test: \[test\] takes what it holds",
+    ):
         find_folder(tmp_path)
 
 
@@ -511,7 +552,7 @@ def test_images_that_are_there_twice_are_taken_once_if_their_bytes_are_the_same(
     said = "8 images are there more than once, with the same bytes, and are taken once: first a_1/0.png and b_1/0.png"
     assert f"a.csv: {said}" in found.train.provenance["notes"]
     (tmp_path / "b_2/7.png").write_bytes(b"another")
-    refused(tmp_path, "a.csv: 7 is a_2/7.png and b_2/7.png; set image_folder: FOLDER takes the one that is meant")
+    refused(tmp_path, "a.csv: 7 is a_2/7.png and b_2/7.png; write the paths with their folders$")
 
 
 def test_parts_in_several_folders_are_offered_as_such(tmp_path: Path) -> None:

@@ -576,11 +576,11 @@ def test_words_of_a_column_of_any_name_beside_folders_that_they_do_not_name_are_
         write_images(root / "img" / name)
     for path in (root / "img").glob("*.png"):
         path.unlink()
-    write(root / "a.csv", [["file", heading], *([path, ("trn", "tst")[n % 2]] for n, path in enumerate(rows))])
-    said = rf"classes cat, dog by their folders, or trn, tst by a.csv\? give {root}/img for the first, set layout"
+    write(root / "a.csv", [["file", heading], *([path, ("t", "v")[n % 2]] for n, path in enumerate(rows))])
+    said = rf"classes cat, dog by their folders, or t, v by a.csv\? give {root}/img for the first, set layout"
     with pytest.raises(UserError, match=said):
         detect_source(root)
-    write(root / "a.csv", [["file", "label"], *([path, ("trn", "tst")[n % 2]] for n, path in enumerate(rows))])
+    write(root / "a.csv", [["file", "label"], *([path, ("t", "v")[n % 2]] for n, path in enumerate(rows))])
     assert detect_source(root) == "table"
 
 
@@ -590,4 +590,4 @@ def test_images_that_are_twice_there_are_no_copies_where_one_cannot_be_read(root
     (root / "part_2").mkdir()
     (root / "img/3.png").rename(root / "part_2/3.png")
     (root / "part_2/0.png").symlink_to(root / "gone.png")
-    refused(root, "a.csv: 0 is img/0.png and part_2/0.png; set image_folder: FOLDER takes the one")
+    refused(root, "a.csv: 0 is img/0.png and part_2/0.png; write the paths with their folders$")

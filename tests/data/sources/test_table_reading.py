@@ -344,7 +344,7 @@ def test_names_without_an_ending_and_a_folder_of_images(root: Path) -> None:
     assert counts(found) == counts(find(root, image_folder="img")) == [{"cat": 2, "dog": 2}]
     assert found.train.provenance["notes"] == ["a.csv: the images that it names are in img"]
     write_images(root / "more")
-    refused(root, r"a.csv: the images that it names are in img, more; set image_folder: FOLDER takes one of them$")
+    refused(root, r"a.csv: the images that it names are in img, more; set image_folder: img takes those in it$")
     assert [*find(root, image_folder="more").train.origins] == [f"more/{number}.png" for number in range(4)]
     refused(root, r"none: no such folder, which image_folder says$", image_folder="none")
 
@@ -360,7 +360,7 @@ def test_images_in_pieces_are_found_by_their_names(root: Path, ending: str) -> N
     assert counts(found) == [{"cat": 2, "dog": 2}]
     assert found.train.provenance["notes"] == ["a.csv: the images that it names are in 2 folders"]
     (root / "part_2/0.png").write_bytes((root / "img/1.png").read_bytes())
-    refused(root, rf"a.csv: 0{ending} is img/0.png and part_2/0.png; set image_folder: FOLDER takes the one that is")
+    refused(root, rf"a.csv: 0{ending} is img/0.png and part_2/0.png; write the paths with their folders$")
 
 
 def test_an_image_in_a_piece_may_not_lead_out_of_the_folder(

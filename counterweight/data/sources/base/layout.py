@@ -19,6 +19,7 @@ from counterweight.data.sources.base.layout_beside import (
     count_around,
     count_wrapping,
     leave_beside,
+    offer_all_parts,
     offer_part,
 )
 from counterweight.data.sources.base.layout_doubts import (
@@ -193,7 +194,8 @@ def find_parts(folders: Sequence[Tree], kind: Kind, where: str) -> dict[str, Tre
         if word := words[folder.path]:
             if word in found:
                 same = f"{found[word].name} and {folder.name} are the same part"
-                raise UserError(f"{where}: {same}; set train: [FOLDER, ...] and test: [FOLDER] names all, or leave one")
+                named = {own.name: words[own.path] for own in folders}
+                raise UserError(f"{where}: {same}; {offer_all_parts(named)}")
             found[word] = folder
     return found
 

@@ -2,11 +2,11 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from counterweight.data.decode.tree import LeftOut, Tree, count_all, find_ending
 from counterweight.data.sources.base.layout_doubts import unwrap
-from counterweight.data.sources.base.part_names import guess_part_name
+from counterweight.data.sources.base.part_names import JOINED, assign_parts, guess_part_name, space_words
 from counterweight.data.sources.base.written_names import write_names
 
 IN_NO_CLASS = "beside the folders of classes"
@@ -33,6 +33,22 @@ def offer_part(folder: Tree, train: Sequence[Tree], test: Sequence[Tree]) -> str
         f" and test: {write_names(tested)}" if tested else ""
     )
     return f"; {more} trains on them, too"
+
+
+def offer_all_parts(parts: Mapping[str, str | None]) -> str:
+    """Return the settings that take all folders of each part where several are of one, given the part of each.
+
+    A folder of training and validation has all images of the others, most likely: it is taken alone.
+    """
+    words = {part for part in parts.values() if part}
+    trained, tested = assign_parts(words | {"train"}, "use")
+    train = [name for name, part in parts.items() if part in trained] if "train" in words else []
+    joined = [name for name in train if JOINED.search(space_words(name))]
+    train = joined if joined and len(joined) < len(train) else train
+    test = [name for name, part in parts.items() if part in tested]
+    ways = f"set train: {write_names(train) if train else '[FOLDER, ...]'}"
+    ways += f" and test: {write_names(test)}" if test else ""
+    return f"{ways} takes {'what it holds' if joined else 'all'}, or leave one"
 
 
 def count_around(root: Tree, inner: Tree) -> Counter[LeftOut]:

@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import NO_ENDING, Tree, find_ending, find_stem, is_image, list_stems
+from counterweight.data.sources.base.columns import list_usual, read_columns
 from counterweight.data.sources.base.json_parts import has_both
+from counterweight.data.sources.base.label_texts import LABEL
 from counterweight.data.sources.base.lazy_images import strip_root
 from counterweight.data.sources.base.listed_paths import WHOLE, PathIndex, find_places, read_beginning, read_lists
 from counterweight.data.sources.base.part_flags import is_flag
@@ -79,6 +81,15 @@ def is_table(file: str) -> bool:
     return find_ending(file) in TABLES
 
 
+def may_have_labels(file: Path) -> bool:
+    """Say whether a table has more than a column of images and one that is not called as those of labels are."""
+    try:
+        columns = read_columns(file)
+    except UserError:  # it is written as the settings say
+        return True
+    return len(columns.names) > 2 or bool(list_usual(columns, LABEL))
+
+
 def describe_lists_beside(files: Iterable[str], images: Sequence[Path], root: Path) -> list[str]:
     """Return a note if files beside a table seem to say which of its images are in which part; they are not read.
 
@@ -114,7 +125,7 @@ def offer_lists(
     """
     train, test = choose_lists(found, classes)
     if not test:
-        table = next((file.path for file in found if is_table(file.path)), None)
+        table = next((file.path for file in found if is_table(file.path) and may_have_labels(root / file.path)), None)
         return f"set layout: table takes the labels of {table}, too, if it has them" if table else WITH_LISTS
     ways = f"set test_lists: {write_names(test)} tests on its images and trains on the others"
     if train:

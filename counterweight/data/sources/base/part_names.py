@@ -7,6 +7,7 @@ from typing import Literal
 VALIDATION = ("val", "valid", "validation", "dev")
 TESTS = ("test", "eval", "evaluation", "holdout")  # the first that is there is tested on
 PARTS = ("train", *TESTS, *VALIDATION)
+SHORT = {"trn": "train", "tst": "test"}
 HELD_OUT = re.compile(r"h[eo]ld[ _-]?out")
 JOINED = re.compile(r"train[ _-]?val(?![a-z])")  # what is trained on at last
 NAMED_PART = re.compile(rf"(?<![a-z])({'|'.join(PARTS)})(?:ing|set|data)?(?![a-z])")  # in lower case: test_images
@@ -14,8 +15,9 @@ Validation = Literal["use", "leave_out"]
 
 
 def parse_part_name(name: str) -> str | None:
-    """Return which of PARTS a name means, however it is written (`Train`, `testing`); None if it is none."""
+    """Return which of PARTS a name means, however it is written (`Train`, `testing`, `tst`); None if it is none."""
     word = JOINED.sub("train", HELD_OUT.sub("holdout", name.strip().lower())).removesuffix("ing")
+    word = SHORT.get(word, word)
     return word if word in PARTS else None
 
 

@@ -90,7 +90,8 @@ def describe_shared(found: Mapping[str, Sequence[str]]) -> str:
     """Return the note of files that have names of several images each: the first two, and how many such names."""
     (file, (one, other, count)), more = next(iter(found.items())), len(found) - 1
     said = f"{file} has {count} names of several images each, first of {one} and {other}"
-    return f"{said}{f', and so have {more:,} more files' if more else ''}: nothing of that is read"
+    ways = ": set layout: table takes its labels, if it has them" if find_ending(file) in TABLES else ""
+    return f"{said}{f', and so have {more:,} more files' if more else ''}, and nothing of that is read{ways}"
 
 
 def describe_some(said: str, files: Sequence[str], images: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from counterweight.data.decode.tree import LeftOut, find_ending, is_image
 from counterweight.data.sources.base.columns import UnreadableError, list_usual, read_columns
 from counterweight.data.sources.base.delimited_text import DELIMITERS
 from counterweight.data.sources.base.layout_sets import offer_folders
+from counterweight.data.sources.base.part_names import TESTS, guess_part_name
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
 from counterweight.data.sources.base.table_parts import SPLIT
 from counterweight.data.sources.base.table_prefixes import TRIED
@@ -169,8 +170,13 @@ def offer_parts(file: Path) -> str:
 
 
 def find_nearest(lacking: Mapping[Path, NoColumnError]) -> NoColumnError:
-    """Return the first error of a table that has images, if any has, and is no template; else the first."""
-    return min(lacking.items(), key=lambda own: (not isinstance(own[1], NoLabelsError), is_template(own[0])))[1]
+    """Return the first error of a table that has images, if any has, and is no template and not of a test part."""
+
+    def rank(own: tuple[Path, NoColumnError]) -> tuple[bool, bool, bool]:
+        tested = guess_part_name(own[0].stem) in TESTS
+        return not isinstance(own[1], NoLabelsError), is_template(own[0]), tested
+
+    return min(lacking.items(), key=rank)[1]
 
 
 def is_template(file: Path) -> bool:

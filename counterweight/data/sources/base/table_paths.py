@@ -15,6 +15,7 @@ from counterweight.data.sources.base.delimited_text import number_row
 from counterweight.data.sources.base.part_names import guess_part_name
 from counterweight.data.sources.base.part_paths import choose_by_parts, find_nearest_part
 from counterweight.data.sources.base.table_prefixes import TRIED, strip_foreign
+from counterweight.data.sources.base.written_names import write_folder
 
 DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 WRITTEN = "write the paths with their folders"
@@ -224,7 +225,8 @@ def find_place(paths: Sequence[Path], file: Path, start: Path, root: Path, once:
         return places[parts.index(own)]
     if len(places) > 1:
         several = ", ".join(os.path.relpath(place, root) for place in places)
-        ways = "set image_folder: FOLDER takes one of them" if once else WRITTEN
+        first = write_folder(os.path.relpath(places[0], root))
+        ways = f"set image_folder: {first} takes those in it" if once else WRITTEN
         kind = CopiesError if once else UserError
         raise kind(f"{file}: the images that it names are in {several}; {ways}")
     return places[0] if places else None
@@ -246,7 +248,11 @@ def check_twice(names: Sequence[str], spread: Mapping[str, Sequence[str]], file:
     if twice := next((name for name in names if len(spread.get(name, ())) > 1), None):
         one, other = (os.path.relpath(path, root) for path in spread[twice][:2])
         repeated = len({*names}) < len(names)  # one folder would have rows of the others read from it
-        ways = WRITTEN if repeated else f"set image_folder: FOLDER takes the one that is meant, or {WRITTEN}"
+        folders = [{os.path.dirname(path) for path in spread.get(name, ())} for name in {*names}]
+        whole = sorted(os.path.relpath(folder, root) for folder in set.intersection(*folders))
+        ways = WRITTEN if repeated or not whole else f"set image_folder: {write_folder(whole[0])} takes those in it"
+        if os.path.dirname(one) == os.path.dirname(other):
+            ways = "write the endings of the paths, too"
         raise UserError(f"{file}: {twice} is {one} and {other}; {ways}")
 
 
@@ -298,6 +304,18 @@ def check_near(tables: Sequence[Sequence[Path]], root: Path) -> None:
             said = " and ".join(os.path.relpath(first.parent / name, root) for name in near[:2])
             lacking = os.path.relpath(first, root)
             raise UserError(f"{root}: {lacking} is not there, but there is {said}; mend the endings of paths")
+        if first.stem.isdecimal() and (padded := [name for stem, name in list_padded(names) if stem == first.stem]):
+            said = f"{os.path.relpath(first, root)} is not there, but there is {padded[0]}"
+            raise UserError(f"{root}: {said}; mend the names of images, which have zeros before them")
+
+
+def list_padded(names: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
+    """Return the images that are called by numbers with zeros before them, with these numbers alone.
+
+    Args:
+        names: those of images by their stems.
+    """
+    return [(stem.lstrip("0") or "0", own[0]) for stem, own in names.items() if stem.isdecimal() and stem[:1] == "0"]
 
 
 def resolve(words: Iterable[str], resolver: PathResolver, file: Path, empty: Sequence[int]) -> Iterator[Path]:

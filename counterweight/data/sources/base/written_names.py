@@ -18,6 +18,11 @@ def write_patterns(names: Iterable[str]) -> str:
     return write_names(map(glob.escape, names))
 
 
+def write_folder(path: str) -> str:
+    """Return a path as YAML takes it, in quotes if there are blanks in it, too."""
+    return json.dumps(path, ensure_ascii=False) if " " in path else write_name(path)
+
+
 def write_name(name: str) -> str:
     """Return a name as YAML takes it."""
     return name if PLAIN.fullmatch(name) and name == name.strip() else json.dumps(name, ensure_ascii=False)
