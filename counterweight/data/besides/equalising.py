@@ -95,7 +95,9 @@ def plan_equalising(sides: Sides, found: FileFacts, rng: np.random.Generator) ->
     for side, other, own in zip(sides, reversed(sides), changes, strict=True):
         own[:] = map(leave_rate, side.facts, own)
         if TABLES in named or not any(map(is_compressed, other.facts)):
-            own[:] = map(leave_compressed, side.facts, own)
+            shared = {fact.digest for fact in other.facts}  # of copies: what is done to both has to be the same
+            pairs = zip(side.facts, own, strict=True)
+            own[:] = [each if fact.digest in shared else leave_compressed(fact, each) for fact, each in pairs]
     grey = all(map(all, (own == GREY for own in shades)))
     return Plan(changes, grey, cropped, steps, remaining + list_remaining(named, sides), whites)
 
