@@ -95,11 +95,19 @@ def plan_equalising(sides: Sides, found: FileFacts, rng: np.random.Generator) ->
     for side, other, own in zip(sides, reversed(sides), changes, strict=True):
         own[:] = map(leave_rate, side.facts, own)
         if TABLES in named or not any(map(is_compressed, other.facts)):
-            shared = {fact.digest for fact in other.facts}  # of copies: what is done to both has to be the same
-            pairs = zip(side.facts, own, strict=True)
-            own[:] = [each if fact.digest in shared else leave_compressed(fact, each) for fact, each in pairs]
+            own[:] = leave_first(side, other, own)
     grey = all(map(all, (own == GREY for own in shades)))
     return Plan(changes, grey, cropped, steps, remaining + list_remaining(named, sides), whites)
+
+
+def leave_first(side: FileSide, other: FileSide, changes: Sequence[Changes]) -> list[Changes]:
+    """Return changes without first compressions that files have gone through, but for those with copies opposite.
+
+    What is done to these and to their copies has to be the same, or a test that goes by pairs tells them apart.
+    """
+    shared = {fact.digest for fact in other.facts}
+    pairs = zip(side.facts, changes, strict=True)
+    return [each if fact.digest in shared else leave_compressed(fact, each) for fact, each in pairs]
 
 
 def list_remaining(named: Collection[str], sides: Sides) -> list[str]:

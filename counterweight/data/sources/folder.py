@@ -29,7 +29,8 @@ from counterweight.data.sources import table
 from counterweight.data.sources.base.file_settings import MissingClasses, Name, OwnFileSettings, name_setting
 from counterweight.data.sources.base.folder_classes import check_empty, name_classes
 from counterweight.data.sources.base.labels import describe_lookalikes, order_names
-from counterweight.data.sources.base.layout import Wanted, choose_layout
+from counterweight.data.sources.base.layout import choose_layout
+from counterweight.data.sources.base.layout_parts import Wanted
 from counterweight.data.sources.base.lazy_images import (
     DatasetSplits,
     LazyImages,

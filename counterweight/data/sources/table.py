@@ -53,6 +53,7 @@ from counterweight.data.sources.base.part_conflicts import (
 )
 from counterweight.data.sources.base.part_flags import describe_marks
 from counterweight.data.sources.base.part_names import Validation, describe_joined
+from counterweight.data.sources.base.path_resolving import PathResolver
 from counterweight.data.sources.base.row_counts import check_row_count
 from counterweight.data.sources.base.stray_quotes import check_quotes
 from counterweight.data.sources.base.table_choice import choose_tables, take_tables
@@ -69,7 +70,7 @@ from counterweight.data.sources.base.table_parts import (
     part_by_lists,
     read_parts,
 )
-from counterweight.data.sources.base.table_paths import PathResolver, check_near, locate_images, write_origins
+from counterweight.data.sources.base.table_paths import check_near, locate_images, write_origins
 from counterweight.data.sources.base.table_repeats import TwoLabels, drop_repeats
 from counterweight.data.sources.base.table_rows import (
     DROPPED,

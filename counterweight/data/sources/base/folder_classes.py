@@ -8,7 +8,7 @@ import numpy as np
 from counterweight.data.decode import account
 from counterweight.data.decode.tree import Tree, collect
 from counterweight.data.sources.base.labels import describe_written, merge_labels, order_names
-from counterweight.data.sources.base.layout import Layout, Part
+from counterweight.data.sources.base.layout_parts import Layout, Part
 from counterweight.data.sources.base.lazy_images import check_counts
 from counterweight.data.sources.base.written_names import write_patterns
 

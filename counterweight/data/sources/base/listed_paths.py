@@ -14,7 +14,7 @@ from counterweight.data.sources.base.delimited_text import find_wide_encoding
 from counterweight.data.sources.base.json_parts import LARGEST, NamedImage, choose_tested, has_both
 from counterweight.data.sources.base.json_tables import JSON
 from counterweight.data.sources.base.parted_lists import read_parted
-from counterweight.data.sources.base.table_paths import compose, fold_name
+from counterweight.data.sources.base.path_resolving import compose, fold_name
 
 LONGEST = 2**16  # characters of a line that is looked at by its cells
 WHOLE = (".json", ".yaml", ".yml")  # an image and its part may be in different lines of these

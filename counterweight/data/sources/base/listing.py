@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.data.decode.tree import LeftOut, collect, find_ending
-from counterweight.data.sources.base.layout import Part
+from counterweight.data.sources.base.layout_parts import Part
 
 OTHER_CLASS = "a class of one part only"
 

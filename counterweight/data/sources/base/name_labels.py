@@ -28,8 +28,8 @@ from counterweight.data.sources.base.labels import (
     normalize_label,
     order_names,
 )
-from counterweight.data.sources.base.layout import IN_NO_PART, UNUSED_PART, Kind, Wanted
 from counterweight.data.sources.base.layout_doubts import FEW, IMAGES, are_pictures, name_some
+from counterweight.data.sources.base.layout_parts import IN_NO_PART, UNUSED_PART, Kind, Wanted
 from counterweight.data.sources.base.lazy_images import strip_root
 from counterweight.data.sources.base.listing import Listing
 from counterweight.data.sources.base.part_lists import WITH_LISTS

@@ -17,7 +17,7 @@ from counterweight.data.sources.base.columns import SUFFIXES, Columns
 from counterweight.data.sources.base.embedded import Content, read_contents
 from counterweight.data.sources.base.labels import describe_like_groups, drop_decimals, merge_labels
 from counterweight.data.sources.base.lazy_images import Indices
-from counterweight.data.sources.base.table_paths import PathResolver
+from counterweight.data.sources.base.path_resolving import PathResolver
 
 UNUSED_ROWS, OTHER_CLASS = "a part that is not used", "a class of one part only"
 DROPPED = "dropped"  # what stands for the part of a row that is accounted for already
