@@ -304,6 +304,10 @@ def test_bytes_that_changed_are_named_and_removed_from_the_cache(project: Path) 
     assert "bytes of outputs" not in {found["topic"] for found in findings}
 
 
+def texts_of(root: Path) -> list[str]:
+    return [found.text for found in locks.check_locks(root)]
+
+
 def test_locks(tmp_path: Path) -> None:
     assert [found.level for found in locks.check_locks(tmp_path)] == ["problem"]
     (tmp_path / ".dvc/tmp").mkdir(parents=True)
@@ -317,12 +321,17 @@ def test_locks(tmp_path: Path) -> None:
     infos = [{"pid": os.getpid(), "cmd": "dvc repro"}, {"pid": ended.pid, "cmd": "dvc commit"}]
     table = {"write": {"data": infos[0]}, "read": {"code": [infos[1]]}}
     (tmp_path / ".dvc/tmp/rwlock").write_text(json.dumps(table))
-    texts = [found.text for found in locks.check_locks(tmp_path)]
-    assert texts == [
+    assert texts_of(tmp_path) == [
         f"process {os.getpid()} is running: dvc repro",
         f"process {ended.pid} was killed and left a lock: dvc commit",
     ]
+    os.utime(tmp_path / ".dvc/tmp/rwlock", (0, 0))  # before this process began, which has the number since
+    assert f"process {os.getpid()} was killed and left a lock: dvc repro" in texts_of(tmp_path)
     (tmp_path / ".dvc/tmp/rwlock").write_text('{"write": {}}')
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/index.lock").touch()
+    assert texts_of(tmp_path)[0] == f"git is at work here, or was killed at it: {tmp_path}/.git/index.lock"
+    (tmp_path / ".git/index.lock").unlink()
     (tmp_path / "models/a").mkdir(parents=True)
     (tmp_path / "models/a/.b.partial").mkdir()
     assert "1 unfinished outputs" in next(locks.check_locks(tmp_path)).text

@@ -15,7 +15,7 @@ from pathlib import Path
 from ruamel.yaml.error import YAMLError
 
 from counterweight.cli.checkup.finding import Finding
-from counterweight.cli.checkup.locks import BUSY, is_alive, is_held, read_holders
+from counterweight.cli.checkup.locks import BUSY, is_alive, is_held, is_holder, read_holders
 from counterweight.cli.workspace import RECORD
 from counterweight.core.process import USUAL
 from counterweight.core.yaml_texts import load_yaml
@@ -154,7 +154,7 @@ def read_facts(path: Path) -> Mapping[str, object]:
 def list_killed(path: Path) -> dict[int, str]:
     """Return the processes in a list of DVC's that are no more, and their commands; none where it is damaged."""
     try:
-        return {pid: command for pid, command in read_holders(path).items() if not is_alive(pid)}
+        return {pid: command for pid, command in read_holders(path).items() if not is_holder(pid, path)}
     except (ValueError, AttributeError, KeyError, TypeError):
         return {}
 

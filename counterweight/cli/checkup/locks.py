@@ -14,6 +14,9 @@ from counterweight.core.outputs import atomic_output
 BUSY = Path(".dvc/tmp/lock")
 IN_USE = Path(".dvc/tmp/rwlock")
 """DVC's list of files in use: which process reads and writes what."""
+INDEX = Path(".git/index.lock")
+"""What git holds while it changes what is staged, and leaves if it is killed: the next one refuses to start."""
+LATE = 2.0  # seconds; a system tells when it started, and so when its processes did, in whole ones
 WRITTEN = ("data", "models", "metrics", "plots", "checkpoints")
 
 
@@ -33,12 +36,15 @@ def check_locks(root: Path) -> Iterator[Finding]:
         )
         return
     for pid, command in held.items():
-        if is_alive(pid):
+        if is_holder(pid, path):
             yield Finding("locks", "warning", f"process {pid} is running: {command}", "wait for it, or end it")
         else:
             advice = "counterweight doctor --mend takes it away; nothing waits for it, and DVC takes some away itself"
             text = f"process {pid} was killed and left a lock: {command}"
             yield Finding("locks", "warning", text, advice, change=partial(release_dead, path))
+    if (root / INDEX).exists():
+        text = f"git is at work here, or was killed at it: {root / INDEX}"
+        yield Finding("locks", "warning", text, f"wait for it; where no git runs, rm {root / INDEX}")
     left = [path for name in WRITTEN for path in (root / name).rglob(".*.partial")]
     if left and not held:
         text = f"{len(left)} unfinished outputs of a killed run, as {left[0]}"
@@ -67,12 +73,32 @@ def release_dead(path: Path) -> None:
     with path.with_name("rwlock.lock").open("a", encoding="utf-8") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)  # DVC's own: it reads and writes the list in the same way.
         locks: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        alive = {pid for pid in read_holders(path) if is_alive(pid)}
+        alive = {pid for pid in read_holders(path) if is_holder(pid, path)}
         read = {name: [info for info in infos if info["pid"] in alive] for name, infos in locks.get("read", {}).items()}
         write = {name: info for name, info in locks.get("write", {}).items() if info["pid"] in alive}
         kept = {"read": {name: infos for name, infos in read.items() if infos}, "write": write}
         with atomic_output(path) as whole:
             whole.write_text(json.dumps(kept), encoding="utf-8")
+
+
+def is_holder(pid: int, path: Path) -> bool:
+    """Say whether a process in a list of DVC's may be the one that put itself there.
+
+    After a restart, of a container most of all, its number is soon another's, which began after the list was written.
+    """
+    began = read_start(pid)
+    return is_alive(pid) and (began is None or began <= path.stat().st_mtime + LATE)
+
+
+def read_start(pid: int) -> float | None:
+    """Return when a process began, in seconds since 1970; None where the system does not tell, as Linux does."""
+    try:
+        ticks = int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
+        lines = Path("/proc/stat").read_text(encoding="utf-8").splitlines()
+        booted = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
+    return booted + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def is_held(path: Path) -> bool:
