@@ -52,9 +52,10 @@ class Folders(NamedTuple):
 
 def find_folder_tables(tree: Tree) -> list[FolderTable]:
     """Return the tables that give folders of images fewer labels than there are folders, each folder one."""
-    files = [Path(tree.path) / file for file in islice(list_tables(tree), MOST)]
+    every = (Path(tree.path) / file for file in list_tables(tree))
+    files = islice((file for file in every if file.is_file() and file.stat().st_size <= LARGEST), MOST)
     folders = count_folders(tree)
-    found = [read_folder_table(file, tree, folders) for file in files if os.path.getsize(file) <= LARGEST]
+    found = [read_folder_table(file, tree, folders) for file in files]
     return [table for table in found if table is not None and table.labels]
 
 
