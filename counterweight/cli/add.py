@@ -49,7 +49,17 @@ ONLY_TABLE = (
 
 QUOTED = re.compile(r'\bset (\w+): ("(?:[^"\\]|\\.)*")')
 FEW = 10  # classes that an option names
-OF_FOLDERS = ("leave_out", "tables", "test", "test_lists", "test_tables", "train", "train_lists", "image_folder")
+OF_FOLDERS = (
+    "leave_out",
+    "tables",
+    "test",
+    "test_lists",
+    "test_tables",
+    "train",
+    "train_lists",
+    "image_folder",
+    "folder_table",
+)
 """Settings that name what lies in the folder that is given, if it is there, or in one that lies in it alone."""
 
 
@@ -124,6 +134,8 @@ def choose_source(path: Path, changes: Json) -> str:
     Args:
         changes: settings that are asked for; `layout: table` is none of the source's, and is taken out.
     """
+    if changes.get("folder_table") is not None and path.is_dir():
+        return "folder"
     if changes.get("label_pattern") is not None:
         if path.is_file() or changes.get("layout") == "table":
             raise UserError(

@@ -44,7 +44,8 @@ def plan_identities(datasets: Blocks, dataset: str, settings: Identities) -> Sou
         UserError: the source has no columns, or a setting is not allowed.
     """
     plan = plan_dataset(datasets, dataset)
-    if plan.common.group_pattern is not None or datasets[dataset].get("group_column") is not None:
+    own = [datasets[dataset].get(key) for key in ("group_pattern", "group_column", "folder_table")]
+    if any(value is not None for value in own):
         said = "recognition heeds no groups: what is never on two sides there is an identity"
         raise UserError(f"params.yaml: recognition.{dataset}: datasets.{dataset} has groups; {said}")
     if settings.by != "column":

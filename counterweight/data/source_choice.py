@@ -16,10 +16,12 @@ from counterweight.data.labelled_texts import (
     check_labelled,
     describe_labelled,
     find_labelled_texts,
+    name_layout,
     offer_labelled,
 )
 from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import SUFFIXES
+from counterweight.data.sources.base.folder_tables import offer_folder_table
 from counterweight.data.sources.base.labels import normalize_label, order_names
 from counterweight.data.sources.base.layout_doubts import (
     are_pictures,
@@ -67,7 +69,10 @@ def detect_source(path: Path) -> str:
         if table and (are_pieces(tree) or are_pictures(classes)) and may_label(path):
             return "table"
         if table:
-            return choose_labels(path, tree, classes, Path(table).name)
+            kind = choose_labels(path, tree, classes, Path(table).name)
+            if kind == "folder":
+                check_folder_tables(path, tree, classes)
+            return kind
         check_labelled(path, tree, classes)
         check_only_part(path, tree, classes)
         return "folder"
@@ -82,6 +87,20 @@ def detect_source(path: Path) -> str:
             "set layout: classes takes them as classes"
         )
     return check_single(path, tree, classes)
+
+
+def check_folder_tables(path: Path, tree: Tree, classes: Sequence[str]) -> None:
+    """Refuse folders that are called by numbers, as patients are, where a table gives them fewer labels.
+
+    Raises:
+        LabelsError: it is so; words are names of classes more often, and such a table is told of in a note.
+    """
+    numbered = sum(any(map(str.isdigit, name)) for name in classes)
+    found = offer_folder_table(tree, [*map(normalize_label, classes)]) if 2 * numbered > len(classes) else None
+    if found is not None:
+        said, ways = found
+        choice = f"set layout: {name_layout(tree, classes)} takes the first; {ways} the other"
+        raise LabelsError(f"{path}: classes {name_some(classes)} by their folders, or {said}? {choice}")
 
 
 def check_only_part(path: Path, tree: Tree, classes: Sequence[str]) -> None:

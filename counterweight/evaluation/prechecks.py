@@ -141,7 +141,8 @@ def check_dataset_groups(plan: SourcePlan[Dataset], name: str) -> None:
 
     What is published is not downloaded for that: there it is told when it is read.
     """
-    asked = plan.common.group_pattern is not None or getattr(plan.settings, "group_column", None) is not None
+    keys = ("group_column", "folder_table")
+    asked = plan.common.group_pattern is not None or any(getattr(plan.settings, key, None) is not None for key in keys)
     if not asked or downloads(plan):
         return
     where = f"params.yaml: datasets.{name}"

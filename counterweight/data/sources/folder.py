@@ -5,7 +5,8 @@ Where there are no sub-folders of classes, all images are of one class.
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -28,6 +29,12 @@ from counterweight.data.decode.tree import (
 from counterweight.data.sources import table
 from counterweight.data.sources.base.file_settings import MissingClasses, Name, OwnFileSettings, name_setting
 from counterweight.data.sources.base.folder_classes import check_empty, name_classes
+from counterweight.data.sources.base.folder_tables import (
+    describe_folder_tables,
+    list_by_folders,
+    list_labelled_folders,
+    name_groups,
+)
 from counterweight.data.sources.base.labels import describe_lookalikes, order_names
 from counterweight.data.sources.base.layout import choose_layout
 from counterweight.data.sources.base.layout_parts import Wanted
@@ -89,6 +96,12 @@ class Settings(OwnFileSettings):
     """A regular expression that is found in the path of an image below the folder: what its first parentheses hold, or
     all of it, is the image's class, whatever folders but parts are called, as `([^/]*?)[0-9]+[.]` for `cat12.jpg`.
     Images in whose path it is not found are left out; null: folders are the classes."""
+    folder_table: Name | None = None
+    """A table in the folder that says of which class the images in each sub-folder are, by a column of these' names, as
+    `patients.csv` where they are called after patients; images in folders without a label are left out, and those of a
+    folder belong together, as `group_pattern` has it, unless that says otherwise."""
+    folder_label: Name | None = None
+    """The column of `folder_table` with the labels; null: the one that is called so, or the only one that may be it."""
     leave_out: list[Name] | None = None
     """Names of folders and files to be left out, as `[masks, "*_mask.png"]`; null: masks and thumbnails that have the
     names of images beside them; `[]`: none."""
@@ -111,6 +124,8 @@ class Found(NamedTuple):
     left_out: Counter[LeftOut]
     ignored: list[str]
     notes: list[str]
+    groups: Collection[str] = ()
+    """Names of the folders whose images belong together."""
 
 
 def precheck(settings: Settings, name: str) -> tuple[str, ...]:
@@ -145,7 +160,8 @@ def find_all(settings: Settings, name: str) -> Found:
         tree = scan_tree(os.fspath(root), Path(os.path.realpath(root)), settings.links == "follow")
         patterns = settings.leave_out or ()
         found = find_in_tree(*prune(tree, patterns, ""), settings, where)
-        return found._replace(notes=[*found.notes, *describe_unfit(tree, patterns)])
+        named = () if settings.folder_table is None else list_labelled_folders(tree, settings.folder_table)
+        return found._replace(notes=[*found.notes, *describe_unfit(tree, patterns)], groups=named)
     except UserError as error:
         message = str(error)  # those of links and names begin with the file
         raise UserError(message if message.startswith(where) else f"{name_setting(name, 'path')}: {message}") from error
@@ -160,6 +176,8 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
     """Return the parts and classes of what lies in a folder."""
     train, test, tested, ignored, notes = list_parts(tree, left_out, settings, where)
     notes += describe_lookalikes(train.classes + test.classes)
+    if settings.folder_table is None and settings.label_pattern is None:
+        notes += describe_folder_tables(tree, {*train.classes})
     notes += describe_name_pairs(train.group()) if settings.leave_out is None else []
     if settings.test_lists:
         train, test, said = split_by_lists(train, test, settings, Path(tree.path), left_out)
@@ -236,6 +254,9 @@ def list_images(tree: Tree, left_out: Counter[LeftOut], settings: Settings, wher
     wanted, masks = read_wanted(settings, tree, rest), settings.leave_out is None
     if settings.label_pattern is not None:
         return list_by_names(tree, settings.label_pattern, wanted, settings.merge_labels, left_out, where)
+    if settings.folder_table is not None:
+        merge = settings.merge_labels
+        return list_by_folders(tree, settings.folder_table, settings.folder_label, wanted, merge, left_out, where)
     layout = choose_layout(tree, wanted, where)
     left_out.update(layout.left_out)
     layout, notes = name_classes(layout, masks, settings.merge_labels)
@@ -297,11 +318,12 @@ def make_folder_part(listing: Listing, found: Found, settings: Settings, root: P
     """Return files as a part of the dataset; the account stands with the training part."""
     places = {name: place for place, name in enumerate(found.names)}
     left_out = found.left_out if listing is found.train else Counter[LeftOut]()
-    return wrap_files(
+    origins = strip_root(root, listing.files)
+    part = wrap_files(
         fetch=make_fetch(listing.files),
         labels=np.array([places[name] for name in listing.classes], dtype=np.int64),
         class_names=found.names,
-        origins=strip_root(root, listing.files),
+        origins=origins,
         provenance={
             "source": "folder",
             "settings": describe_settings(settings),
@@ -312,6 +334,7 @@ def make_folder_part(listing: Listing, found: Found, settings: Settings, root: P
         },
         settings=settings,
     )
+    return replace(part, groups=name_groups(origins, found.groups)) if found.groups else part
 
 
 def describe_settings(settings: Settings) -> dict[str, object]:
@@ -322,5 +345,6 @@ def describe_settings(settings: Settings) -> dict[str, object]:
         "merge_labels": False,
     }  # newer than tables that are there already
     usual |= {"train_lists": [], "test_lists": [], "test_tables": [], "label_pattern": None}
+    usual |= {"folder_table": None, "folder_label": None}
     values = settings.model_dump(mode="json", exclude={"path"})
     return {name: value for name, value in values.items() if name not in usual or value != usual[name]}

@@ -56,7 +56,7 @@ def find_groups(found: DatasetSplits, grouping: Grouping, where: str) -> Dataset
     origins = [origin for part in parts for origin in part.origins]
     facts = found.train.provenance
     if pattern is not None:
-        if found.train.groups is not None:
+        if found.train.groups is not None and facts.get("source") != "folder":  # whose folders stand in for a pattern
             raise UserError(f"{where}.group_pattern: not beside group_column; set one of them")
         key = f"{where}.group_pattern"
         named, said = find_all(pattern, origins, key), f"{key}: '{pattern.pattern}' finds none"

@@ -86,7 +86,15 @@ def list_by_names(
     Raises:
         UserError: the pattern is found in no path or takes too long, or as of `choose_parts`.
     """
-    images = list_labelled(tree, pattern, wanted.masks, left_out, where)
+    return part_images(
+        tree, list_labelled(tree, pattern, wanted.masks, left_out, where), wanted, merge, left_out, where
+    )
+
+
+def part_images(
+    tree: Tree, images: Sequence[Labelled], wanted: Wanted, merge: bool, left_out: Counter[LeftOut], where: str
+) -> Named:
+    """Return the images of both parts; arguments and errors as of `list_by_names`."""
     named, notes = merge_labels(Counter(image.label for image in images)) if merge else ({}, [])
     parts = choose_parts(tree, Counter(image.place for image in images), wanted, where)
     notes += [] if parts else describe_inner_parts(tree, images)
