@@ -10,6 +10,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.labelled_texts import LabelsError
 from counterweight.data.source_choice import detect_source
 from counterweight.data.sources import table
+from counterweight.data.split.reading import check_present
 from tests.data.sources.tables import counts, find, refused
 from tests.data.sources.test_layout import counts as count_folders
 from tests.data.sources.test_layout import find as find_folder
@@ -300,6 +301,32 @@ def test_paths_that_differ_from_images_by_their_ending_are_named(tmp_path: Path,
     write_images(tmp_path, "0.png", "1.png", *(["0.jpeg"] if word == "0" else []))
     write_table(tmp_path / "a.csv", "path,label", f"{word},a", f"{word.replace('0', '1')}x,b")
     refused(tmp_path, rf"{word} is not there, but there is {near}; mend the endings of paths$")
+
+
+def test_paths_may_begin_with_folders_that_are_not_here(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"imgs/{'ab'[n % 2]}/{n}.png" for n in range(4)))
+    rows = [f"data/raw/imgs/{'ab'[n % 2]}/{n}.png,{'xy'[n % 2]}" for n in range(4)]
+    write_table(tmp_path / "a.csv", "path,label", *rows)
+    found = find(tmp_path)
+    assert counts(found) == [{"x": 2, "y": 2}]
+    said = "a.csv: all paths begin with 'data/raw/', which is not here: what follows is looked for here"
+    assert said in found.train.provenance["notes"]
+
+
+def test_files_of_the_same_names_in_another_folder_are_not_taken_for_those_of_paths(tmp_path: Path) -> None:
+    """They may be masks of images that are not here."""
+    write_images(tmp_path, *(f"overlays/{n}.png" for n in range(4)))
+    write_table(tmp_path / "a.csv", "path,label", *(f"photos/{n}.png,{'xy'[n % 2]}" for n in range(4)))
+    with pytest.raises(UserError, match=r"4 of 4 files missing, first: .*photos/0.png"):
+        check_present(find(tmp_path), "pets")
+
+
+def test_folders_of_images_without_a_label_are_told_of(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{name}/{n}.png" for name in ("cat", "dog", "Unlabeled") for n in range(2)))
+    found = find_folder(tmp_path)
+    assert count_folders(found) == [{"cat": 2, "dog": 2, "Unlabeled": 2}]
+    said = "folders Unlabeled may be of images without a label, and count as classes"
+    assert f"{said}; set leave_out: [Unlabeled] leaves them out" in found.train.provenance["notes"]
 
 
 def test_numbers_that_lost_their_zeros_are_named(tmp_path: Path) -> None:
