@@ -30,6 +30,7 @@ from counterweight.data.sources.base.layout_doubts import (
     name_pieces,
     name_some,
     offer_parts,
+    offer_suffixes,
     unwrap,
 )
 from counterweight.data.sources.base.layout_sets import find_inner
@@ -81,7 +82,7 @@ def detect_source(path: Path) -> str:
         return "table"
     if len(classes) > 1:
         labelled = offer_labelled(tree, classes=False) or describe_label_files(tree)
-        labelled += offer_parts(tree.folders)
+        labelled += offer_parts(tree.folders) + offer_suffixes(classes)
         raise UserError(
             f"{path}: {', '.join(classes)} look like parts, not classes{labelled}; {WANTED}; "
             "set layout: classes takes them as classes"

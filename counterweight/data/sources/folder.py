@@ -66,6 +66,7 @@ from counterweight.data.sources.base.tested_tables import (
     name_as_folders,
 )
 from counterweight.data.sources.base.unplaced_tables import describe_unplaced_tables
+from counterweight.data.sources.base.written_names import write_names
 from counterweight.settings.datasets import Pattern
 
 IN_NO_LIST = "in no list of a part"
@@ -192,7 +193,8 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
     try:
         common = agree_on_classes(train.counts, test.counts, settings.missing_classes, where)
     except UserError as error:  # of lists, lines may name no image here
-        raise UserError("; ".join([str(error), *(said[:-1] if settings.test_lists else [])])) from error
+        more = said[:-1] if settings.test_lists else offer_others(tree, train, test, notes)
+        raise UserError("; ".join([str(error), *more])) from error
     notes += common.notes
     if common.joined:
         return Found(train.join(test), None, common.names, left_out, ignored, notes)
@@ -202,6 +204,20 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
         used = {os.path.abspath(os.path.join(tree.path, name)) for name in settings.test_tables}
         notes += describe_partial_files(drop_files(tree, used), [*train.files, *test.files])
     return Found(kept[0], kept[1], common.names, left_out, ignored, notes)
+
+
+def offer_others(tree: Tree, train: Listing, test: Listing, notes: Sequence[str]) -> list[str]:
+    """Return what may be done where the test part has no class of the training part: do without it, take inner folders.
+
+    Args:
+        notes: of the layout, among them that of inner folders.
+    """
+    if not {*train.classes}.isdisjoint(test.classes):
+        return []
+    names = order_names({place.split("/")[0] for place in train.places})
+    alone = [f"set train: {write_names(names)} takes its images alone"]
+    inner = [note for note in notes if "set label_pattern: " in note]
+    return inner + (alone if {*names} <= {folder.name for folder in tree.folders} else [])
 
 
 def list_parts(tree: Tree, left_out: Counter[LeftOut], settings: Settings, where: str) -> Named:

@@ -1,5 +1,6 @@
 """Inputs in the shape of datasets that are public: where their images are, what their folders and tables are."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.labelled_texts import LabelsError
 from counterweight.data.source_choice import detect_source
 from counterweight.data.sources import table
+from counterweight.data.split.reading import check_present
 from tests.data.sources.tables import counts, find, refused
 from tests.data.sources.test_layout import counts as count_folders
 from tests.data.sources.test_layout import find as find_folder
@@ -300,6 +302,76 @@ def test_paths_that_differ_from_images_by_their_ending_are_named(tmp_path: Path,
     write_images(tmp_path, "0.png", "1.png", *(["0.jpeg"] if word == "0" else []))
     write_table(tmp_path / "a.csv", "path,label", f"{word},a", f"{word.replace('0', '1')}x,b")
     refused(tmp_path, rf"{word} is not there, but there is {near}; mend the endings of paths$")
+
+
+def test_paths_may_begin_with_folders_that_are_not_here(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"imgs/{'ab'[n % 2]}/{n}.png" for n in range(4)))
+    rows = [f"data/raw/imgs/{'ab'[n % 2]}/{n}.png,{'xy'[n % 2]}" for n in range(4)]
+    write_table(tmp_path / "a.csv", "path,label", *rows)
+    found = find(tmp_path)
+    assert counts(found) == [{"x": 2, "y": 2}]
+    said = "a.csv: all paths begin with 'data/raw/', which is not here: what follows is looked for here"
+    assert said in found.train.provenance["notes"]
+
+
+def test_files_of_the_same_names_in_another_folder_are_not_taken_for_those_of_paths(tmp_path: Path) -> None:
+    """They may be masks of images that are not here."""
+    write_images(tmp_path, *(f"overlays/{n}.png" for n in range(4)))
+    write_table(tmp_path / "a.csv", "path,label", *(f"photos/{n}.png,{'xy'[n % 2]}" for n in range(4)))
+    with pytest.raises(UserError, match=r"4 of 4 files missing, first: .*photos/0.png"):
+        check_present(find(tmp_path), "pets")
+
+
+def test_folders_of_images_without_a_label_are_told_of(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{name}/{n}.png" for name in ("cat", "dog", "Unlabeled") for n in range(2)))
+    found = find_folder(tmp_path)
+    assert count_folders(found) == [{"cat": 2, "dog": 2, "Unlabeled": 2}]
+    said = "folders Unlabeled may be of images without a label, and count as classes"
+    assert f"{said}; set leave_out: [Unlabeled] leaves them out" in found.train.provenance["notes"]
+
+
+def test_the_training_part_alone_is_offered_where_the_other_has_none_of_its_classes(tmp_path: Path) -> None:
+    """As on Kaggle, where the images to be labelled lie in one folder."""
+    write_images(
+        tmp_path, *(f"train/{name}/{n}.png" for name in ("cat", "dog") for n in range(3)), "test/unknown/0.png"
+    )
+    with pytest.raises(UserError, match=r"train lacks unknown .*; set train: \[train\] takes its images alone$"):
+        find_folder(tmp_path)
+    assert count_folders(find_folder(tmp_path, train=["train"])) == [{"cat": 3, "dog": 3}]
+
+
+def test_inner_folders_are_offered_where_the_parts_have_no_class_in_common(tmp_path: Path) -> None:
+    """As of patients, each of whom is in one part."""
+    people = ("train/p0/sick", "train/p1/well", "valid/p2/sick", "valid/p3/well")
+    write_images(tmp_path, *(f"{place}/{number}.png" for place in people for number in range(2)))
+    pattern = "([^/]+)/[^/]+$"
+    said = re.escape(f"; set label_pattern: '{pattern}' takes the inner ones for classes; set train: [train] takes")
+    with pytest.raises(UserError, match=said):
+        find_folder(tmp_path)
+    assert count_folders(find_folder(tmp_path, label_pattern=pattern)) == [{"sick": 2, "well": 2}] * 2
+
+
+def test_parts_of_classes_in_the_names_of_folders_are_offered(tmp_path: Path) -> None:
+    write_images(
+        tmp_path, *(f"{name}_{part}/{n}.png" for name in ("cat", "dog") for part in ("train", "test") for n in "01")
+    )
+    pattern = "^([^/]+)[_-][^/_-]+/"
+    said = f"set train: [cat_train, dog_train] and test: [cat_test, dog_test] and set label_pattern: '{pattern}' takes"
+    with pytest.raises(UserError, match=re.escape(said)):
+        detect_source(tmp_path)
+    parts = {"train": ["cat_train", "dog_train"], "test": ["cat_test", "dog_test"]}
+    assert count_folders(find_folder(tmp_path, label_pattern=pattern, **parts)) == [{"cat": 2, "dog": 2}] * 2
+
+
+def test_what_tables_without_labels_say_of_patients_is_told(tmp_path: Path) -> None:
+    write_images(tmp_path, *(f"{n}.png" for n in range(4)))
+    write_table(tmp_path / "a.csv", "path,label", *(f"{n}.png,{'xy'[n % 2]}" for n in range(4)))
+    write_table(tmp_path / "b.csv", "path,patient_id,age", *(f"{n}.png,p{n // 2},{n}" for n in range(4)))
+    note = next(own for own in find(tmp_path).train.provenance["notes"] if own.startswith("b.csv is not read"))
+    said = (
+        "; its column 'patient_id' may say which images belong together: write it into the table of labels to have it"
+    )
+    assert said in note
 
 
 def test_numbers_that_lost_their_zeros_are_named(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def describe_nested(columns: Columns, names: Sequence[str]) -> str:
 def name_all(columns: Columns) -> str:
     """Return the names of the columns, the first of many."""
     first, rest = columns.names[:NAMED], len(columns.names) - NAMED
-    return ", ".join(first) + (f" and {rest:,} more" if rest > 0 else "")
+    return ", ".join(name or "''" for name in first) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def list_usual(columns: Columns, usual: Sequence[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """Classes of folders: which names they have, and that each has images."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -12,6 +13,10 @@ from counterweight.data.sources.base.layout_parts import Layout, Part
 from counterweight.data.sources.base.lazy_images import check_counts
 from counterweight.data.sources.base.written_names import write_patterns
 
+UNLABELLED = re.compile(
+    r"(?:un|not?[ _-]?)(?:labell?ed|labels?|class(?:ified)?|annotated|sorted|assigned)(?:[ _-]?(?:images|data))?",
+    re.IGNORECASE,
+)
 LAYOUT = "expected sub-folders of images, one per class, or train and test above them"
 
 
@@ -26,7 +31,7 @@ def name_classes(layout: Layout, masks: bool, merge: bool) -> tuple[Layout, list
     written: dict[str, set[str]] = {}
     for folder in folders:
         written.setdefault(folder.name, set()).add(folder.written)
-    notes = describe_written(written, "folders")
+    notes = describe_written(written, "folders") + describe_unlabelled({folder.written for folder in folders})
     if not merge:
         return layout, notes
     counts: Counter[str] = Counter()
@@ -39,6 +44,14 @@ def name_classes(layout: Layout, masks: bool, merge: bool) -> tuple[Layout, list
 
     train, test = (list(map(rename, parts)) for parts in (layout.train, layout.test))
     return layout._replace(train=train, test=test), notes + merged
+
+
+def describe_unlabelled(names: Iterable[str]) -> list[str]:
+    """Return a note of folders beside others that are called as those of images without a label are."""
+    every = order_names(names)
+    found = [name for name in every if UNLABELLED.fullmatch(name.strip())]
+    said = f"folders {', '.join(found)} may be of images without a label, and count as classes"
+    return [f"{said}; set leave_out: {write_patterns(found)} leaves them out"] if 0 < len(found) < len(every) else []
 
 
 def check_empty(tree: Tree, layout: Layout, classes: Sequence[str], where: str, masks: bool) -> None:

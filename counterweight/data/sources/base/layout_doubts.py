@@ -33,6 +33,8 @@ PIECE = re.compile(rf"(?:.*[^a-z])?(?:{PIECES})[ _-]?\d+", re.IGNORECASE)
 BATCH = re.compile(r"(?:batch|session|sequence|seq|video|clip|camera|cam|day|run)[ _-]?\d+", re.IGNORECASE)
 SIZE = re.compile(r"(?:x*[ _-]?(?:small|medium|large)|tiny|full|low|high|[lh]r|originals?|\d+(?:x\d+)?(?:px)?)", re.I)
 TESTED = re.compile(r"(?<!la)test|prueba|тест|测试|測試|テスト", re.IGNORECASE)  # in the name of what may be tested on
+SUFFIX = "^([^/]+)[_-][^/_-]+/"
+SUFFIXED = re.compile(r"(?P<label>.+)[_-][^_-]+")
 FEW = 0.1  # of all images; so many may lie beside parts without a question
 NAMED = 5
 
@@ -57,6 +59,7 @@ def check_names(names: Sequence[str], where: str, folders: Sequence[Tree] = ()) 
     if are_part_names(names):
         expected = "expected folders train and test with a sub-folder per class, or a table of labels"
         expected += offer_parts(folders)
+        expected += offer_suffixes(names)
         expected += "; set layout: classes takes them as classes" if folders else ""
         raise UserError(f"{where}: {', '.join(names)} look like parts, not classes; {expected}")
 
@@ -77,6 +80,19 @@ def offer_parts(folders: Sequence[Tree]) -> str:
     one = max(found, key=lambda folder: words[folder.name] == "train")
     inner = name_some(list_classes(unwrap(one)))
     return f"; set train: {write_names([one.name])} takes its folders {inner} alone"
+
+
+def offer_suffixes(names: Sequence[str]) -> str:
+    """Return the settings that take folders as parts of classes that they name, as `cat_train`; nothing if none do."""
+    found = [SUFFIXED.fullmatch(name) for name in names]
+    parts = {name: guess_part_name(name) for name in names}
+    train = [name for name, word in parts.items() if word == "train"]
+    test = next((own for kind in (TESTS, VALIDATION) if (own := [n for n, w in parts.items() if w in kind])), [])
+    classes = {match["label"] for match in found if match and guess_part_name(match["label"]) is None}
+    if not all(found) or len(classes) < 2 or not len(train) == len(test) == len(classes):
+        return ""
+    ways = f"set train: {write_names(train)} and test: {write_names(test)}"
+    return f"; {ways} and set label_pattern: '{SUFFIX}' takes them as parts of classes {name_some(classes)}"
 
 
 def check_flat_parts(folders: Sequence[Tree], where: str) -> None:

@@ -10,6 +10,7 @@ from counterweight.core.errors import UserError
 from counterweight.data.decode.tree import LeftOut, find_ending, is_image
 from counterweight.data.sources.base.columns import UnreadableError, list_usual, read_columns
 from counterweight.data.sources.base.delimited_text import DELIMITERS
+from counterweight.data.sources.base.group_columns import is_named
 from counterweight.data.sources.base.layout_sets import offer_folders
 from counterweight.data.sources.base.part_names import TESTS, guess_part_name
 from counterweight.data.sources.base.table_columns import NoColumnError, NoLabelsError
@@ -160,13 +161,18 @@ def take_tables(tiers: Iterable[Sequence[Path]], read: Callable[[Path], Table], 
 
 
 def offer_parts(file: Path) -> str:
-    """Return what is to be done with a table without labels that may say the parts; empty where none does."""
+    """Return what is to be done with a table without labels that may say the parts, or what belongs together.
+
+    Empty where it says neither.
+    """
     try:
-        found = list_usual(read_columns(file), SPLIT)
+        columns = read_columns(file)
     except UserError:  # it is written as the settings say
         return ""
-    ways = "write it into the table of labels to have the parts from there"
-    return f"; its column '{found[0]}' may say which part each image is in: {ways}" if found else ""
+    parts, groups = list_usual(columns, SPLIT), [name for name in columns.single_names if is_named(name)]
+    said = f"; its column '{parts[0]}' may say which part each image is in" if parts else ""
+    said += f"; its column '{groups[0]}' may say which images belong together" if groups else ""
+    return f"{said}: write it into the table of labels to have it from there" if said else ""
 
 
 def find_nearest(lacking: Mapping[Path, NoColumnError]) -> NoColumnError:
