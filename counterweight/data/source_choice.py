@@ -22,6 +22,7 @@ from counterweight.data.labelled_texts import (
 from counterweight.data.sources import table
 from counterweight.data.sources.base.columns import SUFFIXES
 from counterweight.data.sources.base.folder_tables import offer_folder_table
+from counterweight.data.sources.base.image_tables import offer_image_table
 from counterweight.data.sources.base.labels import normalize_label, order_names
 from counterweight.data.sources.base.layout_doubts import (
     are_pictures,
@@ -91,17 +92,25 @@ def detect_source(path: Path) -> str:
 
 
 def check_folder_tables(path: Path, tree: Tree, classes: Sequence[str]) -> None:
-    """Refuse folders that are called by numbers, as patients are, where a table gives them fewer labels.
+    """Refuse folders that are called by numbers, as patients are, where a table gives them, or images, fewer labels.
 
     Raises:
         LabelsError: it is so; words are names of classes more often, and such a table is told of in a note.
     """
-    numbered = sum(any(map(str.isdigit, name)) for name in classes)
-    found = offer_folder_table(tree, [*map(normalize_label, classes)]) if 2 * numbered > len(classes) else None
+    names = [*map(normalize_label, classes)]
+    if 2 * sum(any(map(str.isdigit, name)) for name in names) <= len(names):
+        return
+    found = offer_folder_table(tree, names) or offer_image_labels(tree, names)
     if found is not None:
         said, ways = found
         choice = f"set layout: {name_layout(tree, classes)} takes the first; {ways} the other"
         raise LabelsError(f"{path}: classes {name_some(classes)} by their folders, or {said}? {choice}")
+
+
+def offer_image_labels(tree: Tree, names: Sequence[str]) -> tuple[str, str] | None:
+    """Return what a table says of images beside more folders than it has labels; else None."""
+    found = offer_image_table(tree, names)
+    return None if found is None or 2 * found[2] > len(names) else found[:2]
 
 
 def check_only_part(path: Path, tree: Tree, classes: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ from counterweight.data.sources.base.folder_tables import (
     list_labelled_folders,
     name_groups,
 )
+from counterweight.data.sources.base.image_tables import describe_image_tables
 from counterweight.data.sources.base.labels import describe_lookalikes, order_names
 from counterweight.data.sources.base.layout import choose_layout
 from counterweight.data.sources.base.layout_parts import Wanted
@@ -178,7 +179,8 @@ def find_in_tree(tree: Tree, left_out: Counter[LeftOut], settings: Settings, whe
     train, test, tested, ignored, notes = list_parts(tree, left_out, settings, where)
     notes += describe_lookalikes(train.classes + test.classes)
     if settings.folder_table is None and settings.label_pattern is None:
-        notes += describe_folder_tables(tree, {*train.classes})
+        known = {*train.classes}
+        notes += describe_folder_tables(tree, known) or describe_image_tables(tree, known)
     notes += describe_name_pairs(train.group()) if settings.leave_out is None else []
     if settings.test_lists:
         train, test, said = split_by_lists(train, test, settings, Path(tree.path), left_out)

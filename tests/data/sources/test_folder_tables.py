@@ -6,6 +6,7 @@ import pytest
 
 from counterweight.data.labelled_texts import LabelsError
 from counterweight.data.source_choice import detect_source
+from counterweight.data.sources import table
 from counterweight.data.sources.base.group_names import find_groups, number_groups
 from counterweight.data.sources.base.lazy_images import DatasetSplits
 from counterweight.settings.datasets import Dataset
@@ -65,6 +66,17 @@ def test_the_account_has_the_table_and_folders_without_a_label(root: Path) -> No
     reason = "in no folder with a label"
     assert left_out == {("the table of labels", "."): 1} | {(reason, place): 1 for place in ("P006", "P007", ".")}
     assert "info.csv: 1 rows name no folder of images here, first row 8" in notes_of(found)
+
+
+def test_a_table_that_names_each_image_is_read_as_one_of_images(tmp_path: Path) -> None:
+    """As of breasts, each of which has a label: that all of a patient have the same is chance."""
+    rows = [(name, f"{10 * number + own}", sick(number)) for number, name in enumerate(PATIENTS) for own in range(2)]
+    write_images(tmp_path, *(f"{name}/{image}.png" for name, image, _ in rows))
+    write_table(tmp_path / "info.csv", "patient,image_id,age,finding", *(f"{a},{b},50,{c}" for a, b, c in rows))
+    said = r"\? set layout: classes takes the first; set layout: table and set label: finding"
+    with pytest.raises(LabelsError, match=said):
+        detect_source(tmp_path)
+    assert counts(table.find_in_tables(tmp_path, table.Settings(size=4, label="finding"))) == [{"sick": 6, "well": 6}]
 
 
 def test_words_are_classes_more_often_and_get_a_note(tmp_path: Path) -> None:

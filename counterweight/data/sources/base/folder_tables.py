@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from counterweight.core.errors import UserError
-from counterweight.data.decode.tree import LeftOut, Tree, find_ending
+from counterweight.data.decode.tree import LeftOut, Tree, find_ending, find_stem, is_image, list_stems
 from counterweight.data.sources.base.column_texts import find_words, read_several, read_values
 from counterweight.data.sources.base.columns import Columns, describe_missing, list_usual, name_all, read_columns
 from counterweight.data.sources.base.label_texts import LABEL
@@ -35,12 +35,14 @@ FLAGS = frozenset({"0", "1"})
 class FolderTable(NamedTuple):
     """A table with names of folders: its path below the root, the column of names, and the labels by other columns.
 
-    Columns that are called as those of labels are come first.
+    Columns that are called as those of labels are come first. `by_image` says whether another column names an image in
+    each row, so that the table can be read as one of images.
     """
 
     file: str
     key: str
     labels: dict[str, dict[str, str]]
+    by_image: bool
 
 
 class Folders(NamedTuple):
@@ -83,7 +85,22 @@ def read_folder_table(file: Path, tree: Tree, folders: Folders) -> FolderTable |
     usual = list_usual(columns, LABEL)
     pairs = {name: label_folders(named, every[name] or ()) for name in sorted(every, key=lambda own: own not in usual)}
     labels = {name: own for name, own in pairs.items() if own is not None and are_labels(own, name in usual)}
-    return FolderTable(os.path.relpath(file, tree.path), key, labels)
+    return FolderTable(os.path.relpath(file, tree.path), key, labels, names_images(every.values(), list_stems(tree)))
+
+
+def names_images(columns: Iterable[Sequence[str | None] | None], stems: Collection[str]) -> bool:
+    """Say whether a column names another image in half of the rows or more, by its name with its ending or without.
+
+    Args:
+        stems: names of all images without their endings.
+    """
+    words = ([os.path.basename(word or "") for word in own or ()] for own in columns)
+    return any(own and len({find_stem(word) for word in own if is_in(word, stems)}) >= HALF * len(own) for own in words)
+
+
+def is_in(word: str, stems: Collection[str]) -> bool:
+    """Say whether a word is the name of an image."""
+    return word in stems or (is_image(word) and find_stem(word) in stems)
 
 
 def find_key(columns: Columns, folders: Folders) -> str | None:
@@ -144,13 +161,15 @@ def offer_folder_table(tree: Tree, classes: Collection[str]) -> tuple[str, str] 
     Args:
         classes: their names.
     """
-    for file, key, labels in find_folder_tables(tree):
+    for file, key, labels, by_image in find_folder_tables(tree):
         name, own = next(iter(labels.items()))
         if len({*own} & {*classes}) < HALF * len(classes):
             continue
         said = f"{name_some({*own.values()})} by column '{name}' of {file}, whose column '{key}' names folders"
-        column = f" and set folder_label: {write_folder(name)}" if len(labels) > 1 else ""
         others = f" (or {', '.join(islice(labels, 1, None))})" if len(labels) > 1 else ""
+        if by_image:
+            return said, f"set layout: table and set label: {write_folder(name)}{others}"
+        column = f" and set folder_label: {write_folder(name)}" if len(labels) > 1 else ""
         return said, f"set folder_table: {write_folder(file)}{column}{others}"
     return None
 
