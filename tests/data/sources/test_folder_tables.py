@@ -79,6 +79,13 @@ def test_a_table_that_names_each_image_is_read_as_one_of_images(tmp_path: Path) 
     assert counts(table.find_in_tables(tmp_path, table.Settings(size=4, label="finding"))) == [{"sick": 6, "well": 6}]
 
 
+def test_names_of_folders_may_differ_by_case(root: Path) -> None:
+    write_table(root / "info.csv", "patient,finding", *(f"{name.lower()},{sick(n)}" for n, name in enumerate(PATIENTS)))
+    assert counts(find(root, folder_table="info.csv")) == [{"sick": 6, "well": 6}]
+    write_images(root, "p000/a.png")  # which of both is meant
+    assert counts(find(root, folder_table="info.csv")) == [{"sick": 6, "well": 5}]
+
+
 def test_words_are_classes_more_often_and_get_a_note(tmp_path: Path) -> None:
     names = ("ant", "bee", "cow", "dog")
     write_images(tmp_path, *(f"{name}/{own}.png" for name in names for own in range(2)))

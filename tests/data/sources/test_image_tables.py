@@ -16,15 +16,15 @@ WORDS = ("ant", "bee", "cow", "dog", "elk", "fox")
 
 
 def make(root: Path, folders: Sequence[str], header: str, row: str) -> None:
-    """Write four images to each folder, and a table with a row of each: `{folder}`, `{image}`, `{word}`, `{flag}`."""
+    """Write four images to each folder, and a table with a row of each: `{folder}`, `{image}`, `{word}`..."""
     rows = []
     for place, folder in enumerate(folders):
         for own in range(4):
             image = f"im{place}{own}"
             write_images(root, f"{folder}/{image}.png")
             flag, part = (place + own) % 2, ("train", "test")[own % 2]
-            word = ("well", "sick")[flag]
-            rows.append(row.format(folder=folder, image=image, word=word, flag=flag, part=part, number=place + own))
+            known = {"word": ("well", "sick")[flag], "flag": flag, "part": part, "number": place + own}
+            rows.append(row.format(folder=folder, lower=folder.lower(), image=image, **known))
     write_table(root / "info.csv", header, *rows)
 
 
@@ -65,6 +65,7 @@ def test_words_are_classes_more_often_and_get_a_note(tmp_path: Path) -> None:
     ("header", "row"),
     [
         ("name,kind,view", "{image},{folder},{word}"),  # the folders' names are there
+        ("name,kind,view", "{image},{lower},{word}"),
         ("name,age", "{image},{number}"),
         ("name,part", "{image},{part}"),
         ("name,is_train", "{image},{flag}"),

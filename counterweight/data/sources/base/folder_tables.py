@@ -13,7 +13,7 @@ from counterweight.data.decode.tree import LeftOut, Tree, find_ending, find_stem
 from counterweight.data.sources.base.column_texts import find_words, read_several, read_values
 from counterweight.data.sources.base.columns import Columns, describe_missing, list_usual, name_all, read_columns
 from counterweight.data.sources.base.label_texts import LABEL
-from counterweight.data.sources.base.labels import find_too_long, is_missing, match_numbers, normalize_label
+from counterweight.data.sources.base.labels import find_too_long, fold_case, is_missing, match_numbers, normalize_label
 from counterweight.data.sources.base.layout_doubts import name_some
 from counterweight.data.sources.base.layout_parts import Wanted
 from counterweight.data.sources.base.lazy_images import strip_root
@@ -126,10 +126,12 @@ def is_key(words: Sequence[str | None], folders: Folders, part: float) -> bool:
 
 
 def name_folders(words: Sequence[str | None], folders: Folders) -> list[str | None]:
-    """Return the folder that each row's word names, None for one that is not there; `7` names `007`."""
+    """Return the folder that each row's word names, None for one that is not there; `7` names `007`, `P1` also `p1`."""
     plain = [normalize_label(word or "") for word in words]
-    known = match_numbers(plain, [name for name in folders.names if name.isdecimal()])
-    return [word if word in folders.names else known.get(word) for word in plain]
+    counts = Counter(map(fold_case, folders.names))
+    known = {fold_case(name): name for name in folders.names if counts[fold_case(name)] == 1}
+    known |= match_numbers(plain, [name for name in folders.names if name.isdecimal()])
+    return [word if word in folders.names else known.get(fold_case(word)) for word in plain]
 
 
 def label_folders(folders: Sequence[str | None], words: Sequence[str | None]) -> dict[str, str] | None:

@@ -22,7 +22,7 @@ from counterweight.data.sources.base.folder_tables import (
 )
 from counterweight.data.sources.base.group_columns import is_named
 from counterweight.data.sources.base.label_texts import IMAGE
-from counterweight.data.sources.base.labels import find_too_long, is_missing, normalize_label
+from counterweight.data.sources.base.labels import find_too_long, fold_case, is_missing, normalize_label
 from counterweight.data.sources.base.layout_doubts import name_some
 from counterweight.data.sources.base.part_flags import is_flag
 from counterweight.data.sources.base.part_words import find_part
@@ -95,7 +95,8 @@ def find_labels(
     if image is None or 2 * len(every[image]) < len(folders):
         return "", {}
     rest = {name: [normalize_label(word or "") for word in own] for name, own in every.items() if name != image}
-    if any(sum(word in classes for word in own) >= HALF * len(own) for own in rest.values()):
+    names = {*map(fold_case, classes)}
+    if any(sum(fold_case(word) in names for word in own) >= HALF * len(own) for own in rest.values()):
         return "", {}
     there = [
         folders.get(find_stem(word or "") if is_image(word or "") else os.path.basename(word or ""))
