@@ -95,8 +95,8 @@ def find_labels(
     if image is None or 2 * len(every[image]) < len(folders):
         return "", {}
     rest = {name: [normalize_label(word or "") for word in own] for name, own in every.items() if name != image}
-    names = {*map(fold_case, classes)}
-    if any(sum(fold_case(word) in names for word in own) >= HALF * len(own) for own in rest.values()):
+    folded = {*map(fold_case, classes)}
+    if any(sum(fold_case(word) in folded for word in own) >= HALF * len(own) for own in rest.values()):
         return "", {}
     there = [
         folders.get(find_stem(word or "") if is_image(word or "") else os.path.basename(word or ""))
